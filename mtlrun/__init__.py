@@ -1,0 +1,15 @@
+"""mtlrun: a command-line experiment runner for multi-task learning in PyTorch."""
+
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # torch loads only when it is needed: the command line answers a wrong request without it.
+    if name == "load":
+        from mtlrun.run import load
+
+        return load
+    raise AttributeError(f"module 'mtlrun' has no attribute {name!r}")

@@ -1,0 +1,84 @@
+"""From a checked configuration and loaded data to the objects of a run: the only place that knows both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from mtlrun.config import Config
+from mtlrun.data.dataset import Dataset, InputSpec
+from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
+from mtlrun.engine.evaluate import Evaluation, Figures, trivial_outputs
+from mtlrun.engine.hardware import choose_device, set_up
+from mtlrun.engine.step import Step
+from mtlrun.errors import RequestError
+from mtlrun.graph import parse_graph
+from mtlrun.loss import STRATEGIES
+from mtlrun.model.inputs import InputEncoder
+from mtlrun.model.network import Network, TaskSpec
+from mtlrun.model.trunk import MlpTrunk
+from mtlrun.sharing import SHARING
+
+
+@dataclass
+class Stack:
+    """Everything that trains: R runs of the same shapes, of which an ordinary run is R = 1."""
+
+    configs: Sequence[Config]
+    datasets: Sequence[Dataset]
+    device: torch.device
+    scale: LabelScale
+    network: Network
+    step: Step
+    train: TrainBatches
+    val: Evaluation
+    test: Evaluation
+    trivial: Mapping[str, list[Figures]]
+
+
+def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
+    """The active tasks as the network needs them, types and classes from the data."""
+    return [
+        TaskSpec(t.task, t.type, t.loss, len(t.classes), config.tasks[t.task].huber_delta)
+        for t in datasets[0].targets.values()
+    ]
+
+
+def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[TaskSpec]) -> Network:
+    """The network of a stack with initial parameters from each run's seed."""
+    first = configs[0]
+    seeds = [c.seed for c in configs]
+    encoder = InputEncoder(spec, len(configs))
+    if encoder.width == 0:
+        raise RequestError("data.inputs: no column is left to learn from")
+    trunk = MlpTrunk(first.model, seeds, encoder.width)
+    graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.model.hidden)) for c in configs]
+    return Network(encoder, SHARING[first.sharing.name](trunk), specs, graphs, first.model, seeds)
+
+
+def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
+    """The objects of a stack of runs. Raises RequestError where the request cannot be met."""
+    first = configs[0]
+    device = choose_device(first.trainer.device)
+    network = build_network(configs, datasets[0].spec, task_specs(first, datasets))
+    set_up(first, network.encoder.width)
+    positions = network.encoder.positions(datasets[0].codes)
+    network.encoder.fit(datasets[0].numeric, positions, [d.split.train for d in datasets])
+    scale = label_scale(datasets, network.tasks, first.data.standardize_targets)
+    if not first.data.standardize_targets:
+        network.label_mean.copy_(scale.mean)
+        network.label_inverse.copy_(1 / scale.spread)
+        network.raw_labels = True
+    noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
+    strategy = STRATEGIES[first.loss.name]([c.loss for c in configs], network.tasks, noise)
+    network.to(device)
+    strategy.to(device)
+    for edge in network.scales:
+        edge.to(device)
+    rows = Rows(datasets, network.tasks, network.encoder, scale, device)
+    val = Evaluation(rows, datasets, "val", network, scale)
+    test = Evaluation(rows, datasets, "test", network, scale)
+    constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network.tasks, scale).items()}
+    trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
+    step = Step(configs, network, strategy)
+    return Stack(configs, datasets, device, scale, network, step, TrainBatches(rows, datasets, configs), val, test, trivial)

@@ -1,0 +1,262 @@
+"""The command line: words and overrides in, exit status out.
+
+Nothing here imports Hydra or torch before it is needed: help and a wrong request are answered at once.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from mtlrun import __version__
+from mtlrun.config import GROUPS, conf_dir
+from mtlrun.errors import Interrupted, RequestError, TrainingError, listing, nearest
+
+if TYPE_CHECKING:
+    from mtlrun.compose import Request
+
+# Sub-command: (usage, what it does).
+COMMANDS = {
+    "check": ("check [OVERRIDES]", "show tasks, graph and data; no training"),
+    "init": ("init TABLE --targets a,b", "describe a table: ./conf/data/TABLE.yaml"),
+    "fetch": ("fetch NAME", "get a benchmark data set"),
+    "compare": ("compare DIR... [-o OUT]", "what runs say, side by side"),
+    "resume": ("resume DIR", "go on with an interrupted run"),
+    "predict": ("predict RUN TABLE -o OUT.csv", "predictions of a run on new rows"),
+    "export": ("export RUN -o FILE", "the trained model for use elsewhere"),
+}
+NOT_BUILT = ("compare", "export")
+FLAGS = {"-m": "multirun", "--multirun": "multirun", "-h": "help", "--help": "help", "--version": "version"}
+VALUES = {"--config-dir": "config_dir", "--targets": "targets", "-o": "output"}
+ALWAYS = ("help", "version")
+TAKES = {"": ("multirun", "config_dir"), "check": ("multirun", "config_dir"), "init": ("targets",), "fetch": (),
+         "compare": ("output",), "resume": (), "predict": ("output",), "export": ("output",)}  # fmt: skip
+
+
+@dataclass
+class Words:
+    """A command line, taken apart: sub-command ("" to train), further words, options by name."""
+
+    command: str = ""
+    words: list[str] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Does what the command line asks for and returns the exit status.
+
+    0 done, 1 a run failed, 2 the request was wrong (the answer is on stderr), 130 and 143 interrupted.
+    """
+    # Waiting threads must sleep, not spin; torch reads this when it loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        with _sigterm_as_interrupt(), _logging_restored():
+            return _dispatch(_take_apart(list(sys.argv[1:] if argv is None else argv)))
+    except RequestError as error:
+        print(f"mtlrun: {error}", file=sys.stderr)
+        return 2
+    except TrainingError as error:
+        print(f"mtlrun: the run failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt as interrupt:
+        print("mtlrun: interrupted", file=sys.stderr)
+        return 128 + getattr(interrupt, "signum", signal.SIGINT)
+
+
+def _take_apart(argv: list[str]) -> Words:
+    """Options may stand anywhere; the first word is a sub-command unless it is an override."""
+    found, rest = Words(), []
+    queue = list(argv)
+    while queue:
+        word = queue.pop(0)
+        name, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            rest.append(word)
+        elif word in FLAGS:
+            found.options[FLAGS[word]] = "yes"
+        elif name in VALUES:
+            if not equals and not queue:
+                raise RequestError(f"{name}: a value is missing\nexample: {name} {name.strip('-').upper()}")
+            found.options[VALUES[name]] = value if equals else queue.pop(0)
+        else:
+            known = [*FLAGS, *VALUES]
+            raise RequestError(f"{word}: no such option{nearest(name, known)}\nallowed: {listing(known)}")
+    if rest and "=" not in rest[0] and rest[0][:1] not in ("~", "+"):
+        found.command = rest.pop(0)
+        if found.command not in COMMANDS:
+            raise RequestError(f"{found.command}: no such sub-command{nearest(found.command, COMMANDS)}\n"
+                               f"allowed: {listing(COMMANDS)}; none trains: mtlrun loss=sum")  # fmt: skip
+    found.words = rest
+    for option in found.options:
+        if option not in (*ALWAYS, *TAKES[found.command]):
+            typed = next(k for k, v in {**FLAGS, **VALUES}.items() if v == option)
+            raise RequestError(f"{typed}: not an option of mtlrun {found.command}".rstrip()
+                               + f"\nusage: mtlrun {_usage(found.command)}")  # fmt: skip
+    return found
+
+
+def _dispatch(request: Words) -> int:
+    command, words, options = request.command, request.words, request.options
+    if "version" in options:
+        print(f"mtlrun {__version__}")
+        return 0
+    if "help" in options:
+        print(_help(command))
+        return 0
+    if command in NOT_BUILT:
+        raise RequestError(f"{command}: not built yet")
+    if command == "init":
+        return _init(_operands(command, words, 1)[0], options.get("targets"))
+    if command == "fetch":
+        from mtlrun.data.fetch import fetch
+
+        print(fetch(_operands(command, words, 1)[0]))
+        return 0
+    if command == "resume":
+        from mtlrun.launch import resume
+
+        return resume(Path(_operands(command, words, 1)[0]))
+    if command == "predict":
+        run, table = _operands(command, words, 2)
+        return _predict(Path(run), table, options.get("output"))
+
+    from mtlrun.compose import compose
+
+    composed = compose(words, options.get("config_dir"), "multirun" in options)
+    if command == "check":
+        print(_check(composed))
+        return 0
+    from mtlrun.launch import run_one, run_sweep
+
+    return run_sweep(composed) if composed.sweep else run_one(composed)
+
+
+def _operands(command: str, words: list[str], count: int) -> list[str]:
+    if len(words) != count:
+        raise RequestError(f"{command}: found {len(words)} words, expected {count}\nusage: mtlrun {_usage(command)}")
+    return words
+
+
+def _init(table: str, targets: str | None) -> int:
+    if not targets:
+        raise RequestError("init: --targets is missing\nusage: mtlrun init TABLE --targets a,b")
+    from mtlrun.data.init import write_yaml
+
+    names = [name.strip() for name in targets.split(",") if name.strip()]
+    path = write_yaml(Path(table), names, Path("conf/data"))
+    print(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
+    return 0
+
+
+def _check(composed: "Request") -> str:
+    """What `mtlrun check` prints: the resolved run, or the list of a sweep's runs."""
+    from mtlrun.compose import members, single
+
+    if composed.sweep:
+        runs = members(composed)
+        lines = [f"{len(runs)} runs:", *(member.run for member in runs)]
+    else:
+        config = single(composed)
+        from mtlrun.checking import report
+
+        lines = [report(config)]
+    return "\n".join([*composed.notes, *lines])
+
+
+def _predict(run: Path, table: str, output: str | None) -> int:
+    if not output:
+        raise RequestError("predict: -o is missing\nusage: mtlrun predict RUN TABLE -o OUT.csv")
+    out = Path(output)
+    if out.exists():
+        raise RequestError(f"-o: {out} exists already\nallowed: a new file")
+    if not out.parent.is_dir():
+        raise RequestError(f"-o: there is no folder {out.parent}\nallowed: a new file in a folder that exists")
+    if not run.is_dir():
+        raise RequestError(f"predict: there is no folder {run}\nusage: mtlrun predict RUN TABLE -o OUT.csv")
+    from mtlrun.data.table import read_table, resolve_path
+    from mtlrun.results.sweep import write_text
+    from mtlrun.run import load
+
+    frame = read_table(resolve_path(table))
+    write_text(out, load(run).predict(frame).to_csv(index=False))
+    print(f"{len(frame)} rows: {out}")
+    return 0
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """SIGTERM ends our work as Ctrl-C does, with a status of its own."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise Interrupted(signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _logging_restored() -> Iterator[None]:
+    """Hydra replaces the root logger's handlers; leave none of them, nor its files, open."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        for handler in root.handlers:
+            if handler not in handlers:
+                handler.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+def _usage(command: str) -> str:
+    return COMMANDS[command][0] if command else "[OVERRIDES]"
+
+
+def _help(command: str) -> str:
+    if command:
+        usage, what = COMMANDS[command]
+        built = " (not built yet)" if command in NOT_BUILT else ""
+        return f"mtlrun {usage}\n  {what}{built}"
+    lines = ["mtlrun: multi-task learning from the command line", "", "usage:"]
+    lines += [f"  mtlrun {'[OVERRIDES]':30} train one run", f"  mtlrun {'-m [OVERRIDES]':30} a sweep: one run for each"]
+    for name, (usage, what) in COMMANDS.items():
+        lines.append(f"  mtlrun {usage:30} {what if name not in NOT_BUILT else '(not built yet)'}")
+    lines += [
+        "",
+        "overrides: GROUP=OPTION and KEY=VALUE",
+        *(f"  {group + '=':12} {', '.join(options)}" for group, options in _groups().items()),
+        "  further options are found in ./conf/GROUP/OPTION.yaml of the working directory",
+        "",
+        "options, anywhere on the line:",
+        "  -m, --multirun     a sweep over values with commas between them",
+        "  --config-dir DIR   search DIR/GROUP/OPTION.yaml too",
+        "  -h, --help         this text; mtlrun SUB-COMMAND --help",
+        "  --version",
+        "",
+        "examples:",
+        "  mtlrun loss=uncertainty lr=per_head",
+        "  mtlrun loss=fixed loss.weights.price=0.1 lr.base=0.003 trainer.epochs=5",
+        "  mtlrun 'only=[price,cut]' graph=chain graph.gradient=stop",
+        "  mtlrun -m loss=sum,uncertainty lr=single,per_head 'seed=range(3)'",
+        "  mtlrun init houses.csv --targets price,kind && mtlrun check data=houses",
+    ]
+    return "\n".join(lines)
+
+
+def _groups() -> dict[str, list[str]]:
+    """Our groups in the order of conf/config.yaml's defaults, with their options, from the names of the files."""
+    return {g: sorted(f.stem for f in (conf_dir() / g).glob("*.yaml")) for g in (*GROUPS, "experiment")}

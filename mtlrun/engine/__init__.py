@@ -1,0 +1,1 @@
+"""Training: batches, the step, evaluation, the loop, checkpoints. Everything carries a leading run axis."""

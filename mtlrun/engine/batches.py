@@ -1,0 +1,185 @@
+"""Rows of the table as encoded batches on the device: gathered and encoded for several steps at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtlrun.config import Config
+from mtlrun.data.dataset import Dataset
+from mtlrun.model.inputs import InputEncoder
+from mtlrun.model.layers import generator
+from mtlrun.model.network import Targets
+
+CHUNK_BYTES = 4 << 20  # encoded inputs held at once while training: about the size of a cache
+CHUNK_STEPS = 32
+
+
+@dataclass
+class Batch:
+    """Encoded inputs `[R, B, D]` and what the losses need."""
+
+    x: Tensor
+    targets: Targets
+
+
+@dataclass(frozen=True)
+class LabelScale:
+    """Affine maps of every run and task, tasks in the network's order, all `[R, T]`.
+
+    label = stored · `multiply` + `add` is what the network learns; raw = label · `unit` + `offset`.
+    `mean` and `spread` are those of the training labels, in the network's terms.
+    """
+
+    multiply: Tensor
+    add: Tensor
+    unit: Tensor
+    offset: Tensor
+    mean: Tensor
+    spread: Tensor
+
+
+def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: bool) -> LabelScale:
+    """Standardisation of regression targets by each run's training labels; other tasks stay as they are.
+
+    The table stores (raw − center)/scale over all rows, so that float32 suffices whatever the offset.
+    """
+    rows = []
+    for dataset in datasets:
+        for task in tasks:
+            target = dataset.targets[task]
+            if target.type != "regression":
+                rows.append((1.0, 0.0, 1.0, 0.0, 0.0, 1.0))
+                continue
+            train = dataset.split.train
+            values = target.values[train][target.observed[train]].astype(np.float64)
+            mean, std = float(values.mean()), float(values.std()) or 1.0
+            if standardize:
+                rows.append((1 / std, -mean / std, target.scale * std, target.center + target.scale * mean, 0.0, 1.0))
+            else:
+                center, scale = target.center, target.scale
+                rows.append((scale, center, 1.0, 0.0, center + scale * mean, scale * std))
+    table = torch.tensor(rows, dtype=torch.float64).view(len(datasets), len(tasks), 6)
+    multiply, add = table[..., 0].float(), table[..., 1].float()
+    return LabelScale(multiply, add, *(table[..., i].clone() for i in range(2, 6)))
+
+
+class Rows:
+    """The whole table on the device, once for all runs of a stack, and how rows become batches."""
+
+    def __init__(self, datasets: Sequence[Dataset], tasks: Sequence[str], encoder: InputEncoder, scale: LabelScale,
+                 device: torch.device) -> None:  # fmt: skip
+        first = datasets[0]
+        self.tasks, self.encoder = list(tasks), encoder
+        self.targets = [first.targets[t] for t in tasks]
+        self.observed = np.stack([t.observed for t in self.targets], 1)  # [N, T]
+        self.row_weight = first.weight
+        labels = np.stack([t.values for t in self.targets], 1)  # [N, T]
+        self.complete = bool(self.observed.all()) and self.row_weight is None
+        self.class_weights = self._class_weights(datasets)
+        weights = self.observed.astype(np.float32)
+        if self.row_weight is not None:
+            weights *= self.row_weight[:, None]
+        columns = [first.numeric, labels] + ([] if self.complete else [weights])
+        # one matrix, so that a batch is one gather
+        self.table = torch.from_numpy(np.concatenate(columns, 1).astype(np.float32)).to(device)
+        self.positions = None
+        if first.codes.shape[1]:
+            self.positions = torch.from_numpy(encoder.positions(first.codes)).to(device)
+        self.inputs = first.numeric.shape[1]
+        self.multiply, self.add = scale.multiply.to(device), scale.add.to(device)
+        self.device = device
+
+    def _class_weights(self, datasets: Sequence[Dataset]) -> dict[int, Tensor]:
+        """Weights of classes `[R, K]` for the tasks that have some, by the place of the task.
+
+        `balanced` gives class k the weight n / (K · n_k), with n_k counted in the run's training rows.
+        """
+        weights = {}
+        for t, target in enumerate(self.targets):
+            if target.class_weights is None:
+                continue
+            rows = []
+            for dataset in datasets:
+                if target.class_weights == "balanced":
+                    train = dataset.split.train[target.observed[dataset.split.train]]
+                    counts = np.bincount(target.values[train].astype(int), minlength=len(target.classes))
+                    rows.append(counts.sum() / (len(target.classes) * np.maximum(counts, 1)))
+                else:
+                    rows.append(np.asarray(target.class_weights, dtype=np.float64))
+            weights[t] = torch.from_numpy(np.stack(rows)).float()
+        return weights
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Row numbers `[S, R, B]` → encoded inputs `[S, R, B, D]`, labels `[S, R, B, T]`, and the weight of
+        every label `[S, R, B, T]` (None where all count the same)."""
+        shape = index.shape
+        flat = index.reshape(-1)
+        gathered = self.table.index_select(0, flat).view(*shape, -1)
+        positions = None
+        if self.positions is not None:
+            positions = self.positions.index_select(0, flat).view(*shape, -1)
+        x = self.encoder(gathered[..., : self.inputs], positions)
+        stored = gathered[..., self.inputs : self.inputs + len(self.tasks)]
+        labels = torch.addcmul(self.add.unsqueeze(1), stored, self.multiply.unsqueeze(1))
+        weights = None if self.complete else gathered[..., self.inputs + len(self.tasks) :]
+        if self.class_weights:
+            weights = torch.ones_like(labels) if weights is None else weights.clone()
+            for t, table in self.class_weights.items():
+                classes = labels[..., t].long()
+                runs = torch.arange(shape[1], device=self.device).view(1, -1, 1)
+                weights[..., t] *= table.to(self.device)[runs, classes]
+        return x, labels, weights
+
+
+def trainable(dataset: Dataset) -> np.ndarray:
+    """The training rows with a label (of weight above 0) in any task."""
+    train = dataset.split.train
+    labelled = np.stack([t.observed[train] for t in dataset.targets.values()], 1).any(1)
+    if dataset.weight is not None:
+        labelled &= dataset.weight[train] > 0
+    return train[labelled]
+
+
+class TrainBatches:
+    """Batches of an epoch: each run's training rows in an order of its own, the incomplete last batch left out."""
+
+    def __init__(self, rows: Rows, datasets: Sequence[Dataset], configs: Sequence[Config]) -> None:
+        self.rows = rows
+        self.seeds = [c.seed for c in configs]
+        self.train = [torch.from_numpy(trainable(d)) for d in datasets]
+        size = min(len(t) for t in self.train)
+        self.batch_size = min(configs[0].trainer.batch_size, size)
+        self.steps = size // self.batch_size
+        width = 4 * len(datasets) * self.batch_size * rows.encoder.width
+        self.chunk = int(max(1, min(CHUNK_STEPS, CHUNK_BYTES // max(width, 1))))
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch from number `start` on. The order depends on seed and epoch alone."""
+        orders = []
+        for seed, train in zip(self.seeds, self.train, strict=True):
+            order = torch.randperm(len(train), generator=generator(seed, "order", epoch))
+            orders.append(train[order[: self.steps * self.batch_size]].view(self.steps, self.batch_size))
+        index = torch.stack(orders, 1).to(self.rows.device)  # [steps, R, B]
+        # chunks begin at the same steps wherever an epoch is entered
+        for first in range(start - start % self.chunk, self.steps, self.chunk):
+            x, labels, weights = self.rows.batch(index[first : first + self.chunk])
+            observed = present = None
+            if weights is not None:
+                observed = weights > 0
+                total = weights.sum(2, keepdim=True)
+                present = (total > 0).squeeze(2)
+                weights = weights / torch.where(total > 0, total, 1.0)
+            for s in range(max(start - first, 0), x.shape[0]):
+                yield Batch(
+                    x[s],
+                    Targets(
+                        labels[s],
+                        None if weights is None else weights[s],
+                        None if observed is None else observed[s],
+                        None if present is None else present[s],
+                    ),
+                )
+

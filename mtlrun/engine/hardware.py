@@ -1,0 +1,63 @@
+"""Device, threads and allocator."""
+
+import ctypes
+import os
+import sys
+
+import torch
+
+from mtlrun.config import Config
+from mtlrun.errors import RequestError
+
+# Below so many multiply-adds in the largest product of a step, a second thread costs more than it brings.
+THREAD_WORK = 1 << 25
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU. Raises RequestError for a device that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RequestError(f"trainer.device: found {name!r}\nallowed: auto, cpu, cuda, cuda:0, …") from None
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        raise RequestError(f"trainer.device: {name} asked for, and {count or 'no'} CUDA device is here\n"
+                           f"use trainer.device=cpu or trainer.device=auto")  # fmt: skip
+    if device.type not in ("cpu", "cuda"):
+        try:
+            torch.zeros(1, device=device).sum().item()
+        except (RuntimeError, NotImplementedError, AssertionError):
+            raise RequestError(f"trainer.device: {name} is not usable here\nuse trainer.device=cpu") from None
+    return device
+
+
+def set_up(config: Config, inputs: int) -> None:
+    """Threads, determinism and the allocator of this process.
+
+    Threads: `trainer.threads`, else one where the largest product of a step has fewer than 2²⁵
+    multiply-adds, else one per core.
+    """
+    widths = [inputs, *config.model.hidden, *config.model.head_hidden]
+    work = config.trainer.batch_size * max((a * b for a, b in zip(widths, widths[1:], strict=False)), default=0)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(config.trainer.threads or (1 if work < THREAD_WORK else cores))
+    torch.use_deterministic_algorithms(config.trainer.deterministic)
+    if config.trainer.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.autograd.set_detect_anomaly(config.trainer.debug)
+    _keep_memory()
+
+
+def _keep_memory() -> None:
+    """On glibc, keep freed memory instead of giving it back: page faults were a third of a stack's step."""
+    if sys.platform != "linux":
+        return
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        trim_threshold, mmap_threshold, size = -1, -3, 1 << 30
+        libc.mallopt(trim_threshold, size)
+        libc.mallopt(mmap_threshold, size)
+    except (OSError, AttributeError):
+        return  # another C library, with rules of its own

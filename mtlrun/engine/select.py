@@ -1,0 +1,49 @@
+"""Which checkpoint is the best, and when to stop waiting for a better one. Always on `val`."""
+
+from collections.abc import Mapping
+
+from mtlrun.config import Config
+from mtlrun.data.dataset import TASK_METRICS, Dataset
+from mtlrun.engine.evaluate import Figures
+from mtlrun.errors import RequestError
+
+
+def skills(figures: Figures, trivial: Figures, tasks: list[str]) -> dict[str, float]:
+    """1 − L/L₀ of each task, with its own raw loss L and L₀ that of the trivial predictor; undefined ones left out."""
+    defined = [t for t in tasks if (t, "loss") in figures and trivial.get((t, "loss"), 0.0) > 0]
+    return {t: 1 - figures[t, "loss"] / trivial[t, "loss"] for t in defined}
+
+
+class Selection:
+    """Scores of evaluations (higher is better): mean skill, the worst task's skill, or one task's primary metric."""
+
+    def __init__(self, config: Config, dataset: Dataset, trivial: Figures) -> None:
+        self.by, self.trivial = config.trainer.select, trivial
+        self.tasks = [t for t, c in config.active.items() if c.role == "main"]
+        self.sign = 1.0
+        if self.by not in ("skill", "worst"):
+            target = dataset.targets[self.by]
+            self.metric = target.primary
+            self.sign = 1.0 if TASK_METRICS[target.type][target.primary] == "max" else -1.0
+        try:
+            self(trivial)
+        except ValueError:
+            raise RequestError(f"trainer.select={self.by}: undefined, as val has no labels (or one class) of "
+                               f"{'any main task' if self.by in ('skill', 'worst') else self.by}\n"
+                               f"choose another task or a larger val split") from None  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """What is selected by, for people and for summary.json."""
+        return self.by if self.by in ("skill", "worst") else f"val/{self.by}/{self.metric}"
+
+    def __call__(self, figures: Mapping[tuple[str, str], float]) -> float:
+        """The score of one evaluation. Raises ValueError where it is undefined."""
+        if self.by not in ("skill", "worst"):
+            if (self.by, self.metric) not in figures:
+                raise ValueError(self.name)
+            return self.sign * figures[self.by, self.metric]
+        found = list(skills(dict(figures), self.trivial, self.tasks).values())
+        if not found:
+            raise ValueError(self.name)
+        return min(found) if self.by == "worst" else sum(found) / len(found)

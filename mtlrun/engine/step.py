@@ -1,0 +1,59 @@
+"""The training step: the same for one run and for a stack of them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mtlrun.config import Config
+from mtlrun.engine.batches import Batch
+from mtlrun.engine.flat import Flat
+from mtlrun.engine.optimizer import FlatOptimizer, clip
+from mtlrun.loss import Strategy
+from mtlrun.lr import group_rates
+from mtlrun.model.layers import dropout_mask
+from mtlrun.model.network import Network
+
+
+class Step:
+    """Network, strategy and optimiser of a stack, and what one step does with a batch."""
+
+    def __init__(self, configs: Sequence[Config], network: Network, strategy: Strategy) -> None:
+        self.network, self.strategy = network, strategy
+        self.flat = Flat(network, strategy)
+        self.optimizer = FlatOptimizer(self.flat, [c.optimizer for c in configs])
+        self.group_rates = [group_rates(c.lr, network.tasks) for c in configs]
+        self.rates = self.flat.spread(self.group_rates, strategy.rates())  # [R, P]
+        self.base_rates = self.rates
+        bounds = [c.trainer.clip for c in configs]
+        self.clips = any(b is not None for b in bounds)
+        self.bounds = torch.tensor([b if b is not None else torch.inf for b in bounds]).to(self.rates)
+        self.seeds = [c.seed for c in configs]
+        self.dropout = configs[0].model.dropout
+
+    def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
+        """One step. Returns the losses before it and the weights they got, `[R, T]` each, detached."""
+        noise = (lambda name, shape: self._noise(step, name, shape)) if self.dropout else None
+        losses = self.network.losses(batch.x, batch.targets, noise)  # [R, T]
+        values, present = losses.detach(), batch.targets.present
+        weights = self.strategy.weights(values, present)  # [R, T]
+        gradients = torch.autograd.grad(
+            losses, self.flat.network_parameters, weights, allow_unused=True, materialize_grads=True
+        )
+        self.flat.set_gradients([*gradients, *self.strategy.gradients(values, weights, present)])
+        if self.clips:
+            clip(self.flat.gradients[:, : self.flat.network_size], self.bounds)
+        self.optimizer.step(self.rates)
+        return values, weights
+
+    def set_schedule(self, factors: Tensor) -> None:
+        """Multiply trunk and head rates by factors `[R]`; the strategy's own rate stays."""
+        self.rates = self.base_rates * factors.unsqueeze(1)
+        self.rates[:, self.flat.network_size :] = self.base_rates[:, self.flat.network_size :]
+
+    def gradient_norms(self) -> Tensor:
+        """Norms `[R]` of the network's last gradients."""
+        return torch.linalg.vector_norm(self.flat.gradients[:, : self.flat.network_size], dim=1)
+
+    def _noise(self, step: int, name: str, shape: Sequence[int]) -> Tensor:
+        return dropout_mask(self.seeds, step, name, shape, self.dropout).to(self.rates)

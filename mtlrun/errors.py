@@ -1,0 +1,37 @@
+"""The ways in which a command can end other than well, each with its exit status."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class RequestError(Exception):
+    """The request was wrong: nothing was trained, nothing overwritten (exit status 2).
+
+    The message names the key, what was found, what is allowed and how to mend it, in one or two
+    lines; it is printed without a traceback.
+    """
+
+
+class TrainingError(Exception):
+    """A run failed while training, for a reason that can be named (exit status 1)."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM arrived; what was reached is saved (exit status 128 + signal)."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`"; did you mean X?"` for the known spelling nearest to `word`, or an empty string."""
+    close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def listing(words: Iterable[object], limit: int = 12) -> str:
+    """The words in order, separated by commas, cut after `limit`."""
+    items = [str(word) for word in words]
+    shown = ", ".join(items[:limit])
+    return shown + (f", … ({len(items)} in all)" if len(items) > limit else "") if items else "none"

@@ -1,0 +1,188 @@
+"""The graph: which trunk layer each task reads, and whose estimates it receives.
+
+An edge carries a value forward unchanged and a gradient backward times a scale: stop 0, pass 1,
+reverse -strength (gradient reversal, Ganin & Lempitsky 2015), or any number. This module parses and
+orders edges and draws them as text; `model/network.py` runs them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mtlrun.config import NO, GraphConfig, TaskConfig, convert, require_task
+from mtlrun.errors import RequestError, listing, nearest
+
+WHAT = ("prediction", "logits", "embedding", "label")
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The factor on the gradient that flows back along an edge; `ramped` grows from 0 to it over the run."""
+
+    scale: float
+    ramped: bool = False
+    word: str = "pass"
+
+
+PASS = Gradient(1.0)
+
+
+@dataclass(frozen=True)
+class TrunkEdge:
+    """`task` reads the trunk after layer `at` (1 the first; the depth of the trunk the last)."""
+
+    task: str
+    at: int
+    gradient: Gradient = PASS
+    explicit: bool = False
+
+
+@dataclass(frozen=True)
+class TaskEdge:
+    """`task` receives `what` of `source` beside the trunk's features."""
+
+    source: str
+    task: str
+    gradient: Gradient
+    what: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Edges of the active tasks. `levels`: tasks that can be computed together, sources before receivers."""
+
+    tasks: tuple[str, ...]
+    depth: int
+    trunk: Mapping[str, TrunkEdge]
+    edges: tuple[TaskEdge, ...]
+    levels: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def into(self, task: str) -> tuple[TaskEdge, ...]:
+        """The task edges that end in `task`."""
+        return tuple(e for e in self.edges if e.task == task)
+
+    def draw(self) -> str:
+        """The graph as lines of text, one for each trunk layer that is read and one for each task edge."""
+        lines = ["inputs -> " + " -> ".join(f"layer{i}" for i in range(1, self.depth + 1)) if self.depth else "inputs"]
+        for at in range(self.depth, -1, -1):
+            for word in dict.fromkeys(e.gradient.word for e in self.trunk.values()):
+                readers = [t for t, e in self.trunk.items() if e.at == at and e.gradient.word == word]
+                if readers:
+                    arrow = "->" if word == "pass" else f"={word}=>"
+                    lines.append(f"{f'layer{at}' if at else 'inputs'} {arrow} {', '.join(readers)}")
+        lines += [f"{e.source} ={e.gradient.word}=> {e.task}  ({e.what})" for e in self.edges]
+        return "\n".join(lines)
+
+
+def parse_graph(
+    config: GraphConfig, tasks: Mapping[str, TaskConfig], active: Mapping[str, TaskConfig], depth: int
+) -> Graph:
+    """Edges from the configuration, for a trunk of `depth` layers.
+
+    Raises RequestError that names the key for an unknown task, an edge of a task to itself, a cycle,
+    a layer that is not there, or settings that an edge does not have.
+    """
+    notes = []
+    receives: dict[str, dict[str, Any]] = {}
+    if config.name == "chain":
+        order = list(active)
+        receives = {task: dict.fromkeys(order[:i], config.gradient) for i, task in enumerate(order)}
+    for receiver, sources in config.receives.items():
+        key = f"graph.receives.{receiver}"
+        require_task(receiver, tasks, key)
+        if sources is None:
+            continue
+        if not isinstance(sources, Mapping):
+            raise RequestError(f"{key}: found {sources!r}\nallowed: a mapping from sources (tasks or trunk) to edges: "
+                               f"{{{next(iter(t for t in tasks if t != receiver), 'trunk')}: stop}}")  # fmt: skip
+        for source in sources:
+            if source != "trunk":
+                require_task(source, tasks, f"{key}.{source}")
+            if source == receiver:
+                raise RequestError(f"{key}.{source}: an edge from a task to itself\nremove it: '~{key}.{source}'")
+        absent = [n for n in {receiver: 0, **sources} if n not in active and n != "trunk"]
+        if absent:
+            notes.append(f"{key}: edges left out, as `only` leaves out {listing(absent)}")
+        if receiver in active:
+            receives.setdefault(receiver, {}).update({s: e for s, e in sources.items() if s not in absent})
+
+    trunk: dict[str, TrunkEdge] = {}
+    edges: list[TaskEdge] = []
+    for task, settings in active.items():
+        default = TrunkEdge(task, depth)
+        if settings.role == "adversarial":
+            default = TrunkEdge(task, depth, _gradient("reverse", config, f"tasks.{task}.role"), explicit=True)
+        trunk[task] = default
+        for source, edge in receives.get(task, {}).items():
+            key = f"graph.receives.{task}.{source}"
+            if edge is None:
+                continue
+            if source == "trunk":
+                settings_ = _edge(edge, ("gradient", "at"), key)
+                gradient = _gradient(settings_.get("gradient", "pass"), config, key)
+                trunk[task] = TrunkEdge(task, _layer(settings_.get("at", depth), depth, key), gradient, explicit=True)
+            else:
+                settings_ = _edge(edge, ("gradient", "what"), key)
+                what = settings_.get("what", config.what)
+                if what not in WHAT:
+                    raise RequestError(f"{key}.what: found {what!r}{nearest(what, WHAT)}\nallowed: {listing(WHAT)}")
+                edges.append(TaskEdge(source, task, _gradient(settings_.get("gradient", config.gradient), config, key), what))
+    _gradient(config.gradient, config, "graph.gradient")
+    return Graph(tuple(active), depth, trunk, tuple(edges), _levels(list(active), edges), tuple(notes))
+
+
+def _edge(edge: Any, allowed: tuple[str, ...], key: str) -> Mapping[str, Any]:
+    """An edge as a mapping; a lone value is its gradient."""
+    if not isinstance(edge, Mapping):
+        return {"gradient": edge}
+    for name in edge:
+        if name not in allowed:
+            raise RequestError(f"{key}.{name}: an edge has no such key{nearest(name, allowed)}\nallowed: {listing(allowed)}")
+    return edge
+
+
+def _gradient(value: Any, config: GraphConfig, key: str) -> Gradient:
+    words = ("stop", "pass", "reverse")
+    if value == "stop":
+        return Gradient(0.0, word="stop")
+    if value == "pass":
+        return PASS
+    if value == "reverse":
+        ramped = config.reverse.schedule == "ramp"
+        return Gradient(-config.reverse.strength, ramped, f"reverse {config.reverse.strength:g}{' ramped' if ramped else ''}")
+    number = convert(value, float, key, {})
+    if number is NO or not abs(number) < float("inf"):
+        raise RequestError(f"{key}: gradient {value!r}{nearest(value, words)}\nallowed: stop, pass, reverse or a number")
+    return PASS if number == 1 else Gradient(number, word="stop" if number == 0 else f"{number:g}")
+
+
+def _layer(at: Any, depth: int, key: str) -> int:
+    names = {f"layer{i}": i for i in range(1, depth + 1)}
+    number = names.get(at, at)
+    if isinstance(number, bool) or not isinstance(number, int) or not (1 <= number <= depth or number == depth):
+        raise RequestError(f"{key}.at: the trunk has no layer {at!r}\nallowed: 1 to {depth}, or {listing(names)}")
+    return number
+
+
+def _levels(tasks: list[str], edges: list[TaskEdge]) -> tuple[tuple[str, ...], ...]:
+    """Tasks in levels: each level receives from earlier ones only. Raises RequestError that names a cycle."""
+    sources = {t: {e.source for e in edges if e.task == t} for t in tasks}
+    done: list[str] = []
+    levels = []
+    while len(done) < len(tasks):
+        level = [t for t in tasks if t not in done and sources[t] <= set(done)]
+        if not level:
+            raise RequestError(f"graph.receives: a cycle: {' -> '.join(_cycle(sources, [t for t in tasks if t not in done]))}\n"
+                               f"remove one of its edges, for example '~graph.receives.TASK.SOURCE'")  # fmt: skip
+        levels.append(tuple(level))
+        done += level
+    return tuple(levels)
+
+
+def _cycle(sources: Mapping[str, set[str]], rest: list[str]) -> list[str]:
+    """One cycle among `rest`, in the direction of the edges."""
+    path = [rest[0]]
+    while path.count(path[-1]) == 1:
+        path.append(next(s for s in sorted(sources[path[-1]]) if s in rest))
+    return path[path.index(path[-1]) :][::-1]

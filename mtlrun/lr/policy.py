@@ -1,0 +1,14 @@
+"""Rates of the trunk and of every head."""
+
+from collections.abc import Sequence
+
+from mtlrun.config import LrConfig, PerHeadLrConfig, rate
+
+
+def group_rates(config: LrConfig, tasks: Sequence[str]) -> dict[str, float]:
+    """The rate of each parameter group: `trunk`, and each task for its head (Caruana 1997, §7.2)."""
+    if isinstance(config, PerHeadLrConfig):
+        heads = {t: config.heads.get(t, config.heads["default"]) for t in tasks}
+        rates = {t: rate(v, config.base, f"lr.heads.{t}") for t, v in heads.items()}
+        return {"trunk": rate(config.trunk, config.base, "lr.trunk"), **rates}
+    return dict.fromkeys(["trunk", *tasks], config.base)

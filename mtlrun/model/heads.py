@@ -1,0 +1,95 @@
+"""Heads: one small network per task, kept in blocks of like heads so that a block is a few large operations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mtlrun.config import ModelConfig
+from mtlrun.graph import TaskEdge, TrunkEdge
+from mtlrun.model.layers import ACTIVATIONS, uniform
+from mtlrun.tasks import TaskType
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """What a head is built from: its task, how many outputs, and what it reads."""
+
+    task: str
+    outputs: int
+    trunk: TrunkEdge
+    edges: tuple[TaskEdge, ...] = ()
+
+
+class HeadBlock(nn.Module):
+    """The heads of T tasks of one type that read the same trunk layer in the same way.
+
+    Parameters, with T the axis of tasks (K is the largest number of outputs, the rest is padded):
+    first layer `[R, in, T, H]` and `[R, 1, T, H]`, further ones `[R, T, H, H']` and `[R, T, H']`,
+    last `[R, T, H, K]` and `[R, T, K]`; without hidden layers the first is the last. Each parameter's
+    `task_axis` says where T stands. A head that receives estimates is alone in its block, and its
+    first layer reads [features, estimates].
+    """
+
+    def __init__(self, kind: TaskType, specs: Sequence[HeadSpec], config: ModelConfig, seeds: Sequence[int],
+                 features: int, received: int) -> None:  # fmt: skip
+        super().__init__()
+        self.kind = kind
+        self.specs = list(specs)
+        self.tasks = [s.task for s in specs]
+        self.outputs = max(s.outputs for s in specs)
+        self.activation = ACTIVATIONS[config.activation]
+        widths = [*config.head_hidden, self.outputs]
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        fan_in = features
+        for layer, width in enumerate(widths):
+            last = layer == len(widths) - 1
+            # A padded output gets weights that nothing reads: drawn with the task's own number of outputs,
+            # so that a task's initial values do not depend on its neighbours.
+            sizes = [s.outputs if last else width for s in specs]
+            weight = [self._draw(seeds, s, f"layer{layer}.weight", fan_in, n, width) for s, n in zip(specs, sizes, strict=True)]
+            bias = [self._draw(seeds, s, f"layer{layer}.bias", 1, n, width, fan_in) for s, n in zip(specs, sizes, strict=True)]
+            if layer == 0:
+                if received:
+                    extra = self._draw(seeds, specs[0], "received.weight", received, sizes[0], width, features + received)
+                    weight = [torch.cat([weight[0], extra], 1)]
+                self._add(torch.stack(weight, 2), torch.stack(bias, 2), task_axis=2)  # [R, in, T, H], [R, 1, T, H]
+            else:
+                self._add(torch.stack(weight, 1), torch.stack(bias, 1).squeeze(2), task_axis=1)  # [R, T, H, H'], [R, T, H']
+            fan_in = width
+        pad = torch.zeros(len(specs), self.outputs)
+        for t, spec in enumerate(specs):
+            pad[t, spec.outputs :] = -torch.inf
+        self.register_buffer("pad", pad if bool((pad < 0).any()) else None)
+
+    @staticmethod
+    def _draw(seeds: Sequence[int], spec: HeadSpec, name: str, rows: int, columns: int, width: int,
+              fan_in: int | None = None) -> Tensor:  # fmt: skip
+        values = uniform(seeds, f"heads.{spec.task}.{name}", (rows, columns), fan_in or rows)
+        return nn.functional.pad(values, (0, width - columns))
+
+    def _add(self, weight: Tensor, bias: Tensor, task_axis: int) -> None:
+        for values, group in ((weight, self.weights), (bias, self.biases)):
+            parameter = nn.Parameter(values.contiguous())
+            parameter.task_axis, parameter.tasks = task_axis, self.tasks  # type: ignore[attr-defined]
+            group.append(parameter)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]` (None for a linear head)."""
+        runs, batch, tasks = x.shape[0], x.shape[1], len(self.tasks)
+        h = torch.baddbmm(self.biases[0].flatten(2), x, self.weights[0].flatten(2)).view(runs, batch, tasks, -1)
+        hidden = None
+        for weight, bias in list(zip(self.weights, self.biases, strict=True))[1:]:
+            hidden = self.activation(h)
+            if weight.shape[-1] == 1:
+                # a batched product with one column is slower than this
+                h = ((hidden * weight.squeeze(-1).unsqueeze(1)).sum(-1) + bias.squeeze(-1).unsqueeze(1)).unsqueeze(-1)
+            else:
+                per_task = hidden.transpose(1, 2).reshape(runs * tasks, batch, -1)
+                product = torch.baddbmm(bias.flatten(0, 1).unsqueeze(1), per_task, weight.flatten(0, 1))
+                h = product.view(runs, tasks, batch, -1).transpose(1, 2)
+        if self.pad is not None:
+            h = h + self.pad
+        return h, hidden

@@ -1,0 +1,91 @@
+"""The network's first layer: raw columns in, numbers of a like scale out. Its statistics are each run's own."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mtlrun.data.dataset import InputSpec
+
+UNKNOWN, MISSING = -1, -2  # codes of a category column
+
+
+class InputEncoder(nn.Module):
+    """Scales numbers by the run's training rows, imputes their mean, and one-hots categories.
+
+    Buffers, from the training rows of each run: `mean`, `inverse` `[R, Dn]` (1/std, 0 for a constant
+    column); `seen` `[R, W]`, 0 for a category or missing-indicator that no training row has: its
+    weights never learn, so it is treated as unknown (all zeros).
+
+    Output `[..., R, B, D]`: scaled numbers, a missing-indicator for each number column with gaps
+    anywhere in the table, one-hot categories (with one for "missing" where the table has gaps).
+    """
+
+    mean: Tensor
+    inverse: Tensor
+    seen: Tensor
+
+    def __init__(self, spec: InputSpec, runs: int) -> None:
+        super().__init__()
+        numeric = [c for c in spec.columns if c.kind == "numeric"]
+        category = [c for c in spec.columns if c.kind == "category"]
+        self.gaps = [i for i, c in enumerate(numeric) if c.missing]
+        widths = [len(c.categories) + c.missing for c in category]
+        self.offsets = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
+        self.sizes = [len(c.categories) for c in category]
+        self.has_missing = [c.missing for c in category]
+        self.onehot = int(self.offsets[-1])
+        self.width = len(numeric) + len(self.gaps) + self.onehot
+        self.register_buffer("mean", torch.zeros(runs, len(numeric)))
+        self.register_buffer("inverse", torch.ones(runs, len(numeric)))
+        self.register_buffer("seen", torch.ones(runs, len(self.gaps) + self.onehot))
+        self.masked = False
+
+    def positions(self, codes: np.ndarray) -> np.ndarray:
+        """Codes `[N, Dc]` as positions in the one-hot block `[N, Dc]`; unknown ones point behind its end."""
+        out = np.full(codes.shape, self.onehot, dtype=np.int64)
+        for j in range(codes.shape[1]):
+            known = codes[:, j] >= 0
+            out[known, j] = self.offsets[j] + codes[known, j]
+            if self.has_missing[j]:
+                out[codes[:, j] == MISSING, j] = self.offsets[j] + self.sizes[j]
+        return out
+
+    def fit(self, numeric: np.ndarray, positions: np.ndarray, train: Sequence[np.ndarray]) -> None:
+        """Set the buffers from training rows: `train[r]` are the row numbers of run r."""
+        for r, rows in enumerate(train):
+            values = numeric[rows].astype(np.float64)
+            present = ~np.isnan(values)
+            count = np.maximum(present.sum(0), 1)
+            mean = np.where(present, values, 0).sum(0) / count
+            deviations = np.where(present, values - mean, 0)
+            std = np.sqrt((deviations**2).sum(0) / count)
+            self.mean[r] = torch.from_numpy(mean)
+            self.inverse[r] = torch.from_numpy(np.where(std > 1e-12, 1 / np.maximum(std, 1e-12), 0))
+            gaps = (~present[:, self.gaps]).any(0)
+            cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
+            self.seen[r] = torch.from_numpy(np.concatenate([gaps, cells]).astype(np.float32))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take note of the buffers' values after they were loaded."""
+        self.masked = bool((self.seen == 0).any())
+
+    def forward(self, numeric: Tensor, positions: Tensor | None) -> Tensor:
+        """numeric `[..., R, B, Dn]` with NaN for missing, positions `[..., R, B, Dc]` → `[..., R, B, D]`."""
+        x = (numeric - self.mean.unsqueeze(1)) * self.inverse.unsqueeze(1)
+        parts = [x]
+        if self.gaps:
+            missing = torch.isnan(x)
+            parts = [torch.where(missing, 0.0, x), missing[..., self.gaps].to(x.dtype)]
+        if positions is not None:
+            cells = x.new_zeros(*positions.shape[:-1], self.onehot + 1)
+            parts.append(cells.scatter_(-1, positions, 1.0)[..., :-1])
+        if len(parts) == 1:
+            return x
+        out = torch.cat(parts, -1)
+        if self.masked:
+            start = self.mean.shape[1]
+            out[..., start:] *= self.seen.unsqueeze(1)
+        return out

@@ -1,0 +1,95 @@
+"""Layers over stacks of runs: every tensor begins with the run axis R."""
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "gelu": nn.functional.gelu,
+    "silu": nn.functional.silu,
+}
+
+
+def generator(seed: int, purpose: str, *parts: object) -> torch.Generator:
+    """A random stream of its own for (seed, purpose, parts): changing one factor leaves the others' alone."""
+    digest = hashlib.sha256(repr((seed, purpose, *parts)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+def uniform(seeds: Sequence[int], name: str, shape: Sequence[int], fan_in: int) -> Tensor:
+    """Initial values `[R, *shape]` from U(−1/√fan_in, 1/√fan_in), the rule of torch.nn.Linear, per run and name."""
+    bound = 1 / math.sqrt(max(fan_in, 1))
+    draws = [torch.rand(*shape, generator=generator(seed, "init", name)) for seed in seeds]
+    return (torch.stack(draws) * 2 - 1) * bound
+
+
+class Linear(nn.Module):
+    """x `[R, B, in]` → x W + b `[R, B, out]`, with W `[R, in, out]` and b `[R, 1, out]`."""
+
+    def __init__(self, seeds: Sequence[int], name: str, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(uniform(seeds, f"{name}.weight", (inputs, outputs), inputs))
+        self.bias = nn.Parameter(uniform(seeds, f"{name}.bias", (1, outputs), inputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class _ScaleGradient(torch.autograd.Function):
+    """Identity forward, gradient × scale backward (gradient reversal for a negative scale; Ganin & Lempitsky 2015)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor) -> Tensor:
+        ctx.save_for_backward(scale)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (scale,) = ctx.saved_tensors
+        return gradients[0] * scale, None
+
+
+def ramp(progress: float) -> float:
+    """2/(1 + exp(−10 p)) − 1, from 0 at p = 0 to nearly 1 at p = 1 (Ganin & Lempitsky 2015)."""
+    return 2 / (1 + math.exp(-10 * progress)) - 1
+
+
+class GradientScale:
+    """The gradient factor of one edge, for every run of the stack: `scales` `[R]`, some of them ramped."""
+
+    def __init__(self, scales: Sequence[float], ramped: Sequence[bool]) -> None:
+        self.scales = torch.tensor(list(scales))
+        self.ramped = torch.tensor(list(ramped))
+        self.current = self.scales.view(-1, 1, 1)
+        self.advance(0.0)
+        # Known for all runs and all time: no operator is needed.
+        self.constant = None if bool(self.ramped.any()) or len(set(scales)) > 1 else scales[0]
+
+    def to(self, device: torch.device) -> None:
+        self.scales, self.ramped = self.scales.to(device), self.ramped.to(device)
+        self.current = self.current.to(device)
+
+    def advance(self, progress: float) -> None:
+        """Set the factor for the share `progress` of the training that is done."""
+        if bool(self.ramped.any()):
+            self.current = torch.where(self.ramped, self.scales * ramp(progress), self.scales).view(-1, 1, 1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self.constant == 1:
+            return x
+        if self.constant == 0:
+            return x.detach()
+        return _ScaleGradient.apply(x, self.current)  # type: ignore[no-any-return]
+
+
+def dropout_mask(seeds: Sequence[int], step: int, name: str, shape: Sequence[int], rate: float) -> Tensor:
+    """Masks `[R, *shape]`, 0 or 1/(1 − rate), from each run's own stream for this step and layer."""
+    draws = [torch.rand(*shape, generator=generator(seed, "dropout", name, step)) for seed in seeds]
+    return (torch.stack(draws) >= rate) / (1 - rate)

@@ -1,0 +1,159 @@
+"""The assembly: encoder, trunk and heads along the graph, for a stack of runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mtlrun.config import ModelConfig
+from mtlrun.graph import Graph, TaskEdge
+from mtlrun.model.heads import HeadBlock, HeadSpec
+from mtlrun.model.inputs import InputEncoder
+from mtlrun.model.layers import GradientScale
+from mtlrun.model.trunk import Noise
+from mtlrun.sharing import Hard
+from mtlrun.tasks import TYPES
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task as the network needs it: type and loss, classes (0 for a regression), Huber's delta."""
+
+    name: str
+    type: str
+    loss: str
+    classes: int
+    delta: float = 1.0
+
+
+@dataclass
+class Targets:
+    """What the losses of a batch need, tasks in the order of `Network.tasks`.
+
+    labels `[R, B, T]`; `weights` `[R, B, T]` sum to 1 over the batch where a task has labels (None: every
+    row counts the same); `observed` `[R, B, T]` (None: all); `present` `[R, T]`: has the task any label here?
+    """
+
+    labels: Tensor
+    weights: Tensor | None = None
+    observed: Tensor | None = None
+    present: Tensor | None = None
+
+
+class Network(nn.Module):
+    """Trunk and heads of R runs of the same shapes; their graphs may differ in gradient scales only."""
+
+    label_mean: Tensor
+    label_inverse: Tensor
+
+    def __init__(self, encoder: InputEncoder, sharing: Hard, specs: Sequence[TaskSpec], graphs: Sequence[Graph],
+                 config: ModelConfig, seeds: Sequence[int]) -> None:  # fmt: skip
+        super().__init__()
+        graph = graphs[0]
+        self.graph, self.encoder, self.sharing = graph, encoder, sharing
+        by_name = {s.name: s for s in specs}
+        estimate_width = {s.name: TYPES[s.type].outputs(s.classes) for s in specs}
+        hidden = config.head_hidden[-1] if config.head_hidden else 0
+        self.trunk_scales = {
+            t: GradientScale([g.trunk[t].gradient.scale for g in graphs], [g.trunk[t].gradient.ramped for g in graphs])
+            for t in graph.tasks
+            if graph.trunk[t].explicit
+        }
+        self.edge_scales = {
+            (e.source, e.task): GradientScale([f.gradient.scale for f in same], [f.gradient.ramped for f in same])
+            for i, e in enumerate(graph.edges)
+            for same in [[g.edges[i] for g in graphs]]
+        }
+        self.blocks = nn.ModuleList()
+        for names in _blocks(graph, by_name):
+            first = by_name[names[0]]
+            kind = TYPES[first.type](first.loss, [by_name[n].delta for n in names], [by_name[n].classes for n in names])
+            heads = [HeadSpec(n, kind.outputs(by_name[n].classes), graph.trunk[n], graph.into(n)) for n in names]
+            received = sum(hidden if e.what == "embedding" else estimate_width[e.source] for e in heads[0].edges)
+            features = sharing.widths[heads[0].trunk.at]
+            self.blocks.append(HeadBlock(kind, heads, config, seeds, features, received))
+        self.tasks: list[str] = [t for block in self.blocks for t in block.tasks]
+        self.place = {t: (block, i) for block in self.blocks for i, t in enumerate(block.tasks)}
+        # A regression's estimate is passed on standardised, also where its labels are in raw units.
+        self.register_buffer("label_mean", torch.zeros(len(seeds), len(self.tasks)))
+        self.register_buffer("label_inverse", torch.ones(len(seeds), len(self.tasks)))
+        self.raw_labels = False
+
+    @property
+    def scales(self) -> list[GradientScale]:
+        """Every gradient factor in the network."""
+        return [*self.trunk_scales.values(), *self.edge_scales.values()]
+
+    def forward(self, x: Tensor, targets: Targets | None = None, noise: Noise | None = None) -> list[Tensor]:
+        """Encoded inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block.
+
+        `targets` are given while training only: an edge that passes labels then passes the observed ones.
+        """
+        features = self.sharing(x, noise)
+        outputs: list[Tensor] = []
+        known: dict[str, tuple[Tensor, Tensor | None]] = {}
+        for block in self.blocks:
+            edge = block.specs[0].trunk
+            h = features[edge.at]
+            if edge.explicit:
+                h = self.trunk_scales[edge.task](h)
+            received = [self._receive(e, known, targets) for e in block.specs[0].edges]
+            out, hidden = block(torch.cat([h, *received], -1) if received else h)
+            outputs.append(out)
+            known.update(dict.fromkeys(block.tasks, (out, hidden)))
+        return outputs
+
+    def _receive(self, edge: TaskEdge, known: Mapping[str, tuple[Tensor, Tensor | None]],
+                 targets: Targets | None) -> Tensor:  # fmt: skip
+        """The features `[R, B, E]` that flow along a task edge."""
+        block, i = self.place[edge.source]
+        out, hidden = known[edge.source]
+        if edge.what == "embedding":
+            assert hidden is not None, "checked when the network is built"
+            return self.edge_scales[edge.source, edge.task](hidden[:, :, i])
+        if edge.what == "logits":
+            return self.edge_scales[edge.source, edge.task](out[:, :, i, : block.specs[i].outputs])
+        at = self.tasks.index(edge.source)
+        estimate = self._standardise(self.edge_scales[edge.source, edge.task](block.kind.estimate(out, i)), at)
+        if edge.what == "label" and targets is not None:
+            label = self._standardise(block.kind.label_features(targets.labels[:, :, at], i), at)
+            if targets.observed is None:
+                return label
+            return torch.where(targets.observed[:, :, at].unsqueeze(-1), label, estimate)
+        return estimate
+
+    def _standardise(self, estimate: Tensor, at: int) -> Tensor:
+        """Estimates `[R, B, E]` of task number `at`, less the mean and over the spread of its training labels."""
+        if not self.raw_labels:
+            return estimate
+        return (estimate - self.label_mean[:, at, None, None]) * self.label_inverse[:, at, None, None]
+
+    def losses(self, x: Tensor, targets: Targets, noise: Noise | None = None) -> Tensor:
+        """Losses `[R, T]`: means over the observed labels of a batch; 0, with no gradient, where there are none."""
+        parts = []
+        start = 0
+        for block, out in zip(self.blocks, self(x, targets, noise), strict=True):
+            these = slice(start, start := start + len(block.tasks))
+            rows = block.kind.row_losses(out, targets.labels[..., these])  # [R, B, T]
+            parts.append(rows.mean(1) if targets.weights is None else (rows * targets.weights[..., these]).sum(1))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+    def task_parameters(self, task: str) -> list[Tensor]:
+        """Views of the parameters that belong to one task's head, in each of the R runs."""
+        block, i = self.place[task]
+        return [p.select(p.task_axis, i) for p in block.parameters()]
+
+
+def _blocks(graph: Graph, specs: Mapping[str, TaskSpec]) -> list[list[str]]:
+    """Tasks whose heads can be computed together, sources before receivers.
+
+    A head that receives estimates is a block of its own; so is one with an explicit trunk edge.
+    """
+    blocks: dict[tuple[object, ...], list[str]] = {}
+    for level, names in enumerate(graph.levels):
+        for name in names:
+            alone = name if graph.into(name) or graph.trunk[name].explicit else ""
+            spec = specs[name]
+            blocks.setdefault((level, spec.type, spec.loss, graph.trunk[name].at, alone), []).append(name)
+    return list(blocks.values())

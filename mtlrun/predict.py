@@ -1,0 +1,96 @@
+"""A trained run on new rows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mtlrun.build import Stack, build_network, task_specs
+from mtlrun.config import Config, check, plain
+from mtlrun.data.dataset import InputSpec
+from mtlrun.engine import checkpoint
+from mtlrun.engine.evaluate import ROWS_AT_ONCE
+from mtlrun.errors import RequestError
+from mtlrun.model.network import Network, TaskSpec
+
+
+def model_tree(stack: Stack) -> dict[str, Any]:
+    """All that predictions need, as tensors and plain values: configuration, columns, classes, units, network."""
+    dataset = stack.datasets[0]
+    return {
+        "config": plain(stack.configs[0]),
+        "inputs": dataset.spec.to_plain(),
+        "specs": [vars(s) for s in task_specs(stack.configs[0], stack.datasets)],
+        "classes": {t: list(target.classes) for t, target in dataset.targets.items()},
+        "units": {t: [float(stack.scale.unit[0, i]), float(stack.scale.offset[0, i])]
+                  for i, t in enumerate(stack.network.tasks)},
+        "raw_labels": stack.network.raw_labels,
+        "network": {k: v.cpu().clone() for k, v in stack.network.state_dict().items()},
+    }  # fmt: skip
+
+
+class Predictor:
+    """A trained network that takes raw columns. `tasks` are the main ones; others are left out."""
+
+    def __init__(self, config: Config, spec: InputSpec, network: Network, classes: dict[str, list[Any]],
+                 units: dict[str, list[float]]) -> None:  # fmt: skip
+        self.config, self.spec, self.network, self.classes, self.units = config, spec, network, classes, units
+        self.tasks = [t for t, c in config.active.items() if c.role == "main"]
+
+    @torch.no_grad()
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Predictions for every row of `frame`, with its index.
+
+        A regression has one column, TASK, in the target's unit; a classification has TASK, the most
+        probable class, and TASK[CLASS], the probability of each. Missing values are imputed as in
+        training, unknown categories count as unknown. Raises RequestError that names missing columns.
+        """
+        numeric, codes = self.spec.transform(frame)
+        positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
+        values = torch.from_numpy(numeric)
+        parts: dict[str, list[np.ndarray]] = {t: [] for t in self.tasks}
+        for start in range(0, len(frame), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            x = self.network.encoder(values[None, rows], None if positions is None else positions[None, rows])
+            outputs = self.network(x)
+            for task in self.tasks:
+                block, i = self.network.place[task]
+                out = outputs[list(self.network.blocks).index(block)][0, :, i, : block.specs[i].outputs]
+                parts[task].append(out.double().numpy())
+        columns: dict[str, Any] = {}
+        for task in self.tasks:
+            width = self.network.place[task][0].outputs
+            columns |= self._columns(task, np.concatenate(parts[task]) if parts[task] else np.zeros((0, width)))
+        return pd.DataFrame(columns, index=frame.index)
+
+    def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
+        """The columns of one task from its outputs `[N, K]`."""
+        classes = self.classes[task]
+        if not classes:
+            unit, offset = self.units[task]
+            return {task: out[:, 0] * unit + offset}
+        if len(classes) == 2 and out.shape[1] == 1:
+            out = np.concatenate([np.zeros_like(out), out], 1)
+        shifted = np.exp(out - out.max(1, keepdims=True))
+        probabilities = shifted / shifted.sum(1, keepdims=True)
+        best = np.array(classes, dtype=object)[probabilities.argmax(1)]
+        return {task: best} | {f"{task}[{c}]": probabilities[:, k] for k, c in enumerate(classes)}
+
+
+def load(folder: str | Path) -> Predictor:
+    """The model of a run's selected checkpoint, on the CPU. Raises RequestError where there is none."""
+    folder = Path(folder)
+    path = folder / "checkpoints" / "best.pt"
+    if not path.exists():
+        hint = f"finish it: mtlrun resume {folder}" if (folder / "summary.json").exists() else "no run is there"
+        raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{hint}")
+    tree = checkpoint.load(path)
+    config = check(tree["config"])
+    spec = InputSpec.from_plain(tree["inputs"])
+    network = build_network([config], spec, [TaskSpec(**s) for s in tree["specs"]])
+    network.load_state_dict(tree["network"])
+    network.encoder.refresh()
+    network.raw_labels = tree["raw_labels"]
+    return Predictor(config, spec, network, tree["classes"], tree["units"])

@@ -1,0 +1,1 @@
+"""What runs leave behind: one schema, one writer."""

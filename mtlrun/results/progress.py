@@ -1,0 +1,76 @@
+"""What a person sees while a run trains: a bar on a terminal, plain lines otherwise."""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from torch import Tensor
+
+from mtlrun.data.dataset import TASK_METRICS
+
+log = logging.getLogger("mtlrun")
+REFRESH_STEPS = 50
+
+
+class Progress:
+    """Steps and per-task losses of one run. Use as a context manager around the training.
+
+    `primary` maps each task to the metric that its line shows.
+    """
+
+    def __init__(self, total: int, epochs: int, tasks: Sequence[str], primary: Mapping[str, str]) -> None:
+        self.total, self.epochs, self.tasks, self.primary = total, epochs, list(tasks), dict(primary)
+        self.bar: Any = None
+        self.silenced: list[tuple[logging.Handler, int]] = []
+
+    def __enter__(self) -> "Progress":
+        if sys.stderr.isatty() and sys.stdout.isatty():
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self.bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
+                           TimeRemainingColumn(), transient=True)  # fmt: skip
+            self.row = self.bar.add_task("training", total=self.total)
+            self.bar.start()
+            # lines would run through the bar; the log file still gets them
+            for handler in logging.getLogger().handlers:
+                if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+                    self.silenced.append((handler, handler.level))
+                    handler.setLevel(logging.WARNING)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            for handler, level in self.silenced:
+                handler.setLevel(level)
+            self.bar, self.silenced = None, []
+
+    def step(self, step: int, losses: Tensor) -> None:
+        """Show the losses `[R, T]` of the first run, every so many steps."""
+        if self.bar is not None and step % REFRESH_STEPS == 0:
+            shown = "  ".join(f"{t} {v:.4g}" for t, v in zip(self.tasks, losses[0].tolist(), strict=True))
+            self.bar.update(self.row, completed=step, description=shown)
+
+    def evaluated(self, epoch: int, step: int, figures: Mapping[tuple[str, str], float], by: str, score: float,
+                  better: bool) -> None:  # fmt: skip
+        """One line for an evaluation on val; an asterisk marks the best so far."""
+        shown = "  ".join(f"{t} {m} {figures[t, m]:.4g}" for t, m in self.primary.items() if (t, m) in figures)
+        log.info(f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}  step {step}  {by} {score:.4g}{'*' if better else ' '}  {shown}")
+
+
+def results_table(types: Mapping[str, str], figures: Mapping[str, float], trivial: Mapping[str, float],
+                  primary: Mapping[str, str]) -> str:  # fmt: skip
+    """Test figures beside the trivial predictor's, one line per metric, arrows for what is better."""
+    lines = [f"{'test':<34} {'this run':>12} {'trivial':>12}"]
+    for task, kind in types.items():
+        for metric, direction in TASK_METRICS[kind].items():
+            key = f"test/{task}/{metric}"
+            if metric != "mse" and key in figures:
+                mark = "*" if primary[task] == metric else " "
+                name = f"  {task} {metric}{mark} {'↑' if direction == 'max' else '↓'}"
+                base = f"{trivial[key]:>12.5g}" if key in trivial else f"{'-':>12}"
+                lines.append(f"{name:<34} {figures[key]:>12.5g} {base}")
+    return "\n".join(lines)

@@ -1,0 +1,7 @@
+"""How tasks share features."""
+
+from mtlrun.sharing.hard import Hard
+
+SHARING = {"hard": Hard}
+
+__all__ = ["SHARING", "Hard"]

@@ -1,0 +1,14 @@
+"""Task types: the loss of a row, the noise model behind it, the estimate passed on, the metrics.
+
+Each type is one module. A type works on a *block* of tasks of the same type and loss at once, with the
+run axis in front: outputs `[R, B, T, K]`, labels `[R, B, T]`.
+"""
+
+from mtlrun.tasks.base import TaskType
+from mtlrun.tasks.binary import Binary
+from mtlrun.tasks.categorical import Categorical
+from mtlrun.tasks.regression import Regression
+
+TYPES: dict[str, type[TaskType]] = {"regression": Regression, "binary": Binary, "categorical": Categorical}
+
+__all__ = ["TYPES", "Binary", "Categorical", "Regression", "TaskType"]

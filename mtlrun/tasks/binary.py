@@ -1,0 +1,39 @@
+"""Binary classification: one logit per task."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mtlrun.tasks import metrics
+from mtlrun.tasks.base import TaskType
+
+
+class Binary(TaskType):
+    """Cross-entropy of a logit. Noise as for every classification loss: e^(−s) L + ½ s."""
+
+    noise: ClassVar = {"cross_entropy": (1.0, 0.5)}
+
+    @classmethod
+    def outputs(cls, classes: int) -> int:
+        return 1
+
+    def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(outputs.squeeze(-1), labels, reduction="none")
+
+    def estimate(self, outputs: Tensor, task: int) -> Tensor:
+        return torch.sigmoid(outputs[:, :, task])
+
+    def label_features(self, labels: Tensor, task: int) -> Tensor:
+        return labels.unsqueeze(-1)
+
+    @classmethod
+    def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        logits = outputs.squeeze(-1).double()
+        return {
+            "accuracy": metrics.weighted_mean((logits > 0) == (labels > 0.5), weights),
+            "auroc": metrics.auroc(logits, labels, weights),
+            "auprc": metrics.auprc(logits, labels, weights),
+            "logloss": metrics.weighted_mean(F.softplus(logits) - logits * labels, weights),
+        }

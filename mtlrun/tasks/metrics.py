@@ -1,0 +1,54 @@
+"""Weighted figures over the run axis: every function maps `[R, N]` to `[R]`, in float64.
+
+A row of weight 0 does not count. A figure that is undefined (no rows, one class only) is NaN.
+"""
+
+import torch
+from torch import Tensor
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Σ w v / Σ w over the last axis; rows of weight 0 may hold anything."""
+    total = weights.sum(-1)
+    kept = torch.where(weights > 0, values.double(), 0.0)
+    return torch.where(total > 0, (kept * weights).sum(-1) / total, torch.nan)
+
+
+def r2(errors: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Coefficient of determination 1 − Σ w e² / Σ w (y − ȳ)²; NaN for constant labels."""
+    labels = torch.where(weights > 0, labels.double(), 0.0)
+    mean = weighted_mean(labels, weights).unsqueeze(-1)
+    variance = weighted_mean((labels - mean).square(), weights)
+    return torch.where(variance > 0, 1 - weighted_mean(errors.double().square(), weights) / variance, torch.nan)
+
+
+def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Ascending scores; for every row the cumulated positive and negative weights up to and below its score.
+
+    Rows of weight 0 add nothing to any sum, wherever they sort. Cumulated sums are `[R, N + 1]`.
+    """
+    ordered, order = scores.double().sort(-1)
+    positive = (weights * labels).gather(-1, order)
+    negative = (weights * (1 - labels)).gather(-1, order)
+    start = torch.zeros_like(positive[..., :1])
+    return ordered, positive, torch.cat([start, positive.cumsum(-1)], -1), torch.cat([start, negative.cumsum(-1)], -1)
+
+
+def auroc(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Area under the ROC curve: P(positive scores above negative), ties count one half (Mann & Whitney 1947)."""
+    ordered, positive, cum_pos, cum_neg = _ranked(scores, labels.double(), weights)
+    below = cum_neg.gather(-1, torch.searchsorted(ordered, ordered))
+    upto = cum_neg.gather(-1, torch.searchsorted(ordered, ordered, right=True))
+    total = cum_pos[..., -1] * cum_neg[..., -1]
+    return torch.where(total > 0, (positive * (below + upto) / 2).sum(-1) / total, torch.nan)
+
+
+def auprc(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Average precision Σ (recall step) · precision over distinct thresholds, without interpolation."""
+    ordered, positive, cum_pos, cum_neg = _ranked(scores, labels.double(), weights)
+    first = torch.searchsorted(ordered, ordered)  # rows from here on score at least as high
+    true = cum_pos[..., -1:] - cum_pos.gather(-1, first)
+    false = cum_neg[..., -1:] - cum_neg.gather(-1, first)
+    precision = true / (true + false).clamp_min(torch.finfo(torch.float64).tiny)
+    defined = (cum_pos[..., -1] > 0) & (cum_neg[..., -1] > 0)
+    return torch.where(defined, (positive * precision).sum(-1) / cum_pos[..., -1], torch.nan)

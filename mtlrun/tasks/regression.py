@@ -1,0 +1,51 @@
+"""Regression: one output per task, in the units of its (standardised) labels."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from mtlrun.tasks import metrics
+from mtlrun.tasks.base import TaskType
+
+
+class Regression(TaskType):
+    r"""Squared, absolute or Huber error.
+
+    Gaussian likelihood for mse (and, as an approximation, huber): ½e^(−s) L + ½ s, with s = log σ²;
+    Laplace likelihood for l1: L/b + log b, with s = log b.
+    """
+
+    noise: ClassVar = {"mse": (0.5, 0.5), "huber": (0.5, 0.5), "l1": (1.0, 1.0)}
+
+    @classmethod
+    def outputs(cls, classes: int) -> int:
+        return 1
+
+    def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        errors = outputs.squeeze(-1) - labels  # [R, B, T]
+        if self.loss == "mse":
+            return errors.square()
+        if self.loss == "l1":
+            return errors.abs()
+        # Huber 1964, as ½e² within delta and delta(|e| − ½delta) beyond; delta differs between tasks
+        delta = self.deltas.to(errors)
+        inside = errors.abs().clamp(max=delta)
+        return inside * (errors.abs() - 0.5 * inside)
+
+    def estimate(self, outputs: Tensor, task: int) -> Tensor:
+        return outputs[:, :, task]
+
+    def label_features(self, labels: Tensor, task: int) -> Tensor:
+        return labels.unsqueeze(-1)
+
+    @classmethod
+    def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        errors = (outputs.squeeze(-1).double() - labels.double()) * scale.unsqueeze(-1)
+        mse = metrics.weighted_mean(errors.square(), weights)
+        return {
+            "mse": mse,
+            "rmse": mse.sqrt(),
+            "mae": metrics.weighted_mean(errors.abs(), weights),
+            "r2": metrics.r2(errors, labels.double() * scale.unsqueeze(-1), weights),
+        }
+
