@@ -2,11 +2,12 @@
 
     python benchmarks/step.py [--repeats 15] [--uncertainty]
 
-Both train an MLP 50-H-H with three regression heads of one hidden layer (64), Adam, batches of B drawn without
-replacement from 20,000 rows in memory; one thread, one process, epochs of the two in turn. mtlrun's side is the loop that
-users run: gathering and scaling raw columns, the strategy, logging of losses, weights, rates and gradient norm to
-metrics.csv and TensorBoard, checks that losses are finite. The bare side is torch modules, `mse_loss`, `Adam(fused=True)`,
-on columns that are scaled already, and logs nothing. Evaluation is left out on both sides.
+Both train an MLP 50-H-H with three regression heads of one hidden layer (64), Adam, batches of B drawn
+without replacement from 20,000 rows in memory; one thread, one process, epochs of the two in turn.
+mtlrun's side is the loop that users run: gathering and scaling raw columns, the strategy, logging of losses,
+weights, rates and gradient norm to metrics.csv and TensorBoard, checks that losses are finite. The bare side
+is torch modules, `mse_loss` and `Adam(fused=True)` on columns that are scaled already, and logs nothing.
+Evaluation is left out on both sides.
 
 Prints µs per step (medians over the repeats) and the median of the ratios pair by pair.
 """
@@ -101,7 +102,9 @@ def main() -> None:
     parser.add_argument("--uncertainty", action="store_true", help="loss=uncertainty instead of sum")
     args = parser.parse_args()
     x, y = problem()
-    print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, one thread, {args.repeats} repeats")
+    print(
+        f"{platform.processor() or platform.machine()}, torch {torch.__version__}, one thread, {args.repeats} repeats"
+    )
     print(f"{'H':>5} {'B':>5} {'bare µs':>9} {'mtlrun µs':>10} {'ratio':>6}   lowest and highest ratio")
     for hidden, batch in [(64, 64), (64, 256), (128, 256), (512, 1024)]:
         with tempfile.TemporaryDirectory() as folder:

@@ -81,4 +81,6 @@ def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network.tasks, scale).items()}
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
     step = Step(configs, network, strategy)
-    return Stack(configs, datasets, device, scale, network, step, TrainBatches(rows, datasets, configs), val, test, trivial)
+    return Stack(
+        configs, datasets, device, scale, network, step, TrainBatches(rows, datasets, configs), val, test, trivial
+    )

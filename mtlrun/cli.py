@@ -150,7 +150,7 @@ def _init(table: str, targets: str | None) -> int:
     from mtlrun.data.init import write_yaml
 
     names = [name.strip() for name in targets.split(",") if name.strip()]
-    path = write_yaml(Path(table), names, Path("conf/data"))
+    path = write_yaml(Path(table), names, Path("."))
     print(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
     return 0
 
@@ -161,7 +161,7 @@ def _check(composed: "Request") -> str:
 
     if composed.sweep:
         runs = members(composed)
-        lines = [f"{len(runs)} runs:", *(member.run for member in runs)]
+        lines = [f"{len(runs)} run{'s'[: len(runs) > 1]}:", *(member.run for member in runs)]
     else:
         config = single(composed)
         from mtlrun.checking import report

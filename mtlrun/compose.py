@@ -24,7 +24,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigSource
@@ -178,7 +178,7 @@ def members(request: Request) -> list[Member]:
     with _answered():
         jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
     hydra_overrides = list(request.cfg.hydra.overrides.hydra)
-    bases: dict[tuple[str, ...], DictConfig] = {}
+    bases: dict[tuple[str, ...], tuple[DictConfig, DictConfig]] = {}  # group options -> ours, Hydra's
     result = []
     for number, arguments in enumerate(jobs):
         overrides = [_parse(line) for line in arguments]
@@ -187,11 +187,13 @@ def members(request: Request) -> list[Member]:
         run = folder_name(number, len(jobs), {key: value for key, value in named.items() if key in swept})
         try:
             if choices not in bases:
-                bases[choices], notes = _load(request.loader, [*hydra_overrides, *choices], RunMode.RUN)
+                base, notes = _load(request.loader, [*hydra_overrides, *choices], RunMode.RUN)
                 request.notes.extend(note for note in notes if note not in request.notes)
-            cfg = _without_hydra(bases[choices])
+                bases[choices] = _ours(base), OmegaConf.masked_copy(base, "hydra")
+            ours, hydra = bases[choices]
+            cfg = copy.deepcopy(ours)
             _apply(cfg, [o for o in overrides if not _is_choice(o)])
-            config = checked_config(cfg, bases[choices])
+            config = checked_config(cfg, hydra)
         except RequestError as error:
             raise RequestError(f"{error} (in {run})") from error
         result.append(Member(run, list(arguments), named, config))
@@ -239,10 +241,11 @@ def _answered() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _hydra_config(cfg: DictConfig | None) -> Iterator[None]:
+def _hydra_config(cfg: Any) -> Iterator[None]:
+    """Has `${hydra:...}` refer to `cfg`, or to what it refers to already where that is None."""
     before = HydraConfig.instance().cfg
     if cfg is not None:
-        HydraConfig.instance().set_config(cfg)
+        HydraConfig.instance().cfg = cfg
     try:
         yield
     finally:
@@ -256,14 +259,13 @@ def _load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictCo
         removed = [o for o in map(_parse, lines) if o.is_delete() and not o.is_hydra_override()]
         if removed:
             rest = [line for line in lines if not line.startswith("~")]
-            _apply(_without_hydra(loader.load_configuration(ROOT, rest, mode, validate_sweep_overrides=False)), removed)
+            _apply(_ours(loader.load_configuration(ROOT, rest, mode, validate_sweep_overrides=False)), removed)
         return loader.load_configuration(ROOT, lines, mode, validate_sweep_overrides=False), notes
 
 
-def _without_hydra(cfg: DictConfig) -> DictConfig:
+def _ours(cfg: DictConfig) -> DictConfig:
     """A copy without Hydra's node, which is most of the tree."""
-    masked = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    return copy.deepcopy(masked)
+    return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
 
 
 def _resolved(cfg: DictConfig, key: str) -> Any:
@@ -303,11 +305,8 @@ def _key(override: Override) -> str:
 
 def _value(override: Override) -> str:
     """The value as it was typed, without quotes around it."""
-    value = override.value() if not override.is_sweep_override() else None
-    if isinstance(override._value, QuotedString) and isinstance(value, str):
-        return value
-    line = override.input_line or ""
-    return line.partition("=")[2]
+    value = None if override.is_sweep_override() else override.value()
+    return value if isinstance(value, str) else (override.input_line or "").partition("=")[2]
 
 
 def _line(override: Override) -> str:
@@ -424,6 +423,8 @@ def _check_files(loader: ConfigLoader, lines: list[str], mode: RunMode) -> list[
     Raises RequestError if one from outside sets what it may not: keys of Hydra's execute code. Returns
     a line for each file from outside that is not used, as one of ours has its name.
     """
+    if not _outside_folders:
+        return []
     notes = []
     for default in loader.compute_defaults_list(ROOT, lines, mode).defaults:
         path = default.config_path

@@ -28,7 +28,7 @@ RESERVED = ("trunk", "default")
 C = TypeVar("C")
 
 
-def bounded(default: Any = dataclasses.MISSING, **bounds: float) -> Any:
+def bounded(default: Any, **bounds: float) -> Any:
     """A dataclass field with bounds: `above`, `below` (strict), `at_least`, `at_most`."""
     return field(default=default, metadata=bounds)
 
@@ -98,8 +98,8 @@ class ModelConfig:
     """The trunk, a multi-layer perceptron, and the size of the heads' hidden layers."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: list[int] = bounded(dataclasses.MISSING, at_least=1)
-    head_hidden: list[int] = bounded(dataclasses.MISSING, at_least=1)
+    hidden: list[int] = field(metadata={"at_least": 1})
+    head_hidden: list[int] = field(metadata={"at_least": 1})
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "silu"] = "relu"
     dropout: float = bounded(0.0, at_least=0.0, below=1.0)
 
@@ -202,7 +202,7 @@ class RmspropConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig:
-    """Length, batches, device, selection. `patience` counts evaluations without a better one; null: no early stopping."""
+    """Length, batches, device, selection. `patience`: evaluations without a better one; null: never stop early."""
 
     epochs: int = bounded(20, at_least=1)
     max_steps: int | None = bounded(None, at_least=1)
@@ -288,7 +288,7 @@ def plain(config: Config) -> dict[str, Any]:
     """The configuration as nested plain mappings; `check(plain(c))` gives `c` again."""
     tree = dataclasses.asdict(config)
     del tree["notes"]
-    return typing.cast(dict[str, Any], tree)
+    return tree
 
 
 def config_hash(config: Config) -> str:
@@ -428,7 +428,7 @@ def _tasks(tree: Any) -> dict[str, TaskConfig]:
     for name, settings in tree.items():
         if not isinstance(name, str) or not TASK_NAME.match(name) or name in RESERVED:
             raise RequestError(f"tasks.{name}: no name for a task\nallowed: letters, digits and _ with no digit first, "
-                               f"other than {listing(RESERVED)}; the column's name goes to tasks.NAME.target")  # fmt: skip
+                               f"but not {listing(RESERVED)}; the column's name goes to tasks.NAME.target")  # fmt: skip
         tasks[name] = _typed(settings if settings is not None else {}, TaskConfig, f"tasks.{name}", {})
         if tasks[name].shuffle:
             raise RequestError(f"tasks.{name}.shuffle: not built yet\nallowed: false")
@@ -509,7 +509,9 @@ def _cross_check(config: Config) -> Config:
         raise RequestError(f"data.split: train + val + test is {total:g}\nallowed: at most 1")
     for part in split.files or {}:
         if part not in ("val", "test"):
-            raise RequestError(f"data.split.files.{part}: no such part{nearest(part, ('val', 'test'))}\nallowed: val, test")
+            raise RequestError(
+                f"data.split.files.{part}: no such part{nearest(part, ('val', 'test'))}\nallowed: val, test"
+            )
     if split.files is not None and "test" not in split.files:
         raise RequestError("data.split.files.test: missing\nset it: data.split.files.test=FILE")
     select = config.trainer.select

@@ -83,6 +83,7 @@ def parse_graph(
     Raises RequestError that names the key for an unknown task, an edge of a task to itself, a cycle,
     a layer that is not there, or settings that an edge does not have.
     """
+    _gradient(config.gradient, config, "graph.gradient")
     notes = []
     receives: dict[str, dict[str, Any]] = {}
     if config.name == "chain":
@@ -120,15 +121,17 @@ def parse_graph(
                 continue
             if source == "trunk":
                 settings_ = _edge(edge, ("gradient", "at"), key)
-                gradient = _gradient(settings_.get("gradient", "pass"), config, key)
+                # {at: 1} alone moves the edge; that of an adversarial task stays reversed
+                gradient = _gradient(settings_["gradient"], config, key) if "gradient" in settings_ else default.gradient
                 trunk[task] = TrunkEdge(task, _layer(settings_.get("at", depth), depth, key), gradient, explicit=True)
             else:
                 settings_ = _edge(edge, ("gradient", "what"), key)
                 what = settings_.get("what", config.what)
                 if what not in WHAT:
                     raise RequestError(f"{key}.what: found {what!r}{nearest(what, WHAT)}\nallowed: {listing(WHAT)}")
-                edges.append(TaskEdge(source, task, _gradient(settings_.get("gradient", config.gradient), config, key), what))
-    _gradient(config.gradient, config, "graph.gradient")
+                edges.append(
+                    TaskEdge(source, task, _gradient(settings_.get("gradient", config.gradient), config, key), what)
+                )
     return Graph(tuple(active), depth, trunk, tuple(edges), _levels(list(active), edges), tuple(notes))
 
 
@@ -138,7 +141,9 @@ def _edge(edge: Any, allowed: tuple[str, ...], key: str) -> Mapping[str, Any]:
         return {"gradient": edge}
     for name in edge:
         if name not in allowed:
-            raise RequestError(f"{key}.{name}: an edge has no such key{nearest(name, allowed)}\nallowed: {listing(allowed)}")
+            raise RequestError(
+                f"{key}.{name}: an edge has no such key{nearest(name, allowed)}\nallowed: {listing(allowed)}"
+            )
     return edge
 
 
@@ -150,16 +155,20 @@ def _gradient(value: Any, config: GraphConfig, key: str) -> Gradient:
         return PASS
     if value == "reverse":
         ramped = config.reverse.schedule == "ramp"
-        return Gradient(-config.reverse.strength, ramped, f"reverse {config.reverse.strength:g}{' ramped' if ramped else ''}")
+        return Gradient(
+            -config.reverse.strength, ramped, f"reverse {config.reverse.strength:g}{' ramped' if ramped else ''}"
+        )
     number = convert(value, float, key, {})
     if number is NO or not abs(number) < float("inf"):
-        raise RequestError(f"{key}: gradient {value!r}{nearest(value, words)}\nallowed: stop, pass, reverse or a number")
+        raise RequestError(
+            f"{key}: gradient {value!r}{nearest(value, words)}\nallowed: stop, pass, reverse or a number"
+        )
     return PASS if number == 1 else Gradient(number, word="stop" if number == 0 else f"{number:g}")
 
 
 def _layer(at: Any, depth: int, key: str) -> int:
     names = {f"layer{i}": i for i in range(1, depth + 1)}
-    number = names.get(at, at)
+    number = names.get(at, at) if isinstance(at, str) else at
     if isinstance(number, bool) or not isinstance(number, int) or not (1 <= number <= depth or number == depth):
         raise RequestError(f"{key}.at: the trunk has no layer {at!r}\nallowed: 1 to {depth}, or {listing(names)}")
     return number
@@ -173,7 +182,8 @@ def _levels(tasks: list[str], edges: list[TaskEdge]) -> tuple[tuple[str, ...], .
     while len(done) < len(tasks):
         level = [t for t in tasks if t not in done and sources[t] <= set(done)]
         if not level:
-            raise RequestError(f"graph.receives: a cycle: {' -> '.join(_cycle(sources, [t for t in tasks if t not in done]))}\n"
+            cycle = _cycle(sources, [t for t in tasks if t not in done])
+            raise RequestError(f"graph.receives: a cycle: {' -> '.join(cycle)}\n"
                                f"remove one of its edges, for example '~graph.receives.TASK.SOURCE'")  # fmt: skip
         levels.append(tuple(level))
         done += level

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import ROOT, Member, Request, checked_config, members, single
 from mtlrun.config import Config, plain
-from mtlrun.errors import RequestError
+from mtlrun.errors import RequestError, TrainingError
 from mtlrun.results.sweep import PLAN, TABLE, best, read_plan, rebuild, record_end, write_plan, write_text
 
 log = logging.getLogger("mtlrun.launch")
@@ -66,10 +66,7 @@ def run_one(request: Request) -> int:
             print(f"mtlrun: go on with: mtlrun resume {shlex.quote(shown(folder))}", file=sys.stderr)
         raise
     callbacks.on_run_end(config=request.cfg, config_name=ROOT, job_return=job)
-    if job.return_value is not None:
-        print(f"mtlrun: the run failed: {job.return_value}\nits log: {shown(folder / 'run.log')}", file=sys.stderr)
-        return 1
-    return 0
+    return 0 if job.return_value is None else _say_failed(folder, job.return_value)
 
 
 def run_sweep(request: Request) -> int:
@@ -82,7 +79,7 @@ def run_sweep(request: Request) -> int:
     print_notes(request)
     folder = _free_folder(request.cfg, "hydra.sweep.dir", MARKS_OF_A_SWEEP)
     _prepare_once_each(runs)
-    print(f"{len(runs)} runs in {shown(folder)}", flush=True)
+    print(f"{len(runs)} run{'s'[: len(runs) > 1]} in {shown(folder)}", flush=True)
     write_plan(folder, [{"run": member.run, "overrides": member.overrides} for member in runs])
 
     callbacks = Callbacks(request.cfg)
@@ -135,13 +132,16 @@ def resume(folder: Path) -> int:
     from mtlrun.run import resume as resume_run
 
     _log_to(folder / "run.log")
-    error = _guarded(folder, lambda: resume_run(folder))
-    if (folder.parent / PLAN).exists():
-        rebuild(folder.parent)
-    if error is not None:
-        print(f"mtlrun: the run failed: {error}\nits log: {shown(folder / 'run.log')}", file=sys.stderr)
-        return 1
-    log.info("results: %s", shown(folder))
+    try:
+        resume_run(folder)
+        log.info("results: %s", shown(folder))
+    except RequestError:
+        raise
+    except Exception as error:
+        return _say_failed(folder, _note_failure(folder, error))
+    finally:
+        if (folder.parent / PLAN).exists():
+            rebuild(folder.parent)
     return 0
 
 
@@ -164,19 +164,31 @@ def shown(path: Path) -> str:
 
 
 def _guarded(folder: Path, work: Callable[[], Any]) -> str | None:
-    """Does the work of a run. What ends it early goes to its summary.json, a traceback to run.log only."""
+    """Does the work of a run. None, or the error in one line if it failed; an interrupt is noted and passes."""
     try:
         work()
     except KeyboardInterrupt:
         record_end(folder, "interrupted")
         raise
     except Exception as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        record_end(folder, "failed", message)
-        log.debug("the run failed", exc_info=error)
-        _drop_frames(error)
-        return message
+        return _note_failure(folder, error)
     return None
+
+
+def _note_failure(folder: Path, error: Exception) -> str:
+    """Puts an error into the run's summary.json and its traceback into run.log; the error in one line."""
+    message = " ".join(str(error).split())
+    if not isinstance(error, (TrainingError, RequestError)):
+        message = f"{type(error).__name__}: {message}"
+    record_end(folder, "failed", message)
+    log.debug("the run failed", exc_info=error)  # the console shows INFO and above
+    _drop_frames(error)
+    return message
+
+
+def _say_failed(folder: Path, message: str) -> int:
+    print(f"mtlrun: the run failed: {message}\nits log: {shown(folder / 'run.log')}", file=sys.stderr)
+    return 1
 
 
 def _drop_frames(error: BaseException | None) -> None:

@@ -50,6 +50,8 @@ class Predictor:
         numeric, codes = self.spec.transform(frame)
         positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
         values = torch.from_numpy(numeric)
+        if not self.network.encoder.gaps:  # the encoder imputes only where the training table had gaps
+            values = torch.where(values.isnan(), self.network.encoder.mean[0], values)
         parts: dict[str, list[np.ndarray]] = {t: [] for t in self.tasks}
         for start in range(0, len(frame), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
@@ -57,7 +59,7 @@ class Predictor:
             outputs = self.network(x)
             for task in self.tasks:
                 block, i = self.network.place[task]
-                out = outputs[list(self.network.blocks).index(block)][0, :, i, : block.specs[i].outputs]
+                out = outputs[self.network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
                 parts[task].append(out.double().numpy())
         columns: dict[str, Any] = {}
         for task in self.tasks:

@@ -52,7 +52,9 @@ class Run:
         except TrainingError:
             raise
         except Exception as error:
-            write_json(folder / "summary.json", summary | {"status": "failed", "error": f"{type(error).__name__}: {error}"})
+            write_json(
+                folder / "summary.json", summary | {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+            )
             raise
         types = {t: target.type for t, target in dataset.targets.items()}
         log.info(results_table(types, summary["figures"], summary["trivial"], primary))
@@ -116,7 +118,9 @@ def read_summary(folder: Path) -> dict[str, Any]:
     except json.JSONDecodeError:
         raise RequestError(f"{folder / 'summary.json'}: not readable as JSON") from None
     if summary.get("schema", 0) > SCHEMA:
-        raise RequestError(f"{folder}: schema {summary['schema']}, this mtlrun reads up to {SCHEMA}\nuse a newer mtlrun")
+        raise RequestError(
+            f"{folder}: schema {summary['schema']}, this mtlrun reads up to {SCHEMA}\nuse a newer mtlrun"
+        )
     return summary
 
 

@@ -182,4 +182,3 @@ class TrainBatches:
                         None if present is None else present[s],
                     ),
                 )
-

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, Rows
@@ -18,7 +19,9 @@ Figures = dict[tuple[str, str], float]  # (task, metric) -> value; an undefined 
 class Evaluation:
     """One split of every run, ready to be evaluated: row numbers `[R, N]`, padded with weight 0."""
 
-    def __init__(self, rows: Rows, datasets: Sequence[Dataset], split: str, network: Network, scale: LabelScale) -> None:
+    def __init__(
+        self, rows: Rows, datasets: Sequence[Dataset], split: str, network: Network, scale: LabelScale
+    ) -> None:
         self.rows, self.network = rows, network
         parts = [getattr(d.split, split) for d in datasets]
         longest = max(len(p) for p in parts)
@@ -80,11 +83,12 @@ class Evaluation:
         if self.labels is None:
             self.outputs()
         runs, rows = self.index.shape
-        return self([
-            torch.stack([torch.nn.functional.pad(constants[t], (0, block.outputs - constants[t].shape[1]), value=-torch.inf)
-                         for t in block.tasks], 1).unsqueeze(1).expand(runs, rows, -1, -1)
-            for block in self.network.blocks
-        ])  # fmt: skip
+        outputs = []
+        for block in self.network.blocks:
+            short = [block.outputs - constants[t].shape[1] for t in block.tasks]
+            padded = [pad(constants[t], (0, n), value=-torch.inf) for t, n in zip(block.tasks, short, strict=True)]
+            outputs.append(torch.stack(padded, 1).unsqueeze(1).expand(runs, rows, -1, -1))
+        return self(outputs)
 
 
 def trivial_outputs(datasets: Sequence[Dataset], tasks: Sequence[str], scale: LabelScale) -> dict[str, Tensor]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from mtlrun.model.network import Network
+
 
 class Flat:
     """The parameters of network and strategy as views of one `[R, P]` buffer, and their gradients as another.
@@ -13,8 +15,9 @@ class Flat:
     from column `network_size` on.
     """
 
-    def __init__(self, network: nn.Module, strategy: nn.Module) -> None:
+    def __init__(self, network: Network, strategy: nn.Module) -> None:
         named = [(f"network.{n}", p) for n, p in network.named_parameters()]
+        self.heads = {f"network.{n}": axes for n, axes in network.head_axes().items()}
         self.network_parameters = [p for _, p in named]
         named += [(f"strategy.{n}", p) for n, p in strategy.named_parameters()]
         self.names = [n for n, _ in named]
@@ -37,9 +40,10 @@ class Flat:
         for name, parameter in zip(self.names, self.parameters, strict=True):
             if name.startswith("strategy."):
                 column = torch.tensor(strategy_rates).view(-1, *[1] * (parameter.dim() - 1))
-            elif (tasks := getattr(parameter, "tasks", None)) is not None:
+            elif name in self.heads:
+                tasks, axis = self.heads[name]
                 shape = [len(rates)] + [1] * (parameter.dim() - 1)
-                shape[parameter.task_axis] = len(tasks)
+                shape[axis] = len(tasks)
                 column = torch.tensor([[r[t] for t in tasks] for r in rates]).view(shape)
             else:
                 column = torch.tensor([r["trunk"] for r in rates]).view(-1, *[1] * (parameter.dim() - 1))

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from itertools import pairwise
 
 import torch
 
@@ -40,7 +41,7 @@ def set_up(config: Config, inputs: int) -> None:
     multiply-adds, else one per core.
     """
     widths = [inputs, *config.model.hidden, *config.model.head_hidden]
-    work = config.trainer.batch_size * max((a * b for a, b in zip(widths, widths[1:], strict=False)), default=0)
+    work = config.trainer.batch_size * max((a * b for a, b in pairwise(widths)), default=0)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(config.trainer.threads or (1 if work < THREAD_WORK else cores))
     torch.use_deterministic_algorithms(config.trainer.deterministic)

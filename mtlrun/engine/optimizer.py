@@ -52,7 +52,11 @@ class FlatOptimizer:
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take over what `state` gave."""
-        self.optimizer.state[self.step_taken] = {k: v.clone() for k, v in state.items()}
+        # a fused optimiser counts its steps on the device, any other on the CPU
+        fused, device = self.optimizer.defaults.get("fused"), self.step_taken.device
+        self.optimizer.state[self.step_taken] = {
+            k: v.to(device if fused or v.dim() else "cpu", copy=True) for k, v in state.items()
+        }
 
 
 def _torch_optimizer(config: OptimizerConfig, parameter: nn.Parameter) -> torch.optim.Optimizer:

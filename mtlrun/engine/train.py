@@ -99,8 +99,7 @@ class Run:
         steps = np.arange(self.stack.train.steps) + (self.epoch - 1) * self.stack.train.steps
         factors = None
         if not is_constant(self.config.lr):
-            values = schedule_factors(self.config.lr, steps, self.total, self.stack.train.steps)
-            factors = torch.from_numpy(values).to(step.rates).unsqueeze(1)  # [steps, R]
+            factors = torch.from_numpy(self._factors(steps)).to(step.rates).unsqueeze(1)  # [steps, R]
         ramped = any(bool(scale.ramped.any()) for scale in network.scales)
         for batch in self.stack.train.epoch(self.epoch, self.position):
             if self.global_step == self.total:
@@ -121,6 +120,10 @@ class Run:
                 raise Interrupted(self.stopped_by)
         self._check_finite()
 
+    def _factors(self, steps: np.ndarray) -> np.ndarray:
+        """The schedule's factors on all rates at the given steps, counted from 0."""
+        return schedule_factors(self.config.lr, steps, self.total, self.stack.train.steps)
+
     def _check_finite(self) -> None:
         """Raises TrainingError that names the first step and task whose loss is not finite."""
         losses = self.history.tensors()["loss"]
@@ -128,7 +131,9 @@ class Run:
         if len(bad):
             at, task = bad[0].tolist()
             step = self.global_step - len(losses) + at + 1
-            raise TrainingError(f"diverged: the loss of {self.stack.network.tasks[task]} is {losses[at, task]:g} in step {step}")
+            raise TrainingError(
+                f"diverged: the loss of {self.stack.network.tasks[task]} is {losses[at, task]:g} in step {step}"
+            )
         if not bool(self.stack.step.flat.values.isfinite().all()):
             raise TrainingError(f"diverged: parameters are not finite after step {self.global_step}")
 
@@ -151,7 +156,9 @@ class Run:
                 | {f"train/{t}/{m}": v for _, _, _, t, m, v in train if m == "loss"},
             }  # fmt: skip
         self.waited = 0 if better else self.waited + 1
-        progress.evaluated(self.epoch, self.global_step, figures, self.selection.name, self.selection.sign * score, better)
+        progress.evaluated(
+            self.epoch, self.global_step, figures, self.selection.name, self.selection.sign * score, better
+        )
         self.history = History()
         self.epoch, self.position = self.epoch + 1, 0
         if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
@@ -184,9 +191,7 @@ class Run:
         count = past["present"].sum(0)
         losses = (past["loss"].double() * past["present"]).sum(0) / count
         weights = past["weight"].double().mean(0)
-        factor = float((self.stack.step.rates / self.stack.step.base_rates.clamp_min(1e-30))[0, 0])
-        if is_constant(self.config.lr):
-            factor = 1.0
+        factor = float(self._factors(np.array([self.global_step - 1]))[0])
         rates = self.stack.step.group_rates[0]
         key = (self.epoch, self.global_step, "train")
         rows: list[Row] = []
@@ -210,6 +215,8 @@ class Run:
         checkpoint.save(self.folder / "checkpoints" / "last.pt", {
             "epoch": self.epoch, "position": self.position, "step": self.global_step, "waited": self.waited,
             "values": step.flat.values.clone(), "optimizer": step.optimizer.state(),
+            # their norm may still have to be logged, where the epoch's last step is done
+            "gradients": step.flat.gradients.clone(),
             "strategy": dict(step.strategy.named_buffers()), "history": self.history.tensors(),
             "best": self.best, "offset": self.writer.offset, "seconds": self._seconds(),
             "data_hash": self.dataset.hash,
@@ -221,6 +228,7 @@ class Run:
         self.epoch, self.position = state["epoch"], state["position"]
         self.global_step, self.waited, self.best = state["step"], state["waited"], state["best"]
         step.flat.values.copy_(state["values"])
+        step.flat.gradients.copy_(state["gradients"])
         step.optimizer.load({k: v.to(self.stack.device) if v.dim() else v for k, v in state["optimizer"].items()})
         for name, buffer in step.strategy.named_buffers():
             buffer.copy_(state["strategy"][name])
@@ -230,10 +238,14 @@ class Run:
         self.seconds_before = state["seconds"]
 
     def _save_best(self) -> None:
-        """best.pt: the network at the selected step, and what turns raw columns into predictions. Values are in place."""
+        """best.pt: the selected network, whose values are in place, and what turns raw columns into predictions."""
         from mtlrun.predict import model_tree
 
-        tree = model_tree(self.stack) | {"step": self.best["step"], "epoch": self.best["epoch"], "by": self.selection.name}
+        tree = model_tree(self.stack) | {
+            "step": self.best["step"],
+            "epoch": self.best["epoch"],
+            "by": self.selection.name,
+        }
         checkpoint.save(self.folder / "checkpoints" / "best.pt", tree)
 
     def _seconds(self) -> float:

@@ -27,10 +27,12 @@ class HeadBlock(nn.Module):
 
     Parameters, with T the axis of tasks (K is the largest number of outputs, the rest is padded):
     first layer `[R, in, T, H]` and `[R, 1, T, H]`, further ones `[R, T, H, H']` and `[R, T, H']`,
-    last `[R, T, H, K]` and `[R, T, K]`; without hidden layers the first is the last. Each parameter's
-    `task_axis` says where T stands. A head that receives estimates is alone in its block, and its
+    last `[R, T, H, K]` and `[R, T, K]`; without hidden layers the first is the last. `task_axes` says
+    for each layer where T stands. A head that receives estimates is alone in its block, and its
     first layer reads [features, estimates].
     """
+
+    pad: Tensor | None
 
     def __init__(self, kind: TaskType, specs: Sequence[HeadSpec], config: ModelConfig, seeds: Sequence[int],
                  features: int, received: int) -> None:  # fmt: skip
@@ -41,6 +43,7 @@ class HeadBlock(nn.Module):
         self.outputs = max(s.outputs for s in specs)
         self.activation = ACTIVATIONS[config.activation]
         widths = [*config.head_hidden, self.outputs]
+        self.task_axes: list[int] = []
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
         fan_in = features
@@ -49,15 +52,25 @@ class HeadBlock(nn.Module):
             # A padded output gets weights that nothing reads: drawn with the task's own number of outputs,
             # so that a task's initial values do not depend on its neighbours.
             sizes = [s.outputs if last else width for s in specs]
-            weight = [self._draw(seeds, s, f"layer{layer}.weight", fan_in, n, width) for s, n in zip(specs, sizes, strict=True)]
-            bias = [self._draw(seeds, s, f"layer{layer}.bias", 1, n, width, fan_in) for s, n in zip(specs, sizes, strict=True)]
+            weight = [
+                self._draw(seeds, s, f"layer{layer}.weight", fan_in, n, width)
+                for s, n in zip(specs, sizes, strict=True)
+            ]
+            bias = [
+                self._draw(seeds, s, f"layer{layer}.bias", 1, n, width, fan_in)
+                for s, n in zip(specs, sizes, strict=True)
+            ]
             if layer == 0:
                 if received:
-                    extra = self._draw(seeds, specs[0], "received.weight", received, sizes[0], width, features + received)
+                    extra = self._draw(
+                        seeds, specs[0], "received.weight", received, sizes[0], width, features + received
+                    )
                     weight = [torch.cat([weight[0], extra], 1)]
                 self._add(torch.stack(weight, 2), torch.stack(bias, 2), task_axis=2)  # [R, in, T, H], [R, 1, T, H]
             else:
-                self._add(torch.stack(weight, 1), torch.stack(bias, 1).squeeze(2), task_axis=1)  # [R, T, H, H'], [R, T, H']
+                self._add(
+                    torch.stack(weight, 1), torch.stack(bias, 1).squeeze(2), task_axis=1
+                )  # [R, T, H, H'], [R, T, H']
             fan_in = width
         pad = torch.zeros(len(specs), self.outputs)
         for t, spec in enumerate(specs):
@@ -72,9 +85,14 @@ class HeadBlock(nn.Module):
 
     def _add(self, weight: Tensor, bias: Tensor, task_axis: int) -> None:
         for values, group in ((weight, self.weights), (bias, self.biases)):
-            parameter = nn.Parameter(values.contiguous())
-            parameter.task_axis, parameter.tasks = task_axis, self.tasks  # type: ignore[attr-defined]
-            group.append(parameter)
+            group.append(nn.Parameter(values.contiguous()))
+        self.task_axes.append(task_axis)
+
+    def task_parameters(self, task: str) -> list[Tensor]:
+        """Views of one task's parameters in every run, weights and then biases."""
+        at = self.tasks.index(task)
+        pairs = [*zip(self.weights, self.task_axes, strict=True), *zip(self.biases, self.task_axes, strict=True)]
+        return [parameter.select(axis, at) for parameter, axis in pairs]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]` (None for a linear head)."""

@@ -86,7 +86,7 @@ class GradientScale:
             return x
         if self.constant == 0:
             return x.detach()
-        return _ScaleGradient.apply(x, self.current)  # type: ignore[no-any-return]
+        return _ScaleGradient.apply(x, self.current)
 
 
 def dropout_mask(seeds: Sequence[int], step: int, name: str, shape: Sequence[int], rate: float) -> Tensor:

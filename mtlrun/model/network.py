@@ -65,7 +65,7 @@ class Network(nn.Module):
             for i, e in enumerate(graph.edges)
             for same in [[g.edges[i] for g in graphs]]
         }
-        self.blocks = nn.ModuleList()
+        self.blocks: list[HeadBlock] = []
         for names in _blocks(graph, by_name):
             first = by_name[names[0]]
             kind = TYPES[first.type](first.loss, [by_name[n].delta for n in names], [by_name[n].classes for n in names])
@@ -73,6 +73,7 @@ class Network(nn.Module):
             received = sum(hidden if e.what == "embedding" else estimate_width[e.source] for e in heads[0].edges)
             features = sharing.widths[heads[0].trunk.at]
             self.blocks.append(HeadBlock(kind, heads, config, seeds, features, received))
+        self.heads = nn.ModuleList(self.blocks)
         self.tasks: list[str] = [t for block in self.blocks for t in block.tasks]
         self.place = {t: (block, i) for block in self.blocks for i, t in enumerate(block.tasks)}
         # A regression's estimate is passed on standardised, also where its labels are in raw units.
@@ -112,9 +113,9 @@ class Network(nn.Module):
         if edge.what == "embedding":
             assert hidden is not None, "checked when the network is built"
             return self.edge_scales[edge.source, edge.task](hidden[:, :, i])
-        if edge.what == "logits":
-            return self.edge_scales[edge.source, edge.task](out[:, :, i, : block.specs[i].outputs])
         at = self.tasks.index(edge.source)
+        if edge.what == "logits":  # of a regression its estimate, which is standardised here as well
+            return self._standardise(self.edge_scales[edge.source, edge.task](out[:, :, i, : block.specs[i].outputs]), at)
         estimate = self._standardise(self.edge_scales[edge.source, edge.task](block.kind.estimate(out, i)), at)
         if edge.what == "label" and targets is not None:
             label = self._standardise(block.kind.label_features(targets.labels[:, :, at], i), at)
@@ -141,8 +142,16 @@ class Network(nn.Module):
 
     def task_parameters(self, task: str) -> list[Tensor]:
         """Views of the parameters that belong to one task's head, in each of the R runs."""
-        block, i = self.place[task]
-        return [p.select(p.task_axis, i) for p in block.parameters()]
+        return self.place[task][0].task_parameters(task)
+
+    def head_axes(self) -> dict[str, tuple[list[str], int]]:
+        """For every parameter of a head, by name: its tasks, and the axis along which they stand."""
+        return {
+            f"heads.{b}.{kind}.{layer}": (block.tasks, axis)
+            for b, block in enumerate(self.blocks)
+            for kind in ("weights", "biases")
+            for layer, axis in enumerate(block.task_axes)
+        }
 
 
 def _blocks(graph: Graph, specs: Mapping[str, TaskSpec]) -> list[list[str]]:

@@ -41,7 +41,9 @@ class Progress:
                     handler.setLevel(logging.WARNING)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.bar is not None:
             self.bar.stop()
             for handler, level in self.silenced:
@@ -58,7 +60,9 @@ class Progress:
                   better: bool) -> None:  # fmt: skip
         """One line for an evaluation on val; an asterisk marks the best so far."""
         shown = "  ".join(f"{t} {m} {figures[t, m]:.4g}" for t, m in self.primary.items() if (t, m) in figures)
-        log.info(f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}  step {step}  {by} {score:.4g}{'*' if better else ' '}  {shown}")
+        mark = "*" if better else " "
+        epochs = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
+        log.info(f"epoch {epochs}  step {step}  {by} {score:.4f}{mark}  {shown}")
 
 
 def results_table(types: Mapping[str, str], figures: Mapping[str, float], trivial: Mapping[str, float],

@@ -16,18 +16,23 @@ def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
 
 def r2(errors: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Coefficient of determination 1 − Σ w e² / Σ w (y − ȳ)²; NaN for constant labels."""
-    labels = torch.where(weights > 0, labels.double(), 0.0)
+    kept = weights > 0
+    labels = labels.double()
+    # not variance > 0: the mean of equal numbers may miss them by a rounding
+    largest = torch.where(kept, labels, -torch.inf).amax(-1)
+    varied = largest > torch.where(kept, labels, torch.inf).amin(-1)
     mean = weighted_mean(labels, weights).unsqueeze(-1)
     variance = weighted_mean((labels - mean).square(), weights)
-    return torch.where(variance > 0, 1 - weighted_mean(errors.double().square(), weights) / variance, torch.nan)
+    return torch.where(varied, 1 - weighted_mean(errors.double().square(), weights) / variance, torch.nan)
 
 
 def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Ascending scores; for every row the cumulated positive and negative weights up to and below its score.
 
-    Rows of weight 0 add nothing to any sum, wherever they sort. Cumulated sums are `[R, N + 1]`.
+    Rows of weight 0 add nothing to any sum, wherever they sort, and may hold anything. Cumulated sums are `[R, N + 1]`.
     """
-    ordered, order = scores.double().sort(-1)
+    scores, labels = (torch.where(weights > 0, v.double(), 0.0) for v in (scores, labels))
+    ordered, order = scores.sort(-1)
     positive = (weights * labels).gather(-1, order)
     negative = (weights * (1 - labels)).gather(-1, order)
     start = torch.zeros_like(positive[..., :1])
@@ -36,7 +41,7 @@ def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Te
 
 def auroc(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Area under the ROC curve: P(positive scores above negative), ties count one half (Mann & Whitney 1947)."""
-    ordered, positive, cum_pos, cum_neg = _ranked(scores, labels.double(), weights)
+    ordered, positive, cum_pos, cum_neg = _ranked(scores, labels, weights)
     below = cum_neg.gather(-1, torch.searchsorted(ordered, ordered))
     upto = cum_neg.gather(-1, torch.searchsorted(ordered, ordered, right=True))
     total = cum_pos[..., -1] * cum_neg[..., -1]
@@ -45,7 +50,7 @@ def auroc(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 
 def auprc(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Average precision Σ (recall step) · precision over distinct thresholds, without interpolation."""
-    ordered, positive, cum_pos, cum_neg = _ranked(scores, labels.double(), weights)
+    ordered, positive, cum_pos, cum_neg = _ranked(scores, labels, weights)
     first = torch.searchsorted(ordered, ordered)  # rows from here on score at least as high
     true = cum_pos[..., -1:] - cum_pos.gather(-1, first)
     false = cum_neg[..., -1:] - cum_neg.gather(-1, first)

@@ -48,4 +48,3 @@ class Regression(TaskType):
             "mae": metrics.weighted_mean(errors.abs(), weights),
             "r2": metrics.r2(errors, labels.double() * scale.unsqueeze(-1), weights),
         }
-

@@ -1,0 +1,53 @@
+# make run and make test are all that a newcomer needs; each sets up first.
+PYTHON ?= python3
+DIST ?= dist
+BIN := .venv/bin
+READY := .venv/.mtlrun-ready
+
+.PHONY: help setup run test test-all lint format wheel clean
+help:
+	@echo "make run        set up, then train: mtlrun loss=uncertainty lr=per_head"
+	@echo "make test       set up, then lint, types and tests (under 3 minutes)"
+	@echo "make test-all   the same with the slow tests"
+	@echo "make setup      create .venv and install into it (PYTHON=python3.12 chooses another Python)"
+	@echo "make lint       ruff and mypy        make format   ruff's formatter"
+	@echo "make wheel      sdist and wheel in dist/"
+	@echo "make clean      remove caches and dist/; .venv and outputs/ stay"
+
+setup: $(READY)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "mtlrun needs Python 3.11, 3.12 or 3.13: make setup PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,dev]'
+	@touch $@
+
+run: setup
+	$(BIN)/mtlrun loss=uncertainty lr=per_head
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+test-all: lint
+	$(BIN)/python -m pytest -q -m ''
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: setup
+	rm -rf $(DIST)
+	$(BIN)/python -m build --outdir $(DIST) .
+
+clean:
+	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find mtlrun tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

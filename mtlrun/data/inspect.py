@@ -1,0 +1,281 @@
+"""What `mtlrun check` says about the data: a row of facts for each task, and warnings.
+
+Every warning is a guess from the values. Where chance could give the same picture the thresholds are
+chosen so that it practically never does; they are constants at the top.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtlrun.config import Config
+from mtlrun.data.dataset import Dataset, InputColumn, Target, load_table, target_column, target_inputs
+from mtlrun.data.dataset import task_rows as labels_of
+from mtlrun.data.table import Table, as_numbers, as_texts, column_kind, text_of
+from mtlrun.errors import listing
+
+MIN_ROWS = 20  # fewer rows prove nothing
+IDENTIFIER_SHARE = 0.95  # different values / rows, from which text is an identifier
+NUMERIC_SHARE = 0.9  # of a text column's cells that spell numbers, from which the others look like mistakes
+RANK_CORRELATION = 0.9999
+ETA_SQUARED = 0.9999  # variance of a target within equal values of a column: at most 1 - this
+CHANCE = 1e-9  # probability of the observed purity if column and target were independent
+ID_NAME = re.compile(
+    r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
+    r"batch|session|family|school|plot|record|row|rownames|unnamed: 0)(_|$)"
+)
+
+
+def inspect(config: Config, dataset: Dataset) -> list[str]:
+    """The warnings about inputs, groups and targets, one line each; empty if there are none."""
+    table, _ = load_table(config.data)
+    names = [c.name for c in dataset.spec.columns]
+    warnings = table.remember(("inspect", tuple(names)), lambda: _input_warnings(table.frame, names))
+    warnings = [*warnings, *target_inputs(config, names)]
+    split = config.data.split
+    if split.by is None and split.column is None and split.files is None:
+        targets = {target_column(config, t) for t in config.tasks}
+        candidates = [str(c) for c in table.frame.columns if c not in targets and c != config.data.weight]
+        warnings += [w for c in candidates if (w := _group_warning(table.frame[c], c))]
+    for target in dataset.targets.values():
+        warnings += _leaks(target, dataset, table)
+    return warnings
+
+
+# ---------------------------------------------------------------- inputs
+
+
+def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
+    warnings = []
+    for name in names:
+        series = frame[name]
+        present = series.dropna()
+        if not len(present):
+            warnings.append(f"{name}: every value is missing")
+        elif len(present) == len(series) and present.nunique() == 1:
+            warnings.append(f"{name}: every value is {text_of(present.iloc[0])}")
+        elif is_identifier(series, name):
+            warnings.append(f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs")
+        if odd := _odd_cells(present):
+            warnings.append(
+                f"{name}: read as text, though nearly all values are numbers; not {listing(map(repr, odd), 3)}"
+            )
+    return warnings + _duplicates(frame, names)
+
+
+def is_identifier(series: pd.Series, name: str) -> bool:
+    """Whether a column names its rows rather than describes them.
+
+    Text of which at least 95 % is different; whole numbers that are all different and either rise or
+    fall from row to row, fill their range, or are called id, key, index or the like.
+    """
+    present = series.dropna()
+    rows, kind = len(present), column_kind(series)
+    if rows < MIN_ROWS or kind not in ("text", "number"):
+        return False
+    distinct = present.nunique()
+    if kind == "text":
+        return distinct >= IDENTIFIER_SHARE * rows
+    values = as_numbers(present)
+    if distinct < rows or not np.array_equal(values, np.rint(values)):
+        return False
+    steps = np.diff(values)
+    ordered = bool((steps > 0).all() or (steps < 0).all())
+    return ordered or np.ptp(values) < 1.5 * rows or ID_NAME.search(name.lower()) is not None
+
+
+def _odd_cells(present: pd.Series) -> list[str]:
+    """The different cells of a text column that spell no number, if nearly all others do."""
+    if column_kind(present) != "text":
+        return []
+    counts = present.value_counts()
+    numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().to_numpy()
+    share = float(counts[numbers].sum()) / len(present)
+    return [str(v) for v in counts.index[~numbers]] if NUMERIC_SHARE <= share < 1 else []
+
+
+def _duplicates(frame: pd.DataFrame, names: list[str]) -> list[str]:
+    warnings = []
+    alike: dict[int, list[str]] = {}  # columns by a hash of their cells, in the order of the rows
+    for name in names:
+        values = _comparable(frame[name])
+        if not frame[name].notna().any():
+            continue
+        key = hash(pd.util.hash_array(values).tobytes())
+        same = [o for o in alike.get(key, []) if pd.Series(values).equals(pd.Series(_comparable(frame[o])))]
+        if same:
+            warnings.append(f"{name}: the same values as {same[0]}")
+        alike.setdefault(key, []).append(name)
+    return warnings
+
+
+def _comparable(series: pd.Series) -> np.ndarray:
+    return as_texts(series) if column_kind(series) == "text" else as_numbers(series)
+
+
+def _group_warning(series: pd.Series, name: str) -> str | None:
+    """A warning if the values look like the names of groups of a few rows each."""
+    present = series.dropna()
+    kind = column_kind(series)
+    if len(present) < MIN_ROWS or kind not in ("text", "number") or not 1.5 <= len(present) / present.nunique() <= 50:
+        return None
+    values = as_texts(present) if kind == "text" else as_numbers(present)
+    if kind == "number" and not np.array_equal(values, np.rint(values)):
+        return None
+    codes = pd.factorize(values)[0]
+    counts = np.bincount(codes)
+    mean = len(present) / len(counts)
+    if len(counts) < 10:
+        return None
+    if kind == "number" and not ID_NAME.search(name.lower()):
+        # Ages and years repeat as well: ask for many values, about equally frequent, that number the
+        # groups without a gap or stand together in the file.
+        blocks = 1 + int((np.diff(codes) != 0).sum())
+        together = blocks <= 1.2 * len(counts) and not (np.diff(values) >= 0).all()
+        gapless = np.ptp(values) + 1 <= 1.1 * len(counts)
+        if len(counts) < 100 or counts.max() > 10 * np.median(counts) or not (together or gapless):
+            return None
+    return (
+        f"{name}: {len(counts)} values of {mean:.1f} rows on average; if they are groups, "
+        f"a random split tears them apart: data.split.by={name}"
+    )
+
+
+# ---------------------------------------------------------------- targets among the inputs
+
+
+def _leaks(target: Target, dataset: Dataset, table: Table) -> list[str]:
+    """Warnings for inputs that give the target away."""
+    rows = np.flatnonzero(target.observed)
+    if len(rows) < MIN_ROWS:
+        return []
+    labels = target.values[rows].astype(np.float64)
+    warnings, numeric, category = [], 0, 0
+    for column in dataset.spec.columns:
+        if column.kind == "numeric":
+            values = dataset.numeric[rows, numeric].astype(np.float64)
+            numeric += 1
+            present = ~np.isnan(values)
+        else:
+            values = dataset.codes[rows, category].astype(np.float64)
+            category += 1
+            present = values >= 0
+        if column.name == target.column or present.sum() < MIN_ROWS:
+            continue
+        if why := _gives_away(values[present], labels[present], target, column):
+            warnings.append(f"{column.name}: {why}; is it a copy of the target? then leave it out of data.inputs")
+    return warnings
+
+
+def _gives_away(values: np.ndarray, labels: np.ndarray, target: Target, column: InputColumn) -> str | None:
+    numeric = column.kind == "numeric"
+    if not target.classes:
+        if numeric and abs(_rank_correlation(values, labels)) >= RANK_CORRELATION:
+            return f"orders the rows as the target of {target.task} does"
+        if _determines_number(values, labels):
+            return f"determines the target of {target.task}: equal values go with equal targets"
+        return None
+    if _determines_class(values, labels.astype(np.int64)):
+        return f"determines the target of {target.task}: every value goes with one class"
+    if numeric and _separates(values, labels.astype(np.int64)):
+        return f"separates the classes of {target.task} without a single exception"
+    return None
+
+
+def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's rank correlation; 0 if one of both is constant."""
+    a, b = pd.Series(x).rank().to_numpy(), pd.Series(y).rank().to_numpy()
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / norm if norm > 0 else 0.0
+
+
+def _repeated(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows whose value occurs at least twice, and the number (from 0) of each one's value."""
+    codes = pd.factorize(values)[0]
+    rows = np.flatnonzero(np.bincount(codes)[codes] >= 2)
+    return rows, pd.factorize(codes[rows])[0]
+
+
+def _determines_number(values: np.ndarray, labels: np.ndarray) -> bool:
+    rows, codes = _repeated(values)
+    y = labels[rows]
+    if len(rows) < MIN_ROWS or codes.max() < 1 or y.std() <= 1e-9 * max(1.0, float(np.abs(y).max())):
+        return False
+    means = np.bincount(codes, y) / np.bincount(codes)
+    return float(((y - means[codes]) ** 2).sum()) <= (1 - ETA_SQUARED) * float(((y - y.mean()) ** 2).sum())
+
+
+def _determines_class(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether every repeated value goes with one class, and chance would practically never do that.
+
+    If the column told nothing, k rows of the same value would share their class with probability
+    sum_c p_c^k; the product over the values is compared with CHANCE.
+    """
+    rows, codes = _repeated(values)
+    if len(rows) < MIN_ROWS:
+        return False
+    y = labels[rows]
+    shares = np.bincount(y) / len(y)
+    low, high = np.full(codes.max() + 1, shares.size), np.full(codes.max() + 1, -1)
+    np.minimum.at(low, codes, y)
+    np.maximum.at(high, codes, y)
+    if (low != high).any() or shares.max() == 1:
+        return False
+    sizes, times = np.unique(np.bincount(codes), return_counts=True)
+    # the logarithm of a sum of powers, taken relative to the largest share so that nothing underflows
+    top = shares.max()
+    per_size = sizes * np.log(top) + np.log(((shares[:, None] / top) ** sizes).sum(0))
+    return float(times @ per_size) < np.log(CHANCE)
+
+
+def _separates(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether the classes occupy ranges of the column that do not overlap, with enough rows to mean it."""
+    counts = np.bincount(labels)
+    known = np.flatnonzero(counts)
+    if len(known) < 2 or np.sort(counts[known])[-2] < 5 or len(np.unique(values)) < len(known):
+        return False
+    frame = pd.Series(values).groupby(labels)
+    ranges = np.stack([frame.min().to_numpy(), frame.max().to_numpy()])
+    ranges = ranges[:, np.argsort(ranges[0], kind="stable")]
+    return bool((ranges[1, :-1] < ranges[0, 1:]).all())
+
+
+# ---------------------------------------------------------------- facts
+
+
+def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
+    """One row per task: `task`, `type`, `target`, `role`, `loss`, `primary`, `classes`, `train`, `val`, `test`.
+
+    `classes` maps each class (as text) to its share of the training labels, or is empty; for a
+    regression `mean` and `std` of the training labels are given in the column's own unit instead.
+    `train`, `val`, `test` count labels. With row weights, `effective` is Kish's effective number of
+    training labels, (Σw)²/Σw².
+    """
+    facts = []
+    for task, target in dataset.targets.items():
+        train = dataset.split.train
+        labels = labels_of(target, train)
+        row: dict[str, Any] = {
+            "task": task,
+            "type": target.type,
+            "target": target.column,
+            "role": config.tasks[task].role,
+            "loss": target.loss,
+            "primary": target.primary,
+            "classes": {},
+        }
+        if target.classes:
+            counts = np.bincount(labels, minlength=len(target.classes))
+            row["classes"] = {str(c): float(n) / len(labels) for c, n in zip(target.classes, counts, strict=True)}
+        else:
+            row |= {"mean": float(labels.mean()), "std": float(labels.std())}
+        row |= {part: int(target.observed[rows].sum()) for part, rows in dataset.split.parts().items()}
+        if dataset.weight is not None:
+            weight = dataset.weight[train][target.observed[train]].astype(np.float64)
+            total = float((weight**2).sum())
+            row["effective"] = float(weight.sum()) ** 2 / total if total > 0 else 0.0
+        facts.append(row)
+    return facts

@@ -1,0 +1,149 @@
+"""Which rows train, which select a checkpoint (val), and which are touched once (test).
+
+The split is computed on the full table from the seed and the row (or its group) alone, whatever the
+tasks: runs with different tasks, losses or rates share it, so their figures can be compared in pairs.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mtlrun.config import SplitConfig
+from mtlrun.data.table import as_texts
+from mtlrun.errors import RequestError, listing, nearest
+
+PARTS = ("train", "val", "test")
+WORDS = {"train": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row indices of each part: int64, sorted, disjoint."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+    def parts(self) -> dict[str, np.ndarray]:
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+
+def split_rows(
+    frame: pd.DataFrame, config: SplitConfig, train_rows: int | None = None, files: np.ndarray | None = None
+) -> Split:
+    """The split of the rows of `frame`.
+
+    `files` is the part (0 train, 1 val, 2 test) of the file that each row came from, where
+    `config.files` names several. A split by fractions leaves out the rows beyond train + val + test.
+    With `config.by`, no group is torn apart and the fractions hold approximately; a row without a group
+    is one of its own. A given split without a val part yields the fraction `val` of `val_from` for it.
+    `train_rows` keeps that many random rows of train; fewer are a subset of more.
+
+    Raises RequestError for a missing column, other words than train, val, test in the split column, an
+    empty part, and more `train_rows` than there are.
+    """
+    seed = config.seed or 0
+    groups = _groups(frame, config.by)
+    if files is not None or config.column is not None:
+        part = files.copy() if files is not None else _given(frame, str(config.column))
+        if not (part == 1).any():
+            source = np.flatnonzero(part == PARTS.index(config.val_from))
+            members = groups[source] if groups is not None else None
+            chosen = _draw(members, len(source), [1 - config.val, config.val], seed)
+            part[source[chosen == 1]] = 1
+    else:
+        part = _draw(groups, len(frame), [config.train, config.val, config.test], seed)
+    rows = [np.flatnonzero(part == p) for p in range(3)]
+    for name, members in zip(PARTS, rows, strict=True):
+        if not len(members):
+            raise RequestError(f"data.split: no row is in {name} ({_origin(frame, config, groups)})\n"
+                               "allowed: at least one row in each of train, val, test")  # fmt: skip
+    if train_rows is not None:
+        if train_rows > len(rows[0]):
+            raise RequestError(
+                f"data.train_rows: found {train_rows}\nallowed: at most {len(rows[0])}, the rows of train"
+            )
+        order = _generator(seed, "train_rows").permutation(len(rows[0]))
+        rows[0] = np.sort(rows[0][order[:train_rows]])
+    return Split(*(r.astype(np.int64) for r in rows))
+
+
+def _generator(seed: int, purpose: str) -> np.random.Generator:
+    """Random numbers that depend on the seed and the purpose, and on nothing else that is drawn."""
+    return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]))
+
+
+def _groups(frame: pd.DataFrame, by: str | None) -> np.ndarray | None:
+    """The group of each row as a number from 0; a missing one is a group of its own."""
+    if by is None:
+        return None
+    require_column(by, frame, "data.split.by")
+    codes = pd.factorize(frame[by])[0].astype(np.int64)
+    alone = codes < 0
+    codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
+    return codes
+
+
+def require_column(name: str, frame: pd.DataFrame, key: str) -> None:
+    """Raises RequestError that names `key` unless the table has the column `name`."""
+    if name not in frame.columns:
+        columns = [str(c) for c in frame.columns]
+        raise RequestError(f"{key}: no column is named {name!r}{nearest(name, columns)}\ncolumns: {listing(columns)}")
+
+
+def _given(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """The part of each row (0, 1, 2) as the column says it."""
+    require_column(column, frame, "data.split.column")
+    words = pd.Series(as_texts(frame[column]), dtype=object).str.strip().str.lower()
+    part = words.map(WORDS)
+    if part.isna().any():
+        odd = sorted({"(missing)" if not w else repr(w) for w in words[part.isna()]})
+        raise RequestError(f"data.split.column: {column} holds {listing(odd)} in {int(part.isna().sum())} rows\n"
+                           f"allowed: {listing(WORDS)}")  # fmt: skip
+    return np.array(part, dtype=np.int64)
+
+
+def _draw(groups: np.ndarray | None, rows: int, fractions: list[float], seed: int) -> np.ndarray:
+    """A part for each row at random, by `fractions`; what is left of 1 gets the part len(fractions)."""
+    random = _generator(seed, "split")
+    if groups is None:
+        ends = np.rint(np.cumsum(fractions) * rows).astype(np.int64)
+        part = np.empty(rows, dtype=np.int64)
+        part[random.permutation(rows)] = np.searchsorted(ends, np.arange(rows), side="right")
+        return part
+    members = np.unique(groups, return_inverse=True)[1]
+    return _assign(np.bincount(members), fractions, random)[members]
+
+
+def _assign(sizes: np.ndarray, fractions: list[float], random: np.random.Generator) -> np.ndarray:
+    """A part for each group: in random order, each goes where it leaves the smallest share filled.
+
+    The last groups go to parts that are still empty, so that few groups still fill every part.
+    """
+    left_over = 1 - sum(fractions)
+    targets = [*fractions, left_over] if left_over > 1e-9 else list(fractions)
+    filled = [0.0] * len(targets)
+    part = np.empty(len(sizes), dtype=np.int64)
+    order = random.permutation(len(sizes)).tolist()
+    for position, group in enumerate(order):
+        size = float(sizes[group])
+        empty = [p for p in range(len(fractions)) if filled[p] == 0]
+        must_fill = len(empty) >= len(order) - position
+        choices = empty if must_fill and empty else range(len(targets))
+        chosen = min(choices, key=lambda p: (filled[p] + size) / targets[p])
+        filled[chosen] += size
+        part[group] = chosen
+    return part
+
+
+def _origin(frame: pd.DataFrame, config: SplitConfig, groups: np.ndarray | None) -> str:
+    if config.files is not None:
+        return "data.split.files"
+    if config.column is not None:
+        return f"data.split.column={config.column}"
+    shares = f"{config.train:g}, {config.val:g}, {config.test:g}"
+    if groups is not None:
+        return f"{shares} of {len(np.unique(groups))} groups by {config.by}"
+    return f"{shares} of {len(frame)} rows"

@@ -1,0 +1,281 @@
+"""Tables from files: where a path points, what is in the file, and its columns as numbers or text."""
+
+import csv
+import datetime
+import decimal
+import gzip
+import hashlib
+import importlib.resources
+import itertools
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow
+
+from mtlrun.data.fetch import DATASETS, data_folder
+from mtlrun.errors import RequestError, listing, nearest
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+DAY = 86_400e9  # nanoseconds
+_KEPT_TABLES = 4
+_KEPT_ARRAYS = 32
+
+Kind = Literal["number", "bool", "date", "text"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file, or of several below one another, and what was computed from them so far.
+
+    `digest` is the SHA-256 (16 hexadecimal digits) of the files' bytes, `lengths` the rows of each file.
+    """
+
+    frame: pd.DataFrame
+    digest: str
+    lengths: list[int]
+    memo: dict[Any, Any] = field(default_factory=dict)
+
+    def remember(self, key: Any, make: Callable[[], T]) -> T:
+        """`make()`, computed once per `key`, so that the runs of a sweep share their arrays."""
+        if key not in self.memo:
+            while len(self.memo) >= _KEPT_ARRAYS:
+                del self.memo[next(iter(self.memo))]
+            self.memo[key] = make()
+        return cast(T, self.memo[key])
+
+
+_TABLES: dict[Any, Table] = {}
+
+
+def load_tables(paths: list[Path], keys: list[str]) -> Table:
+    """The tables in `paths` below one another, read once per process and version of the files.
+
+    `keys` are the configuration keys that the paths come from; `Table.lengths` says how many rows each
+    file has. Raises RequestError as `read_table`, and where a later table lacks a column of the first.
+    """
+    signature = tuple((str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True))
+    if signature not in _TABLES:
+        frames = [read_table(p, key) for p, key in zip(paths, keys, strict=True)]
+        for frame, path, key in zip(frames[1:], paths[1:], keys[1:], strict=True):
+            absent = [c for c in frames[0].columns if c not in frame.columns]
+            if absent:
+                found = list(frame.columns)
+                raise RequestError(f"{key}: {path.name} lacks columns of {paths[0].name}: {absent[0]!r}"
+                                   f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
+                                   f"found: {listing(found)}")  # fmt: skip
+        columns = list(frames[0].columns)
+        frame = frames[0] if len(frames) == 1 else pd.concat([f[columns] for f in frames], ignore_index=True)
+        while len(_TABLES) >= _KEPT_TABLES:
+            del _TABLES[next(iter(_TABLES))]
+        _TABLES[signature] = Table(frame, _digest(paths), [len(f) for f in frames])
+    return _TABLES[signature]
+
+
+def _version(path: Path, key: str) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        raise _absent(path, key) from None
+    return status.st_mtime_ns, status.st_size
+
+
+def _digest(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def resolve_path(path: str | None, key: str = "data.path") -> Path:
+    """Where a path of the configuration points, absolute.
+
+    `package:FILE` is a file shipped with mtlrun, `fetched:FILE` one that `mtlrun fetch` has put into
+    `data_folder()`, anything else is relative to the working directory. Raises RequestError for null,
+    for an unknown file of the package and for one that was not fetched; other files are not looked for.
+    """
+    if path is None or not path.strip():
+        raise RequestError(f"{key}: none is given\nset it: data=table {key}=FILE, or choose a data set: data=diamonds")
+    scheme, _, name = path.partition(":")
+    if scheme == "package":
+        folder = Path(str(importlib.resources.files("mtlrun.data") / "files"))
+        known = sorted(p.name for p in folder.iterdir() if p.name.endswith(SUFFIXES))
+        if name not in known:
+            raise RequestError(f"{key}: no file of the package is named {name!r}{nearest(name, known)}\n"
+                               f"allowed: {listing(known)}")  # fmt: skip
+        return folder / name
+    if scheme == "fetched":
+        files = {file: dataset for dataset, d in DATASETS.items() for file in d}
+        if name not in files:
+            raise RequestError(f"{key}: no data set has a file {name!r}{nearest(name, files)}\n"
+                               f"allowed: {listing(files)}")  # fmt: skip
+        target = data_folder() / name
+        if not target.is_file():
+            raise RequestError(f"{key}: {path} is not there yet\nget it: mtlrun fetch {files[name]}")
+        return target
+    return Path(path).expanduser().absolute()
+
+
+def read_table(path: Path, key: str = "data.path") -> pd.DataFrame:
+    """The table in a CSV file (also .csv.gz) or a Parquet file.
+
+    Columns come out as bool, numbers, datetime64[ns] or text; pandas' usual words for a missing value
+    count as missing. Raises RequestError (naming `key`) for a missing file, a directory, an unknown
+    suffix, a file that cannot be read, no rows, and column names that occur twice.
+    """
+    if path.is_dir():
+        raise RequestError(f"{key}: {path} is a folder\nallowed: a file ending in {listing(SUFFIXES)}")
+    if not path.is_file():
+        raise _absent(path, key)
+    lower = path.name.lower()
+    if lower.endswith(".parquet"):
+        frame = _read_parquet(path, key)
+    elif lower.endswith((".csv", ".csv.gz")):
+        frame = _read_csv(path, key)
+    else:
+        raise RequestError(f"{key}: {path.name} has an unknown suffix\nallowed: a file ending in {listing(SUFFIXES)}")
+    if not len(frame):
+        raise RequestError(f"{key}: {path.name} has no rows\nallowed: a table with at least one row")
+    return pd.DataFrame({name: _plain_column(frame[name]) for name in frame.columns})
+
+
+def _absent(path: Path, key: str) -> RequestError:
+    folder = path.parent
+    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    hint = nearest(path.name, names) or ("" if folder.is_dir() else f"; there is no folder {folder}")
+    return RequestError(f"{key}: there is no file {path}{hint}\nallowed: a file ending in {listing(SUFFIXES)}")
+
+
+def _unreadable(path: Path, key: str, why: object, mend: str) -> RequestError:
+    reason = " ".join(str(why).split())[:200] or type(why).__name__
+    return RequestError(f"{key}: {path.name} cannot be read ({reason})\n{mend}")
+
+
+def _read_parquet(path: Path, key: str) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path, engine="pyarrow")
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(path, key, error, "allowed: a complete Parquet file") from None
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index()
+    frame.columns = [str(c) for c in frame.columns]
+    _unique([str(c) for c in frame.columns], path, key)
+    return frame
+
+
+def _read_csv(path: Path, key: str) -> pd.DataFrame:
+    compression: Any = "gzip" if path.name.lower().endswith(".gz") else None
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8", newline="")
+            if compression
+            else path.open(encoding="utf-8", newline="") as file
+        ):
+            head = list(itertools.islice(filter(None, csv.reader(file)), 2))
+        _unique([name for name in head[0] if name] if head else [], path, key)
+        if len(head) == 2 and len(head[1]) > len(head[0]):  # pandas would silently take the first for row labels
+            raise ValueError(f"{len(head[0])} column names, but {len(head[1])} fields in the first row")
+        frame = pd.read_csv(path, compression=compression, low_memory=False)
+    except (UnicodeDecodeError, UnicodeError) as error:
+        why = f"it is not UTF-8: byte {error.start}" if isinstance(error, UnicodeDecodeError) else error
+        raise _unreadable(path, key, why, f"convert it: iconv -f latin1 -t utf-8 {path.name} > utf8.csv") from None
+    except gzip.BadGzipFile:
+        raise _unreadable(path, key, "it is no gzip file", "rename it to end in .csv if it is plain text") from None
+    except (EOFError, zlib.error) as error:
+        raise _unreadable(path, key, error, "the file is cut short or damaged: copy it anew") from None
+    except pd.errors.EmptyDataError:
+        raise RequestError(f"{key}: {path.name} is empty\nallowed: a table with a line of names and rows") from None
+    except (pd.errors.ParserError, csv.Error, OSError, ValueError) as error:
+        raise _unreadable(path, key, error, "allowed: comma-separated values with one line of column names") from None
+    return frame
+
+
+def _unique(names: list[str], path: Path, key: str) -> None:
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise RequestError(f"{key}: {path.name} has several columns named {listing(map(repr, twice))}\n"
+                           "allowed: every column name once")  # fmt: skip
+
+
+# ---------------------------------------------------------------- columns
+
+
+def _plain_column(series: pd.Series) -> pd.Series:
+    """Categories as their values, dates as datetime64[ns] (UTC), durations in days, decimals as floats, "" missing."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = pd.Series(series.to_numpy(dtype=object), name=series.name).infer_objects()
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    if pd.api.types.is_timedelta64_dtype(series.dtype):
+        return series.dt.total_seconds() / 86_400.0
+    if series.dtype == object:
+        first = next((v for v in series if not _is_missing(v)), None)
+        if isinstance(first, decimal.Decimal):
+            return series.astype(float)
+        if isinstance(first, datetime.date):
+            return pd.to_datetime(series, errors="coerce").astype("datetime64[ns]")
+    if pd.api.types.is_datetime64_dtype(series.dtype):
+        return series.astype("datetime64[ns]")
+    if column_kind(series) == "text" and (empty := (series == "").fillna(False).astype(bool)).any():
+        return series.mask(empty)
+    return series
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
+
+
+def column_kind(series: pd.Series) -> Kind:
+    """Whether a column holds numbers, truth values, dates or text; one without any value counts as numbers."""
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return "bool"
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return "number"
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return "date"
+    if series.dtype == object:
+        inferred = pd.api.types.infer_dtype(series, skipna=True)
+        if inferred == "boolean":
+            return "bool"
+        if inferred in ("integer", "floating", "mixed-integer-float", "decimal", "empty"):
+            return "number"
+        return "text"
+    return "number" if not series.notna().any() else "text"
+
+
+def as_numbers(series: pd.Series) -> np.ndarray:
+    """A column as float64 [N], NaN where missing: truth values as 0 and 1, dates as days since 1970.
+
+    Raises ValueError for text.
+    """
+    kind = column_kind(series)
+    if kind == "date":
+        days = series.to_numpy().astype("datetime64[ns]").astype(np.int64) / DAY
+        return np.where(series.isna().to_numpy(), np.nan, days)
+    if kind == "text":
+        raise ValueError("text")
+    if not series.notna().any():
+        return np.full(len(series), np.nan)
+    numbers: np.ndarray = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers
+
+
+def as_texts(series: pd.Series) -> np.ndarray:
+    """A column as an object array [N] of str, "" where missing; whole numbers are written without a point."""
+    codes, values = pd.factorize(series)
+    texts = np.array([*(text_of(v) for v in values), ""], dtype=object)
+    return texts[codes]  # a missing value has code -1
+
+
+def text_of(value: Any) -> str:
+    """A cell as text, the same whether it was read as 1, 1.0 or "1"."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)

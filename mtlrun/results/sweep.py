@@ -1,0 +1,142 @@
+"""A sweep's plan (sweep.json) and the table derived from it and from each run's summary.json (results.csv).
+
+Only the standard library is used. Locking is by `fcntl`, hence POSIX only.
+"""
+
+import contextlib
+import csv
+import fcntl
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PLAN = "sweep.json"
+TABLE = "results.csv"
+FINAL = ("completed", "failed", "interrupted")
+HIGHER_IS_BETTER = ("r2", "accuracy", "auroc", "auprc")
+MAX_NAME = 80  # TensorBoard shows folder names in full
+
+
+def folder_name(number: int, count: int, swept: Mapping[str, str]) -> str:
+    """`007_loss=uncertainty,seed=2`: unique by its number, cut at 80 characters, safe in file systems and shells."""
+    digits = max(3, len(str(count - 1)))
+    words = ",".join(f"{key}={value}" for key, value in swept.items())
+    words = re.sub(r"[\[\](){}'\" ]", "", words)
+    words = re.sub(r"[^A-Za-z0-9._=,+-]", "-", words)
+    return f"{number:0{digits}d}_{words}"[:MAX_NAME].rstrip("._,")
+
+
+def write_plan(sweep_dir: Path, plan: list[dict[str, Any]]) -> None:
+    """Writes the job list, `[{run: FOLDER, overrides: {KEY: VALUE}}]`, and results.csv with every run pending."""
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    write_text(sweep_dir / PLAN, json.dumps(plan, indent=1))
+    rebuild(sweep_dir)
+
+
+def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
+    """The job list that `write_plan` wrote."""
+    plan: list[dict[str, Any]] = json.loads((sweep_dir / PLAN).read_text())
+    return plan
+
+
+def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
+    """Writes results.csv anew from the plan and each run's summary.json, and returns its rows in job order.
+
+    Columns: run, status, one per overridden key, one per final figure, seconds, error. With `ended`
+    nobody is at work any more: a run without a final status is shown as interrupted.
+    Safe with many workers: under a lock, and the table is replaced in one step.
+    """
+    with _locked(sweep_dir):
+        rows = [_row(sweep_dir, job, ended) for job in read_plan(sweep_dir)]
+        keys = _in_order(row["overrides"] for row in rows)
+        figures = _in_order(row["figures"] for row in rows)
+        lines = [["run", "status", *keys, *figures, "seconds", "error"]]
+        for row in rows:
+            values = [row["overrides"].get(key, "") for key in keys] + [row["figures"].get(f, "") for f in figures]
+            lines.append([row["run"], row["status"], *values, row["seconds"], row["error"]])
+        with _replacing(sweep_dir / TABLE) as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
+    return rows
+
+
+def record_end(folder: Path, status: str, error: str = "") -> None:
+    """Notes in a run's summary.json how it ended, unless a final status is there already."""
+    summary = _summary(folder) or {"schema": 1}
+    if summary.get("status") not in FINAL:
+        write_text(folder / "summary.json", json.dumps({**summary, "status": status, "error": error}, indent=1))
+
+
+def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[str, str, float] | None:
+    """The best completed run for a task, by its primary metric on val: (run, SPLIT/TASK/METRIC, figure).
+
+    Where `primary` is None it is the type's own, told by which figures there are: rmse, auroc, else accuracy.
+    """
+    completed = [row for row in rows if row["status"] == "completed"]
+    for metric in [primary] if primary is not None else ["rmse", "auroc", "accuracy"]:
+        name = f"val/{task}/{metric}"
+        found = [row for row in completed if isinstance(row["figures"].get(name), (int, float))]
+        if found:
+            choose = max if metric in HIGHER_IS_BETTER else min
+            row = choose(found, key=lambda r: r["figures"][name])
+            return row["run"], name, row["figures"][name]
+    return None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file in one step: beside it first, then in its place."""
+    with _replacing(path) as file:
+        file.write(text)
+
+
+def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]:
+    folder = sweep_dir / job["run"]
+    summary = _summary(folder)
+    status = (summary or {}).get("status") or ("running" if folder.is_dir() else "pending")
+    if ended and status == "running":
+        status = "interrupted"
+    summary = summary or {}
+    return {
+        "run": job["run"],
+        "status": status,
+        "overrides": {k: v for k, v in job["overrides"].items() if not k.startswith(("~", "hydra", "arms", "trials"))},
+        "figures": summary.get("figures") or {},
+        "seconds": "" if summary.get("seconds") is None else summary["seconds"],
+        "error": " ".join(str(summary.get("error") or "").split()),
+    }
+
+
+def _summary(folder: Path) -> dict[str, Any] | None:
+    try:
+        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+        return summary
+    except FileNotFoundError:
+        return None
+
+
+def _in_order(mappings: Iterator[Mapping[str, Any]] | Any) -> list[str]:
+    return list(dict.fromkeys(key for mapping in mappings for key in mapping))
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with open(folder / ".results.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Any]:
+    """A text file that takes `path`'s place when all is written, and leaves nothing if that fails."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as file:
+            yield file
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,8 @@
+"""Settings of all tests. They go into the environment before torch is loaded, so that child processes have them too."""
+
+import os
+
+# Small networks are slower on several threads than on one; waiting threads must not spin.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"

