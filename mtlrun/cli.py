@@ -181,7 +181,7 @@ def _predict(run: Path, table: str, output: str | None) -> int:
     if not run.is_dir():
         raise RequestError(f"predict: there is no folder {run}\nusage: mtlrun predict RUN TABLE -o OUT.csv")
     from mtlrun.data.table import read_table, resolve_path
-    from mtlrun.results.sweep import write_text
+    from mtlrun.results.files import write_text
     from mtlrun.run import load
 
     frame = read_table(resolve_path(table))

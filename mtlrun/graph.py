@@ -122,7 +122,9 @@ def parse_graph(
             if source == "trunk":
                 settings_ = _edge(edge, ("gradient", "at"), key)
                 # {at: 1} alone moves the edge; that of an adversarial task stays reversed
-                gradient = _gradient(settings_["gradient"], config, key) if "gradient" in settings_ else default.gradient
+                gradient = default.gradient
+                if "gradient" in settings_:
+                    gradient = _gradient(settings_["gradient"], config, key)
                 trunk[task] = TrunkEdge(task, _layer(settings_.get("at", depth), depth, key), gradient, explicit=True)
             else:
                 settings_ = _edge(edge, ("gradient", "what"), key)

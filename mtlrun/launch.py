@@ -24,7 +24,8 @@ from omegaconf import DictConfig, OmegaConf
 from mtlrun.compose import ROOT, Member, Request, checked_config, members, single
 from mtlrun.config import Config, plain
 from mtlrun.errors import RequestError, TrainingError
-from mtlrun.results.sweep import PLAN, TABLE, best, read_plan, rebuild, record_end, write_plan, write_text
+from mtlrun.results.files import write_text
+from mtlrun.results.sweep import PLAN, TABLE, best, read_plan, rebuild, record_end, write_plan
 
 log = logging.getLogger("mtlrun.launch")
 

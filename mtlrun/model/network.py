@@ -110,13 +110,14 @@ class Network(nn.Module):
         """The features `[R, B, E]` that flow along a task edge."""
         block, i = self.place[edge.source]
         out, hidden = known[edge.source]
+        scale = self.edge_scales[edge.source, edge.task]
         if edge.what == "embedding":
             assert hidden is not None, "checked when the network is built"
-            return self.edge_scales[edge.source, edge.task](hidden[:, :, i])
+            return scale(hidden[:, :, i])
         at = self.tasks.index(edge.source)
         if edge.what == "logits":  # of a regression its estimate, which is standardised here as well
-            return self._standardise(self.edge_scales[edge.source, edge.task](out[:, :, i, : block.specs[i].outputs]), at)
-        estimate = self._standardise(self.edge_scales[edge.source, edge.task](block.kind.estimate(out, i)), at)
+            return self._standardise(scale(out[:, :, i, : block.specs[i].outputs]), at)
+        estimate = self._standardise(scale(block.kind.estimate(out, i)), at)
         if edge.what == "label" and targets is not None:
             label = self._standardise(block.kind.label_features(targets.labels[:, :, at], i), at)
             if targets.observed is None:

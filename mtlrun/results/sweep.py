@@ -6,13 +6,14 @@ Only the standard library is used. Locking is by `fcntl`, hence POSIX only.
 import contextlib
 import csv
 import fcntl
+import io
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from mtlrun.results.files import write_json, write_text
 
 PLAN = "sweep.json"
 TABLE = "results.csv"
@@ -33,7 +34,7 @@ def folder_name(number: int, count: int, swept: Mapping[str, str]) -> str:
 def write_plan(sweep_dir: Path, plan: list[dict[str, Any]]) -> None:
     """Writes the job list, `[{run: FOLDER, overrides: {KEY: VALUE}}]`, and results.csv with every run pending."""
     sweep_dir.mkdir(parents=True, exist_ok=True)
-    write_text(sweep_dir / PLAN, json.dumps(plan, indent=1))
+    write_json(sweep_dir / PLAN, plan)
     rebuild(sweep_dir)
 
 
@@ -58,8 +59,9 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
         for row in rows:
             values = [row["overrides"].get(key, "") for key in keys] + [row["figures"].get(f, "") for f in figures]
             lines.append([row["run"], row["status"], *values, row["seconds"], row["error"]])
-        with _replacing(sweep_dir / TABLE) as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(lines)
+        write_text(sweep_dir / TABLE, table.getvalue())
     return rows
 
 
@@ -67,7 +69,7 @@ def record_end(folder: Path, status: str, error: str = "") -> None:
     """Notes in a run's summary.json how it ended, unless a final status is there already."""
     summary = _summary(folder) or {"schema": 1}
     if summary.get("status") not in FINAL:
-        write_text(folder / "summary.json", json.dumps({**summary, "status": status, "error": error}, indent=1))
+        write_json(folder / "summary.json", {**summary, "status": status, "error": error})
 
 
 def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[str, str, float] | None:
@@ -84,12 +86,6 @@ def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[st
             row = choose(found, key=lambda r: r["figures"][name])
             return row["run"], name, row["figures"][name]
     return None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file in one step: beside it first, then in its place."""
-    with _replacing(path) as file:
-        file.write(text)
 
 
 def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]:
@@ -126,17 +122,3 @@ def _locked(folder: Path) -> Iterator[None]:
     with open(folder / ".results.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Any]:
-    """A text file that takes `path`'s place when all is written, and leaves nothing if that fails."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            yield file
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

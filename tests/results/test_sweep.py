@@ -6,7 +6,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from mtlrun.results.sweep import best, folder_name, read_plan, rebuild, record_end, write_plan, write_text
+from mtlrun.results.files import write_text
+from mtlrun.results.sweep import best, folder_name, read_plan, rebuild, record_end, write_plan
 
 PLAN = [
     {"run": "000_loss=sum", "overrides": {"loss": "sum", "seed": "0"}},

@@ -1,0 +1,147 @@
+"""Weighted figures against scikit-learn and torchmetrics."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sk
+from torch import Tensor
+
+from mtlrun.tasks import Binary, Categorical, Regression, metrics
+
+NAN = float("nan")
+
+
+def scores_labels_weights(runs: int, rows: int, ties: bool, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores (rounded, so that many are equal, with `ties`), labels and weights `[R, N]`, a quarter of them 0."""
+    stream = torch.Generator().manual_seed(seed)
+    labels = (torch.rand(runs, rows, generator=stream, dtype=torch.float64) < 0.3).double()
+    scores = torch.randn(runs, rows, generator=stream, dtype=torch.float64) + labels
+    weights = torch.rand(runs, rows, generator=stream, dtype=torch.float64) * 3
+    weights[torch.rand(runs, rows, generator=stream) < 0.25] = 0
+    return (scores * 2).round() if ties else scores, labels, weights
+
+
+def each_run(function, *tensors: Tensor) -> list[float]:
+    return [float(function(*(t.numpy() for t in run))) for run in zip(*tensors, strict=True)]
+
+
+@pytest.mark.parametrize("ties", [False, True], ids=["distinct", "ties"])
+@pytest.mark.parametrize("unit_weights", [False, True], ids=["weighted", "unweighted"])
+@pytest.mark.parametrize(
+    "ours, theirs", [(metrics.auroc, sk.roc_auc_score), (metrics.auprc, sk.average_precision_score)]
+)
+def test_curves_equal_scikit_learn(ours, theirs, ties: bool, unit_weights: bool) -> None:
+    scores, labels, weights = scores_labels_weights(5, 300, ties)
+    if unit_weights:
+        weights = torch.ones_like(weights)
+    expected = each_run(lambda s, y, w: theirs(y, s, sample_weight=w), scores, labels, weights)
+    assert ours(scores, labels, weights).tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_curves_equal_torchmetrics() -> None:
+    from torchmetrics.functional.classification import binary_auroc, binary_average_precision
+
+    scores, labels, _ = scores_labels_weights(2, 200, ties=True)
+    ones = torch.ones_like(scores)
+    for r in range(2):
+        probability, label = torch.sigmoid(scores[r]), labels[r].long()
+        assert metrics.auroc(scores, labels, ones)[r] == pytest.approx(
+            float(binary_auroc(probability, label)), abs=1e-6
+        )
+        expected = float(binary_average_precision(probability, label))
+        assert metrics.auprc(scores, labels, ones)[r] == pytest.approx(expected, abs=1e-6)
+
+
+def test_all_scores_equal() -> None:
+    labels, weights = torch.tensor([[0.0, 1, 1, 0, 0]]), torch.tensor([[1.0, 2, 1, 1, 1]])
+    assert metrics.auroc(torch.zeros(1, 5), labels, weights).item() == pytest.approx(0.5)
+    assert metrics.auprc(torch.zeros(1, 5), labels, weights).item() == pytest.approx(3 / 6)
+
+
+def test_r2_equals_scikit_learn() -> None:
+    scores, _, weights = scores_labels_weights(4, 150, ties=False)
+    labels = scores * 2 + torch.randn(4, 150, generator=torch.Generator().manual_seed(1), dtype=torch.float64) + 50
+    expected = each_run(lambda e, y, w: sk.r2_score(y, y + e, sample_weight=w), scores, labels, weights)
+    assert metrics.r2(scores, labels, weights).tolist() == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("figure", ["mean", "r2", "auroc", "auprc"])
+def test_rows_of_weight_0_may_hold_nan(figure: str) -> None:
+    scores, labels, weights = scores_labels_weights(6, 80, ties=True)
+    function = {
+        "mean": lambda s, y, w: metrics.weighted_mean(s, w),
+        "r2": metrics.r2,
+        "auroc": metrics.auroc,
+        "auprc": metrics.auprc,
+    }[figure]
+    expected = function(scores, labels, weights)
+    absent = weights == 0
+    assert absent.any(1).all()
+    broken = function(scores.masked_fill(absent, NAN), labels.masked_fill(absent, NAN), weights)
+    torch.testing.assert_close(broken, expected, rtol=1e-12, atol=1e-12)
+    present = function(scores[:1, ~absent[0]], labels[:1, ~absent[0]], weights[:1, ~absent[0]])
+    torch.testing.assert_close(present[0], expected[0], rtol=1e-12, atol=1e-12)
+
+
+def test_undefined_figures_are_nan() -> None:
+    scores = torch.tensor([[0.1, 0.4, 0.3]]).expand(3, 3)
+    labels = torch.tensor([[1.0, 1, 1], [0, 0, 0], [0, 1, 1]])
+    weights = torch.tensor([[1.0, 1, 1], [1, 1, 1], [0, 1, 1]])  # the last run's only negative does not count
+    assert metrics.auroc(scores, labels, weights).isnan().all()
+    assert metrics.auprc(scores, labels, weights).isnan().all()
+    assert metrics.weighted_mean(scores, torch.zeros(3, 3)).isnan().all()
+    assert metrics.r2(scores, labels, torch.zeros(3, 3)).isnan().all()
+
+
+@pytest.mark.parametrize("value", [0.1, 3.3, -1e9 / 7])
+def test_r2_of_constant_labels_is_nan(value: float) -> None:
+    # the weighted mean of equal numbers misses them by a rounding for some of these weights
+    weights = torch.rand(200, 37, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    labels = torch.full((200, 37), value, dtype=torch.float64)
+    assert metrics.r2(torch.ones(200, 37), labels, weights).isnan().all()
+
+
+def test_figures_of_a_binary_task() -> None:
+    logits, labels, weights = scores_labels_weights(3, 120, ties=False)
+    figures = Binary.metrics(logits.unsqueeze(-1), labels, weights, torch.ones(3))
+    assert list(figures) == ["accuracy", "auroc", "auprc", "logloss"]
+    for r in range(3):
+        y, w, p = labels[r].numpy(), weights[r].numpy(), torch.sigmoid(logits[r]).numpy()
+        assert figures["accuracy"][r].item() == pytest.approx(sk.accuracy_score(y, p > 0.5, sample_weight=w), abs=1e-12)
+        assert figures["auroc"][r].item() == pytest.approx(sk.roc_auc_score(y, p, sample_weight=w), abs=1e-12)
+        assert figures["auprc"][r].item() == pytest.approx(sk.average_precision_score(y, p, sample_weight=w), abs=1e-12)
+        assert figures["logloss"][r].item() == pytest.approx(sk.log_loss(y, p, sample_weight=w), abs=1e-8)
+
+
+def test_logloss_of_a_sure_prediction_is_finite() -> None:
+    outputs = torch.tensor([[[200.0], [-200.0]]])
+    figures = Binary.metrics(outputs, torch.tensor([[0.0, 0.0]]), torch.ones(1, 2), torch.ones(1))
+    assert figures["logloss"].item() == pytest.approx(100.0)
+
+
+def test_figures_of_a_categorical_task() -> None:
+    stream = torch.Generator().manual_seed(3)
+    outputs = torch.randn(3, 90, 4, generator=stream, dtype=torch.float64)
+    labels = torch.randint(4, (3, 90), generator=stream).double()
+    weights = torch.rand(3, 90, generator=stream, dtype=torch.float64)
+    figures = Categorical.metrics(outputs, labels, weights, torch.ones(3))
+    assert list(figures) == ["accuracy", "logloss"]
+    for r in range(3):
+        y, w, p = labels[r].numpy(), weights[r].numpy(), outputs[r].softmax(-1).numpy()
+        assert figures["accuracy"][r].item() == pytest.approx(sk.accuracy_score(y, p.argmax(1), sample_weight=w))
+        expected = sk.log_loss(y, p, sample_weight=w, labels=range(4))
+        assert figures["logloss"][r].item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_figures_of_a_regression_are_in_the_unit_of_the_target() -> None:
+    stream = np.random.default_rng(0)
+    outputs, labels, weights = (torch.from_numpy(stream.random((2, 60))) for _ in range(3))
+    scale = torch.tensor([1.0, 250.0], dtype=torch.float64)
+    figures = Regression.metrics(outputs.unsqueeze(-1), labels, weights, scale)
+    assert list(figures) == ["mse", "rmse", "mae", "r2"]
+    for r, unit in enumerate(scale.tolist()):
+        y, p, w = (v[r].numpy() for v in (labels * unit, outputs * unit, weights))
+        assert figures["mse"][r].item() == pytest.approx(sk.mean_squared_error(y, p, sample_weight=w))
+        assert figures["rmse"][r].item() == pytest.approx(sk.root_mean_squared_error(y, p, sample_weight=w))
+        assert figures["mae"][r].item() == pytest.approx(sk.mean_absolute_error(y, p, sample_weight=w))
+        assert figures["r2"][r].item() == pytest.approx(sk.r2_score(y, p, sample_weight=w))

@@ -1,0 +1,125 @@
+"""Losses of single rows, estimates and noise models of every task type."""
+
+import math
+
+import pytest
+import torch
+from scipy.optimize import minimize_scalar
+from torch.nn import functional as F
+
+from mtlrun.data.dataset import LOSSES, PRIMARY, TASK_METRICS
+from mtlrun.tasks import TYPES, Binary, Categorical, Regression
+
+RUNS, ROWS = 3, 7
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 3
+
+
+@pytest.mark.parametrize("loss, theirs", [("mse", F.mse_loss), ("l1", F.l1_loss)])
+def test_regression_losses(loss: str, theirs) -> None:
+    outputs, labels = normal(RUNS, ROWS, 2, 1), normal(RUNS, ROWS, 2, seed=1)
+    ours = Regression(loss, [1.0, 1.0], [0, 0]).row_losses(outputs, labels)
+    torch.testing.assert_close(ours, theirs(outputs[..., 0], labels, reduction="none"), rtol=0, atol=1e-14)
+
+
+def test_huber_loss_with_a_delta_per_task() -> None:
+    deltas = [0.5, 1.0, 4.0]
+    outputs, labels = normal(RUNS, ROWS, 3, 1).requires_grad_(), normal(RUNS, ROWS, 3, seed=1)
+    ours = Regression("huber", deltas, [0, 0, 0]).row_losses(outputs, labels)
+    pairs = [(outputs[:, :, t, 0], labels[:, :, t], d) for t, d in enumerate(deltas)]
+    theirs = torch.stack([F.huber_loss(o, y, reduction="none", delta=d) for o, y, d in pairs], -1)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
+    gradients = [torch.autograd.grad(v.sum(), outputs)[0] for v in (ours, theirs)]
+    torch.testing.assert_close(*gradients, rtol=0, atol=1e-13)
+
+
+def test_binary_loss() -> None:
+    outputs, labels = normal(RUNS, ROWS, 2, 1) * 20, (normal(RUNS, ROWS, 2, seed=1) > 0).double()
+    ours = Binary("cross_entropy", [1.0, 1.0], [2, 2]).row_losses(outputs, labels)
+    theirs = F.binary_cross_entropy_with_logits(outputs[..., 0], labels, reduction="none")
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
+
+
+def test_categorical_loss_with_padded_classes() -> None:
+    classes = [2, 5, 3]
+    outputs = normal(RUNS, ROWS, 3, 5)
+    for t, k in enumerate(classes):
+        outputs[:, :, t, k:] = -torch.inf
+    outputs.requires_grad_()
+    labels = torch.stack(
+        [torch.randint(k, (RUNS, ROWS), generator=torch.Generator().manual_seed(k)) for k in classes], -1
+    )
+    ours = Categorical("cross_entropy", [1.0] * 3, classes).row_losses(outputs, labels.double())
+    for t, k in enumerate(classes):
+        theirs = F.cross_entropy(outputs[:, :, t, :k].reshape(-1, k), labels[:, :, t].reshape(-1), reduction="none")
+        torch.testing.assert_close(ours[:, :, t].reshape(-1), theirs, rtol=0, atol=1e-14)
+    (gradient,) = torch.autograd.grad(ours.sum(), outputs)
+    assert gradient.isfinite().all()
+    assert (gradient[:, :, 0, 2:] == 0).all() and (gradient[:, :, 2, 3:] == 0).all()
+
+
+def test_estimates_are_what_labels_would_be_if_known() -> None:
+    """Probabilities that are certain equal the features of the label, in shape and value."""
+    labels = torch.tensor([[0.0, 1.0, 1.0, 0.0]])
+    binary = Binary("cross_entropy", [1.0], [2])
+    outputs = ((labels * 2 - 1) * 50).view(1, 4, 1, 1)
+    torch.testing.assert_close(binary.estimate(outputs, 0), binary.label_features(labels, 0))
+    assert binary.label_features(labels, 0).shape == (1, 4, 1)
+
+    labels = torch.tensor([[2.0, 0.0, 1.0]])
+    categorical = Categorical("cross_entropy", [1.0, 1.0], [4, 3])
+    outputs = torch.full((1, 3, 2, 4), -torch.inf)
+    outputs[:, :, 1, :3] = torch.eye(3)[labels.long()] * 50
+    torch.testing.assert_close(categorical.estimate(outputs, 1), categorical.label_features(labels, 1))
+    assert categorical.label_features(labels, 1)[0].tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
+
+    regression = Regression("mse", [1.0], [0])
+    assert torch.equal(regression.estimate(labels.view(1, 3, 1, 1), 0), regression.label_features(labels, 0))
+
+
+def test_estimates_are_probabilities() -> None:
+    outputs = normal(RUNS, ROWS, 2, 4)
+    outputs[:, :, 1, 3:] = -torch.inf
+    categorical = Categorical("cross_entropy", [1.0, 1.0], [4, 3])
+    torch.testing.assert_close(categorical.estimate(outputs, 0), outputs[:, :, 0].softmax(-1))
+    torch.testing.assert_close(categorical.estimate(outputs, 1), outputs[:, :, 1, :3].softmax(-1))
+    torch.testing.assert_close(
+        Binary("cross_entropy", [1.0], [2]).estimate(outputs[..., :1], 1), torch.sigmoid(outputs[:, :, 1, :1])
+    )
+
+
+@pytest.mark.parametrize("kind, loss, optimum", [
+    (Regression, "mse", lambda mse: mse),  # σ² = MSE
+    (Regression, "huber", lambda huber: huber),  # as mse, of which it is an approximation
+    (Regression, "l1", lambda mae: mae),  # b = MAE
+    (Binary, "cross_entropy", lambda ce: 2 * ce),  # σ² = 2 CE
+    (Categorical, "cross_entropy", lambda ce: 2 * ce),
+])  # fmt: skip
+@pytest.mark.parametrize("value", [1e-3, 0.5004, 4e6])
+def test_noise_model_has_its_minimum_at_the_closed_form(kind, loss: str, optimum, value: float) -> None:
+    a, c = kind.noise[loss]
+    found = minimize_scalar(lambda s: a * math.exp(-s) * value + c * s, bracket=(-5, 5), tol=1e-12)
+    assert math.exp(found.x) == pytest.approx(optimum(value), rel=1e-5)
+
+
+def test_likelihoods_of_the_noise_models() -> None:
+    """a e^(−s) L + c s is the negative log-likelihood but for constants: Gaussian for mse, Laplace for l1."""
+    errors, s = normal(50), 0.7
+    a, c = Regression.noise["mse"]
+    gaussian = torch.distributions.Normal(0, math.exp(s / 2)).log_prob(errors) + 0.5 * math.log(2 * math.pi)
+    torch.testing.assert_close(a * math.exp(-s) * errors**2 + c * s, -gaussian)
+    a, c = Regression.noise["l1"]
+    laplace = torch.distributions.Laplace(0, math.exp(s)).log_prob(errors) + math.log(2)
+    torch.testing.assert_close(a * math.exp(-s) * errors.abs() + c * s, -laplace)
+
+
+def test_every_loss_has_a_noise_model_and_every_type_its_metrics() -> None:
+    assert set(TYPES) == set(LOSSES) == set(TASK_METRICS) == set(PRIMARY)
+    for name, kind in TYPES.items():
+        assert set(kind.noise) == set(LOSSES[name])
+        outputs = torch.zeros(1, 4, max(kind.outputs(3), 1))
+        figures = kind.metrics(outputs, torch.tensor([[0.0, 1, 1, 0]]), torch.ones(1, 4), torch.ones(1))
+        assert list(figures) == list(TASK_METRICS[name])
+    assert [TYPES[t].outputs(k) for t, k in (("regression", 0), ("binary", 2), ("categorical", 5))] == [1, 1, 5]
