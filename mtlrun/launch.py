@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shlex
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -54,7 +55,7 @@ def run_one(request: Request) -> int:
         if error is None:
             log.info("results: %s", shown(folder))
             if config.trainer.tensorboard:
-                log.info("tensorboard --logdir %s", shlex.quote(shown(folder)))
+                log.info("%s", tensorboard_command(folder))
         return error
 
     callbacks = Callbacks(request.cfg)
@@ -136,6 +137,7 @@ def resume(folder: Path) -> int:
     try:
         resume_run(folder)
         log.info("results: %s", shown(folder))
+        log.info("%s", tensorboard_command(folder))
     except RequestError:
         raise
     except Exception as error:
@@ -162,6 +164,14 @@ def shown(path: Path) -> str:
     """A path for people: relative where it lies below the working directory."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
+
+
+def tensorboard_command(folder: Path) -> str:
+    """The command that opens TensorBoard on `folder`, with a path where its environment is not the active one."""
+    beside = Path(sys.executable).parent / "tensorboard"
+    found = shutil.which("tensorboard")
+    program = "tensorboard" if found or not beside.exists() else shown(beside)
+    return f"{shlex.quote(program)} --logdir {shlex.quote(shown(folder))}"
 
 
 def _guarded(folder: Path, work: Callable[[], Any]) -> str | None:
@@ -219,7 +229,10 @@ def _prepare_once_each(runs: list[Member]) -> None:
     for member in runs:
         tree = plain(member.config)
         tree["data"]["split"].pop("seed")
-        wanted = json.dumps([tree["data"], tree["tasks"], tree["only"], tree["trainer"]["device"]], default=str)
+        wanted = json.dumps(
+            [tree["data"], tree["tasks"], tree["only"], tree["trainer"]["device"], tree["trainer"]["select"]],
+            default=str,
+        )
         if wanted not in seen:
             seen.add(wanted)
             try:
@@ -240,7 +253,7 @@ def _closing_lines(folder: Path, rows: list[dict[str, Any]], runs: list[Member])
         lines.append(f"{failed} of {len(rows)} runs failed; the traceback is in the run.log of each")
     lines.append(f"results: {shown(folder / TABLE)}")
     if any(member.config.trainer.tensorboard for member in runs):
-        lines.append(f"tensorboard --logdir {shlex.quote(shown(folder))}")
+        lines.append(tensorboard_command(folder))
     return lines
 
 

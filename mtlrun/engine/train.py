@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from torch import Tensor
 
 from mtlrun.build import Stack
@@ -179,7 +180,9 @@ class Run:
         self._save()
         self.writer.rows(rows)
         final = self.best["figures"] | {f"test/{t}/{m}": v for (t, m), v in figures.items()}
-        self.writer.hyperparameters(_flatten(self.summary["settings"]), final)
+        primary = [f"test/{t}/{target.primary}" for t, target in self.dataset.targets.items()]
+        shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
+        self.writer.hyperparameters(self._hyperparameters(), shown)
         self._record("completed", None, final)
         return self.summary
 
@@ -248,6 +251,16 @@ class Run:
         }
         checkpoint.save(self.folder / "checkpoints" / "best.pt", tree)
 
+    def _hyperparameters(self) -> dict[str, Any]:
+        """Settings for TensorBoard's table, which sorts its columns and shows a few: the core, and what was typed."""
+        settings = _flatten(self.summary["settings"])
+        typed = [line.split("=")[0] for line in self._overrides()]
+        return {k: settings[k] for k in dict.fromkeys(["loss", "lr", "graph", "seed", *typed]) if k in settings}
+
+    def _overrides(self) -> list[str]:
+        path = self.folder / ".hydra" / "overrides.yaml"
+        return list(yaml.safe_load(path.read_text(encoding="utf-8")) or []) if path.exists() else []
+
     def _seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
 
@@ -284,11 +297,11 @@ class Run:
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as dotted keys."""
+    """Nested settings as they are typed: dotted keys, a group's option under the group's own name."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):
             flat |= _flatten(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = value
+            flat[prefix.rstrip(".") if key == "name" and prefix else prefix + key] = value
     return flat

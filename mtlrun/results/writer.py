@@ -54,7 +54,10 @@ class RunWriter:
             data = data[self.file.write(data) :]
 
     def hyperparameters(self, settings: dict[str, Any], figures: dict[str, float]) -> None:
-        """The HPARAMS tab's entry, in the same event file: flat settings and final figures."""
+        """The HPARAMS tab's entry, in the same event file: flat settings, and figures by their tags.
+
+        TensorBoard shows the last value of a tag, so only tags that are written once can be figures there.
+        """
         if self.board is None:
             return
         from torch.utils.tensorboard.summary import hparams
@@ -63,8 +66,6 @@ class RunWriter:
         writer = self.board._get_file_writer()
         for summary in hparams(flat, figures):
             writer.add_summary(summary)
-        for tag, value in figures.items():
-            self.board.add_scalar(tag, value)
 
     def summary(self, summary: dict[str, Any]) -> None:
         """Write summary.json."""
