@@ -185,7 +185,10 @@ def _predict(run: Path, table: str, output: str | None) -> int:
     from mtlrun.run import load
 
     frame = read_table(resolve_path(table))
-    write_text(out, load(run).predict(frame).to_csv(index=False))
+    predictor = load(run)
+    write_text(out, predictor.predict(frame).to_csv(index=False))
+    for column, count in predictor.unknown(frame).items():
+        print(f"{column}: {count} rows hold a value that no training row had; it counts as unknown")
     print(f"{len(frame)} rows: {out}")
     return 0
 

@@ -170,7 +170,7 @@ class PerHeadLrConfig(LrConfig):
 
     name: Literal["per_head"] = "per_head"  # type: ignore[assignment]
     trunk: Any = "1x"
-    heads: dict[str, Any] = field(default_factory=lambda: {"default": "1x"})
+    heads: dict[str, Any] = field(default_factory=lambda: {"default": "3x"})
 
 
 @dataclass(frozen=True, kw_only=True)

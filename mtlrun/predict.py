@@ -9,7 +9,7 @@ import torch
 
 from mtlrun.build import Stack, build_network, task_specs
 from mtlrun.config import Config, check, plain
-from mtlrun.data.dataset import InputSpec
+from mtlrun.data.dataset import MISSING, InputSpec
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.errors import RequestError
@@ -66,6 +66,16 @@ class Predictor:
             width = self.network.place[task][0].outputs
             columns |= self._columns(task, np.concatenate(parts[task]) if parts[task] else np.zeros((0, width)))
         return pd.DataFrame(columns, index=frame.index)
+
+    def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
+        """How many rows of `frame` hold, per column, a category that no training row had; they count as unknown."""
+        _, codes = self.spec.transform(frame)
+        positions = self.network.encoder.positions(codes)
+        learnt = np.append(self.network.encoder.seen[0, len(self.network.encoder.gaps) :].numpy() > 0, False)
+        category = [c.name for c in self.spec.columns if c.kind == "category"]
+        missing = codes == MISSING
+        counts = (~learnt[positions] & ~missing).sum(0)
+        return {name: int(n) for name, n in zip(category, counts, strict=True) if n}
 
     def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its outputs `[N, K]`."""

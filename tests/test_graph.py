@@ -1,5 +1,6 @@
 """Edges from the configuration: what they become, what is refused, how they are drawn."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -34,13 +35,19 @@ def test_without_edges_every_task_reads_the_last_layer() -> None:
     graph = parse()
     assert graph.edges == () and graph.notes == ()
     assert graph.levels == (("price", "kind", "sold", "site"),)
-    assert {t: (e.at, e.gradient.scale, e.explicit) for t, e in graph.trunk.items()} == dict.fromkeys(TASKS, (2, 1.0, False))
+    assert {t: (e.at, e.gradient.scale, e.explicit) for t, e in graph.trunk.items()} == dict.fromkeys(
+        TASKS, (2, 1.0, False)
+    )
 
 
 def test_an_edge_is_a_gradient_or_a_mapping() -> None:
     graph = parse({"price": {"kind": "pass", "sold": {"gradient": -0.5, "what": "logits"}, "site": {"what": "label"}}},
                   gradient=0.25)  # fmt: skip
-    expected = [("kind", "price", 1.0, "prediction"), ("sold", "price", -0.5, "logits"), ("site", "price", 0.25, "label")]
+    expected = [
+        ("kind", "price", 1.0, "prediction"),
+        ("sold", "price", -0.5, "logits"),
+        ("site", "price", 0.25, "label"),
+    ]
     assert edges(graph) == expected
     assert graph.into("price") == graph.edges and graph.into("kind") == ()
     assert graph.levels == (("kind", "sold", "site"), ("price",))
@@ -118,9 +125,9 @@ def test_levels_put_sources_before_receivers_whatever_the_order_of_tasks() -> No
     ({"price": {"kind": "sotp"}}, "graph.receives.price.kind", "'sotp'", "did you mean stop?"),
     ({"price": {"kind": True}}, "graph.receives.price.kind", "True", "allowed: stop, pass, reverse or a number"),
     ({"price": {"kind": "inf"}}, "graph.receives.price.kind", "'inf'", "allowed: stop, pass, reverse or a number"),
-    ({"price": {"kind": {"gradent": "pass"}}}, "graph.receives.price.kind.gradent", "no such key", "did you mean gradient?"),
+    ({"price": {"kind": {"gradent": 1}}}, "graph.receives.price.kind.gradent", "no such key", "did you mean gradient?"),
     ({"price": {"kind": {"at": 1}}}, "graph.receives.price.kind.at", "no such key", "allowed: gradient, what"),
-    ({"price": {"trunk": {"what": "label"}}}, "graph.receives.price.trunk.what", "no such key", "allowed: gradient, at"),
+    ({"price": {"trunk": {"what": "x"}}}, "graph.receives.price.trunk.what", "no such key", "allowed: gradient, at"),
     ({"price": {"kind": {"what": "logit"}}}, "graph.receives.price.kind.what", "'logit'", "did you mean logits?"),
     ({"price": {"kind": {"gradient": "revers"}}}, "graph.receives.price.kind", "'revers'", "did you mean reverse?"),
     ({"price": {"trunk": {"at": 3}}}, "graph.receives.price.trunk.at", "3", "allowed: 1 to 2, or layer1, layer2"),
@@ -155,7 +162,7 @@ def test_cycles_are_named_in_the_direction_of_their_edges(receives: dict[str, An
     line = refusal(receives)[0]
     named = line.removeprefix("graph.receives: a cycle: ").split(" -> ")
     assert named[0] == named[-1] and set(named) == set(cycle) and len(named) == len(cycle) + 1
-    assert all(source in receives[receiver] for source, receiver in zip(named, named[1:], strict=False))
+    assert all(source in receives[receiver] for source, receiver in pairwise(named))
 
 
 def test_an_embedding_of_a_linear_head_is_refused() -> None:

@@ -145,6 +145,14 @@ def test_predict_command_writes_a_csv_and_names_missing_columns(table, capsys):
     assert not Path("less_out.csv").exists()
 
 
+def test_predict_counts_values_that_no_training_row_had(table, capsys):
+    train()
+    table.assign(city=["Atlantis"] * 7 + list(table.city[7:])).to_csv("new.csv", index=False)
+    capsys.readouterr()
+    assert main(["predict", "out", "new.csv", "-o", "predictions.csv"]) == 0
+    assert "city: 7 rows hold a value that no training row had" in capsys.readouterr().out
+
+
 def test_unknown_categories_and_missing_values_are_predicted_for(table):
     train()
     rows = table.head(3).copy()

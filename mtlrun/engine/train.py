@@ -255,6 +255,7 @@ class Run:
         """Settings for TensorBoard's table, which sorts its columns and shows a few: the core, and what was typed."""
         settings = _flatten(self.summary["settings"])
         typed = [line.split("=")[0] for line in self._overrides()]
+        settings["seed"] = str(settings.get("seed"))  # a label, not a quantity
         return {k: settings[k] for k in dict.fromkeys(["loss", "lr", "graph", "seed", *typed]) if k in settings}
 
     def _overrides(self) -> list[str]:

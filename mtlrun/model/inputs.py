@@ -6,9 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtlrun.data.dataset import InputSpec
-
-UNKNOWN, MISSING = -1, -2  # codes of a category column
+from mtlrun.data.dataset import MISSING, InputSpec
 
 
 class InputEncoder(nn.Module):

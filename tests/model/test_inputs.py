@@ -6,8 +6,8 @@ import pytest
 import torch
 from support import make_config, make_stack
 
-from mtlrun.data.dataset import InputColumn, InputSpec
-from mtlrun.model.inputs import MISSING, UNKNOWN, InputEncoder
+from mtlrun.data.dataset import MISSING, UNKNOWN, InputColumn, InputSpec
+from mtlrun.model.inputs import InputEncoder
 from mtlrun.predict import Predictor
 
 NAN = float("nan")

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from mtlrun.build import Stack
 from mtlrun.config import Config
+from mtlrun.graph import WHAT
 from mtlrun.model.network import Targets
 
 TASKS = {
@@ -60,7 +61,7 @@ def message(config: Config, source: str, what: str, out: Tensor, hidden: Tensor 
 
 def plain_forward(stack: Stack, x: Tensor, edges: Mapping[str, Mapping[str, str]], at: Mapping[str, int],
                   targets: Targets | None) -> list[dict[str, Tensor]]:  # fmt: skip
-    """Outputs `[B, K]` of every task in every run; `edges` maps receiver -> source -> what, sources come first in TASKS."""
+    """Outputs `[B, K]` of every task in every run; `edges` maps receiver -> source -> what, sources first in TASKS."""
     network, config = stack.network, stack.configs[0]
     activation = getattr(torch, config.model.activation)
     runs = []
@@ -99,7 +100,7 @@ def plain_forward(stack: Stack, x: Tensor, edges: Mapping[str, Mapping[str, str]
 
 
 def plain_losses(stack: Stack, outputs: list[dict[str, Tensor]], targets: Targets) -> Tensor:
-    """Losses `[R, T]` in the order of the network's tasks: weighted means over observed labels, 0 where there are none."""
+    """Losses `[R, T]`, tasks as in the network: weighted means over observed labels, 0 where there are none."""
     config, network = stack.configs[0], stack.network
     losses = torch.zeros(len(outputs), len(network.tasks), dtype=torch.float64)
     for r, run in enumerate(outputs):
@@ -124,29 +125,31 @@ def chain(what: str, receivers: Mapping[str, Any] = TASKS) -> dict[str, dict[str
     return {task: dict.fromkeys(names[:i], what) for i, task in enumerate(names) if i}
 
 
+RAW = {"data": {"standardize_targets": False}}
+MIXED = {
+    "sold": {"price": {"what": "label"}, "kind": {"gradient": "pass", "what": "logits"}},
+    "site": {"kind": 0.5},
+}
+EARLY = {"kind": {"trunk": {"at": 1}}, "size": {"trunk": {"at": "layer1", "gradient": "reverse"}}}
+DEEP = {"model": {"hidden": [7, 5, 3, 4], "activation": "sigmoid"}}
+
+# Settings, the task edges they mean (receiver -> source -> what), and the trunk layers that heads read.
 ARCHITECTURES: dict[str, tuple[dict[str, Any], dict[str, dict[str, str]], dict[str, int]]] = {
     "no edges": ({}, {}, {}),
-    "chain of predictions": ({"graph": {"name": "chain"}}, chain("prediction"), {}),
-    "chain of logits": ({"graph": {"name": "chain", "what": "logits"}}, chain("logits"), {}),
-    "chain of embeddings": ({"graph": {"name": "chain", "what": "embedding"}}, chain("embedding"), {}),
-    "chain of labels": ({"graph": {"name": "chain", "what": "label"}}, chain("label"), {}),
-    "raw labels, chain of predictions": ({"graph": {"name": "chain"}, "data": {"standardize_targets": False}}, chain("prediction"), {}),
-    "raw labels, chain of logits": ({"graph": {"name": "chain", "what": "logits"}, "data": {"standardize_targets": False}}, chain("logits"), {}),
-    "raw labels, chain of labels": ({"graph": {"name": "chain", "what": "label"}, "data": {"standardize_targets": False}}, chain("label"), {}),
+    **{f"chain of {w}s": ({"graph": {"name": "chain", "what": w}}, chain(w), {}) for w in WHAT},
+    **{f"raw labels, chain of {w}s": (RAW | {"graph": {"name": "chain", "what": w}}, chain(w), {}) for w in WHAT},
     "mixed edges": (
-        {"graph": {"receives": {"sold": {"price": {"what": "label"}, "kind": {"gradient": "pass", "what": "logits"}}, "site": {"kind": 0.5}}}},
-        {"sold": {"price": "label", "kind": "logits"}, "site": {"kind": "prediction"}}, {},
+        {"graph": {"receives": MIXED}},
+        {"sold": {"price": "label", "kind": "logits"}, "site": {"kind": "prediction"}},
+        {},
     ),
-    "heads at layer 1": (
-        {"graph": {"receives": {"kind": {"trunk": {"at": 1}}, "size": {"trunk": {"at": "layer1", "gradient": "reverse"}}}}},
-        {}, {"kind": 1, "size": 1},
-    ),
+    "heads at layer 1": ({"graph": {"receives": EARLY}}, {}, {"kind": 1, "size": 1}),
     "linear heads": ({"model": {"head_hidden": []}}, {}, {}),
     "linear heads in a chain": ({"model": {"head_hidden": []}, "graph": {"name": "chain"}}, chain("prediction"), {}),
     "no trunk": ({"model": {"hidden": []}}, {}, {}),
     "three hidden layers in heads": ({"model": {"head_hidden": [4, 1, 3], "activation": "tanh"}}, {}, {}),
-    "deep trunk and chain": ({"model": {"hidden": [7, 5, 3, 4], "activation": "sigmoid"}, "graph": {"name": "chain"}}, chain("prediction"), {}),
-}  # fmt: skip
+    "deep trunk and chain": (DEEP | {"graph": {"name": "chain"}}, chain("prediction"), {}),
+}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -218,7 +221,7 @@ def flow(stack: Stack, losses_of: str | None, wrt: str) -> tuple[Tensor, Tensor]
     return losses.detach(), torch.cat([g.select(axis, i).flatten(1) for g, axis in pairs], 1)
 
 
-EDGES = [(what, kind) for what in ("prediction", "logits", "embedding", "label") for kind in SOURCES]
+EDGES = [(what, kind) for what in WHAT for kind in SOURCES]
 
 
 @pytest.mark.parametrize("what, kind", EDGES)

@@ -1,0 +1,71 @@
+"""Uncertainty through the real training step: the learnt noise equals that of the residuals."""
+
+import numpy as np
+import pytest
+import torch
+from support import make_config, train_steps
+
+from mtlrun.build import Stack, build
+from mtlrun.config import Config
+from mtlrun.data.dataset import LOSSES, PRIMARY, Dataset, InputColumn, InputSpec, Target
+from mtlrun.data.split import Split
+from mtlrun.loss import Uncertainty
+
+
+def make_data(config: Config, x: np.ndarray, labels: dict[str, np.ndarray]) -> Dataset:
+    """A table of one input, whose rows all train; the first ten also stand for val and test."""
+    targets = {}
+    for name, values in labels.items():
+        kind = config.tasks[name].type
+        targets[name] = Target(
+            task=name, column=name, type=kind, loss=LOSSES[kind][0], primary=PRIMARY[kind],
+            classes=[] if kind == "regression" else [0, 1],
+            center=0.0, scale=1.0, values=values.astype(np.float32), observed=np.ones(len(x), bool), class_weights=None,
+        )  # fmt: skip
+    spec, none = InputSpec([InputColumn("x", "numeric")]), np.empty((len(x), 0), np.int32)
+    split = Split(np.arange(len(x)), np.arange(10), np.arange(10))
+    return Dataset(spec, x.astype(np.float32).reshape(-1, 1), none, targets, None, split, "memory", [])
+
+
+def learnt(stack: Stack) -> torch.Tensor:
+    """e^s `[R, T]`."""
+    assert isinstance(stack.step.strategy, Uncertainty)
+    return stack.step.strategy.s.detach().exp()
+
+
+def test_sigma_equals_the_residuals_of_two_regressions() -> None:
+    """y₁ = 2x + 8 + 10ε, y₂ = 3x + 3 + ε, one ReLU layer of 1024; both starts of s, side by side in one stack."""
+    stream = np.random.default_rng(0)
+    x, noise = stream.normal(size=100), stream.normal(size=(100, 2))
+    labels = {"y1": 2 * x + 8 + 10 * noise[:, 0], "y2": 3 * x + 3 + noise[:, 1]}
+    configs = [
+        make_config({"y1": {"type": "regression"}, "y2": {"type": "regression"}}, seed=1,
+                    data={"standardize_targets": False}, model={"hidden": [1024], "head_hidden": []}, lr={"base": 1e-3},
+                    loss={"name": "uncertainty", "lr": 0.025, "init": init}, trainer={"batch_size": 20})
+        for init in ("first_batch", 0.0)
+    ]  # fmt: skip
+    stack = build(configs, [make_data(c, x, labels) for c in configs])
+    train_steps(stack, 3000)
+    encoded = stack.network.encoder(torch.from_numpy(x.astype(np.float32)).view(1, -1, 1).expand(2, -1, -1), None)
+    with torch.no_grad():
+        (outputs,) = stack.network(encoded)  # [R, N, T, 1]
+    y = torch.from_numpy(np.stack([labels[t] for t in stack.network.tasks], 1))
+    mse = (outputs[..., 0] - y).square().mean(1)  # [R, T]
+    ratio = (learnt(stack) / mse).sqrt()
+    assert ratio.flatten().tolist() == pytest.approx([1.0] * 4, abs=0.03), ratio
+    assert mse[:, 0].min() > 60 and mse[:, 1].max() < 1.5  # of the size of the noise: the network has fitted the lines
+
+
+def test_sigma_squared_is_twice_the_cross_entropy() -> None:
+    """Labels of which one in five is 1, and an input that says nothing: CE = H(0.2) = 0.5004."""
+    x, labels = np.ones(100), (np.arange(100) % 5 == 0).astype(float)
+    tasks = {"flag": {"type": "binary"}, "class": {"type": "categorical"}}
+    config = make_config(tasks, loss={"name": "uncertainty", "init": 0.5}, trainer={"batch_size": 20},
+                         model={"hidden": [4], "head_hidden": []})  # fmt: skip
+    stack = build([config], [make_data(config, x, dict.fromkeys(tasks, labels))])
+    train_steps(stack, 1500)
+    entropy = -(0.2 * np.log(0.2) + 0.8 * np.log(0.8))
+    assert 2 * entropy == pytest.approx(1.0008, abs=1e-4)
+    assert learnt(stack)[0].tolist() == pytest.approx([2 * entropy] * 2, rel=0.02)
+    figures = stack.val()[0]
+    assert [figures[t, "loss"] for t in tasks] == pytest.approx([entropy] * 2, rel=0.02)

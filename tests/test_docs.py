@@ -1,0 +1,86 @@
+"""Every `mtlrun` command shown in the documents and in the headers of conf/ is one that mtlrun takes."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from mtlrun.cli import COMMANDS, main
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HOUSES = """# @package _global_
+data: {path: houses.csv}
+tasks: {price: {type: regression}, kind: {type: categorical}}
+"""
+
+
+def shown():
+    """(where, words) of each command: lines of sh blocks that begin with mtlrun, inline code, headers of YAML."""
+    found = []
+    for path in DOCUMENTS:
+        text = path.read_text()
+        blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S))
+        inline = re.findall(r"`(mtlrun [^`]*)`", re.sub(r"```.*?```", "", text, flags=re.S))
+        found += [(path.name, line) for line in [*blocks.splitlines(), *inline] if line.startswith("mtlrun")]
+    for path in sorted((ROOT / "conf").rglob("*.yaml")):
+        header = path.read_text().replace("\\\n#", " ")
+        commands = re.findall(r"^# +(mtlrun .*)$", header, re.M)
+        found += [(str(path.relative_to(ROOT)), re.split(r" {2,}(?![\w'])", line)[0]) for line in commands]
+    commands = dict.fromkeys((where, tuple(shlex.split(line, comments=True)[1:])) for where, line in found)
+    # fetch, predict and the like act on what is not here; tests of their own run them
+    elsewhere = set(COMMANDS) - {"check", "init"} | {"--help"}
+    return [(where, list(words)) for where, words in commands if words and words[0] not in elsewhere]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with the table that the documents speak of."""
+    monkeypatch.chdir(tmp_path)
+    rows = range(60)
+    frame = pd.DataFrame({"area": [50.0 + 3 * (i % 17) for i in rows], "room_1": [i % 4 for i in rows],
+                          "price": [100.0 + i for i in rows], "kind": ["abc"[i % 3] for i in rows],
+                          "sold": [i % 2 for i in rows]})  # fmt: skip
+    frame.to_csv("houses.csv", index=False)
+    Path("conf/data").mkdir(parents=True)
+    Path("conf/data/houses.yaml").write_text(HOUSES)
+    return tmp_path
+
+
+@pytest.mark.parametrize("where, words", [pytest.param(w, c, id=f"{w}: {' '.join(c)[:60]}") for w, c in shown()])
+def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys):
+    if any("census_income" in word for word in words):
+        words = [word for word in words if not word.startswith("data=")]
+    if words[0] == "init":
+        Path("conf/data/houses.yaml").unlink()
+        assert main(words) == 0, capsys.readouterr().err
+        return
+    words = words if words[0] == "check" else ["check", *words]
+    assert main(words) == 0, f"{where}: {capsys.readouterr().err}"
+
+
+def test_the_example_of_a_data_yaml_in_the_documents_trains(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/data.md").read_text()
+    example = re.search(r"```yaml\n(.*?)```", text, re.S)[1]
+    assert set(yaml.safe_load(example)) == {"data", "tasks"}
+    rows = range(200)
+    frame = pd.DataFrame({
+        "area": [50.0 + 3 * (i % 17) for i in rows], "room_1": [i % 4 for i in rows],
+        "price": [100.0 + 7 * (i % 17) for i in rows], "kind_of_house": ["abc"[i % 3] for i in rows],
+        "listed": [i % 2 for i in rows], "sold": ["yes" if i % 5 < 2 else "no" for i in rows],
+    })  # fmt: skip
+    frame.to_csv("houses.csv", index=False)
+    Path("conf/data").mkdir(parents=True)
+    Path("conf/data/houses.yaml").write_text(example)
+    assert main(["data=houses", "trainer.epochs=2", "trainer.batch_size=32", "hydra.run.dir=out"]) == 0
+    assert (tmp_path / "out/summary.json").exists()
+
+
+def test_links_between_documents_lead_somewhere():
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
