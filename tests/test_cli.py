@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from mtlrun import __version__
 from mtlrun.cli import COMMANDS, main
 from mtlrun.config import Config, plain
 from mtlrun.errors import Interrupted, TrainingError
+from mtlrun.launch import tensorboard_command
 
 TABLE = """\
 # @package _global_
@@ -132,6 +134,16 @@ def test_wrong_words(argv: list[str], answer: str, tmp_path: Path, monkeypatch: 
 # ---------------------------------------------------------------- one run
 
 
+def test_the_tensorboard_command_can_be_typed_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path("out/a b")
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
+    assert tensorboard_command(folder) == "tensorboard --logdir 'out/a b'"
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    program, *rest = shlex.split(tensorboard_command(folder))
+    assert rest == ["--logdir", "out/a b"]
+    assert Path(program).samefile(Path(sys.executable).parent / "tensorboard")
+
+
 def test_a_run_leaves_its_folder_and_says_where(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data=houses", "seed=3", "+lr.base=0.5", "hydra.run.dir=out/a b"]) == 0
     folder = Path("out/a b")
@@ -139,7 +151,7 @@ def test_a_run_leaves_its_folder_and_says_where(prepared: list[Config], capsys: 
     assert tree == plain(prepared[0]) and tree["data"]["path"] == str(Path("houses.csv").absolute())
     assert yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) == ["data=houses", "seed=3", "lr.base=0.5"]
     out = capsys.readouterr().out
-    assert out.endswith("results: out/a b\ntensorboard --logdir 'out/a b'\n")
+    assert out.endswith(f"results: out/a b\n{tensorboard_command(folder)}\n")
     log = (folder / "run.log").read_text()
     assert "INFO training with seed 3" in log and "tensorboard --logdir" in log
 
@@ -207,7 +219,7 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
     assert out[0] == "4 runs in s"
     assert out[1] == "run 1 of 4: 000_loss=sum,seed=1"
     assert out[-3:] == ["best for price: 001_loss=sum,seed=2 (val/price/rmse 8)", "results: s/results.csv",
-                        "tensorboard --logdir s"]  # fmt: skip
+                        tensorboard_command(Path("s"))]  # fmt: skip
     assert not any("Launching" in line for line in out)
 
 

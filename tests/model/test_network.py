@@ -136,8 +136,8 @@ DEEP = {"model": {"hidden": [7, 5, 3, 4], "activation": "sigmoid"}}
 # Settings, the task edges they mean (receiver -> source -> what), and the trunk layers that heads read.
 ARCHITECTURES: dict[str, tuple[dict[str, Any], dict[str, dict[str, str]], dict[str, int]]] = {
     "no edges": ({}, {}, {}),
-    **{f"chain of {w}s": ({"graph": {"name": "chain", "what": w}}, chain(w), {}) for w in WHAT},
-    **{f"raw labels, chain of {w}s": (RAW | {"graph": {"name": "chain", "what": w}}, chain(w), {}) for w in WHAT},
+    **{f"chain, {w}": ({"graph": {"name": "chain", "what": w}}, chain(w), {}) for w in WHAT},
+    **{f"raw labels, chain, {w}": (RAW | {"graph": {"name": "chain", "what": w}}, chain(w), {}) for w in WHAT},
     "mixed edges": (
         {"graph": {"receives": MIXED}},
         {"sold": {"price": "label", "kind": "logits"}, "site": {"kind": "prediction"}},
@@ -350,6 +350,8 @@ def test_initial_values_do_not_depend_on_other_tasks_edges_or_strategies() -> No
     tasks = {"price": {"type": "regression"}, "size": {"type": "regression"}, "kind": {"type": "categorical"},
              "site": {"type": "categorical"}}  # fmt: skip
     full = make_stack([make_config(tasks)], classes=CLASSES).network
+    heads = [full.task_parameters(t) for t in ("price", "size")]
+    assert not any(torch.equal(ours, theirs) for ours, theirs in zip(*heads, strict=True))
     variants = {
         "only one": make_config(tasks, only=["site"]),
         "other order": make_config(dict(reversed(tasks.items()))),

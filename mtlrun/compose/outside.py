@@ -1,0 +1,128 @@
+"""YAML files from outside: what they may set. Keys of Hydra's execute code, so they are refused before it acts."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.plugins.config_source import ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from mtlrun.compose.overrides import OPTION_GROUPS
+from mtlrun.config import GROUPS, TOP_LEVEL
+from mtlrun.errors import RequestError, listing, nearest
+
+ROOT = "config"  # conf/config.yaml
+OUTSIDE = "outside"  # Hydra's name ("provider") for folders other than ours
+
+
+folders: list[str] = []  # where `OutsideFolders` finds them: Hydra makes its plugins without arguments
+
+
+class OutsideFolders(SearchPathPlugin):
+    """Appends ./conf and the folder of --config-dir to Hydra's search path, after ours."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for folder in folders:
+            search_path.append(provider=OUTSIDE, path=f"file://{folder}")
+
+
+def check_files(loader: ConfigLoader, lines: list[str], mode: RunMode) -> list[str]:
+    """Looks at every file that takes part in the composition before Hydra acts on any.
+
+    Raises RequestError if one from outside sets what it may not: keys of Hydra's execute code. Returns
+    a line for each file from outside that is not used, as one of ours has its name.
+    """
+    if not folders:
+        return []
+    notes = []
+    for default in loader.compute_defaults_list(ROOT, lines, mode).defaults:
+        path = default.config_path
+        found = [source for source in loader.get_sources() if path is not None and source.is_config(path)]
+        if found and found[0].provider == OUTSIDE:
+            content = OmegaConf.to_container(found[0].load_config(path).config, resolve=False)
+            _check_file(_shown(found[0], path), path, default.package or "", content)
+        elif any(source.provider == OUTSIDE for source in found):
+            other = next(source for source in found if source.provider == OUTSIDE)
+            notes.append(f"{_shown(other, path)} is not used: mtlrun has an option of that name; give yours another")
+    return notes
+
+
+def _shown(source: ConfigSource, path: str) -> str:
+    return os.path.relpath(Path(source.path.removeprefix("file://"), f"{path}.yaml"))
+
+
+def _check_file(file: str, path: str, package: str, content: Any) -> None:
+    group = path.partition("/")[0]
+    if "/" not in path or group not in OPTION_GROUPS:
+        raise RequestError(f"{file}: refused, as {group} is no group of mtlrun\nallowed: {listing(OPTION_GROUPS)}")
+    if not isinstance(content, Mapping):
+        raise RequestError(f"{file}: holds no mapping\nallowed: KEY: VALUE lines")
+    if package not in ("", "_global_", group) or (group == "experiment" and package == group):
+        need = "the first line must be # @package _global_" if group == "experiment" else f"allowed: _global_, {group}"
+        raise RequestError(f"{file}: its settings would go to {package}\n{need}")
+    _check_interpolations(file, "", content)
+    _check_defaults(file, group, content.get("defaults") or [])
+    if package == group:
+        return
+    allowed = [*GROUPS, *TOP_LEVEL, "hydra"] if group == "experiment" else [group, "tasks"]
+    for key in content:
+        if key not in (*allowed, "defaults"):
+            why = "a YAML from outside may set its own group and tasks" if group != "experiment" else "no such key"
+            raise RequestError(f"{file}: {key}: {why}{nearest(str(key), allowed)}\nallowed: {listing(allowed, 20)}")
+    if "hydra" in content:
+        _check_hydra_node(file, content["hydra"])
+
+
+def _check_hydra_node(file: str, node: Any) -> None:
+    if not isinstance(node, Mapping):
+        raise RequestError(f"{file}: hydra: found {node!r}\nallowed: hydra.mode and hydra.sweeper.params")
+    for key, value in node.items():
+        inner = value if key == "sweeper" and isinstance(value, Mapping) else None
+        wrong = [k for k in inner if k != "params"] if inner is not None else []
+        if (key != "mode" and inner is None) or wrong:
+            full = ".".join(["hydra", str(key), *map(str, wrong[:1])])
+            raise RequestError(f"{file}: {full} is refused: a YAML from outside may not change how Hydra runs\n"
+                               "allowed: hydra.mode, hydra.sweeper.params; anything on the command line")  # fmt: skip
+    params = node.get("sweeper", {}).get("params") if "sweeper" in node else None
+    if params is not None and not isinstance(params, Mapping):
+        raise RequestError(f"{file}: hydra.sweeper.params: found {params!r}\nallowed: {{KEY: 'a,b'}}")
+    for key in params or {}:
+        if re.match(r"\W*hydra\b", str(key)):
+            raise RequestError(f"{file}: hydra.sweeper.params: {key} is refused\nallowed: keys of mtlrun")
+
+
+def _check_defaults(file: str, group: str, defaults: Any) -> None:
+    """Files of the same group by name; in an experiment also `override /GROUP: OPTION` of ours."""
+    for entry in defaults if isinstance(defaults, list) else [defaults]:
+        if isinstance(entry, str) and re.fullmatch(r"[\w.-]+", entry):
+            continue
+        match = None
+        if isinstance(entry, Mapping) and len(entry) == 1:
+            key, option = next(iter(entry.items()))
+            match = re.fullmatch(r"override /(\w+)", str(key)) if isinstance(option, str) else None
+        if group != "experiment" or match is None or match[1] not in GROUPS:
+            also = " and 'override /GROUP: OPTION' of mtlrun's groups" if group == "experiment" else ""
+            text = entry if isinstance(entry, str) else str(entry).strip("{}").replace("'", "")
+            raise RequestError(f"{file}: defaults: {text} is refused\nallowed: _self_, names of files beside it{also}")
+
+
+def _check_interpolations(file: str, key: str, value: Any) -> None:
+    """Refuses resolvers such as ${oc.env:X}; references such as ${seed} are fine."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _check_interpolations(file, f"{key}.{name}".lstrip("."), inner)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _check_interpolations(file, f"{key}[{number}]", inner)
+    elif isinstance(value, str):
+        rest, before = value, ""
+        while rest != before:  # from the inside out: ${a.${b}}
+            before, rest = rest, re.sub(r"\$\{[\w.\[\]-]*\}", "", rest)
+        if "${" in rest:
+            raise RequestError(f"{file}: {key}: found {value}\nallowed: references to keys, such as ${{seed}}")

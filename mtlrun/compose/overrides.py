@@ -1,0 +1,147 @@
+"""The words of the command line, looked at before Hydra sees them, so that the answers are ours."""
+
+import dataclasses
+import re
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from mtlrun.config import GROUPS, TOP_LEVEL
+from mtlrun.errors import RequestError, listing, nearest
+
+OPTION_GROUPS = (*GROUPS, "experiment")
+
+# What is probably meant by a value where a group's option belongs: lr=0.01.
+MEANT = {
+    "data": "data=table data.path={value}",
+    "model": "model.hidden={value}",
+    "graph": "graph.gradient={value}",
+    "loss": "loss=fixed loss.weights.TASK={value}",
+    "lr": "lr.base={value}",
+    "optimizer": "lr.base={value}",
+    "trainer": "trainer.epochs={value}",
+}
+
+
+def parse(line: str) -> Override:
+    return OverridesParser.create().parse_override(line)
+
+
+def full_key(override: Override) -> str:
+    """The full key without `+`; what is removed keeps its `~`."""
+    return f"~{override.key_or_group}" if override.is_delete() else override.key_or_group
+
+
+def typed_value(override: Override) -> str:
+    """The value as it was typed, without quotes around it."""
+    value = None if override.is_sweep_override() else override.value()
+    return value if isinstance(value, str) else (override.input_line or "").partition("=")[2]
+
+
+def hydra_line(override: Override) -> str:
+    # Our groups are open and merge, so that `+` and `++` change nothing - except that Hydra refuses
+    # `+` for a key that is there already.
+    line = override.input_line or ""
+    return line if override.is_hydra_override() else line.lstrip("+")
+
+
+def is_choice(override: Override) -> bool:
+    """Whether it chooses a group's option (rather than setting values)."""
+    return override.key_or_group in OPTION_GROUPS and not override.is_delete() and isinstance(override.value(), str)
+
+
+def checked_override(line: str, loader: ConfigLoader) -> Override:
+    """The override, parsed; RequestError if it cannot mean anything."""
+    try:
+        override = OverridesParser.create(loader).parse_override(line)
+    except HydraException as error:
+        reason = next(iter(str(error).splitlines()), "").removeprefix("Error parsing override ")
+        if "=" not in line and not line.startswith("~"):
+            raise RequestError(f"{line}: no override\nallowed: KEY=VALUE; a sub-command is the first word") from error
+        raise RequestError(f"{line}: {reason[:160]}\na value with spaces or special signs needs quotes of its own: "
+                           "'tasks.a.where=\"b == 1\"'") from error  # fmt: skip
+    key = override.key_or_group
+    if override.package is not None or "@" in line.partition("=")[0]:
+        raise RequestError(f"{line}: @ is not allowed in a key\nallowed: GROUP=OPTION or KEY=VALUE")
+    if override.is_hydra_override():
+        _check_hydra_override(override, loader)
+    elif key in OPTION_GROUPS:
+        _check_choice(override, loader)
+    else:
+        _check_key(override)
+    return override if override.is_hydra_override() else parse(line.lstrip("+"))
+
+
+def _check_key(override: Override) -> None:
+    key = override.key_or_group
+    top = key.partition(".")[0]
+    known = [*OPTION_GROUPS, *TOP_LEVEL]
+    if top in known and top != "experiment":
+        return
+    if top == "experiment" or "/" in key:
+        raise RequestError(f"{key}: no such key\nallowed: GROUP=OPTION with GROUP one of {listing(OPTION_GROUPS)}")
+    # Whoever types epochs=3 means trainer.epochs.
+    paths = {f.name: f"{group}.{f.name}" for group, options in GROUPS.items() for cls in options.values()
+             for f in dataclasses.fields(cls) if f.name != "name"}  # fmt: skip
+    if key in paths:
+        hint = f"; did you mean {paths[key]}?"
+    else:
+        rest = key[len(top) :]
+        hint = nearest(top, known) or nearest(top, paths)
+        close = re.search(r"did you mean (\w+)", hint)
+        if close:
+            hint = f"; did you mean {paths.get(close[1], close[1])}{rest}?"
+    raise RequestError(f"{key}: no such key{hint}\nallowed: {listing([*known, 'hydra'], 20)}")
+
+
+def _check_choice(override: Override, loader: ConfigLoader) -> None:
+    group = override.key_or_group
+    options = loader.get_group_options(group)
+    if override.is_delete():
+        raise RequestError(f"~{group}: a group cannot be left out\nallowed: {group}={listing(options)}")
+    if override.is_sweep_override() and not override.is_discrete_sweep():
+        raise RequestError(f"{group}: found {typed_value(override)}\nallowed: {listing(options)}")
+    values = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
+    for value in values:
+        if isinstance(value, dict) or (isinstance(value, str) and str(value) in options):
+            continue
+        typed = typed_value(override)
+        shown = value if isinstance(value, str) else typed
+        if isinstance(value, list) and group != "model":
+            hint = f"\nto sweep over options: mtlrun -m {group}={typed.strip('[]')}"
+        elif group in MEANT and _is_setting(group, value):
+            hint = f"; did you mean {MEANT[group].format(value=typed)}?\noptions of {group}: {listing(options)}"
+        else:
+            hint = f"{nearest(str(shown), options)}\noptions of {group}: {listing(options)}"
+        raise RequestError(f"{group}: found {shown}, which is no option of this group{hint}")
+
+
+def _is_setting(group: str, value: Any) -> bool:
+    """Whether a value that is no option looks like a setting of that group."""
+    if group == "data":
+        return isinstance(value, str) and bool(re.search(r"\.(csv|csv\.gz|parquet|gz)$", value))
+    if group == "graph":
+        return isinstance(value, (int, float)) or value in ("stop", "pass", "reverse")
+    return isinstance(value, (int, float, list)) and not isinstance(value, bool)
+
+
+def _check_hydra_override(override: Override, loader: ConfigLoader) -> None:
+    """What is typed about Hydra is the user's own affair, except where mtlrun would not follow it."""
+    key = override.key_or_group
+    if override.is_sweep_override():
+        raise RequestError(f"{key}: found {typed_value(override)}\nHydra's own settings cannot be swept over")
+    if key == "hydra/sweeper" and override.value() != "basic":
+        raise RequestError(f"hydra/sweeper: found {typed_value(override)}\nallowed: basic")
+    if key == "hydra/launcher":
+        options = loader.get_group_options("hydra/launcher")
+        if override.value() not in options:
+            found = typed_value(override)
+            raise RequestError(f"hydra/launcher: found {found}{nearest(found, options)}\n"
+                               f"installed: {listing(options)}; others: pip install hydra-NAME-launcher")  # fmt: skip
+    if key == "hydra.sweep.subdir":
+        raise RequestError("hydra.sweep.subdir: run folders are named by mtlrun\nallowed: hydra.sweep.dir=DIR")
+    if key.startswith("hydra.searchpath"):
+        raise RequestError("hydra.searchpath: not used by mtlrun\nallowed: --config-dir DIR")
