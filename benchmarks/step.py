@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from mtlrun.build import build
-from mtlrun.config import check
+from mtlrun.check import check
 from mtlrun.data.dataset import Dataset, InputColumn, InputSpec, Target
 from mtlrun.data.split import Split
 from mtlrun.engine.train import Run

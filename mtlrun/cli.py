@@ -164,7 +164,7 @@ def _check(composed: "Request") -> str:
         lines = [f"{len(runs)} run{'s'[: len(runs) > 1]}:", *(member.run for member in runs)]
     else:
         config = single(composed)
-        from mtlrun.checking import report
+        from mtlrun.preview import report
 
         lines = [report(config)]
     return "\n".join([*composed.notes, *lines])

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mtlrun.config import NO, GraphConfig, TaskConfig, convert, require_task
+from mtlrun.config import GraphConfig, TaskConfig
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.values import NO, convert, require_task
 
 WHAT = ("prediction", "logits", "embedding", "label")
 

@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 
 from mtlrun.build import Stack, build_network, task_specs
-from mtlrun.config import Config, check, plain
+from mtlrun.check import check
+from mtlrun.config import Config, plain
 from mtlrun.data.dataset import MISSING, InputSpec
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import ROWS_AT_ONCE

@@ -11,7 +11,8 @@ import yaml
 
 from mtlrun import predict
 from mtlrun.build import Stack, build
-from mtlrun.config import Config, check, config_hash, plain
+from mtlrun.check import check
+from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint, train
 from mtlrun.engine.hardware import set_up

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from mtlrun.build import Stack, build
-from mtlrun.config import Config, check
+from mtlrun.check import check
+from mtlrun.config import Config
 from mtlrun.data.dataset import LOSSES, PRIMARY, Dataset, InputColumn, InputSpec, Target
 from mtlrun.data.split import Split
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mtlrun.config import GROUPS, SplitConfig, TrainerConfig, check, conf_dir, config_hash, plain
+from mtlrun.check import check
+from mtlrun.config import GROUPS, SplitConfig, TrainerConfig, conf_dir, config_hash, plain
 from mtlrun.errors import RequestError
 
 CONF = conf_dir()

@@ -13,8 +13,9 @@ import yaml
 
 import mtlrun
 from mtlrun import run as runs
+from mtlrun.check import check
 from mtlrun.cli import main
-from mtlrun.config import check, plain
+from mtlrun.config import plain
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint
 from mtlrun.errors import RequestError
@@ -198,7 +199,8 @@ def once(path, tree):
     os.kill(os.getpid(), signal.SIGKILL)
 checkpoint.save = once
 from mtlrun.cli import main
-from mtlrun.config import check, plain
+from mtlrun.check import check
+from mtlrun.config import plain
 from mtlrun.data.dataset import load_dataset
 main({["data=houses", *SMALL, f"hydra.run.dir={folder}", *overrides]!r})
 """

@@ -29,10 +29,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from mtlrun.check import check
 from mtlrun.compose import outside
 from mtlrun.compose.outside import ROOT, check_files
 from mtlrun.compose.overrides import checked_override, full_key, hydra_line, is_choice, parse, typed_value
-from mtlrun.config import GROUPS, Config, check, conf_dir
+from mtlrun.config import GROUPS, Config, conf_dir
 from mtlrun.errors import RequestError, listing, nearest
 from mtlrun.results.sweep import folder_name, read_plan
 

@@ -146,7 +146,7 @@ def load_dataset(config: Config) -> Dataset:
     spec, pooled = table.remember(("spec", tuple(inputs), most), lambda: _input_spec(frame, inputs, most))
     numeric, codes = table.remember(("arrays", tuple(inputs), most), lambda: spec.transform(frame))
     weight = _weight(config.data.weight, table, split)
-    targets = {name: _target(name, task, table, split) for name, task in config.active.items()}
+    targets = {name: _target(name, task, table, split, weight) for name, task in config.active.items()}
     notes = target_inputs(config, inputs) + pooled
     notes += _unlabelled(targets, split) + _unseen_categories(spec, codes, split) + _unseen_classes(targets, split)
     return Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes)
@@ -296,7 +296,7 @@ def infer_type(series: pd.Series) -> TaskType:
     return "regression"
 
 
-def _target(name: str, task: TaskConfig, table: Table, split: Split) -> Target:
+def _target(name: str, task: TaskConfig, table: Table, split: Split, weight: np.ndarray | None) -> Target:
     key, column = f"tasks.{name}", task.target or name
     encoding = ("target", name, column, task.type, task.where, repr(task.positive))
     type_, classes, center, scale, values, observed = table.remember(
@@ -308,13 +308,16 @@ def _target(name: str, task: TaskConfig, table: Table, split: Split) -> Target:
     if primary not in TASK_METRICS[type_]:
         raise RequestError(f"{key}.primary: {primary} is no metric of {type_}{nearest(primary, TASK_METRICS[type_])}\n"
                            f"allowed: {listing(TASK_METRICS[type_])}")  # fmt: skip
-    labels = values[split.train][observed[split.train]]
+    counted = observed if weight is None else observed & (weight > 0)
+    labels = values[split.train][counted[split.train]]
     if not len(labels):
-        raise RequestError(f"{key}: no row of train has a label in {column!r}, in all {int(observed.sum())} have\n"
+        having = "a label" if weight is None else "a label and a weight above 0"
+        raise RequestError(f"{key}: no row of train has {having} in {column!r}, in all {int(counted.sum())} have\n"
                            "change data.split or `where`, or leave the task out")  # fmt: skip
-    if classes and labels.min() == labels.max():
-        raise RequestError(f"{key}: all {len(labels)} labels of train are {classes[int(labels[0])]!r}\n"
-                           "allowed: two classes or more; change data.split or `where`, or leave it out")  # fmt: skip
+    if labels.min() == labels.max():
+        found = repr(classes[int(labels[0])]) if classes else f"{labels[0] * scale + center:g}"
+        raise RequestError(f"{key}: all {len(labels)} labels of train are {found}\n"
+                           "allowed: two values or more; change data.split or `where`, or leave it out")  # fmt: skip
     weights = _class_weights(task.class_weights, type_, classes, f"{key}.class_weights")
     return Target(name, column, type_, loss, primary, classes, center, scale, values, observed, weights)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from mtlrun.config import RESERVED, TASK_NAME
+from mtlrun.check import RESERVED, TASK_NAME
 from mtlrun.data.dataset import infer_type
 from mtlrun.data.inspect import is_identifier
 from mtlrun.data.split import require_column

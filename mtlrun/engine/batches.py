@@ -95,7 +95,8 @@ class Rows:
     def _class_weights(self, datasets: Sequence[Dataset]) -> dict[int, Tensor]:
         """Weights of classes `[R, K]` for the tasks that have some, by the place of the task.
 
-        `balanced` gives class k the weight n / (K · n_k), with n_k counted in the run's training rows.
+        `balanced` gives class k the weight n / (K · n_k), with n_k counted in the run's training rows;
+        1 for a class that has none there.
         """
         weights = {}
         for t, target in enumerate(self.targets):
@@ -106,7 +107,8 @@ class Rows:
                 if target.class_weights == "balanced":
                     train = dataset.split.train[target.observed[dataset.split.train]]
                     counts = np.bincount(target.values[train].astype(int), minlength=len(target.classes))
-                    rows.append(counts.sum() / (len(target.classes) * np.maximum(counts, 1)))
+                    balanced = counts.sum() / (len(target.classes) * np.maximum(counts, 1))
+                    rows.append(np.where(counts > 0, balanced, 1.0))
                 else:
                     rows.append(np.asarray(target.class_weights, dtype=np.float64))
             weights[t] = torch.from_numpy(np.stack(rows)).float()

@@ -70,7 +70,6 @@ def _torch_optimizer(config: OptimizerConfig, parameter: nn.Parameter) -> torch.
                                momentum=config.momentum, centered=config.centered)  # fmt: skip
 
 
-def clip(gradients: Tensor, bounds: Tensor) -> None:
-    """Scale each run's gradient `[R, P]` down to norm `bounds` `[R]` (inf: leave it), in place."""
-    norms = torch.linalg.vector_norm(gradients, dim=1)
+def clip(gradients: Tensor, norms: Tensor, bounds: Tensor) -> None:
+    """Scale each run's gradient `[R, P]`, of norm `norms` `[R]`, down to `bounds` `[R]` (inf: leave it), in place."""
     gradients.mul_((bounds / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))

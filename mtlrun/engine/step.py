@@ -28,6 +28,7 @@ class Step:
         bounds = [c.trainer.clip for c in configs]
         self.clips = any(b is not None for b in bounds)
         self.bounds = torch.tensor([b if b is not None else torch.inf for b in bounds]).to(self.rates)
+        self.gradient_norms = torch.zeros(len(configs))  # [R], of the network in the last step, before clipping
         self.seeds = [c.seed for c in configs]
         self.dropout = configs[0].model.dropout
 
@@ -41,8 +42,10 @@ class Step:
             losses, self.flat.network_parameters, weights, allow_unused=True, materialize_grads=True
         )
         self.flat.set_gradients([*gradients, *self.strategy.gradients(values, weights, present)])
+        network_gradients = self.flat.gradients[:, : self.flat.network_size]
+        self.gradient_norms = torch.linalg.vector_norm(network_gradients, dim=1)
         if self.clips:
-            clip(self.flat.gradients[:, : self.flat.network_size], self.bounds)
+            clip(network_gradients, self.gradient_norms, self.bounds)
         self.optimizer.step(self.rates)
         return values, weights
 
@@ -50,10 +53,6 @@ class Step:
         """Multiply trunk and head rates by factors `[R]`; the strategy's own rate stays."""
         self.rates = self.base_rates * factors.unsqueeze(1)
         self.rates[:, self.flat.network_size :] = self.base_rates[:, self.flat.network_size :]
-
-    def gradient_norms(self) -> Tensor:
-        """Norms `[R]` of the network's last gradients."""
-        return torch.linalg.vector_norm(self.flat.gradients[:, : self.flat.network_size], dim=1)
 
     def _noise(self, step: int, name: str, shape: Sequence[int]) -> Tensor:
         return dropout_mask(self.seeds, step, name, shape, self.dropout).to(self.rates)

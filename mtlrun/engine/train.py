@@ -204,7 +204,7 @@ class Run:
             rows.append((*key, task, "weight", float(weights[t])))
             rows.append((*key, task, "rate", rates[task] * factor))
         rows.append((*key, "", "rate", rates["trunk"] * factor))
-        rows.append((*key, "", "grad_norm", float(self.stack.step.gradient_norms()[0])))
+        rows.append((*key, "", "grad_norm", float(self.stack.step.gradient_norms[0])))
         return rows
 
     def _rows(self, split: str, figures: Figures) -> list[Row]:
@@ -218,8 +218,8 @@ class Run:
         checkpoint.save(self.folder / "checkpoints" / "last.pt", {
             "epoch": self.epoch, "position": self.position, "step": self.global_step, "waited": self.waited,
             "values": step.flat.values.clone(), "optimizer": step.optimizer.state(),
-            # their norm may still have to be logged, where the epoch's last step is done
-            "gradients": step.flat.gradients.clone(),
+            # still to be logged, where the epoch's last step is done
+            "gradient_norms": step.gradient_norms,
             "strategy": dict(step.strategy.named_buffers()), "history": self.history.tensors(),
             "best": self.best, "offset": self.writer.offset, "seconds": self._seconds(),
             "data_hash": self.dataset.hash,
@@ -231,7 +231,7 @@ class Run:
         self.epoch, self.position = state["epoch"], state["position"]
         self.global_step, self.waited, self.best = state["step"], state["waited"], state["best"]
         step.flat.values.copy_(state["values"])
-        step.flat.gradients.copy_(state["gradients"])
+        step.gradient_norms = state["gradient_norms"].to(self.stack.device)
         step.optimizer.load({k: v.to(self.stack.device) if v.dim() else v for k, v in state["optimizer"].items()})
         for name, buffer in step.strategy.named_buffers():
             buffer.copy_(state["strategy"][name])

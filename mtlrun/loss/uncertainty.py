@@ -14,9 +14,10 @@ class Uncertainty(Strategy):
 
     .. math:: \sum_t a_t\, e^{-s_t} L_t + c_t\, s_t
 
-    with :math:`s_t = \log\sigma_t^2` learnt, and (a, c) = (½, ½) for a Gaussian likelihood (mse; huber
-    as an approximation), (1, ½) for a classification loss, (1, 1) for a Laplace likelihood (l1), where
-    :math:`s = \log b`. The optimum is :math:`e^{s} = aL/c`: σ² = MSE, σ² = 2 CE, b = MAE.
+    with :math:`s_t = \log\sigma_t^2` learnt, and (a, c) = (½, ½) for a Gaussian likelihood (mse; (1, ½) for
+    huber, which is half the square of a small error), (1, ½) for a classification loss, (1, 1) for a
+    Laplace likelihood (l1), where :math:`s = \log b`. The optimum is :math:`e^{s} = aL/c`: σ² = MSE,
+    σ² = 2 CE, b = MAE.
 
     Changed from the paper: s has a rate of its own (`loss.lr`), since at the network's it does not catch up
     with a loss of 10⁶; and it starts at its optimum for the first batch in which the task has a

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from mtlrun.config import LrConfig, PerHeadLrConfig, rate
+from mtlrun.config import LrConfig, PerHeadLrConfig
+from mtlrun.values import rate
 
 
 def group_rates(config: LrConfig, tasks: Sequence[str]) -> dict[str, float]:

@@ -11,11 +11,11 @@ from mtlrun.tasks.base import TaskType
 class Regression(TaskType):
     r"""Squared, absolute or Huber error.
 
-    Gaussian likelihood for mse (and, as an approximation, huber): ½e^(−s) L + ½ s, with s = log σ²;
-    Laplace likelihood for l1: L/b + log b, with s = log b.
+    Gaussian likelihood for mse: ½e^(−s) L + ½ s, with s = log σ²; for huber, which is ½e² for small errors,
+    the same likelihood reads e^(−s) L + ½ s. Laplace likelihood for l1: L/b + log b, with s = log b.
     """
 
-    noise: ClassVar = {"mse": (0.5, 0.5), "huber": (0.5, 0.5), "l1": (1.0, 1.0)}
+    noise: ClassVar = {"mse": (0.5, 0.5), "huber": (1.0, 0.5), "l1": (1.0, 1.0)}
 
     @classmethod
     def outputs(cls, classes: int) -> int:
@@ -28,7 +28,7 @@ class Regression(TaskType):
         if self.loss == "l1":
             return errors.abs()
         # Huber 1964, as ½e² within delta and delta(|e| − ½delta) beyond; delta differs between tasks
-        delta = self.deltas.to(errors)
+        delta = self.deltas = self.deltas.to(errors)
         inside = errors.abs().clamp(max=delta)
         return inside * (errors.abs() - 0.5 * inside)
 

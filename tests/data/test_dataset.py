@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtlrun.config import Config, DataConfig, check
+from mtlrun.check import check
+from mtlrun.config import Config, DataConfig
 from mtlrun.data.dataset import InputSpec, infer_type, load_dataset, load_table, task_rows
 from mtlrun.errors import RequestError
 
@@ -261,3 +262,17 @@ def test_wrong_requests(tmp_path: Path, tasks: dict[str, Any], data: dict[str, A
         load_dataset(config(tasks, path=save(frame, tmp_path), **({"inputs": ["area"]} | data)))
     assert said in str(error.value)
     assert str(error.value).count("\n") == 1
+
+
+def test_labels_without_weight_and_constant_numbers_are_no_target(tmp_path: Path) -> None:
+    frame = houses().assign(part="train", w=1.0, five=5.0)
+    frame.loc[20:39, "part"], frame.loc[40:, "part"] = "val", "test"
+    frame.loc[:19, "w"] = 0.0
+    frame.loc[0, "w"] = 1.0
+    frame.loc[0, "price"] = np.nan
+    frame.loc[40:, "five"] = 6.0
+    data = {"path": save(frame, tmp_path), "split": {"column": "part"}}
+    with pytest.raises(RequestError, match=r"tasks.price: no row of train has a label and a weight above 0"):
+        load_dataset(config({"price": {}}, **data, weight="w"))
+    with pytest.raises(RequestError, match=r"tasks.five: all 20 labels of train are 5"):
+        load_dataset(config({"five": {"type": "regression"}}, **data))

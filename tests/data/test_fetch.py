@@ -10,7 +10,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from mtlrun.config import check
+from mtlrun.check import check
 from mtlrun.data import fetch as module
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.fetch import CENSUS_COLUMNS, census_frame, data_folder, fetch

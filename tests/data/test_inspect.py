@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtlrun.config import Config, check
+from mtlrun.check import check
+from mtlrun.config import Config
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.inspect import describe, inspect, is_identifier
 

@@ -9,12 +9,12 @@ import torch
 from support import make_config, make_stack, train_steps
 from torch import nn
 
-from mtlrun.config import rate
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer
 from mtlrun.errors import RequestError
 from mtlrun.loss import Sum
 from mtlrun.lr import group_rates, is_constant, schedule_factors
+from mtlrun.values import rate
 
 
 def lr(**settings: Any) -> Any:

@@ -93,7 +93,7 @@ def test_estimates_are_probabilities() -> None:
 
 @pytest.mark.parametrize("kind, loss, optimum", [
     (Regression, "mse", lambda mse: mse),  # σ² = MSE
-    (Regression, "huber", lambda huber: huber),  # as mse, of which it is an approximation
+    (Regression, "huber", lambda huber: 2 * huber),  # half the square of a small error
     (Regression, "l1", lambda mae: mae),  # b = MAE
     (Binary, "cross_entropy", lambda ce: 2 * ce),  # σ² = 2 CE
     (Categorical, "cross_entropy", lambda ce: 2 * ce),

@@ -1,0 +1,162 @@
+"""The check of a whole configuration. Behind it no module knows YAML or Hydra, and nothing is wrong in form."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mtlrun.config import (
+    DEFAULT_OPTION,
+    GROUPS,
+    TOP_LEVEL,
+    AdamConfig,
+    Config,
+    FixedLossConfig,
+    PerHeadLrConfig,
+    SgdConfig,
+    TaskConfig,
+    TrainerConfig,
+)
+from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.graph import parse_graph
+from mtlrun.values import build, rate, require_task, typed
+
+TASK_NAME = re.compile(r"[A-Za-z_]\w*\Z")
+RESERVED = ("trunk", "default")
+
+
+def check(plain: Mapping[str, Any]) -> Config:
+    """A composed and resolved configuration, as a checked `Config`.
+
+    Raises RequestError with the full key for an unknown key, a wrong type, a value out of bounds, an
+    unknown task, or a combination without a meaning.
+    """
+    for key in plain:
+        if key not in GROUPS and key not in TOP_LEVEL:
+            known = [*GROUPS, "experiment", *TOP_LEVEL]
+            raise RequestError(f"{key}: no such key{nearest(key, known)}\nallowed: {listing(sorted(known), 20)}")
+    for key in ("arms", "trials"):
+        if plain.get(key) is not None:
+            raise RequestError(f"{key}: not built yet; sweep with commas instead: mtlrun -m loss=sum,uncertainty")
+    groups = {group: _group(group, plain.get(group) or {}) for group in GROUPS}
+    tasks = _tasks(plain.get("tasks"))
+    seed = typed(plain.get("seed", 0), int, "seed", {"at_least": 0, "below": 2**63})
+    name = typed(plain.get("name", "runs"), str, "name", {})
+    only = _only(plain.get("only"), tasks)
+    if groups["data"].split.seed is None:
+        split = dataclasses.replace(groups["data"].split, seed=seed)
+        groups["data"] = dataclasses.replace(groups["data"], split=split)
+    config = Config(seed=seed, name=name, only=only, tasks=tasks, **groups)
+    return _cross_check(config)
+
+
+def _group(group: str, tree: Any) -> Any:
+    if not isinstance(tree, Mapping):
+        raise RequestError(f"{group}: found {tree!r}, expected settings such as {group}.KEY=VALUE\n"
+                           f"allowed options: {group}={listing(GROUPS[group])}")  # fmt: skip
+    options = GROUPS[group]
+    name = tree.get("name", DEFAULT_OPTION.get(group))
+    if group == "trainer":
+        return build(TrainerConfig, tree, group, group)
+    if name not in options:
+        raise RequestError(f"{group}.name: found {name!r}{nearest(name, options)}\nallowed: {listing(options)}")
+    label = group if group in DEFAULT_OPTION else f"{group}={name}"
+    return build(options[name], tree, group, label)
+
+
+def _tasks(tree: Any) -> dict[str, TaskConfig]:
+    if not isinstance(tree, Mapping):
+        if tree is None:
+            tree = {}
+        else:
+            raise RequestError(f"tasks: found {tree!r}\nallowed: a mapping: 'tasks={{price: {{type: regression}}}}'")
+    tasks = {}
+    for name, settings in tree.items():
+        if not isinstance(name, str) or not TASK_NAME.match(name) or name in RESERVED:
+            raise RequestError(f"tasks.{name}: no name for a task\nallowed: letters, digits and _ with no digit first, "
+                               f"but not {listing(RESERVED)}; the column's name goes to tasks.NAME.target")  # fmt: skip
+        tasks[name] = typed(settings if settings is not None else {}, TaskConfig, f"tasks.{name}", {})
+        if tasks[name].shuffle:
+            raise RequestError(f"tasks.{name}.shuffle: not built yet\nallowed: false")
+    if not tasks:
+        raise RequestError("tasks: none are given\nname some: 'tasks={price: {type: regression}}', or "
+                           "write a YAML with `mtlrun init TABLE --targets a,b`")  # fmt: skip
+    return tasks
+
+
+def _only(value: Any, tasks: Mapping[str, TaskConfig]) -> list[str] | None:
+    if value is None:
+        return None
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not names:
+        raise RequestError(f"only: found {value!r}\nallowed: a task or a list of tasks, of {listing(tasks)}")
+    for name in names:
+        require_task(name, tasks, "only")
+    return [str(n) for n in names]
+
+
+def _cross_check(config: Config) -> Config:
+    """What concerns more than one group: task names in mappings, selection, weights, rates, the graph."""
+    notes: list[str] = []
+    active = config.active
+
+    def drop_absent(mapping: Mapping[str, Any], key: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
+        kept = {}
+        for name, value in mapping.items():
+            if name not in also:
+                require_task(name, config.tasks, f"{key}.{name}")
+            if name in also or name in active:
+                kept[name] = value
+        absent = [n for n in mapping if n not in kept]
+        if absent:
+            notes.append(f"{key}: {listing(absent)} left out, as `only` leaves out the task")
+        return kept
+
+    loss, lr = config.loss, config.lr
+    if isinstance(loss, FixedLossConfig):
+        weights = drop_absent(loss.weights, "loss.weights")
+        checked = {n: typed(w, float, f"loss.weights.{n}", {"at_least": 0.0}) for n, w in weights.items()}
+        if checked and all(checked.get(t, 1.0) == 0 for t in active):
+            raise RequestError("loss.weights: every task has weight 0\nallowed: at least one weight above 0")
+    if isinstance(lr, PerHeadLrConfig):
+        heads = drop_absent(lr.heads, "lr.heads", also=("default",))
+        if "default" not in heads:
+            raise RequestError("lr.heads.default: missing\nset it: lr.heads.default=1e-3")
+        rates = {rate(lr.trunk, lr.base, "lr.trunk")} | {rate(v, lr.base, f"lr.heads.{n}") for n, v in heads.items()}
+        if len(rates) == 1:
+            notes.append(f"lr=per_head: every rate is {rates.pop():g}, the same as lr=single")
+    split = config.data.split
+    given = [k for k in ("by", "column", "files") if getattr(split, k) is not None]
+    if len(given) > 1:
+        raise RequestError(f"data.split: {listing(given)} are all given\nallowed: one of by, column, files")
+    if not {"column", "files"} & set(given) and split.train + split.val + split.test > 1 + 1e-9:
+        total = split.train + split.val + split.test
+        raise RequestError(f"data.split: train + val + test is {total:g}\nallowed: at most 1")
+    for part in split.files or {}:
+        if part not in ("val", "test"):
+            raise RequestError(
+                f"data.split.files.{part}: no such part{nearest(part, ('val', 'test'))}\nallowed: val, test"
+            )
+    if split.files is not None and "test" not in split.files:
+        raise RequestError("data.split.files.test: missing\nset it: data.split.files.test=FILE")
+    select = config.trainer.select
+    if select not in ("skill", "worst"):
+        require_task(select, config.tasks, "trainer.select (skill, worst or a task)")
+        if select not in active:
+            raise RequestError(f"trainer.select: {select} is not trained, as only={listing(config.only or [])}")
+    elif not any(t.role == "main" for t in active.values()):
+        raise RequestError("tasks: none has role main, so there is nothing to select a checkpoint by")
+    optimizer = config.optimizer
+    if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
+        raise RequestError("optimizer.nesterov: needs a momentum\nset it: optimizer.momentum=0.9")
+    if isinstance(optimizer, AdamConfig) and len(optimizer.betas) != 2:
+        raise RequestError(f"optimizer.betas: found {optimizer.betas}\nallowed: two numbers from 0 to below 1")
+    graph = parse_graph(config.graph, config.tasks, active, len(config.model.hidden))
+    if not config.model.head_hidden and any(e.what == "embedding" for e in graph.edges):
+        raise RequestError("graph: an edge passes an embedding, and heads have no hidden layer\n"
+                           "set model.head_hidden=[64], or what=logits")  # fmt: skip
+    notes += graph.notes
+    return dataclasses.replace(config, notes=tuple(notes))
+
+
+# ---------------------------------------------------------------- the folder of YAML files
