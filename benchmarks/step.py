@@ -29,8 +29,10 @@ from torch import nn
 
 from mtlrun.build import build
 from mtlrun.check import check
-from mtlrun.data.dataset import Dataset, InputColumn, InputSpec, Target
+from mtlrun.data.columns import InputColumn, InputSpec
+from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
+from mtlrun.data.targets import Target
 from mtlrun.engine.train import Run
 from mtlrun.results.progress import Progress
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from mtlrun.config import Config
-from mtlrun.data.dataset import Dataset, InputSpec
+from mtlrun.data.columns import InputSpec
+from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
 from mtlrun.engine.evaluate import Evaluation, Figures, trivial_outputs
 from mtlrun.engine.hardware import choose_device, set_up

@@ -10,7 +10,7 @@ import torch
 from mtlrun.build import Stack, build_network, task_specs
 from mtlrun.check import check
 from mtlrun.config import Config, plain
-from mtlrun.data.dataset import MISSING, InputSpec
+from mtlrun.data.columns import MISSING, InputSpec
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.errors import RequestError

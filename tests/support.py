@@ -8,8 +8,10 @@ import numpy as np
 from mtlrun.build import Stack, build
 from mtlrun.check import check
 from mtlrun.config import Config
-from mtlrun.data.dataset import LOSSES, PRIMARY, Dataset, InputColumn, InputSpec, Target
+from mtlrun.data.columns import InputColumn, InputSpec
+from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
+from mtlrun.data.targets import LOSSES, PRIMARY, Target
 
 
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:

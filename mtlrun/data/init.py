@@ -8,10 +8,10 @@ import pandas as pd
 import yaml
 
 from mtlrun.check import RESERVED, TASK_NAME
-from mtlrun.data.dataset import infer_type
 from mtlrun.data.inspect import is_identifier
 from mtlrun.data.split import require_column
 from mtlrun.data.table import read_table, resolve_path
+from mtlrun.data.targets import infer_type
 from mtlrun.errors import RequestError
 
 SHIPPED = ("table", "diamonds", "census_income")  # options of `data` that ./conf cannot replace

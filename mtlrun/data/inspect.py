@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config import Config
-from mtlrun.data.dataset import Dataset, InputColumn, Target, load_table, target_column, target_inputs
-from mtlrun.data.dataset import task_rows as labels_of
+from mtlrun.data.columns import InputColumn, target_column, target_inputs
+from mtlrun.data.dataset import Dataset, load_table
 from mtlrun.data.table import Table, as_numbers, as_texts, column_kind, text_of
+from mtlrun.data.targets import Target
+from mtlrun.data.targets import task_rows as labels_of
 from mtlrun.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from mtlrun.config import Config
-from mtlrun.data.dataset import TASK_METRICS, Dataset
+from mtlrun.data.dataset import Dataset
+from mtlrun.data.targets import TASK_METRICS
 from mtlrun.engine.evaluate import Figures
 from mtlrun.errors import RequestError
 

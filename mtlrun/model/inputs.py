@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtlrun.data.dataset import MISSING, InputSpec
+from mtlrun.data.columns import MISSING, InputSpec
 
 
 class InputEncoder(nn.Module):

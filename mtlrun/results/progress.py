@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mtlrun.data.dataset import TASK_METRICS
+from mtlrun.data.targets import TASK_METRICS
 
 log = logging.getLogger("mtlrun")
 REFRESH_STEPS = 50

@@ -9,7 +9,9 @@ import pytest
 
 from mtlrun.check import check
 from mtlrun.config import Config, DataConfig
-from mtlrun.data.dataset import InputSpec, infer_type, load_dataset, load_table, task_rows
+from mtlrun.data.columns import InputSpec
+from mtlrun.data.dataset import load_dataset, load_table
+from mtlrun.data.targets import infer_type, task_rows
 from mtlrun.errors import RequestError
 
 NAMES = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single"}

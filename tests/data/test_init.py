@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from mtlrun.check import check
-from mtlrun.check import TASK_NAME
+from mtlrun.check import TASK_NAME, check
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.init import _scalar, option_name, task_name, write_yaml
 from mtlrun.errors import RequestError

@@ -7,8 +7,10 @@ from support import make_config, train_steps
 
 from mtlrun.build import Stack, build
 from mtlrun.config import Config
-from mtlrun.data.dataset import LOSSES, PRIMARY, Dataset, InputColumn, InputSpec, Target
+from mtlrun.data.columns import InputColumn, InputSpec
+from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
+from mtlrun.data.targets import LOSSES, PRIMARY, Target
 from mtlrun.loss import Uncertainty
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from support import make_config, make_stack
 
-from mtlrun.data.dataset import MISSING, UNKNOWN, InputColumn, InputSpec
+from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
 from mtlrun.model.inputs import InputEncoder
 from mtlrun.predict import Predictor
 

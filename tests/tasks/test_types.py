@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.optimize import minimize_scalar
 from torch.nn import functional as F
 
-from mtlrun.data.dataset import LOSSES, PRIMARY, TASK_METRICS
+from mtlrun.data.targets import LOSSES, PRIMARY, TASK_METRICS
 from mtlrun.tasks import TYPES, Binary, Categorical, Regression
 
 RUNS, ROWS = 3, 7
