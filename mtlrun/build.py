@@ -11,6 +11,7 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
 from mtlrun.engine.evaluate import Evaluation, Figures, trivial_outputs
 from mtlrun.engine.hardware import choose_device, set_up
+from mtlrun.engine.select import Selection
 from mtlrun.engine.step import Step
 from mtlrun.errors import RequestError
 from mtlrun.graph import parse_graph
@@ -35,6 +36,7 @@ class Stack:
     val: Evaluation
     test: Evaluation
     trivial: Mapping[str, list[Figures]]
+    selections: Sequence[Selection]
 
 
 def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
@@ -59,6 +61,16 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
 
 def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     """The objects of a stack of runs. Raises RequestError where the request cannot be met."""
+    try:
+        return _build(configs, datasets)
+    except (RuntimeError, MemoryError) as error:
+        if "memory" not in str(error).lower():
+            raise
+        raise RequestError(f"model: too large for the memory at hand ({str(error).splitlines()[0][:120]})\n"
+                           "make model.hidden, model.head_hidden or the table smaller") from error  # fmt: skip
+
+
+def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     first = configs[0]
     device = choose_device(first.trainer.device)
     network = build_network(configs, datasets[0].spec, task_specs(first, datasets))
@@ -81,7 +93,7 @@ def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     test = Evaluation(rows, datasets, "test", network, scale)
     constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network.tasks, scale).items()}
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
+    selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)
-    return Stack(
-        configs, datasets, device, scale, network, step, TrainBatches(rows, datasets, configs), val, test, trivial
-    )
+    train = TrainBatches(rows, datasets, configs)
+    return Stack(configs, datasets, device, scale, network, step, train, val, test, trivial, selections)

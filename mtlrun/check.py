@@ -23,6 +23,7 @@ from mtlrun.values import build, rate, require_task, typed
 
 TASK_NAME = re.compile(r"[A-Za-z_]\w*\Z")
 RESERVED = ("trunk", "default")
+FOLDER_NAME = re.compile(r"[\w-][\w.-]*\Z")
 
 
 def check(plain: Mapping[str, Any]) -> Config:
@@ -42,6 +43,8 @@ def check(plain: Mapping[str, Any]) -> Config:
     tasks = _tasks(plain.get("tasks"))
     seed = typed(plain.get("seed", 0), int, "seed", {"at_least": 0, "below": 2**63})
     name = typed(plain.get("name", "runs"), str, "name", {})
+    if not FOLDER_NAME.match(name):
+        raise RequestError(f"name: found {name!r}\nallowed: letters, digits, _ - and . for a folder below outputs/")
     only = _only(plain.get("only"), tasks)
     if groups["data"].split.seed is None:
         split = dataclasses.replace(groups["data"].split, seed=seed)
@@ -61,6 +64,12 @@ def _group(group: str, tree: Any) -> Any:
     if name not in options:
         raise RequestError(f"{group}.name: found {name!r}{nearest(name, options)}\nallowed: {listing(options)}")
     label = group if group in DEFAULT_OPTION else f"{group}={name}"
+    own = {f.name for f in dataclasses.fields(options[name])}
+    for key in tree:
+        having = [o for o, c in options.items() if key not in own and key in {f.name for f in dataclasses.fields(c)}]
+        if having:
+            raise RequestError(f"{group}.{key}: {label} has no such key, {group}={listing(having)} has\n"
+                               f"allowed: {listing(sorted(own - {'name'}))}")  # fmt: skip
     return build(options[name], tree, group, label)
 
 
@@ -131,7 +140,8 @@ def _cross_check(config: Config) -> Config:
         raise RequestError(f"data.split: {listing(given)} are all given\nallowed: one of by, column, files")
     if not {"column", "files"} & set(given) and split.train + split.val + split.test > 1 + 1e-9:
         total = split.train + split.val + split.test
-        raise RequestError(f"data.split: train + val + test is {total:g}\nallowed: at most 1")
+        parts = f"train {split.train:g}, val {split.val:g}, test {split.test:g}"
+        raise RequestError(f"data.split: {parts} add up to {total:g}\nallowed: at most 1; name all three")
     for part in split.files or {}:
         if part not in ("val", "test"):
             raise RequestError(

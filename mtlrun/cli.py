@@ -35,6 +35,7 @@ COMMANDS = {
 NOT_BUILT = ("compare", "export")
 FLAGS = {"-m": "multirun", "--multirun": "multirun", "-h": "help", "--help": "help", "--version": "version"}
 VALUES = {"--config-dir": "config_dir", "--targets": "targets", "-o": "output"}
+EXAMPLES = {"config_dir": "settings", "targets": "price,kind", "output": "out.csv"}
 ALWAYS = ("help", "version")
 TAKES = {"": ("multirun", "config_dir"), "check": ("multirun", "config_dir"), "init": ("targets",), "fetch": (),
          "compare": ("output",), "resume": (), "predict": ("output",), "export": ("output",)}  # fmt: skip
@@ -58,7 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         with _sigterm_as_interrupt(), _logging_restored():
-            return _dispatch(_take_apart(list(sys.argv[1:] if argv is None else argv)))
+            status = _dispatch(_take_apart(list(sys.argv[1:] if argv is None else argv)))
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:
+        # whoever read our output has gone (mtlrun check | head): nothing more to say, also not at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except RequestError as error:
         print(f"mtlrun: {error}", file=sys.stderr)
         return 2
@@ -76,6 +83,8 @@ def _take_apart(argv: list[str]) -> Words:
     queue = list(argv)
     while queue:
         word = queue.pop(0)
+        if len(word.splitlines()) > 1:
+            raise RequestError(f"{word!r}: a line break is not allowed here")
         name, equals, value = word.partition("=")
         if not word.startswith("-"):
             rest.append(word)
@@ -83,7 +92,7 @@ def _take_apart(argv: list[str]) -> Words:
             found.options[FLAGS[word]] = "yes"
         elif name in VALUES:
             if not equals and not queue:
-                raise RequestError(f"{name}: a value is missing\nexample: {name} {name.strip('-').upper()}")
+                raise RequestError(f"{name}: a value is missing\nexample: {name} {EXAMPLES[VALUES[name]]}")
             found.options[VALUES[name]] = value if equals else queue.pop(0)
         else:
             known = [*FLAGS, *VALUES]
@@ -160,7 +169,10 @@ def _check(composed: "Request") -> str:
     from mtlrun.compose import members, single
 
     if composed.sweep:
+        from mtlrun.launch import check_members
+
         runs = members(composed)
+        check_members(runs)
         lines = [f"{len(runs)} run{'s'[: len(runs) > 1]}:", *(member.run for member in runs)]
     else:
         config = single(composed)
@@ -174,6 +186,8 @@ def _predict(run: Path, table: str, output: str | None) -> int:
     if not output:
         raise RequestError("predict: -o is missing\nusage: mtlrun predict RUN TABLE -o OUT.csv")
     out = Path(output)
+    if out.suffix.lower() != ".csv":
+        raise RequestError(f"-o: found {out}\nallowed: a file that ends in .csv")
     if out.exists():
         raise RequestError(f"-o: {out} exists already\nallowed: a new file")
     if not out.parent.is_dir():
@@ -188,7 +202,7 @@ def _predict(run: Path, table: str, output: str | None) -> int:
     predictor = load(run)
     write_text(out, predictor.predict(frame).to_csv(index=False))
     for column, count in predictor.unknown(frame).items():
-        print(f"{column}: {count} rows hold a value that no training row had; it counts as unknown")
+        print(f"{column}: {count} rows hold a value that is new to the model or was too rare in training: unknown")
     print(f"{len(frame)} rows: {out}")
     return 0
 
@@ -212,12 +226,17 @@ def _sigterm_as_interrupt() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _logging_restored() -> Iterator[None]:
-    """Hydra replaces the root logger's handlers; leave none of them, nor its files, open."""
+    """Hydra replaces the root logger's handlers; leave none of them, nor its files, open.
+
+    A run goes on where nobody reads its lines any more (mtlrun | head).
+    """
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, loud = root.handlers[:], root.level, logging.raiseExceptions
+    logging.raiseExceptions = False
     try:
         yield
     finally:
+        logging.raiseExceptions = loud
         for handler in root.handlers:
             if handler not in handlers:
                 handler.close()

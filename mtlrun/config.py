@@ -9,7 +9,6 @@ its bounds: `above`, `below`, `at_least`, `at_most`.
 
 import dataclasses
 import hashlib
-import json
 import pathlib
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -39,7 +38,7 @@ class SplitConfig:
     column: str | None = None
     files: dict[str, str] | None = None
     val_from: Literal["train", "test"] = "train"
-    seed: int | None = None
+    seed: int | None = bounded(None, at_least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,7 +253,14 @@ def config_hash(config: Config) -> str:
     """SHA-256 (16 hexadecimal digits) of the configuration without its name."""
     tree = plain(config)
     del tree["name"]
-    return hashlib.sha256(json.dumps(tree, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr(_ordered(tree)).encode()).hexdigest()[:16]
+
+
+def _ordered(tree: Any) -> Any:
+    """Mappings as sorted lists of pairs, whatever types their keys have."""
+    if isinstance(tree, dict):
+        return sorted(((str(key), _ordered(value)) for key, value in tree.items()), key=lambda pair: pair[0])
+    return tree
 
 
 def conf_dir() -> pathlib.Path:

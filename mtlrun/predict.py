@@ -69,7 +69,7 @@ class Predictor:
         return pd.DataFrame(columns, index=frame.index)
 
     def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
-        """How many rows of `frame` hold, per column, a category that no training row had; they count as unknown."""
+        """How many rows of `frame` hold, per column, a category that no training row had or that was pooled as rare."""
         _, codes = self.spec.transform(frame)
         positions = self.network.encoder.positions(codes)
         learnt = np.append(self.network.encoder.seen[0, len(self.network.encoder.gaps) :].numpy() > 0, False)

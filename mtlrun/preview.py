@@ -16,14 +16,15 @@ def report(config: Config) -> str:
     """
     dataset = load_dataset(config)
     stack = build([config], [dataset])
+    warnings = list(dict.fromkeys(inspect(config, dataset)))
     sections = [
-        ("configuration", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True).rstrip()),
         ("tasks", _tasks(config, dataset)),
         ("graph", stack.network.graph.draw()),
         ("data", _data(config, dataset)),
         ("training", _training(stack)),
-        ("notes", "\n".join([*config.notes, *dataset.notes])),
-        ("warnings", "\n".join(w for w in inspect(config, dataset) if w not in dataset.notes)),
+        ("configuration", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True).rstrip()),
+        ("notes", "\n".join(note for note in [*config.notes, *dataset.notes] if note not in warnings)),
+        ("warnings", "\n".join(warnings)),
     ]
     return "\n\n".join(f"{name}\n{_indent(text or 'none')}" for name, text in sections)
 
@@ -44,7 +45,8 @@ def _tasks(config: Config, dataset: Dataset) -> str:
         lines += [head, f"  labels: {counts}"]
         if row["classes"]:
             shares = [f"{name} {share:.1%}" for name, share in row["classes"].items()]
-            lines.append(f"  {len(shares)} classes: {listing(shares)}")
+            positive = f"; positive: {row['positive']}" if "positive" in row else ""
+            lines.append(f"  {len(shares)} classes: {listing(shares)}{positive}")
         else:
             lines.append(f"  mean {row['mean']:.6g}, standard deviation {row['std']:.6g}")
     return "\n".join(lines)
@@ -54,8 +56,9 @@ def _data(config: Config, dataset: Dataset) -> str:
     split = {part: len(rows) for part, rows in dataset.split.parts().items()}
     columns = [f"{c.name} ({len(c.categories)} categories)" if c.kind == "category" else c.name
                for c in dataset.spec.columns]  # fmt: skip
+    files = [f"{part} {path}" for part, path in (config.data.split.files or {}).items()]
     return "\n".join([
-        f"{config.data.path}: {len(dataset.numeric):,} rows, SHA-256 {dataset.hash}",
+        f"{', '.join([str(config.data.path), *files])}: {len(dataset.numeric):,} rows, SHA-256 {dataset.hash}",
         "rows: " + ", ".join(f"{part} {n:,}" for part, n in split.items()),
         f"{len(columns)} inputs: {listing(columns, 60)}",
     ])  # fmt: skip

@@ -1,8 +1,6 @@
 """One run from a checked configuration: prepare, train, resume, load."""
 
-import json
 import logging
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,13 @@ from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint, train
 from mtlrun.engine.hardware import set_up
-from mtlrun.errors import RequestError, TrainingError
+from mtlrun.errors import RequestError
 from mtlrun.results import environment
 from mtlrun.results.files import write_json
 from mtlrun.results.progress import Progress, results_table
+from mtlrun.results.summary import EMPTY, FILE, read
 
 log = logging.getLogger("mtlrun")
-SCHEMA = 1
 load = predict.load
 
 
@@ -36,32 +34,25 @@ class Run:
     def train(self, folder: Path, state: dict[str, Any] | None = None) -> dict[str, Any]:
         """Train into `folder` and return the summary. `state` is that of last.pt, to go on from it.
 
-        Raises TrainingError where the run diverges and Interrupted after a signal; both stand in
-        summary.json, as does any other exception, with its traceback in the log file.
+        Raises TrainingError where the run diverges and Interrupted after a signal; both stand in summary.json.
         """
         set_up(self.config, self.stack.network.encoder.width)
         summary = self._summary()
-        write_json(folder / "summary.json", summary)
+        write_json(folder / FILE, summary)
         dataset = self.stack.datasets[0]
         for note in [*self.config.notes, *dataset.notes]:
             log.info(note)
         primary = {t: target.primary for t, target in dataset.targets.items()}
-        try:
-            running = train.Run(self.stack, folder, state, summary)
-            progress = Progress(running.total, self.config.trainer.epochs, self.stack.network.tasks, primary)
-            summary = running.train(progress)
-        except TrainingError:
-            raise
-        except Exception as error:
-            write_json(
-                folder / "summary.json", summary | {"status": "failed", "error": f"{type(error).__name__}: {error}"}
-            )
-            raise
+        running = train.Run(self.stack, folder, state, summary)
+        progress = Progress(running.total, self.config.trainer.epochs, self.stack.network.tasks, primary)
+        summary = running.train(progress)
         types = {t: target.type for t, target in dataset.targets.items()}
         log.info(results_table(types, summary["figures"], summary["trivial"], primary))
         best = summary["best"]
         log.info(f"checkpoint of epoch {best['epoch']} (step {best['step']}), selected by {best['by']} on val; "
                  f"{summary['steps']} steps in {summary['seconds']:.1f} s")  # fmt: skip
+        if best["step"] == summary["steps"]:
+            log.info("val was best at the last evaluation: more training may help (trainer.epochs)")
         return summary
 
     def _summary(self) -> dict[str, Any]:
@@ -71,13 +62,11 @@ class Run:
             for split, figures in self.stack.trivial.items()
             for (task, metric), value in figures[0].items()
         }
-        return {
-            "schema": SCHEMA, "status": "running", "error": None, "seed": self.config.seed,
+        return EMPTY | {
+            "status": "running", "seed": self.config.seed,
             "settings": plain(self.config), "config_hash": config_hash(self.config),
             "data_hash": self.stack.datasets[0].hash, "versions": environment.versions(),
-            "hardware": environment.hardware(self.stack.device), "git": environment.git(),
-            "stack": {"id": 0, "size": 1}, "steps": 0, "best": None, "figures": {}, "trivial": trivial,
-            "seconds": 0.0, "memory": 0,
+            "hardware": environment.hardware(self.stack.device), "git": environment.git(), "trivial": trivial,
         }  # fmt: skip
 
 
@@ -95,8 +84,8 @@ def resume(folder: Path) -> dict[str, Any]:
     path = folder / ".hydra" / "config.yaml"
     if not path.exists():
         raise RequestError(f"{folder}: holds no run (.hydra/config.yaml)\nallowed: the folder of a run")
-    summary = read_summary(folder)
-    if summary.get("status") == "completed":
+    summary = read(folder)
+    if summary is not None and summary["status"] == "completed":
         log.info(f"{folder}: this run is completed, nothing is left to do")
         return summary
     config = check(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -108,23 +97,3 @@ def resume(folder: Path) -> dict[str, Any]:
                            "restore the file, or train anew in another folder")  # fmt: skip
     log.info(f"resumed at step {state['step']}" if state else "resumed from the beginning: there was no checkpoint yet")
     return run.train(folder, state)
-
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """summary.json of a run's folder, {} where there is none. Raises RequestError for a newer schema."""
-    try:
-        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except json.JSONDecodeError:
-        raise RequestError(f"{folder / 'summary.json'}: not readable as JSON") from None
-    if summary.get("schema", 0) > SCHEMA:
-        raise RequestError(
-            f"{folder}: schema {summary['schema']}, this mtlrun reads up to {SCHEMA}\nuse a newer mtlrun"
-        )
-    return summary
-
-
-def failure_text(error: BaseException) -> str:
-    """The traceback of an error, for the run's own log file."""
-    return "".join(traceback.format_exception(error))

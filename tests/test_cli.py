@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,8 @@ class FakeRun:
         if self.config.seed in (92, 93):
             write(folder, {**summary, "status": "running"})
             raise Interrupted(signal.SIGTERM) if self.config.seed == 92 else KeyboardInterrupt
-        figures = {"val/price/rmse": 10.0 - self.config.seed, "test/price/rmse": 11.0}
-        write(folder, {**summary, "figures": figures})
+        summary["figures"] = {"val/price/rmse": 10.0 - self.config.seed, "test/price/rmse": 11.0}
+        write(folder, summary)
         return summary
 
 
@@ -73,6 +73,7 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     monkeypatch.chdir(tmp_path)
     Path("conf/data").mkdir(parents=True)
     Path("conf/data/houses.yaml").write_text(TABLE)
+    Path("houses.csv").write_text("area,price,sold\n" + "".join(f"{i % 7},{i % 5}.5,{i % 2}\n" for i in range(60)))
     return seen
 
 
@@ -217,9 +218,10 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
         assert "training with seed" in Path("s", name, "run.log").read_text()
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "4 runs in s"
-    assert out[1] == "run 1 of 4: 000_loss=sum,seed=1"
-    assert out[-3:] == ["best for price: 001_loss=sum,seed=2 (val/price/rmse 8)", "results: s/results.csv",
-                        tensorboard_command(Path("s"))]  # fmt: skip
+    assert out[1:5] == [f"run {i} of 4: {name}  price rmse 11  (0.5 s)" for i, name in enumerate(names, 1)]
+    assert out[5:] == ["best for price: 001_loss=sum,seed=2 (val/price/rmse 8)",
+                       "seeds have different splits: compare settings by their means over seeds",
+                       "results: s/results.csv", tensorboard_command(Path("s"))]  # fmt: skip
     assert not any("Launching" in line for line in out)
 
 
@@ -230,11 +232,13 @@ def test_failing_members_leave_the_others_alone(prepared: list[Config], capsys: 
     assert [row["error"] for row in table] == ["the loss is not finite", "ZeroDivisionError: a bug of ours", ""]
     shown = capsys.readouterr()
     assert "Traceback" not in shown.out + shown.err
-    assert "001_seed=91 failed: ZeroDivisionError: a bug of ours" in shown.out
+    assert "run 2 of 3: 001_seed=91  failed: ZeroDivisionError: a bug of ours" in shown.out
     log = Path("s/001_seed=91/run.log").read_text()
     assert log.count("Traceback") == 1 and "a bug of ours" in log
     assert "Traceback" not in Path("s/002_seed=1/run.log").read_text()
-    assert json.loads(Path("s/001_seed=91/summary.json").read_text())["status"] == "failed"
+    summary = json.loads(Path("s/001_seed=91/summary.json").read_text())  # every run leaves the same files
+    assert summary["status"] == "failed" and {"settings", "figures", "stack", "memory"} <= set(summary)
+    assert Path("s/001_seed=91/metrics.csv").read_text() == "epoch,step,split,task,metric,value\n"
 
 
 def test_an_interrupted_sweep_says_what_was_reached(prepared: list[Config]) -> None:
@@ -258,7 +262,7 @@ def test_a_folder_with_a_sweep_is_refused(prepared: list[Config], capsys: pytest
 
 def test_one_table_is_loaded_once_for_all_seeds(prepared: list[Config]) -> None:
     assert main(["-m", "data=houses", "seed=1,2,3", "only=null,price", "hydra.sweep.dir=s"]) == 0
-    assert len(prepared) == 2 + 6
+    assert len(prepared) == 2 + 6  # one of each shape for its errors, and all of them to train
 
 
 def test_an_experiment_can_be_a_sweep_without_m(prepared: list[Config]) -> None:
@@ -270,12 +274,77 @@ def test_an_experiment_can_be_a_sweep_without_m(prepared: list[Config]) -> None:
     assert [row["seed"] for row in rows(str(table.parent))] == ["1", "2"]
 
 
-def test_resume_knows_sweeps_and_finished_runs(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
+def test_finished_runs_and_sweeps_say_so(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=s"]) == 0
-    assert main(["resume", "s"]) == 2
-    assert "resume of a sweep is not built yet" in capsys.readouterr().err
-    assert main(["resume", "s/000_seed=1"]) == 0
-    assert capsys.readouterr().out == "s/000_seed=1: finished already\n"
+    capsys.readouterr()
+    for folder in ("s", "s/000_seed=1"):
+        assert main(["resume", folder]) == 0
+        assert capsys.readouterr().out == f"{folder}: finished already\n"
+
+
+def test_an_interrupted_sweep_goes_on(prepared: list[Config], capsys: pytest.CaptureFixture[str],
+                                      monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    assert main(["-m", "data=houses", "seed=1,92,90,2", "hydra.sweep.dir=s"]) == 143
+    assert "go on with: mtlrun resume s" in capsys.readouterr().err
+    first = Path("s/000_seed=1/summary.json").read_text()
+    train = FakeRun.train
+    monkeypatch.setattr(FakeRun, "train", lambda self, folder: train(
+        FakeRun(replace(self.config, seed=3)) if self.config.seed == 92 else self, folder))  # fmt: skip
+    assert main(["resume", "s"]) == 1  # seed 90 fails
+    assert [row["status"] for row in rows("s")] == ["completed", "completed", "failed", "completed"]
+    assert Path("s/000_seed=1/summary.json").read_text() == first
+    for name in ("001_seed=92", "003_seed=2"):
+        assert yaml.safe_load(Path("s", name, ".hydra/overrides.yaml").read_text()) == [
+            "data=houses",
+            f"seed={name[9:]}",
+        ]
+        assert "training with seed" in Path("s", name, "run.log").read_text()
+    out = capsys.readouterr().out
+    assert out.startswith("3 of 4 runs are left in s\n") and "1 of 4 runs failed" in out
+    assert main(["resume", "s"]) == 0
+    assert capsys.readouterr().out == "s: finished already\n"
+
+
+def test_a_run_s_folder_is_claimed_in_one_step(prepared: list[Config], capsys: pytest.CaptureFixture[str],
+                                               monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    stand_in = sys.modules["mtlrun.run"]
+    prepare = stand_in.prepare
+
+    def meanwhile(config: Config) -> FakeRun:  # another command begins while this one loads its data
+        Path("out/.hydra").mkdir(parents=True)
+        return prepare(config)
+
+    monkeypatch.setattr(stand_in, "prepare", meanwhile)
+    assert main(["data=houses", "hydra.run.dir=out"]) == 2
+    assert "hydra.run.dir: out holds a run already (.hydra)" in capsys.readouterr().err
+    assert list(Path("out/.hydra").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["houses.csv/x", "/proc/mtlrun"])
+def test_a_folder_that_cannot_be_made_is_a_wrong_request(prepared: list[Config], folder: str,
+                                                         capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    assert main(["data=houses", f"hydra.run.dir={folder}"]) == 2
+    assert capsys.readouterr().err.startswith("mtlrun: hydra.run.dir: cannot make ")
+
+
+def test_runs_and_sweeps_keep_out_of_each_other_s_folders(prepared: list[Config],
+                                                          capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    assert main(["data=houses", "hydra.run.dir=r"]) == 0
+    assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=s"]) == 0
+    assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=r"]) == 2
+    assert main(["data=houses", "hydra.run.dir=s"]) == 2
+    err = capsys.readouterr().err
+    assert "r holds a run already" in err and "s holds a sweep already" in err
+
+
+def test_a_closed_pipe_ends_in_silence(tmp_path: Path) -> None:
+    code = "import sys; from mtlrun.cli import main; sys.exit(main(['--help']))"
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert done.stderr == b"" and done.returncode == 141
 
 
 def test_check_of_a_sweep_lists_its_runs(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,7 +137,11 @@ WRONG = [
     ({"tasks": {"a": {"type": "binry"}}}, "tasks.a.type: found 'binry'; did you mean binary?", "regression"),
     ({"arms": [1]}, "arms: not built yet", "mtlrun -m"),
     ({"losss": 1}, "losss: no such key; did you mean loss?", "allowed"),
-    ({"data": {"split": {"train": 0.9, "val": 0.2}}}, "data.split: train + val + test is 1.25", "at most 1"),
+    (
+        {"data": {"split": {"train": 0.9, "val": 0.2}}},
+        "data.split: train 0.9, val 0.2, test 0.15 add up to 1.25",
+        "at most 1",
+    ),
 ]
 
 

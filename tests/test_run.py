@@ -103,6 +103,34 @@ def test_tensorboard_has_the_rows_of_metrics_csv_and_the_hyperparameters(table):
     assert summary["settings"]["loss"]["name"] == "uncertainty"
 
 
+def test_class_weights_by_class_work_from_the_command_line_to_the_files(table):
+    table.assign(sold=(table.sold == "yes").astype(int)).to_csv("houses.csv", index=False)
+    summary = train("tasks.sold.class_weights={0: 3}")
+    assert summary["status"] == "completed" and summary["settings"]["tasks"]["sold"]["class_weights"] == {"0": 3}
+    assert mtlrun.load("out").predict(table).sold.isin([0, 1]).all()
+
+
+def test_a_selection_that_val_cannot_serve_is_a_wrong_request(table, capsys, tmp_path):
+    table["part"] = ["train"] * 200 + ["val"] * 50 + ["test"] * 50
+    table.loc[200:249, "sold"] = None
+    table.to_csv("houses.csv", index=False)
+    words = ["data=houses", "data.split.column=part", "trainer.select=sold", "hydra.run.dir=out"]
+    assert main(words) == 2 and main(["check", *words]) == 2
+    assert "trainer.select=sold: undefined" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sweep_whose_seeds_do_not_all_work_trains_nothing(table, capsys, tmp_path):
+    table["part"] = "train"
+    few = [{"area": 1.0, "rooms": 1, "city": "Ulm", "kind": "hut", "sold": "no"}] * 3
+    pd.concat([table.assign(sold="yes").iloc[:60], pd.DataFrame(few[:1])]).to_csv("houses.csv", index=False)
+    words = ["-m", "data=houses", "only=sold", "seed=range(12)", "hydra.sweep.dir=s"]
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert "tasks.sold: all" in err and "(in 0" in err
+    assert not (tmp_path / "s").exists()
+
+
 def test_tensorboard_can_be_left_out(table, tmp_path):
     train("trainer.tensorboard=false")
     assert not list((tmp_path / "out").glob("events*"))
@@ -151,7 +179,7 @@ def test_predict_counts_values_that_no_training_row_had(table, capsys):
     table.assign(city=["Atlantis"] * 7 + list(table.city[7:])).to_csv("new.csv", index=False)
     capsys.readouterr()
     assert main(["predict", "out", "new.csv", "-o", "predictions.csv"]) == 0
-    assert "city: 7 rows hold a value that no training row had" in capsys.readouterr().out
+    assert "city: 7 rows hold a value that is new to the model" in capsys.readouterr().out
 
 
 def test_unknown_categories_and_missing_values_are_predicted_for(table):

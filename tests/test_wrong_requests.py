@@ -100,7 +100,7 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     # the rest
     "a cycle": (["graph.receives={price:{kind:pass},kind:{price:pass}}"], "graph.receives", "price"),
     "an edge to oneself": (["graph.receives.price.price=pass"], "graph.receives.price", ""),
-    "a split above one": (["data.split.train=0.9"], "data.split: train + val + test is 1.2", "at most 1"),
+    "a split above one": (["data.split.train=0.9"], "data.split: train 0.9, val 0.15, test 0.15 add up to 1.2", "1"),
 }  # fmt: skip
 
 # Those that are seen once the table is read.

@@ -61,8 +61,7 @@ def checked_override(line: str, loader: ConfigLoader) -> Override:
         reason = next(iter(str(error).splitlines()), "").removeprefix("Error parsing override ")
         if "=" not in line and not line.startswith("~"):
             raise RequestError(f"{line}: no override\nallowed: KEY=VALUE; a sub-command is the first word") from error
-        raise RequestError(f"{line}: {reason[:160]}\na value with spaces or special signs needs quotes of its own: "
-                           "'tasks.a.where=\"b == 1\"'") from error  # fmt: skip
+        raise RequestError(f"{line}: {_why_not(line, reason)}") from error
     key = override.key_or_group
     if override.package is not None or "@" in line.partition("=")[0]:
         raise RequestError(f"{line}: @ is not allowed in a key\nallowed: GROUP=OPTION or KEY=VALUE")
@@ -75,10 +74,29 @@ def checked_override(line: str, loader: ConfigLoader) -> Override:
     return override if override.is_hydra_override() else parse(line.lstrip("+"))
 
 
+def _why_not(line: str, reason: str) -> str:
+    """What is wrong with a line that is no override, in words for whoever typed it."""
+    if line.endswith(","):
+        return "ends with a comma\nno space after a comma: lr.base=0.001,0.01"
+    if "==" in line.split('"')[0].split("'")[0]:
+        return "holds ==\nallowed: KEY=VALUE"
+    if line.startswith("=") or line.endswith("="):
+        return "a key or a value is missing\nno spaces around =: KEY=VALUE"
+    hint = "a value with spaces or special signs needs quotes of its own: 'tasks.a.where=\"b == 1\"'"
+    if "mismatched input" in reason or "extraneous input" in reason or "no viable" in reason:
+        return f"brackets or quotes do not match, or a sign is not allowed there\n{hint}"
+    if "token recognition error" in reason:
+        return f"{reason.partition('at: ')[2] or 'a sign'} needs quotes\n{hint}"
+    return f"{reason[:160]}\n{hint}"
+
+
 def _check_key(override: Override) -> None:
     key = override.key_or_group
     top = key.partition(".")[0]
     known = [*OPTION_GROUPS, *TOP_LEVEL]
+    if key == "tasks" and not override.is_delete() and not isinstance(override.value(), dict):
+        allowed = "a mapping, 'tasks={price: {type: regression}}'; to train some of them: only=[price]"
+        raise RequestError(f"tasks: found {typed_value(override)}\nallowed: {allowed}")
     if top in known and top != "experiment":
         return
     if top == "experiment" or "/" in key:
@@ -140,7 +158,7 @@ def _check_hydra_override(override: Override, loader: ConfigLoader) -> None:
         if override.value() not in options:
             found = typed_value(override)
             raise RequestError(f"hydra/launcher: found {found}{nearest(found, options)}\n"
-                               f"installed: {listing(options)}; others: pip install hydra-NAME-launcher")  # fmt: skip
+                               f"installed: {listing(options)}; joblib: pip install 'mtlrun[joblib]'")  # fmt: skip
     if key == "hydra.sweep.subdir":
         raise RequestError("hydra.sweep.subdir: run folders are named by mtlrun\nallowed: hydra.sweep.dir=DIR")
     if key.startswith("hydra.searchpath"):

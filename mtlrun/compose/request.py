@@ -152,6 +152,10 @@ def members(request: Request) -> list[Member]:
     swept = {o.key_or_group for o in parsed if o.is_sweep_override()}
     with _answered():
         jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+    if not jobs:
+        empty = next(o for o in parsed if o.is_sweep_override() and not list(o.sweep_iterator()))
+        raise RequestError(f"{empty.key_or_group}: found {typed_value(empty)}, which holds no value\n"
+                           "allowed: one value at least, such as range(3)")  # fmt: skip
     hydra_overrides = list(request.cfg.hydra.overrides.hydra)
     bases: dict[tuple[str, ...], tuple[DictConfig, DictConfig]] = {}  # group options -> ours, Hydra's
     result = []

@@ -137,12 +137,12 @@ class Rows:
 
 
 def trainable(dataset: Dataset) -> np.ndarray:
-    """The training rows with a label (of weight above 0) in any task."""
+    """Which training rows have a label (of weight above 0) in any task, as a mask over `split.train`."""
     train = dataset.split.train
     labelled = np.stack([t.observed[train] for t in dataset.targets.values()], 1).any(1)
     if dataset.weight is not None:
         labelled &= dataset.weight[train] > 0
-    return train[labelled]
+    return np.asarray(labelled)
 
 
 class TrainBatches:
@@ -151,19 +151,24 @@ class TrainBatches:
     def __init__(self, rows: Rows, datasets: Sequence[Dataset], configs: Sequence[Config]) -> None:
         self.rows = rows
         self.seeds = [c.seed for c in configs]
-        self.train = [torch.from_numpy(trainable(d)) for d in datasets]
-        size = min(len(t) for t in self.train)
+        self.train = [torch.from_numpy(d.split.train) for d in datasets]
+        self.trainable = [torch.from_numpy(trainable(d)) for d in datasets]
+        size = min(int(t.sum()) for t in self.trainable)
         self.batch_size = min(configs[0].trainer.batch_size, size)
         self.steps = size // self.batch_size
         width = 4 * len(datasets) * self.batch_size * rows.encoder.width
         self.chunk = int(max(1, min(CHUNK_STEPS, CHUNK_BYTES // max(width, 1))))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch from number `start` on. The order depends on seed and epoch alone."""
+        """The batches of one epoch from number `start` on.
+
+        The order of all training rows depends on seed and epoch alone; those without any label are left out.
+        """
         orders = []
-        for seed, train in zip(self.seeds, self.train, strict=True):
+        for seed, train, trainable_ in zip(self.seeds, self.train, self.trainable, strict=True):
             order = torch.randperm(len(train), generator=generator(seed, "order", epoch))
-            orders.append(train[order[: self.steps * self.batch_size]].view(self.steps, self.batch_size))
+            order = order[trainable_[order]][: self.steps * self.batch_size]
+            orders.append(train[order].view(self.steps, self.batch_size))
         index = torch.stack(orders, 1).to(self.rows.device)  # [steps, R, B]
         # chunks begin at the same steps wherever an epoch is entered
         for first in range(start - start % self.chunk, self.steps, self.chunk):

@@ -17,7 +17,6 @@ from torch import Tensor
 from mtlrun.build import Stack
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
-from mtlrun.engine.select import Selection
 from mtlrun.errors import Interrupted, TrainingError
 from mtlrun.lr import is_constant, schedule_factors
 from mtlrun.results.progress import Progress
@@ -59,7 +58,7 @@ class Run:
         self.total = self.trainer.epochs * stack.train.steps
         if self.trainer.max_steps is not None:
             self.total = min(self.total, self.trainer.max_steps)
-        self.selection = Selection(self.config, self.dataset, stack.trivial["val"][0])
+        self.selection = stack.selections[0]
         self.epoch, self.position, self.global_step, self.waited = 1, 0, 0, 0
         self.history = History()
         self.best: dict[str, Any] = {}
@@ -75,15 +74,17 @@ class Run:
     def train(self, progress: Progress) -> dict[str, Any]:
         """Train to the end, evaluate test once, and return the summary.
 
-        Raises TrainingError where the run diverges and Interrupted after a signal; either is recorded.
+        Raises TrainingError where the run diverges and Interrupted after a signal; either is recorded. A
+        signal during the last evaluation lets the run end first.
         """
         try:
-            with self._signals(), progress:
-                # position > 0: an epoch was interrupted before its evaluation
-                while self.position or (self.global_step < self.total and not self._patience_over()):
-                    self._train_epoch(progress)
-                    self._evaluate(progress)
-            return self._finish()
+            with self._signals():
+                with progress:
+                    # position > 0: an epoch was interrupted before its evaluation
+                    while self.position or (self.global_step < self.total and not self._patience_over()):
+                        self._train_epoch(progress)
+                        self._evaluate(progress)
+                self._finish()
         except Interrupted:
             self._save()
             self._record("interrupted", None)
@@ -93,6 +94,9 @@ class Run:
             raise
         finally:
             self.writer.close()
+        if self.stopped_by:  # too late to stop this run, in time for whatever would come after it
+            raise Interrupted(self.stopped_by)
+        return self.summary
 
     def _train_epoch(self, progress: Progress) -> None:
         """The steps of one epoch, from `position` on."""
@@ -141,9 +145,11 @@ class Run:
     def _evaluate(self, progress: Progress) -> None:
         """Figures of the epoch into the files; note the parameters if they are the best so far."""
         figures = self.stack.val()[0]
-        for (task, metric), value in figures.items():
-            if not math.isfinite(value):
-                raise TrainingError(f"diverged: {metric} of {task} on val is {value:g} after step {self.global_step}")
+        for task, metric in self.selection.trivial:
+            value = figures.get((task, metric), math.nan)
+            if metric == "loss" and not math.isfinite(value):
+                raise TrainingError(f"diverged: the loss of {task} on val is {value:g} after step {self.global_step}")
+        figures = {key: value for key, value in figures.items() if math.isfinite(value)}
         train = self._train_figures()
         rows = [*train, *self._rows("val", figures)]
         self.writer.rows(rows)
@@ -168,7 +174,7 @@ class Run:
     def _patience_over(self) -> bool:
         return self.trainer.patience is not None and self.waited >= self.trainer.patience
 
-    def _finish(self) -> dict[str, Any]:
+    def _finish(self) -> None:
         """Test figures of the selected checkpoint, the last files, the summary."""
         flat = self.stack.step.flat
         last = flat.values.clone()
@@ -184,7 +190,6 @@ class Run:
         shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
         self.writer.hyperparameters(self._hyperparameters(), shown)
         self._record("completed", None, final)
-        return self.summary
 
     # -------------------------------------------------- figures
 
@@ -205,7 +210,8 @@ class Run:
             rows.append((*key, task, "rate", rates[task] * factor))
         rows.append((*key, "", "rate", rates["trunk"] * factor))
         rows.append((*key, "", "grad_norm", float(self.stack.step.gradient_norms[0])))
-        return rows
+        # the square of a gradient may overflow where the gradient itself does not
+        return [row for row in rows if math.isfinite(row[-1])]
 
     def _rows(self, split: str, figures: Figures) -> list[Row]:
         return [(self.epoch, self.global_step, split, task, metric, value) for (task, metric), value in figures.items()]
@@ -304,5 +310,5 @@ def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flatten(value, f"{prefix}{key}.")
         else:
-            flat[prefix.rstrip(".") if key == "name" and prefix else prefix + key] = value
+            flat[prefix.rstrip(".") if key == "name" and prefix else f"{prefix}{key}"] = value
     return flat

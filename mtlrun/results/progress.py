@@ -2,16 +2,32 @@
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from mtlrun.data.targets import TASK_METRICS
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 log = logging.getLogger("mtlrun")
 REFRESH_STEPS = 50
+
+
+@contextmanager
+def quiet_console() -> Iterator[None]:
+    """Lines of INFO go to log files only, not to the terminal."""
+    handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
+    before = [(h, h.level) for h in handlers if not isinstance(h, logging.FileHandler)]
+    for handler, _ in before:
+        handler.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for handler, level in before:
+            handler.setLevel(level)
 
 
 class Progress:
@@ -23,7 +39,7 @@ class Progress:
     def __init__(self, total: int, epochs: int, tasks: Sequence[str], primary: Mapping[str, str]) -> None:
         self.total, self.epochs, self.tasks, self.primary = total, epochs, list(tasks), dict(primary)
         self.bar: Any = None
-        self.silenced: list[tuple[logging.Handler, int]] = []
+        self.quiet: AbstractContextManager[None] = nullcontext()
 
     def __enter__(self) -> "Progress":
         if sys.stderr.isatty() and sys.stdout.isatty():
@@ -34,11 +50,8 @@ class Progress:
                            TimeRemainingColumn(), transient=True)  # fmt: skip
             self.row = self.bar.add_task("training", total=self.total)
             self.bar.start()
-            # lines would run through the bar; the log file still gets them
-            for handler in logging.getLogger().handlers:
-                if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-                    self.silenced.append((handler, handler.level))
-                    handler.setLevel(logging.WARNING)
+            self.quiet = quiet_console()  # lines would run through the bar
+            self.quiet.__enter__()
         return self
 
     def __exit__(
@@ -46,11 +59,10 @@ class Progress:
     ) -> None:
         if self.bar is not None:
             self.bar.stop()
-            for handler, level in self.silenced:
-                handler.setLevel(level)
-            self.bar, self.silenced = None, []
+            self.quiet.__exit__(kind, error, trace)
+            self.bar = None
 
-    def step(self, step: int, losses: Tensor) -> None:
+    def step(self, step: int, losses: "Tensor") -> None:
         """Show the losses `[R, T]` of the first run, every so many steps."""
         if self.bar is not None and step % REFRESH_STEPS == 0:
             shown = "  ".join(f"{t} {v:.4g}" for t, v in zip(self.tasks, losses[0].tolist(), strict=True))

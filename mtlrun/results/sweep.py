@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import write_json, write_text
+from mtlrun.results.summary import read
 
 PLAN = "sweep.json"
 TABLE = "results.csv"
-FINAL = ("completed", "failed", "interrupted")
 HIGHER_IS_BETTER = ("r2", "accuracy", "auroc", "auprc")
 MAX_NAME = 80  # TensorBoard shows folder names in full
 
@@ -65,32 +65,31 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
     return rows
 
 
-def record_end(folder: Path, status: str, error: str = "") -> None:
-    """Notes in a run's summary.json how it ended, unless a final status is there already."""
-    summary = _summary(folder) or {"schema": 1}
-    if summary.get("status") not in FINAL:
-        write_json(folder / "summary.json", {**summary, "status": status, "error": error})
+def primary_metric(figures: Mapping[str, float], split: str, task: str, primary: str | None) -> str | None:
+    """The metric that stands for a task; where `primary` is None the type's own, told by which figures there are."""
+    for metric in [primary] if primary is not None else ["rmse", "auroc", "accuracy"]:
+        if f"{split}/{task}/{metric}" in figures:
+            return metric
+    return None
 
 
 def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[str, str, float] | None:
-    """The best completed run for a task, by its primary metric on val: (run, SPLIT/TASK/METRIC, figure).
-
-    Where `primary` is None it is the type's own, told by which figures there are: rmse, auroc, else accuracy.
-    """
-    completed = [row for row in rows if row["status"] == "completed"]
-    for metric in [primary] if primary is not None else ["rmse", "auroc", "accuracy"]:
-        name = f"val/{task}/{metric}"
-        found = [row for row in completed if isinstance(row["figures"].get(name), (int, float))]
-        if found:
-            choose = max if metric in HIGHER_IS_BETTER else min
-            row = choose(found, key=lambda r: r["figures"][name])
-            return row["run"], name, row["figures"][name]
-    return None
+    """The best completed run for a task, by its primary metric on val: (run, SPLIT/TASK/METRIC, figure)."""
+    found = []
+    for row in rows:
+        metric = primary_metric(row["figures"], "val", task, primary)
+        if row["status"] == "completed" and metric is not None:
+            name = f"val/{task}/{metric}"
+            found.append((row["run"], name, float(row["figures"][name])))
+    if not found:
+        return None
+    choose = max if found[0][1].rpartition("/")[2] in HIGHER_IS_BETTER else min
+    return choose(found, key=lambda entry: entry[2])
 
 
 def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]:
     folder = sweep_dir / job["run"]
-    summary = _summary(folder)
+    summary = read(folder)
     status = (summary or {}).get("status") or ("running" if folder.is_dir() else "pending")
     if ended and status == "running":
         status = "interrupted"
@@ -103,14 +102,6 @@ def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]
         "seconds": "" if summary.get("seconds") is None else summary["seconds"],
         "error": " ".join(str(summary.get("error") or "").split()),
     }
-
-
-def _summary(folder: Path) -> dict[str, Any] | None:
-    try:
-        summary: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-        return summary
-    except FileNotFoundError:
-        return None
 
 
 def _in_order(mappings: Iterator[Mapping[str, Any]] | Any) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import write_json
+from mtlrun.results.summary import FILE, METRICS_HEADER
 
-COLUMNS = ("epoch", "step", "split", "task", "metric", "value")
 Row = tuple[int, int, str, str, str, float]
 
 
@@ -27,7 +27,7 @@ class RunWriter:
                 file.truncate(offset)
         self.file = open(self.path, "ab" if offset else "wb", buffering=0)  # noqa: SIM115 - open as long as the run
         if not offset:
-            self._append([COLUMNS])
+            self._append([METRICS_HEADER])
         self.board = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
@@ -69,7 +69,7 @@ class RunWriter:
 
     def summary(self, summary: dict[str, Any]) -> None:
         """Write summary.json."""
-        write_json(self.folder / "summary.json", summary)
+        write_json(self.folder / FILE, summary)
 
     def close(self) -> None:
         """Close all files."""

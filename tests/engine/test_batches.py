@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -67,9 +69,21 @@ def test_complete_unweighted_labels_need_no_weights():
 def test_rows_without_any_label_are_not_trained_on():
     config = make_config({"a": {"type": "regression"}})
     dataset = make_dataset(config, missing=0.5)
-    rows = trainable(dataset)
+    rows = dataset.split.train[trainable(dataset)]
     assert set(rows) == set(dataset.split.train) & set(np.flatnonzero(dataset.targets["a"].observed))
     assert build([config], [dataset]).train.steps == len(rows) // 16
+
+
+def test_leaving_out_a_task_keeps_the_order_of_the_rows():
+    both = make_config({"a": {"type": "regression"}, "b": {"type": "binary"}}, trainer={"batch_size": 1})
+    alone = make_config({"a": {"type": "regression"}, "b": {"type": "binary"}}, only="a", trainer={"batch_size": 1})
+    dataset = make_dataset(both, missing=0.5)
+    fewer = replace(dataset, targets={"a": dataset.targets["a"]})
+    joint = epoch_rows(build([both], [dataset]), 1)[:, 0, 0, 0]
+    lone = epoch_rows(build([alone], [fewer]), 1)[:, 0, 0, 0]
+    missing = joint.new_tensor(float(build([both], [dataset]).train.rows.add[0, 0]))  # the label 0, standardised
+    assert len(lone) < len(joint)
+    assert torch.equal(joint[joint != missing], lone)
 
 
 def test_class_weights_multiply_the_weight_of_a_label():

@@ -72,6 +72,46 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one_bit_for_bit(tmp_path, setti
     assert all(torch.equal(v, two["network"][k]) for k, v in one["network"].items())
 
 
+class SignalAtEvaluation(Progress):
+    """Sends this process a signal while an epoch is evaluated."""
+
+    def __init__(self, epoch):
+        super().__init__(0, 1, [], {})
+        self.at = epoch
+
+    def evaluated(self, epoch, *rest):
+        if epoch == self.at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_during_the_last_evaluation_lets_the_run_end_and_is_not_forgotten(tmp_path):
+    whole = run(make_config(), tmp_path / "whole")
+    running = train.Run(make_stack([make_config()]), tmp_path / "parts", None, {"settings": {}})
+    with pytest.raises(Interrupted):
+        running.train(SignalAtEvaluation(3))
+    summary = json.loads((tmp_path / "parts/summary.json").read_text())
+    assert summary["status"] == "completed" and summary["figures"] == whole["figures"]
+    assert (tmp_path / "whole/metrics.csv").read_bytes() == (tmp_path / "parts/metrics.csv").read_bytes()
+
+
+def test_a_signal_while_the_last_files_are_written_repeats_no_row(tmp_path, monkeypatch):
+    monkeypatch.setattr("mtlrun.results.writer.RunWriter.hyperparameters",
+                        lambda *args: os.kill(os.getpid(), signal.SIGTERM))  # fmt: skip
+    with pytest.raises(Interrupted):
+        run(make_config(), tmp_path)
+    metrics = pd.read_csv(tmp_path / "metrics.csv")
+    assert not metrics[metrics.split == "test"].duplicated(["task", "metric"]).any()
+    assert json.loads((tmp_path / "summary.json").read_text())["status"] == "completed"
+
+
+def test_a_loss_on_val_that_is_not_finite_is_divergence(tmp_path, monkeypatch):
+    stack = make_stack([make_config()])
+    figures = stack.val()[0]
+    monkeypatch.setattr(type(stack.val), "__call__", lambda self: [{k: v for k, v in figures.items() if k[0] != "b"}])
+    with pytest.raises(TrainingError, match="diverged: the loss of b on val is nan after step 4"):
+        run(make_config(), tmp_path, stack=stack)
+
+
 def test_sigterm_is_told_from_ctrl_c(tmp_path):
     interrupted(make_config(), tmp_path, 2, signal.SIGTERM)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import write_text
-from mtlrun.results.sweep import best, folder_name, read_plan, rebuild, record_end, write_plan
+from mtlrun.results.summary import EMPTY, record_end
+from mtlrun.results.sweep import best, folder_name, read_plan, rebuild, write_plan
 
 PLAN = [
     {"run": "000_loss=sum", "overrides": {"loss": "sum", "seed": "0"}},
@@ -80,13 +81,14 @@ def test_many_writers_leave_a_whole_table(tmp_path: Path) -> None:
 
 def test_record_end_keeps_a_final_status(tmp_path: Path) -> None:
     record_end(tmp_path, "failed", "boom")
-    assert json.loads((tmp_path / "summary.json").read_text()) == {"schema": 1, "status": "failed", "error": "boom"}
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert written == {**EMPTY, "status": "failed", "error": "boom"}
     record_end(tmp_path, "interrupted")
     assert json.loads((tmp_path / "summary.json").read_text())["status"] == "failed"
     summary(tmp_path, status="running", seed=4)
     record_end(tmp_path, "interrupted")
-    assert json.loads((tmp_path / "summary.json").read_text()) == {
-        "schema": 1, "status": "interrupted", "error": "", "seed": 4}  # fmt: skip
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert written == {**EMPTY, "status": "interrupted", "seed": 4}
 
 
 def test_best_follows_the_direction_of_the_metric() -> None:
