@@ -80,7 +80,7 @@ def ours(x: np.ndarray, y: np.ndarray, hidden: int, batch: int, loss: str, folde
         "trainer": {"batch_size": batch, "epochs": 10_000, "threads": 1},
     })  # fmt: skip
     every = np.arange(ROWS)
-    targets = {n: Target(n, n, "regression", "mse", "rmse", [], 0.0, 1.0, y[:, t], np.ones(ROWS, bool), None)
+    targets = {n: Target(n, n, "regression", "mse", "rmse", [], y[:, t], np.ones(ROWS, bool), None)
                for t, n in enumerate(names)}  # fmt: skip
     spec = InputSpec([InputColumn(f"x{i}", "numeric") for i in range(INPUTS)])
     codes = np.empty((ROWS, 0), np.int32)

@@ -42,27 +42,22 @@ def make_dataset(config: Config, rows: int = 120, inputs: int = 4, missing: floa
         signal = np.tanh(x @ np.random.default_rng(100 + i).normal(size=inputs))
         kind = task.type or "regression"
         count = {"regression": 0, "binary": 2, "categorical": (classes or {}).get(name, 3)}[kind]
-        center, scale = 0.0, 1.0
         if kind == "regression":
-            raw = 5 + 3 * signal + 0.1 * rng.normal(size=rows)
-            center, scale = float(raw.mean()), float(raw.std())
-            values = (raw - center) / scale
+            values = 5 + 3 * signal + 0.1 * rng.normal(size=rows)
         else:
             edges = np.quantile(signal, np.linspace(0, 1, count + 1)[1:-1])
             values = np.searchsorted(edges, signal + 0.1 * rng.normal(size=rows)).clip(0, count - 1)
         observed = rng.random(rows) >= missing
         targets[name] = Target(
             task=name, column=name, type=kind, loss=task.loss or LOSSES[kind][0], primary=task.primary or PRIMARY[kind],
-            classes=list(range(count)), center=center, scale=scale, observed=observed, class_weights=task.class_weights,
-            values=np.where(observed, values, 0).astype(np.float32),
+            classes=list(range(count)), observed=observed, class_weights=task.class_weights,
+            values=np.where(observed, values, 0).astype(np.float64),
         )  # fmt: skip
     spec = InputSpec([InputColumn(f"x{j}", "numeric") for j in range(inputs)])
     order = np.random.default_rng(config.data.split.seed).permutation(rows)
     parts = [np.sort(p) for p in np.split(order, [rows * 6 // 10, rows * 8 // 10])]
     weight = rng.uniform(0.5, 2, rows).astype(np.float32) if weighted else None
-    return Dataset(
-        spec, x.astype(np.float32), np.empty((rows, 0), np.int32), targets, weight, Split(*parts), "memory", []
-    )
+    return Dataset(spec, x, np.empty((rows, 0), np.int32), targets, weight, Split(*parts), "memory", [])
 
 
 def make_stack(configs: Sequence[Config], **data: Any) -> Stack:

@@ -131,6 +131,35 @@ def test_a_sweep_whose_seeds_do_not_all_work_trains_nothing(table, capsys, tmp_p
     assert not (tmp_path / "s").exists()
 
 
+def test_rows_of_test_and_val_do_not_reach_the_training(table):
+    """Values that only evaluation sees, however large, leave every training row of metrics.csv as it was."""
+    config = check(yaml.safe_load(Path("conf/data/houses.yaml").read_text()) | {
+        "model": {"name": "mlp", "hidden": [4], "head_hidden": []}, "sharing": {"name": "hard"},
+        "graph": {"name": "none"}, "loss": {"name": "sum"}, "lr": {"name": "single"}, "optimizer": {"name": "adam"},
+    })  # fmt: skip
+    split = load_dataset(config).split
+
+    def training_rows(folder):
+        train(folder=folder)
+        metrics = pd.read_csv(f"{folder}/metrics.csv", dtype=str)
+        return metrics[metrics.split == "train"]
+
+    before = training_rows("before")
+    for rows in (split.test, split.val):
+        table.loc[rows[0], ["area", "price"]] = [1e12, 1e9]
+    table.to_csv("houses.csv", index=False)
+    pd.testing.assert_frame_equal(before, training_rows("after"))
+
+
+def test_large_offsets_keep_their_digits(table):
+    """A timestamp of 1.7e9 s that varies by seconds is worth as much as the seconds alone."""
+    table.assign(area=table.area + 1.7e9).to_csv("houses.csv", index=False)
+    moved = train("only=price", "trainer.epochs=20", folder="moved")["figures"]["test/price/r2"]
+    table.to_csv("houses.csv", index=False)
+    plain_ = train("only=price", "trainer.epochs=20", folder="plain")["figures"]["test/price/r2"]
+    assert moved == pytest.approx(plain_, abs=1e-4)
+
+
 def test_tensorboard_can_be_left_out(table, tmp_path):
     train("trainer.tensorboard=false")
     assert not list((tmp_path / "out").glob("events*"))

@@ -1,37 +1,38 @@
 """Which columns the network reads, and how cells become numbers and codes."""
 
 import fnmatch
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from mtlrun.config import Config
+from mtlrun.config import Config, DataConfig
 from mtlrun.data.table import as_numbers, as_texts, column_kind
 from mtlrun.errors import RequestError, listing, nearest
 
 UNKNOWN, MISSING = -1, -2  # codes of a category column
+LARGEST = 1e30  # so that squares and scaled values stay finite in float32
+NUMERIC_SHARE = 0.9  # of the cells of a text column that spell numbers, from which the others look like mistakes
+DATE_SHARE = 0.95  # of the different values of a text column that are dates, from which it is a column of dates
+_DATES_READ = 1000  # so many different values are tried as dates
 
 
 @dataclass(frozen=True)
 class InputColumn:
     """A column that the network reads.
 
-    A number is stored as (raw - center) / scale, with the mean and standard deviation of the whole
-    table (1 where constant). That is conditioning only, so that timestamps and the like survive
-    float32; the scaling by the training rows of a run is the network's. `missing` says whether the
-    whole table has gaps here. Of a category column, code i stands for `categories[i]` (sorted text).
+    Numbers stay as they are; the scaling by the training rows of a run is the network's. `missing` says
+    whether the whole table has gaps here, and `date` that the numbers are dates, in days since 1970. Of
+    a category column, code i stands for `categories[i]` (sorted text).
     """
 
     name: str
     kind: Literal["numeric", "category"]
-    center: float = 0.0
-    scale: float = 1.0
     missing: bool = False
     categories: list[str] = field(default_factory=list)
+    date: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class InputSpec:
         return cls([InputColumn(**column) for column in plain["columns"]])
 
     def transform(self, frame: pd.DataFrame, key: str = "data.inputs") -> tuple[np.ndarray, np.ndarray]:
-        """Numbers [N, Dn] float32, NaN where missing; codes [N, Dc] int32, -1 unknown, -2 missing.
+        """Numbers [N, Dn] float64, NaN where missing; codes [N, Dc] int32, -1 unknown, -2 missing.
 
-        Raises RequestError (naming `key`) for missing columns, all of them at once, for text in a
-        column of numbers, and for infinite values.
+        Dates may be written as text, such as 2020-09-22. Raises RequestError (naming `key`) for missing
+        columns, all of them at once, for text in a column of numbers, for what is no date in a column of
+        dates, and for infinite values.
         """
         absent = [c.name for c in self.columns if c.name not in frame.columns]
         if absent:
@@ -62,16 +64,11 @@ class InputSpec:
                                f"{listing(words, 50)}\ncolumns: {listing(found)}")  # fmt: skip
         numeric = [c for c in self.columns if c.kind == "numeric"]
         category = [c for c in self.columns if c.kind == "category"]
-        numbers = np.empty((len(frame), len(numeric)), dtype=np.float32)
+        numbers = np.empty((len(frame), len(numeric)), dtype=np.float64)
         codes = np.empty((len(frame), len(category)), dtype=np.int32)
         for j, column in enumerate(numeric):
-            raw = finite_numbers(frame[column.name], f"{key}: column {column.name!r}")
-            with np.errstate(over="ignore"):
-                numbers[:, j] = (raw - column.center) / column.scale
-            if np.isinf(numbers[:, j]).any():
-                largest = np.nanmax(np.abs(raw))
-                raise RequestError(f"{key}: column {column.name!r} holds values as large as {largest:g}\n"
-                                   f"in training: {column.center:g} ± {column.scale:g}; mend the table")  # fmt: skip
+            read = _days if column.date else finite_numbers
+            numbers[:, j] = read(frame[column.name], f"{key}: column {column.name!r}")
         for j, column in enumerate(category):
             series = frame[column.name]
             position = {text: code for code, text in enumerate(column.categories)}
@@ -90,10 +87,11 @@ def input_columns(config: Config, frame: pd.DataFrame) -> list[str]:
     """The names of the input columns, in the order of the table.
 
     Default, and what patterns such as "room_*" may match: every column that is no target (of any task),
-    split, group or weight column. Such a column is an input only if `data.inputs` names it in full.
+    split, group or weight column. A target is an input only if `data.inputs` names it in full, the
+    others never are.
     """
-    data = config.data
-    reserved = {data.weight, data.split.by, data.split.column} | {target_column(config, t) for t in config.tasks}
+    data, roles = config.data, _other_roles(config.data)
+    reserved = set(roles) | {target_column(config, t) for t in config.tasks}
     columns = [str(c) for c in frame.columns]
     free = [c for c in columns if c not in reserved]
     if data.inputs is None:
@@ -105,22 +103,33 @@ def input_columns(config: Config, frame: pd.DataFrame) -> list[str]:
     for i, pattern in enumerate(data.inputs):
         found = [pattern] if pattern in columns else fnmatch.filter(free, pattern)
         if not found:
-            held_back = "matches only targets, split, group and weight columns: name it in full"
+            held_back = "matches only targets, split, group and weight columns; name a target in full"
             why = held_back if fnmatch.filter(columns, pattern) else f"matches no column{nearest(pattern, columns)}"
             raise RequestError(f"data.inputs[{i}]: {pattern!r} {why}\ncolumns: {listing(columns)}")
         chosen.update(found)
-    if not chosen:
-        raise RequestError(f"data.inputs: the list is empty\nallowed: some of {listing(columns)}; null for all")
-    return [c for c in columns if c in chosen]
+    inputs = [c for c in columns if c in chosen and c not in roles]
+    if not inputs:
+        why = "only split, group and weight columns are named" if chosen else "the list is empty"
+        raise RequestError(f"data.inputs: {why}\nallowed: some of {listing(free)}; null for all")
+    return inputs
 
 
-def target_inputs(config: Config, inputs: list[str]) -> list[str]:
-    """A warning for each input that is the target of an active task, or the weight, group or split column."""
-    roles = {target_column(config, t): "a target" for t in config.active}
-    data = config.data
-    roles |= {c: "the weight column" for c in [data.weight] if c}
-    roles |= {c: "the split column" for c in [data.split.column] if c}
-    return [f"{c} is {roles[c]} and also among the inputs" for c in inputs if c in roles]
+def _other_roles(data: DataConfig) -> dict[str, str]:
+    """The columns that are never inputs, with what they are there for."""
+    roles = {
+        data.weight: "holds the row weights",
+        data.split.by: "holds the groups of the split",
+        data.split.column: "says which part of the split a row is in",
+    }
+    return {column: role for column, role in roles.items() if column is not None}
+
+
+def input_notes(config: Config, inputs: list[str]) -> list[str]:
+    """A line for each column that `data.inputs` names and that is left out, and for each target among the inputs."""
+    roles, targets = _other_roles(config.data), {target_column(config, t) for t in config.active}
+    named = [c for c in dict.fromkeys(config.data.inputs or []) if c in roles]
+    notes = [f"{c}: left out of the inputs, as it {roles[c]}" for c in named]
+    return notes + [f"{c} is a target and also among the inputs" for c in inputs if c in targets]
 
 
 def input_spec(frame: pd.DataFrame, inputs: list[str], most: int) -> tuple[InputSpec, list[str]]:
@@ -136,8 +145,8 @@ def input_spec(frame: pd.DataFrame, inputs: list[str], most: int) -> tuple[Input
             columns.append(InputColumn(name, "category", missing=missing, categories=sorted(str(k) for k, _ in kept)))
         else:
             where = f"data.inputs: column {name!r}"
-            center, scale = conditioning(finite_numbers(series, where), where)
-            columns.append(InputColumn(name, "numeric", center, scale, missing))
+            finite_numbers(series, where)  # raises where they are not
+            columns.append(InputColumn(name, "numeric", missing, date=column_kind(series) == "date"))
     return InputSpec(columns), notes
 
 
@@ -157,18 +166,52 @@ def finite_numbers(series: pd.Series, where: str) -> np.ndarray:
         row = int(np.argmax(infinite)) + 1
         raise RequestError(f"{where} holds {int(infinite.sum())} infinite values, the first in row {row}\n"
                            "allowed: finite numbers, or nothing where the value is missing")  # fmt: skip
+    if np.nanmax(np.abs(raw), initial=0.0) > LARGEST:
+        raise RequestError(f"{where} holds values as large as {np.nanmax(np.abs(raw)):g}\nallowed: up to {LARGEST:g}")
     return raw
 
 
-def conditioning(raw: np.ndarray, where: str) -> tuple[float, float]:
-    """Mean and standard deviation of the values that are there; the latter 1 if they are all alike."""
-    present = raw[~np.isnan(raw)]
-    if not len(present):
-        return 0.0, 1.0
-    if present.min() == present.max():
-        return float(present[0]), 1.0
-    with np.errstate(over="ignore"):
-        center, scale = float(present.mean()), float(present.std())
-    if not math.isfinite(scale):
-        raise RequestError(f"{where} holds values as large as {np.abs(present).max():g}\nallowed: numbers below 1e150")
-    return center, scale or 1.0
+def _days(series: pd.Series, where: str) -> np.ndarray:
+    """A column of dates, or of text such as 2020-09-22, as days since 1970: float64 [N], NaN where missing."""
+    kind, present = column_kind(series), series.notna().to_numpy()
+    if kind == "text":
+        dates = pd.to_datetime(series, format="ISO8601", errors="coerce", utc=True)
+        odd = present & dates.isna().to_numpy()
+    else:
+        dates, odd = series, present & (kind != "date")
+    if odd.any():
+        row = int(np.argmax(odd))
+        raise RequestError(f"{where} holds dates in training, but {series.iloc[row]!r} in row {row + 1}\n"
+                           "allowed: dates such as 2020-09-22, or nothing where the value is missing")  # fmt: skip
+    return as_numbers(dates)
+
+
+def numeric_share(texts: Sequence[str], counts: np.ndarray) -> tuple[float, list[str]]:
+    """The share of cells that spell a number, and the texts that spell none, the most frequent first.
+
+    `texts` are the different texts of a column, `counts` how often each occurs, both [n].
+    """
+    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().to_numpy()
+    order = np.argsort(-counts, kind="stable")
+    return float(counts[numbers].sum() / counts.sum()), [str(texts[i]) for i in order if not numbers[i]]
+
+
+def nearly_numbers(series: pd.Series) -> list[str]:
+    """The different cells of a text column that spell no number, where nearly all others do; else none."""
+    present = series.dropna()
+    if column_kind(present) != "text":
+        return []
+    counts = present.value_counts()
+    share, odd = numeric_share([str(v) for v in counts.index], counts.to_numpy())
+    return odd if share >= NUMERIC_SHARE else []
+
+
+def dates_as_text(series: pd.Series) -> bool:
+    """Whether nearly all values of a text column are dates such as 2020-09-22, with or without a time."""
+    present = series.dropna()
+    if column_kind(present) != "text":
+        return False
+    values = pd.Series(present.unique()[:_DATES_READ]).astype(str)
+    shaped = values[values.str.match(r"\d{4}-\d\d-\d\d")]
+    dates = pd.to_datetime(shaped, format="ISO8601", errors="coerce", utc=True)
+    return bool(dates.notna().sum() >= DATE_SHARE * len(values))

@@ -11,13 +11,13 @@ from mtlrun.data.columns import (
     InputSpec,
     finite_numbers,
     input_columns,
+    input_notes,
     input_spec,
     target_column,
-    target_inputs,
 )
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables, resolve_path
-from mtlrun.data.targets import Target, make_target
+from mtlrun.data.targets import Target, class_text, make_target, target_notes
 from mtlrun.errors import RequestError, listing
 
 
@@ -26,7 +26,7 @@ class Dataset:
     """Everything that a run reads: inputs and targets of all rows, and which rows belong to which part."""
 
     spec: InputSpec
-    numeric: np.ndarray  # [N, Dn] float32
+    numeric: np.ndarray  # [N, Dn] float64
     codes: np.ndarray  # [N, Dc] int32
     targets: dict[str, Target]  # the active tasks, in the order of the configuration
     weight: np.ndarray | None  # [N] float32
@@ -51,7 +51,7 @@ def load_dataset(config: Config) -> Dataset:
     numeric, codes = table.remember(("arrays", tuple(inputs), most), lambda: spec.transform(frame))
     weight = _weight(config.data.weight, table, split)
     targets = {name: make_target(name, task, table, split, weight) for name, task in config.active.items()}
-    notes = target_inputs(config, inputs) + pooled
+    notes = input_notes(config, inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     notes += _unlabelled(targets, split) + _unseen_categories(spec, codes, split) + _unseen_classes(targets, split)
     return Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes)
 
@@ -121,5 +121,7 @@ def _unseen_classes(targets: dict[str, Target], split: Split) -> list[str]:
         labels = target.values[split.train][target.observed[split.train]]
         unseen = np.setdiff1d(np.arange(len(target.classes)), labels.astype(np.int64))
         if len(unseen):
-            notes.append(f"{target.task}: train has no label of {listing(target.classes[i] for i in unseen)}")
+            notes.append(
+                f"{target.task}: train has no label of {listing(class_text(target.classes[i]) for i in unseen)}"
+            )
     return notes

@@ -263,8 +263,22 @@ def _whitelist(node: ast.AST, key: str, text: str, quoted: dict[str, str], names
             walk(left)
             walk(right)
         case _:
+            dotted = _dotted(node)
+            if dotted and dotted.split(".")[0] not in quoted:
+                raise RequestError(f"{key}: an attribute (a.b) is not allowed in {_shown(text)}\n"
+                                   f"a column of that name goes in backticks: `{dotted}`")  # fmt: skip
             words = {ast.Call: "a call", ast.Attribute: "an attribute (a.b)", ast.Subscript: "an index (a[b])"}
             raise refuse(words.get(type(node), type(node).__name__))
+
+
+def _dotted(node: ast.AST) -> str | None:
+    """The name that `a.b.c` spells, if it spells one; names with two underscores are Python's own."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=owner, attr=part) if not part.startswith("__") and (before := _dotted(owner)):
+            return f"{before}.{part}"
+    return None
 
 
 _NO_LITERAL = object()

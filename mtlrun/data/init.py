@@ -4,15 +4,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from mtlrun.check import RESERVED, TASK_NAME
+from mtlrun.data.columns import dates_as_text, nearly_numbers
 from mtlrun.data.inspect import is_identifier
 from mtlrun.data.split import require_column
-from mtlrun.data.table import read_table, resolve_path
-from mtlrun.data.targets import infer_type
-from mtlrun.errors import RequestError
+from mtlrun.data.table import column_kind, read_table, resolve_path
+from mtlrun.data.targets import classes_of, infer_type, no_classes, one_class_twice
+from mtlrun.errors import RequestError, listing
 
 SHIPPED = ("table", "diamonds", "census_income")  # options of `data` that ./conf cannot replace
 
@@ -20,7 +22,8 @@ SHIPPED = ("table", "diamonds", "census_income")  # options of `data` that ./con
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     """Write `folder`/conf/data/STEM.yaml for the table and return its path; `folder` is the working directory.
 
-    Task types are inferred, the inputs listed (identifiers and empty columns as comments). Raises
+    Task types are inferred, the inputs listed (identifiers, empty columns and dates written as text as
+    comments); comments say what looks wrong about an input or a target. Raises
     RequestError for a table that cannot be read, a target that is no column, and a file that exists.
     """
     path = resolve_path(str(table), "init")
@@ -72,12 +75,16 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         series = frame[column]
         if not series.notna().any():
             left_out.append(f"    # - {_scalar(column)}  # empty")
+        elif odd := nearly_numbers(series):
+            inputs.append(f"    - {_scalar(column)}  # read as text: not {listing(map(repr, odd), 3)}")
+        elif dates_as_text(series):
+            left_out.append(f"    # - {_scalar(column)}  # dates written as text: store them as dates in Parquet")
         elif is_identifier(series, column):
             left_out.append(f"    # - {_scalar(column)}  # like an identifier: nearly every value is different")
         else:
             inputs.append(f"    - {_scalar(column)}")
     if not inputs:
-        raise RequestError("init: no column is left for the inputs beside targets, identifiers and empty columns\n"
+        raise RequestError("init: no column is left for the inputs beside targets, identifiers, dates, empty columns\n"
                            "give fewer --targets, or write the YAML by hand (see data=table)")  # fmt: skip
     lines = [
         "# @package _global_",
@@ -104,7 +111,17 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         missing = int(series.isna().sum())
         comment = f"{series.nunique()} different values, {missing} of {len(series)} missing"
         lines.append(f"  {name}: {{{settings}}}  # {comment}")
+        lines += [f"  # {doubt}" for doubt in _doubts(series.dropna())]
     return "\n".join(lines) + "\n"
+
+
+def _doubts(labels: pd.Series) -> list[str]:
+    """What looks wrong about a target of text, in the words of the notes of a run."""
+    if column_kind(labels) != "text":
+        return []
+    classes, codes = classes_of(labels, "--targets")
+    doubt = no_classes(classes, np.bincount(codes)) if infer_type(labels) == "categorical" else None
+    return [*([doubt] if doubt else []), *one_class_twice(classes)]
 
 
 def _scalar(text: str) -> str:

@@ -5,25 +5,28 @@ chosen so that it practically never does; they are constants at the top.
 """
 
 import re
+import shlex
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mtlrun.config import Config
-from mtlrun.data.columns import InputColumn, target_column, target_inputs
+from mtlrun.data.columns import InputColumn, dates_as_text, input_notes, nearly_numbers, target_column
 from mtlrun.data.dataset import Dataset, load_table
-from mtlrun.data.table import Table, as_numbers, as_texts, column_kind, text_of
-from mtlrun.data.targets import Target
+from mtlrun.data.table import as_numbers, as_texts, column_kind, text_of
+from mtlrun.data.targets import Target, class_text, target_notes
 from mtlrun.data.targets import task_rows as labels_of
 from mtlrun.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
 IDENTIFIER_SHARE = 0.95  # different values / rows, from which text is an identifier
-NUMERIC_SHARE = 0.9  # of a text column's cells that spell numbers, from which the others look like mistakes
 RANK_CORRELATION = 0.9999
 ETA_SQUARED = 0.9999  # variance of a target within equal values of a column: at most 1 - this
 CHANCE = 1e-9  # probability of the observed purity if column and target were independent
+COPIED_SHARE = 0.1  # of the rows of val or test that are copies of training rows, above which it is said
+TELLING = 0.05  # probability, at most, that two rows agree in a column by chance, for it to tell rows apart
+COPY_AGREEMENT = 0.9  # of the rows that agree in all other columns, how many agree in this one too, if they are copies
 ID_NAME = re.compile(
     r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
     r"batch|session|family|school|plot|record|row|rownames|unnamed: 0)(_|$)"
@@ -31,18 +34,23 @@ ID_NAME = re.compile(
 
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
-    """The warnings about inputs, groups and targets, one line each; empty if there are none."""
+    """The warnings about inputs, groups, copied rows and targets, one line each; empty if there are none."""
     table, _ = load_table(config.data)
     names = [c.name for c in dataset.spec.columns]
     warnings = table.remember(("inspect", tuple(names)), lambda: _input_warnings(table.frame, names))
-    warnings = [*warnings, *target_inputs(config, names)]
+    warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
     split = config.data.split
     if split.by is None and split.column is None and split.files is None:
         targets = {target_column(config, t) for t in config.tasks}
         candidates = [str(c) for c in table.frame.columns if c not in targets and c != config.data.weight]
         warnings += [w for c in candidates if (w := _group_warning(table.frame[c], c))]
+    rows = _row_hashes(dataset, table.frame)
+    first = np.ones(len(dataset.numeric), dtype=bool)
+    if rows is not None:
+        warnings += _copies(dataset, *rows)
+        first = ~pd.Series(rows[0]).duplicated().to_numpy()
     for target in dataset.targets.values():
-        warnings += _leaks(target, dataset, table)
+        warnings += _leaks(target, dataset, np.flatnonzero(target.observed & first))
     return warnings
 
 
@@ -58,12 +66,15 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
             warnings.append(f"{name}: every value is missing")
         elif len(present) == len(series) and present.nunique() == 1:
             warnings.append(f"{name}: every value is {text_of(present.iloc[0])}")
-        elif is_identifier(series, name):
-            warnings.append(f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs")
-        if odd := _odd_cells(present):
+        elif odd := nearly_numbers(series):
             warnings.append(
                 f"{name}: read as text, though nearly all values are numbers; not {listing(map(repr, odd), 3)}"
             )
+        elif dates_as_text(series):
+            warnings.append(f"{name}: dates written as text, read as categories; leave the column out of data.inputs, "
+                            "or store it as dates in Parquet")  # fmt: skip
+        elif is_identifier(series, name):
+            warnings.append(f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs")
     return warnings + _duplicates(frame, names)
 
 
@@ -86,16 +97,6 @@ def is_identifier(series: pd.Series, name: str) -> bool:
     steps = np.diff(values)
     ordered = bool((steps > 0).all() or (steps < 0).all())
     return ordered or np.ptp(values) < 1.5 * rows or ID_NAME.search(name.lower()) is not None
-
-
-def _odd_cells(present: pd.Series) -> list[str]:
-    """The different cells of a text column that spell no number, if nearly all others do."""
-    if column_kind(present) != "text":
-        return []
-    counts = present.value_counts()
-    numbers = pd.to_numeric(counts.index.to_series(), errors="coerce").notna().to_numpy()
-    share = float(counts[numbers].sum()) / len(present)
-    return [str(v) for v in counts.index[~numbers]] if NUMERIC_SHARE <= share < 1 else []
 
 
 def _duplicates(frame: pd.DataFrame, names: list[str]) -> list[str]:
@@ -123,6 +124,8 @@ def _group_warning(series: pd.Series, name: str) -> str | None:
     kind = column_kind(series)
     if len(present) < MIN_ROWS or kind not in ("text", "number") or not 1.5 <= len(present) / present.nunique() <= 50:
         return None
+    if dates_as_text(present):
+        return None
     values = as_texts(present) if kind == "text" else as_numbers(present)
     if kind == "number" and not np.array_equal(values, np.rint(values)):
         return None
@@ -141,16 +144,75 @@ def _group_warning(series: pd.Series, name: str) -> str | None:
             return None
     return (
         f"{name}: {len(counts)} values of {mean:.1f} rows on average; if they are groups, "
-        f"a random split tears them apart: data.split.by={name}"
+        f"a random split tears them apart: {_override('data.split.by', name)}"
     )
+
+
+def _override(key: str, value: str) -> str:
+    """`key=value` as it is typed in a shell: quotes within for Hydra where it needs them, around it for the shell."""
+    if not re.fullmatch(r"[A-Za-z_]([\w./ -]*\w)?", value, flags=re.ASCII):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        value = f"'{escaped}'"
+    return shlex.quote(f"{key}={value}")
+
+
+# ---------------------------------------------------------------- copied rows
+
+
+def _row_hashes(dataset: Dataset, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
+    """A hash [N] of each row's inputs and labels, and one without the column that tells rows apart best.
+
+    Identifiers do not count, as copies may have been numbered anew. None if no column tells rows apart:
+    where every column has few values, rows are alike by chance.
+    """
+    names = [c.name for kind in ("numeric", "category") for c in dataset.spec.columns if c.kind == kind]
+    inputs = zip(names, [*dataset.numeric.T, *dataset.codes.T], strict=True)
+    columns = [values for name, values in inputs if not is_identifier(frame[name], name)]
+    for target in dataset.targets.values():
+        columns += [target.values, target.observed]
+    agreement = [float(((np.bincount(pd.factorize(c)[0] + 1) / len(c)) ** 2).sum()) for c in columns]
+    best = int(np.argmin(agreement))
+    if agreement[best] > TELLING:
+        return None
+    rows = pd.DataFrame(dict(enumerate(columns)))
+    others = rows.drop(columns=best)
+    return (
+        pd.util.hash_pandas_object(rows, index=False).to_numpy(),
+        pd.util.hash_pandas_object(others, index=False).to_numpy(),
+    )
+
+
+def _copies(dataset: Dataset, rows: np.ndarray, others: np.ndarray) -> list[str]:
+    """A warning for val or test if many of its rows were copied from training rows.
+
+    Rows without anything special, such as those of children in a census, are equal without being
+    copies: they have neighbours that differ in one column alone. A row counts as a copy only if nearly
+    all training rows that agree with it in every column but the most telling one agree in that one too.
+    """
+    warnings, train = [], dataset.split.train
+    for part in ("val", "test"):
+        members = dataset.split.parts()[part]
+        same, similar = _occurrences(rows, members, train), _occurrences(others, members, train)
+        copied = int(((same > 0) & (same >= COPY_AGREEMENT * similar)).sum())
+        if len(members) >= MIN_ROWS and copied > COPIED_SHARE * len(members):
+            warnings.append(f"{part}: {copied} of {len(members)} rows are exact copies of training rows (inputs and "
+                            "targets), which flatters the figures: remove the copies from the table")  # fmt: skip
+    return warnings
+
+
+def _occurrences(keys: np.ndarray, rows: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """How often the key of each of `rows` [n] occurs among the keys of `train`."""
+    known, counts = np.unique(keys[train], return_counts=True)
+    at = np.searchsorted(known, keys[rows]).clip(max=len(known) - 1)
+    found: np.ndarray = np.where(known[at] == keys[rows], counts[at], 0)
+    return found
 
 
 # ---------------------------------------------------------------- targets among the inputs
 
 
-def _leaks(target: Target, dataset: Dataset, table: Table) -> list[str]:
-    """Warnings for inputs that give the target away."""
-    rows = np.flatnonzero(target.observed)
+def _leaks(target: Target, dataset: Dataset, rows: np.ndarray) -> list[str]:
+    """Warnings for inputs that give the target away, judged by the labelled rows `rows`, of which none is a copy."""
     if len(rows) < MIN_ROWS:
         return []
     labels = target.values[rows].astype(np.float64)
@@ -251,7 +313,8 @@ def _separates(values: np.ndarray, labels: np.ndarray) -> bool:
 def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
     """One row per task: `task`, `type`, `target`, `role`, `loss`, `primary`, `classes`, `train`, `val`, `test`.
 
-    `classes` maps each class (as text) to its share of the training labels, or is empty; for a
+    `classes` maps each class (as text) to its share of the training labels, or is empty; `positive` is
+    the class (as text) that a binary task's probability is about; for a
     regression `mean` and `std` of the training labels are given in the column's own unit instead.
     `train`, `val`, `test` count labels. With row weights, `effective` is Kish's effective number of
     training labels, (Σw)²/Σw².
@@ -271,7 +334,11 @@ def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
         }
         if target.classes:
             counts = np.bincount(labels, minlength=len(target.classes))
-            row["classes"] = {str(c): float(n) / len(labels) for c, n in zip(target.classes, counts, strict=True)}
+            row["classes"] = {
+                class_text(c): float(n) / len(labels) for c, n in zip(target.classes, counts, strict=True)
+            }
+            if target.type == "binary":
+                row["positive"] = class_text(target.classes[1])
         else:
             row |= {"mean": float(labels.mean()), "std": float(labels.std())}
         row |= {part: int(target.observed[rows].sum()) for part, rows in dataset.split.parts().items()}

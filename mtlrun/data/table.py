@@ -21,7 +21,7 @@ from mtlrun.data.fetch import DATASETS, data_folder
 from mtlrun.errors import RequestError, listing, nearest
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
-DAY = 86_400e9  # nanoseconds
+DAY = 86_400e6  # microseconds, which reach from the year 1 to 9999 and beyond
 _KEPT_TABLES = 4
 _KEPT_ARRAYS = 32
 
@@ -126,7 +126,7 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
 def read_table(path: Path, key: str = "data.path") -> pd.DataFrame:
     """The table in a CSV file (also .csv.gz) or a Parquet file.
 
-    Columns come out as bool, numbers, datetime64[ns] or text; pandas' usual words for a missing value
+    Columns come out as bool, numbers, datetime64[us] or text; pandas' usual words for a missing value
     count as missing. Raises RequestError (naming `key`) for a missing file, a directory, an unknown
     suffix, a file that cannot be read, no rows, and column names that occur twice.
     """
@@ -208,11 +208,9 @@ def _unique(names: list[str], path: Path, key: str) -> None:
 
 
 def _plain_column(series: pd.Series) -> pd.Series:
-    """Categories as their values, dates as datetime64[ns] (UTC), durations in days, decimals as floats, "" missing."""
+    """Categories as their values, dates as datetime64[us] (UTC), durations in days, decimals as floats, "" missing."""
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = pd.Series(series.to_numpy(dtype=object), name=series.name).infer_objects()
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     if pd.api.types.is_timedelta64_dtype(series.dtype):
         return series.dt.total_seconds() / 86_400.0
     if series.dtype == object:
@@ -220,12 +218,18 @@ def _plain_column(series: pd.Series) -> pd.Series:
         if isinstance(first, decimal.Decimal):
             return series.astype(float)
         if isinstance(first, datetime.date):
-            return pd.to_datetime(series, errors="coerce").astype("datetime64[ns]")
-    if pd.api.types.is_datetime64_dtype(series.dtype):
-        return series.astype("datetime64[ns]")
+            return _utc(pd.to_datetime(series, errors="coerce", utc=True))
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return _utc(series)
     if column_kind(series) == "text" and (empty := (series == "").fillna(False).astype(bool)).any():
         return series.mask(empty)
     return series
+
+
+def _utc(dates: pd.Series) -> pd.Series:
+    if isinstance(dates.dtype, pd.DatetimeTZDtype):
+        dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
+    return dates.astype("datetime64[us]")
 
 
 def _is_missing(value: Any) -> bool:
@@ -257,7 +261,7 @@ def as_numbers(series: pd.Series) -> np.ndarray:
     """
     kind = column_kind(series)
     if kind == "date":
-        days = series.to_numpy().astype("datetime64[ns]").astype(np.int64) / DAY
+        days = _utc(series).to_numpy().astype(np.int64) / DAY
         return np.where(series.isna().to_numpy(), np.nan, days)
     if kind == "text":
         raise ValueError("text")

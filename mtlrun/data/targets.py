@@ -1,7 +1,7 @@
 """Task types as the data know them, and how a column becomes the labels of a task."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config import TaskConfig
-from mtlrun.data.columns import conditioning, finite_numbers
+from mtlrun.data.columns import NUMERIC_SHARE, finite_numbers, numeric_share
 from mtlrun.data.expression import condition
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table, as_numbers, as_texts, column_kind
@@ -23,6 +23,7 @@ TASK_METRICS: dict[str, dict[str, Literal["min", "max"]]] = {
     "categorical": {"accuracy": "max", "logloss": "min"},
 }
 PRIMARY = {"regression": "rmse", "binary": "auroc", "categorical": "accuracy"}
+MANY_CLASSES = 20  # more than this, in more than half as many labels, are hardly classes
 LOSSES = {"regression": ("mse", "l1", "huber"), "binary": ("cross_entropy",), "categorical": ("cross_entropy",)}
 
 
@@ -30,8 +31,7 @@ LOSSES = {"regression": ("mse", "l1", "huber"), "binary": ("cross_entropy",), "c
 class Target:
     """A task's labels over all rows of the table.
 
-    `values` [N] float32 is (raw - center) / scale of a regression, with the mean and standard deviation
-    of all observed labels (conditioning only), or the index into `classes`; 0 where not observed.
+    `values` [N] float64 are the numbers of a regression or indices into `classes`; 0 where not observed.
     `observed` [N] bool: the label is there and `where` is true. Classes are sorted; of a binary task
     they are [negative, positive]. `class_weights` has their order.
     """
@@ -42,8 +42,6 @@ class Target:
     loss: str
     primary: str
     classes: list[Any]
-    center: float
-    scale: float
     values: np.ndarray
     observed: np.ndarray
     class_weights: list[float] | Literal["balanced"] | None
@@ -66,9 +64,7 @@ def infer_type(series: pd.Series) -> TaskType:
 def make_target(name: str, task: TaskConfig, table: Table, split: Split, weight: np.ndarray | None) -> Target:
     key, column = f"tasks.{name}", task.target or name
     encoding = ("target", name, column, task.type, task.where, repr(task.positive))
-    type_, classes, center, scale, values, observed = table.remember(
-        encoding, lambda: _encode(key, column, task, table.frame)
-    )
+    type_, classes, values, observed = table.remember(encoding, lambda: _encode(key, column, task, table.frame))
     loss, primary = task.loss or LOSSES[type_][0], task.primary or PRIMARY[type_]
     if loss not in LOSSES[type_]:
         raise RequestError(f"{key}.loss: {loss} does not fit {type_}\nallowed: {listing(LOSSES[type_])}")
@@ -82,17 +78,17 @@ def make_target(name: str, task: TaskConfig, table: Table, split: Split, weight:
         raise RequestError(f"{key}: no row of train has {having} in {column!r}, in all {int(counted.sum())} have\n"
                            "change data.split or `where`, or leave the task out")  # fmt: skip
     if labels.min() == labels.max():
-        found = repr(classes[int(labels[0])]) if classes else f"{labels[0] * scale + center:g}"
+        found = repr(classes[int(labels[0])]) if classes else f"{labels[0]:g}"
         raise RequestError(f"{key}: all {len(labels)} labels of train are {found}\n"
                            "allowed: two values or more; change data.split or `where`, or leave it out")  # fmt: skip
     weights = _class_weights(task.class_weights, type_, classes, f"{key}.class_weights")
-    return Target(name, column, type_, loss, primary, classes, center, scale, values, observed, weights)
+    return Target(name, column, type_, loss, primary, classes, values, observed, weights)
 
 
 def _encode(
     key: str, column: str, task: TaskConfig, frame: pd.DataFrame
-) -> tuple[TaskType, list[Any], float, float, np.ndarray, np.ndarray]:
-    """Type, classes, center, scale, values [N] and observed [N] of a target. Independent of the split."""
+) -> tuple[TaskType, list[Any], np.ndarray, np.ndarray]:
+    """Type, classes, values [N] and observed [N] of a target. Independent of the split."""
     observed = np.array(frame[column].notna())  # a copy, as pandas hands out read-only arrays
     if task.where is not None:
         observed = observed & condition(task.where, frame, f"{key}.where")
@@ -102,18 +98,17 @@ def _encode(
         raise RequestError(f"{key}: has no label at all, {why}\nmend the table or `where`, or leave the task out")
     labels = frame[column][observed]
     type_ = task.type or infer_type(labels)
-    values = np.zeros(len(frame), dtype=np.float32)
+    values = np.zeros(len(frame), dtype=np.float64)
     if type_ == "regression":
         if task.positive is not None:
             raise RequestError(f"{key}.positive: the task is a regression\nallowed: null, or {key}.type=binary")
-        raw = finite_numbers(labels, f"{key}: the target of a regression, column {column!r},")
-        center, scale = conditioning(raw, f"{key}: column {column!r}")
-        values[observed] = (raw - center) / scale
-        return type_, [], center, scale, values, observed
-    classes, codes = _classes(labels, key)
+        values[observed] = finite_numbers(labels, f"{key}: the target of a regression, column {column!r},")
+        return type_, [], values, observed
+    classes, codes = classes_of(labels, key)
     if type_ == "binary":
         if len(classes) != 2:
-            raise RequestError(f"{key}: column {column!r} has {len(classes)} different values ({listing(classes, 5)})\n"
+            found = listing(map(class_text, classes), 5)
+            raise RequestError(f"{key}: column {column!r} has {len(classes)} different values ({found})\n"
                                f"allowed for binary: two; otherwise {key}.type=categorical or regression")  # fmt: skip
         if task.positive is not None and _class_index(task.positive, classes, f"{key}.positive") == 0:
             classes, codes = classes[::-1], 1 - codes
@@ -121,11 +116,14 @@ def _encode(
         raise RequestError(f"{key}.positive: the task is categorical\nallowed: null, or {key}.type=binary")
     elif len(classes) == 1:
         raise RequestError(f"{key}: every label in {column!r} is {classes[0]!r}\nallowed: at least two classes")
+    elif task.type is None and (doubt := no_classes(classes, np.bincount(codes))):
+        raise RequestError(f"{key}.type: none is given for {column!r}, {doubt}\n"
+                           f"set it: {key}.type=categorical, or mend the column")  # fmt: skip
     values[observed] = codes
-    return type_, classes, 0.0, 1.0, values, observed
+    return type_, classes, values, observed
 
 
-def _classes(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
+def classes_of(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
     """The sorted classes as Python scalars (bool, int, float or str) and the index [n] of each label."""
     kind = column_kind(labels)
     if kind in ("text", "date"):
@@ -141,6 +139,46 @@ def _classes(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
     return [int(v) if whole else float(v) for v in distinct], codes
 
 
+def class_text(value: Any) -> str:
+    """A class as messages show it: blanks around it would be overlooked without quotes."""
+    text = str(value)
+    return text if text == text.strip() else repr(text)
+
+
+def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
+    """Why the values of a categorical target do not look like classes, or None; `counts` [K] are its labels."""
+    labels = int(counts.sum())
+    if isinstance(classes[0], str):
+        share, odd = numeric_share(classes, counts)
+        if share >= NUMERIC_SHARE and odd:
+            unlike = listing(map(repr, odd), 3)
+            return f"read as {len(classes)} classes, though nearly all labels are numbers; not {unlike}"
+    if len(classes) <= max(MANY_CLASSES, labels / 2):
+        return None
+    what = "a number in a notation of its own" if isinstance(classes[0], str) else "a regression"
+    return f"{len(classes)} classes in {labels} labels: is it {what}, or an identifier?"
+
+
+def one_class_twice(classes: Sequence[Any]) -> list[str]:
+    """A line for each set of classes that differ in the blanks around them or in upper and lower case only."""
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        if isinstance(name, str):
+            alike.setdefault(name.strip().casefold(), []).append(name)
+    return [f"classes that differ only in blanks or upper and lower case: {listing(map(repr, names))}"
+            for names in alike.values() if len(names) > 1]  # fmt: skip
+
+
+def target_notes(target: Target) -> list[str]:
+    """Doubts about the classes of a target, one line each."""
+    notes = one_class_twice(target.classes)
+    if target.type == "categorical":
+        labels = target.values[target.observed].astype(np.int64)
+        doubt = no_classes(target.classes, np.bincount(labels, minlength=len(target.classes)))
+        notes = [doubt, *notes] if doubt else notes
+    return [f"{target.task}: {note}" for note in notes]
+
+
 def _class_index(value: Any, classes: list[Any], key: str) -> int:
     """The index of the class that `value` names; YAML and the command line may have made a number of a text."""
     for i, known in enumerate(classes):
@@ -153,7 +191,8 @@ def _class_index(value: Any, classes: list[Any], key: str) -> int:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value in classes:
         return classes.index(value)
     quote = "; a word such as yes needs quotes in YAML" if isinstance(value, bool) else ""
-    raise RequestError(f"{key}: no class is {value!r}{nearest(str(value), texts)}{quote}\nclasses: {listing(classes)}")
+    raise RequestError(f"{key}: no class is {value!r}{nearest(str(value), texts)}{quote}\n"
+                       f"classes: {listing(map(class_text, classes))}")  # fmt: skip
 
 
 def _class_weights(
@@ -182,9 +221,8 @@ def _class_weights(
 
 
 def task_rows(target: Target, rows: np.ndarray) -> np.ndarray:
-    """The labels of `target` observed among `rows` [n]: class indices, or values in the column's own unit."""
+    """The labels of `target` observed among `rows` [n]: class indices, or numbers."""
     values = target.values[rows][target.observed[rows]]
     if target.classes:
         return values.astype(np.int64)
-    raw: np.ndarray = values.astype(np.float64) * target.scale + target.center
-    return raw
+    return values

@@ -42,10 +42,7 @@ class LabelScale:
 
 
 def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: bool) -> LabelScale:
-    """Standardisation of regression targets by each run's training labels; other tasks stay as they are.
-
-    The table stores (raw − center)/scale over all rows, so that float32 suffices whatever the offset.
-    """
+    """Standardisation of regression targets by each run's training labels; other tasks stay as they are."""
     rows = []
     for dataset in datasets:
         for task in tasks:
@@ -54,16 +51,11 @@ def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: 
                 rows.append((1.0, 0.0, 1.0, 0.0, 0.0, 1.0))
                 continue
             train = dataset.split.train
-            values = target.values[train][target.observed[train]].astype(np.float64)
+            values = target.values[train][target.observed[train]]
             mean, std = float(values.mean()), float(values.std()) or 1.0
-            if standardize:
-                rows.append((1 / std, -mean / std, target.scale * std, target.center + target.scale * mean, 0.0, 1.0))
-            else:
-                center, scale = target.center, target.scale
-                rows.append((scale, center, 1.0, 0.0, center + scale * mean, scale * std))
+            rows.append((1 / std, -mean / std, std, mean, 0.0, 1.0) if standardize else (1.0, 0.0, 1.0, 0.0, mean, std))
     table = torch.tensor(rows, dtype=torch.float64).view(len(datasets), len(tasks), 6)
-    multiply, add = table[..., 0].float(), table[..., 1].float()
-    return LabelScale(multiply, add, *(table[..., i].clone() for i in range(2, 6)))
+    return LabelScale(*table.unbind(-1))
 
 
 class Rows:
@@ -84,7 +76,7 @@ class Rows:
             weights *= self.row_weight[:, None]
         columns = [first.numeric, labels] + ([] if self.complete else [weights])
         # one matrix, so that a batch is one gather
-        self.table = torch.from_numpy(np.concatenate(columns, 1).astype(np.float32)).to(device)
+        self.table = torch.from_numpy(np.concatenate(columns, 1).astype(np.float64)).to(device)
         self.positions = None
         if first.codes.shape[1]:
             self.positions = torch.from_numpy(encoder.positions(first.codes)).to(device)
@@ -125,8 +117,8 @@ class Rows:
             positions = self.positions.index_select(0, flat).view(*shape, -1)
         x = self.encoder(gathered[..., : self.inputs], positions)
         stored = gathered[..., self.inputs : self.inputs + len(self.tasks)]
-        labels = torch.addcmul(self.add.unsqueeze(1), stored, self.multiply.unsqueeze(1))
-        weights = None if self.complete else gathered[..., self.inputs + len(self.tasks) :]
+        labels = torch.addcmul(self.add.unsqueeze(1), stored, self.multiply.unsqueeze(1)).float()
+        weights = None if self.complete else gathered[..., self.inputs + len(self.tasks) :].float()
         if self.class_weights:
             weights = torch.ones_like(labels) if weights is None else weights.clone()
             for t, table in self.class_weights.items():

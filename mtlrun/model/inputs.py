@@ -35,8 +35,9 @@ class InputEncoder(nn.Module):
         self.has_missing = [c.missing for c in category]
         self.onehot = int(self.offsets[-1])
         self.width = len(numeric) + len(self.gaps) + self.onehot
-        self.register_buffer("mean", torch.zeros(runs, len(numeric)))
-        self.register_buffer("inverse", torch.ones(runs, len(numeric)))
+        # float64: a timestamp less its mean is nothing in float32
+        self.register_buffer("mean", torch.zeros(runs, len(numeric), dtype=torch.float64))
+        self.register_buffer("inverse", torch.ones(runs, len(numeric), dtype=torch.float64))
         self.register_buffer("seen", torch.ones(runs, len(self.gaps) + self.onehot))
         self.masked = False
 
@@ -60,7 +61,8 @@ class InputEncoder(nn.Module):
             deviations = np.where(present, values - mean, 0)
             std = np.sqrt((deviations**2).sum(0) / count)
             self.mean[r] = torch.from_numpy(mean)
-            self.inverse[r] = torch.from_numpy(np.where(std > 1e-12, 1 / np.maximum(std, 1e-12), 0))
+            varies = std > 1e-13 * np.abs(mean)  # what is left of a constant after rounding is no spread
+            self.inverse[r] = torch.from_numpy(np.where(varies, 1 / np.where(varies, std, 1), 0))
             gaps = (~present[:, self.gaps]).any(0)
             cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
             self.seen[r] = torch.from_numpy(np.concatenate([gaps, cells]).astype(np.float32))
@@ -71,8 +73,8 @@ class InputEncoder(nn.Module):
         self.masked = bool((self.seen == 0).any())
 
     def forward(self, numeric: Tensor, positions: Tensor | None) -> Tensor:
-        """numeric `[..., R, B, Dn]` with NaN for missing, positions `[..., R, B, Dc]` → `[..., R, B, D]`."""
-        x = (numeric - self.mean.unsqueeze(1)) * self.inverse.unsqueeze(1)
+        """numeric `[..., R, B, Dn]` float64 with NaN for missing, positions `[..., R, B, Dc]` → `[..., R, B, D]`."""
+        x = ((numeric - self.mean.unsqueeze(1)) * self.inverse.unsqueeze(1)).float()
         parts = [x]
         if self.gaps:
             missing = torch.isnan(x)

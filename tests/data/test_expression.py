@@ -76,7 +76,14 @@ def test_names_and_arithmetic() -> None:
     ("text", "named"),
     [
         ("__import__('os').system('true')", "a call"),
-        ("a.sum > 1", "an attribute"),
+        (
+            "a.sum > 1",
+            "an attribute (a.b) is not allowed in 'a.sum > 1'\na column of that name goes in backticks: `a.sum`",
+        ),
+        ("age.in.years > 1", "is no expression"),
+        ("not (x.age.years > 1)", "a column of that name goes in backticks: `x.age.years`"),
+        ("a.__class__ == 1", "an attribute (a.b) is not allowed in 'a.__class__ == 1'\nallowed: column names"),
+        ("'a'.upper == 'A'", "an attribute (a.b) is not allowed in"),
         ("a[0] > 1", "an index"),
         ("(lambda: 1)()", "a call"),
         ("[x for x in a]", "ListComp"),

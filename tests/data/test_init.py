@@ -105,3 +105,31 @@ def test_task_name(column: str, task: str) -> None:
 def test_any_name_survives_yaml_and_interpolation(name: str) -> None:
     text = f"list:\n  - {_scalar(name)}\n"
     assert OmegaConf.to_container(OmegaConf.create(text), resolve=True) == {"list": [name]}
+
+
+def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    numbers = [f"{v:.3f}" for v in random.normal(size=N)]
+    frame = pd.DataFrame(
+        {
+            "size": ["n.a.?", *numbers[1:]],
+            "day": pd.date_range("2020-01-01", periods=N).strftime("%Y-%m-%d"),
+            "name": [f"row {i}" for i in range(N)],
+            "price": [" ", *numbers[1:]],
+            "cost": [f"CHF {v}" for v in numbers],
+            "sold": ["nein ", *["ja", "nein", "nein"] * 26, "ja"],
+        }
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    text = write_yaml(tmp_path / "t.csv", ["price", "cost", "sold"], tmp_path).read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["data"]["inputs"] == ["size"]
+    lines = text.splitlines()
+    assert "    - size  # read as text: not 'n.a.?'" in lines
+    assert "    # - day  # dates written as text: store them as dates in Parquet" in lines
+    assert "    # - name  # like an identifier: nearly every value is different" in lines
+    tasks = lines[lines.index("tasks:  # type: regression, binary or categorical") + 1 :]
+    assert [line for line in tasks if line.startswith("  #")] == [
+        "  # read as 79 classes, though nearly all labels are numbers; not ' '",
+        "  # 79 classes in 80 labels: is it a number in a notation of its own, or an identifier?",
+        "  # classes that differ only in blanks or upper and lower case: 'nein', 'nein '",
+    ]

@@ -1,11 +1,13 @@
 """The warnings of `mtlrun check`: each fires on what it means, none on the shipped data."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from mtlrun.check import check
 from mtlrun.config import Config
@@ -31,9 +33,13 @@ def config(path: Path | str, tasks: dict[str, Any] | None = None, **data: Any) -
     )
 
 
+def save(frame: pd.DataFrame, folder: Path) -> Path:
+    frame.to_parquet(folder / "t.parquet")
+    return folder / "t.parquet"
+
+
 def warnings(tmp_path: Path, frame: pd.DataFrame, **data: Any) -> list[str]:
-    frame.to_parquet(tmp_path / "t.parquet")
-    checked = config(tmp_path / "t.parquet", **data)
+    checked = config(save(frame, tmp_path), **data)
     return inspect(checked, load_dataset(checked))
 
 
@@ -57,6 +63,7 @@ def test_no_false_alarm_on_diamonds() -> None:
         ([f"row {i}" for i in range(N)], "new: nearly every value is different"),
         (np.arange(N), "new: nearly every value is different"),
         (["?"] * 5 + [str(v) for v in X[5:]], "new: read as text, though nearly all values are numbers; not '?'"),
+        (["n.a.?", *(str(v) for v in X[1:])], "new: read as text, though nearly all values are numbers; not 'n.a.?'"),
         ([f"patient {i}" for i in RANDOM.integers(0, 120, N)], "a random split tears them apart: data.split.by=new"),
         (RANDOM.permutation(np.arange(N) // 4), "a random split tears them apart: data.split.by=new"),
         (3 - 2 * VALUE, "new: orders the rows as the target of value does"),
@@ -119,5 +126,91 @@ def test_describe(tmp_path: Path) -> None:
     assert label["effective"] == pytest.approx(300) and value["effective"] == pytest.approx(200)
     assert value["mean"] == pytest.approx(VALUE[100:500].mean(), abs=1e-5)
     assert value["std"] == pytest.approx(VALUE[100:500].std(), abs=1e-5)
+    assert label["positive"] == "1" and "positive" not in value and "positive" not in grade
     assert (value["type"], value["train"], value["loss"]) == ("regression", 400, "mse")
     assert list(grade["classes"]) == ["a", "b", "c"] and grade["primary"] == "accuracy"
+
+
+def test_classes_are_shown_with_their_blanks(tmp_path: Path) -> None:
+    frame = BASE.assign(label=np.where(LABEL, "ja ", "nein"))
+    checked = config(save(frame, tmp_path), {"label": {"positive": "ja "}})
+    (label,) = describe(checked, load_dataset(checked))
+    assert list(label["classes"]) == ["nein", "'ja '"] and label["positive"] == "'ja '"
+
+
+def test_notes_on_targets_and_inputs_are_among_the_warnings(tmp_path: Path) -> None:
+    frame = BASE.assign(grade=[f"CHF {v:.3f}" for v in VALUE], w=1 + RANDOM.random(N))
+    tasks = {"grade": {"type": "categorical"}}
+    checked = config(save(frame, tmp_path), tasks, inputs=["x", "w"], weight="w")
+    dataset = load_dataset(checked)
+    found = inspect(checked, dataset)
+    assert found[0] == "w: left out of the inputs, as it holds the row weights"
+    assert "classes in 600 labels: is it a number in a notation of its own, or an identifier?" in found[1]
+    assert set(found) <= set(dataset.notes)
+
+
+@pytest.mark.parametrize("days", [3, 200, 10_000])
+def test_dates_written_as_text(tmp_path: Path, days: int) -> None:
+    dates = pd.Timestamp("2000-01-01") + pd.to_timedelta(RANDOM.integers(0, days, N), unit="D")
+    found = warnings(tmp_path, BASE.assign(**{"Order Date": dates.strftime("%Y-%m-%d")}))
+    assert found == [
+        "Order Date: dates written as text, read as categories; leave the column out of data.inputs, "
+        "or store it as dates in Parquet"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("site", "data.split.by=site"),
+        ("Order ID", "'data.split.by=Order ID'"),
+        ("a,b", """'data.split.by='"'"'a,b'"'"''"""),
+    ],
+)
+def test_the_suggested_override_can_be_pasted(tmp_path: Path, name: str, typed: str) -> None:
+    (found,) = warnings(tmp_path, BASE.assign(**{name: [f"p{i}" for i in RANDOM.integers(0, 120, N)]}))
+    assert found.endswith(f"tears them apart: {typed}")
+    override = OverridesParser.create().parse_override(shlex.split(typed)[0])
+    assert (override.key_or_group, override.value()) == ("data.split.by", name)
+
+
+def test_copied_rows(tmp_path: Path) -> None:
+    part = np.repeat(["train", "val", "test"], [400, 100, 100])
+    frame = BASE.assign(part=part)
+    columns = ["x", "age", "label", "value", "grade"]
+    frame.loc[500:529, columns] = frame.loc[:29, columns].to_numpy()
+    split = {"split": {"column": "part"}}
+    said = "rows are exact copies of training rows (inputs and targets), which flatters the figures"
+    (found,) = warnings(tmp_path, frame.astype(BASE.dtypes), **split)
+    assert found.startswith(f"test: 30 of 100 {said}")
+    frame.loc[509:529, "x"] += 0.001  # nine rows are too few, and these are no copies any more
+    assert warnings(tmp_path, frame.astype(BASE.dtypes), **split) == []
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_in_a_table_of_doubled_rows_no_column_is_called_a_copy_of_the_target(tmp_path: Path, numbered: bool) -> None:
+    doubled = pd.concat([BASE, BASE], ignore_index=True)
+    if numbered:
+        doubled["row"] = np.arange(len(doubled))
+    *others, val, test = warnings(tmp_path, doubled)
+    assert [w.split(",")[0] for w in others] == ["row: nearly every value is different"] * numbered
+    assert val.startswith("val: ") and test.startswith("test: ")
+    assert int(test.split()[1]) / 180 == pytest.approx(0.7, abs=0.1)
+
+
+def test_rows_that_are_alike_by_chance_are_no_copies(tmp_path: Path) -> None:
+    # Most people here are children of whom the table says no more than the age; few values in the rest.
+    child = RANDOM.random(4000) < 0.6
+    frame = pd.DataFrame({"age": np.where(child, RANDOM.integers(0, 15, 4000), RANDOM.integers(15, 90, 4000))})
+    for name in ("a", "b", "c", "d", "e", "f"):
+        frame[name] = np.where(child, 0, RANDOM.integers(0, 4, 4000))
+    frame["label"] = np.where(child, 0, RANDOM.integers(0, 2, 4000))
+    checked = config(save(frame, tmp_path), {"label": {}})
+    dataset = load_dataset(checked)
+    columns = ["age", *"abcdef", "label"]
+    train = set(map(tuple, frame[columns].to_numpy()[dataset.split.train]))
+    alike = np.mean([tuple(row) in train for row in frame[columns].to_numpy()[dataset.split.test]])
+    assert alike > 0.5 and inspect(checked, dataset) == []
+    few = pd.DataFrame({name: RANDOM.integers(0, 3, 4000) for name in "ab"} | {"label": RANDOM.integers(0, 2, 4000)})
+    checked = config(save(few, tmp_path), {"label": {}})
+    assert inspect(checked, load_dataset(checked)) == []

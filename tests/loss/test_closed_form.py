@@ -22,7 +22,7 @@ def make_data(config: Config, x: np.ndarray, labels: dict[str, np.ndarray]) -> D
         targets[name] = Target(
             task=name, column=name, type=kind, loss=LOSSES[kind][0], primary=PRIMARY[kind],
             classes=[] if kind == "regression" else [0, 1],
-            center=0.0, scale=1.0, values=values.astype(np.float32), observed=np.ones(len(x), bool), class_weights=None,
+            values=values.astype(np.float64), observed=np.ones(len(x), bool), class_weights=None,
         )  # fmt: skip
     spec, none = InputSpec([InputColumn("x", "numeric")]), np.empty((len(x), 0), np.int32)
     split = Split(np.arange(len(x)), np.arange(10), np.arange(10))

@@ -83,7 +83,7 @@ def plain_forward(stack: Stack, x: Tensor, edges: Mapping[str, Mapping[str, str]
                 if config.tasks[source].type == "regression" and not config.data.standardize_targets:
                     target = dataset.targets[source]
                     train = dataset.split.train[target.observed[dataset.split.train]]
-                    raw = target.values[train].astype(float) * target.scale + target.center
+                    raw = target.values[train]
                     moments = (raw.mean(), raw.std())
                 z = torch.cat(
                     [z, message(config, source, what, outputs[source], hiddens[source], moments, label, observed)], 1

@@ -1,0 +1,153 @@
+"""Which columns are inputs, and how cells become numbers and codes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from houses import ROWS, TASKS, config, houses, refused, save
+
+from mtlrun.data.columns import InputSpec, dates_as_text, nearly_numbers
+from mtlrun.data.dataset import load_dataset
+from mtlrun.data.table import read_table
+from mtlrun.errors import RequestError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return save(houses(), tmp_path)
+
+
+def test_spec_is_plain_and_transforms_new_rows(path: str) -> None:
+    spec = load_dataset(config(TASKS, path=path)).spec
+    again = InputSpec.from_plain(spec.to_plain())
+    assert again == spec
+    new = houses().iloc[[5, 6]].assign(city=["Rom", None], area=[79.5, None])
+    numbers, codes = again.transform(new)
+    assert codes.tolist() == [[-1], [-2]]
+    assert numbers[0, 0] == 79.5 and np.isnan(numbers[1, 0])
+    with pytest.raises(RequestError) as error:
+        again.transform(new.drop(columns=["area", "site"]).assign(aera=1))
+    assert "lacks 2 of 8 input columns: 'area'; did you mean aera?, 'site'; did" in str(error.value)
+    with pytest.raises(RequestError, match="column 'area' holds text, such as 'big' in row 1"):
+        again.transform(new.assign(area=["big", "1"]))
+    with pytest.raises(RequestError, match="column 'area' holds 1 infinite values, the first in row 2"):
+        again.transform(new.assign(area=[1, np.inf]))
+    with pytest.raises(RequestError, match="column 'area' holds values as large as 2e\\+31"):
+        again.transform(new.assign(area=[1, -2e31]))
+
+
+def test_a_category_is_the_same_as_number_or_text(tmp_path: Path) -> None:
+    frame = houses().assign(code=np.where(np.arange(ROWS) == 0, "x", "7"))
+    spec = load_dataset(config(TASKS, path=save(frame, tmp_path), inputs=["code"])).spec
+    for sevens in ([7, 7], [7.0, np.nan], ["7", "7"]):
+        assert spec.transform(pd.DataFrame({"code": sevens}))[1][0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"),
+    [
+        (["room_*"], ["room_a", "room_b"]),
+        (["site", "area"], ["area", "site"]),
+        (["*"], ["area", "when", "city", "room_a", "room_b", "listed", "site"]),
+        (["sold", "a*"], ["area", "sold"]),
+    ],
+)
+def test_inputs(path: str, inputs: list[str], names: list[str]) -> None:
+    data = load_dataset(config(TASKS, path=path, inputs=inputs, weight="w"))
+    assert [c.name for c in data.spec.columns] == names
+    assert data.notes == (["sold is a target and also among the inputs"] if "sold" in names else [])
+
+
+def test_default_inputs_leave_out_what_has_another_role(path: str) -> None:
+    data = load_dataset(config(TASKS, path=path, weight="w", split={"by": "site"}))
+    assert [c.name for c in data.spec.columns] == ["area", "when", "city", "room_a", "room_b", "listed"]
+    only = load_dataset(config(TASKS, only=["kind"], path=path, inputs=["area", "sold"]))
+    assert only.notes == []  # sold is no target of this run
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"inputs": ["roof_*"]}, "data.inputs[0]: 'roof_*' matches no column; did you mean room_"),
+        ({"inputs": ["s?ld"]}, "data.inputs[0]: 's?ld' matches only targets"),
+        ({"inputs": []}, "data.inputs: the list is empty"),
+        ({"inputs": ["bad"]}, "data.inputs: column 'bad' holds 1 infinite values, the first in row 4"),
+    ],
+)
+def test_wrong_requests(tmp_path: Path, data: dict[str, Any], said: str) -> None:
+    assert said in refused(tmp_path, {"sold": {}}, data)
+
+
+def test_weight_and_split_columns_are_never_inputs(tmp_path: Path) -> None:
+    frame = houses().assign(part=np.repeat(["train", "val", "test"], ROWS // 3))
+    named = {"inputs": ["area", "w", "site", "part"], "weight": "w", "path": save(frame, tmp_path)}
+    data = load_dataset(config(TASKS, **named, split={"by": "site"}))
+    assert [c.name for c in data.spec.columns] == ["area", "part"]
+    assert data.notes == [
+        "w: left out of the inputs, as it holds the row weights",
+        "site: left out of the inputs, as it holds the groups of the split",
+    ]
+    data = load_dataset(config(TASKS, **named, split={"column": "part"}))
+    assert [c.name for c in data.spec.columns] == ["area", "site"]
+    assert data.notes[1] == "part: left out of the inputs, as it says which part of the split a row is in"
+    with pytest.raises(RequestError, match=r"data\.inputs: only split, group and weight columns are named"):
+        load_dataset(config(TASKS, path=named["path"], inputs=["w"], weight="w"))
+
+
+def dated() -> pd.DataFrame:
+    days = pd.Series(pd.date_range("2020-01-01", periods=ROWS - 1))
+    return houses().assign(day=pd.concat([days, pd.Series([pd.Timestamp("9999-12-31")])], ignore_index=True))
+
+
+def test_dates_may_be_text_at_prediction(tmp_path: Path) -> None:
+    frame = dated()
+    frame.to_parquet(tmp_path / "t.parquet")
+    spec = load_dataset(config(TASKS, path=str(tmp_path / "t.parquet"), inputs=["area", "day"])).spec
+    assert [c.date for c in spec.columns] == [False, True]
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    text = read_table(tmp_path / "t.csv")
+    assert text["day"].iloc[0] == "2020-01-01" and text["day"].iloc[-1] == "9999-12-31"
+    np.testing.assert_array_equal(spec.transform(text)[0], spec.transform(frame)[0])
+    written = ["1970-01-02", "1970-01-01T12:00:00", "1970-01-01 12:00:00+12:00", None]
+    numbers = spec.transform(pd.DataFrame({"area": 1.0, "day": written}))[0][:, 1]
+    np.testing.assert_array_equal(numbers, [1, 0.5, 0, np.nan])
+    for odd in ("22.09.2020", 20200922):
+        new = pd.DataFrame({"area": [1.0, 2.0], "day": [None, odd]})
+        with pytest.raises(RequestError) as error:
+            spec.transform(new)
+        assert "data.inputs: column 'day' holds dates in training, but" in str(error.value)
+        assert "in row 2\nallowed: dates such as 2020-09-22" in str(error.value)
+    assert np.isnan(spec.transform(pd.DataFrame({"area": [1.0], "day": [None]}))[0][0, 1])
+
+
+def test_columns_stored_before_there_were_dates_are_read(tmp_path: Path) -> None:
+    dated().to_parquet(tmp_path / "t.parquet")
+    spec = load_dataset(config(TASKS, path=str(tmp_path / "t.parquet"))).spec
+    plain = spec.to_plain()
+    for column in plain["columns"]:
+        del column["date"]
+    old = InputSpec.from_plain(plain)
+    assert not any(c.date for c in old.columns)
+    np.testing.assert_array_equal(old.transform(dated())[0], spec.transform(dated())[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "odd", "dates"),
+    [
+        (["1", "2.5", "-3e4"] * 4 + ["n.a.?"], ["n.a.?"], False),
+        (["1", "2"] * 20 + ["x", "?", "?"], ["?", "x"], False),
+        (["1", "x"] * 20, [], False),
+        (["1", "2"] * 20, [], False),
+        ([1, 2], [], False),
+        (["2020-09-22", "2020-09-23 10:30:00", None], [], True),
+        ([f"2020-09-{d:02}" for d in range(1, 21)] + ["later"], [], True),
+        (["2020-09-31", "2020-09-01"], [], False),
+        (["2020", "2021"], [], False),
+        (["22.9.2020", "23.9.2020"], [], False),
+    ],
+)
+def test_text_that_is_something_else(values: list[Any], odd: list[str], dates: bool) -> None:
+    assert nearly_numbers(pd.Series(values)) == odd
+    assert dates_as_text(pd.Series(values)) == dates
