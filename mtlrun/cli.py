@@ -194,7 +194,8 @@ def _predict(run: Path, table: str, output: str | None) -> int:
         raise RequestError(f"-o: there is no folder {out.parent}\nallowed: a new file in a folder that exists")
     if not run.is_dir():
         raise RequestError(f"predict: there is no folder {run}\nusage: mtlrun predict RUN TABLE -o OUT.csv")
-    from mtlrun.data.table import read_table, resolve_path
+    from mtlrun.data.paths import resolve_path
+    from mtlrun.data.table import read_table
     from mtlrun.results.files import write_text
     from mtlrun.run import load
 

@@ -3,6 +3,7 @@
 torch loads only when a run is prepared, so that a wrong request is answered without it.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import shlex
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtlrun.check import check
 from mtlrun.compose import ROOT, Member, Request, checked_config, members, single
 from mtlrun.config import Config, plain
+from mtlrun.data.paths import require_files
 from mtlrun.errors import RequestError, TrainingError
 from mtlrun.results.files import write_text
 from mtlrun.results.summary import read, record_end
@@ -44,6 +46,7 @@ def run_one(request: Request) -> int:
     config = single(request)
     print_notes(request)
     folder = _free_folder(request.cfg, "hydra.run.dir")
+    require_files(config.data.path, config.data.split.files or {})
     from mtlrun.run import prepare
 
     run = prepare(config)
@@ -305,8 +308,20 @@ def _claim(folder: Path, key: str, mark: Path) -> None:
                            "allowed: a folder, new or without a run in it") from error  # fmt: skip
 
 
+@contextlib.contextmanager
+def _in(member: Member) -> Iterator[None]:
+    """Says in which run of a sweep a request is wrong."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(f"{error} (in {member.run})") from error
+
+
 def check_members(runs: list[Member]) -> None:
     """Loads the data of every member, and builds one run for each set of tasks and sizes, for their errors alone."""
+    for member in runs:
+        with _in(member):
+            require_files(member.config.data.path, member.config.data.split.files or {})
     from mtlrun.data.dataset import load_dataset
     from mtlrun.run import prepare
 
@@ -317,13 +332,11 @@ def check_members(runs: list[Member]) -> None:
         del tree["data"]["split"]["seed"]
         sizes = [tree["data"], tree["tasks"], tree["only"], tree["model"], tree["graph"], tree["trainer"]]
         shape = json.dumps(sizes, default=str)
-        try:
+        with _in(member):
             if shape not in built:
                 prepare(member.config)
             elif data not in loaded:
                 load_dataset(member.config)
-        except RequestError as error:
-            raise RequestError(f"{error} (in {member.run})") from error
         loaded.add(data)
         built.add(shape)
 

@@ -15,8 +15,9 @@ from mtlrun.data.columns import (
     input_spec,
     target_column,
 )
+from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
-from mtlrun.data.table import Table, load_tables, resolve_path
+from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, class_text, make_target, target_notes
 from mtlrun.errors import RequestError, listing
 

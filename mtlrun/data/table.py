@@ -5,7 +5,6 @@ import datetime
 import decimal
 import gzip
 import hashlib
-import importlib.resources
 import itertools
 import zlib
 from collections.abc import Callable
@@ -17,10 +16,9 @@ import numpy as np
 import pandas as pd
 import pyarrow
 
-from mtlrun.data.fetch import DATASETS, data_folder
+from mtlrun.data.paths import require_file
 from mtlrun.errors import RequestError, listing, nearest
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
 DAY = 86_400e6  # microseconds, which reach from the year 1 to 9999 and beyond
 _KEPT_TABLES = 4
 _KEPT_ARRAYS = 32
@@ -78,10 +76,8 @@ def load_tables(paths: list[Path], keys: list[str]) -> Table:
 
 
 def _version(path: Path, key: str) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        raise _absent(path, key) from None
+    require_file(path, key)
+    status = path.stat()
     return status.st_mtime_ns, status.st_size
 
 
@@ -94,35 +90,6 @@ def _digest(paths: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def resolve_path(path: str | None, key: str = "data.path") -> Path:
-    """Where a path of the configuration points, absolute.
-
-    `package:FILE` is a file shipped with mtlrun, `fetched:FILE` one that `mtlrun fetch` has put into
-    `data_folder()`, anything else is relative to the working directory. Raises RequestError for null,
-    for an unknown file of the package and for one that was not fetched; other files are not looked for.
-    """
-    if path is None or not path.strip():
-        raise RequestError(f"{key}: none is given\nset it: data=table {key}=FILE, or choose a data set: data=diamonds")
-    scheme, _, name = path.partition(":")
-    if scheme == "package":
-        folder = Path(str(importlib.resources.files("mtlrun.data") / "files"))
-        known = sorted(p.name for p in folder.iterdir() if p.name.endswith(SUFFIXES))
-        if name not in known:
-            raise RequestError(f"{key}: no file of the package is named {name!r}{nearest(name, known)}\n"
-                               f"allowed: {listing(known)}")  # fmt: skip
-        return folder / name
-    if scheme == "fetched":
-        files = {file: dataset for dataset, d in DATASETS.items() for file in d}
-        if name not in files:
-            raise RequestError(f"{key}: no data set has a file {name!r}{nearest(name, files)}\n"
-                               f"allowed: {listing(files)}")  # fmt: skip
-        target = data_folder() / name
-        if not target.is_file():
-            raise RequestError(f"{key}: {path} is not there yet\nget it: mtlrun fetch {files[name]}")
-        return target
-    return Path(path).expanduser().absolute()
-
-
 def read_table(path: Path, key: str = "data.path") -> pd.DataFrame:
     """The table in a CSV file (also .csv.gz) or a Parquet file.
 
@@ -130,27 +97,15 @@ def read_table(path: Path, key: str = "data.path") -> pd.DataFrame:
     count as missing. Raises RequestError (naming `key`) for a missing file, a directory, an unknown
     suffix, a file that cannot be read, no rows, and column names that occur twice.
     """
-    if path.is_dir():
-        raise RequestError(f"{key}: {path} is a folder\nallowed: a file ending in {listing(SUFFIXES)}")
-    if not path.is_file():
-        raise _absent(path, key)
+    require_file(path, key)
     lower = path.name.lower()
     if lower.endswith(".parquet"):
         frame = _read_parquet(path, key)
-    elif lower.endswith((".csv", ".csv.gz")):
-        frame = _read_csv(path, key)
     else:
-        raise RequestError(f"{key}: {path.name} has an unknown suffix\nallowed: a file ending in {listing(SUFFIXES)}")
+        frame = _read_csv(path, key)
     if not len(frame):
         raise RequestError(f"{key}: {path.name} has no rows\nallowed: a table with at least one row")
     return pd.DataFrame({name: _plain_column(frame[name]) for name in frame.columns})
-
-
-def _absent(path: Path, key: str) -> RequestError:
-    folder = path.parent
-    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-    hint = nearest(path.name, names) or ("" if folder.is_dir() else f"; there is no folder {folder}")
-    return RequestError(f"{key}: there is no file {path}{hint}\nallowed: a file ending in {listing(SUFFIXES)}")
 
 
 def _unreadable(path: Path, key: str, why: object, mend: str) -> RequestError:

@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from mtlrun.check import check
 from mtlrun.data import fetch as module
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.fetch import CENSUS_COLUMNS, census_frame, data_folder, fetch
+from mtlrun.data.fetch import CENSUS_COLUMNS, census_frame, fetch
+from mtlrun.data.paths import data_folder
 from mtlrun.errors import RequestError
 
 CONF = Path(__file__).parents[2] / "conf" / "data"

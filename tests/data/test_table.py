@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtlrun.data.table import as_numbers, as_texts, column_kind, load_tables, read_table, resolve_path
+from mtlrun.data.paths import resolve_path
+from mtlrun.data.table import as_numbers, as_texts, column_kind, load_tables, read_table
 from mtlrun.errors import RequestError
 
 

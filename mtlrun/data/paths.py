@@ -1,0 +1,68 @@
+"""Where tables lie. Light, so that a missing file is answered before anything heavy is loaded."""
+
+import importlib.resources
+import os
+from pathlib import Path
+
+from mtlrun.errors import RequestError, listing, nearest
+
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
+# data set -> the files that `data.path=fetched:FILE` may name
+DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test.parquet")}
+
+
+def data_folder() -> Path:
+    """Where fetched data lie: `$MTLRUN_DATA`, else `mtlrun` in `$XDG_CACHE_HOME`, else `~/.cache/mtlrun`."""
+    if own := os.environ.get("MTLRUN_DATA"):
+        return Path(own).expanduser().absolute()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache).expanduser() if cache else Path.home() / ".cache") / "mtlrun"
+
+
+def resolve_path(path: str | None, key: str = "data.path") -> Path:
+    """Where a path of the configuration points, absolute.
+
+    `package:FILE` is a file shipped with mtlrun, `fetched:FILE` one that `mtlrun fetch` has put into
+    `data_folder()`, anything else is relative to the working directory. Raises RequestError for null,
+    for an unknown file of the package and for one that was not fetched; other files are not looked for.
+    """
+    if path is None or not path.strip():
+        raise RequestError(f"{key}: none is given\nset it: data=table {key}=FILE, or choose a data set: data=diamonds")
+    scheme, _, name = path.partition(":")
+    if scheme == "package":
+        folder = Path(str(importlib.resources.files("mtlrun.data") / "files"))
+        known = sorted(p.name for p in folder.iterdir() if p.name.endswith(SUFFIXES))
+        if name not in known:
+            raise RequestError(f"{key}: no file of the package is named {name!r}{nearest(name, known)}\n"
+                               f"allowed: {listing(known)}")  # fmt: skip
+        return folder / name
+    if scheme == "fetched":
+        files = {file: dataset for dataset, d in DATASETS.items() for file in d}
+        if name not in files:
+            raise RequestError(f"{key}: no data set has a file {name!r}{nearest(name, files)}\n"
+                               f"allowed: {listing(files)}")  # fmt: skip
+        target = data_folder() / name
+        if not target.is_file():
+            raise RequestError(f"{key}: {path} is not there yet\nget it: mtlrun fetch {files[name]}")
+        return target
+    return Path(path).expanduser().absolute()
+
+
+def require_file(path: Path, key: str) -> None:
+    """Raises RequestError (naming `key`) unless `path` is a file with the suffix of a table."""
+    allowed = f"allowed: a file ending in {listing(SUFFIXES)}"
+    if path.is_dir():
+        raise RequestError(f"{key}: {path} is a folder\n{allowed}")
+    if not path.is_file():
+        folder = path.parent
+        names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        hint = nearest(path.name, names) or ("" if folder.is_dir() else f"; there is no folder {folder}")
+        raise RequestError(f"{key}: there is no file {path}{hint}\n{allowed}")
+    if not path.name.lower().endswith(SUFFIXES):
+        raise RequestError(f"{key}: {path.name} has an unknown suffix\n{allowed}")
+
+
+def require_files(path: str | None, others: dict[str, str]) -> None:
+    """Raises RequestError unless data.path and data.split.files are there."""
+    for key, name in {"data.path": path, **{f"data.split.files.{p}": f for p, f in others.items()}}.items():
+        require_file(resolve_path(name, key), key)
