@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,14 @@ tasks: {price: {type: regression}, kind: {type: categorical}}
 """
 
 
+def ours():
+    """The files of conf/, without those that a user of this checkout has put there."""
+    listed = subprocess.run(["git", "ls-files", "conf"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:  # no repository: an unpacked sdist
+        return sorted((ROOT / "conf").rglob("*.yaml"))
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).exists()]
+
+
 def shown():
     """(where, words) of each command: lines of sh blocks that begin with mtlrun, inline code, headers of YAML."""
     found = []
@@ -26,7 +35,7 @@ def shown():
         blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.S))
         inline = re.findall(r"`(mtlrun [^`]*)`", re.sub(r"```.*?```", "", text, flags=re.S))
         found += [(path.name, line) for line in [*blocks.splitlines(), *inline] if line.startswith("mtlrun")]
-    for path in sorted((ROOT / "conf").rglob("*.yaml")):
+    for path in ours():
         header = path.read_text().replace("\\\n#", " ")
         commands = re.findall(r"^# +(mtlrun .*)$", header, re.M)
         found += [(str(path.relative_to(ROOT)), re.split(r" {2,}(?![\w'])", line)[0]) for line in commands]

@@ -53,7 +53,7 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     "option": (["loss=uncertanty"], "loss: found uncertanty, which is no option of this group",
                "did you mean uncertainty?\noptions of loss: fixed, sum, uncertainty"),
     "own option": (["data=huses"], "data: found huses, which is no option of this group; did you mean houses?",
-                   "census_income, diamonds, hooks, houses, table"),
+                   "options of data: "),
     "sub-command": (["chek"], "chek: no override", "sub-command"),
     "option of the command line": (["--multirn"], "--multirn: no such option; did you mean --multirun?", ""),
     "word of the schema": (["trainer.select=skil"], "trainer.select", "price"),
