@@ -1,17 +1,15 @@
 """From a checked configuration and loaded data to the objects of a run: the only place that knows both."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import torch
+from collections.abc import Sequence
 
 from mtlrun.config import Config
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset
-from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
-from mtlrun.engine.evaluate import Evaluation, Figures, trivial_outputs
+from mtlrun.engine.batches import Rows, TrainBatches, label_scale
+from mtlrun.engine.evaluate import Evaluation, trivial_outputs
 from mtlrun.engine.hardware import choose_device, set_up
 from mtlrun.engine.select import Selection
+from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
 from mtlrun.errors import RequestError
 from mtlrun.graph import parse_graph
@@ -20,23 +18,6 @@ from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.network import Network, TaskSpec
 from mtlrun.model.trunk import MlpTrunk
 from mtlrun.sharing import SHARING
-
-
-@dataclass
-class Stack:
-    """Everything that trains: R runs of the same shapes, of which an ordinary run is R = 1."""
-
-    configs: Sequence[Config]
-    datasets: Sequence[Dataset]
-    device: torch.device
-    scale: LabelScale
-    network: Network
-    step: Step
-    train: TrainBatches
-    val: Evaluation
-    test: Evaluation
-    trivial: Mapping[str, list[Figures]]
-    selections: Sequence[Selection]
 
 
 def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
@@ -73,7 +54,8 @@ def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
 def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     first = configs[0]
     device = choose_device(first.trainer.device)
-    network = build_network(configs, datasets[0].spec, task_specs(first, datasets))
+    specs = task_specs(first, datasets)
+    network = build_network(configs, datasets[0].spec, specs)
     set_up(first, network.encoder.width)
     positions = network.encoder.positions(datasets[0].codes)
     network.encoder.fit(datasets[0].numeric, positions, [d.split.train for d in datasets])
@@ -96,4 +78,4 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)
     train = TrainBatches(rows, datasets, configs)
-    return Stack(configs, datasets, device, scale, network, step, train, val, test, trivial, selections)
+    return Stack(configs, datasets, device, scale, specs, network, step, train, val, test, trivial, selections)

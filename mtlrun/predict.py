@@ -7,29 +7,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mtlrun.build import Stack, build_network, task_specs
+from mtlrun.build import build_network
 from mtlrun.check import check
-from mtlrun.config import Config, plain
+from mtlrun.config import Config
 from mtlrun.data.columns import MISSING, InputSpec
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.errors import RequestError
 from mtlrun.model.network import Network, TaskSpec
-
-
-def model_tree(stack: Stack) -> dict[str, Any]:
-    """All that predictions need, as tensors and plain values: configuration, columns, classes, units, network."""
-    dataset = stack.datasets[0]
-    return {
-        "config": plain(stack.configs[0]),
-        "inputs": dataset.spec.to_plain(),
-        "specs": [vars(s) for s in task_specs(stack.configs[0], stack.datasets)],
-        "classes": {t: list(target.classes) for t, target in dataset.targets.items()},
-        "units": {t: [float(stack.scale.unit[0, i]), float(stack.scale.offset[0, i])]
-                  for i, t in enumerate(stack.network.tasks)},
-        "raw_labels": stack.network.raw_labels,
-        "network": {k: v.cpu().clone() for k, v in stack.network.state_dict().items()},
-    }  # fmt: skip
 
 
 class Predictor:

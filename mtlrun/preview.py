@@ -2,10 +2,11 @@
 
 import yaml
 
-from mtlrun.build import Stack, build
+from mtlrun.build import build
 from mtlrun.config import Config, plain
 from mtlrun.data.dataset import Dataset, load_dataset
 from mtlrun.data.inspect import describe, inspect
+from mtlrun.engine.stack import Stack
 from mtlrun.errors import listing
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import yaml
 
 from mtlrun import predict
-from mtlrun.build import Stack, build
+from mtlrun.build import build
 from mtlrun.check import check
 from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint, train
 from mtlrun.engine.hardware import set_up
+from mtlrun.engine.stack import Stack
 from mtlrun.errors import RequestError
 from mtlrun.results import environment
 from mtlrun.results.files import write_json

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from mtlrun.build import Stack, build
+from mtlrun.build import build
 from mtlrun.check import check
 from mtlrun.config import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import LOSSES, PRIMARY, Target
+from mtlrun.engine.stack import Stack
 
 
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:

@@ -14,11 +14,12 @@ import torch
 import yaml
 from torch import Tensor
 
-from mtlrun.build import Stack
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.stack import Stack, model_tree
 from mtlrun.errors import Interrupted, TrainingError
 from mtlrun.lr import is_constant, schedule_factors
+from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import Row, RunWriter
 
@@ -248,8 +249,6 @@ class Run:
 
     def _save_best(self) -> None:
         """best.pt: the selected network, whose values are in place, and what turns raw columns into predictions."""
-        from mtlrun.predict import model_tree
-
         tree = model_tree(self.stack) | {
             "step": self.best["step"],
             "epoch": self.best["epoch"],
@@ -273,8 +272,6 @@ class Run:
 
     def _record(self, status: str, error: str | None, figures: dict[str, float] | None = None) -> None:
         """Write summary.json with this status."""
-        from mtlrun.results.environment import peak_memory
-
         best = {k: self.best[k] for k in ("step", "epoch")} | {"by": self.selection.name} if self.best else None
         if best is not None:
             best["value"] = self.selection.sign * self.best["score"]

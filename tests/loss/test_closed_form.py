@@ -5,12 +5,13 @@ import pytest
 import torch
 from support import make_config, train_steps
 
-from mtlrun.build import Stack, build
+from mtlrun.build import build
 from mtlrun.config import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import LOSSES, PRIMARY, Target
+from mtlrun.engine.stack import Stack
 from mtlrun.loss import Uncertainty
 
 

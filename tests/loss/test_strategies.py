@@ -8,7 +8,7 @@ import torch
 from support import make_config, make_stack
 from torch import Tensor
 
-from mtlrun.build import Stack
+from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES, Strategy, Uncertainty
 
 TASKS = ["a", "b", "c"]

@@ -10,8 +10,8 @@ from support import make_config, make_stack
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtlrun.build import Stack
 from mtlrun.config import Config
+from mtlrun.engine.stack import Stack
 from mtlrun.graph import WHAT
 from mtlrun.model.network import Targets
 

@@ -1,0 +1,49 @@
+"""Everything that trains, side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mtlrun.config import Config, plain
+from mtlrun.data.dataset import Dataset
+from mtlrun.engine.batches import LabelScale, TrainBatches
+from mtlrun.engine.evaluate import Evaluation, Figures
+from mtlrun.engine.select import Selection
+from mtlrun.engine.step import Step
+from mtlrun.model.network import Network, TaskSpec
+
+
+@dataclass
+class Stack:
+    """Everything that trains: R runs of the same shapes, of which an ordinary run is R = 1."""
+
+    configs: Sequence[Config]
+    datasets: Sequence[Dataset]
+    device: torch.device
+    scale: LabelScale
+    specs: Sequence[TaskSpec]
+    network: Network
+    step: Step
+    train: TrainBatches
+    val: Evaluation
+    test: Evaluation
+    trivial: Mapping[str, list[Figures]]
+    selections: Sequence[Selection]
+
+
+def model_tree(stack: Stack) -> dict[str, Any]:
+    """What best.pt holds, all that predictions need, as tensors and plain values: configuration, columns, classes,
+    units, and the network as it stands."""
+    dataset = stack.datasets[0]
+    units = zip(stack.network.tasks, stack.scale.unit[0].tolist(), stack.scale.offset[0].tolist(), strict=True)
+    return {
+        "config": plain(stack.configs[0]),
+        "inputs": dataset.spec.to_plain(),
+        "specs": [vars(s) for s in stack.specs],
+        "classes": {t: list(target.classes) for t, target in dataset.targets.items()},
+        "units": {task: [unit, offset] for task, unit, offset in units},
+        "raw_labels": stack.network.raw_labels,
+        "network": {k: v.cpu().clone() for k, v in stack.network.state_dict().items()},
+    }
