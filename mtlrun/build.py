@@ -1,6 +1,8 @@
 """From a checked configuration and loaded data to the objects of a run: the only place that knows both."""
 
+import os
 from collections.abc import Sequence
+from itertools import pairwise
 
 from mtlrun.config import Config
 from mtlrun.data.columns import InputSpec
@@ -35,9 +37,24 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
     encoder = InputEncoder(spec, len(configs))
     if encoder.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
+    _require_memory(first, encoder.width, specs, len(configs))
     trunk = MlpTrunk(first.model, seeds, encoder.width)
     graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.model.hidden)) for c in configs]
     return Network(encoder, SHARING[first.sharing.name](trunk), specs, graphs, first.model, seeds)
+
+
+def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
+    """Raises RequestError if parameters, gradients and optimiser state cannot fit into this machine's memory."""
+    widths = [inputs, *config.model.hidden]
+    heads = [widths[-1], *config.model.head_hidden]
+    outputs = sum(max(s.classes, 1) for s in specs)
+    numbers = sum(a * b for a, b in pairwise(widths)) + len(specs) * sum(a * b for a, b in pairwise(heads))
+    numbers += heads[-1] * outputs
+    needed = 4 * 6 * numbers * runs  # float32: values, gradients, the step taken, two moments, initial draws
+    held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > held:
+        raise RequestError(f"model: {numbers:,} parameters need {needed / 2**30:,.0f} GiB to train, this machine has "
+                           f"{held / 2**30:,.0f}\nmake model.hidden or model.head_hidden smaller")  # fmt: skip
 
 
 def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:

@@ -4,6 +4,7 @@ Nothing here imports Hydra or torch before it is needed: help and a wrong reques
 """
 
 import contextlib
+import csv
 import logging
 import os
 import signal
@@ -158,7 +159,8 @@ def _init(table: str, targets: str | None) -> int:
         raise RequestError("init: --targets is missing\nusage: mtlrun init TABLE --targets a,b")
     from mtlrun.data.init import write_yaml
 
-    names = [name.strip() for name in targets.split(",") if name.strip()]
+    # a column whose name holds a comma goes in double quotes, as in a CSV file
+    names = [name.strip() for name in next(csv.reader([targets], skipinitialspace=True)) if name.strip()]
     path = write_yaml(Path(table), names, Path("."))
     print(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
     return 0

@@ -327,6 +327,24 @@ def test_cuda_asked_for_and_absent_is_a_wrong_request(table, capsys, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("words", [[], ["check"]])
+def test_a_network_beyond_this_machine_is_a_wrong_request(table, capsys, tmp_path, words):
+    assert main([*words, "data=houses", "model.hidden=[100000000,100000000]", "hydra.run.dir=out"]) == 2
+    assert "parameters need" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_init_takes_a_column_whose_name_holds_a_comma_and_leaves_nonsense_without_a_type(table, capsys):
+    odd = table.assign(**{"a,b": table.rooms}, worth=table.rooms.index.astype(str).where(table.index != 7, "?"))
+    odd.to_csv("odd.csv", index=False)
+    assert main(["init", "odd.csv", "--targets", '"a,b", worth']) == 0
+    tasks = yaml.safe_load(Path("conf/data/odd.yaml").read_text())["tasks"]
+    assert tasks == {"a_b": {"type": "categorical", "target": "a,b"}, "worth": {}}
+    capsys.readouterr()
+    assert main(["data=odd"]) == 2
+    assert "tasks.worth.type: none is given" in capsys.readouterr().err
+
+
 def test_check_shows_everything_and_trains_nothing(table, capsys, tmp_path):
     assert main(["check", "data=houses", "graph.receives.price.kind=stop"]) == 0
     text = capsys.readouterr().out

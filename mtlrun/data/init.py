@@ -108,21 +108,24 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         name = task_name(column, taken)
         taken.add(name)
         series = frame[column]
-        settings = f"type: {infer_type(series)}" + (f", target: {_scalar(column)}" if name != column else "")
         missing = int(series.isna().sum())
         comment = f"{series.nunique()} different values, {missing} of {len(series)} missing"
-        lines.append(f"  {name}: {{{settings}}}  # {comment}")
-        lines += [f"  # {doubt}" for doubt in _doubts(series.dropna())]
+        no_type, doubts = _doubts(series.dropna())
+        # without a type a run refuses such a target, and says how to mend it
+        settings = [] if no_type else [f"type: {infer_type(series)}"]
+        settings += [f"target: {_scalar(column)}"] if name != column else []
+        lines.append(f"  {name}: {{{', '.join(settings)}}}  # {comment}")
+        lines += [f"  # {doubt}" for doubt in doubts]
     return "\n".join(lines) + "\n"
 
 
-def _doubts(labels: pd.Series) -> list[str]:
-    """What looks wrong about a target of text, in the words of the notes of a run."""
+def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
+    """Whether a target of text is no set of classes; and what looks wrong about it, in the words of a run's notes."""
     if column_kind(labels) != "text":
-        return []
+        return False, []
     classes, codes = classes_of(labels, "--targets")
     doubt = no_classes(classes, np.bincount(codes)) if infer_type(labels) == "categorical" else None
-    return [*([doubt] if doubt else []), *one_class_twice(classes)]
+    return doubt is not None, [*([doubt] if doubt else []), *one_class_twice(classes)]
 
 
 def _scalar(text: str) -> str:
