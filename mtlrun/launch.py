@@ -47,6 +47,9 @@ def run_one(request: Request) -> int:
     print_notes(request)
     folder = _free_folder(request.cfg, "hydra.run.dir")
     require_files(config.data.path, config.data.split.files or {})
+    from mtlrun.data.dataset import load_dataset
+
+    load_dataset(config)  # what is wrong with the table is answered before torch is loaded; it is read once
     from mtlrun.run import prepare
 
     run = prepare(config)
