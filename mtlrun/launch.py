@@ -92,7 +92,9 @@ def run_sweep(request: Request) -> int:
     check_members(runs)
     _claim(folder, "hydra.sweep.dir", folder / PLAN)
     print(f"{len(runs)} run{'s'[: len(runs) > 1]} in {shown(folder)}", flush=True)
-    write_plan(folder, [{"run": m.run, "overrides": m.overrides, "config": plain(m.config)} for m in runs])
+    write_plan(folder, [
+        {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config)} for m in runs
+    ])  # fmt: skip
 
     callbacks = Callbacks(request.cfg)
     callbacks.on_multirun_start(config=request.cfg, config_name=ROOT)
@@ -168,9 +170,10 @@ def resume(folder: Path) -> int:
 
     handlers = _log_to(folder / "run.log")
     try:
-        resume_run(folder)
+        summary = resume_run(folder)
         log.info("results: %s", shown(folder))
-        log.info("%s", tensorboard_command(folder))
+        if summary["settings"]["trainer"]["tensorboard"]:
+            log.info("%s", tensorboard_command(folder))
     except RequestError:
         raise
     except Exception as error:
@@ -194,9 +197,9 @@ def _resume_sweep(folder: Path) -> int:
     try:
         for number in left:
             run_folder = folder / plan[number]["run"]
-            (run_folder / ".hydra").mkdir(parents=True, exist_ok=True)
-            lines = [f"{key}={value}" for key, value in plan[number]["overrides"].items()]
-            write_text(run_folder / ".hydra" / "overrides.yaml", yaml.safe_dump(lines, allow_unicode=True))
+            typed = run_folder / ".hydra" / "overrides.yaml"
+            if not typed.exists():  # a run that Hydra did not come to
+                write_text(typed, yaml.safe_dump(plan[number]["arguments"], allow_unicode=True))
             handlers = _log_to(run_folder / "run.log")
             try:
                 _member(run_folder, f"run {number + 1} of {len(plan)}: {run_folder.name}", configs[number])

@@ -32,7 +32,10 @@ def folder_name(number: int, count: int, swept: Mapping[str, str]) -> str:
 
 
 def write_plan(sweep_dir: Path, plan: list[dict[str, Any]]) -> None:
-    """Writes the job list, `[{run: FOLDER, overrides: {KEY: VALUE}}]`, and results.csv with every run pending."""
+    """Writes the job list and results.csv with every run pending.
+
+    A job is {run: FOLDER, overrides: {KEY: VALUE}}, and for resuming: arguments, as Hydra gets them, and config.
+    """
     sweep_dir.mkdir(parents=True, exist_ok=True)
     write_json(sweep_dir / PLAN, plan)
     rebuild(sweep_dir)
