@@ -69,9 +69,8 @@ def bare(x: np.ndarray, y: np.ndarray, hidden: int, batch: int) -> Callable[[], 
     return epoch
 
 
-def ours(x: np.ndarray, y: np.ndarray, hidden: int, batch: int, loss: str, folder: Path,
-         ) -> tuple[Callable[[], int], Callable[[], None]]:  # fmt: skip
-    """One epoch of mtlrun's loop, logging included (returns its number of steps); and what closes its files."""
+def ours(x: np.ndarray, y: np.ndarray, hidden: int, batch: int, loss: str, folder: Path) -> Callable[[], int]:
+    """One epoch of mtlrun's loop, logging included; returns its number of steps."""
     names = [f"task{t}" for t in range(TASKS)]
     config = check({
         "data": {"path": "none"}, "tasks": {n: {"type": "regression"} for n in names},
@@ -95,7 +94,7 @@ def ours(x: np.ndarray, y: np.ndarray, hidden: int, batch: int, loss: str, folde
         run.history, run.position, run.epoch = type(run.history)(), 0, run.epoch + 1
         return run.global_step - steps
 
-    return epoch, run.writer.close
+    return epoch
 
 
 def main() -> None:
@@ -111,8 +110,7 @@ def main() -> None:
     for hidden, batch in [(64, 64), (64, 256), (128, 256), (512, 1024)]:
         with tempfile.TemporaryDirectory() as folder:
             loss = "uncertainty" if args.uncertainty else "sum"
-            ours_epoch, close = ours(x, y, hidden, batch, loss, Path(folder))
-            pair = (bare(x, y, hidden, batch), ours_epoch)
+            pair = (bare(x, y, hidden, batch), ours(x, y, hidden, batch, loss, Path(folder)))
             torch.set_num_threads(1)
             times: list[list[float]] = [[], []]
             for repeat in range(args.repeats + 1):
@@ -121,7 +119,6 @@ def main() -> None:
                     steps = epoch()
                     if repeat:  # the first pair warms up
                         times[side].append((time.perf_counter() - start) / steps * 1e6)
-            close()
         ratios = [b / a for a, b in zip(*times, strict=True)]
         print(f"{hidden:>5} {batch:>5} {statistics.median(times[0]):>9.0f} {statistics.median(times[1]):>10.0f} "
               f"{statistics.median(ratios):>6.3f}   {min(ratios):.3f} {max(ratios):.3f}")  # fmt: skip

@@ -1,8 +1,6 @@
 """From a checked configuration and loaded data to the objects of a run: the only place that knows both."""
 
-import os
 from collections.abc import Sequence
-from itertools import pairwise
 
 from mtlrun.config import Config
 from mtlrun.data.columns import InputSpec
@@ -10,12 +8,13 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Rows, TrainBatches, label_scale
 from mtlrun.engine.evaluate import Evaluation, trivial_outputs
 from mtlrun.engine.hardware import choose_device, set_up
+from mtlrun.engine.memory import machine_bytes, parameters
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
 from mtlrun.errors import RequestError
 from mtlrun.graph import parse_graph
-from mtlrun.loss import STRATEGIES
+from mtlrun.loss import make_strategy
 from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.network import Network, TaskSpec
 from mtlrun.model.trunk import MlpTrunk
@@ -45,13 +44,9 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
 
 def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
     """Raises RequestError if parameters, gradients and optimiser state cannot fit into this machine's memory."""
-    widths = [inputs, *config.model.hidden]
-    heads = [widths[-1], *config.model.head_hidden]
-    outputs = sum(max(s.classes, 1) for s in specs)
-    numbers = sum(a * b for a, b in pairwise(widths)) + len(specs) * sum(a * b for a, b in pairwise(heads))
-    numbers += heads[-1] * outputs
+    numbers = parameters(config, inputs, sum(max(s.classes, 1) for s in specs))
     needed = 4 * 6 * numbers * runs  # float32: values, gradients, the step taken, two moments, initial draws
-    held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    held = machine_bytes()
     if needed > held:
         raise RequestError(f"model: {numbers:,} parameters need {needed / 2**30:,.0f} GiB to train, this machine has "
                            f"{held / 2**30:,.0f}\nmake model.hidden or model.head_hidden smaller")  # fmt: skip
@@ -62,7 +57,7 @@ def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     try:
         return _build(configs, datasets)
     except (RuntimeError, MemoryError) as error:
-        if "memory" not in str(error).lower():
+        if "memory" not in str(error).lower() or len(configs) > 1:  # a stack that is too large is halved
             raise
         raise RequestError(f"model: too large for the memory at hand ({str(error).splitlines()[0][:120]})\n"
                            "make model.hidden, model.head_hidden or the table smaller") from error  # fmt: skip
@@ -82,7 +77,7 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
         network.label_inverse.copy_(1 / scale.spread)
         network.raw_labels = True
     noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
-    strategy = STRATEGIES[first.loss.name]([c.loss for c in configs], network.tasks, noise)
+    strategy = make_strategy([c.loss for c in configs], network.tasks, noise)
     network.to(device)
     strategy.to(device)
     for edge in network.scales:

@@ -143,9 +143,13 @@ def _dispatch(request: Words) -> int:
     if command == "check":
         print(_check(composed))
         return 0
-    from mtlrun.launch import run_one, run_sweep
+    if composed.sweep:
+        from mtlrun.sweep import run_sweep
 
-    return run_sweep(composed) if composed.sweep else run_one(composed)
+        return run_sweep(composed)
+    from mtlrun.launch import run_one
+
+    return run_one(composed)
 
 
 def _operands(command: str, words: list[str], count: int) -> list[str]:
@@ -167,15 +171,13 @@ def _init(table: str, targets: str | None) -> int:
 
 
 def _check(composed: "Request") -> str:
-    """What `mtlrun check` prints: the resolved run, or the list of a sweep's runs."""
-    from mtlrun.compose import members, single
+    """What `mtlrun check` prints: the resolved run, or how a sweep divides, and its runs."""
+    from mtlrun.compose import single
 
     if composed.sweep:
-        from mtlrun.launch import check_members
+        from mtlrun.sweep import describe
 
-        runs = members(composed)
-        check_members(runs)
-        lines = [f"{len(runs)} run{'s'[: len(runs) > 1]}:", *(member.run for member in runs)]
+        lines = [describe(composed)]
     else:
         config = single(composed)
         from mtlrun.preview import report

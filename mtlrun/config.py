@@ -4,7 +4,8 @@
 pandas, so that a wrong request is answered fast.
 
 A group's options are told apart by their `name` (`loss.name`, `lr.name`, …). A field's metadata hold
-its bounds: `above`, `below`, `at_least`, `at_most`.
+its bounds, `above`, `below`, `at_least`, `at_most`, and say whether it is `per_run`: runs that differ in such
+fields only may train in one stack (see stacks.py).
 """
 
 import dataclasses
@@ -17,6 +18,14 @@ from typing import Any, Literal
 def bounded(default: Any, **bounds: float) -> Any:
     """A dataclass field with bounds: `above`, `below` (strict), `at_least`, `at_most`."""
     return field(default=default, metadata=bounds)
+
+
+PER_RUN = {"per_run": True}
+
+
+def per_run(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **bounds: float) -> Any:
+    """A dataclass field in which the runs of one stack may differ, with bounds as `bounded` has them."""
+    return field(default=default, default_factory=factory, metadata={**bounds, **PER_RUN})
 
 
 # ---------------------------------------------------------------- data and tasks
@@ -38,7 +47,7 @@ class SplitConfig:
     column: str | None = None
     files: dict[str, str] | None = None
     val_from: Literal["train", "test"] = "train"
-    seed: int | None = bounded(None, at_least=0)
+    seed: int | None = per_run(None, at_least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +114,10 @@ class ReverseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class GraphConfig:
-    """Edges beyond the default one (every task reads the trunk's last layer); see graph.py."""
+    """Edges beyond the default one (every task reads the trunk's last layer); see graph.py.
+
+    Runs share a stack if these settings come to the same `graph.Graph`, whose gradients are per run.
+    """
 
     name: Literal["none", "chain"] = "none"
     gradient: Any = "stop"
@@ -119,30 +131,30 @@ class GraphConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    name: Literal["sum"] = "sum"
+    name: Literal["sum"] = per_run("sum")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FixedLossConfig:
-    name: Literal["fixed"] = "fixed"
-    weights: dict[str, Any] = field(default_factory=dict)
+    name: Literal["fixed"] = per_run("fixed")
+    weights: dict[str, Any] = per_run(factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class UncertaintyLossConfig:
     """`init` is first_batch (from the losses of the first batch with labels) or s itself, 0 for the plain start."""
 
-    name: Literal["uncertainty"] = "uncertainty"
-    lr: float = bounded(0.025, at_least=0.0)
-    init: float | Literal["first_batch"] = "first_batch"
+    name: Literal["uncertainty"] = per_run("uncertainty")
+    lr: float = per_run(0.025, at_least=0.0)
+    init: float | Literal["first_batch"] = per_run("first_batch")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LrConfig:
     """One rate for all. `warmup` in steps; `decay_every` in epochs; `final` as a share of the rate."""
 
-    name: Literal["single"] = "single"
-    base: float = bounded(1e-3, at_least=0.0)
+    name: Literal["single"] = per_run("single")
+    base: float = per_run(1e-3, at_least=0.0)
     schedule: Literal["constant", "cosine", "step"] = "constant"
     warmup: int = bounded(0, at_least=0)
     final: float = bounded(0.0, at_least=0.0)
@@ -154,9 +166,9 @@ class LrConfig:
 class PerHeadLrConfig(LrConfig):
     """Rates of the trunk and of each head: a number, or a multiple of `base` such as "0.1x"."""
 
-    name: Literal["per_head"] = "per_head"  # type: ignore[assignment]
-    trunk: Any = "1x"
-    heads: dict[str, Any] = field(default_factory=lambda: {"default": "3x"})
+    name: Literal["per_head"] = per_run("per_head")  # type: ignore[assignment]
+    trunk: Any = per_run("1x")
+    heads: dict[str, Any] = per_run(factory=lambda: {"default": "3x"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +176,7 @@ class AdamConfig:
     name: Literal["adam", "adamw"] = "adam"
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999], metadata={"at_least": 0.0, "below": 1.0})
     eps: float = bounded(1e-8, above=0.0)
-    weight_decay: float = bounded(0.0, at_least=0.0)
+    weight_decay: float = per_run(0.0, at_least=0.0)
     amsgrad: bool = False
 
 
@@ -173,7 +185,7 @@ class SgdConfig:
     name: Literal["sgd"] = "sgd"
     momentum: float = bounded(0.0, at_least=0.0, below=1.0)
     nesterov: bool = False
-    weight_decay: float = bounded(0.0, at_least=0.0)
+    weight_decay: float = per_run(0.0, at_least=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +195,7 @@ class RmspropConfig:
     eps: float = bounded(1e-8, above=0.0)
     momentum: float = bounded(0.0, at_least=0.0, below=1.0)
     centered: bool = False
-    weight_decay: float = bounded(0.0, at_least=0.0)
+    weight_decay: float = per_run(0.0, at_least=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +207,7 @@ class TrainerConfig:
     batch_size: int = bounded(256, at_least=1)
     select: str = "skill"
     patience: int | None = bounded(10, at_least=1)
-    clip: float | None = bounded(None, above=0.0)
+    clip: float | None = per_run(None, above=0.0)
     device: str = "auto"
     threads: int | None = bounded(None, at_least=1)
     deterministic: bool = False
@@ -207,8 +219,8 @@ class TrainerConfig:
 class Config:
     """A whole run, checked. `notes` are lines to print once (dropped edges, equal rates, …)."""
 
-    seed: int
-    name: str
+    seed: int = field(metadata=PER_RUN)
+    name: str = field(metadata=PER_RUN)
     only: list[str] | None
     tasks: dict[str, TaskConfig]
     data: DataConfig
@@ -219,7 +231,7 @@ class Config:
     lr: LrConfig
     optimizer: AdamConfig | SgdConfig | RmspropConfig
     trainer: TrainerConfig
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = per_run(())
 
     @property
     def active(self) -> dict[str, TaskConfig]:

@@ -6,10 +6,10 @@ orders edges and draws them as text; `model/network.py` runs them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from mtlrun.config import GraphConfig, TaskConfig
+from mtlrun.config import PER_RUN, GraphConfig, TaskConfig, per_run
 from mtlrun.errors import RequestError, listing, nearest
 from mtlrun.values import NO, convert, require_task
 
@@ -34,7 +34,7 @@ class TrunkEdge:
 
     task: str
     at: int
-    gradient: Gradient = PASS
+    gradient: Gradient = per_run(PASS)
     explicit: bool = False
 
 
@@ -44,7 +44,7 @@ class TaskEdge:
 
     source: str
     task: str
-    gradient: Gradient
+    gradient: Gradient = field(metadata=PER_RUN)
     what: str
 
 
@@ -57,7 +57,7 @@ class Graph:
     trunk: Mapping[str, TrunkEdge]
     edges: tuple[TaskEdge, ...]
     levels: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = per_run(())
 
     def into(self, task: str) -> tuple[TaskEdge, ...]:
         """The task edges that end in `task`."""

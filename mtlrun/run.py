@@ -1,6 +1,7 @@
-"""One run from a checked configuration: prepare, train, resume, load."""
+"""Runs from checked configurations: prepare, train, resume, load."""
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,25 @@ from mtlrun import predict
 from mtlrun.build import build
 from mtlrun.check import check
 from mtlrun.config import Config, config_hash, plain
-from mtlrun.data.dataset import load_dataset
-from mtlrun.engine import checkpoint, train
+from mtlrun.data.dataset import Dataset, load_dataset
+from mtlrun.engine import checkpoint
 from mtlrun.engine.hardware import set_up
 from mtlrun.engine.stack import Stack
-from mtlrun.errors import RequestError
+from mtlrun.engine.train import Member, Training
+from mtlrun.errors import RequestError, TrainingError
 from mtlrun.results import environment
 from mtlrun.results.files import write_json
-from mtlrun.results.progress import Progress, results_table
+from mtlrun.results.progress import Progress, closing_lines
 from mtlrun.results.summary import EMPTY, FILE, read
 
 log = logging.getLogger("mtlrun")
 load = predict.load
+LAST = Path("checkpoints") / "last.pt"
 
 
 @dataclass
 class Run:
-    """A run that is ready to train; nothing has been written yet."""
+    """One run that is ready to train; nothing has been written yet."""
 
     config: Config
     stack: Stack
@@ -37,44 +40,61 @@ class Run:
 
         Raises TrainingError where the run diverges and Interrupted after a signal; both stand in summary.json.
         """
-        set_up(self.config, self.stack.network.encoder.width)
-        summary = self._summary()
+        summary = _beginning(self.stack)[0]
         write_json(folder / FILE, summary)
         dataset = self.stack.datasets[0]
         for note in [*self.config.notes, *dataset.notes]:
             log.info(note)
-        primary = {t: target.primary for t, target in dataset.targets.items()}
-        running = train.Run(self.stack, folder, state, summary)
-        progress = Progress(running.total, self.config.trainer.epochs, self.stack.network.tasks, primary)
-        summary = running.train(progress)
-        types = {t: target.type for t, target in dataset.targets.items()}
-        log.info(results_table(types, summary["figures"], summary["trivial"], primary))
-        best = summary["best"]
-        log.info(f"checkpoint of epoch {best['epoch']} (step {best['step']}), selected by {best['by']} on val; "
-                 f"{summary['steps']} steps in {summary['seconds']:.1f} s")  # fmt: skip
-        if best["step"] == summary["steps"]:
-            log.info("val was best at the last evaluation: more training may help (trainer.epochs)")
+        training = Training(self.stack, [folder], [summary], folder / LAST, state, log.info)
+        summary = training.train(Progress(training.total, self.stack.network.tasks))[0]
+        if summary["status"] == "failed":
+            raise TrainingError(summary["error"])
+        for line in _closing(dataset, summary):
+            log.info(line)
         return summary
-
-    def _summary(self) -> dict[str, Any]:
-        """What is known before the first step."""
-        trivial = {
-            f"{split}/{task}/{metric}": value
-            for split, figures in self.stack.trivial.items()
-            for (task, metric), value in figures[0].items()
-        }
-        return EMPTY | {
-            "status": "running", "seed": self.config.seed,
-            "settings": plain(self.config), "config_hash": config_hash(self.config),
-            "data_hash": self.stack.datasets[0].hash, "versions": environment.versions(),
-            "hardware": environment.hardware(self.stack.device), "git": environment.git(), "trivial": trivial,
-        }  # fmt: skip
 
 
 def prepare(config: Config) -> Run:
     """Load the data and build everything. Raises RequestError; writes nothing."""
-    dataset = load_dataset(config)
-    return Run(config, build([config], [dataset]))
+    return Run(config, build([config], [load_dataset(config)]))
+
+
+def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Sequence[Path], checkpoint_path: Path,
+                number: int, progress: Callable[[int, Sequence[str]], Progress],
+                ended: Callable[[list[Member]], None]) -> None:  # fmt: skip
+    """Train runs side by side as stack `number` of a sweep, into their folders.
+
+    Goes on from `checkpoint_path` if it is there. Runs that are completed or failed already keep their place in the
+    stack, so that the others keep their bits, and nothing else. `progress` makes the display from the number of
+    steps and the tasks; `ended` is called with runs that have just ended. Raises Interrupted after a signal.
+    """
+    stack = build(configs, datasets)
+    state = checkpoint.load(checkpoint_path) if checkpoint_path.exists() else None
+    _require_same_data(state, configs[0], datasets[0])
+    summaries = []
+    for folder, summary in zip(folders, _beginning(stack), strict=True):
+        known = read(folder)
+        if known is not None and known["status"] in ("completed", "failed"):
+            summary = known
+        else:
+            summary["stack"] = {"id": number, "size": len(configs)}
+            write_json(folder / FILE, summary)
+        summaries.append(summary)
+
+    def close(members: list[Member]) -> None:
+        for member in members:
+            assert member.writer is not None, "it ended just now"
+            done = member.summary["status"] == "completed"
+            lines = _closing(member.dataset, member.summary) if done else [f"failed: {member.summary['error']}"]
+            member.writer.log(lines)
+        ended(members)
+
+    training = Training(stack, folders, summaries, checkpoint_path, state, None, close)
+    resumed = f"resumed at step {state['step']}" if state else f"one of {len(configs)} runs of stack {number}"
+    for member in training.running:
+        assert member.writer is not None, "it has not ended"
+        member.writer.log([resumed, *member.config.notes, *member.dataset.notes])
+    training.train(progress(training.total, stack.network.tasks))
 
 
 def resume(folder: Path) -> dict[str, Any]:
@@ -90,11 +110,38 @@ def resume(folder: Path) -> dict[str, Any]:
         log.info(f"{folder}: this run is completed, nothing is left to do")
         return summary
     config = check(yaml.safe_load(path.read_text(encoding="utf-8")))
-    last = folder / "checkpoints" / "last.pt"
-    state = checkpoint.load(last) if last.exists() else None
+    state = checkpoint.load(folder / LAST) if (folder / LAST).exists() else None
     run = prepare(config)
-    if state is not None and state["data_hash"] != run.stack.datasets[0].hash:
-        raise RequestError(f"data.path: {config.data.path} has changed since this run began\n"
-                           "restore the file, or train anew in another folder")  # fmt: skip
+    _require_same_data(state, config, run.stack.datasets[0])
     log.info(f"resumed at step {state['step']}" if state else "resumed from the beginning: there was no checkpoint yet")
     return run.train(folder, state)
+
+
+def _require_same_data(state: dict[str, Any] | None, config: Config, dataset: Dataset) -> None:
+    """Raises RequestError if the table is not the one that a checkpoint was written with."""
+    if state is not None and state["data_hash"] != dataset.hash:
+        raise RequestError(f"data.path: {config.data.path} has changed since this run began\n"
+                           "restore the file, or train anew in another folder")  # fmt: skip
+
+
+def _beginning(stack: Stack) -> list[dict[str, Any]]:
+    """What is known of each run before the first step; sets up threads and allocator for it."""
+    set_up(stack.configs[0], stack.network.encoder.width)
+    versions, hardware, git = environment.versions(), environment.hardware(stack.device), environment.git()
+    summaries = []
+    for r, (config, dataset) in enumerate(zip(stack.configs, stack.datasets, strict=True)):
+        trivial = {
+            f"{split}/{task}/{metric}": value
+            for split, figures in stack.trivial.items()
+            for (task, metric), value in figures[r].items()
+        }
+        summaries.append(EMPTY | {
+            "status": "running", "seed": config.seed, "settings": plain(config), "config_hash": config_hash(config),
+            "data_hash": dataset.hash, "versions": versions, "hardware": hardware, "git": git, "trivial": trivial,
+        })  # fmt: skip
+    return summaries
+
+
+def _closing(dataset: Dataset, summary: dict[str, Any]) -> list[str]:
+    types = {t: target.type for t, target in dataset.targets.items()}
+    return closing_lines(summary, types, {t: target.primary for t, target in dataset.targets.items()})

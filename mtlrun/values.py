@@ -113,6 +113,7 @@ def bound(number: float, key: str, bounds: Mapping[str, Any]) -> None:
         "at_least": ("at least", lambda b: number >= b),
         "at_most": ("at most", lambda b: number <= b),
     }
+    bounds = {k: b for k, b in bounds.items() if k in tests}
     if not math.isfinite(number) or any(not tests[k][1](b) for k, b in bounds.items()):
         limits = " and ".join(f"{tests[k][0]} {b}" for k, b in bounds.items())
         raise RequestError(f"{key}: found {number}\nallowed: a number {limits or 'that is finite'}")

@@ -203,7 +203,15 @@ def test_logging_is_as_before_afterwards(prepared: list[Config]) -> None:
 
 
 def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ["data=houses", "loss=sum,uncertainty", "-m", "+seed=1,2", "lr.base=0.01", "hydra.sweep.dir=s"]
+    argv = [
+        "data=houses",
+        "loss=sum,uncertainty",
+        "-m",
+        "+seed=1,2",
+        "lr.base=0.01",
+        "hydra.sweep.dir=s",
+        "hydra/launcher=basic",
+    ]
     assert main(argv) == 0
     names = [f"{i:03d}_loss={loss},seed={seed}" for i, (loss, seed) in
              enumerate([("sum", 1), ("sum", 2), ("uncertainty", 1), ("uncertainty", 2)])]  # fmt: skip
@@ -213,7 +221,7 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
     assert [row["run"] for row in table] == names
     assert [row["status"] for row in table] == ["completed"] * 4
     assert [(row["loss"], row["seed"], row["val/price/rmse"]) for row in table][2] == ("uncertainty", "1", "9.0")
-    for name, config in zip(names, prepared[1:], strict=True):  # the first was prepared for its errors
+    for name, config in zip(names, prepared, strict=True):
         assert yaml.safe_load(Path("s", name, ".hydra/config.yaml").read_text()) == plain(config)
         assert "training with seed" in Path("s", name, "run.log").read_text()
     out = capsys.readouterr().out.splitlines()
@@ -226,7 +234,7 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
 
 
 def test_failing_members_leave_the_others_alone(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["-m", "data=houses", "seed=90,91,1", "hydra.sweep.dir=s"]) == 1
+    assert main(["-m", "data=houses", "seed=90,91,1", "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 1
     table = rows("s")
     assert [row["status"] for row in table] == ["failed", "failed", "completed"]
     assert [row["error"] for row in table] == ["the loss is not finite", "ZeroDivisionError: a bug of ours", ""]
@@ -242,7 +250,7 @@ def test_failing_members_leave_the_others_alone(prepared: list[Config], capsys: 
 
 
 def test_an_interrupted_sweep_says_what_was_reached(prepared: list[Config]) -> None:
-    assert main(["-m", "data=houses", "seed=1,92,2", "hydra.sweep.dir=s"]) == 143
+    assert main(["-m", "data=houses", "seed=1,92,2", "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 143
     assert [row["status"] for row in rows("s")] == ["completed", "interrupted", "pending"]
 
 
@@ -253,29 +261,31 @@ def test_nothing_trains_if_one_member_is_wrong(prepared: list[Config], capsys: p
 
 
 def test_a_folder_with_a_sweep_is_refused(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["-m", "data=houses", "seed=1", "hydra.sweep.dir=s"]) == 0
+    assert main(["-m", "data=houses", "seed=1", "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 0
     before = Path("s/results.csv").read_text()
-    assert main(["-m", "data=houses", "seed=2", "hydra.sweep.dir=s"]) == 2
+    assert main(["-m", "data=houses", "seed=2", "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 2
     assert "hydra.sweep.dir: s holds a sweep already (sweep.json)" in capsys.readouterr().err
     assert Path("s/results.csv").read_text() == before
 
 
 def test_one_table_is_loaded_once_for_all_seeds(prepared: list[Config]) -> None:
-    assert main(["-m", "data=houses", "seed=1,2,3", "only=null,price", "hydra.sweep.dir=s"]) == 0
-    assert len(prepared) == 2 + 6  # one of each shape for its errors, and all of them to train
+    assert (
+        main(["-m", "data=houses", "seed=1,2,3", "only=null,price", "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 0
+    )
+    assert len(prepared) == 6
 
 
 def test_an_experiment_can_be_a_sweep_without_m(prepared: list[Config]) -> None:
     Path("conf/experiment").mkdir()
     Path("conf/experiment/x.yaml").write_text(
         "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}\n")  # fmt: skip
-    assert main(["data=houses", "experiment=x", "name=e"]) == 0
+    assert main(["data=houses", "experiment=x", "name=e", "hydra/launcher=basic"]) == 0
     (table,) = Path("outputs/e").glob("*-sweep/results.csv")
     assert [row["seed"] for row in rows(str(table.parent))] == ["1", "2"]
 
 
 def test_finished_runs_and_sweeps_say_so(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=s"]) == 0
+    assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 0
     capsys.readouterr()
     for folder in ("s", "s/000_seed=1"):
         assert main(["resume", folder]) == 0
@@ -285,7 +295,7 @@ def test_finished_runs_and_sweeps_say_so(prepared: list[Config], capsys: pytest.
 def test_an_interrupted_sweep_goes_on(prepared: list[Config], capsys: pytest.CaptureFixture[str],
                                       monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     others = ["~tasks.sold.role", "tasks.price.where='sold == 1'"]  # a removal, and a value that needs its quotes
-    assert main(["-m", "data=houses", "seed=1,92,90,2", *others, "hydra.sweep.dir=s"]) == 143
+    assert main(["-m", "data=houses", "seed=1,92,90,2", *others, "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 143
     assert "go on with: mtlrun resume s" in capsys.readouterr().err
     first = Path("s/000_seed=1/summary.json").read_text()
     train = FakeRun.train
@@ -331,7 +341,7 @@ def test_a_folder_that_cannot_be_made_is_a_wrong_request(prepared: list[Config],
 def test_runs_and_sweeps_keep_out_of_each_other_s_folders(prepared: list[Config],
                                                           capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     assert main(["data=houses", "hydra.run.dir=r"]) == 0
-    assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=s"]) == 0
+    assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 0
     assert main(["-m", "data=houses", "seed=1,2", "hydra.sweep.dir=r"]) == 2
     assert main(["data=houses", "hydra.run.dir=s"]) == 2
     err = capsys.readouterr().err
@@ -349,8 +359,8 @@ def test_a_closed_pipe_ends_in_silence(tmp_path: Path) -> None:
 
 
 def test_check_of_a_sweep_lists_its_runs(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "-m", "data=houses", "seed=range(2)"]) == 0
-    assert capsys.readouterr().out == "2 runs:\n000_seed=0\n001_seed=1\n"
+    assert main(["check", "-m", "data=houses", "seed=range(2)", "hydra/launcher=basic"]) == 0
+    assert capsys.readouterr().out == "2 runs, one per job:\n000_seed=0\n001_seed=1\n"
     assert not Path("outputs").exists()
 
 

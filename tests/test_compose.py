@@ -171,10 +171,12 @@ def test_what_a_file_from_outside_may_not_set_is_refused(file: str, text: str, m
 
 
 def test_a_group_of_hydras_from_outside_is_refused_even_under_a_name_of_hydras() -> None:
-    write("conf/hydra/launcher/basic.yaml", "_target_: os.mkdir\npath: executed\n")
-    assert "conf/hydra/launcher/basic.yaml: refused" in refused("data=houses")
-    assert not Path("executed").exists()
-    Path("conf/hydra/launcher/basic.yaml").unlink()
+    for launcher, words in (("stack", []), ("basic", ["hydra/launcher=basic"])):
+        file = f"conf/hydra/launcher/{launcher}.yaml"
+        write(file, "_target_: os.mkdir\npath: executed\n")
+        assert f"{file}: refused" in refused("data=houses", *words)
+        assert not Path("executed").exists()
+        Path(file).unlink()
     write("conf/hydra/config.yaml", "job: {chdir: true}\n")
     assert "conf/hydra/config.yaml: refused" in refused("data=houses")
 

@@ -77,7 +77,8 @@ def test_the_defaults_of_the_contract() -> None:
     entries = yaml.safe_load((CONF / "config.yaml").read_text())["defaults"]
     chosen = {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}
     assert chosen == {"data": "diamonds", "model": "mlp", "sharing": "hard", "graph": "none", "loss": "sum",
-                      "lr": "single", "optimizer": "adam", "trainer": "default", "experiment": None}  # fmt: skip
+                      "lr": "single", "optimizer": "adam", "trainer": "default", "experiment": None,
+                      "override hydra/launcher": "stack"}  # fmt: skip
 
 
 def test_data_table_yaml_names_every_key_of_the_schema() -> None:

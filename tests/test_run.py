@@ -85,18 +85,26 @@ def test_the_stored_configuration_is_complete_checked_and_absolute(table, tmp_pa
     assert plain(config) == stored
 
 
+def logged_as_in_metrics(folder):
+    """How many points TensorBoard shows of one figure, after comparing them with metrics.csv."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    metrics = pd.read_csv(f"{folder}/metrics.csv", keep_default_na=False)
+    rows = metrics[(metrics.split == "val") & (metrics.task == "price") & (metrics.metric == "rmse")]
+    logged = EventAccumulator(folder).Reload().Scalars("val/price/rmse")
+    assert [e.step for e in logged] == list(rows.step)
+    assert [e.value for e in logged] == pytest.approx(list(rows.value), rel=1e-6)
+    return len(logged)
+
+
 def test_tensorboard_has_the_rows_of_metrics_csv_and_the_hyperparameters(table):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     summary = train("loss=uncertainty")
     events = EventAccumulator("out").Reload()
-    metrics = pd.read_csv("out/metrics.csv", keep_default_na=False)
     tags = set(events.Tags()["scalars"])
     assert {"val/price/rmse", "test/kind/accuracy", "train/sold/weight", "train/rate", "train/grad_norm"} <= tags
-    rows = metrics[(metrics.split == "val") & (metrics.task == "price") & (metrics.metric == "rmse")]
-    logged = events.Scalars("val/price/rmse")
-    assert [e.step for e in logged] == list(rows.step)
-    assert [e.value for e in logged] == pytest.approx(list(rows.value), rel=1e-6)
+    assert logged_as_in_metrics("out") == 3
     assert [e.step for e in events.Scalars("test/price/rmse")] == [summary["best"]["step"]]
     plugin = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     assert b"loss" in plugin and b"uncertainty" in plugin
@@ -274,6 +282,7 @@ def test_a_killed_run_resumed_from_the_command_line_ends_as_if_it_had_not_been_k
     assert Path("whole/metrics.csv").read_text() == Path("parts/metrics.csv").read_text()
     resumed = json.loads(Path("parts/summary.json").read_text())
     assert resumed["figures"] == whole["figures"] and resumed["status"] == "completed"
+    assert logged_as_in_metrics("parts") == logged_as_in_metrics("whole") == 6
 
 
 def test_a_run_without_a_checkpoint_is_resumed_from_its_beginning(table):
@@ -285,6 +294,7 @@ def test_a_run_without_a_checkpoint_is_resumed_from_its_beginning(table):
     assert main(["resume", "parts"]) == 0
     assert Path("whole/metrics.csv").read_text() == Path("parts/metrics.csv").read_text()
     assert json.loads(Path("parts/summary.json").read_text())["figures"] == whole["figures"]
+    assert logged_as_in_metrics("parts") == logged_as_in_metrics("whole") == 3  # the first attempt's are hidden
 
 
 def test_resuming_refuses_changed_data(table, capsys):

@@ -40,6 +40,10 @@ def check_files(loader: ConfigLoader, lines: list[str], mode: RunMode) -> list[s
     """
     if not folders:
         return []
+    for folder in folders:
+        if Path(folder, "hydra", "config.yaml").exists():
+            file = os.path.relpath(Path(folder, "hydra", "config.yaml"))
+            raise RequestError(f"{file}: refused, as hydra is no group of mtlrun\nallowed: {listing(OPTION_GROUPS)}")
     notes = []
     for default in loader.compute_defaults_list(ROOT, lines, mode).defaults:
         path = default.config_path

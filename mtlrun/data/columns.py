@@ -41,6 +41,11 @@ class InputSpec:
 
     columns: list[InputColumn]
 
+    @property
+    def width(self) -> int:
+        """How many numbers the columns are for the network: an indicator of gaps beside a number, one per category."""
+        return sum((0 if c.kind == "category" else 1) + c.missing + len(c.categories) for c in self.columns)
+
     def to_plain(self) -> dict[str, Any]:
         """As JSON types; `from_plain` gives the same again."""
         return asdict(self)

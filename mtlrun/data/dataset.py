@@ -57,6 +57,15 @@ def load_dataset(config: Config) -> Dataset:
     return Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes)
 
 
+def trainable(dataset: Dataset) -> np.ndarray:
+    """Which training rows have a label (of weight above 0) in any task, as a mask over `split.train`."""
+    train = dataset.split.train
+    labelled = np.stack([t.observed[train] for t in dataset.targets.values()], 1).any(1)
+    if dataset.weight is not None:
+        labelled &= dataset.weight[train] > 0
+    return np.asarray(labelled)
+
+
 def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:
     """The table of a configuration; and with `data.split.files` each row's part (0 train, 1 val, 2 test), else None."""
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.config import Config
-from mtlrun.data.dataset import Dataset
+from mtlrun.data.dataset import Dataset, trainable
 from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.layers import generator
 from mtlrun.model.network import Targets
@@ -126,15 +126,6 @@ class Rows:
                 runs = torch.arange(shape[1], device=self.device).view(1, -1, 1)
                 weights[..., t] *= table.to(self.device)[runs, classes]
         return x, labels, weights
-
-
-def trainable(dataset: Dataset) -> np.ndarray:
-    """Which training rows have a label (of weight above 0) in any task, as a mask over `split.train`."""
-    train = dataset.split.train
-    labelled = np.stack([t.observed[train] for t in dataset.targets.values()], 1).any(1)
-    if dataset.weight is not None:
-        labelled &= dataset.weight[train] > 0
-    return np.asarray(labelled)
 
 
 class TrainBatches:

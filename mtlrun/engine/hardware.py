@@ -3,6 +3,8 @@
 import ctypes
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -10,6 +12,8 @@ import torch
 from mtlrun.config import Config
 from mtlrun.errors import RequestError
 
+# What this process may use where `trainer.threads` says nothing: the launcher of stacks shares the cores out.
+most_threads: int | None = None
 # Below so many multiply-adds in the largest product of a step, a second thread costs more than it brings.
 THREAD_WORK = 1 << 25
 
@@ -34,16 +38,38 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """While this lasts, torch starts no threads here: a process with some cannot be forked safely."""
+    global most_threads
+    before, most_threads = most_threads, 1
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        most_threads = before
+
+
+def forks(configs: Sequence[Config]) -> bool:
+    """Whether stacks of these runs get processes of their own."""
+    devices = {config.trainer.device for config in configs}
+    return sys.platform == "linux" and all(choose_device(device).type == "cpu" for device in devices)
+
+
 def set_up(config: Config, inputs: int) -> None:
     """Threads, determinism and the allocator of this process.
 
     Threads: `trainer.threads`, else one where the largest product of a step has fewer than 2²⁵
-    multiply-adds, else one per core.
+    multiply-adds, else one per core, or this process's share of them.
     """
     widths = [inputs, *config.model.hidden, *config.model.head_hidden]
     work = config.trainer.batch_size * max((a * b for a, b in pairwise(widths)), default=0)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(config.trainer.threads or (1 if work < THREAD_WORK else cores))
+    torch.set_num_threads(config.trainer.threads or (1 if work < THREAD_WORK else most_threads or cores()))
     torch.use_deterministic_algorithms(config.trainer.deterministic)
     if config.trainer.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

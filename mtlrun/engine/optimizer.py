@@ -32,11 +32,13 @@ class FlatOptimizer:
         self.decay = decay.expand(flat.values.shape).clone()  # [R, P]
         self.decay[:, flat.network_size :] = 0
         self.decays = any(c.weight_decay for c in configs)
+        self.active: Tensor | None = None  # [R, 1] bool: members that still train; None: all
 
     @torch.no_grad()
     def step(self, rates: Tensor) -> None:
-        """Move the parameters along their gradients; rates `[R, P]`."""
+        """Move the parameters along their gradients; rates `[R, P]`. A frozen member's keep every bit."""
         values, gradients = self.flat.values, self.flat.gradients
+        before = values.clone() if self.active is not None else None
         if self.decays and self.decoupled:
             values.mul_(1 - rates * self.decay)
         elif self.decays:
@@ -44,6 +46,9 @@ class FlatOptimizer:
         self.step_taken.zero_()
         self.optimizer.step()
         values.addcmul_(self.step_taken, rates)
+        if self.active is not None and before is not None:
+            # not by a rate of 0: 0 · nan is nan
+            torch.where(self.active, values, before, out=values)
 
     def state(self) -> dict[str, Tensor]:
         """The optimiser's tensors: moments `[R, P]`, and the step count where it has one."""

@@ -33,17 +33,17 @@ class Stack:
     selections: Sequence[Selection]
 
 
-def model_tree(stack: Stack) -> dict[str, Any]:
-    """What best.pt holds, all that predictions need, as tensors and plain values: configuration, columns, classes,
-    units, and the network as it stands."""
-    dataset = stack.datasets[0]
-    units = zip(stack.network.tasks, stack.scale.unit[0].tolist(), stack.scale.offset[0].tolist(), strict=True)
+def model_tree(stack: Stack, r: int) -> dict[str, Any]:
+    """What best.pt of run `r` holds, all that predictions need, as tensors and plain values: configuration, columns,
+    classes, units, and the network as it stands."""
+    dataset = stack.datasets[r]
+    units = zip(stack.network.tasks, stack.scale.unit[r].tolist(), stack.scale.offset[r].tolist(), strict=True)
     return {
-        "config": plain(stack.configs[0]),
+        "config": plain(stack.configs[r]),
         "inputs": dataset.spec.to_plain(),
         "specs": [vars(s) for s in stack.specs],
         "classes": {t: list(target.classes) for t, target in dataset.targets.items()},
         "units": {task: [unit, offset] for task, unit, offset in units},
         "raw_labels": stack.network.raw_labels,
-        "network": {k: v.cpu().clone() for k, v in stack.network.state_dict().items()},
+        "network": {k: v[r : r + 1].cpu().clone() for k, v in stack.network.state_dict().items()},
     }

@@ -1,10 +1,15 @@
-"""The loop of one run: epochs of steps, evaluation, selection, checkpoints."""
+"""The loop of a stack of runs, of which an ordinary run is R = 1: epochs of steps, evaluation, selection, checkpoints.
+
+All members take the same steps. What is one run's own - files, best evaluation, patience, end - is a `Member`;
+one that has ended, well or badly, stays in the stack frozen, so that the others' bits do not change.
+"""
 
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,98 +19,139 @@ import torch
 import yaml
 from torch import Tensor
 
+from mtlrun.config import Config
+from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack, model_tree
-from mtlrun.errors import Interrupted, TrainingError
+from mtlrun.errors import Interrupted
 from mtlrun.lr import is_constant, schedule_factors
 from mtlrun.results.environment import peak_memory
-from mtlrun.results.progress import Progress
+from mtlrun.results.progress import Progress, evaluation_line
 from mtlrun.results.writer import Row, RunWriter
 
-CHECKPOINT_SECONDS = 5.0  # between two writes of last.pt; any of them resumes exactly
+CHECKPOINT_SECONDS = 5.0  # between two checkpoints, at least; any of them resumes exactly
+CHECKPOINT_SHARE = 20  # and at least so many times what the last one took
 CHECK_STEPS = 256  # between two looks at whether losses are finite
 
 
 class History:
-    """Losses, weights and presence of the steps of the current epoch, `[n, T]` each, of one run."""
+    """Losses, weights and presence of the steps of the current epoch, `[n, R, T]` each."""
 
     def __init__(self, saved: dict[str, Tensor] | None = None) -> None:
         self.saved = saved
         self.pending: list[tuple[Tensor, Tensor, Tensor | None]] = []
 
     def add(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> None:
-        """Keep one step's tensors `[1, T]`; nothing is computed here."""
+        """Keep one step's tensors `[R, T]`; nothing is computed here."""
         self.pending.append((losses, weights, present))
 
     def tensors(self) -> dict[str, Tensor]:
         """All steps so far."""
         if self.pending:
-            losses = torch.cat([p[0] for p in self.pending])
+            losses = torch.stack([p[0] for p in self.pending])
             present = [torch.ones_like(p[0], dtype=torch.bool) if p[2] is None else p[2] for p in self.pending]
-            new = {"loss": losses, "weight": torch.cat([p[1] for p in self.pending]), "present": torch.cat(present)}
+            new = {"loss": losses, "weight": torch.stack([p[1] for p in self.pending]), "present": torch.stack(present)}
             self.saved = new if self.saved is None else {k: torch.cat([v, new[k]]) for k, v in self.saved.items()}
             self.pending = []
         return self.saved or {}
 
 
-class Run:
-    """One run in training, written to `folder`. `state` is that of last.pt where the run is resumed."""
+@dataclass
+class Member:
+    """What is one run's own in a stack. `at`: its place along R; `summary`: what summary.json will hold."""
 
-    def __init__(self, stack: Stack, folder: Path, state: dict[str, Any] | None, summary: dict[str, Any]) -> None:
-        self.stack, self.folder, self.summary = stack, folder, summary
-        self.config, self.dataset = stack.configs[0], stack.datasets[0]
-        self.trainer = self.config.trainer
+    at: int
+    config: Config
+    dataset: Dataset
+    selection: Selection
+    folder: Path
+    summary: dict[str, Any]
+    writer: RunWriter | None = None  # none for a run that ended before this process began
+    best: dict[str, Any] = field(default_factory=dict)  # score, step, epoch, figures
+    waited: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Completed or failed: nothing of it changes any more."""
+        return self.summary.get("status") in ("completed", "failed")
+
+
+class Training:
+    """A stack in training. `summaries` say what is known of each run; one of a final status is not trained again.
+
+    `checkpoint_path` is the file of the whole stack, and `state` what it held where training is resumed.
+    `ended` is called with the members that have just ended, their files complete. With `console`, the lines
+    of a run go through logging; otherwise straight into its run.log.
+    """
+
+    def __init__(self, stack: Stack, folders: Sequence[Path], summaries: Sequence[dict[str, Any]],
+                 checkpoint_path: Path, state: dict[str, Any] | None = None,
+                 console: Callable[[str], None] | None = None,
+                 ended: Callable[[list[Member]], None] | None = None) -> None:  # fmt: skip
+        self.stack, self.path, self.console, self.on_end = stack, checkpoint_path, console, ended
+        self.trainer = stack.configs[0].trainer  # but for what is per run
         self.total = self.trainer.epochs * stack.train.steps
         if self.trainer.max_steps is not None:
             self.total = min(self.total, self.trainer.max_steps)
-        self.selection = stack.selections[0]
-        self.epoch, self.position, self.global_step, self.waited = 1, 0, 0, 0
+        parts = zip(stack.configs, stack.datasets, stack.selections, folders, summaries, strict=True)
+        self.members = [Member(r, *part) for r, part in enumerate(parts)]
+        self.epoch, self.position, self.global_step = 1, 0, 0
         self.history = History()
-        self.best: dict[str, Any] = {}
-        self.seconds_before = 0.0
+        self.best_values = stack.step.flat.values.clone()  # [R, P]
+        self.seconds_before, self.save_seconds = 0.0, 0.0
         self.stopped_by = 0
         if state is not None:
             self._restore(state)
-        self.writer = RunWriter(folder, self.trainer.tensorboard, state["offset"] if state else 0, self.global_step)
+        for member in self.members:
+            if not member.ended:
+                offset = state["members"][member.at]["offset"] if state else 0
+                member.writer = RunWriter(member.folder, self.trainer.tensorboard, offset, self.global_step)
+        self._freeze()
         self.started = self.saved_at = time.monotonic()
+
+    @property
+    def running(self) -> list[Member]:
+        """The members that have not ended."""
+        return [m for m in self.members if not m.ended]
 
     # -------------------------------------------------- the loop
 
-    def train(self, progress: Progress) -> dict[str, Any]:
-        """Train to the end, evaluate test once, and return the summary.
+    def train(self, progress: Progress) -> list[dict[str, Any]]:
+        """Train every member to its end, evaluate test once for each, and return the summaries.
 
-        Raises TrainingError where the run diverges and Interrupted after a signal; either is recorded. A
-        signal during the last evaluation lets the run end first.
+        A member that diverges is recorded as failed. Raises Interrupted after a signal, which is recorded; a
+        signal during the last evaluation lets the runs end first.
         """
-        try:
-            with self._signals():
+        with self._signals():
+            try:
                 with progress:
                     # position > 0: an epoch was interrupted before its evaluation
-                    while self.position or (self.global_step < self.total and not self._patience_over()):
+                    while self.running and (self.position or self.global_step < self.total):
                         self._train_epoch(progress)
-                        self._evaluate(progress)
-                self._finish()
-        except Interrupted:
-            self._save()
-            self._record("interrupted", None)
-            raise
-        except TrainingError as error:
-            self._record("failed", str(error))
-            raise
-        finally:
-            self.writer.close()
-        if self.stopped_by:  # too late to stop this run, in time for whatever would come after it
+                        self._evaluate()
+                        self._finish([m for m in self.running if self._is_over(m)])
+                        if self.running and self._checkpoint_is_due():
+                            self._save()
+                    self._finish(self.running)  # resumed after the last step
+                self._share_seconds()
+            except Interrupted:
+                self._save()
+                for member in self.running:
+                    self._record(member, "interrupted", None)
+                raise
+        if self.stopped_by:  # too late to stop these runs, in time for whatever would come after them
             raise Interrupted(self.stopped_by)
-        return self.summary
+        return [m.summary for m in self.members]
 
     def _train_epoch(self, progress: Progress) -> None:
         """The steps of one epoch, from `position` on."""
         step, network = self.stack.step, self.stack.network
         steps = np.arange(self.stack.train.steps) + (self.epoch - 1) * self.stack.train.steps
         factors = None
-        if not is_constant(self.config.lr):
-            factors = torch.from_numpy(self._factors(steps)).to(step.rates).unsqueeze(1)  # [steps, R]
+        if not is_constant(self.stack.configs[0].lr):
+            factors = torch.from_numpy(self._factors(steps)).to(step.rates).unsqueeze(1)  # [steps, 1]
         ramped = any(bool(scale.ramped.any()) for scale in network.scales)
         for batch in self.stack.train.epoch(self.epoch, self.position):
             if self.global_step == self.total:
@@ -120,166 +166,232 @@ class Run:
             self.position += 1
             self.global_step += 1
             if self.trainer.debug or self.position % CHECK_STEPS == 0:
-                self._check_finite()
+                self._fail_diverged()
+                if not self.running:
+                    return
             progress.step(self.global_step, losses)
             if self.stopped_by:
                 raise Interrupted(self.stopped_by)
-        self._check_finite()
+        self._fail_diverged()
 
     def _factors(self, steps: np.ndarray) -> np.ndarray:
         """The schedule's factors on all rates at the given steps, counted from 0."""
-        return schedule_factors(self.config.lr, steps, self.total, self.stack.train.steps)
+        return schedule_factors(self.stack.configs[0].lr, steps, self.total, self.stack.train.steps)
 
-    def _check_finite(self) -> None:
-        """Raises TrainingError that names the first step and task whose loss is not finite."""
-        losses = self.history.tensors()["loss"]
-        bad = (~losses.isfinite()).nonzero()
-        if len(bad):
-            at, task = bad[0].tolist()
-            step = self.global_step - len(losses) + at + 1
-            raise TrainingError(
-                f"diverged: the loss of {self.stack.network.tasks[task]} is {losses[at, task]:g} in step {step}"
-            )
-        if not bool(self.stack.step.flat.values.isfinite().all()):
-            raise TrainingError(f"diverged: parameters are not finite after step {self.global_step}")
+    def _fail_diverged(self) -> None:
+        """Fail the members with a loss or a parameter that is not finite, naming the first step and task."""
+        losses = self.history.tensors()["loss"]  # [n, R, T]
+        odd = (~losses.isfinite()).flatten(2).any(0).any(1)  # [R]
+        odd |= ~self.stack.step.flat.values.isfinite().all(1)
+        if not bool(odd.any()):
+            return
+        failed = []
+        for member in self.running:
+            if not odd[member.at]:
+                continue
+            bad = (~losses[:, member.at].isfinite()).nonzero()
+            if len(bad):
+                at, task = bad[0].tolist()
+                step = self.global_step - len(losses) + at + 1
+                value = float(losses[at, member.at, task])
+                error = f"diverged: the loss of {self.stack.network.tasks[task]} is {value:g} in step {step}"
+            else:
+                error = f"diverged: parameters are not finite after step {self.global_step}"
+            failed.append((member, error))
+        self._fail(failed)
 
-    def _evaluate(self, progress: Progress) -> None:
-        """Figures of the epoch into the files; note the parameters if they are the best so far."""
-        figures = self.stack.val()[0]
-        for task, metric in self.selection.trivial:
-            value = figures.get((task, metric), math.nan)
-            if metric == "loss" and not math.isfinite(value):
-                raise TrainingError(f"diverged: the loss of {task} on val is {value:g} after step {self.global_step}")
-        figures = {key: value for key, value in figures.items() if math.isfinite(value)}
-        train = self._train_figures()
-        rows = [*train, *self._rows("val", figures)]
-        self.writer.rows(rows)
-        score = self.selection(figures)
-        better = not self.best or score > self.best["score"]
-        if better:
-            self.best = {
-                "score": score, "step": self.global_step, "epoch": self.epoch,
-                "values": self.stack.step.flat.values.clone(),
-                "figures": {f"val/{t}/{m}": v for (t, m), v in figures.items()}
-                | {f"train/{t}/{m}": v for _, _, _, t, m, v in train if m == "loss"},
-            }  # fmt: skip
-        self.waited = 0 if better else self.waited + 1
-        progress.evaluated(
-            self.epoch, self.global_step, figures, self.selection.name, self.selection.sign * score, better
-        )
+    def _evaluate(self) -> None:
+        """Figures of the epoch into the files; note the parameters of members that are the best so far."""
+        if not self.running:
+            return
+        every, train = self.stack.val(), self._train_figures()
+        failed = []
+        better = torch.zeros(len(self.members), dtype=torch.bool)
+        for member in self.running:
+            figures = every[member.at]
+            losses = {t: figures.get((t, m), math.nan) for t, m in member.selection.trivial if m == "loss"}
+            odd = next((f"{t} on val is {v:g}" for t, v in losses.items() if not math.isfinite(v)), None)
+            if odd is not None:
+                failed.append((member, f"diverged: the loss of {odd} after step {self.global_step}"))
+                continue
+            figures = {key: value for key, value in figures.items() if math.isfinite(value)}
+            rows = train[member.at]
+            self._writer(member).rows([*rows, *self._rows("val", figures)])
+            score = member.selection(figures)
+            best = not member.best or score > member.best["score"]
+            better[member.at] = best
+            if best:
+                member.best = {
+                    "score": score, "step": self.global_step, "epoch": self.epoch,
+                    "figures": {f"val/{t}/{m}": v for (t, m), v in figures.items()}
+                    | {f"train/{t}/{m}": v for _, _, _, t, m, v in rows if m == "loss"},
+                }  # fmt: skip
+            member.waited = 0 if best else member.waited + 1
+            primary = {t: target.primary for t, target in member.dataset.targets.items()}
+            shown = member.selection.sign * score
+            self._say(member, evaluation_line(self.epoch, self.trainer.epochs, self.global_step, figures, primary,
+                                              member.selection.name, shown, best))  # fmt: skip
+        chosen = better.to(self.best_values.device).unsqueeze(1)
+        torch.where(chosen, self.stack.step.flat.values, self.best_values, out=self.best_values)
+        self._fail(failed)
         self.history = History()
         self.epoch, self.position = self.epoch + 1, 0
-        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
-            self._save()
 
-    def _patience_over(self) -> bool:
-        return self.trainer.patience is not None and self.waited >= self.trainer.patience
+    def _is_over(self, member: Member) -> bool:
+        patience = self.trainer.patience
+        return self.global_step == self.total or (patience is not None and member.waited >= patience)
 
-    def _finish(self) -> None:
-        """Test figures of the selected checkpoint, the last files, the summary."""
+    # -------------------------------------------------- how runs end
+
+    def _finish(self, members: Sequence[Member]) -> None:
+        """Test figures of the selected checkpoints of members that are done, their last files and summaries."""
+        if not members:
+            return
         flat = self.stack.step.flat
         last = flat.values.clone()
-        flat.values.copy_(self.best["values"])
-        figures = self.stack.test()[0]
-        rows = [(self.best["epoch"], self.best["step"], *row[2:]) for row in self._rows("test", figures)]
-        self._save_best()
+        flat.values.copy_(self.best_values)
+        every = self.stack.test()
+        for member in members:
+            tree = model_tree(self.stack, member.at) | {
+                "step": member.best["step"], "epoch": member.best["epoch"], "by": member.selection.name,
+            }  # fmt: skip
+            checkpoint.save(member.folder / "checkpoints" / "best.pt", tree)
         flat.values.copy_(last)
-        self._save()
-        self.writer.rows(rows)
-        final = self.best["figures"] | {f"test/{t}/{m}": v for (t, m), v in figures.items()}
-        primary = [f"test/{t}/{target.primary}" for t, target in self.dataset.targets.items()]
-        shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
-        self.writer.hyperparameters(self._hyperparameters(), shown)
-        self._record("completed", None, final)
+        state = self._state()
+        for member in members:
+            figures, writer = every[member.at], self._writer(member)
+            checkpoint.save(member.folder / "checkpoints" / "last.pt", part_of(state, slice(member.at, member.at + 1)))
+            rows = self._rows("test", figures)
+            writer.rows([(member.best["epoch"], member.best["step"], *row[2:]) for row in rows])
+            final = member.best["figures"] | {f"test/{t}/{m}": v for (t, m), v in figures.items()}
+            primary = [f"test/{t}/{target.primary}" for t, target in member.dataset.targets.items()]
+            shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
+            writer.hyperparameters(_hyperparameters(member), shown)
+            self._record(member, "completed", None, final)
+        self._freeze()
+        self._tell(list(members))
+
+    def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
+        """Record members as failed and freeze them."""
+        for member, error in failed:
+            self._record(member, "failed", error)
+        if failed:
+            self._freeze()
+            self._tell([member for member, _ in failed])
+
+    def _freeze(self) -> None:
+        """Members that have ended keep their parameters from here on."""
+        ended = [m.ended for m in self.members]
+        self.stack.step.optimizer.active = None
+        if any(ended):
+            self.stack.step.optimizer.active = ~torch.tensor(ended).unsqueeze(1).to(self.best_values.device)
+
+    def _tell(self, members: list[Member]) -> None:
+        if self.on_end is not None:
+            self.on_end(members)
+
+    def _share_seconds(self) -> None:
+        """`seconds` of a run is its share of the stack's wall time, which is known now."""
+        for member in self.members:
+            if member.writer is not None and member.summary["status"] == "completed" and len(self.members) > 1:
+                member.summary["seconds"] = self._seconds()
+                member.writer.summary(member.summary)
 
     # -------------------------------------------------- figures
 
-    def _train_figures(self) -> list[Row]:
-        """The epoch's mean losses and weights, the rates of its last step, and the norm of its last gradient."""
+    def _train_figures(self) -> list[list[Row]]:
+        """For every run: the epoch's mean losses and weights, the rates of its last step, the norm of its last
+        gradient."""
         past = self.history.tensors()
-        count = past["present"].sum(0)
-        losses = (past["loss"].double() * past["present"]).sum(0) / count
-        weights = past["weight"].double().mean(0)
+        counts = past["present"].sum(0)  # [R, T]
+        losses = ((past["loss"].double() * past["present"]).sum(0) / counts).tolist()
+        weights, labelled = past["weight"].double().mean(0).tolist(), counts.tolist()
+        norms = self.stack.step.gradient_norms.tolist()
         factor = float(self._factors(np.array([self.global_step - 1]))[0])
-        rates = self.stack.step.group_rates[0]
         key = (self.epoch, self.global_step, "train")
-        rows: list[Row] = []
-        for t, task in enumerate(self.stack.network.tasks):
-            if count[t]:
-                rows.append((*key, task, "loss", float(losses[t])))
-            rows.append((*key, task, "weight", float(weights[t])))
-            rows.append((*key, task, "rate", rates[task] * factor))
-        rows.append((*key, "", "rate", rates["trunk"] * factor))
-        rows.append((*key, "", "grad_norm", float(self.stack.step.gradient_norms[0])))
-        # the square of a gradient may overflow where the gradient itself does not
-        return [row for row in rows if math.isfinite(row[-1])]
+        every = []
+        for r, rates in enumerate(self.stack.step.group_rates):
+            rows: list[Row] = []
+            for t, task in enumerate(self.stack.network.tasks):
+                if labelled[r][t]:
+                    rows.append((*key, task, "loss", losses[r][t]))
+                rows.append((*key, task, "weight", weights[r][t]))
+                rows.append((*key, task, "rate", rates[task] * factor))
+            rows.append((*key, "", "rate", rates["trunk"] * factor))
+            rows.append((*key, "", "grad_norm", norms[r]))
+            # the square of a gradient may overflow where the gradient itself does not
+            every.append([row for row in rows if math.isfinite(row[-1])])
+        return every
 
     def _rows(self, split: str, figures: Figures) -> list[Row]:
         return [(self.epoch, self.global_step, split, task, metric, value) for (task, metric), value in figures.items()]
 
     # -------------------------------------------------- files
 
+    def _checkpoint_is_due(self) -> bool:
+        # the share keeps a large stack from spending its time on checkpoints
+        return time.monotonic() - self.saved_at > max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * self.save_seconds)
+
     def _save(self) -> None:
-        """last.pt: all that the run needs to go on exactly; best.pt beside it."""
-        step = self.stack.step
-        checkpoint.save(self.folder / "checkpoints" / "last.pt", {
-            "epoch": self.epoch, "position": self.position, "step": self.global_step, "waited": self.waited,
-            "values": step.flat.values.clone(), "optimizer": step.optimizer.state(),
-            # still to be logged, where the epoch's last step is done
-            "gradient_norms": step.gradient_norms,
-            "strategy": dict(step.strategy.named_buffers()), "history": self.history.tensors(),
-            "best": self.best, "offset": self.writer.offset, "seconds": self._seconds(),
-            "data_hash": self.dataset.hash,
-        })  # fmt: skip
+        """All that the stack needs to go on exactly."""
+        began = time.monotonic()
+        checkpoint.save(self.path, self._state())
         self.saved_at = time.monotonic()
+        self.save_seconds = self.saved_at - began
+
+    def _state(self) -> dict[str, Any]:
+        step = self.stack.step
+        return {
+            "epoch": self.epoch, "position": self.position, "step": self.global_step,
+            "values": step.flat.values.clone(), "best_values": self.best_values.clone(),
+            "optimizer": step.optimizer.state(), "strategy": step.strategy.state(),
+            # still to be logged, where the epoch's last step is done
+            "gradient_norms": step.gradient_norms, "history": self.history.tensors(),
+            "members": [{"best": m.best, "waited": m.waited, "offset": m.writer.offset if m.writer else 0}
+                        for m in self.members],
+            "seconds": self.seconds_before + time.monotonic() - self.started,
+            "data_hash": self.stack.datasets[0].hash,
+        }  # fmt: skip
 
     def _restore(self, state: dict[str, Any]) -> None:
-        step = self.stack.step
-        self.epoch, self.position = state["epoch"], state["position"]
-        self.global_step, self.waited, self.best = state["step"], state["waited"], state["best"]
+        step, device = self.stack.step, self.stack.device
+        self.epoch, self.position, self.global_step = state["epoch"], state["position"], state["step"]
         step.flat.values.copy_(state["values"])
-        step.gradient_norms = state["gradient_norms"].to(self.stack.device)
-        step.optimizer.load({k: v.to(self.stack.device) if v.dim() else v for k, v in state["optimizer"].items()})
-        for name, buffer in step.strategy.named_buffers():
-            buffer.copy_(state["strategy"][name])
-        self.history = History({k: v.to(self.stack.device) for k, v in state["history"].items()} or None)
-        if self.best:
-            self.best["values"] = self.best["values"].to(self.stack.device)
+        self.best_values.copy_(state["best_values"])
+        step.gradient_norms = state["gradient_norms"].to(device)
+        step.optimizer.load({k: v.to(device) if v.dim() else v for k, v in state["optimizer"].items()})
+        for name, value in step.strategy.state().items():
+            value.copy_(state["strategy"][name])
+        self.history = History({k: v.to(device) for k, v in state["history"].items()} or None)
+        for member, saved in zip(self.members, state["members"], strict=True):
+            member.best, member.waited = saved["best"], saved["waited"]
         self.seconds_before = state["seconds"]
 
-    def _save_best(self) -> None:
-        """best.pt: the selected network, whose values are in place, and what turns raw columns into predictions."""
-        tree = model_tree(self.stack) | {
-            "step": self.best["step"],
-            "epoch": self.best["epoch"],
-            "by": self.selection.name,
-        }
-        checkpoint.save(self.folder / "checkpoints" / "best.pt", tree)
-
-    def _hyperparameters(self) -> dict[str, Any]:
-        """Settings for TensorBoard's table, which sorts its columns and shows a few: the core, and what was typed."""
-        settings = _flatten(self.summary["settings"])
-        typed = [line.split("=")[0] for line in self._overrides()]
-        settings["seed"] = str(settings.get("seed"))  # a label, not a quantity
-        return {k: settings[k] for k in dict.fromkeys(["loss", "lr", "graph", "seed", *typed]) if k in settings}
-
-    def _overrides(self) -> list[str]:
-        path = self.folder / ".hydra" / "overrides.yaml"
-        return list(yaml.safe_load(path.read_text(encoding="utf-8")) or []) if path.exists() else []
-
     def _seconds(self) -> float:
-        return self.seconds_before + time.monotonic() - self.started
+        """A run's share of the wall time so far."""
+        return (self.seconds_before + time.monotonic() - self.started) / len(self.members)
 
-    def _record(self, status: str, error: str | None, figures: dict[str, float] | None = None) -> None:
+    def _record(self, member: Member, status: str, error: str | None, figures: dict[str, float] | None = None) -> None:
         """Write summary.json with this status."""
-        best = {k: self.best[k] for k in ("step", "epoch")} | {"by": self.selection.name} if self.best else None
-        if best is not None:
-            best["value"] = self.selection.sign * self.best["score"]
-        self.summary |= {
+        best = None
+        if member.best:
+            best = {"step": member.best["step"], "epoch": member.best["epoch"], "by": member.selection.name,
+                    "value": member.selection.sign * member.best["score"]}  # fmt: skip
+        member.summary |= {
             "status": status, "error": error, "steps": self.global_step, "best": best,
             "figures": figures or {}, "seconds": self._seconds(), "memory": peak_memory(self.stack.device),
         }  # fmt: skip
-        self.writer.summary(self.summary)
+        self._writer(member).summary(member.summary)
+
+    def _writer(self, member: Member) -> RunWriter:
+        assert member.writer is not None, "it has not ended before this process began"
+        return member.writer
+
+    def _say(self, member: Member, line: str) -> None:
+        if self.console is not None:
+            self.console(line)
+        else:
+            self._writer(member).log([line])
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -298,6 +410,28 @@ class Run:
         finally:
             for signum, handler in before.items():
                 signal.signal(signum, handler)
+
+
+def part_of(state: dict[str, Any], runs: slice) -> dict[str, Any]:
+    """The state of some runs of a stack, as that of a stack of their own."""
+
+    def cut(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {k: v[runs].clone() if v.dim() else v for k, v in tensors.items()}
+
+    own = cut({k: state[k] for k in ("values", "best_values", "gradient_norms")})
+    history = {k: v[:, runs].clone() for k, v in state["history"].items()}
+    return state | own | {"optimizer": cut(state["optimizer"]), "strategy": cut(state["strategy"]),
+                          "history": history, "members": state["members"][runs]}  # fmt: skip
+
+
+def _hyperparameters(member: Member) -> dict[str, Any]:
+    """Settings for TensorBoard's table, which sorts its columns and shows a few: the core, and what was typed."""
+    settings = _flatten(member.summary["settings"])
+    path = member.folder / ".hydra" / "overrides.yaml"
+    typed = list(yaml.safe_load(path.read_text(encoding="utf-8")) or []) if path.exists() else []
+    settings["seed"] = str(settings.get("seed"))  # a label, not a quantity
+    keys = dict.fromkeys(["loss", "lr", "graph", "seed", *(line.split("=")[0] for line in typed)])
+    return {k: settings[k] for k in keys if k in settings}
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

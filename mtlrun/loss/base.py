@@ -11,8 +11,8 @@ class Strategy(nn.Module, ABC):
     """Weights of the task losses, for a stack of R runs with T tasks each.
 
     Learnt parameters are `nn.Parameter`s `[R, T]`; they are trained at the rates `rates` `[R]` by the
-    run's own optimiser, from the gradients that `gradients` returns. State goes into buffers, so that it
-    is part of every checkpoint.
+    run's own optimiser, from the gradients that `gradients` returns. State goes into persistent buffers
+    `[R, …]`, so that it is part of every checkpoint; constants into buffers that are not persistent.
     """
 
     def __init__(self, configs: Sequence[Any], tasks: Sequence[str], noise: Sequence[tuple[float, float]]) -> None:
@@ -34,3 +34,8 @@ class Strategy(nn.Module, ABC):
     def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
         """Gradients of the strategy's own parameters, in the order of `parameters()`."""
         return []
+
+    def state(self) -> dict[str, Tensor]:
+        """The persistent buffers, by name."""
+        learnt = dict(self.named_parameters())
+        return {name: value for name, value in self.state_dict().items() if name not in learnt}

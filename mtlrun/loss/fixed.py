@@ -18,7 +18,7 @@ class Fixed(Strategy):
                  noise: Sequence[tuple[float, float]]) -> None:  # fmt: skip
         super().__init__(configs, tasks, noise)
         rows = [[float(c.weights.get(t, 1.0)) for t in tasks] for c in configs]
-        self.register_buffer("fixed", torch.tensor(rows))
+        self.register_buffer("fixed", torch.tensor(rows), persistent=False)
 
     def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
         return self.fixed

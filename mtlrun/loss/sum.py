@@ -16,7 +16,7 @@ class Sum(Strategy):
 
     def __init__(self, configs: Sequence[Any], tasks: Sequence[str], noise: Sequence[tuple[float, float]]) -> None:
         super().__init__(configs, tasks, noise)
-        self.register_buffer("ones", torch.ones(len(configs), len(tasks)))
+        self.register_buffer("ones", torch.ones(len(configs), len(tasks)), persistent=False)
 
     def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
         return self.ones

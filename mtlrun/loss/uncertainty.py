@@ -35,8 +35,8 @@ class Uncertainty(Strategy):
         start = torch.tensor([[0.0 if isinstance(g, str) else g] * len(tasks) for g in given])
         self.s = nn.Parameter(start)
         self.register_buffer("started", torch.tensor([[not isinstance(g, str)] * len(tasks) for g in given]))
-        self.register_buffer("a", torch.tensor([a for a, _ in noise]))
-        self.register_buffer("c", torch.tensor([c for _, c in noise]))
+        self.register_buffer("a", torch.tensor([a for a, _ in noise]), persistent=False)
+        self.register_buffer("c", torch.tensor([c for _, c in noise]), persistent=False)
         self.all_started = False
 
     def rates(self) -> list[float]:

@@ -75,7 +75,7 @@ class HeadBlock(nn.Module):
         pad = torch.zeros(len(specs), self.outputs)
         for t, spec in enumerate(specs):
             pad[t, spec.outputs :] = -torch.inf
-        self.register_buffer("pad", pad if bool((pad < 0).any()) else None)
+        self.register_buffer("pad", pad if bool((pad < 0).any()) else None, persistent=False)  # no axis R, no state
 
     @staticmethod
     def _draw(seeds: Sequence[int], spec: HeadSpec, name: str, rows: int, columns: int, width: int,

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("mtlrun")
 REFRESH_STEPS = 50
+LINE_SECONDS = 20.0  # between two lines of a sweep where there is no terminal
 
 
 @contextmanager
@@ -31,13 +33,10 @@ def quiet_console() -> Iterator[None]:
 
 
 class Progress:
-    """Steps and per-task losses of one run. Use as a context manager around the training.
+    """Steps and per-task losses of one run. Use as a context manager around the training."""
 
-    `primary` maps each task to the metric that its line shows.
-    """
-
-    def __init__(self, total: int, epochs: int, tasks: Sequence[str], primary: Mapping[str, str]) -> None:
-        self.total, self.epochs, self.tasks, self.primary = total, epochs, list(tasks), dict(primary)
+    def __init__(self, total: int, tasks: Sequence[str]) -> None:
+        self.total, self.tasks = total, list(tasks)
         self.bar: Any = None
         self.quiet: AbstractContextManager[None] = nullcontext()
 
@@ -68,13 +67,101 @@ class Progress:
             shown = "  ".join(f"{t} {v:.4g}" for t, v in zip(self.tasks, losses[0].tolist(), strict=True))
             self.bar.update(self.row, completed=step, description=shown)
 
-    def evaluated(self, epoch: int, step: int, figures: Mapping[tuple[str, str], float], by: str, score: float,
-                  better: bool) -> None:  # fmt: skip
-        """One line for an evaluation on val; an asterisk marks the best so far."""
-        shown = "  ".join(f"{t} {m} {figures[t, m]:.4g}" for t, m in self.primary.items() if (t, m) in figures)
-        mark = "*" if better else " "
-        epochs = f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"
-        log.info(f"epoch {epochs}  step {step}  {by} {score:.4f}{mark}  {shown}")
+
+class SweepProgress:
+    """Runs, steps, steps per second and time left of a sweep: a bar on a terminal, now and then a line otherwise.
+
+    `left`: the most steps, of all runs together, that each stack has before it. `close` is called with the numbers
+    of runs that have just ended and returns what to print of them.
+    """
+
+    def __init__(self, runs: int, ended: int, left: Mapping[int, int], close: Callable[[list[int]], list[str]]) -> None:
+        self.runs, self.done, self.close = runs, ended, close
+        self.left = dict(left)
+        self.taken: dict[int, int] = {}  # by each stack, since the display began
+        self.before: dict[int, int] = {}
+        self.began = self.shown = time.monotonic()
+        self.bar: Any = None
+
+    def __enter__(self) -> "SweepProgress":
+        if sys.stderr.isatty() and sys.stdout.isatty():
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as Bar
+
+            # no thread of its own: processes are forked meanwhile
+            self.bar = Bar(BarColumn(), TextColumn("{task.description}"), transient=True, auto_refresh=False)
+            self.row = self.bar.add_task("", total=None)
+            self.bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def steps(self, stack: int, taken: int, left: int) -> None:
+        """A stack has taken so many steps, its runs together, and has so many left at most."""
+        self.before.setdefault(stack, taken)
+        self.taken[stack] = taken - self.before[stack]
+        self.left[stack] = left
+
+    def ended(self, numbers: list[int]) -> None:
+        """These runs have ended."""
+        self.done += len(numbers)
+        for line in self.close(numbers):
+            self.note(line)
+
+    def stack_ended(self, stack: int) -> None:
+        """Nothing is left to do of a stack."""
+        self.taken[stack] = self.taken.get(stack, 0) + self.left.pop(stack, 0)
+
+    def note(self, line: str) -> None:
+        """Print a line."""
+        if self.bar is not None:
+            self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, flush=True)
+
+    def refresh(self) -> None:
+        """Show how far the sweep is, if it is time to."""
+        if self.bar is not None:
+            taken, left = sum(self.taken.values()), sum(self.left.values())
+            self.bar.update(self.row, completed=taken, total=taken + left, description=self.text(), refresh=True)
+        elif time.monotonic() - self.shown > LINE_SECONDS:
+            self.shown = time.monotonic()
+            self.note(self.text())
+
+    def text(self) -> str:
+        """How far the sweep is."""
+        taken, left = sum(self.taken.values()), sum(self.left.values())
+        rate = taken / max(time.monotonic() - self.began, 1e-9)
+        words = f"{self.done} of {self.runs} runs  {taken:,} of at most {taken + left:,} steps"
+        if not taken:
+            return words
+        seconds = round(left / rate)
+        clock = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        return f"{words}  {rate:,.0f} steps/s  {clock} left"
+
+
+def evaluation_line(epoch: int, epochs: int, step: int, figures: Mapping[tuple[str, str], float],
+                    primary: Mapping[str, str], by: str, score: float, better: bool) -> str:  # fmt: skip
+    """One line for an evaluation on val, with each task's metric in `primary`; an asterisk marks the best so far."""
+    shown = "  ".join(f"{t} {m} {figures[t, m]:.4g}" for t, m in primary.items() if (t, m) in figures)
+    mark = "*" if better else " "
+    return f"epoch {epoch:>{len(str(epochs))}}/{epochs}  step {step}  {by} {score:.4f}{mark}  {shown}"
+
+
+def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary: Mapping[str, str]) -> list[str]:
+    """What a completed run says at its end: the table, the selected checkpoint, whether more training may help."""
+    best = summary["best"]
+    lines = [
+        results_table(types, summary["figures"], summary["trivial"], primary),
+        f"checkpoint of epoch {best['epoch']} (step {best['step']}), selected by {best['by']} on val; "
+        f"{summary['steps']} steps in {summary['seconds']:.1f} s",
+    ]
+    if best["step"] == summary["steps"]:
+        lines.append("val was best at the last evaluation: more training may help (trainer.epochs)")
+    return lines
 
 
 def results_table(types: Mapping[str, str], figures: Mapping[str, float], trivial: Mapping[str, float],

@@ -34,7 +34,8 @@ def folder_name(number: int, count: int, swept: Mapping[str, str]) -> str:
 def write_plan(sweep_dir: Path, plan: list[dict[str, Any]]) -> None:
     """Writes the job list and results.csv with every run pending.
 
-    A job is {run: FOLDER, overrides: {KEY: VALUE}}, and for resuming: arguments, as Hydra gets them, and config.
+    A job is {run: FOLDER, overrides: {KEY: VALUE}}; for whoever trains it: arguments, as Hydra gets them, config, the
+    most steps it takes, and the number of its stack where runs train side by side.
     """
     sweep_dir.mkdir(parents=True, exist_ok=True)
     write_json(sweep_dir / PLAN, plan)
@@ -45,6 +46,15 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
     """The job list that `write_plan` wrote."""
     plan: list[dict[str, Any]] = json.loads((sweep_dir / PLAN).read_text())
     return plan
+
+
+def restack(sweep_dir: Path, stacks: Mapping[int, int]) -> None:
+    """Notes in the plan that the runs of these numbers train in other stacks now."""
+    with _locked(sweep_dir):
+        plan = read_plan(sweep_dir)
+        for number, stack in stacks.items():
+            plan[number]["stack"] = stack
+        write_json(sweep_dir / PLAN, plan)
 
 
 def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:

@@ -1,21 +1,31 @@
-"""The writer of one run's folder: metrics.csv, summary.json, TensorBoard."""
+"""The writer of one run's folder: metrics.csv, summary.json, TensorBoard, run.log."""
 
 import csv
 import io
+import logging
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mtlrun.errors import RequestError
+from mtlrun.results import events
 from mtlrun.results.files import write_json
 from mtlrun.results.summary import FILE, METRICS_HEADER
 
 Row = tuple[int, int, str, str, str, float]
 
+LOG_FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")  # that of conf/config.yaml
+
 
 class RunWriter:
     """Appends rows to `metrics.csv` and, if asked for, to TensorBoard; keeps `summary.json`.
 
-    `offset` is the size of metrics.csv that a resumed run goes on from; what stands behind it was
-    written after the checkpoint and is cut off.
+    `offset` is the size of metrics.csv that a resumed run goes on from, `step` the last step in it; what stands
+    behind was written after the checkpoint: metrics.csv is cut there, and TensorBoard told to forget the later steps.
+    Every file is closed again before a method returns: one process writes any number of runs.
+
+    Raises RequestError where metrics.csv is shorter than `offset`.
     """
 
     def __init__(self, folder: Path, tensorboard: bool, offset: int = 0, step: int = 0) -> None:
@@ -23,56 +33,74 @@ class RunWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "metrics.csv"
         if offset:
-            with open(self.path, "r+b") as file:
-                file.truncate(offset)
-        self.file = open(self.path, "ab" if offset else "wb", buffering=0)  # noqa: SIM115 - open as long as the run
-        if not offset:
-            self._append([METRICS_HEADER])
-        self.board = None
+            size = self.offset if self.path.exists() else 0
+            if size < offset:
+                raise RequestError(f"{self.path}: found {size} bytes, the checkpoint goes on from {offset}\n"
+                                   "restore the file, or train anew in another folder")  # fmt: skip
+            os.truncate(self.path, offset)
+        else:
+            self.path.write_bytes(_csv([METRICS_HEADER]))
+        self.events: Path | None = None
         if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.board = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+            self.events = events.new_path(folder)
+            self.events.write_bytes(events.beginning(step + 1 if step else 0))
 
     @property
     def offset(self) -> int:
         """The size of metrics.csv in bytes."""
         return self.path.stat().st_size
 
-    def rows(self, rows: list[Row]) -> None:
+    def rows(self, rows: Sequence[Row]) -> None:
         """Append rows, whole, to metrics.csv and to TensorBoard (tag SPLIT/TASK/METRIC)."""
-        self._append([(e, s, split, task, metric, repr(float(value))) for e, s, split, task, metric, value in rows])
-        if self.board is not None:
+        append(self.path, _csv([(*row[:-1], repr(float(row[-1]))) for row in rows]))
+        if self.events is not None:
+            steps: dict[int, list[tuple[str, float]]] = {}
             for _, step, split, task, metric, value in rows:
-                self.board.add_scalar("/".join(filter(None, (split, task, metric))), value, step)
-
-    def _append(self, rows: list[tuple[Any, ...]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        data = text.getvalue().encode()
-        while data:  # an unbuffered write may take only a part
-            data = data[self.file.write(data) :]
+                tag = f"{split}/{task}/{metric}" if task else f"{split}/{metric}"
+                steps.setdefault(step, []).append((tag, value))
+            append(self.events, b"".join(events.scalars(step, values) for step, values in steps.items()))
 
     def hyperparameters(self, settings: dict[str, Any], figures: dict[str, float]) -> None:
         """The HPARAMS tab's entry, in the same event file: flat settings, and figures by their tags.
 
         TensorBoard shows the last value of a tag, so only tags that are written once can be figures there.
         """
-        if self.board is None:
-            return
-        from torch.utils.tensorboard.summary import hparams
+        if self.events is not None:
+            flat = {k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in settings.items()}
+            append(self.events, events.hyperparameters(flat, list(figures)))
 
-        flat = {k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in settings.items()}
-        writer = self.board._get_file_writer()
-        for summary in hparams(flat, figures):
-            writer.add_summary(summary)
+    def log(self, lines: Sequence[str]) -> None:
+        """Append lines to run.log."""
+        log_lines(self.folder, lines)
 
     def summary(self, summary: dict[str, Any]) -> None:
         """Write summary.json."""
         write_json(self.folder / FILE, summary)
 
-    def close(self) -> None:
-        """Close all files."""
-        self.file.close()
-        if self.board is not None:
-            self.board.close()
+
+def log_lines(folder: Path, lines: Sequence[str]) -> None:
+    """Append lines to FOLDER/run.log as a logging handler would at level INFO, for a run that has none of its own."""
+    level = {"levelno": logging.INFO, "levelname": "INFO"}
+    records = [logging.makeLogRecord({"msg": line, **level}) for line in lines]
+    path = folder / "run.log"
+    path.touch()
+    append(path, "".join(LOG_FORMAT.format(record) + "\n" for record in records).encode(errors="backslashreplace"))
+
+
+def append(path: Path, data: bytes) -> None:
+    """Append `data`, whole, to a file that exists.
+
+    Raises FileNotFoundError where it is gone: without its beginning it would be of no use.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        while data:  # the system may take only a part
+            data = data[os.write(file, data) :]
+    finally:
+        os.close(file)
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

@@ -6,7 +6,7 @@ import torch
 from support import make_config, make_dataset, make_stack
 
 from mtlrun.build import build
-from mtlrun.engine.batches import trainable
+from mtlrun.data.dataset import trainable
 
 
 def epoch_rows(stack, epoch, start=0):

@@ -1,0 +1,51 @@
+"""How much memory a run needs, from sizes that are known before training, and how much there is."""
+
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtlrun.config import Config
+
+if TYPE_CHECKING:
+    from mtlrun.data.dataset import Dataset
+
+FLOAT, DOUBLE = 4, 8
+COPIES = 12  # of each parameter: value, gradient, rate, decay, step, two moments, best, and what passes through
+LABEL_BYTES = 64  # of a label in val or test: itself, weights, outputs, and the metrics' float64 copies of them
+
+
+def parameters(config: Config, inputs: int, outputs: int) -> int:
+    """About how many parameters a network has, with `inputs` encoded inputs and `outputs` outputs of all tasks."""
+    widths = [inputs, *config.model.hidden]
+    heads = [widths[-1], *config.model.head_hidden]
+    shared = sum((a + 1) * b for a, b in pairwise(widths))
+    return shared + len(config.active) * sum((a + 1) * b for a, b in pairwise(heads)) + (heads[-1] + 1) * outputs
+
+
+def run_bytes(config: Config, dataset: "Dataset") -> int:
+    """About how much memory one run of a stack needs, in bytes; the table itself, held once, is not counted.
+
+    Parameters times 12 copies; activations of a batch, forward and backward; the epoch's order of rows; labels
+    and outputs of val and test. All in float32 but for indices and metrics.
+    """
+    inputs = dataset.spec.width
+    outputs = sum(max(1, len(t.classes)) for t in dataset.targets.values())
+    network = FLOAT * COPIES * parameters(config, inputs, outputs)
+    width = inputs + sum(config.model.hidden) + len(dataset.targets) * sum(config.model.head_hidden) + outputs
+    activations = 4 * FLOAT * config.trainer.batch_size * width
+    split = dataset.split
+    rows = 3 * DOUBLE * len(split.train)
+    held_out = (len(split.val) + len(split.test)) * (DOUBLE + LABEL_BYTES * outputs)
+    return network + activations + rows + held_out
+
+
+def machine_bytes() -> int:
+    """The memory of this machine, or of the container that this process is in."""
+    held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            held = min(held, int(Path(path).read_text()))
+        except (OSError, ValueError):
+            continue  # no such limit ("max")
+    return held

@@ -1,0 +1,1 @@
+"""hydra/launcher=stack: found by Hydra because of where it lies."""

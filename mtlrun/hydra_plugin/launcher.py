@@ -1,0 +1,43 @@
+"""hydra/launcher=stack: runs of a sweep side by side. Thin: every Hydra application of the environment imports it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Dict, Optional  # noqa: UP035 - OmegaConf 2.3 reads these
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+@dataclass
+class StackLauncherConf:
+    """`over`: the launcher whose workers get whole stacks, with `options` of its own; else processes of this machine.
+
+    `processes`: how many at once (by default one per core). `max_runs`: the most runs in a stack.
+    """
+
+    _target_: str = "hydra_plugins.mtlrun_stack.launcher.StackLauncher"
+    over: Optional[str] = None  # noqa: UP045
+    options: Dict[str, Any] = field(default_factory=dict)  # noqa: UP006
+    processes: Optional[int] = None  # noqa: UP045
+    max_runs: Optional[int] = None  # noqa: UP045
+
+
+class StackLauncher(Launcher):
+    """Hands the sweep that its folder's sweep.json describes to mtlrun."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.config = hydra_context, config
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from mtlrun.sweep import launch_stacks
+
+        return launch_stacks(self.hydra_context, self.config)
+
+
+ConfigStore.instance().store(group="hydra/launcher", name="stack", node=StackLauncherConf, provider="mtlrun")

@@ -1,0 +1,49 @@
+"""Members of one stack with different strategies."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mtlrun.loss.base import Strategy
+
+
+class Mixed(Strategy):
+    """Each run its own strategy, of those that read nothing but the losses.
+
+    Every strategy is there for all R runs, on settings of the first run that has it where a run has another,
+    and what it says of those is put aside. So that the parameters stay `[R, T]`, a run has those of
+    the others' strategies too, which get no gradient.
+    """
+
+    def __init__(self, kinds: Sequence[type[Strategy]], configs: Sequence[Any], tasks: Sequence[str],
+                 noise: Sequence[tuple[float, float]]) -> None:  # fmt: skip
+        """`kinds`: the class of every run's strategy."""
+        super().__init__(configs, tasks, noise)
+        parts = []
+        for kind in dict.fromkeys(kinds):
+            own = [k is kind for k in kinds]
+            first = configs[own.index(True)]
+            parts.append(kind([c if mine else first for c, mine in zip(configs, own, strict=True)], tasks, noise))
+            self.register_buffer(f"own{len(parts) - 1}", torch.tensor(own).unsqueeze(1), persistent=False)  # [R, 1]
+        self.parts: Any = torch.nn.ModuleList(parts)
+
+    def _owned(self) -> list[tuple[Strategy, Tensor]]:
+        return [(part, self.get_buffer(f"own{i}")) for i, part in enumerate(self.parts)]
+
+    def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
+        chosen: Tensor | None = None
+        for part, own in self._owned():
+            weights = part.weights(losses, present)
+            chosen = weights if chosen is None else torch.where(own, weights, chosen)
+        assert chosen is not None, "there is at least one strategy"
+        return chosen
+
+    def rates(self) -> list[float]:
+        owned = [(own.flatten().tolist(), part.rates()) for part, own in self._owned()]
+        return [next(rates[r] for own, rates in owned if own[r]) for r in range(len(self.configs))]
+
+    def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
+        return [torch.where(own, gradient, 0.0) for part, own in self._owned()
+                for gradient in part.gradients(losses, weights, present)]  # fmt: skip

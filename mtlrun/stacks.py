@@ -1,0 +1,158 @@
+"""How a sweep divides into stacks: runs that train side by side, in one process.
+
+Runs share a stack if they differ only in settings that the schema declares `per_run` (config.py; graph.py for
+edges), and take equal steps: as many rows per batch and steps per epoch. Such a group of runs is cut further
+
+- so that every process has work: into one part per process where each part keeps 16 runs or more, else into
+  parts no larger than the process's share of the whole sweep;
+- so that a stack fits into memory: half of the machine's, shared by the processes, at `memory.run_bytes` a run;
+- by `hydra.launcher.max_runs`, where that is given.
+
+Parts of a group differ by one run at most and keep the sweep's order. All of it follows from sizes and from the
+number of processes, never from a timing or from free memory.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mtlrun.config import Config
+from mtlrun.engine.memory import machine_bytes, run_bytes
+from mtlrun.errors import listing
+from mtlrun.graph import Graph, parse_graph
+
+if TYPE_CHECKING:
+    from mtlrun.data.dataset import Dataset
+
+WELL_FILLED = 16  # runs from which on a larger stack hardly gains per run
+MEMORY_SHARE = 0.5  # of the machine's memory, for all processes together
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What cuts groups of runs: processes at work, the largest number of runs (None: any), bytes for all stacks."""
+
+    processes: int
+    max_runs: int | None = None
+    memory: int = field(default_factory=lambda: int(MEMORY_SHARE * machine_bytes()))
+
+
+@dataclass(frozen=True)
+class Division:
+    """`stacks`: the numbers of the runs in each. `group[i]`: the group that stack i is cut from; `settings`: what each
+    group's runs share and other groups' have otherwise, by full key."""
+
+    stacks: list[list[int]]
+    group: list[int]
+    settings: list[dict[str, str]]
+    cut: list[str]  # why each group was cut, "" where it was not
+
+    def describe(self) -> str:
+        """The division in words, one line for each stack."""
+        lines = []
+        for number, (runs, group) in enumerate(zip(self.stacks, self.group, strict=True)):
+            why = "; ".join(f"{key}: {value}" for key, value in self.settings[group].items())
+            line = f"stack {number}: {len(runs)} run{'s'[: len(runs) > 1]} (number {_ranges(runs)})"
+            lines.append(f"{line}  {why}".rstrip())
+        keys = list(dict.fromkeys(key for settings in self.settings for key in settings))
+        if keys:
+            lines.append(f"they differ in {listing(keys, 12)}, which the runs of one stack share")
+        lines += [f"{why}" for why in dict.fromkeys(self.cut) if why]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the division needs to know of a run: `shared` by the runs of a stack, by full key; bytes; steps at most."""
+
+    shared: dict[str, str]
+    bytes: int
+    steps: int
+
+
+def size(config: Config, dataset: "Dataset") -> Size:
+    """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes."""
+    from mtlrun.data.dataset import trainable
+
+    graph = parse_graph(config.graph, config.tasks, config.active, len(config.model.hidden))
+    found = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
+    rows = int(trainable(dataset).sum())
+    batch = min(config.trainer.batch_size, rows)
+    found |= {"graph": _edges(graph), "rows per batch": str(batch), "steps per epoch": str(rows // batch)}
+    steps = min(config.trainer.epochs * (rows // batch), config.trainer.max_steps or math.inf)
+    return Size(found, run_bytes(config, dataset), int(steps))
+
+
+def _edges(graph: Graph) -> str:
+    """The edges of a graph in words, without their gradients, which may differ."""
+    own = [f"layer{edge.at}->{task}" for task, edge in graph.trunk.items() if edge.explicit]
+    return ", ".join([*own, *(f"{e.source}=>{e.task} ({e.what})" for e in graph.edges)]) or "no edges"
+
+
+def _shared(value: Any, key: str, skip: str = "") -> Iterator[tuple[str, str]]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for f in dataclasses.fields(value):
+            if not f.metadata.get("per_run") and f.name != skip:
+                yield from _shared(getattr(value, f.name), f"{key}.{f.name}".lstrip("."))
+    elif isinstance(value, Mapping):
+        yield key, ", ".join(map(str, value))  # their order is that of the network's parameters
+        for name, item in value.items():
+            yield from _shared(item, f"{key}.{name}")
+    elif isinstance(value, (list, tuple)) and any(dataclasses.is_dataclass(item) for item in value):
+        yield f"{key} (number)", str(len(value))
+        for i, item in enumerate(value):
+            yield from _shared(item, f"{key}[{i}]")
+    else:
+        yield key, str(value)
+
+
+def divide(sizes: Sequence[Size], limits: Limits) -> Division:
+    """The stacks of a sweep, whose runs are given in order."""
+    groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    for number, run in enumerate(sizes):
+        groups.setdefault(tuple(run.shared.items()), []).append(number)
+    different = _different([dict(key) for key in groups])
+    stacks, origin, cut = [], [], []
+    share = -(-len(sizes) // limits.processes)
+    for group, runs in enumerate(groups.values()):
+        largest = max(sizes[n].bytes for n in runs)
+        fits = max(1, limits.memory // limits.processes // largest)
+        by_process = limits.processes if len(runs) >= WELL_FILLED * limits.processes else -(-len(runs) // share)
+        by_size = -(-len(runs) // min(fits, limits.max_runs or fits))
+        parts = max(by_process, by_size)
+        for part in range(parts):
+            stacks.append(runs[part * len(runs) // parts : (part + 1) * len(runs) // parts])
+            origin.append(group)
+        cut.append(_why_cut(parts, by_process, fits, limits))
+    return Division(stacks, origin, different, cut)
+
+
+def _why_cut(parts: int, by_process: int, fits: int, limits: Limits) -> str:
+    if parts == 1:
+        return ""
+    if parts == by_process:
+        return f"cut so that {limits.processes} processes have equal work (hydra.launcher.processes)"
+    if limits.max_runs is not None and limits.max_runs <= fits:
+        return f"cut into stacks of at most {limits.max_runs} runs (hydra.launcher.max_runs)"
+    share = limits.memory / limits.processes / 2**30
+    return f"cut into stacks of at most {fits} runs, for which {share:.1f} GiB of memory are set aside"
+
+
+def _different(groups: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Of each group, the settings that are not the same in all of them; a graph as a whole."""
+    keys = list(dict.fromkeys(key for group in groups for key in group if not key.startswith("graph.")))
+    apart = [key for key in keys if len({group.get(key) for group in groups}) > 1]
+    return [{key: group[key] for key in apart if key in group} for group in groups]
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """`0-3, 5, 8-9`"""
+    ends: list[list[int]] = []
+    for number in numbers:
+        if ends and ends[-1][1] == number - 1:
+            ends[-1][1] = number
+        else:
+            ends.append([number, number])
+    return listing([f"{a}-{b}" if a < b else str(a) for a, b in ends], 20)

@@ -1,0 +1,426 @@
+"""The runs of a sweep, through a launcher: as stacks, or one run per job.
+
+What a sweep consists of stands in its folder's sweep.json before any run trains: a worker, wherever it is, and a
+later `mtlrun resume` need nothing else.
+"""
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.callbacks import Callbacks
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from mtlrun.check import check
+from mtlrun.compose import ROOT, Member, Request, checked_config, members
+from mtlrun.config import Config, plain
+from mtlrun.data.paths import require_files
+from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.launch import (
+    claim,
+    close_log,
+    free_folder,
+    guarded,
+    log_to,
+    print_notes,
+    save_config,
+    say_how_to_go_on,
+    shown,
+    status_of,
+    tensorboard_command,
+)
+from mtlrun.results.files import write_text
+from mtlrun.results.summary import read
+from mtlrun.results.sweep import PLAN, TABLE, best, primary_metric, read_plan, rebuild, restack, write_plan
+from mtlrun.stacks import Division, Limits, Size, divide, size
+
+log = logging.getLogger("mtlrun.sweep")
+
+STACK = "hydra_plugins.mtlrun_stack.launcher.StackLauncher"
+OVER = ("joblib", "submitit_local", "submitit_slurm", "ray")
+LOCAL = (None, "joblib", "submitit_local")
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """hydra.launcher of `hydra/launcher=stack`, checked."""
+
+    over: str | None
+    options: dict[str, Any]
+    processes: int | None
+    max_runs: int | None
+
+
+def stack_settings(request: Request) -> StackSettings | None:
+    """What the launcher of stacks was asked for; None where another launcher was chosen.
+
+    Raises RequestError for a launcher that cannot take stacks or is not installed, and for counts below 1.
+    """
+    tree = OmegaConf.to_container(request.cfg.hydra.launcher, resolve=True)
+    assert isinstance(tree, dict)
+    if tree.pop("_target_") != STACK:
+        return None
+    found = StackSettings(**{str(key): value for key, value in tree.items()})
+    if found.over is not None:
+        installed = request.loader.get_group_options("hydra/launcher")
+        if found.over not in OVER:
+            raise RequestError(f"hydra.launcher.over: found {found.over}{nearest(found.over, OVER)}\n"
+                               f"allowed: {listing(OVER)}")  # fmt: skip
+        if found.over not in installed:
+            extra = found.over.split("_")[0]
+            raise RequestError(f"hydra.launcher.over: {found.over} is not installed\n"
+                               f"install it: pip install 'mtlrun[{extra}]'")  # fmt: skip
+    elif found.options:
+        raise RequestError("hydra.launcher.options: they belong to the launcher that hydra.launcher.over names\n"
+                           f"add hydra.launcher.over={listing(OVER)}, or leave them out")  # fmt: skip
+    for key in ("processes", "max_runs"):
+        count = getattr(found, key)
+        if count is not None and count < 1:
+            raise RequestError(f"hydra.launcher.{key}: found {count}\nallowed: a whole number from 1")
+    return found
+
+
+def division(runs: Sequence[Member], sizes: Sequence[Size], settings: StackSettings) -> tuple[Division, Limits]:
+    """How the runs divide into stacks, and the limits that say so."""
+    limits = Limits(settings.processes or default_processes([m.config for m in runs], settings.over), settings.max_runs)
+    return divide(sizes, limits), limits
+
+
+def default_processes(configs: Sequence[Config], over: str | None = None) -> int:
+    """One per core, or per `trainer.threads` cores; one where stacks train on a CUDA device or cannot be forked, and
+    where the workers' machines are not known here."""
+    from mtlrun.engine.hardware import cores, forks
+
+    if over not in LOCAL or (over is None and not forks(configs)):
+        return 1
+    return max(1, cores() // max(c.trainer.threads or 1 for c in configs))
+
+
+def run_sweep(request: Request) -> int:
+    """Trains every run of a sweep through Hydra's launcher; the exit status.
+
+    All members are checked, and their data prepared, before any trains. Raises RequestError before
+    anything is written; KeyboardInterrupt passes once results.csv says what was reached.
+    """
+    settings = stack_settings(request)
+    runs = members(request)
+    print_notes(request)
+    folder = free_folder(request.cfg, "hydra.sweep.dir")
+    sizes = check_members(runs)
+    plan: list[dict[str, Any]] = [
+        {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config), "steps": s.steps}
+        for m, s in zip(runs, sizes, strict=True)
+    ]
+    words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
+    if settings is not None:
+        divided, limits = division(runs, sizes, settings)
+        for number, numbers in enumerate(divided.stacks):
+            for n in numbers:
+                plan[n]["stack"] = number
+        words += f" in {_counted(divided, limits, settings)},"
+    claim(folder, "hydra.sweep.dir", folder / PLAN)
+    print(f"{words} in {shown(folder)}", flush=True)
+    write_plan(folder, plan)
+
+    callbacks = Callbacks(request.cfg)
+    callbacks.on_multirun_start(config=request.cfg, config_name=ROOT)
+    context = HydraContext(config_loader=request.loader, callbacks=callbacks)
+    # Hydra's sweeper would only compose every member once more before it calls the launcher.
+    launcher = Plugins.instance().instantiate_launcher(context, run_member, request.cfg)
+    try:
+        launcher.launch([member.arguments for member in runs], initial_job_idx=0)
+    except KeyboardInterrupt:
+        say_how_to_go_on(folder)
+        raise
+    finally:
+        rows = rebuild(folder, ended=True)
+    callbacks.on_multirun_end(config=request.cfg, config_name=ROOT)
+    return _close_sweep(folder, rows, [member.config for member in runs])
+
+
+def describe(request: Request) -> str:
+    """What `mtlrun check -m` prints: how the sweep divides into stacks and why, and its runs."""
+    settings = stack_settings(request)
+    runs = members(request)
+    sizes = check_members(runs)
+    words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
+    lines = [member.run for member in runs]
+    if settings is None:
+        return "\n".join([f"{words}, one per job:", *lines])
+    divided, limits = division(runs, sizes, settings)
+    return "\n".join([f"{words} in {_counted(divided, limits, settings)}", divided.describe(), *lines])
+
+
+def _counted(divided: Division, limits: Limits, settings: StackSettings) -> str:
+    stacks = f"{len(divided.stacks)} stack{'s'[: len(divided.stacks) > 1]}"
+    if settings.over is not None:
+        return f"{stacks} for the workers of {settings.over}"
+    at_once = min(limits.processes, len(divided.stacks))
+    return stacks if at_once == 1 else f"{stacks}, {at_once} at a time"
+
+
+# ---------------------------------------------------------------- as stacks
+
+
+def launch_stacks(context: HydraContext, cfg: DictConfig) -> list[JobReturn]:
+    """Trains the stacks of the sweep in `hydra.sweep.dir`, called by the launcher."""
+    folder = Path(str(cfg.hydra.sweep.dir)).absolute()
+    launcher = cfg.hydra.launcher
+    plan = read_plan(folder)
+    numbers = sorted({int(job["stack"]) for job in plan})
+    if launcher.over is None:
+        configs = [check(job["config"]) for job in plan]
+        train_stacks(folder, numbers, launcher.processes or default_processes(configs))
+    else:
+        _launch_over(context, cfg, folder, len(numbers))
+    returns = []
+    for job in plan:
+        done = status_of(folder / job["run"]) == "completed"
+        returned = JobReturn(overrides=job["arguments"], working_dir=str(folder / job["run"]))
+        returned.status = JobStatus.COMPLETED if done else JobStatus.FAILED
+        returned.return_value = None if done else RuntimeError(job["run"])
+        returns.append(returned)
+    return returns
+
+
+def train_stacks(folder: Path, numbers: Sequence[int], processes: int) -> None:
+    """Trains the given stacks of a sweep in processes of this machine, as far as they are not done."""
+    from mtlrun.results.progress import SweepProgress
+    from mtlrun.workers import Job, Work, train_all
+
+    plan = read_plan(folder)
+    works, left = [], {}
+    for number in numbers:
+        own = [(n, job) for n, job in enumerate(plan) if job.get("stack") == number]
+        if all(status_of(folder / job["run"]) in ("completed", "failed") for _, job in own):
+            continue
+        jobs = [Job(n, folder / job["run"], job["arguments"], check(job["config"])) for n, job in own]
+        works.append(Work(number, folder, jobs))
+        left[number] = sum(job["steps"] for _, job in own)
+
+    def halved(work: Work, parts: list[Work]) -> None:
+        restack(folder, {job.number: part.number for part in parts for job in part.jobs})
+
+    def close(ended: list[int]) -> list[str]:
+        rows = rebuild(folder)
+        return [_line_of(n, len(plan), rows[n], check(plan[n]["config"])) for n in ended]
+
+    done = sum(status_of(folder / job["run"]) in ("completed", "failed") for job in plan)
+    with SweepProgress(len(plan), done, left, close) as display:
+        train_all(works, processes, display, halved)
+
+
+def _line_of(number: int, count: int, row: dict[str, Any], config: Config) -> str:
+    place = f"run {number + 1} of {count}: {row['run']}"
+    if row["status"] == "failed":
+        return f"{place}  failed: {row['error']}"
+    return f"{place}  {_headline(config, row['figures'], row['seconds'])}"
+
+
+def _launch_over(context: HydraContext, cfg: DictConfig, folder: Path, stacks: int) -> None:
+    """Has another launcher's workers train the stacks, one per job, in folders of their own below .stacks."""
+    options = OmegaConf.to_container(cfg.hydra.launcher.options, resolve=True)
+    assert isinstance(options, dict)
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    overrides = [f"hydra/launcher={cfg.hydra.launcher.over}", f"hydra.sweep.dir='{quoted}'",
+                 "hydra.sweep.subdir=.stacks/${hydra.job.num}"]  # fmt: skip
+    own = context.config_loader.load_configuration(ROOT, overrides, RunMode.MULTIRUN, validate_sweep_overrides=False)
+    known = [key for key in map(str, own.hydra.launcher) if key != "_target_"]
+    for key, value in {str(k): v for k, v in options.items()}.items():
+        if key not in known:
+            raise RequestError(f"hydra.launcher.options.{key}: {cfg.hydra.launcher.over} has no such key"
+                               f"{nearest(key, known)}\nallowed: {listing(known, 30)}")  # fmt: skip
+        own.hydra.launcher[key] = value
+    launcher = Plugins.instance().instantiate_launcher(context, run_stack, own)
+    launcher.launch([[] for _ in range(stacks)], initial_job_idx=0)
+
+
+def run_stack(cfg: DictConfig) -> None:
+    """One stack of a sweep, called by another launcher in a worker: in this process, on one thread."""
+    from mtlrun.engine.hardware import one_thread
+
+    here = HydraConfig.get()
+    with one_thread():
+        train_stacks(Path(here.sweep.dir), [here.job.num], processes=0)
+
+
+# ---------------------------------------------------------------- one run per job
+
+
+def run_member(cfg: DictConfig) -> str | None:
+    """One run of a sweep, called by the launcher, perhaps in a process of its own; its error, if it has one."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    place = f"run {HydraConfig.get().job.num + 1} of {len(read_plan(folder.parent))}: {folder.name}"
+    return _member(folder, place, checked_config(cfg))
+
+
+def _member(folder: Path, place: str, config: Config) -> str | None:
+    """Trains, or goes on with, one run of a sweep: one line on the terminal, the others in its own run.log."""
+
+    def work() -> None:
+        from mtlrun.results.progress import quiet_console
+
+        with quiet_console():
+            if (folder / "checkpoints" / "last.pt").exists():
+                from mtlrun.run import resume
+
+                summary = resume(folder)
+            else:
+                from mtlrun.run import prepare
+
+                save_config(folder, config)
+                rebuild(folder.parent)  # it is running now
+                summary = prepare(config).train(folder)
+        log.info("%s  %s", place, _headline(config, summary["figures"], summary["seconds"]))
+
+    try:
+        error = guarded(folder, config, work)
+        if error is not None:
+            log.error("%s  failed: %s", place, error)
+    finally:
+        rebuild(folder.parent)
+    return error
+
+
+def _headline(config: Config, figures: dict[str, float], seconds: float) -> str:
+    """The primary test figures of a run in one line."""
+    words = []
+    for name, task in config.active.items():
+        metric = primary_metric(figures, "test", name, task.primary)
+        if task.role == "main" and metric is not None:
+            words.append(f"{name} {metric} {figures[f'test/{name}/{metric}']:.4g}")
+    return f"{'  '.join(words)}  ({seconds:.1f} s)"
+
+
+# ---------------------------------------------------------------- going on
+
+
+def resume_sweep(folder: Path) -> int:
+    """Trains what a sweep has not come to, on this machine; the exit status. Failed runs stay failed.
+
+    A stack goes on as it was, with completed runs frozen in their places. Raises RequestError where the data changed.
+    """
+    plan = read_plan(folder)
+    left = [i for i, job in enumerate(plan) if status_of(folder / job["run"]) not in ("completed", "failed")]
+    if not left:
+        print(f"{shown(folder)}: finished already")
+        return 0
+    print(f"{len(left)} of {len(plan)} runs are left in {shown(folder)}", flush=True)
+    configs = [check(job["config"]) for job in plan]
+    _require_same_data(folder, plan, configs)
+    stacks = sorted({plan[i]["stack"] for i in left if "stack" in plan[i]})
+    try:
+        if stacks:
+            train_stacks(folder, stacks, default_processes(configs))
+        for number in left:
+            if "stack" not in plan[number]:
+                _resume_member(folder, plan, number, configs[number])
+    except KeyboardInterrupt:
+        say_how_to_go_on(folder)
+        raise
+    finally:
+        rows = rebuild(folder, ended=True)
+    return _close_sweep(folder, rows, configs)
+
+
+def _resume_member(folder: Path, plan: list[dict[str, Any]], number: int, config: Config) -> None:
+    run_folder = folder / plan[number]["run"]
+    typed = run_folder / ".hydra" / "overrides.yaml"
+    if not typed.exists():  # a run that Hydra did not come to
+        write_text(typed, yaml.safe_dump(plan[number]["arguments"], allow_unicode=True))
+    handlers = log_to(run_folder / "run.log")
+    try:
+        _member(run_folder, f"run {number + 1} of {len(plan)}: {run_folder.name}", config)
+    finally:
+        close_log(handlers)
+
+
+def _require_same_data(folder: Path, plan: list[dict[str, Any]], configs: Sequence[Config]) -> None:
+    """Raises RequestError if a run has begun on a table that is not the same any more."""
+    from mtlrun.data.dataset import load_table
+
+    for job, config in zip(plan, configs, strict=True):
+        begun = read(folder / job["run"])
+        if begun is not None and begun.get("data_hash") not in (None, load_table(config.data)[0].digest):
+            raise RequestError(f"data.path: {config.data.path} has changed since this sweep began\n"
+                               "restore the file, or sweep anew in another folder")  # fmt: skip
+
+
+def part_of_a_stack(folder: Path) -> int:
+    """How many runs the stack has that the run in `folder` trains in; 1 for a run on its own, or one that has ended."""
+    if not (folder.parent / PLAN).is_file() or status_of(folder) in ("completed", "failed"):
+        return 1
+    plan = read_plan(folder.parent)
+    own = next((job.get("stack") for job in plan if job["run"] == folder.name), None)
+    return 1 if own is None else sum(job.get("stack") == own for job in plan)
+
+
+# ---------------------------------------------------------------- before and after
+
+
+@contextlib.contextmanager
+def _in(member: Member) -> Iterator[None]:
+    """Says in which run of a sweep a request is wrong."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(f"{error} (in {member.run})") from error
+
+
+def check_members(runs: list[Member]) -> list[Size]:
+    """Loads the data of every member, and builds one run for each set of tasks and sizes, for their errors.
+
+    Returns their sizes. Raises RequestError that says in which run a request is wrong.
+    """
+    for member in runs:
+        with _in(member):
+            require_files(member.config.data.path, member.config.data.split.files or {})
+    from mtlrun.data.dataset import load_dataset
+
+    for member in runs[:1]:  # what is wrong with the table is answered before torch loads
+        with _in(member):
+            load_dataset(member.config)
+    from mtlrun.build import build
+    from mtlrun.engine.hardware import one_thread
+
+    built, sizes = set(), []
+    with one_thread():
+        for member in runs:
+            tree = plain(member.config)
+            del tree["data"]["split"]["seed"]
+            parts = [tree["data"], tree["tasks"], tree["only"], tree["model"], tree["graph"], tree["trainer"]]
+            shape = json.dumps(parts, default=str)
+            with _in(member):
+                dataset = load_dataset(member.config)
+                if shape not in built:
+                    build([member.config], [dataset])
+                    built.add(shape)
+            sizes.append(size(member.config, dataset))
+    return sizes
+
+
+def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]) -> int:
+    """Says what came of a sweep; the exit status."""
+    tasks = {name: task for config in configs for name, task in config.active.items() if task.role == "main"}
+    for name, task in tasks.items():
+        found = best(rows, name, task.primary)
+        if found is not None:
+            print(f"best for {name}: {found[0]} ({found[1]} {found[2]:.6g})")
+    if len({config.data.split.seed for config in configs}) > 1:
+        print("seeds have different splits: compare settings by their means over seeds")
+    failed = sum(row["status"] == "failed" for row in rows)
+    if failed:
+        print(f"{failed} of {len(rows)} runs failed; the traceback is in the run.log of each")
+    print(f"results: {shown(folder / TABLE)}")
+    if any(config.trainer.tensorboard for config in configs):
+        print(tensorboard_command(folder), flush=True)
+    return 0 if all(row["status"] == "completed" for row in rows) else 1

@@ -1,0 +1,293 @@
+"""Stacks at work: in processes of their own side by side, or in this one after another.
+
+On Linux every stack on a CPU has a process, forked when torch is imported and the table is loaded, so that neither
+is paid for twice, and the memory of a stack that has ended is free again. On a CUDA device, and where forking is
+not safe, stacks train in the calling process in turn.
+"""
+
+import contextlib
+import ctypes
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import yaml
+
+from mtlrun.config import Config, plain
+from mtlrun.data.dataset import load_dataset
+from mtlrun.engine import checkpoint, hardware
+from mtlrun.engine.train import Member, part_of
+from mtlrun.errors import Interrupted, RequestError, TrainingError
+from mtlrun.results.files import write_text
+from mtlrun.results.progress import Progress, SweepProgress
+from mtlrun.results.summary import read, record_end
+from mtlrun.results.writer import log_lines
+from mtlrun.run import LAST, train_stack
+
+Tell = Callable[[tuple[Any, ...]], None]
+REPORT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep: its number there, its folder, the words it was asked for with, its configuration."""
+
+    number: int
+    folder: Path
+    arguments: Sequence[str]
+    config: Config
+
+
+@dataclass(frozen=True)
+class Work:
+    """The runs of one stack, by the stack's number; what it needs to go on lies in `sweep`."""
+
+    number: int
+    sweep: Path
+    jobs: Sequence[Job]
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the whole stack is saved: in the run's own folder where there is one run only."""
+        return stack_checkpoint(self.sweep, self.number, [job.folder for job in self.jobs])
+
+
+def stack_checkpoint(sweep: Path, number: int, folders: Sequence[Path]) -> Path:
+    """The checkpoint of stack `number`."""
+    return folders[0] / LAST if len(folders) == 1 else sweep / ".stacks" / f"{number:03d}.pt"
+
+
+# ---------------------------------------------------------------- in the process of a stack
+
+
+def train_here(work: Work, tell: Tell) -> None:
+    """Train a stack in this process; `tell` gets what happens, as tuples:
+
+    ("steps", number of the stack, steps taken by all runs, steps that are left at most),
+    ("ended", numbers of the runs that have just ended), ("memory", number of the stack, why).
+    An error of any other kind is noted in every run that has not ended. Raises Interrupted after a signal.
+    """
+    try:
+        for job in work.jobs:
+            _prepare_folder(job)
+        tell(("ended", []))  # they are running now
+        datasets = [load_dataset(job.config) for job in work.jobs]
+
+        def ended(members: list[Member]) -> None:
+            tell(("ended", [work.jobs[m.at].number for m in members]))
+
+        def progress(total: int, tasks: Sequence[str]) -> Progress:
+            return _Told(work, total, tasks, tell)
+
+        configs, folders = [job.config for job in work.jobs], [job.folder for job in work.jobs]
+        train_stack(configs, datasets, folders, work.checkpoint, work.number, progress, ended)
+    except KeyboardInterrupt:
+        for job in work.jobs:
+            record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
+        raise
+    except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
+        if _is_out_of_memory(error) and len(work.jobs) > 1:
+            tell(("memory", work.number, str(error).splitlines()[0][:200]))
+        else:
+            _fail(work, error)
+            tell(("ended", [job.number for job in work.jobs]))
+    else:
+        if len(work.jobs) > 1:
+            work.checkpoint.unlink(missing_ok=True)
+
+
+class _Told(Progress):
+    """Progress that is told to whoever shows it, twice a second."""
+
+    def __init__(self, work: Work, total: int, tasks: Sequence[str], tell: Tell) -> None:
+        super().__init__(total, tasks)
+        self.work, self.tell, self.next = work, tell, 0.0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def step(self, step: int, losses: Any) -> None:
+        now = time.monotonic()
+        if now >= self.next:
+            self.next = now + REPORT_SECONDS
+            self.tell(
+                ("steps", self.work.number, step * len(self.work.jobs), (self.total - step) * len(self.work.jobs))
+            )
+
+
+def _prepare_folder(job: Job) -> None:
+    """.hydra/ of a run, as Hydra writes it: the complete configuration and the words that asked for it."""
+    known = read(job.folder)
+    if known is not None and known["status"] in ("completed", "failed"):
+        return
+    inside = job.folder / ".hydra"
+    inside.mkdir(parents=True, exist_ok=True)
+    write_text(inside / "config.yaml", dump(plain(job.config)))
+    write_text(inside / "overrides.yaml", dump(list(job.arguments)))
+
+
+def dump(tree: Any) -> str:
+    """Plain values as YAML, by libyaml where it is there: a sweep writes many."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(tree, Dumper=dumper, sort_keys=False, allow_unicode=True))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    words = ("out of memory", "allocate memory", "not enough memory")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, (RuntimeError, OSError)) and any(w in str(error).lower() for w in words)
+    )
+
+
+def _fail(work: Work, error: Exception) -> None:
+    """Note an error that ends the whole stack in every run that has not ended."""
+    message = "; ".join(line.strip() for line in str(error).splitlines())
+    if not isinstance(error, (TrainingError, RequestError)):
+        message = f"{type(error).__name__}: {message}"
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    for job in work.jobs:
+        known = read(job.folder)
+        if known is None or known["status"] not in ("completed", "failed"):
+            record_end(job.folder, "failed", message, seed=job.config.seed, settings=plain(job.config))
+            log_lines(job.folder, [f"the run failed\n{trace}"])
+
+
+# ---------------------------------------------------------------- in the process of the sweep
+
+
+def train_all(works: Sequence[Work], processes: int, display: SweepProgress,
+              halved: Callable[[Work, list[Work]], None]) -> None:  # fmt: skip
+    """Train stacks, so many processes at once, the largest first; `halved` is told of a stack that became two.
+
+    `processes` 0: in this process, which is a worker itself.
+
+    Raises Interrupted or KeyboardInterrupt once every process has noted where it is.
+    """
+    waiting = sorted(works, key=lambda work: -len(work.jobs))
+    numbers = [work.number for work in works]
+    running: dict[Connection, tuple[Work, Any]] = {}
+
+    def halve(work: Work, why: str) -> None:
+        parts = _halves(work, max(numbers) + 1)
+        numbers.extend(part.number for part in parts)
+        halved(work, parts)
+        display.note(f"stack {work.number} was too large for the memory ({why}): it goes on as two, "
+                     + " and ".join(f"{len(part.jobs)} runs" for part in parts))  # fmt: skip
+        waiting[:0] = parts
+
+    def heard(message: tuple[Any, ...], work: Work) -> None:
+        if message[0] == "memory":
+            halve(work, message[2])
+        elif message[0] == "ended":
+            display.ended(message[1])
+        else:
+            display.steps(*message[1:])
+        display.refresh()
+
+    forked = processes > 0 and hardware.forks([work.jobs[0].config for work in works])
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(_interrupt, running)
+        while waiting or running:
+            if not forked:
+                work = waiting.pop(0)
+                train_here(work, lambda message, work=work: heard(message, work))  # type: ignore[misc]
+                display.stack_ended(work.number)
+                gc.collect()  # what the stack held, on a device too, before the next one
+                continue
+            while waiting and len(running) < processes:
+                work = waiting.pop(0)
+                ours, theirs = multiprocessing.Pipe(duplex=False)
+                process = multiprocessing.get_context("fork").Process(target=_child, args=(work, theirs, processes))
+                sys.stdout.flush()
+                process.start()
+                theirs.close()
+                running[ours] = (work, process)
+            for connection in wait(list(running), timeout=REPORT_SECONDS):
+                assert isinstance(connection, Connection)
+                work, process = running[connection]
+                try:
+                    heard(connection.recv(), work)
+                except EOFError:
+                    process.join()
+                    del running[connection]
+                    connection.close()
+                    display.stack_ended(work.number)
+                    _ended(process.exitcode, work, halve, display)
+            display.refresh()
+
+
+def _child(work: Work, connection: Connection, processes: int) -> None:
+    """The life of a forked process: it trains one stack and ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which passes it on once
+    signal.signal(signal.SIGTERM, _raise_interrupted)
+    _end_with_parent()
+    hardware.most_threads = max(1, hardware.cores() // processes)
+    torch.set_num_threads(1)
+    try:
+        train_here(work, connection.send)
+    except Interrupted as interrupt:
+        os._exit(128 + interrupt.signum)
+    except BrokenPipeError:
+        os._exit(1)  # nobody is left to tell
+
+
+def _raise_interrupted(signum: int, frame: FrameType | None) -> None:
+    raise Interrupted(signum)
+
+
+def _end_with_parent() -> None:
+    """Have this process get SIGTERM when its parent dies, however that may be."""
+    with contextlib.suppress(OSError, AttributeError):
+        set_death_signal = 1
+        ctypes.CDLL("libc.so.6").prctl(set_death_signal, signal.SIGTERM)
+
+
+def _ended(status: int | None, work: Work, halve: Callable[[Work, str], None], display: SweepProgress) -> None:
+    """What the end of a process means, where it did not say so itself."""
+    if status == -signal.SIGKILL and len(work.jobs) > 1:
+        halve(work, "the system ended its process")
+    elif status not in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT):
+        killed = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
+        _fail(work, TrainingError(f"the process that trained it ended with {killed}"))
+        display.ended([job.number for job in work.jobs])
+
+
+def _interrupt(running: dict[Connection, tuple[Work, Any]]) -> None:
+    """Have all processes note where they are and end; a further Ctrl-C ends them at once."""
+    try:
+        for _, process in running.values():
+            process.terminate()
+        for connection, (_, process) in running.items():
+            with contextlib.suppress(EOFError, OSError):
+                while True:
+                    connection.recv()  # a process that is not heard waits
+            process.join()
+    except KeyboardInterrupt:
+        for _, process in running.values():
+            process.kill()
+        raise
+
+
+def _halves(work: Work, number: int) -> list[Work]:
+    """Two stacks of half the runs each, numbered from `number`, that go on from where the whole was saved."""
+    middle = len(work.jobs) // 2
+    slices = [slice(0, middle), slice(middle, len(work.jobs))]
+    parts = [Work(number + i, work.sweep, work.jobs[runs]) for i, runs in enumerate(slices)]
+    if work.checkpoint.exists():
+        state = checkpoint.load(work.checkpoint)
+        for part, runs in zip(parts, slices, strict=True):
+            checkpoint.save(part.checkpoint, part_of(state, runs))
+        work.checkpoint.unlink()
+    return parts
