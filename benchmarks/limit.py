@@ -4,9 +4,9 @@
     python benchmarks/limit.py --runs 1 4 16 --repeats 1        # does it work at all?
     python benchmarks/limit.py --hidden 128 --batch 256 --inputs 20 --loss uncertainty
 
-A stack of R runs trains an MLP D-H-H with three regression heads H-64-1 by Adam on the data of benchmarks/sweep.py, in
-one process with one thread. All times are µs per run and step, medians over the repeats, in which the measurements take
-turns; each of them lasts whole epochs. The table:
+A stack of R runs trains an MLP D-H-H with three linear heads (--head 64: with a hidden layer) by Adam on the data of
+benchmarks/sweep.py, in one process with one thread. All times are µs per run and step, medians over the repeats, in
+which the measurements take turns; each of them lasts whole epochs. The table:
 
 - products: `torch.bmm` alone, into buffers that are there: for each layer x W, xᵀ g and (but for the first) g Wᵀ, with
   the heads' first layers as one. GFLOP/s is their speed. last: those of the heads' last layers, which are part of
@@ -34,21 +34,21 @@ from unittest.mock import patch
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch loads
 
 import torch
-from results.record import Row, record
+from record import Row, record
 from sweep import TASKS, build_stack, make_table, problem, train_steps
 from torch import Tensor
 
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import History
 
-HEAD = 64
-PARTS = ("batches", "forward", "strategy", "backward", "gradient copy", "gradient norm", "optimiser", "logging")
+PARTS = ("batches", "forward", "strategy", "backward", "gradient copy", "optimiser", "logging")
 Product = tuple[Tensor, Tensor, Tensor]  # a [N, n, k], b [N, k, m], and where their product goes
 
 
-def products(runs: int, inputs: int, hidden: int, batch: int) -> list[Product]:
+def products(runs: int, inputs: int, hidden: int, batch: int, head: int) -> list[Product]:
     """The products of a step, forward and backward; the last three are those of the heads' last layers."""
-    layers = [(runs, inputs, hidden), (runs, hidden, hidden), (runs, hidden, TASKS * HEAD), (runs * TASKS, HEAD, 1)]
+    layers = [(runs, inputs, hidden), (runs, hidden, hidden), (runs, hidden, TASKS * (head or 1))]
+    layers += [(runs * TASKS, head, 1)] if head else []
     pairs = []
     for i, (n, above, below) in enumerate(layers):
         x, w, g = torch.randn(n, batch, above), torch.randn(n, above, below), torch.randn(n, batch, below)
@@ -85,7 +85,7 @@ def time_parts(stack: Stack, epochs: int) -> dict[str, float]:
     calls = [
         ("forward", stack.network, "losses"), ("strategy", step.strategy, "weights"),
         ("backward", torch.autograd, "grad"), ("strategy", step.strategy, "gradients"),
-        ("gradient copy", step.flat, "set_gradients"), ("gradient norm", torch.linalg, "vector_norm"),
+        ("gradient copy", step.flat, "set_gradients"),
         ("optimiser", step.optimizer, "step"),
     ]  # fmt: skip
     with ExitStack() as patches:
@@ -107,9 +107,9 @@ def time_parts(stack: Stack, epochs: int) -> dict[str, float]:
 
 def measure(args: argparse.Namespace, runs: int, table: Path) -> list[Row]:
     """The figures of every repeat for a stack of so many runs, in µs per run and step."""
-    words = [f"model.hidden=[{args.hidden},{args.hidden}]", f"model.head_hidden=[{HEAD}]", f"loss={args.loss}"]
-    stack = build_stack([*problem(table, args.batch), "trainer.threads=1", *words], range(runs))
-    items = products(runs, args.inputs, args.hidden, args.batch)
+    words = [f"model.hidden=[{args.hidden},{args.hidden}]", f"loss={args.loss}"]
+    stack = build_stack([*problem(table, args.head, args.batch), "trainer.threads=1", *words], range(runs))
+    items = products(runs, args.inputs, args.hidden, args.batch, args.head)
     flops = sum(2 * a.numel() * b.shape[2] for a, b, _ in items)
     epochs = max(1, 16 // runs)
     steps = epochs * stack.train.steps
@@ -145,6 +145,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=50, help="D")
     parser.add_argument("--hidden", type=int, default=64, help="H")
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--head", type=int, default=0, help="width of the heads' hidden layer, 0: linear heads")
     parser.add_argument("--loss", default="sum")
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
@@ -156,7 +157,7 @@ def main() -> None:
             rows += (these := measure(args, runs, table))
             lines.append(line(these))
             print(f"R {runs}: {lines[-1]['step (range)']} µs per run and step", flush=True)
-    sizes = f"D {args.inputs} H {args.hidden} B {args.batch} {args.loss}"
+    sizes = f"D {args.inputs} H {args.hidden} B {args.batch} head {args.head} {args.loss}"
     record(f"limit {sizes}", lines, rows, ["µs per run and step."])
 
 

@@ -3,10 +3,11 @@
     python benchmarks/reference.py --data TABLE.parquet --runs 64 --steps 1000 --out FOLDER
 
 TABLE has columns x0, x1, … (inputs) and y0, y1, … (targets), or is an npz file with arrays x `[N, D]` and y `[N, T]`.
-For each seed in turn: a split 70/15/15, inputs and targets standardised by the training rows, a trunk 64-64 with a head
-64-1 for each target, the plain sum of mean squared errors, `Adam(fused=True)` at 1e-3, batches of 64 in a new order
-each epoch (the incomplete last one left out). After each epoch loss, rmse, mae and r2 of every target on val, at the
-end on test; one CSV and one checkpoint, of the last step, for each seed. One process, one thread.
+For each seed in turn: a split 70/15/15, inputs and targets standardised by the training rows, a trunk 64-64 with a
+linear head for each target (--head 64: with a hidden layer, as mtlrun's default), the plain sum of mean squared errors,
+`Adam(fused=True)` at 1e-3, batches of 64 in a new order each epoch (the incomplete last one left out). After each epoch
+loss, rmse, mae and r2 of every target on val, at the end on test; one CSV and one checkpoint, of the last step, for
+each seed. One process, one thread.
 
 The last line is JSON: `training_seconds` is the time of the steps alone (orders and batches included; no evaluation,
 files or imports), `r2` the mean over seeds and targets on test. mtlrun does more: it selects a checkpoint on val, logs
@@ -35,11 +36,12 @@ HIDDEN, BATCH, RATE = 64, 64, 1e-3
 class Network(nn.Module):
     """Inputs `[B, D]` → estimates `[B, T]`."""
 
-    def __init__(self, inputs: int, tasks: int) -> None:
+    def __init__(self, inputs: int, tasks: int, head: int) -> None:
         super().__init__()
         self.trunk = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU())
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1)) for _ in range(tasks)
+            nn.Sequential(nn.Linear(HIDDEN, head), nn.ReLU(), nn.Linear(head, 1)) if head else nn.Linear(HIDDEN, 1)
+            for _ in range(tasks)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,8 +71,11 @@ def figures(network: Network, x: Tensor, y: Tensor, unit: Tensor) -> Iterator[tu
             yield f"y{task}", metric, value
 
 
-def train(inputs: Tensor, targets: Tensor, seed: int, steps: int, folder: Path) -> tuple[float, float]:
-    """One run, written to FOLDER/SEED.csv and .pt. Returns the seconds of its steps and its mean r2 on test."""
+def train(inputs: Tensor, targets: Tensor, seed: int, steps: int, folder: Path, head: int) -> tuple[float, float]:
+    """One run with heads of one hidden layer so wide (0: linear), written to FOLDER/SEED.csv and .pt.
+
+    Returns the seconds of its steps and its mean r2 on test.
+    """
     torch.manual_seed(seed)
     rows = len(inputs)
     train, val, test = torch.randperm(rows).split([n := round(0.7 * rows), m := round(0.15 * rows), rows - n - m])
@@ -78,7 +83,7 @@ def train(inputs: Tensor, targets: Tensor, seed: int, steps: int, folder: Path) 
     unit = targets[train].std(0)
     y = (targets - targets[train].mean(0)) / unit
     parts = {"train": (x[train], y[train]), "val": (x[val], y[val]), "test": (x[test], y[test])}
-    network = Network(x.shape[1], y.shape[1])
+    network = Network(x.shape[1], y.shape[1], head)
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE, fused=True)
     seconds, step, epoch = 0.0, 0, 0
     with open(folder / f"{seed}.csv", "w", newline="") as file:
@@ -114,11 +119,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=int, default=64)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--head", type=int, default=0, help="width of the heads' hidden layer, 0: linear heads")
     parser.add_argument("--out", type=Path, required=True, help="folder for the CSVs and checkpoints")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     inputs, targets = load(args.data)
-    seconds, r2 = zip(*(train(inputs, targets, s, args.steps, args.out) for s in range(args.runs)), strict=True)
+    seconds, r2 = zip(
+        *(train(inputs, targets, s, args.steps, args.out, args.head) for s in range(args.runs)), strict=True
+    )
     print(json.dumps({"training_seconds": sum(seconds), "r2": float(np.mean(r2))}))
 
 

@@ -6,10 +6,11 @@
     python benchmarks/sweep.py --runs 4 --steps 50 --repeats 1 --sides reference basic     # does it work at all?
 
 The data are 20,000 rows of 50 inputs and three regression targets: a random teacher network plus noise. All sides train
-an MLP 50-64-64 with three heads 64-1, Adam at 1e-3, batches of 64. By default and with --lessons whole commands are
-timed, each a process of its own: imports, composition, data, evaluation after every epoch, all files. The reference has
-one thread; mtlrun gets no setting of threads; joblib gets one job per core. --training times steps with their batches,
-in forked processes of one thread each: one with all runs, then two at once with half of them each. Linux only.
+an MLP 50-64-64 with three linear heads (--head 64: with a hidden layer), Adam at 1e-3, batches of 64. By default and
+with --lessons whole commands are timed, each a process of its own: imports, composition, data, evaluation after every
+epoch, all files. The reference has one thread; mtlrun gets no setting of threads; joblib gets one job per core.
+--training times steps with their batches, in forked processes of one thread each: one with all runs, then two at once
+with half of them each. Linux only.
 
 Sides run in turn (A, B, C, A, …) after a short warm-up. Reported are medians with their range, medians as multiples of
 the stack's (the first side's where the stack is left out), the peak memory of the largest process, and the mean r² on
@@ -36,7 +37,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from results.record import Row, by_side, record
+from record import Row, by_side, record
 
 if TYPE_CHECKING:
     from mtlrun.engine.stack import Stack
@@ -64,11 +65,11 @@ def make_table(path: Path, inputs: int = INPUTS) -> None:
     pd.DataFrame(columns).to_parquet(path)
 
 
-def problem(table: Path, batch: int = 64) -> list[str]:
+def problem(table: Path, head: int, batch: int = 64) -> list[str]:
     """The words of mtlrun for the runs that the reference trains, but for their number of steps."""
     tasks = ", ".join(f"y{t}: {{type: regression}}" for t in range(TASKS))
     return ["data=table", f"data.path={table}", f"tasks={{{tasks}}}", f"trainer.batch_size={batch}",
-            "trainer.patience=null", "trainer.epochs=1000"]  # fmt: skip
+            f"model.head_hidden=[{head or ''}]", "trainer.patience=null", "trainer.epochs=1000"]  # fmt: skip
 
 
 def grid() -> list[str]:
@@ -119,11 +120,11 @@ def sweep_words(launcher: str, runs: int, words: Sequence[str]) -> list[str]:
     return ["-m", "mtlrun", "-m", f"seed=range({runs})", *words, f"hydra/launcher={launcher}", *jobs]
 
 
-def measure_command(side: str, runs: int, words: Sequence[str], table: Path, steps: int) -> Row:
+def measure_command(side: str, runs: int, words: Sequence[str], table: Path, steps: int, head: int) -> Row:
     """One side of one comparison, from an empty folder to all its files."""
     with tempfile.TemporaryDirectory() as folder:
         if side == "reference":
-            call = [REFERENCE, "--data", table, "--runs", runs, "--steps", steps, "--out", folder]
+            call = [REFERENCE, "--data", table, "--runs", runs, "--steps", steps, "--out", folder, "--head", head]
             seconds, memory, output = run_command([str(word) for word in call])
             r2 = json.loads(output.splitlines()[-1])["r2"]
         else:
@@ -137,13 +138,13 @@ def measure_command(side: str, runs: int, words: Sequence[str], table: Path, ste
 
 def measure_commands(args: argparse.Namespace, table: Path) -> list[Row]:
     """Every side at every number of steps, in turn, `args.repeats` times, after two short runs of each."""
-    words = [*(grid() if args.kind == "lessons" else problem(table)), *args.words]
+    words = [*(grid() if args.kind == "lessons" else problem(table, args.head)), *args.words]
     for side in args.sides:
-        measure_command(side, 2, [*words, "trainer.max_steps=5"], table, 5)
+        measure_command(side, 2, [*words, "trainer.max_steps=5"], table, 5, args.head)
     rows = []
     for repeat, steps, side in itertools.product(range(args.repeats), args.steps, args.sides):
         limit = [f"trainer.max_steps={steps}"] if steps else []
-        row = measure_command(side, args.runs, [*words, *limit], table, steps)
+        row = measure_command(side, args.runs, [*words, *limit], table, steps, args.head)
         rows.append({"case": f"{steps} steps" if steps else "all epochs", "repeat": repeat} | row)
         print(f"{rows[-1]['case']}, repeat {repeat + 1}: {side} {row['seconds']:.1f} s", flush=True)
     return rows
@@ -165,7 +166,7 @@ def forked(work: Callable[..., Any], *calls: tuple[Any, ...]) -> list[Any]:
 
 
 def train_alone(side: str, seeds: Sequence[int], words: Sequence[str], table: Path, steps: int,
-                ready: Barrier) -> tuple[float, float]:  # fmt: skip
+                head: int, ready: Barrier) -> tuple[float, float]:  # fmt: skip
     """Trains these runs with one thread, from the moment that all processes are `ready`.
 
     Returns the seconds of the steps and the process's peak memory in MB.
@@ -175,9 +176,9 @@ def train_alone(side: str, seeds: Sequence[int], words: Sequence[str], table: Pa
     if side == "reference":
         inputs, targets = reference.load(table)
         with tempfile.TemporaryDirectory() as folder:
-            reference.train(inputs, targets, 0, 50, Path(folder))
+            reference.train(inputs, targets, 0, 50, Path(folder), head)
             ready.wait()
-            seconds = sum(reference.train(inputs, targets, seed, steps, Path(folder))[0] for seed in seeds)
+            seconds = sum(reference.train(inputs, targets, seed, steps, Path(folder), head)[0] for seed in seeds)
     else:
         stack = build_stack([*words, "trainer.threads=1"], seeds)
         train_steps(stack, 10)
@@ -197,11 +198,13 @@ def train_steps(stack: "Stack", steps: int) -> float:
 
 def measure_training(args: argparse.Namespace, table: Path) -> list[Row]:
     """Every side in one process, and in two at once with half of the runs each."""
-    rows, words = [], [*problem(table), *args.words]
+    rows, words = [], [*problem(table, args.head), *args.words]
     turns = itertools.product(range(args.repeats), args.steps, (1, 2), args.sides)
     for repeat, steps, processes, side in turns:
         ready = FORK.Barrier(processes)
-        calls = [(side, range(args.runs)[i::processes], words, table, steps, ready) for i in range(processes)]
+        calls = [
+            (side, range(args.runs)[i::processes], words, table, steps, args.head, ready) for i in range(processes)
+        ]
         seconds, memory = (max(values) for values in zip(*forked(train_alone, *calls), strict=True))
         rows.append({
             "case": f"{steps} steps, {processes} process{'es'[: 2 * (processes > 1)]}", "side": side, "repeat": repeat,
@@ -218,6 +221,7 @@ def main() -> None:
         kind.add_argument(f"--{name}", dest="kind", action="store_const", const=name, default="sweep")
     parser.add_argument("--runs", type=int, help="seeds (default 64; with --lessons 5 of each setting)")
     parser.add_argument("--steps", type=int, nargs="+", help="of each run (default 1000 3000; lessons: all epochs)")
+    parser.add_argument("--head", type=int, default=0, help="width of the heads' hidden layer, 0: linear heads")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--sides", nargs="+", choices=SIDES["sweep"], help="default: all that the kind of figures has")
     parser.add_argument("--words", nargs="+", default=[], help="further words for mtlrun: trainer.tensorboard=false")
@@ -237,12 +241,17 @@ def main() -> None:
         forked(make_table, (table,))
         rows = (measure_training if args.kind == "training" else measure_commands)(args, table)
     limit = ["trainer.max_steps=STEPS"] if any(args.steps) else []
-    words = [*(grid() if lessons else problem(Path("TABLE"))), *args.words, *limit]
+    words = [*(grid() if lessons else problem(Path("TABLE"), args.head)), *args.words, *limit]
     commands = [f"{side}: `python {shlex.join(sweep_words(side, args.runs, words))}`" for side in args.sides
                 if side != "reference" and args.kind != "training"]  # fmt: skip
     base = "stack" if "stack" in args.sides else args.sides[0]
     steps = "".join(f" {n}" for n in args.steps) + " steps" if any(args.steps) else ""
-    record(f"{args.kind} {args.runs} runs{steps}", by_side(rows, base), rows, commands)
+    record(
+        f"{args.kind} {args.runs} runs{steps}{f' head {args.head}' if args.head else ''}",
+        by_side(rows, base),
+        rows,
+        commands,
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.layers import generator
 from mtlrun.model.network import Targets
 
-CHUNK_BYTES = 4 << 20  # encoded inputs held at once while training: about the size of a cache
+CHUNK_BYTES = 1 << 20  # encoded inputs held at once while training: more leave the cache before they are used
 CHUNK_STEPS = 32
 
 
@@ -135,8 +135,9 @@ class TrainBatches:
         self.rows = rows
         self.seeds = [c.seed for c in configs]
         self.train = [torch.from_numpy(d.split.train) for d in datasets]
-        self.trainable = [torch.from_numpy(trainable(d)) for d in datasets]
-        size = min(int(t.sum()) for t in self.trainable)
+        masks = [torch.from_numpy(trainable(d)) for d in datasets]
+        size = min(int(m.sum()) for m in masks)
+        self.trainable = [None if bool(m.all()) else m for m in masks]
         self.batch_size = min(configs[0].trainer.batch_size, size)
         self.steps = size // self.batch_size
         width = 4 * len(datasets) * self.batch_size * rows.encoder.width
@@ -150,7 +151,9 @@ class TrainBatches:
         orders = []
         for seed, train, trainable_ in zip(self.seeds, self.train, self.trainable, strict=True):
             order = torch.randperm(len(train), generator=generator(seed, "order", epoch))
-            order = order[trainable_[order]][: self.steps * self.batch_size]
+            if trainable_ is not None:
+                order = order[trainable_[order]]
+            order = order[: self.steps * self.batch_size]
             orders.append(train[order].view(self.steps, self.batch_size))
         index = torch.stack(orders, 1).to(self.rows.device)  # [steps, R, B]
         # chunks begin at the same steps wherever an epoch is entered

@@ -1,32 +1,36 @@
 """torch's optimisers, with a rate of its own for every parameter of every run."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
 
 from mtlrun.config import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.engine.flat import Flat
 
 OptimizerConfig = AdamConfig | SgdConfig | RmspropConfig
+Update = Callable[[Tensor, Tensor, dict[str, Tensor]], None]  # of a parameter, by its gradient, at rate 1
 
 
 class FlatOptimizer:
-    """Runs a torch optimiser at rate 1 on a zero tensor and adds the step it takes times the rates.
+    """Has a torch optimiser take its step at rate 1 from a zero tensor, and adds that step times the rates.
 
     For all four optimisers the step is proportional to the rate and does not depend on the parameters'
     values, so this is the usual update, with rates `[R, P]`. Weight decay, which does depend on them, is
     applied here: added to the gradient, or for adamw as a factor 1 − rate·decay (Loshchilov & Hutter 2019).
     It never touches the strategy's parameters. Of a stack's members, only `weight_decay` may differ.
+
+    torch's functions are called, not its classes: those cost 25 µs more per step, and import torch._dynamo (0.7 s).
     """
 
     def __init__(self, flat: Flat, configs: Sequence[OptimizerConfig]) -> None:
         self.flat = flat
         config = configs[0]
-        self.step_taken = nn.Parameter(torch.zeros_like(flat.values))
-        self.step_taken.grad = flat.gradients
-        self.optimizer = _torch_optimizer(config, self.step_taken)
+        self.step_taken = torch.zeros_like(flat.values)
+        self.state, self.update = _begin(config, flat.values)
         self.decoupled = config.name == "adamw"
         decay = torch.tensor([c.weight_decay for c in configs]).to(flat.values).unsqueeze(1)
         self.decay = decay.expand(flat.values.shape).clone()  # [R, P]
@@ -44,35 +48,54 @@ class FlatOptimizer:
         elif self.decays:
             gradients.addcmul_(values, self.decay)
         self.step_taken.zero_()
-        self.optimizer.step()
+        self.update(self.step_taken, gradients, self.state)
         values.addcmul_(self.step_taken, rates)
         if self.active is not None and before is not None:
             # not by a rate of 0: 0 · nan is nan
             torch.where(self.active, values, before, out=values)
 
-    def state(self) -> dict[str, Tensor]:
-        """The optimiser's tensors: moments `[R, P]`, and the step count where it has one."""
-        state: dict[str, Any] = self.optimizer.state[self.step_taken]
-        return {k: v for k, v in state.items() if isinstance(v, Tensor)}
-
     def load(self, state: dict[str, Tensor]) -> None:
-        """Take over what `state` gave."""
-        # a fused optimiser counts its steps on the device, any other on the CPU
-        fused, device = self.optimizer.defaults.get("fused"), self.step_taken.device
-        self.optimizer.state[self.step_taken] = {
-            k: v.to(device if fused or v.dim() else "cpu", copy=True) for k, v in state.items()
-        }
+        """Take over a saved `state`: moments `[R, P]`, and the step count where there is one."""
+        for name, value in state.items():
+            self.state[name].copy_(value)
 
 
-def _torch_optimizer(config: OptimizerConfig, parameter: nn.Parameter) -> torch.optim.Optimizer:
+def _begin(config: OptimizerConfig, values: Tensor) -> tuple[dict[str, Tensor], Update]:
+    """The optimiser's state before the first step, and its update."""
     if isinstance(config, AdamConfig):
         # adamw differs from adam in its weight decay alone, which is not torch's business here
-        betas = (config.betas[0], config.betas[1])
-        return torch.optim.Adam([parameter], lr=1.0, betas=betas, eps=config.eps, amsgrad=config.amsgrad, fused=True)
+        first, second = config.betas
+
+        def by_adam(p: Tensor, g: Tensor, state: dict[str, Tensor]) -> None:
+            largest = [state["max_exp_avg_sq"]] if config.amsgrad else []
+            adam([p], [g], [state["exp_avg"]], [state["exp_avg_sq"]], largest, [state["step"]], fused=True, lr=1.0,
+                 beta1=first, beta2=second, eps=config.eps, amsgrad=config.amsgrad, weight_decay=0.0,
+                 maximize=False)  # fmt: skip
+
+        moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if config.amsgrad else [])]
+        return _zeros(moments, values) | {"step": torch.zeros((), device=values.device)}, by_adam
     if isinstance(config, SgdConfig):
-        return torch.optim.SGD([parameter], lr=1.0, momentum=config.momentum, nesterov=config.nesterov, fused=True)
-    return torch.optim.RMSprop([parameter], lr=1.0, alpha=config.alpha, eps=config.eps,
-                               momentum=config.momentum, centered=config.centered)  # fmt: skip
+
+        def by_sgd(p: Tensor, g: Tensor, state: dict[str, Tensor]) -> None:
+            # torch would begin with the first gradient, which is momentum · 0 + gradient
+            sgd([p], [g], list(state.values()) or [None], momentum=config.momentum, nesterov=config.nesterov,
+                fused=True, lr=1.0, dampening=0.0, weight_decay=0.0, maximize=False)  # fmt: skip
+
+        return _zeros(["momentum_buffer"] * (config.momentum > 0), values), by_sgd
+
+    def by_rmsprop(p: Tensor, g: Tensor, state: dict[str, Tensor]) -> None:
+        centre = [state["grad_avg"]] if config.centered else []
+        momentum = [state["momentum_buffer"]] if config.momentum > 0 else []
+        rmsprop([p], [g], [state["square_avg"]], centre, momentum, [state["step"]], alpha=config.alpha,
+                eps=config.eps, momentum=config.momentum, centered=config.centered, foreach=False, lr=1.0,
+                weight_decay=0.0)  # fmt: skip
+
+    moments = ["square_avg"] + ["grad_avg"] * config.centered + ["momentum_buffer"] * (config.momentum > 0)
+    return _zeros(moments, values) | {"step": torch.zeros(())}, by_rmsprop  # a count that torch keeps on the CPU
+
+
+def _zeros(names: Sequence[str], like: Tensor) -> dict[str, Tensor]:
+    return {name: torch.zeros_like(like) for name in names}
 
 
 def clip(gradients: Tensor, norms: Tensor, bounds: Tensor) -> None:

@@ -28,7 +28,8 @@ class Step:
         bounds = [c.trainer.clip for c in configs]
         self.clips = any(b is not None for b in bounds)
         self.bounds = torch.tensor([b if b is not None else torch.inf for b in bounds]).to(self.rates)
-        self.gradient_norms = torch.zeros(len(configs))  # [R], of the network in the last step, before clipping
+        self.norms: Tensor | None = torch.zeros(len(configs))  # None: not computed for the last step, so far
+        self.changes_gradients = self.clips or (self.optimizer.decays and not self.optimizer.decoupled)
         self.seeds = [c.seed for c in configs]
         self.dropout = configs[0].model.dropout
 
@@ -42,12 +43,19 @@ class Step:
             losses, self.flat.network_parameters, weights, allow_unused=True, materialize_grads=True
         )
         self.flat.set_gradients([*gradients, *self.strategy.gradients(values, weights, present)])
-        network_gradients = self.flat.gradients[:, : self.flat.network_size]
-        self.gradient_norms = torch.linalg.vector_norm(network_gradients, dim=1)
-        if self.clips:
-            clip(network_gradients, self.gradient_norms, self.bounds)
+        self.norms = None
+        if self.changes_gradients:
+            norms = self.gradient_norms()
+            if self.clips:
+                clip(self.flat.gradients[:, : self.flat.network_size], norms, self.bounds)
         self.optimizer.step(self.rates)
         return values, weights
+
+    def gradient_norms(self) -> Tensor:
+        """Norms `[R]` of the network's gradients in the last step, before clipping and weight decay."""
+        if self.norms is None:
+            self.norms = torch.linalg.vector_norm(self.flat.gradients[:, : self.flat.network_size], dim=1)
+        return self.norms
 
     def set_schedule(self, factors: Tensor) -> None:
         """Multiply trunk and head rates by factors `[R]`; the strategy's own rate stays."""

@@ -306,7 +306,7 @@ class Training:
         counts = past["present"].sum(0)  # [R, T]
         losses = ((past["loss"].double() * past["present"]).sum(0) / counts).tolist()
         weights, labelled = past["weight"].double().mean(0).tolist(), counts.tolist()
-        norms = self.stack.step.gradient_norms.tolist()
+        norms = self.stack.step.gradient_norms().tolist()
         factor = float(self._factors(np.array([self.global_step - 1]))[0])
         key = (self.epoch, self.global_step, "train")
         every = []
@@ -344,9 +344,9 @@ class Training:
         return {
             "epoch": self.epoch, "position": self.position, "step": self.global_step,
             "values": step.flat.values.clone(), "best_values": self.best_values.clone(),
-            "optimizer": step.optimizer.state(), "strategy": step.strategy.state(),
+            "optimizer": step.optimizer.state, "strategy": step.strategy.state(),
             # still to be logged, where the epoch's last step is done
-            "gradient_norms": step.gradient_norms, "history": self.history.tensors(),
+            "gradient_norms": step.gradient_norms(), "history": self.history.tensors(),
             "members": [{"best": m.best, "waited": m.waited, "offset": m.writer.offset if m.writer else 0}
                         for m in self.members],
             "seconds": self.seconds_before + time.monotonic() - self.started,
@@ -358,8 +358,8 @@ class Training:
         self.epoch, self.position, self.global_step = state["epoch"], state["position"], state["step"]
         step.flat.values.copy_(state["values"])
         self.best_values.copy_(state["best_values"])
-        step.gradient_norms = state["gradient_norms"].to(device)
-        step.optimizer.load({k: v.to(device) if v.dim() else v for k, v in state["optimizer"].items()})
+        step.norms = state["gradient_norms"].to(device)
+        step.optimizer.load(state["optimizer"])
         for name, value in step.strategy.state().items():
             value.copy_(state["strategy"][name])
         self.history = History({k: v.to(device) for k, v in state["history"].items()} or None)

@@ -72,6 +72,7 @@ class HeadBlock(nn.Module):
                     torch.stack(weight, 1), torch.stack(bias, 1).squeeze(2), task_axis=1
                 )  # [R, T, H, H'], [R, T, H']
             fan_in = width
+        self.layers = list(zip(self.weights, self.biases, strict=True))  # ParameterList is slow to walk
         pad = torch.zeros(len(specs), self.outputs)
         for t, spec in enumerate(specs):
             pad[t, spec.outputs :] = -torch.inf
@@ -97,9 +98,10 @@ class HeadBlock(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]` (None for a linear head)."""
         runs, batch, tasks = x.shape[0], x.shape[1], len(self.tasks)
-        h = torch.baddbmm(self.biases[0].flatten(2), x, self.weights[0].flatten(2)).view(runs, batch, tasks, -1)
+        (weight, bias), *further = self.layers
+        h = torch.baddbmm(bias.flatten(2), x, weight.flatten(2)).view(runs, batch, tasks, -1)
         hidden = None
-        for weight, bias in list(zip(self.weights, self.biases, strict=True))[1:]:
+        for weight, bias in further:
             hidden = self.activation(h)
             if weight.shape[-1] == 1:
                 # a batched product with one column is slower than this

@@ -74,7 +74,7 @@ class InputEncoder(nn.Module):
 
     def forward(self, numeric: Tensor, positions: Tensor | None) -> Tensor:
         """numeric `[..., R, B, Dn]` float64 with NaN for missing, positions `[..., R, B, Dc]` → `[..., R, B, D]`."""
-        x = ((numeric - self.mean.unsqueeze(1)) * self.inverse.unsqueeze(1)).float()
+        x = (numeric - self.mean.unsqueeze(1)).mul_(self.inverse.unsqueeze(1)).float()
         parts = [x]
         if self.gaps:
             missing = torch.isnan(x)

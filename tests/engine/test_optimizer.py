@@ -83,7 +83,7 @@ def ours(option: str, runs: list[int], steps: int = 50, stop_at: int | None = No
     base = flat.spread([RATES[r] for r in runs], [RATES[r]["strategy"] for r in runs])
     for step in range(steps):
         if step == stop_at:
-            state = {k: v.clone() for k, v in optimizer.state().items()}
+            state = {k: v.clone() for k, v in optimizer.state.items()}
             optimizer = FlatOptimizer(flat, configs)
             optimizer.load(state)
         rates = base * FACTORS[step]

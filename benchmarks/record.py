@@ -1,4 +1,4 @@
-"""The record of a benchmark: a table on the terminal, and beside this file as Markdown, with all figures as CSV."""
+"""The record of a benchmark: a table on the terminal, and in results/ as Markdown, with all figures as CSV."""
 
 import csv
 import datetime
@@ -36,7 +36,7 @@ def by_side(rows: Sequence[Row], base: str) -> list[Row]:
 
 
 def record(name: str, lines: Sequence[Row], rows: Sequence[Row], notes: Sequence[str] = ()) -> None:
-    """Print `lines` (one dictionary per line, the same keys in all) and write DATE_NAME.md and .csv beside this file.
+    """Print `lines` (one dictionary per line, the same keys in all) and write DATE_NAME.md and .csv in results/.
 
     The Markdown holds the command, machine and versions, the lines and `notes`; the CSV holds `rows`. Nothing of the
     machine but processor, cores and versions.
@@ -50,7 +50,7 @@ def record(name: str, lines: Sequence[Row], rows: Sequence[Row], notes: Sequence
     command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     table = ["| " + " | ".join(line) + " |" for line in [cells[0], ["---"] * len(columns), *cells[1:]]]
     text = "\n\n".join([f"# {name}", f"    {command}", machine(), "\n".join(table), *notes])
-    path = Path(__file__).parent / f"{datetime.datetime.now():%Y-%m-%d_%H%M}_{name.replace(' ', '_')}"
+    path = Path(__file__).parent / "results" / f"{datetime.datetime.now():%Y-%m-%d_%H%M}_{name.replace(' ', '_')}"
     path.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     with open(path.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
