@@ -21,7 +21,7 @@ from mtlrun.errors import RequestError, TrainingError
 from mtlrun.results import environment
 from mtlrun.results.files import write_json
 from mtlrun.results.progress import Progress, closing_lines
-from mtlrun.results.summary import EMPTY, FILE, read
+from mtlrun.results.summary import EMPTY, ENDED, FILE, read
 
 log = logging.getLogger("mtlrun")
 load = predict.load
@@ -74,7 +74,7 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
     summaries = []
     for folder, summary in zip(folders, _beginning(stack), strict=True):
         known = read(folder)
-        if known is not None and known["status"] in ("completed", "failed"):
+        if known is not None and known["status"] in ENDED:
             summary = known
         else:
             summary["stack"] = {"id": number, "size": len(configs)}

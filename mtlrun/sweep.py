@@ -39,7 +39,7 @@ from mtlrun.launch import (
     tensorboard_command,
 )
 from mtlrun.results.files import write_text
-from mtlrun.results.summary import read
+from mtlrun.results.summary import ENDED, read
 from mtlrun.results.sweep import PLAN, TABLE, best, primary_metric, read_plan, rebuild, restack, write_plan
 from mtlrun.stacks import Division, Limits, Size, divide, size
 
@@ -178,43 +178,48 @@ def launch_stacks(context: HydraContext, cfg: DictConfig) -> list[JobReturn]:
     plan = read_plan(folder)
     numbers = sorted({int(job["stack"]) for job in plan})
     if launcher.over is None:
-        configs = [check(job["config"]) for job in plan]
-        train_stacks(folder, numbers, launcher.processes or default_processes(configs))
+        train_stacks(folder, numbers, launcher.processes)
     else:
         _launch_over(context, cfg, folder, len(numbers))
     returns = []
     for job in plan:
-        done = status_of(folder / job["run"]) == "completed"
+        completed = status_of(folder / job["run"]) == "completed"
         returned = JobReturn(overrides=job["arguments"], working_dir=str(folder / job["run"]))
-        returned.status = JobStatus.COMPLETED if done else JobStatus.FAILED
-        returned.return_value = None if done else RuntimeError(job["run"])
+        returned.status = JobStatus.COMPLETED if completed else JobStatus.FAILED
+        returned.return_value = None if completed else RuntimeError(job["run"])
         returns.append(returned)
     return returns
 
 
-def train_stacks(folder: Path, numbers: Sequence[int], processes: int) -> None:
-    """Trains the given stacks of a sweep in processes of this machine, as far as they are not done."""
+def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) -> None:
+    """Trains the given stacks of a sweep, as far as they are not done, in so many processes of this machine.
+
+    None: as many as the rule says; 0: in this process.
+    """
     from mtlrun.results.progress import SweepProgress
     from mtlrun.workers import Job, Work, train_all
 
     plan = read_plan(folder)
-    works, left = [], {}
+    jobs: dict[int, Job] = {}
+    works, left, done = [], {}, 0
     for number in numbers:
-        own = [(n, job) for n, job in enumerate(plan) if job.get("stack") == number]
-        if all(status_of(folder / job["run"]) in ("completed", "failed") for _, job in own):
-            continue
-        jobs = [Job(n, folder / job["run"], job["arguments"], check(job["config"])) for n, job in own]
-        works.append(Work(number, folder, jobs))
-        left[number] = sum(job["steps"] for _, job in own)
+        own = [n for n, job in enumerate(plan) if job.get("stack") == number]
+        ended = [n for n in own if status_of(folder / plan[n]["run"]) in ENDED]
+        done += len(ended)
+        if len(ended) < len(own):
+            jobs |= {n: Job(n, folder / plan[n]["run"], plan[n]["arguments"], check(plan[n]["config"])) for n in own}
+            works.append(Work(number, folder, [jobs[n] for n in own]))
+            left[number] = sum(plan[n]["steps"] for n in own)
 
     def halved(work: Work, parts: list[Work]) -> None:
         restack(folder, {job.number: part.number for part in parts for job in part.jobs})
 
     def close(ended: list[int]) -> list[str]:
         rows = rebuild(folder)
-        return [_line_of(n, len(plan), rows[n], check(plan[n]["config"])) for n in ended]
+        return [_line_of(n, len(plan), rows[n], jobs[n].config) for n in ended]
 
-    done = sum(status_of(folder / job["run"]) in ("completed", "failed") for job in plan)
+    if processes is None:
+        processes = default_processes([job.config for job in jobs.values()])
     with SweepProgress(len(plan), done, left, close) as display:
         train_all(works, processes, display, halved)
 
@@ -310,7 +315,7 @@ def resume_sweep(folder: Path) -> int:
     A stack goes on as it was, with completed runs frozen in their places. Raises RequestError where the data changed.
     """
     plan = read_plan(folder)
-    left = [i for i, job in enumerate(plan) if status_of(folder / job["run"]) not in ("completed", "failed")]
+    left = [i for i, job in enumerate(plan) if status_of(folder / job["run"]) not in ENDED]
     if not left:
         print(f"{shown(folder)}: finished already")
         return 0
@@ -320,7 +325,7 @@ def resume_sweep(folder: Path) -> int:
     stacks = sorted({plan[i]["stack"] for i in left if "stack" in plan[i]})
     try:
         if stacks:
-            train_stacks(folder, stacks, default_processes(configs))
+            train_stacks(folder, stacks, None)
         for number in left:
             if "stack" not in plan[number]:
                 _resume_member(folder, plan, number, configs[number])
@@ -357,7 +362,7 @@ def _require_same_data(folder: Path, plan: list[dict[str, Any]], configs: Sequen
 
 def part_of_a_stack(folder: Path) -> int:
     """How many runs the stack has that the run in `folder` trains in; 1 for a run on its own, or one that has ended."""
-    if not (folder.parent / PLAN).is_file() or status_of(folder) in ("completed", "failed"):
+    if not (folder.parent / PLAN).is_file() or status_of(folder) in ENDED:
         return 1
     plan = read_plan(folder.parent)
     own = next((job.get("stack") for job in plan if job["run"] == folder.name), None)

@@ -31,7 +31,7 @@ from mtlrun.engine.train import Member, part_of
 from mtlrun.errors import Interrupted, RequestError, TrainingError
 from mtlrun.results.files import write_text
 from mtlrun.results.progress import Progress, SweepProgress
-from mtlrun.results.summary import read, record_end
+from mtlrun.results.summary import ENDED, read, record_end
 from mtlrun.results.writer import log_lines
 from mtlrun.run import LAST, train_stack
 
@@ -130,7 +130,7 @@ class _Told(Progress):
 def _prepare_folder(job: Job) -> None:
     """.hydra/ of a run, as Hydra writes it: the complete configuration and the words that asked for it."""
     known = read(job.folder)
-    if known is not None and known["status"] in ("completed", "failed"):
+    if known is not None and known["status"] in ENDED:
         return
     inside = job.folder / ".hydra"
     inside.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def _fail(work: Work, error: Exception) -> None:
     trace = "".join(traceback.format_exception(error)).rstrip()
     for job in work.jobs:
         known = read(job.folder)
-        if known is None or known["status"] not in ("completed", "failed"):
+        if known is None or known["status"] not in ENDED:
             record_end(job.folder, "failed", message, seed=job.config.seed, settings=plain(job.config))
             log_lines(job.folder, [f"the run failed\n{trace}"])
 

@@ -70,7 +70,8 @@ def set_up(config: Config, inputs: int) -> None:
     widths = [inputs, *config.model.hidden, *config.model.head_hidden]
     work = config.trainer.batch_size * max((a * b for a, b in pairwise(widths)), default=0)
     torch.set_num_threads(config.trainer.threads or (1 if work < THREAD_WORK else most_threads or cores()))
-    torch.use_deterministic_algorithms(config.trainer.deterministic)
+    if config.trainer.deterministic != torch.are_deterministic_algorithms_enabled():  # it imports much: 0.7 s
+        torch.use_deterministic_algorithms(config.trainer.deterministic)
     if config.trainer.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.autograd.set_detect_anomaly(config.trainer.debug)

@@ -39,9 +39,9 @@ class Step:
         losses = self.network.losses(batch.x, batch.targets, noise)  # [R, T]
         values, present = losses.detach(), batch.targets.present
         weights = self.strategy.weights(values, present)  # [R, T]
-        gradients = torch.autograd.grad(
-            losses, self.flat.network_parameters, weights, allow_unused=True, materialize_grads=True
-        )
+        # runs share no parameter, so that the sum over runs keeps their gradients apart
+        total = (weights * losses).sum()
+        gradients = torch.autograd.grad(total, self.flat.network_parameters, allow_unused=True, materialize_grads=True)
         self.flat.set_gradients([*gradients, *self.strategy.gradients(values, weights, present)])
         self.norms = None
         if self.changes_gradients:

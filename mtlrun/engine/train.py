@@ -29,6 +29,7 @@ from mtlrun.errors import Interrupted
 from mtlrun.lr import is_constant, schedule_factors
 from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress, evaluation_line
+from mtlrun.results.summary import ENDED
 from mtlrun.results.writer import Row, RunWriter
 
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints, at least; any of them resumes exactly
@@ -75,7 +76,7 @@ class Member:
     @property
     def ended(self) -> bool:
         """Completed or failed: nothing of it changes any more."""
-        return self.summary.get("status") in ("completed", "failed")
+        return self.summary.get("status") in ENDED
 
 
 class Training:

@@ -10,6 +10,7 @@ from mtlrun.results.files import write_json, write_text
 SCHEMA = 1
 FILE = "summary.json"
 METRICS_HEADER = ("epoch", "step", "split", "task", "metric", "value")
+ENDED = ("completed", "failed")  # nothing of such a run changes any more
 FINAL = ("completed", "failed", "interrupted")
 EMPTY: dict[str, Any] = {
     "schema": SCHEMA, "status": "pending", "error": None, "seed": None, "settings": {}, "config_hash": None,
