@@ -12,16 +12,17 @@ from mtlrun.config import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.engine.flat import Flat
 
 OptimizerConfig = AdamConfig | SgdConfig | RmspropConfig
-Update = Callable[[Tensor, Tensor, dict[str, Tensor]], None]  # of a parameter, by its gradient, at rate 1
+Update = Callable[[Tensor, Tensor, dict[str, Tensor], float], None]  # of a parameter, by its gradient, at a rate
 
 
 class FlatOptimizer:
     """Has a torch optimiser take its step at rate 1 from a zero tensor, and adds that step times the rates.
 
     For all four optimisers the step is proportional to the rate and does not depend on the parameters'
-    values, so this is the usual update, with rates `[R, P]`. Weight decay, which does depend on them, is
-    applied here: added to the gradient, or for adamw as a factor 1 − rate·decay (Loshchilov & Hutter 2019).
-    It never touches the strategy's parameters. Of a stack's members, only `weight_decay` may differ.
+    values, so this is the usual update, with rates `[R, P]`. Where one rate serves all, torch's own step is
+    taken, which moves less memory. Weight decay, which does depend on the values, is applied here: added to
+    the gradient, or for adamw as a factor 1 − rate·decay (Loshchilov & Hutter 2019). It never touches the
+    strategy's parameters. Of a stack's members, only `weight_decay` may differ.
 
     torch's functions are called, not its classes: those cost 25 µs more per step, and import torch._dynamo (0.7 s).
     """
@@ -39,17 +40,20 @@ class FlatOptimizer:
         self.active: Tensor | None = None  # [R, 1] bool: members that still train; None: all
 
     @torch.no_grad()
-    def step(self, rates: Tensor) -> None:
-        """Move the parameters along their gradients; rates `[R, P]`. A frozen member's keep every bit."""
+    def step(self, rates: Tensor | float) -> None:
+        """Move the parameters along their gradients; rates `[R, P]` or one for all. A frozen member keeps every bit."""
         values, gradients = self.flat.values, self.flat.gradients
         before = values.clone() if self.active is not None else None
         if self.decays and self.decoupled:
             values.mul_(1 - rates * self.decay)
         elif self.decays:
             gradients.addcmul_(values, self.decay)
-        self.step_taken.zero_()
-        self.update(self.step_taken, gradients, self.state)
-        values.addcmul_(self.step_taken, rates)
+        if isinstance(rates, float):
+            self.update(values, gradients, self.state, rates)
+        else:
+            self.step_taken.zero_()
+            self.update(self.step_taken, gradients, self.state, 1.0)
+            values.addcmul_(self.step_taken, rates)
         if self.active is not None and before is not None:
             # not by a rate of 0: 0 · nan is nan
             torch.where(self.active, values, before, out=values)
@@ -66,9 +70,9 @@ def _begin(config: OptimizerConfig, values: Tensor) -> tuple[dict[str, Tensor], 
         # adamw differs from adam in its weight decay alone, which is not torch's business here
         first, second = config.betas
 
-        def by_adam(p: Tensor, g: Tensor, state: dict[str, Tensor]) -> None:
+        def by_adam(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
             largest = [state["max_exp_avg_sq"]] if config.amsgrad else []
-            adam([p], [g], [state["exp_avg"]], [state["exp_avg_sq"]], largest, [state["step"]], fused=True, lr=1.0,
+            adam([p], [g], [state["exp_avg"]], [state["exp_avg_sq"]], largest, [state["step"]], fused=True, lr=rate,
                  beta1=first, beta2=second, eps=config.eps, amsgrad=config.amsgrad, weight_decay=0.0,
                  maximize=False)  # fmt: skip
 
@@ -76,18 +80,18 @@ def _begin(config: OptimizerConfig, values: Tensor) -> tuple[dict[str, Tensor], 
         return _zeros(moments, values) | {"step": torch.zeros((), device=values.device)}, by_adam
     if isinstance(config, SgdConfig):
 
-        def by_sgd(p: Tensor, g: Tensor, state: dict[str, Tensor]) -> None:
+        def by_sgd(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
             # torch would begin with the first gradient, which is momentum · 0 + gradient
             sgd([p], [g], list(state.values()) or [None], momentum=config.momentum, nesterov=config.nesterov,
-                fused=True, lr=1.0, dampening=0.0, weight_decay=0.0, maximize=False)  # fmt: skip
+                fused=True, lr=rate, dampening=0.0, weight_decay=0.0, maximize=False)  # fmt: skip
 
         return _zeros(["momentum_buffer"] * (config.momentum > 0), values), by_sgd
 
-    def by_rmsprop(p: Tensor, g: Tensor, state: dict[str, Tensor]) -> None:
+    def by_rmsprop(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
         centre = [state["grad_avg"]] if config.centered else []
         momentum = [state["momentum_buffer"]] if config.momentum > 0 else []
         rmsprop([p], [g], [state["square_avg"]], centre, momentum, [state["step"]], alpha=config.alpha,
-                eps=config.eps, momentum=config.momentum, centered=config.centered, foreach=False, lr=1.0,
+                eps=config.eps, momentum=config.momentum, centered=config.centered, foreach=False, lr=rate,
                 weight_decay=0.0)  # fmt: skip
 
     moments = ["square_avg"] + ["grad_avg"] * config.centered + ["momentum_buffer"] * (config.momentum > 0)

@@ -25,6 +25,9 @@ class Step:
         self.group_rates = [group_rates(c.lr, network.tasks) for c in configs]
         self.rates = self.flat.spread(self.group_rates, strategy.rates())  # [R, P]
         self.base_rates = self.rates
+        same = bool((self.base_rates == self.base_rates[0, 0]).all())
+        self.rate = float(self.base_rates[0, 0]) if same else None  # of every parameter of every run
+        self.factor = 1.0
         bounds = [c.trainer.clip for c in configs]
         self.clips = any(b is not None for b in bounds)
         self.bounds = torch.tensor([b if b is not None else torch.inf for b in bounds]).to(self.rates)
@@ -48,7 +51,7 @@ class Step:
             norms = self.gradient_norms()
             if self.clips:
                 clip(self.flat.gradients[:, : self.flat.network_size], norms, self.bounds)
-        self.optimizer.step(self.rates)
+        self.optimizer.step(self.rates if self.rate is None else self.rate * self.factor)
         return values, weights
 
     def gradient_norms(self) -> Tensor:
@@ -57,9 +60,12 @@ class Step:
             self.norms = torch.linalg.vector_norm(self.flat.gradients[:, : self.flat.network_size], dim=1)
         return self.norms
 
-    def set_schedule(self, factors: Tensor) -> None:
-        """Multiply trunk and head rates by factors `[R]`; the strategy's own rate stays."""
-        self.rates = self.base_rates * factors.unsqueeze(1)
+    def set_schedule(self, factor: float) -> None:
+        """Multiply trunk and head rates by a factor; the strategy's own rate stays."""
+        self.factor = factor
+        if self.rate is not None:
+            return
+        self.rates = self.base_rates * factor
         self.rates[:, self.flat.network_size :] = self.base_rates[:, self.flat.network_size :]
 
     def _noise(self, step: int, name: str, shape: Sequence[int]) -> Tensor:

@@ -152,7 +152,7 @@ class Training:
         steps = np.arange(self.stack.train.steps) + (self.epoch - 1) * self.stack.train.steps
         factors = None
         if not is_constant(self.stack.configs[0].lr):
-            factors = torch.from_numpy(self._factors(steps)).to(step.rates).unsqueeze(1)  # [steps, 1]
+            factors = self._factors(steps).tolist()
         ramped = any(bool(scale.ramped.any()) for scale in network.scales)
         for batch in self.stack.train.epoch(self.epoch, self.position):
             if self.global_step == self.total:

@@ -72,6 +72,19 @@ def gradient(values: Tensor, step: int, run: int) -> Tensor:
     return values * (1 + run) + noise
 
 
+@pytest.mark.parametrize("option", OPTIONS)
+def test_one_rate_for_all_is_the_same_rate_for_each(option: str) -> None:
+    found = []
+    for rates in (2**-5, torch.full((2, 40), 2**-5, dtype=torch.float64)):
+        flat = Flat(Parameters(2), Learnt(2))  # type: ignore[arg-type]
+        optimizer = FlatOptimizer(flat, settings(option, 2))
+        for step in range(20):
+            flat.gradients.copy_(torch.sin(flat.values + step))
+            optimizer.step(rates)
+        found.append(flat.values.clone())
+    assert torch.allclose(*found, rtol=1e-12, atol=1e-14)
+
+
 def ours(option: str, runs: list[int], steps: int = 50, stop_at: int | None = None) -> Tensor:
     """Parameters `[R, P]` after `steps`, for the runs of these numbers; `stop_at`: by way of a checkpoint there."""
     network, learnt = Parameters(3), Learnt(3)

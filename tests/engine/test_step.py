@@ -35,11 +35,11 @@ def with_schedule(stack, steps):
     from mtlrun.lr import schedule_factors
 
     config = stack.configs[0]
-    factors = torch.from_numpy(schedule_factors(config.lr, np.arange(steps), steps, stack.train.steps)).float()
+    factors = schedule_factors(config.lr, np.arange(steps), steps, stack.train.steps).tolist()
     done, epoch = 0, 1
     while done < steps:
         for batch in stack.train.epoch(epoch):
-            stack.step.set_schedule(factors[done].expand(len(stack.configs)))
+            stack.step.set_schedule(factors[done])
             for scale in stack.network.scales:
                 scale.advance(done / steps)
             stack.step(batch, done)
