@@ -38,7 +38,8 @@ def check(plain: Mapping[str, Any]) -> Config:
             raise RequestError(f"{key}: no such key{nearest(key, known)}\nallowed: {listing(sorted(known), 20)}")
     for key in ("arms", "trials"):
         if plain.get(key) is not None:
-            raise RequestError(f"{key}: not built yet; sweep with commas instead: mtlrun -m loss=sum,uncertainty")
+            raise RequestError(f"{key}: makes a sweep, and this is one run\n"
+                               "add -m: mtlrun -m ...; in an experiment hydra: {mode: MULTIRUN}")  # fmt: skip
     groups = {group: _group(group, plain.get(group) or {}) for group in GROUPS}
     tasks = _tasks(plain.get("tasks"))
     seed = typed(plain.get("seed", 0), int, "seed", {"at_least": 0, "below": 2**63})

@@ -279,6 +279,7 @@ def _help(command: str) -> str:
         "  mtlrun loss=fixed loss.weights.price=0.1 lr.base=0.003 trainer.epochs=5",
         "  mtlrun 'only=[price,cut]' graph=chain graph.gradient=stop",
         "  mtlrun -m loss=sum,uncertainty lr=single,per_head 'seed=range(3)'",
+        "  mtlrun -m 'arms=[{loss: sum},{loss: uncertainty, loss.lr: \"0.01,0.1\"}]'",
         "  mtlrun init houses.csv --targets price,kind && mtlrun check data=houses",
     ]
     return "\n".join(lines)

@@ -234,6 +234,16 @@ def test_names_and_overrides_of_members() -> None:
     }  # fmt: skip
 
 
+def test_glob_stands_for_the_options_of_a_group() -> None:
+    write("conf/data/my barn.yaml", TABLE)
+    found = members(compose(["data=glob([ho*,my*])", "loss=glob(*,exclude=s*)"], multirun=True))
+    assert [m.run for m in found] == ["000_data=houses,loss=fixed", "001_data=houses,loss=uncertainty",
+                                      "002_data=mybarn,loss=fixed", "003_data=mybarn,loss=uncertainty"]  # fmt: skip
+    assert found[3].overrides == {"data": "my barn", "loss": "uncertainty"}
+    assert refused("loss=glob(x*)", multirun=True).startswith("loss: found glob(x*), which fits no option\nallowed: ")
+    assert refused("seed=glob(*)", multirun=True).startswith("seed: found glob(*), which fits no option\nallowed: ")
+
+
 def test_a_member_that_is_wrong_is_named() -> None:
     answer = refused("data=houses", "loss=fixed,sum", "loss.weights.price=2", multirun=True)
     assert answer.startswith("loss.weights: loss=sum has no such key") and "(in 001_loss=sum)" in answer

@@ -2,15 +2,15 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.default_element import ResultDefault
 from hydra.plugins.config_source import ConfigSource
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from mtlrun.compose.overrides import OPTION_GROUPS
@@ -32,22 +32,28 @@ class OutsideFolders(SearchPathPlugin):
             search_path.append(provider=OUTSIDE, path=f"file://{folder}")
 
 
-def check_files(loader: ConfigLoader, lines: list[str], mode: RunMode) -> list[str]:
-    """Looks at every file that takes part in the composition before Hydra acts on any.
+def search(found: Iterable[str]) -> None:
+    """Has Hydra search these folders too. RequestError if one would take the place of Hydra's own configuration."""
+    folders[:] = dict.fromkeys(found)
+    for folder in folders:
+        file = Path(folder, "hydra", "config.yaml")
+        if file.exists():
+            raise RequestError(f"{os.path.relpath(file)}: refused, as hydra is no group of mtlrun\n"
+                               f"allowed: {listing(OPTION_GROUPS)}")  # fmt: skip
+
+
+def check_files(loader: ConfigLoader, defaults: Iterable[ResultDefault]) -> list[str]:
+    """Looks at every file that takes part in a composition, its defaults list, before Hydra acts on any.
 
     Raises RequestError if one from outside sets what it may not: keys of Hydra's execute code. Returns
     a line for each file from outside that is not used, as one of ours has its name.
     """
     if not folders:
         return []
-    for folder in folders:
-        if Path(folder, "hydra", "config.yaml").exists():
-            file = os.path.relpath(Path(folder, "hydra", "config.yaml"))
-            raise RequestError(f"{file}: refused, as hydra is no group of mtlrun\nallowed: {listing(OPTION_GROUPS)}")
     notes = []
-    for default in loader.compute_defaults_list(ROOT, lines, mode).defaults:
-        path = default.config_path
-        found = [source for source in loader.get_sources() if path is not None and source.is_config(path)]
+    for default in defaults:
+        path = default.config_path or ""
+        found = [source for source in loader.get_sources() if path and source.is_config(path)]
         if found and found[0].provider == OUTSIDE:
             content = OmegaConf.to_container(found[0].load_config(path).config, resolve=False)
             _check_file(_shown(found[0], path), path, default.package or "", content)
@@ -70,7 +76,7 @@ def _check_file(file: str, path: str, package: str, content: Any) -> None:
     if package not in ("", "_global_", group) or (group == "experiment" and package == group):
         need = "the first line must be # @package _global_" if group == "experiment" else f"allowed: _global_, {group}"
         raise RequestError(f"{file}: its settings would go to {package}\n{need}")
-    _check_interpolations(file, "", content)
+    check_references(file, "", content)
     _check_defaults(file, group, content.get("defaults") or [])
     if package == group:
         return
@@ -116,14 +122,14 @@ def _check_defaults(file: str, group: str, defaults: Any) -> None:
             raise RequestError(f"{file}: defaults: {text} is refused\nallowed: _self_, names of files beside it{also}")
 
 
-def _check_interpolations(file: str, key: str, value: Any) -> None:
-    """Refuses resolvers such as ${oc.env:X}; references such as ${seed} are fine."""
+def check_references(file: str, key: str, value: Any) -> None:
+    """Raises RequestError for resolvers such as ${oc.env:X}; references such as ${seed} are fine."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            _check_interpolations(file, f"{key}.{name}".lstrip("."), inner)
+            check_references(file, f"{key}.{name}".lstrip("."), inner)
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            _check_interpolations(file, f"{key}[{number}]", inner)
+            check_references(file, f"{key}[{number}]", inner)
     elif isinstance(value, str):
         rest, before = value, ""
         while rest != before:  # from the inside out: ${a.${b}}

@@ -1,18 +1,22 @@
 """The words of the command line, looked at before Hydra sees them, so that the answers are ours."""
 
 import dataclasses
+import functools
 import re
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString, Sweep, ValueType
 from hydra.errors import HydraException
 
 from mtlrun.config import GROUPS, TOP_LEVEL
 from mtlrun.errors import RequestError, listing, nearest
 
 OPTION_GROUPS = (*GROUPS, "experiment")
+SWEEP_KEYS = ("arms", "trials")  # they make a sweep, and no run has them
+ARMS = """a list of mappings: 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1"}]'"""
+TRIALS = "a whole number of at least 1, such as trials=16"
 
 # What is probably meant by a value where a group's option belongs: lr=0.01.
 MEANT = {
@@ -26,8 +30,12 @@ MEANT = {
 }
 
 
+_PARSER = OverridesParser.create()
+
+
+@functools.lru_cache(maxsize=100_000)  # the runs of a sweep share their lines
 def parse(line: str) -> Override:
-    return OverridesParser.create().parse_override(line)
+    return _PARSER.parse_override(line)
 
 
 def full_key(override: Override) -> str:
@@ -67,6 +75,16 @@ def checked_override(line: str, loader: ConfigLoader) -> Override:
         raise RequestError(f"{line}: @ is not allowed in a key\nallowed: GROUP=OPTION or KEY=VALUE")
     if override.is_hydra_override():
         _check_hydra_override(override, loader)
+    elif key.partition(".")[0] in SWEEP_KEYS:
+        _check_sweep_key(override)
+    elif override.value_type == ValueType.GLOB_CHOICE_SWEEP:
+        glob: Any = override.value()
+        options = glob.filter(loader.get_group_options(key)) if key in OPTION_GROUPS else []
+        if not options:
+            raise RequestError(f"{key}: found {typed_value(override)}, which fits no option\n"
+                               f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}")  # fmt: skip
+        quoted = [QuotedString(option, Quote.single).with_quotes() for option in options]
+        return parse(f"{key}=choice({','.join(quoted)})")  # what Hydra makes of it depends on its search path
     elif key in OPTION_GROUPS:
         _check_choice(override, loader)
     else:
@@ -83,6 +101,8 @@ def _why_not(line: str, reason: str) -> str:
     if line.startswith("=") or line.endswith("="):
         return "a key or a value is missing\nno spaces around =: KEY=VALUE"
     hint = "a value with spaces or special signs needs quotes of its own: 'tasks.a.where=\"b == 1\"'"
+    if line.startswith("arms="):
+        hint = """a sweep inside an arm needs quotes: 'arms=[{loss: fixed, loss.weights.price: "0.1,1"}]'"""
     if "mismatched input" in reason or "extraneous input" in reason or "no viable" in reason:
         return f"brackets or quotes do not match, or a sign is not allowed there\n{hint}"
     if "token recognition error" in reason:
@@ -113,6 +133,33 @@ def _check_key(override: Override) -> None:
         if close:
             hint = f"; did you mean {paths.get(close[1], close[1])}{rest}?"
     raise RequestError(f"{key}: no such key{hint}\nallowed: {listing([*known, 'hydra'], 20)}")
+
+
+def _check_sweep_key(override: Override) -> None:
+    key = override.key_or_group
+    allowed = {"arms": ARMS, "trials": TRIALS}
+    if key not in SWEEP_KEYS:
+        top = key.partition(".")[0]
+        raise RequestError(f"{key}: no such key\nset {top} as a whole: {allowed[top]}")
+    if override.is_delete():
+        raise RequestError(f"~{key}: cannot be removed\nwithout {key}: {key}=null")
+    if override.is_sweep_override():
+        raise RequestError(f"{key}: found {typed_value(override)}, which is a sweep itself\nallowed: {allowed[key]}")
+    inner = _sweep_inside(override.value(), key)
+    if inner is not None:
+        raise RequestError(f'{inner}: found a sweep without quotes\nput it in quotes: {{seed: "range(3)"}}')
+
+
+def _sweep_inside(value: Any, key: str) -> str | None:
+    """Where a list or mapping holds what Hydra's parser has made of range(...) and the like; None: nowhere."""
+    if isinstance(value, Sweep):
+        return key
+    items: list[tuple[str, Any]] = []
+    if isinstance(value, list):
+        items = [(f"{key}[{number}]", inner) for number, inner in enumerate(value)]
+    if isinstance(value, dict):
+        items = [(f"{key}.{name}", inner) for name, inner in value.items()]
+    return next((found for name, inner in items if (found := _sweep_inside(inner, name)) is not None), None)
 
 
 def _check_choice(override: Override, loader: ConfigLoader) -> None:

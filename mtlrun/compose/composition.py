@@ -1,0 +1,223 @@
+"""From overrides to one checked configuration, through Hydra; and to many of them, as a sweep needs them."""
+
+import contextlib
+import copy
+import dataclasses
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.defaults_list import create_defaults_list
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from mtlrun.check import check
+from mtlrun.compose import outside
+from mtlrun.compose.outside import ROOT, check_files
+from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
+from mtlrun.config import Config
+from mtlrun.errors import RequestError, listing, nearest
+
+
+def load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictConfig, list[str]]:
+    """Hydra's composition, after a look at the files from outside that take part in it; and lines to print."""
+    with answered():
+        used = loader.compute_defaults_list(ROOT, lines, mode).defaults if outside.folders else []
+        notes = check_files(loader, used)
+        removed = [o for o in map(parse, lines) if o.is_delete() and not o.is_hydra_override()]
+        if removed:
+            rest = [line for line in lines if not line.startswith("~")]
+            _apply(_ours(loader.load_configuration(ROOT, rest, mode, validate_sweep_overrides=False)), removed)
+        return loader.load_configuration(ROOT, lines, mode, validate_sweep_overrides=False), notes
+
+
+def checked_config(cfg: DictConfig, hydra: DictConfig | None = None, known: Mapping[str, Any] | None = None,
+                   without: Sequence[str] = ("hydra", *SWEEP_KEYS)) -> Config:  # fmt: skip
+    """A composed configuration, resolved and checked, with absolute paths.
+
+    `hydra` is the composition whose hydra node `${hydra:...}` refers to; None: the one of the running job.
+    `known` are plain values of top-level keys that need no resolving; the keys of `without` are left out.
+    """
+    with answered(), _hydra_config(hydra):
+        cwd = HydraConfig.get().runtime.cwd
+        tree = dict(known or {})
+        tree |= {str(key): _resolved(cfg, str(key)) for key in cfg if key not in tree and key not in without}
+    return absolute_paths(check(tree), Path(cwd))
+
+
+def absolute_paths(config: Config, cwd: Path) -> Config:
+    """The configuration with `data.path` and `data.split.files` absolute; `package:` and `fetched:` stay."""
+
+    def absolute(path: str) -> str:
+        return path if re.match(r"(package|fetched):", path) else os.path.abspath(cwd / Path(path).expanduser())
+
+    data, split = config.data, config.data.split
+    if split.files is not None:
+        split = dataclasses.replace(split, files={part: absolute(path) for part, path in split.files.items()})
+    path = None if data.path is None else absolute(data.path)
+    return dataclasses.replace(config, data=dataclasses.replace(data, path=path, split=split))
+
+
+@contextlib.contextmanager
+def answered() -> Iterator[None]:
+    """Turns what Hydra, OmegaConf and YAML raise about a request into a RequestError."""
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{mark.name}, line {mark.line + 1}" if mark else "YAML"
+        raise RequestError(f"{where}: {error.problem or 'no YAML'}") from error
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        noise = ("To append", "object_type", "reference_type")
+        useful = [line for line in lines if line and not line.startswith(noise)]
+        raise RequestError(f"this does not compose: {' '.join(useful[:2])[:300]}") from error
+
+
+# ---------------------------------------------------------------- many configurations
+
+
+class Compositions:
+    """The checked configurations of a sweep's runs, each composed from its overrides.
+
+    Hydra composes once for each choice of group options; a run's values are then set in that
+    composition and taken back before the next run (2 ms in place of 50). `launch` has Hydra compose
+    each run once more; a test compares the two. `notes` are lines to print.
+    """
+
+    def __init__(self, loader: ConfigLoader, cfg: DictConfig) -> None:
+        assert isinstance(loader, ConfigLoaderImpl)
+        self.notes: list[str] = []
+        self._loader = loader
+        self._hydra = OmegaConf.masked_copy(cfg, "hydra")
+        self._experiment = cfg.hydra.runtime.choices.get("experiment")
+        self._files = CachingConfigRepository(loader.repository)  # every YAML is read once
+        self._copies = _Copies(loader.repository)
+        self._copies.cache = self._files.cache
+        self._bases: dict[tuple[str, ...], _Base] = {}
+        self._base: _Base | None = None
+
+    def config(self, arguments: Sequence[str]) -> Config:
+        """The configuration of one run from its complete overrides; RequestError if it is wrong."""
+        overrides = [parse(line) for line in arguments]
+        choices = tuple(hydra_line(o) for o in overrides if is_choice(o))
+        if choices not in self._bases:
+            self._bases[choices] = self._compose(choices)
+        base = self._bases[choices]
+        if base is not self._base:
+            self._base = base
+            with open_dict(self._hydra):
+                self._hydra.hydra.runtime.choices.update(base.choices)
+        return base.config([o for o in overrides if not is_choice(o)], self._hydra)
+
+    def _compose(self, choices: tuple[str, ...]) -> "_Base":
+        """What Hydra's `load_configuration` does, without its own node, which is most of the tree."""
+        with answered():
+            overrides = [parse(line) for line in choices]
+            # conf/config.yaml and experiments speak of Hydra's own groups
+            found = create_defaults_list(self._files, ROOT, overrides, prepend_hydra=True, skip_missing=False)
+            self.notes += [n for n in check_files(self._loader, found.defaults) if n not in self.notes]
+            used = [d for d in found.defaults if not (d.config_path or "").startswith("hydra/")]
+            cfg = self._loader._compose_config_from_defaults_list(used, self._copies)
+        del cfg["hydra"]  # the request has it already
+        OmegaConf.set_struct(cfg, True)
+        base = _Base(cfg, found.overrides.known_choices)
+        experiment = base.choices.get("experiment")
+        for key in SWEEP_KEYS:
+            if base.plain[key] is not None and experiment != self._experiment:
+                raise RequestError(f"experiment={experiment}: sets {key}, and is one of several experiments\n"
+                                   f"name one experiment in a sweep, or leave out its {key}")  # fmt: skip
+        return base
+
+
+class _Copies(CachingConfigRepository):
+    """Hands out copies of what was read, as composing takes it to pieces."""
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        return copy.deepcopy(super().load_config(config_path))
+
+
+class _Base:
+    """The composition of one choice of group options (`choices`), in which the values of one run after another are set.
+
+    What no override touches and what refers to no other key is resolved once.
+    """
+
+    def __init__(self, cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
+        self.choices = choices
+        plain = OmegaConf.to_container(cfg, resolve=False)
+        assert isinstance(plain, dict)
+        self.plain = {str(key): value for key, value in plain.items()}
+        self._known = {key: v for key, v in self.plain.items() if key not in SWEEP_KEYS and not _refers(v)}
+        self._composed = dict(cfg.items_ex(resolve=False))
+        self._cfg = copy.deepcopy(cfg)
+        self._changed: set[str] = set()
+
+    def config(self, overrides: Sequence[Override], hydra: DictConfig) -> Config:
+        with open_dict(self._cfg):
+            for key in self._changed:
+                self._cfg[key] = self._composed[key]  # OmegaConf sets a copy
+        self._changed = {o.key_or_group.partition(".")[0] for o in overrides}
+        _apply(self._cfg, overrides)
+        known = {key: value for key, value in self._known.items() if key not in self._changed}
+        return checked_config(self._cfg, hydra, known)
+
+
+def _apply(cfg: DictConfig, overrides: Sequence[Override]) -> None:
+    """Sets and removes values in place, as Hydra does."""
+    with answered():
+        for override in overrides:
+            key = override.key_or_group
+            if override.is_delete():
+                parent, _, name = key.rpartition(".")
+                node = OmegaConf.select(cfg, parent) if parent else cfg
+                if not isinstance(node, DictConfig) or node.get(name) is None:
+                    known = [str(k) for k in node] if isinstance(node, DictConfig) else []
+                    raise RequestError(f"~{key}: there is nothing of that name{nearest(name, known)}\n"
+                                       f"{parent or 'keys'}: {listing(known)}")  # fmt: skip
+                with open_dict(node):
+                    del node[name]
+            else:
+                OmegaConf.update(cfg, key, override.value(), merge=True)
+
+
+def _ours(cfg: DictConfig) -> DictConfig:
+    """A copy without Hydra's node, which is most of the tree."""
+    return OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+
+
+def _resolved(cfg: DictConfig, key: str) -> Any:
+    value = cfg[key]
+    return OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
+
+
+def _refers(value: Any) -> bool:
+    """Whether something in it stands for another value, or for one that is missing."""
+    if isinstance(value, dict):
+        return any(map(_refers, value.values()))
+    if isinstance(value, list):
+        return any(map(_refers, value))
+    return isinstance(value, str) and ("${" in value or value == "???")
+
+
+@contextlib.contextmanager
+def _hydra_config(cfg: Any) -> Iterator[None]:
+    """Has `${hydra:...}` refer to `cfg`, or to what it refers to already where that is None."""
+    before = HydraConfig.instance().cfg
+    if cfg is not None:
+        HydraConfig.instance().cfg = cfg
+    try:
+        yield
+    finally:
+        HydraConfig.instance().cfg = before

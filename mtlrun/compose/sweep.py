@@ -1,0 +1,208 @@
+"""The runs of a sweep as lists of overrides: products, unions of them (`arms`), and draws from ranges (`trials`)."""
+
+import contextlib
+import itertools
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString, RangeSweep, ValueType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from mtlrun.compose.outside import check_references
+from mtlrun.compose.overrides import ARMS, SWEEP_KEYS, TRIALS, checked_override, full_key, parse, typed_value
+from mtlrun.compose.trials import check_range, drawn
+from mtlrun.errors import RequestError, listing
+
+PARAMS = "hydra.sweeper.params"
+NOT_INSIDE = ("hydra", "experiment", *SWEEP_KEYS)  # of an arm, or of the params
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One part of a union: its own overrides by key, and the common ones whose keys it does not set itself."""
+
+    name: str
+    own: dict[str, Override]
+    rest: dict[str, Override]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    arm: `arms[1]`, or "" where there are no arms
+    arguments: its overrides as Hydra gets them, what is common to all arms first
+    overrides: the same by key, those of its arm first
+    swept: those that tell it from other runs
+    """
+
+    arm: str
+    arguments: list[str]
+    overrides: dict[str, str]
+    swept: dict[str, str]
+
+
+def jobs(cfg: DictConfig, lines: Sequence[str], loader: ConfigLoader) -> list[Job]:
+    """The runs of a sweep, in job order, from a composed request and its override lines.
+
+    Arms in order; within one, its own sweeps vary slowest, then the trials, then what is common to all
+    arms. Raises RequestError for arms, trials and ranges that cannot be followed.
+    """
+    typed = [parse(line) for line in lines]
+    listed = _overrides(_plain(cfg.hydra, "sweeper").get("params") or {}, PARAMS, loader, from_file=True)
+    listed += [o for o in typed if not o.is_hydra_override() and o.key_or_group not in SWEEP_KEYS]
+    common = {full_key(o): o for o in listed}  # the command line has the last word
+    from_file = "arms" not in [o.key_or_group for o in typed]
+    arms = []
+    for name, own in _arms(_plain(cfg, "arms"), loader, from_file).items():
+        replaced = {o.key_or_group for o in own}
+        rest = {key: o for key, o in common.items() if o.key_or_group not in replaced}
+        arms.append(Arm(name, {full_key(o): o for o in own}, rest))
+    trials = _trials(_plain(cfg, "trials"))
+    _check_ranges(arms, trials)
+    return [job for arm in arms for job in _product(arm, trials or 1)]
+
+
+def _plain(cfg: DictConfig, key: str) -> Any:
+    """A value of a composition as it was written, with references in it left alone."""
+    found = OmegaConf.to_container(OmegaConf.masked_copy(cfg, key), resolve=False)
+    assert isinstance(found, dict)
+    return found[key]
+
+
+def _product(arm: Arm, trials: int) -> Iterable[Job]:
+    ranges = [o for o in (*arm.own.values(), *arm.rest.values()) if o.is_interval_sweep()]
+    draws = [{full_key(o): drawn(o, trial) for o in ranges} for trial in range(trials if ranges else 1)]
+    swept = {key for key, o in arm.rest.items() if o.is_sweep_override()} | set(arm.own)
+    for parts in itertools.product(_combined(arm.own), draws, _combined(arm.rest)):
+        line = parts[0] | parts[1] | parts[2]
+        overrides = {key: typed_value(parse(line[key])) for key in (*arm.own, *arm.rest)}
+        yield Job(
+            arm=arm.name,
+            arguments=[line[key] for key in (*arm.rest, *arm.own)],
+            overrides=overrides,
+            swept={key: value for key, value in overrides.items() if key in swept},
+        )
+
+
+def _combined(overrides: Mapping[str, Override]) -> list[dict[str, str]]:
+    """Every choice of one line for each key that is not drawn from a range, the last key varying fastest."""
+    lines = {key: _lines(o) for key, o in overrides.items() if not o.is_interval_sweep()}
+    return [dict(zip(lines, chosen, strict=True)) for chosen in itertools.product(*lines.values())]
+
+
+def _lines(override: Override) -> list[str]:
+    """One line for each value of an override, as Hydra's sweeper writes them."""
+    found, value = f"{override.key_or_group}: found {typed_value(override)}", override.value()
+    if isinstance(value, RangeSweep):
+        bounds = [value.start or 0, value.stop or 0, value.step]
+        if not all(math.isfinite(bound) for bound in bounds) or value.step == 0:
+            raise RequestError(f"{found}, which has no end\nallowed: range(STOP) or range(START,STOP,STEP)")
+    lines = [job[0] for job in BasicSweeper.split_arguments([override], max_batch_size=None)[0]]
+    if not lines:
+        raise RequestError(f"{found}, which holds no value\nallowed: one value at least, such as range(3)")
+    return lines
+
+
+# ---------------------------------------------------------------- what arms and trials may be
+
+
+def _arms(value: Any, loader: ConfigLoader, from_file: bool) -> dict[str, list[Override]]:
+    """Each arm's own overrides by its name, `arms[0]`; one without a name and overrides where there are no arms."""
+    if value is None:
+        return {"": []}
+    if not isinstance(value, list) or not value:
+        raise RequestError(f"arms: found {value!r}\nallowed: {ARMS}")
+    for number, arm in enumerate(value):
+        if not isinstance(arm, dict) or not arm:
+            raise RequestError(f"arms[{number}]: found {arm!r}\nallowed: {ARMS}")
+    return {f"arms[{i}]": _overrides(arm, f"arms[{i}]", loader, from_file) for i, arm in enumerate(value)}
+
+
+def _trials(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise RequestError(f"trials: found {value!r}\nallowed: {TRIALS}")
+    return value
+
+
+def _check_ranges(arms: Sequence[Arm], trials: int | None) -> None:
+    found = [(arm.name if key in arm.own else "", o) for arm in arms for key, o in (arm.rest | arm.own).items()]
+    ranges = [(where, o) for where, o in found if o.is_interval_sweep()]
+    if trials is not None and not ranges:
+        raise RequestError(f"trials: found {trials}, and no range to draw from\n"
+                           "add one, such as 'lr.base=tag(log,interval(1e-4,1e-1))'")  # fmt: skip
+    for where, override in ranges:
+        with _in(where):
+            if trials is None:
+                raise RequestError(f"{override.key_or_group}: found {typed_value(override)}, a range without end\n"
+                                   "add trials=16 to draw from it, or list values with commas between")  # fmt: skip
+            check_range(override)
+
+
+def _overrides(settings: Mapping[Any, Any], where: str, loader: ConfigLoader, from_file: bool) -> list[Override]:
+    """The entries of an arm or of hydra.sweeper.params, checked like the words of the command line.
+
+    With `from_file` their values may refer to other keys, and to nothing else, however it is written.
+    """
+    found = []
+    for name, value in settings.items():
+        with _in(where):
+            line = _line(str(name), value)
+            key = parse(line).key_or_group
+            if re.split(r"[./]", key)[0] in NOT_INSIDE:
+                raise RequestError(f"{key}: not allowed here\nallowed: keys of a run, not {listing(NOT_INSIDE)}")
+            override = checked_override(line, loader)
+        if from_file and not override.is_interval_sweep():
+            for single in _lines(override):
+                check_references(where, key, parse(single).value())
+        found.append(override)
+    return found
+
+
+def _line(key: str, value: Any) -> str:
+    """KEY=VALUE. Text is what would stand behind the = of an override, so that it may be a sweep."""
+    if not isinstance(value, str):  # as Hydra writes it
+        value = Override(OverrideType.CHANGE, key, ValueType.ELEMENT, _quoted(value, key)).get_value_element_as_str()
+    line = f"{key}={value}"
+    if len(line.splitlines()) > 1:
+        raise RequestError(f"{line!r}: a line break is not allowed here")
+    for text, why in [
+        (f"{key}=0", f"{key}: no key\nallowed: GROUP or GROUP.KEY"),
+        (line, f"{key}: found {value}, which cannot stand behind the = of an override\n"
+               f"text with spaces or special signs needs quotes of its own: {key}: \"'a == 1'\""),
+    ]:  # fmt: skip
+        try:
+            parse(text)
+        except HydraException as error:
+            raise RequestError(why) from error
+    return line
+
+
+@contextlib.contextmanager
+def _in(where: str) -> Iterator[None]:
+    """Says in which arm an override is wrong."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(f"{error} (in {where})" if where else str(error)) from error
+
+
+def _quoted(value: Any, key: str) -> Any:
+    """The value with its text in quotes, so that '1' and 'null' stay text."""
+    if isinstance(value, str):
+        return QuotedString(value, Quote.single)
+    if isinstance(value, list):
+        return [_quoted(inner, key) for inner in value]
+    if isinstance(value, dict):
+        return {str(name): _quoted(inner, key) for name, inner in value.items()}
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    raise RequestError(f"{key}: found {value!r}\nallowed: text, numbers, true, false, null, lists and mappings")

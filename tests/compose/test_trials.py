@@ -1,0 +1,179 @@
+"""Trials: what is drawn from a range depends on key, range and number alone, and what ranges are allowed."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtlrun.compose import Member, checked_config, compose, members
+from mtlrun.compose.overrides import parse
+from mtlrun.compose.trials import check_range, drawn
+from mtlrun.config import plain
+from mtlrun.errors import RequestError
+
+RATE = "lr.base=tag(log,interval(1e-4,1e-1))"
+
+
+def found(*overrides: str) -> list[Member]:
+    return members(compose(["data=houses", *overrides], multirun=True))
+
+
+def refused(*overrides: str, multirun: bool = True) -> str:
+    with pytest.raises(RequestError) as caught:
+        members(compose(["data=houses", *overrides], multirun=multirun))
+    message = str(caught.value)
+    assert 1 <= len(message.splitlines()) <= 2
+    return message
+
+
+def values(line: str, count: int) -> list[float]:
+    override = parse(line)
+    check_range(override)
+    return [float(drawn(override, trial).partition("=")[2]) for trial in range(count)]
+
+
+# ---------------------------------------------------------------- draws
+
+finite = st.floats(-1e9, 1e9)
+
+
+@settings(deadline=None)
+@given(finite, finite)
+def test_values_lie_in_the_range_with_six_digits(low: float, high: float) -> None:
+    if not low < high:
+        return
+    for line in values(f"lr.base=interval({low!r},{high!r})", 20):
+        assert low <= line <= high
+        assert line in (low, high) or line == float(f"{line:.6g}")
+
+
+@settings(deadline=None)
+@given(st.floats(1e-9, 1e9), st.floats(1.001, 1e6))
+def test_logarithmic_values_lie_in_the_range(low: float, ratio: float) -> None:
+    assert all(
+        low <= value <= low * ratio for value in values(f"lr.base=tag(log,interval({low!r},{low * ratio!r}))", 20)
+    )
+
+
+@settings(deadline=None)
+@given(st.integers(-1000, 1000), st.integers(1, 10))
+def test_whole_numbers_reach_both_ends_and_nothing_else(low: int, width: int) -> None:
+    line = f"trainer.batch_size=int(interval({low},{low + width}))"
+    assert {int(value) for value in values(line, 400)} == set(range(low, low + width + 1))
+    assert drawn(parse(line), 0).partition("=")[2].lstrip("-").isdigit()
+
+
+def test_draws_are_uniform_and_those_of_two_keys_unrelated() -> None:
+    n = 4000
+    grid = (np.arange(n) + 0.5) / n
+    flat = np.array(values("lr.base=interval(0,1)", n))
+    steep = (np.log10(values(RATE, n)) + 4) / 3
+    assert np.abs(np.sort(flat) - grid).max() < 1.63 / math.sqrt(n)  # Kolmogorov and Smirnov, at 1 %
+    np.testing.assert_allclose(steep, flat, atol=1e-5)  # the same u, in decades
+    other = np.array(values("model.dropout=interval(0,1)", n))
+    assert abs(np.corrcoef(flat, other)[0, 1]) < 0.05
+    whole = np.array(values("lr.base=tag(log,int(interval(1,999)))", n))
+    assert np.abs([(whole < edge).mean() - 1 / 3 * i for i, edge in [(1, 10), (2, 100)]]).max() < 0.03
+
+
+def test_a_draw_is_what_it_was_in_every_version() -> None:
+    assert [drawn(parse(RATE), trial) for trial in range(3)] == [
+        "lr.base=0.00332695", "lr.base=0.000141047", "lr.base=0.0543729"]  # fmt: skip
+
+
+# ---------------------------------------------------------------- runs
+
+
+def test_trials_vary_slower_than_common_sweeps_and_every_seed_sees_the_same() -> None:
+    words = [RATE, "model.dropout=interval(0,0.5)", "seed=range(3)", "loss=sum,uncertainty", "trials=4"]
+    runs = found(*words)
+    assert len(runs) == 4 * 3 * 2
+    drawn_values = [(run.config.lr.base, run.config.model.dropout) for run in runs]
+    assert len(set(drawn_values)) == 4 and all(drawn_values[i] == drawn_values[i - i % 6] for i in range(24))
+    assert [(run.config.seed, run.config.loss.name) for run in runs[:3]] == [(0, "sum"), (0, "uncertainty"), (1, "sum")]
+    assert runs[0].run == "000_lr.base=0.00332695,model.dropout=0.493464,seed=0,loss=sum"
+    assert list(runs[0].overrides) == ["data", "lr.base", "model.dropout", "seed", "loss"]
+    request = compose(["data=houses", *words], multirun=True)
+    for run in runs[::5]:
+        by_hydra = request.loader.load_sweep_config(request.cfg, list(run.arguments))
+        assert plain(checked_config(by_hydra, by_hydra)) == plain(run.config)
+
+
+def test_more_trials_keep_the_first_ones() -> None:
+    few, many = found(RATE, "trials=3"), found(RATE, "trials=8", "model.dropout=interval(0,0.5)")
+    assert [run.config.lr.base for run in many[:3]] == [run.config.lr.base for run in few]
+
+
+def test_arms_are_paired_and_only_those_with_a_range_have_trials() -> None:
+    arms = 'arms=[{loss: sum},{loss: uncertainty, loss.lr: "interval(0.01,0.1)"},{lr.base: 0.5}]'
+    runs = found(arms, RATE, "trials=5", "seed=0,1")
+    assert [run.config.loss.name for run in runs] == ["sum"] * 10 + ["uncertainty"] * 10 + ["sum"] * 2
+    assert [run.config.lr.base for run in runs[:10]] == [run.config.lr.base for run in runs[10:20]]
+    assert {run.config.lr.base for run in runs[20:]} == {0.5}
+    assert runs[10].run == "010_loss=uncertainty,loss.lr=0.0762102,lr.base=0.00332695,seed=0"
+    alone = found('arms=[{loss: uncertainty, loss.lr: "interval(0.01,0.1)"}]', "trials=5")
+    assert [plain(run.config)["loss"]["lr"] for run in alone] == [plain(r.config)["loss"]["lr"] for r in runs[10:20:2]]
+
+
+def test_an_experiment_may_set_trials_and_its_ranges() -> None:
+    Path("conf/experiment/x.yaml").write_text(
+        "# @package _global_\ndefaults: [override /data: houses]\ntrials: 3\nhydra: {mode: MULTIRUN, "
+        "sweeper: {params: {lr.base: 'tag(log,interval(1e-4,1e-1))', seed: '0,1'}}}\n")  # fmt: skip
+    request = compose(["experiment=x"])
+    runs = members(request)
+    assert [run.run for run in runs[:3]] == ["000_lr.base=0.00332695,seed=0", "001_lr.base=0.00332695,seed=1",
+                                             "002_lr.base=0.000141047,seed=0"]  # fmt: skip
+    by_hydra = request.loader.load_sweep_config(request.cfg, list(runs[5].arguments))
+    assert by_hydra.trials == 3 and plain(checked_config(by_hydra, by_hydra)) == plain(runs[5].config)
+    assert len(members(compose(["experiment=x", "trials=5"]))) == 10
+    assert len(members(compose(["experiment=x", "trials=null", "lr.base=0.1"]))) == 2
+
+
+def test_whole_numbers_that_are_drawn_twice_train_once() -> None:
+    request = compose(["data=houses", "trials=20", "trainer.batch_size=int(interval(8,10))"], multirun=True)
+    assert sorted(run.config.trainer.batch_size for run in members(request)) == [8, 9, 10]
+    assert request.notes == ["17 runs left out: the same settings as another run"]
+
+
+# ---------------------------------------------------------------- wrong requests
+
+WRONG = [
+    ([RATE], "lr.base: found tag(log,interval(1e-4,1e-1)), a range without end\nadd trials=16 to draw from it"),
+    (['arms=[{loss: sum},{lr.base: "interval(0,1)"}]'], "lr.base: found interval(0,1), a range without end\n"),
+    (['arms=[{loss: sum},{lr.base: "interval(0,1)"}]'], "with commas between (in arms[1])"),
+    (["trials=16"], "trials: found 16, and no range to draw from\nadd one, such as 'lr.base=tag(log,interval(1e-4,"),
+    (["trials=0", RATE], "trials: found 0\nallowed: a whole number of at least 1, such as trials=16"),
+    (["trials=-3", RATE], "trials: found -3\n"),
+    (["trials=1.5", RATE], "trials: found 1.5\n"),
+    (["trials=true", RATE], "trials: found True\n"),
+    (["trials=many", RATE], "trials: found 'many'\n"),
+    (["trials=[1,2]", RATE], "trials: found [1, 2]\n"),
+    (["trials=1,2", RATE], "trials: found 1,2, which is a sweep itself\nallowed: a whole number"),
+    (["trials.a=1", RATE], "trials.a: no such key\nset trials as a whole: a whole number"),
+    (["trials=2", "lr.base=tag(lin,interval(1,2))"], "found tag(lin,interval(1,2))\nallowed: the tag log, or none"),
+    (["trials=2", "lr.base=tag(a,log,interval(1,2))"], "\nallowed: the tag log, or none"),
+    (["trials=2", "lr.base=tag(log,interval(0,1))"], "allowed with the tag log: bounds above 0"),
+    (["trials=2", "lr.base=tag(log,interval(-1,1))"], "allowed with the tag log: bounds above 0"),
+    (["trials=2", "lr.base=interval(2,1)"], "lr.base: found interval(2,1)\nallowed: interval(LOW,HIGH) with LOW below"),
+    (["trials=2", "lr.base=interval(1,1)"], "both finite"),
+    (["trials=2", "lr.base=interval(0,inf)"], "both finite"),
+    (["trials=2", "lr.base=interval(nan,1)"], "both finite"),
+    (["trials=2", "seed=int(interval(0.2,0.8))"], "seed: found int(interval(0.2,0.8))\nallowed: interval(LOW,HIGH)"),
+    (["trials=2", 'arms=[{lr.base: "interval(2,1)"}]'], "both finite (in arms[0])"),
+    (["trials=2", "loss=interval(0,1)"], "loss: found interval(0,1)\nallowed: fixed, sum, uncertainty"),
+    (["trials=2", "seed=interval(0,9)"], "seed: found "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "answer"), WRONG)
+def test_trials_that_cannot_be_drawn(words: list[str], answer: str) -> None:
+    assert answer in refused(*words)
+
+
+def test_a_range_without_m_asks_for_it() -> None:
+    answer = refused(RATE, "trials=3", multirun=False)
+    assert answer.startswith("lr.base: found tag(log,interval(1e-4,1e-1)), which is a sweep\nadd -m ")
+    assert "trials=16" in answer
