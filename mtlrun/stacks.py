@@ -50,17 +50,20 @@ class Division:
     cut: list[str]  # why each group was cut, "" where it was not
 
     def describe(self) -> str:
-        """The division in words, one line for each stack."""
+        """The division in words: a line for each stack, and why they are apart."""
         lines = []
         for number, (runs, group) in enumerate(zip(self.stacks, self.group, strict=True)):
-            why = "; ".join(f"{key}: {value}" for key, value in self.settings[group].items())
-            line = f"stack {number}: {len(runs)} run{'s'[: len(runs) > 1]} (number {_ranges(runs)})"
-            lines.append(f"{line}  {why}".rstrip())
+            why = "; ".join(f"{key}: {_short(value)}" for key, value in self.settings[group].items())
+            lines.append(f"stack {number}: {len(runs)} run{'s'[: len(runs) > 1]}  {why}".rstrip())
         keys = list(dict.fromkeys(key for settings in self.settings for key in settings))
         if keys:
-            lines.append(f"they differ in {listing(keys, 12)}, which the runs of one stack share")
-        lines += [f"{why}" for why in dict.fromkeys(self.cut) if why]
-        return "\n".join(lines)
+            lines.append(f"apart, as the runs of a stack have the same: {listing(keys, 12)}")
+        return "\n".join([*lines, *(why for why in dict.fromkeys(self.cut) if why)])
+
+    def of_each(self) -> list[int]:
+        """The stack of every run, in the sweep's order."""
+        found = {run: number for number, runs in enumerate(self.stacks) for run in runs}
+        return [found[run] for run in range(len(found))]
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,15 @@ def size(config: Config, dataset: "Dataset") -> Size:
     return Size(found, run_bytes(config, dataset), int(steps))
 
 
+def _short(value: str) -> str:
+    return value if len(value) <= 60 else f"{value[:57]}..."
+
+
 def _edges(graph: Graph) -> str:
     """The edges of a graph in words, without their gradients, which may differ."""
     own = [f"layer{edge.at}->{task}" for task, edge in graph.trunk.items() if edge.explicit]
-    return ", ".join([*own, *(f"{e.source}=>{e.task} ({e.what})" for e in graph.edges)]) or "no edges"
+    edges = [*own, *(f"{e.source}=>{e.task} ({e.what})" for e in graph.edges)]
+    return f"{len(edges)} edges, {', '.join(edges)}" if edges else "no edges"
 
 
 def _shared(value: Any, key: str, skip: str = "") -> Iterator[tuple[str, str]]:
@@ -145,14 +153,3 @@ def _different(groups: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     keys = list(dict.fromkeys(key for group in groups for key in group if not key.startswith("graph.")))
     apart = [key for key in keys if len({group.get(key) for group in groups}) > 1]
     return [{key: group[key] for key in apart if key in group} for group in groups]
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """`0-3, 5, 8-9`"""
-    ends: list[list[int]] = []
-    for number in numbers:
-        if ends and ends[-1][1] == number - 1:
-            ends[-1][1] = number
-        else:
-            ends.append([number, number])
-    return listing([f"{a}-{b}" if a < b else str(a) for a, b in ends], 20)

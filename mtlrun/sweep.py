@@ -123,9 +123,8 @@ def run_sweep(request: Request) -> int:
     words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
     if settings is not None:
         divided, limits = division(runs, sizes, settings)
-        for number, numbers in enumerate(divided.stacks):
-            for n in numbers:
-                plan[n]["stack"] = number
+        for job, number in zip(plan, divided.of_each(), strict=True):
+            job["stack"] = number
         words += f" in {_counted(divided, limits, settings)},"
     claim(folder, "hydra.sweep.dir", folder / PLAN)
     print(f"{words} in {shown(folder)}", flush=True)
@@ -157,6 +156,7 @@ def describe(request: Request) -> str:
     if settings is None:
         return "\n".join([f"{words}, one per job:", *lines])
     divided, limits = division(runs, sizes, settings)
+    lines = [f"{run}  stack {number}" for run, number in zip(lines, divided.of_each(), strict=True)]
     return "\n".join([f"{words} in {_counted(divided, limits, settings)}", divided.describe(), *lines])
 
 
