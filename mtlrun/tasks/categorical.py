@@ -9,6 +9,14 @@ from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
 
 
+def _shifted(outputs: Tensor) -> Tensor:
+    """Logits less the largest of each row, so that their exponentials are finite.
+
+    What is made of it by hand is, for a few classes on a CPU, several times as fast as torch's log_softmax.
+    """
+    return outputs - outputs.detach().amax(-1, keepdim=True)
+
+
 class Categorical(TaskType):
     """Cross-entropy of softmax probabilities. Noise: e^(−s) L + ½ s (Kendall et al. 2018, eq. 10)."""
 
@@ -19,18 +27,21 @@ class Categorical(TaskType):
         return classes
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        logs = outputs.log_softmax(-1)  # [R, B, T, K]
-        return -logs.gather(-1, labels.long().unsqueeze(-1)).squeeze(-1)
+        shifted = _shifted(outputs)  # [R, B, T, K]
+        chosen = shifted.gather(-1, labels.long().unsqueeze(-1)).squeeze(-1)
+        return shifted.exp().sum(-1).log() - chosen
 
     def estimate(self, outputs: Tensor, task: int) -> Tensor:
-        return outputs[:, :, task, : self.classes[task]].softmax(-1)
+        odds = _shifted(outputs[:, :, task, : self.classes[task]]).exp()
+        return odds / odds.sum(-1, keepdim=True)
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return F.one_hot(labels.long(), self.classes[task]).to(labels.dtype)
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
-        logs = outputs.double().log_softmax(-1)
+        shifted = _shifted(outputs.double())
+        logs = shifted - shifted.exp().sum(-1, keepdim=True).log()
         index = labels.long().unsqueeze(-1)
         return {
             "accuracy": metrics.weighted_mean(outputs.argmax(-1) == labels.long(), weights),

@@ -124,3 +124,19 @@ def test_every_loss_has_a_noise_model_and_every_type_its_metrics() -> None:
         figures = kind.metrics(outputs, torch.tensor([[0.0, 1, 1, 0]]), torch.ones(1, 4), torch.ones(1))
         assert list(figures) == list(TASK_METRICS[name])
     assert [TYPES[t].outputs(k) for t, k in (("regression", 0), ("binary", 2), ("categorical", 5))] == [1, 1, 5]
+
+
+@pytest.mark.parametrize("size", [1.0, 80.0, 1e4, 1e30])
+def test_cross_entropy_of_extreme_logits_with_padding_is_that_of_float64(size: float) -> None:
+    kind = Categorical("cross_entropy", [1.0], [3])
+    outputs = (torch.randn(2, 7, 1, 4, generator=torch.Generator().manual_seed(0)) * size).requires_grad_()
+    padded = outputs + torch.tensor([0.0, 0.0, 0.0, -torch.inf])
+    labels = torch.arange(14).view(2, 7, 1).remainder(3).float()
+    exact = outputs.detach().double()[..., :3].requires_grad_()
+    expected = torch.nn.functional.cross_entropy(exact.reshape(-1, 3), labels.long().flatten(), reduction="none")
+    losses = kind.row_losses(padded, labels)
+    assert torch.allclose(losses.flatten().double(), expected, rtol=1e-5, atol=1e-6 * size)
+    (gradient,) = torch.autograd.grad(losses.sum(), outputs)
+    (wanted,) = torch.autograd.grad(expected.sum(), exact)
+    assert torch.allclose(gradient[..., :3].double(), wanted, atol=1e-5) and not gradient[..., 3].any()
+    assert torch.allclose(kind.estimate(padded, 0).double(), exact[:, :, 0].softmax(-1), atol=1e-6)
