@@ -54,18 +54,24 @@ class InputEncoder(nn.Module):
     def fit(self, numeric: np.ndarray, positions: np.ndarray, train: Sequence[np.ndarray]) -> None:
         """Set the buffers from training rows: `train[r]` are the row numbers of run r."""
         for r, rows in enumerate(train):
-            values = numeric[rows].astype(np.float64)
-            present = ~np.isnan(values)
-            count = np.maximum(present.sum(0), 1)
-            mean = np.where(present, values, 0).sum(0) / count
-            deviations = np.where(present, values - mean, 0)
+            values = numeric[rows].astype(np.float64, copy=False)  # a copy already
+            seen_gaps = np.empty(0, dtype=bool)
+            count: np.ndarray | int = len(rows)
+            if self.gaps:
+                present = ~np.isnan(values)
+                count = np.maximum(present.sum(0), 1)
+                seen_gaps = (~present[:, self.gaps]).any(0)
+                values[~present] = 0
+            mean = values.sum(0) / count
+            deviations = values - mean
+            if self.gaps:
+                deviations[~present] = 0
             std = np.sqrt((deviations**2).sum(0) / count)
             self.mean[r] = torch.from_numpy(mean)
             varies = std > 1e-13 * np.abs(mean)  # what is left of a constant after rounding is no spread
             self.inverse[r] = torch.from_numpy(np.where(varies, 1 / np.where(varies, std, 1), 0))
-            gaps = (~present[:, self.gaps]).any(0)
             cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
-            self.seen[r] = torch.from_numpy(np.concatenate([gaps, cells]).astype(np.float32))
+            self.seen[r] = torch.from_numpy(np.concatenate([seen_gaps, cells]).astype(np.float32))
         self.refresh()
 
     def refresh(self) -> None:
