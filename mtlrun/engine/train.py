@@ -128,6 +128,8 @@ class Training:
         with self._signals():
             try:
                 with progress:
+                    if not self.position:  # perhaps resumed between a member's last evaluation and its files
+                        self._finish([m for m in self.running if self._is_over(m)])
                     # position > 0: an epoch was interrupted before its evaluation
                     while self.running and (self.position or self.global_step < self.total):
                         self._train_epoch(progress)
@@ -135,7 +137,6 @@ class Training:
                         self._finish([m for m in self.running if self._is_over(m)])
                         if self.running and self._checkpoint_is_due():
                             self._save()
-                    self._finish(self.running)  # resumed after the last step
                 self._share_seconds()
             except Interrupted:
                 self._save()
@@ -260,7 +261,9 @@ class Training:
         flat.values.copy_(last)
         state = self._state()
         for member in members:
-            figures, writer = every[member.at], self._writer(member)
+            # one row far away may be beyond float32 on test, where val was finite
+            figures = {key: value for key, value in every[member.at].items() if math.isfinite(value)}
+            writer = self._writer(member)
             checkpoint.save(member.folder / "checkpoints" / "last.pt", part_of(state, slice(member.at, member.at + 1)))
             rows = self._rows("test", figures)
             writer.rows([(member.best["epoch"], member.best["step"], *row[2:]) for row in rows])

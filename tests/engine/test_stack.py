@@ -58,7 +58,7 @@ class Quiet(Progress):
 
 
 def train(configs: Sequence[Config], datasets: Sequence[Dataset], folder: Path, quiet: Quiet | None = None,
-          names: Sequence[int] | None = None) -> list[dict[str, Any]]:  # fmt: skip
+          names: Sequence[int] | None = None, path: Path | None = None) -> list[dict[str, Any]]:  # fmt: skip
     """Trains a stack into numbered folders, or goes on with it; the summaries."""
     folders = [folder / str(n) for n in names or range(len(configs))]
     told: list[Path] = []
@@ -67,7 +67,8 @@ def train(configs: Sequence[Config], datasets: Sequence[Dataset], folder: Path, 
         told.extend(m.folder for m in members)
 
     done = [f for f in folders if (f / "summary.json").exists() and summary_of(f)["status"] in ("completed", "failed")]
-    train_stack(configs, datasets, folders, folder / f"stack{len(configs)}.pt", 7, lambda *_: quiet or Quiet(), ended)
+    path = path or folder / f"stack{len(configs)}.pt"
+    train_stack(configs, datasets, folders, path, 7, lambda *_: quiet or Quiet(), ended)
     assert sorted([*told, *done]) == sorted(folders)  # whoever waits is told of each run once
     return [summary_of(f) for f in folders]
 
@@ -201,6 +202,7 @@ def test_a_member_equals_its_solo_run_after_20_steps(tmp_path: Path, kind: str) 
 
 def test_figures_after_1000_steps_are_those_of_solo_runs(tmp_path: Path) -> None:
     configs = [make_config({"a": {"type": "regression"}, "b": {"type": "binary"}}, seed=s, lr={"base": 1e-3},
+                           model={"hidden": [8], "head_hidden": [5]},
                            trainer={"epochs": 30, "max_steps": 1000, "patience": None}) for s in range(8)]  # fmt: skip
     datasets = [make_dataset(c, rows=1200) for c in configs]
     together = train(configs, datasets, tmp_path / "stack")
@@ -484,6 +486,46 @@ def test_a_stack_that_was_killed_ends_as_if_it_had_not_been(
     assert {f: files_of(f) for f in ended} == before
     for r in "0123":
         assert_same_bits(whole / r, tmp_path / r)
+
+
+@pytest.mark.parametrize("name", ["last.pt", "summary"])
+def test_a_run_that_was_killed_after_its_last_epoch_takes_no_further_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Alone, the checkpoint that it goes on from is the last.pt that it leaves behind."""
+    config = crew()[:1]
+    datasets = datasets_of(config)
+    path = tmp_path / "0/checkpoints/last.pt"
+    (whole,) = train(config, datasets, tmp_path / "whole", path=tmp_path / "whole/0/checkpoints/last.pt")
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_checkpoint_is_due", lambda self: False)
+        method = "rows" if name == "last.pt" else "summary"
+        write = getattr(RunWriter, method)
+        patch.setattr(RunWriter, method, lambda self, what: kill() if path.exists() else write(self, what))
+        with pytest.raises(Killed):
+            train(config, datasets, tmp_path, path=path)
+    assert summary_of(tmp_path / "0")["status"] == "running" and path.exists()
+    (resumed,) = train(config, datasets, tmp_path, path=path)
+    assert resumed["steps"] == whole["steps"] == 12
+    assert_same_bits(tmp_path / "whole/0", tmp_path / "0")
+
+
+def test_a_figure_of_test_that_is_not_finite_is_left_out_and_ends_nobody_else(tmp_path: Path) -> None:
+    configs = [make_config(seed=r) for r in range(2)]
+    stack = build(configs, datasets_of(configs))
+    rows = stack.test
+
+    def figures() -> list[dict[tuple[str, str], float]]:
+        found = rows()
+        return [found[0] | {("a", "loss"): np.inf}, found[1]]
+
+    stack.test = figures  # type: ignore[assignment]
+    folders = [tmp_path / "0", tmp_path / "1"]
+    summaries = [{"settings": {}, "status": "running"} for _ in configs]
+    done = Training(stack, folders, summaries, tmp_path / "stack.pt").train(Quiet())
+    assert [s["status"] for s in done] == ["completed"] * 2
+    assert set(done[1]["figures"]) - set(done[0]["figures"]) == {"test/a/loss"}
+    assert not np.isinf(metrics(folders[0]).value).any()
 
 
 @pytest.mark.parametrize("middle", [1, 2, 3])
