@@ -43,10 +43,13 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
 
 
 def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
-    """Raises RequestError if parameters, gradients and optimiser state cannot fit into this machine's memory."""
+    """Raises RequestError if parameters, gradients and optimiser state of a run cannot fit into this machine's memory,
+    and MemoryError if only those of all runs cannot: the stack may be halved."""
     numbers = parameters(config, inputs, sum(max(s.classes, 1) for s in specs))
-    needed = 4 * 6 * numbers * runs  # float32: values, gradients, the step taken, two moments, initial draws
+    needed = 4 * 6 * numbers  # float32: values, gradients, the step taken, two moments, initial draws
     held = machine_bytes()
+    if needed <= held < needed * runs:
+        raise MemoryError(f"not enough memory for {runs} runs of {numbers:,} parameters each")
     if needed > held:
         raise RequestError(f"model: {numbers:,} parameters need {needed / 2**30:,.0f} GiB to train, this machine has "
                            f"{held / 2**30:,.0f}\nmake model.hidden or model.head_hidden smaller")  # fmt: skip

@@ -6,7 +6,8 @@ edges), and take equal steps: as many rows per batch and steps per epoch. Such a
 - so that every process has work: into one part per process where each part keeps 16 runs or more, else into
   parts no larger than the process's share of the whole sweep;
 - so that a stack fits into memory: half of the machine's, shared by the processes, at `memory.run_bytes` a run;
-- by `hydra.launcher.max_runs`, where that is given.
+- by `hydra.launcher.max_runs`, where that is given;
+- into single runs with `trainer.debug`: torch, which traces gradients then, ends all of a stack where one is nan.
 
 Parts of a group differ by one run at most and keep the sweep's order. All of it follows from sizes and from the
 number of processes, never from a timing or from free memory.
@@ -68,11 +69,13 @@ class Division:
 
 @dataclass(frozen=True)
 class Size:
-    """What the division needs to know of a run: `shared` by the runs of a stack, by full key; bytes; steps at most."""
+    """What the division needs to know of a run: `shared` by the runs of a stack, by full key; bytes; steps at most;
+    whether it must be `alone` in its stack."""
 
     shared: dict[str, str]
     bytes: int
     steps: int
+    alone: bool = False
 
 
 def size(config: Config, dataset: "Dataset") -> Size:
@@ -85,7 +88,7 @@ def size(config: Config, dataset: "Dataset") -> Size:
     batch = min(config.trainer.batch_size, rows)
     found |= {"graph": _edges(graph), "rows per batch": str(batch), "steps per epoch": str(rows // batch)}
     steps = min(config.trainer.epochs * (rows // batch), config.trainer.max_steps or math.inf)
-    return Size(found, run_bytes(config, dataset), int(steps))
+    return Size(found, run_bytes(config, dataset), int(steps), config.trainer.debug)
 
 
 def _short(value: str) -> str:
@@ -129,11 +132,12 @@ def divide(sizes: Sequence[Size], limits: Limits) -> Division:
         fits = max(1, limits.memory // limits.processes // largest)
         by_process = limits.processes if len(runs) >= WELL_FILLED * limits.processes else -(-len(runs) // share)
         by_size = -(-len(runs) // min(fits, limits.max_runs or fits))
-        parts = max(by_process, by_size)
+        alone = sizes[runs[0]].alone
+        parts = len(runs) if alone else max(by_process, by_size)
         for part in range(parts):
             stacks.append(runs[part * len(runs) // parts : (part + 1) * len(runs) // parts])
             origin.append(group)
-        cut.append(_why_cut(parts, by_process, fits, limits))
+        cut.append("one run a stack, as trainer.debug asks for" if alone else _why_cut(parts, by_process, fits, limits))
     return Division(stacks, origin, different, cut)
 
 

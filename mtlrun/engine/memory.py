@@ -33,8 +33,8 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     outputs = sum(max(1, len(t.classes)) for t in dataset.targets.values())
     network = FLOAT * COPIES * parameters(config, inputs, outputs)
     width = inputs + sum(config.model.hidden) + len(dataset.targets) * sum(config.model.head_hidden) + outputs
-    activations = 4 * FLOAT * config.trainer.batch_size * width
     split = dataset.split
+    activations = 4 * FLOAT * min(config.trainer.batch_size, len(split.train)) * width
     rows = 3 * DOUBLE * len(split.train)
     held_out = (len(split.val) + len(split.test)) * (DOUBLE + LABEL_BYTES * outputs)
     return network + activations + rows + held_out

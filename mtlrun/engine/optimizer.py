@@ -37,13 +37,11 @@ class FlatOptimizer:
         self.decay = decay.expand(flat.values.shape).clone()  # [R, P]
         self.decay[:, flat.network_size :] = 0
         self.decays = any(c.weight_decay for c in configs)
-        self.active: Tensor | None = None  # [R, 1] bool: members that still train; None: all
 
     @torch.no_grad()
     def step(self, rates: Tensor | float) -> None:
-        """Move the parameters along their gradients; rates `[R, P]` or one for all. A frozen member keeps every bit."""
+        """Move the parameters along their gradients; rates `[R, P]`, or one for all."""
         values, gradients = self.flat.values, self.flat.gradients
-        before = values.clone() if self.active is not None else None
         if self.decays and self.decoupled:
             values.mul_(1 - rates * self.decay)
         elif self.decays:
@@ -54,9 +52,6 @@ class FlatOptimizer:
             self.step_taken.zero_()
             self.update(self.step_taken, gradients, self.state, 1.0)
             values.addcmul_(self.step_taken, rates)
-        if self.active is not None and before is not None:
-            # not by a rate of 0: 0 · nan is nan
-            torch.where(self.active, values, before, out=values)
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take over a saved `state`: moments `[R, P]`, and the step count where there is one."""
@@ -104,4 +99,6 @@ def _zeros(names: Sequence[str], like: Tensor) -> dict[str, Tensor]:
 
 def clip(gradients: Tensor, norms: Tensor, bounds: Tensor) -> None:
     """Scale each run's gradient `[R, P]`, of norm `norms` `[R]`, down to `bounds` `[R]` (inf: leave it), in place."""
-    gradients.mul_((bounds / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))
+    # a norm may be inf while the gradient is finite: without a bound that is no reason to touch it
+    factors = torch.where(bounds.isinf(), 1.0, (bounds / (norms + 1e-6)).clamp(max=1.0))
+    gradients.mul_(factors.unsqueeze(1))

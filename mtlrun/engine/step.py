@@ -31,13 +31,18 @@ class Step:
         bounds = [c.trainer.clip for c in configs]
         self.clips = any(b is not None for b in bounds)
         self.bounds = torch.tensor([b if b is not None else torch.inf for b in bounds]).to(self.rates)
+        self.active: Tensor | None = None  # [R, 1] bool: members that still train; None: all
         self.norms: Tensor | None = torch.zeros(len(configs))  # None: not computed for the last step, so far
         self.changes_gradients = self.clips or (self.optimizer.decays and not self.optimizer.decoupled)
         self.seeds = [c.seed for c in configs]
         self.dropout = configs[0].model.dropout
 
     def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
-        """One step. Returns the losses before it and the weights they got, `[R, T]` each, detached."""
+        """One step. Returns the losses before it and the weights they got, `[R, T]` each, detached.
+
+        The parameters of a member that is not `active` keep every bit, those of its strategy too.
+        """
+        before = None if self.active is None else self.flat.values.clone()
         noise = (lambda name, shape: self._noise(step, name, shape)) if self.dropout else None
         losses = self.network.losses(batch.x, batch.targets, noise)  # [R, T]
         values, present = losses.detach(), batch.targets.present
@@ -52,6 +57,9 @@ class Step:
             if self.clips:
                 clip(self.flat.gradients[:, : self.flat.network_size], norms, self.bounds)
         self.optimizer.step(self.rates if self.rate is None else self.rate * self.factor)
+        if self.active is not None and before is not None:
+            # not by a rate of 0: 0 · nan is nan
+            torch.where(self.active, self.flat.values, before, out=self.flat.values)
         return values, weights
 
     def gradient_norms(self) -> Tensor:
@@ -67,6 +75,12 @@ class Step:
             return
         self.rates = self.base_rates * factor
         self.rates[:, self.flat.network_size :] = self.base_rates[:, self.flat.network_size :]
+
+    def columns(self) -> dict[str, int]:
+        """The parameters that the columns of `flat.values` hold, in order, and how many columns each takes."""
+        network = self.flat.names[: len(self.flat.network_parameters)]
+        strategy = [f"strategy.{self.strategy.saved_name(n)}" for n, _ in self.strategy.named_parameters()]
+        return dict(zip([*network, *strategy], self.flat.sizes, strict=True))
 
     def _noise(self, step: int, name: str, shape: Sequence[int]) -> Tensor:
         return dropout_mask(self.seeds, step, name, shape, self.dropout).to(self.rates)

@@ -128,6 +128,8 @@ class Training:
         with self._signals():
             try:
                 with progress:
+                    if not self.position:  # perhaps resumed between a member's last evaluation and its files
+                        self._finish([m for m in self.running if self._is_over(m)])
                     # position > 0: an epoch was interrupted before its evaluation
                     while self.running and (self.position or self.global_step < self.total):
                         self._train_epoch(progress)
@@ -135,7 +137,6 @@ class Training:
                         self._finish([m for m in self.running if self._is_over(m)])
                         if self.running and self._checkpoint_is_due():
                             self._save()
-                    self._finish(self.running)  # resumed after the last step
                 self._share_seconds()
             except Interrupted:
                 self._save()
@@ -260,7 +261,9 @@ class Training:
         flat.values.copy_(last)
         state = self._state()
         for member in members:
-            figures, writer = every[member.at], self._writer(member)
+            # one row far away may be beyond float32 on test, where val was finite
+            figures = {key: value for key, value in every[member.at].items() if math.isfinite(value)}
+            writer = self._writer(member)
             checkpoint.save(member.folder / "checkpoints" / "last.pt", part_of(state, slice(member.at, member.at + 1)))
             rows = self._rows("test", figures)
             writer.rows([(member.best["epoch"], member.best["step"], *row[2:]) for row in rows])
@@ -283,9 +286,9 @@ class Training:
     def _freeze(self) -> None:
         """Members that have ended keep their parameters from here on."""
         ended = [m.ended for m in self.members]
-        self.stack.step.optimizer.active = None
+        self.stack.step.active = None
         if any(ended):
-            self.stack.step.optimizer.active = ~torch.tensor(ended).unsqueeze(1).to(self.best_values.device)
+            self.stack.step.active = ~torch.tensor(ended).unsqueeze(1).to(self.best_values.device)
 
     def _tell(self, members: list[Member]) -> None:
         if self.on_end is not None:
@@ -344,7 +347,7 @@ class Training:
         step = self.stack.step
         return {
             "epoch": self.epoch, "position": self.position, "step": self.global_step,
-            "values": step.flat.values.clone(), "best_values": self.best_values.clone(),
+            "columns": step.columns(), "values": step.flat.values.clone(), "best_values": self.best_values.clone(),
             "optimizer": step.optimizer.state, "strategy": step.strategy.state(),
             # still to be logged, where the epoch's last step is done
             "gradient_norms": step.gradient_norms(), "history": self.history.tensors(),
@@ -357,10 +360,17 @@ class Training:
     def _restore(self, state: dict[str, Any]) -> None:
         step, device = self.stack.step, self.stack.device
         self.epoch, self.position, self.global_step = state["epoch"], state["position"], state["step"]
-        step.flat.values.copy_(state["values"])
-        self.best_values.copy_(state["best_values"])
+        sizes, names = state["columns"], step.columns()
+
+        def own(tensor: Tensor) -> Tensor:
+            # a part of a stack of mixed strategies may have fewer of them
+            columns = dict(zip(sizes, tensor.split(list(sizes.values()), 1), strict=True))
+            return torch.cat([columns[name] for name in names], 1)
+
+        step.flat.values.copy_(own(state["values"]))
+        self.best_values.copy_(own(state["best_values"]))
         step.norms = state["gradient_norms"].to(device)
-        step.optimizer.load(state["optimizer"])
+        step.optimizer.load({name: own(value) if value.dim() else value for name, value in state["optimizer"].items()})
         for name, value in step.strategy.state().items():
             value.copy_(state["strategy"][name])
         self.history = History({k: v.to(device) for k, v in state["history"].items()} or None)

@@ -35,7 +35,11 @@ class Strategy(nn.Module, ABC):
         """Gradients of the strategy's own parameters, in the order of `parameters()`."""
         return []
 
+    def saved_name(self, name: str) -> str:
+        """What a parameter or buffer is called in a checkpoint: the same where a stack mixes strategies."""
+        return f"{type(self).__name__}.{name}"
+
     def state(self) -> dict[str, Tensor]:
-        """The persistent buffers, by name."""
+        """The persistent buffers, by their name in a checkpoint."""
         learnt = dict(self.named_parameters())
-        return {name: value for name, value in self.state_dict().items() if name not in learnt}
+        return {self.saved_name(name): value for name, value in self.state_dict().items() if name not in learnt}

@@ -21,16 +21,19 @@ class Mixed(Strategy):
                  noise: Sequence[tuple[float, float]]) -> None:  # fmt: skip
         """`kinds`: the class of every run's strategy."""
         super().__init__(configs, tasks, noise)
-        parts = []
         for kind in dict.fromkeys(kinds):
             own = [k is kind for k in kinds]
             first = configs[own.index(True)]
-            parts.append(kind([c if mine else first for c, mine in zip(configs, own, strict=True)], tasks, noise))
-            self.register_buffer(f"own{len(parts) - 1}", torch.tensor(own).unsqueeze(1), persistent=False)  # [R, 1]
-        self.parts: Any = torch.nn.ModuleList(parts)
+            part = kind([c if mine else first for c, mine in zip(configs, own, strict=True)], tasks, noise)
+            self.add_module(kind.__name__, part)
+            self.register_buffer(f"own{kind.__name__}", torch.tensor(own).unsqueeze(1), persistent=False)  # [R, 1]
+        self.kinds: list[Any] = list(dict.fromkeys(kinds))
 
     def _owned(self) -> list[tuple[Strategy, Tensor]]:
-        return [(part, self.get_buffer(f"own{i}")) for i, part in enumerate(self.parts)]
+        return [(getattr(self, k.__name__), self.get_buffer(f"own{k.__name__}")) for k in self.kinds]
+
+    def saved_name(self, name: str) -> str:
+        return name  # it begins with that of the part
 
     def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
         chosen: Tensor | None = None
