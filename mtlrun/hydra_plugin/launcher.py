@@ -6,6 +6,7 @@ from typing import Any, Dict, Optional  # noqa: UP035 - OmegaConf 2.3 reads thes
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -29,6 +30,9 @@ class StackLauncher(Launcher):
     """Hands the sweep that its folder's sweep.json describes to mtlrun."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        if getattr(task_function, "__module__", None) != "mtlrun.sweep":
+            raise HydraException("hydra/launcher=stack trains sweeps of mtlrun (mtlrun -m ...), and nothing else; "
+                                 "use another launcher here: hydra/launcher=basic")  # fmt: skip
         self.hydra_context, self.config = hydra_context, config
 
     def __init__(self, **settings: Any) -> None:
