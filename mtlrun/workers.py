@@ -191,7 +191,7 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> 
         parts = _halves(work)
         display.halved(work.number, {part.number: len(part.jobs) for part in parts})
         display.note(f"stack {work.number} was too large for the memory ({why}): it goes on as two, "
-                     + " and ".join(f"{len(part.jobs)} runs" for part in parts))  # fmt: skip
+                     + " and ".join(_counted(part) for part in parts))  # fmt: skip
         waiting[:0] = parts
 
     def heard(message: tuple[Any, ...], work: Work) -> None:
@@ -310,7 +310,10 @@ def _interrupt(running: dict[Connection, tuple[Work, Any]]) -> None:
 
 
 def _halves(work: Work) -> list[Work]:
-    """Two stacks of half the runs each, noted in the sweep's plan, that go on from where the whole was saved."""
+    """Two stacks of half the runs each, noted in the sweep's plan, that go on from where the whole was saved.
+
+    A half that lacks a loss strategy of the whole, and with it that strategy's parameters, begins anew.
+    """
     middle = len(work.jobs) // 2
     slices = [slice(0, middle), slice(middle, len(work.jobs))]
     with restacked(work.sweep, [[job.number for job in work.jobs[runs]] for runs in slices]) as numbers:
@@ -318,6 +321,17 @@ def _halves(work: Work) -> list[Work]:
         if work.checkpoint.exists():
             state = checkpoint.load(work.checkpoint)
             for part, runs in zip(parts, slices, strict=True):
-                checkpoint.save(part.checkpoint, part_of(state, runs))
+                if _strategies(part) == _strategies(work):
+                    checkpoint.save(part.checkpoint, part_of(state, runs))
     work.checkpoint.unlink(missing_ok=True)
     return parts
+
+
+def _counted(part: Work) -> str:
+    runs = len(part.jobs)
+    return f"{runs} run{'s'[: runs > 1]}" + ("" if part.checkpoint.exists() else " from the beginning")
+
+
+def _strategies(work: Work) -> list[str]:
+    """The loss strategies of a stack, in the order in which it keeps their parameters."""
+    return list(dict.fromkeys(job.config.loss.name for job in work.jobs))
