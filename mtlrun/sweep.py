@@ -5,20 +5,26 @@ later `mtlrun resume` need nothing else.
 """
 
 import contextlib
+import dataclasses
 import json
 import logging
-from collections.abc import Iterator, Sequence
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra._internal.callbacks import Callbacks
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from mtlrun.check import check
 from mtlrun.compose import ROOT, Member, Request, checked_config, members
@@ -40,13 +46,17 @@ from mtlrun.launch import (
 )
 from mtlrun.results.files import write_text
 from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep import PLAN, TABLE, best, primary_metric, read_plan, rebuild, restack, write_plan
+from mtlrun.results.sweep import PLAN, TABLE, best, primary_metric, read_plan, rebuild, write_plan
 from mtlrun.stacks import Division, Limits, Size, divide, size
 
 log = logging.getLogger("mtlrun.sweep")
 
 STACK = "hydra_plugins.mtlrun_stack.launcher.StackLauncher"
-OVER = ("joblib", "submitit_local", "submitit_slurm", "ray")
+PACKAGES = {
+    "joblib": "'mtlrun[joblib]'", "submitit_local": "'mtlrun[submitit]'", "submitit_slurm": "'mtlrun[submitit]'",
+    "ray": "hydra-ray-launcher",  # no extra: it asks for older releases than those that mtlrun is tested with
+}  # fmt: skip
+OVER = tuple(PACKAGES)
 LOCAL = (None, "joblib", "submitit_local")
 
 
@@ -69,6 +79,9 @@ def stack_settings(request: Request) -> StackSettings | None:
     assert isinstance(tree, dict)
     if tree.pop("_target_") != STACK:
         return None
+    options = tree["options"] = {} if tree["options"] is None else tree["options"]
+    if not isinstance(options, dict):
+        raise RequestError(f"hydra.launcher.options: found {options}\nallowed: a mapping, such as {{n_jobs: 2}}")
     found = StackSettings(**{str(key): value for key, value in tree.items()})
     if found.over is not None:
         installed = request.loader.get_group_options("hydra/launcher")
@@ -76,9 +89,12 @@ def stack_settings(request: Request) -> StackSettings | None:
             raise RequestError(f"hydra.launcher.over: found {found.over}{nearest(found.over, OVER)}\n"
                                f"allowed: {listing(OVER)}")  # fmt: skip
         if found.over not in installed:
-            extra = found.over.split("_")[0]
             raise RequestError(f"hydra.launcher.over: {found.over} is not installed\n"
-                               f"install it: pip install 'mtlrun[{extra}]'")  # fmt: skip
+                               f"install it: pip install {PACKAGES[found.over]}")  # fmt: skip
+        if found.over == "submitit_slurm" and shutil.which("srun") is None:
+            raise RequestError("hydra.launcher.over: submitit_slurm needs SLURM, and there is no srun here\n"
+                               "on this machine: hydra.launcher.over=submitit_local")  # fmt: skip
+        over_config(request.loader, found.over, found.options, Path(str(request.cfg.hydra.sweep.dir)))
     elif found.options:
         raise RequestError("hydra.launcher.options: they belong to the launcher that hydra.launcher.over names\n"
                            f"add hydra.launcher.over={listing(OVER)}, or leave them out")  # fmt: skip
@@ -130,13 +146,17 @@ def run_sweep(request: Request) -> int:
     print(f"{words} in {shown(folder)}", flush=True)
     write_plan(folder, plan)
 
-    callbacks = Callbacks(request.cfg)
+    callbacks = _Callbacks(request.cfg)
     callbacks.on_multirun_start(config=request.cfg, config_name=ROOT)
     context = HydraContext(config_loader=request.loader, callbacks=callbacks)
     # Hydra's sweeper would only compose every member once more before it calls the launcher.
     launcher = Plugins.instance().instantiate_launcher(context, run_member, request.cfg)
+    jobs = [member.arguments for member in runs]
     try:
-        launcher.launch([member.arguments for member in runs], initial_job_idx=0)
+        if settings is None:
+            _launch(launcher, request.cfg.hydra.runtime.choices["hydra/launcher"], jobs)
+        else:
+            launcher.launch(jobs, initial_job_idx=0)
     except KeyboardInterrupt:
         say_how_to_go_on(folder)
         raise
@@ -144,6 +164,14 @@ def run_sweep(request: Request) -> int:
         rows = rebuild(folder, ended=True)
     callbacks.on_multirun_end(config=request.cfg, config_name=ROOT)
     return _close_sweep(folder, rows, [member.config for member in runs])
+
+
+class _Callbacks(Callbacks):
+    """Hydra's, but that a launcher keeps no job's configurations: 0.2 MB for each run of a sweep."""
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **other: Any) -> None:
+        super().on_job_end(config=config, job_return=job_return, **other)
+        job_return.cfg = job_return.hydra_cfg = None
 
 
 def describe(request: Request) -> str:
@@ -180,7 +208,8 @@ def launch_stacks(context: HydraContext, cfg: DictConfig) -> list[JobReturn]:
     if launcher.over is None:
         train_stacks(folder, numbers, launcher.processes)
     else:
-        _launch_over(context, cfg, folder, len(numbers))
+        own = over_config(context.config_loader, launcher.over, launcher.options or {}, folder)
+        _launch(Plugins.instance().instantiate_launcher(context, run_stack, own), launcher.over, [[] for _ in numbers])
     returns = []
     for job in plan:
         completed = status_of(folder / job["run"]) == "completed"
@@ -201,27 +230,23 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) ->
 
     plan = read_plan(folder)
     jobs: dict[int, Job] = {}
-    works, left, done = [], {}, 0
+    works, left = [], {}
+    ended = {n for n, job in enumerate(plan) if status_of(folder / job["run"]) in ENDED}
     for number in numbers:
         own = [n for n, job in enumerate(plan) if job.get("stack") == number]
-        ended = [n for n in own if status_of(folder / plan[n]["run"]) in ENDED]
-        done += len(ended)
-        if len(ended) < len(own):
+        if not ended.issuperset(own):
             jobs |= {n: Job(n, folder / plan[n]["run"], plan[n]["arguments"], check(plan[n]["config"])) for n in own}
             works.append(Work(number, folder, [jobs[n] for n in own]))
             left[number] = sum(plan[n]["steps"] for n in own)
 
-    def halved(work: Work, parts: list[Work]) -> None:
-        restack(folder, {job.number: part.number for part in parts for job in part.jobs})
-
-    def close(ended: list[int]) -> list[str]:
+    def close(numbers: list[int]) -> list[str]:
         rows = rebuild(folder)
-        return [_line_of(n, len(plan), rows[n], jobs[n].config) for n in ended]
+        return [_line_of(n, len(plan), rows[n], jobs[n].config) for n in numbers]
 
     if processes is None:
         processes = default_processes([job.config for job in jobs.values()])
-    with SweepProgress(len(plan), done, left, close) as display:
-        train_all(works, processes, display, halved)
+    with SweepProgress(len(plan), len(ended), left, close, alone=processes > 0) as display:
+        train_all(works, processes, display)
 
 
 def _line_of(number: int, count: int, row: dict[str, Any], config: Config) -> str:
@@ -231,22 +256,38 @@ def _line_of(number: int, count: int, row: dict[str, Any], config: Config) -> st
     return f"{place}  {_headline(config, row['figures'], row['seconds'])}"
 
 
-def _launch_over(context: HydraContext, cfg: DictConfig, folder: Path, stacks: int) -> None:
-    """Has another launcher's workers train the stacks, one per job, in folders of their own below .stacks."""
-    options = OmegaConf.to_container(cfg.hydra.launcher.options, resolve=True)
-    assert isinstance(options, dict)
+def over_config(loader: ConfigLoader, over: str, options: Mapping[str, Any], folder: Path) -> DictConfig:
+    """The configuration under which the launcher `over` trains stacks, each in a folder of its own below .stacks.
+
+    Raises RequestError for an option that the launcher does not have, or not with such a value.
+    """
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    overrides = [f"hydra/launcher={cfg.hydra.launcher.over}", f"hydra.sweep.dir='{quoted}'",
-                 "hydra.sweep.subdir=.stacks/${hydra.job.num}"]  # fmt: skip
-    own = context.config_loader.load_configuration(ROOT, overrides, RunMode.MULTIRUN, validate_sweep_overrides=False)
+    overrides = [f"hydra/launcher={over}", f"hydra.sweep.dir='{quoted}'", "hydra.sweep.subdir=.stacks/${hydra.job.num}"]
+    own = loader.load_configuration(ROOT, overrides, RunMode.MULTIRUN, validate_sweep_overrides=False)
     known = [key for key in map(str, own.hydra.launcher) if key != "_target_"]
     for key, value in {str(k): v for k, v in options.items()}.items():
         if key not in known:
-            raise RequestError(f"hydra.launcher.options.{key}: {cfg.hydra.launcher.over} has no such key"
+            raise RequestError(f"hydra.launcher.options.{key}: {over} has no such key"
                                f"{nearest(key, known)}\nallowed: {listing(known, 30)}")  # fmt: skip
-        own.hydra.launcher[key] = value
-    launcher = Plugins.instance().instantiate_launcher(context, run_stack, own)
-    launcher.launch([[] for _ in range(stacks)], initial_job_idx=0)
+        try:
+            own.hydra.launcher[key] = value
+        except OmegaConfBaseException as error:
+            raise RequestError(f"hydra.launcher.options.{key}: found {value!r}\n"
+                               f"{over} says: {str(error).splitlines()[0]}") from error  # fmt: skip
+    return own
+
+
+def _launch(launcher: Launcher, name: str, jobs: list[list[str]]) -> None:
+    """Has another launcher's workers do the jobs, and says what went wrong with a worker, as opposed to its runs."""
+    try:
+        returned = launcher.launch(jobs, initial_job_idx=0)
+    except Exception as error:  # of a worker that was killed, or of a machine that is not there
+        wrong: list[Any] = [error]
+    else:
+        wrong = [job._return_value for job in returned if job.status == JobStatus.FAILED]
+    for reason in wrong:
+        words = " ".join(str(reason).split())
+        print(f"mtlrun: {name}: {type(reason).__name__}: {words[:500]}", file=sys.stderr)
 
 
 def run_stack(cfg: DictConfig) -> None:
@@ -407,7 +448,9 @@ def check_members(runs: list[Member]) -> list[Size]:
             with _in(member):
                 dataset = load_dataset(member.config)
                 if shape not in built:
-                    build([member.config], [dataset])
+                    # trainer.threads would start threads in a process that is forked later: a deadlock there
+                    trainer = dataclasses.replace(member.config.trainer, threads=1)
+                    build([dataclasses.replace(member.config, trainer=trainer)], [dataset])
                     built.add(shape)
             sizes.append(size(member.config, dataset))
     return sizes
@@ -425,6 +468,10 @@ def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]
     failed = sum(row["status"] == "failed" for row in rows)
     if failed:
         print(f"{failed} of {len(rows)} runs failed; the traceback is in the run.log of each")
+    left = sum(row["status"] not in ENDED for row in rows)
+    if left:  # of workers that did not come to their end
+        print(f"{left} of {len(rows)} runs are left")
+        say_how_to_go_on(folder)
     print(f"results: {shown(folder / TABLE)}")
     if any(config.trainer.tensorboard for config in configs):
         print(tensorboard_command(folder), flush=True)

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -32,11 +32,13 @@ from mtlrun.errors import Interrupted, RequestError, TrainingError
 from mtlrun.results.files import write_text
 from mtlrun.results.progress import Progress, SweepProgress
 from mtlrun.results.summary import ENDED, read, record_end
+from mtlrun.results.sweep import restacked
 from mtlrun.results.writer import log_lines
 from mtlrun.run import LAST, train_stack
 
 Tell = Callable[[tuple[Any, ...]], None]
 REPORT_SECONDS = 0.5
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def train_here(work: Work, tell: Tell) -> None:
     """
     try:
         for job in work.jobs:
-            _prepare_folder(job)
+            if not _has_ended(job):
+                _prepare_folder(job)
         tell(("ended", []))  # they are running now
         datasets = [load_dataset(job.config) for job in work.jobs]
 
@@ -101,11 +104,11 @@ def train_here(work: Work, tell: Tell) -> None:
         if _is_out_of_memory(error) and len(work.jobs) > 1:
             tell(("memory", work.number, str(error).splitlines()[0][:200]))
         else:
+            left = [job.number for job in work.jobs if not _has_ended(job)]
             _fail(work, error)
-            tell(("ended", [job.number for job in work.jobs]))
-    else:
-        if len(work.jobs) > 1:
-            work.checkpoint.unlink(missing_ok=True)
+            tell(("ended", left))
+    finally:
+        _drop_checkpoint(work)
 
 
 class _Told(Progress):
@@ -127,11 +130,19 @@ class _Told(Progress):
             )
 
 
+def _has_ended(job: Job) -> bool:
+    known = read(job.folder)
+    return known is not None and known["status"] in ENDED
+
+
+def _drop_checkpoint(work: Work) -> None:
+    """A stack's checkpoint is of no use once all runs have ended; that of a single run is the run's own."""
+    if len(work.jobs) > 1 and all(map(_has_ended, work.jobs)):
+        work.checkpoint.unlink(missing_ok=True)
+
+
 def _prepare_folder(job: Job) -> None:
     """.hydra/ of a run, as Hydra writes it: the complete configuration and the words that asked for it."""
-    known = read(job.folder)
-    if known is not None and known["status"] in ENDED:
-        return
     inside = job.folder / ".hydra"
     inside.mkdir(parents=True, exist_ok=True)
     write_text(inside / "config.yaml", dump(plain(job.config)))
@@ -158,8 +169,7 @@ def _fail(work: Work, error: Exception) -> None:
         message = f"{type(error).__name__}: {message}"
     trace = "".join(traceback.format_exception(error)).rstrip()
     for job in work.jobs:
-        known = read(job.folder)
-        if known is None or known["status"] not in ENDED:
+        if not _has_ended(job):
             record_end(job.folder, "failed", message, seed=job.config.seed, settings=plain(job.config))
             log_lines(job.folder, [f"the run failed\n{trace}"])
 
@@ -167,24 +177,21 @@ def _fail(work: Work, error: Exception) -> None:
 # ---------------------------------------------------------------- in the process of the sweep
 
 
-def train_all(works: Sequence[Work], processes: int, display: SweepProgress,
-              halved: Callable[[Work, list[Work]], None]) -> None:  # fmt: skip
-    """Train stacks, so many processes at once, the largest first; `halved` is told of a stack that became two.
+def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> None:
+    """Train stacks, so many processes at once, the largest first; a stack that memory is too small for is halved.
 
     `processes` 0: in this process, which is a worker itself.
 
     Raises Interrupted or KeyboardInterrupt once every process has noted where it is.
     """
     waiting = sorted(works, key=lambda work: -len(work.jobs))
-    numbers = [work.number for work in works]
     running: dict[Connection, tuple[Work, Any]] = {}
 
     def halve(work: Work, why: str) -> None:
-        parts = _halves(work, max(numbers) + 1)
-        numbers.extend(part.number for part in parts)
-        halved(work, parts)
+        parts = _halves(work)
+        display.halved(work.number, {part.number: len(part.jobs) for part in parts})
         display.note(f"stack {work.number} was too large for the memory ({why}): it goes on as two, "
-                     + " and ".join(f"{len(part.jobs)} runs" for part in parts))  # fmt: skip
+                     + " and ".join(_counted(part) for part in parts))  # fmt: skip
         waiting[:0] = parts
 
     def heard(message: tuple[Any, ...], work: Work) -> None:
@@ -211,40 +218,59 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress,
                 ours, theirs = multiprocessing.Pipe(duplex=False)
                 process = multiprocessing.get_context("fork").Process(target=_child, args=(work, theirs, processes))
                 sys.stdout.flush()
-                process.start()
+                with _signals_wait():  # or a process may have been started that nobody knows of, and so nobody ends
+                    process.start()
+                    running[ours] = (work, process)
                 theirs.close()
-                running[ours] = (work, process)
             for connection in wait(list(running), timeout=REPORT_SECONDS):
                 assert isinstance(connection, Connection)
                 work, process = running[connection]
                 try:
-                    heard(connection.recv(), work)
-                except EOFError:
+                    message = connection.recv()
+                except (EOFError, OSError):  # OSError: it was killed in the middle of a message
                     process.join()
                     del running[connection]
                     connection.close()
                     display.stack_ended(work.number)
                     _ended(process.exitcode, work, halve, display)
+                else:
+                    heard(message, work)
             display.refresh()
 
 
 def _child(work: Work, connection: Connection, processes: int) -> None:
     """The life of a forked process: it trains one stack and ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which passes it on once
-    signal.signal(signal.SIGTERM, _raise_interrupted)
-    _end_with_parent()
-    hardware.most_threads = max(1, hardware.cores() // processes)
-    torch.set_num_threads(1)
+
+    def tell(message: tuple[Any, ...]) -> None:
+        try:
+            connection.send(message)
+        except BrokenPipeError:  # the parent is gone: end as if it had said so, where it does no harm
+            signal.raise_signal(signal.SIGTERM)
+
     try:
-        train_here(work, connection.send)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which passes it on once
+        signal.signal(signal.SIGTERM, _raise_interrupted)
+        _end_with_parent()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        hardware.most_threads = max(1, hardware.cores() // processes)
+        torch.set_num_threads(1)
+        train_here(work, tell)
     except Interrupted as interrupt:
         os._exit(128 + interrupt.signum)
-    except BrokenPipeError:
-        os._exit(1)  # nobody is left to tell
 
 
 def _raise_interrupted(signum: int, frame: FrameType | None) -> None:
     raise Interrupted(signum)
+
+
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """SIGINT and SIGTERM arrive after this; a process that is forked meanwhile lets them in when it is ready."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:
@@ -256,12 +282,16 @@ def _end_with_parent() -> None:
 
 def _ended(status: int | None, work: Work, halve: Callable[[Work, str], None], display: SweepProgress) -> None:
     """What the end of a process means, where it did not say so itself."""
+    left = [job for job in work.jobs if not _has_ended(job)]
+    if not left:
+        _drop_checkpoint(work)
+        return
     if status == -signal.SIGKILL and len(work.jobs) > 1:
         halve(work, "the system ended its process")
     elif status not in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT):
         killed = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
         _fail(work, TrainingError(f"the process that trained it ended with {killed}"))
-        display.ended([job.number for job in work.jobs])
+        display.ended([job.number for job in left])
 
 
 def _interrupt(running: dict[Connection, tuple[Work, Any]]) -> None:
@@ -270,9 +300,8 @@ def _interrupt(running: dict[Connection, tuple[Work, Any]]) -> None:
         for _, process in running.values():
             process.terminate()
         for connection, (_, process) in running.items():
-            with contextlib.suppress(EOFError, OSError):
-                while True:
-                    connection.recv()  # a process that is not heard waits
+            while os.read(connection.fileno(), 1 << 16):  # a process that is not heard waits
+                pass
             process.join()
     except KeyboardInterrupt:
         for _, process in running.values():
@@ -280,14 +309,29 @@ def _interrupt(running: dict[Connection, tuple[Work, Any]]) -> None:
         raise
 
 
-def _halves(work: Work, number: int) -> list[Work]:
-    """Two stacks of half the runs each, numbered from `number`, that go on from where the whole was saved."""
+def _halves(work: Work) -> list[Work]:
+    """Two stacks of half the runs each, noted in the sweep's plan, that go on from where the whole was saved.
+
+    A half that lacks a loss strategy of the whole, and with it that strategy's parameters, begins anew.
+    """
     middle = len(work.jobs) // 2
     slices = [slice(0, middle), slice(middle, len(work.jobs))]
-    parts = [Work(number + i, work.sweep, work.jobs[runs]) for i, runs in enumerate(slices)]
-    if work.checkpoint.exists():
-        state = checkpoint.load(work.checkpoint)
-        for part, runs in zip(parts, slices, strict=True):
-            checkpoint.save(part.checkpoint, part_of(state, runs))
-        work.checkpoint.unlink()
+    with restacked(work.sweep, [[job.number for job in work.jobs[runs]] for runs in slices]) as numbers:
+        parts = [Work(n, work.sweep, work.jobs[runs]) for n, runs in zip(numbers, slices, strict=True)]
+        if work.checkpoint.exists():
+            state = checkpoint.load(work.checkpoint)
+            for part, runs in zip(parts, slices, strict=True):
+                if _strategies(part) == _strategies(work):
+                    checkpoint.save(part.checkpoint, part_of(state, runs))
+    work.checkpoint.unlink(missing_ok=True)
     return parts
+
+
+def _counted(part: Work) -> str:
+    runs = len(part.jobs)
+    return f"{runs} run{'s'[: runs > 1]}" + ("" if part.checkpoint.exists() else " from the beginning")
+
+
+def _strategies(work: Work) -> list[str]:
+    """The loss strategies of a stack, in the order in which it keeps their parameters."""
+    return list(dict.fromkeys(job.config.loss.name for job in work.jobs))

@@ -14,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import mtlrun
+from mtlrun.hydra_plugin.launcher import StackLauncherConf
+from mtlrun.sweep import STACK
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -21,6 +23,7 @@ PYPROJECT = tomllib.loads(TEXT)
 PROJECT = PYPROJECT["project"]
 CORE = [Requirement(r) for r in PROJECT["dependencies"]]
 EXTRAS = {extra: [Requirement(r) for r in rs] for extra, rs in PROJECT["optional-dependencies"].items()}
+PLUGIN = "hydra_plugins/mtlrun_stack"
 EVERY = [*CORE, *(r for rs in EXTRAS.values() for r in rs)]
 
 # Where the name of the import is not that of the distribution.
@@ -91,6 +94,21 @@ def test_conf_goes_into_the_wheel():
     assert not (ROOT / "mtlrun" / "conf").exists()  # it would hide conf/
 
 
+def test_the_plugin_goes_where_hydra_finds_it():
+    wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"]["mtlrun/hydra_plugin"] == PLUGIN
+    assert STACK == f"{PLUGIN.replace('/', '.')}.launcher.StackLauncher" == StackLauncherConf._target_
+
+
+def test_the_plugin_imports_nothing_heavy():
+    # every Hydra application of the environment imports it
+    code = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sys.modules)"
+    path = ROOT / "mtlrun" / "hydra_plugin" / "launcher.py"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "hydra" in loaded and not {"torch", "pandas", "numpy", "tensorboard", "mtlrun"} & loaded
+
+
 def test_data_files_have_their_licence_beside_them():
     folder = ROOT / "mtlrun" / "data" / "files"
     names = [p.name.lower() for p in folder.iterdir()]
@@ -123,7 +141,9 @@ def test_the_wheel_built_from_the_sdist_holds_package_data_and_conf(tmp_path):
         info = {name.partition(".dist-info/")[2]: name for name in archive.namelist() if ".dist-info/" in name}
         metadata = archive.read(info["METADATA"]).decode()
         entry_points = archive.read(info["entry_points.txt"]).decode()
-    assert held == tracked_files("mtlrun") | {f"mtlrun/{name}" for name in tracked_files("conf")}
+    plugin = {name.replace("mtlrun/hydra_plugin", PLUGIN) for name in tracked_files("mtlrun/hydra_plugin")}
+    assert held == tracked_files("mtlrun") | {f"mtlrun/{name}" for name in tracked_files("conf")} | plugin
+    assert f"{PLUGIN}/launcher.py" in held
     assert "mtlrun = mtlrun.cli:main" in entry_points
     assert "License-Expression: MIT" in metadata
     assert "Requires-Python: <3.14,>=3.11" in metadata

@@ -1,11 +1,12 @@
 """hydra/launcher=stack: runs of a sweep side by side. Thin: every Hydra application of the environment imports it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Dict, Optional  # noqa: UP035 - OmegaConf 2.3 reads these
+from dataclasses import dataclass
+from typing import Any, Optional
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -19,8 +20,8 @@ class StackLauncherConf:
     """
 
     _target_: str = "hydra_plugins.mtlrun_stack.launcher.StackLauncher"
-    over: Optional[str] = None  # noqa: UP045
-    options: Dict[str, Any] = field(default_factory=dict)  # noqa: UP006
+    over: Optional[str] = None  # noqa: UP045 - OmegaConf 2.3 reads these
+    options: Any = None  # a mapping; as Dict its keys would need a + each
     processes: Optional[int] = None  # noqa: UP045
     max_runs: Optional[int] = None  # noqa: UP045
 
@@ -29,6 +30,9 @@ class StackLauncher(Launcher):
     """Hands the sweep that its folder's sweep.json describes to mtlrun."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        if getattr(task_function, "__module__", None) != "mtlrun.sweep":
+            raise HydraException("hydra/launcher=stack trains sweeps of mtlrun (mtlrun -m ...), and nothing else; "
+                                 "use another launcher here: hydra/launcher=basic")  # fmt: skip
         self.hydra_context, self.config = hydra_context, config
 
     def __init__(self, **settings: Any) -> None:

@@ -72,11 +72,13 @@ class SweepProgress:
     """Runs, steps, steps per second and time left of a sweep: a bar on a terminal, now and then a line otherwise.
 
     `left`: the most steps, of all runs together, that each stack has before it. `close` is called with the numbers
-    of runs that have just ended and returns what to print of them.
+    of runs that have just ended and returns what to print of them. Not `alone`: other processes write to the same
+    terminal, and bars would run into each other.
     """
 
-    def __init__(self, runs: int, ended: int, left: Mapping[int, int], close: Callable[[list[int]], list[str]]) -> None:
-        self.runs, self.done, self.close = runs, ended, close
+    def __init__(self, runs: int, ended: int, left: Mapping[int, int], close: Callable[[list[int]], list[str]],
+                 alone: bool = True) -> None:  # fmt: skip
+        self.runs, self.done, self.close, self.alone = runs, ended, close, alone
         self.left = dict(left)
         self.taken: dict[int, int] = {}  # by each stack, since the display began
         self.before: dict[int, int] = {}
@@ -84,7 +86,7 @@ class SweepProgress:
         self.bar: Any = None
 
     def __enter__(self) -> "SweepProgress":
-        if sys.stderr.isatty() and sys.stdout.isatty():
+        if self.alone and sys.stderr.isatty() and sys.stdout.isatty():
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bar
 
@@ -114,6 +116,11 @@ class SweepProgress:
     def stack_ended(self, stack: int) -> None:
         """Nothing is left to do of a stack."""
         self.taken[stack] = self.taken.get(stack, 0) + self.left.pop(stack, 0)
+
+    def halved(self, stack: int, parts: Mapping[int, int]) -> None:
+        """A stack became others; `parts`: the number of runs in each."""
+        left, runs = self.left.pop(stack, 0), sum(parts.values())
+        self.left |= {part: left * count // runs for part, count in parts.items()}
 
     def note(self, line: str) -> None:
         """Print a line."""

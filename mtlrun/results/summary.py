@@ -11,7 +11,6 @@ SCHEMA = 1
 FILE = "summary.json"
 METRICS_HEADER = ("epoch", "step", "split", "task", "metric", "value")
 ENDED = ("completed", "failed")  # nothing of such a run changes any more
-FINAL = ("completed", "failed", "interrupted")
 EMPTY: dict[str, Any] = {
     "schema": SCHEMA, "status": "pending", "error": None, "seed": None, "settings": {}, "config_hash": None,
     "data_hash": None, "versions": {}, "hardware": {}, "git": None, "stack": {"id": 0, "size": 1}, "steps": 0,
@@ -37,13 +36,13 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def record_end(folder: Path, status: str, error: str | None = None, **known: Any) -> None:
-    """Note how a run ended, unless a final status is there already.
+    """Note how a run ended, unless it has completed or failed already.
 
     Whatever the run did not come to keeps its empty value, and metrics.csv has its header at least: a failed
     run leaves the same files as any other.
     """
     summary = {**EMPTY, **known, **(read(folder) or {})}
-    if summary["status"] not in FINAL:
+    if summary["status"] not in ENDED:
         write_json(folder / FILE, {**summary, "status": status, "error": error})
     if not (folder / "metrics.csv").exists():
         write_text(folder / "metrics.csv", ",".join(METRICS_HEADER) + "\n")

@@ -9,10 +9,11 @@ import fcntl
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mtlrun.errors import RequestError
 from mtlrun.results.files import write_json, write_text
 from mtlrun.results.summary import read
 
@@ -43,17 +44,29 @@ def write_plan(sweep_dir: Path, plan: list[dict[str, Any]]) -> None:
 
 
 def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
-    """The job list that `write_plan` wrote."""
-    plan: list[dict[str, Any]] = json.loads((sweep_dir / PLAN).read_text())
+    """The job list that `write_plan` wrote. Raises RequestError where a sweep was stopped before it could."""
+    text = (sweep_dir / PLAN).read_text(encoding="utf-8")
+    if not text:
+        raise RequestError(f"{sweep_dir / PLAN}: empty, this sweep was stopped before its first run\n"
+                           "remove the folder, and sweep anew")  # fmt: skip
+    plan: list[dict[str, Any]] = json.loads(text)
     return plan
 
 
-def restack(sweep_dir: Path, stacks: Mapping[int, int]) -> None:
-    """Notes in the plan that the runs of these numbers train in other stacks now."""
+@contextlib.contextmanager
+def restacked(sweep_dir: Path, stacks: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """New stacks of the runs of these numbers: gives the stacks' numbers, and notes them in the plan afterwards.
+
+    Under a lock: workers that do so at once get numbers of their own.
+    """
     with _locked(sweep_dir):
         plan = read_plan(sweep_dir)
-        for number, stack in stacks.items():
-            plan[number]["stack"] = stack
+        first = max(job["stack"] for job in plan) + 1
+        numbers = list(range(first, first + len(stacks)))
+        yield numbers
+        for number, runs in zip(numbers, stacks, strict=True):
+            for run in runs:
+                plan[run]["stack"] = number
         write_json(sweep_dir / PLAN, plan)
 
 
