@@ -161,7 +161,6 @@ def test_check_says_how_a_sweep_divides_and_why(here: Path, capsys: pytest.Captu
     (["hydra.launcher.over=joblb"], "hydra.launcher.over: found joblb; did you mean joblib?\nallowed: joblib, "),
     (["hydra.launcher.over=ray"], "hydra.launcher.over: ray is not installed\ninstall it: pip install"),
     (["+hydra.launcher.options={n_jobs: 2}"], "hydra.launcher.options: they belong to the launcher"),
-    (["hydra.launcher.options=3"], "hydra.launcher.options: found 3\nallowed: a mapping"),
 ])  # fmt: skip
 def test_a_wrong_launcher_is_answered_before_anything_is_written(
     words: list[str], expected: str, here: Path, capsys: pytest.CaptureFixture[str]
@@ -545,6 +544,15 @@ def test_nothing_else_runs_in_a_process_that_is_forked(here: Path, monkeypatch: 
     assert main(["-m", *SMALL, "seed=range(4)", "trainer.epochs=1", "trainer.threads=2", "hydra.launcher.processes=2",
                  "hydra.sweep.dir=s"]) == 0  # fmt: skip
     assert seen == [(before, 1)] * 2
+
+
+def test_options_need_no_plus_sign() -> None:
+    from mtlrun.hydra_plugin.launcher import StackLauncherConf
+
+    node = OmegaConf.structured(StackLauncherConf)
+    OmegaConf.set_struct(node, True)  # as Hydra does before it applies overrides
+    OmegaConf.update(node, "options", {"n_jobs": 2}, merge=True)
+    assert node.options == {"n_jobs": 2}
 
 
 def test_another_application_is_told_that_stacks_are_not_for_it() -> None:
