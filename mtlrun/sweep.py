@@ -5,7 +5,6 @@ later `mtlrun resume` need nothing else.
 """
 
 import contextlib
-import dataclasses
 import json
 import logging
 import shutil
@@ -291,12 +290,12 @@ def _launch(launcher: Launcher, name: str, jobs: list[list[str]]) -> None:
 
 
 def run_stack(cfg: DictConfig) -> None:
-    """One stack of a sweep, called by another launcher in a worker: in this process, on one thread."""
-    from mtlrun.engine.hardware import one_thread
+    """One stack of a sweep, called by another launcher in a worker: in this process, by default on one thread."""
+    from mtlrun.engine import hardware
 
+    hardware.most_threads = 1
     here = HydraConfig.get()
-    with one_thread():
-        train_stacks(Path(here.sweep.dir), [here.job.num], processes=0)
+    train_stacks(Path(here.sweep.dir), [here.job.num], processes=0)
 
 
 # ---------------------------------------------------------------- one run per job
@@ -448,9 +447,7 @@ def check_members(runs: list[Member]) -> list[Size]:
             with _in(member):
                 dataset = load_dataset(member.config)
                 if shape not in built:
-                    # trainer.threads would start threads in a process that is forked later: a deadlock there
-                    trainer = dataclasses.replace(member.config.trainer, threads=1)
-                    build([dataclasses.replace(member.config, trainer=trainer)], [dataset])
+                    build([member.config], [dataset])
                     built.add(shape)
             sizes.append(size(member.config, dataset))
     return sizes

@@ -147,8 +147,8 @@ def test_check_says_how_a_sweep_divides_and_why(here: Path, capsys: pytest.Captu
     assert main(["check", *SWEEP, "model.hidden=[8],[6,6]"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "16 runs in 4 stacks, 2 at a time"
-    assert lines[1] == "stack 0: 4 runs (number 0-3)  model.hidden: [8]"
-    assert "they differ in model.hidden, which the runs of one stack share" in lines
+    assert lines[1] == "stack 0: 4 runs  model.hidden: [8]"
+    assert "apart, as the runs of a stack have the same: model.hidden" in lines
     assert sum("seed=" in line for line in lines) == 16
     assert not Path("s").exists()
     assert main(["check", *SMALL, "-m", "seed=1,2", "hydra/launcher=basic"]) == 0
@@ -157,6 +157,8 @@ def test_check_says_how_a_sweep_divides_and_why(here: Path, capsys: pytest.Captu
 
 @pytest.mark.parametrize(("words", "expected"), [
     (["hydra.launcher.processes=0"], "hydra.launcher.processes: found 0\nallowed: a whole number from 1"),
+    (["hydra.launcher.proceses=2"],
+     "hydra.launcher.proceses: hydra/launcher=stack has no such key; did you mean processes?\nallowed: "),
     (["hydra.launcher.max_runs=-1"], "hydra.launcher.max_runs: found -1\nallowed: a whole number from 1"),
     (["hydra.launcher.over=joblb"], "hydra.launcher.over: found joblb; did you mean joblib?\nallowed: joblib, "),
     (["hydra.launcher.over=ray"], "hydra.launcher.over: ray is not installed\ninstall it: pip install"),

@@ -18,6 +18,8 @@ SWEEP_KEYS = ("arms", "trials")  # they make a sweep, and no run has them
 ARMS = """a list of mappings: 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1"}]'"""
 TRIALS = "a whole number of at least 1, such as trials=16"
 
+STACK_KEYS = ("over", "options", "processes", "max_runs")  # of hydra.launcher, where that is the stack
+
 # What is probably meant by a value where a group's option belongs: lr=0.01.
 MEANT = {
     "data": "data=table data.path={value}",
@@ -61,8 +63,8 @@ def is_choice(override: Override) -> bool:
     return override.key_or_group in OPTION_GROUPS and not override.is_delete() and isinstance(override.value(), str)
 
 
-def checked_override(line: str, loader: ConfigLoader) -> Override:
-    """The override, parsed; RequestError if it cannot mean anything."""
+def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> Override:
+    """The override, parsed; RequestError if it cannot mean anything. `stacked`: the launcher is that of stacks."""
     try:
         override = OverridesParser.create(loader).parse_override(line)
     except HydraException as error:
@@ -74,7 +76,7 @@ def checked_override(line: str, loader: ConfigLoader) -> Override:
     if override.package is not None or "@" in line.partition("=")[0]:
         raise RequestError(f"{line}: @ is not allowed in a key\nallowed: GROUP=OPTION or KEY=VALUE")
     if override.is_hydra_override():
-        _check_hydra_override(override, loader)
+        _check_hydra_override(override, loader, stacked)
     elif key.partition(".")[0] in SWEEP_KEYS:
         _check_sweep_key(override)
     elif override.value_type == ValueType.GLOB_CHOICE_SWEEP:
@@ -193,7 +195,7 @@ def _is_setting(group: str, value: Any) -> bool:
     return isinstance(value, (int, float, list)) and not isinstance(value, bool)
 
 
-def _check_hydra_override(override: Override, loader: ConfigLoader) -> None:
+def _check_hydra_override(override: Override, loader: ConfigLoader, stacked: bool) -> None:
     """What is typed about Hydra is the user's own affair, except where mtlrun would not follow it."""
     key = override.key_or_group
     if override.is_sweep_override():
@@ -206,6 +208,10 @@ def _check_hydra_override(override: Override, loader: ConfigLoader) -> None:
             found = typed_value(override)
             raise RequestError(f"hydra/launcher: found {found}{nearest(found, options)}\n"
                                f"installed: {listing(options)}; joblib: pip install 'mtlrun[joblib]'")  # fmt: skip
+    name = key.removeprefix("hydra.launcher.").partition(".")[0]
+    if key.startswith("hydra.launcher.") and stacked and name not in STACK_KEYS:
+        raise RequestError(f"{key}: hydra/launcher=stack has no such key{nearest(name, STACK_KEYS)}\n"
+                           f"allowed: hydra.launcher.KEY with KEY one of {listing(STACK_KEYS)}")  # fmt: skip
     if key == "hydra.sweep.subdir":
         raise RequestError("hydra.sweep.subdir: run folders are named by mtlrun\nallowed: hydra.sweep.dir=DIR")
     if key.startswith("hydra.searchpath"):

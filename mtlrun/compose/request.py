@@ -98,7 +98,9 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
     Raises RequestError for whatever is wrong with the overrides or with a YAML from outside.
     """
     loader = open_loader(config_dir)
-    overrides = [checked_override(line, loader) for line in arguments]
+    launchers = [line.partition("=")[2] for line in arguments if line.lstrip("+").startswith("hydra/launcher=")]
+    stacked = (launchers or ["stack"])[-1] == "stack"
+    overrides = [checked_override(line, loader, stacked) for line in arguments]
     lines = [hydra_line(o) for o in overrides]
     # what a sweep removes may belong to an option that only some runs choose: each run sees to it
     later = [hydra_line(o) for o in overrides if multirun and o.is_delete() and not o.is_hydra_override()]

@@ -14,6 +14,7 @@ from mtlrun.errors import RequestError
 
 # What this process may use where `trainer.threads` says nothing: the launcher of stacks shares the cores out.
 most_threads: int | None = None
+single = False  # whatever `trainer.threads` says
 # Below so many multiply-adds in the largest product of a step, a second thread costs more than it brings.
 THREAD_WORK = 1 << 25
 
@@ -46,13 +47,13 @@ def cores() -> int:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """While this lasts, torch starts no threads here: a process with some cannot be forked safely."""
-    global most_threads
-    before, most_threads = most_threads, 1
+    global single
+    single = True
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        most_threads = before
+        single = False
 
 
 def forks(configs: Sequence[Config]) -> bool:
@@ -69,7 +70,8 @@ def set_up(config: Config, inputs: int) -> None:
     """
     widths = [inputs, *config.model.hidden, *config.model.head_hidden]
     work = config.trainer.batch_size * max((a * b for a, b in pairwise(widths)), default=0)
-    torch.set_num_threads(config.trainer.threads or (1 if work < THREAD_WORK else most_threads or cores()))
+    threads = config.trainer.threads or (1 if work < THREAD_WORK else most_threads or cores())
+    torch.set_num_threads(1 if single else threads)
     if config.trainer.deterministic != torch.are_deterministic_algorithms_enabled():  # it imports much: 0.7 s
         torch.use_deterministic_algorithms(config.trainer.deterministic)
     if config.trainer.deterministic:

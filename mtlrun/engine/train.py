@@ -412,7 +412,8 @@ class Training:
             self.stopped_by = signum
 
         try:
-            before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+            heeded = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
+            before = {s: signal.signal(s, note) for s in heeded}
         except ValueError:  # not in the main thread: whoever runs the thread handles signals
             yield
             return
