@@ -23,7 +23,7 @@ from mtlrun.compose import ROOT, Request, single
 from mtlrun.config import Config, plain
 from mtlrun.data.paths import require_files
 from mtlrun.errors import RequestError, TrainingError
-from mtlrun.results.files import write_text
+from mtlrun.results.files import at_work, write_text
 from mtlrun.results.summary import read, record_end
 from mtlrun.results.sweep import PLAN, TABLE, rebuild
 
@@ -66,7 +66,8 @@ def run_one(request: Request) -> int:
     callbacks.on_run_start(config=request.cfg, config_name=ROOT)
     context = HydraContext(config_loader=request.loader, callbacks=callbacks)
     try:
-        job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
+        with at_work(folder):
+            job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
     except KeyboardInterrupt:
         if status_of(folder) != "completed":
             say_how_to_go_on(folder)
@@ -80,7 +81,8 @@ def resume(folder: Path) -> int:
     from mtlrun.sweep import part_of_a_stack, resume_sweep
 
     if (folder / PLAN).is_file():
-        return resume_sweep(folder)
+        with at_work(folder, alone=True):
+            return resume_sweep(folder)
     if not (folder / ".hydra" / "config.yaml").is_file():
         raise RequestError(f"{folder}: there is no run in it\nallowed: the folder of a run or sweep, outputs/runs/...")
     if status_of(folder) == "completed":
@@ -94,7 +96,8 @@ def resume(folder: Path) -> int:
 
     handlers = log_to(folder / "run.log")
     try:
-        summary = resume_run(folder)
+        with at_work(folder.parent if (folder.parent / PLAN).is_file() else folder, alone=True):
+            summary = resume_run(folder)
         log.info("results: %s", shown(folder))
         if summary["settings"]["trainer"]["tensorboard"]:
             log.info("%s", tensorboard_command(folder))

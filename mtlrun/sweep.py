@@ -43,7 +43,7 @@ from mtlrun.launch import (
     status_of,
     tensorboard_command,
 )
-from mtlrun.results.files import write_text
+from mtlrun.results.files import at_work, write_text
 from mtlrun.results.summary import ENDED, read
 from mtlrun.results.sweep import PLAN, TABLE, best, primary_metric, read_plan, rebuild, write_plan
 from mtlrun.stacks import Division, Limits, Size, divide, size
@@ -152,10 +152,11 @@ def run_sweep(request: Request) -> int:
     launcher = Plugins.instance().instantiate_launcher(context, run_member, request.cfg)
     jobs = [member.arguments for member in runs]
     try:
-        if settings is None:
-            _launch(launcher, request.cfg.hydra.runtime.choices["hydra/launcher"], jobs)
-        else:
-            launcher.launch(jobs, initial_job_idx=0)
+        with at_work(folder):
+            if settings is None:
+                _launch(launcher, request.cfg.hydra.runtime.choices["hydra/launcher"], jobs)
+            else:
+                launcher.launch(jobs, initial_job_idx=0)
     except KeyboardInterrupt:
         say_how_to_go_on(folder)
         raise
@@ -295,7 +296,8 @@ def run_stack(cfg: DictConfig) -> None:
 
     hardware.most_threads = 1
     here = HydraConfig.get()
-    train_stacks(Path(here.sweep.dir), [here.job.num], processes=0)
+    with at_work(Path(here.sweep.dir)):
+        train_stacks(Path(here.sweep.dir), [here.job.num], processes=0)
 
 
 # ---------------------------------------------------------------- one run per job
@@ -305,7 +307,8 @@ def run_member(cfg: DictConfig) -> str | None:
     """One run of a sweep, called by the launcher, perhaps in a process of its own; its error, if it has one."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     place = f"run {HydraConfig.get().job.num + 1} of {len(read_plan(folder.parent))}: {folder.name}"
-    return _member(folder, place, checked_config(cfg))
+    with at_work(folder.parent):
+        return _member(folder, place, checked_config(cfg))
 
 
 def _member(folder: Path, place: str, config: Config) -> str | None:

@@ -569,3 +569,20 @@ def test_the_memory_of_a_long_sweep_stays(tmp_path: Path) -> None:
     memory = runpy.run_path(str(module))
     _, seen = memory["sweep"](tmp_path / "s", 60, ["hydra.launcher.max_runs=4", "hydra.launcher.processes=1"])
     assert memory["growth"](seen, 60) < 0.05
+
+
+def test_two_commands_do_not_train_the_same_runs(here: Path, capsys: pytest.CaptureFixture[str],
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    from mtlrun.results import files
+
+    monkeypatch.setattr(files.at_work.__wrapped__, "__defaults__", (False, 0.3))
+    assert main(["-m", *SMALL, "seed=1,2", "hydra.sweep.dir=s"]) == 0
+    assert main([*SMALL, "hydra.run.dir=r"]) == 0
+    for path in ("s/000_seed=1/summary.json", "r/summary.json"):
+        summary = json.loads(Path(path).read_text()) | {"status": "interrupted"}
+        Path(path).write_text(json.dumps(summary))
+    for folder in ("s", "r"):
+        with files.at_work(Path(folder)):  # as a command that trains there
+            assert main(["resume", folder]) == 2
+        assert "another command is at work in this folder" in capsys.readouterr().err
+        assert main(["resume", folder]) == 0

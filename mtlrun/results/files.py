@@ -1,10 +1,36 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and folders that one command at a time goes on with."""
 
+import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from mtlrun.errors import RequestError
+
+
+@contextlib.contextmanager
+def at_work(folder: Path, alone: bool = False, patience: float = 5.0) -> Iterator[None]:
+    """Marks a run's or sweep's folder as being worked in, by this process and those that it forks, until they end.
+
+    Any number may work there, but none beside one that is `alone`. Raises RequestError where that one, having waited
+    `patience` seconds, is not.
+    """
+    with open(folder / ".lock", "w") as file:
+        until = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise RequestError(f"{folder}: another command is at work in this folder\n"
+                                       "wait until it has ended, or end it first") from None  # fmt: skip
+                time.sleep(0.1)
+        yield
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
