@@ -33,7 +33,7 @@ from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import Target
-from mtlrun.engine.train import Run
+from mtlrun.engine.train import Training
 from mtlrun.results.progress import Progress
 
 ROWS, INPUTS, TASKS, HEAD = 20_000, 50, 3, 64
@@ -84,13 +84,14 @@ def ours(x: np.ndarray, y: np.ndarray, hidden: int, batch: int, loss: str, folde
     spec = InputSpec([InputColumn(f"x{i}", "numeric") for i in range(INPUTS)])
     codes = np.empty((ROWS, 0), np.int32)
     dataset = Dataset(spec, x, codes, targets, None, Split(every, every[:100], every[:100]), "", [])
-    run = Run(build([config], [dataset]), folder, None, {"settings": {}})
-    progress = Progress(run.total, 1, names, {})
+    run = Training(build([config], [dataset]), [folder], [{"settings": {}, "status": "running"}], folder / "last.pt")
+    progress, writer = Progress(run.total, names), run.members[0].writer
+    assert writer is not None, "it is running"
 
     def epoch() -> int:
         steps = run.global_step
         run._train_epoch(progress)
-        run.writer.rows(run._train_figures())
+        writer.rows(run._train_figures()[0])
         run.history, run.position, run.epoch = type(run.history)(), 0, run.epoch + 1
         return run.global_step - steps
 
