@@ -40,9 +40,9 @@ def check(plain: Mapping[str, Any]) -> Config:
         if plain.get(key) is not None:
             raise RequestError(f"{key}: makes a sweep, and this is one run\n"
                                "add -m: mtlrun -m ...; in an experiment hydra: {mode: MULTIRUN}")  # fmt: skip
+    seed = typed(plain.get("seed", 0), int, "seed", {"at_least": 0, "below": 2**63})  # data.split.seed follows it
     groups = {group: _group(group, plain.get(group) or {}) for group in GROUPS}
     tasks = _tasks(plain.get("tasks"))
-    seed = typed(plain.get("seed", 0), int, "seed", {"at_least": 0, "below": 2**63})
     name = typed(plain.get("name", "runs"), str, "name", {})
     if not FOLDER_NAME.match(name):
         raise RequestError(f"name: found {name!r}\nallowed: letters, digits, _ - and . for a folder below outputs/")

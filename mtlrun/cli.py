@@ -29,7 +29,7 @@ COMMANDS = {
     "init": ("init TABLE --targets a,b", "describe a table: ./conf/data/TABLE.yaml"),
     "fetch": ("fetch NAME", "get a benchmark data set"),
     "compare": ("compare DIR... [-o OUT]", "what runs say, side by side"),
-    "resume": ("resume DIR", "go on with an interrupted run"),
+    "resume": ("resume DIR", "go on with an interrupted run or sweep"),
     "predict": ("predict RUN TABLE -o OUT.csv", "predictions of a run on new rows"),
     "export": ("export RUN -o FILE", "the trained model for use elsewhere"),
 }

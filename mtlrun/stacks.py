@@ -145,7 +145,7 @@ def _why_cut(parts: int, by_process: int, fits: int, limits: Limits) -> str:
     if parts == 1:
         return ""
     if parts == by_process:
-        return f"cut so that {limits.processes} processes have equal work (hydra.launcher.processes)"
+        return "cut so that every process has work (hydra.launcher.processes)"
     if limits.max_runs is not None and limits.max_runs <= fits:
         return f"cut into stacks of at most {limits.max_runs} runs (hydra.launcher.max_runs)"
     share = limits.memory / limits.processes / 2**30

@@ -9,6 +9,7 @@ import json
 import logging
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,8 @@ PACKAGES = {
     "ray": "hydra-ray-launcher",  # no extra: it asks for older releases than those that mtlrun is tested with
 }  # fmt: skip
 OVER = tuple(PACKAGES)
+TABLE_SECONDS = 0.5  # between two writings of results.csv while stacks train, at least
+TABLE_SHARE = 20  # and at least so many times what the last one took: with a thousand runs it takes a tenth of a second
 LOCAL = (None, "joblib", "submitit_local")
 
 
@@ -140,6 +143,8 @@ def run_sweep(request: Request) -> int:
         divided, limits = division(runs, sizes, settings)
         for job, number in zip(plan, divided.of_each(), strict=True):
             job["stack"] = number
+            if settings.over is None:
+                job["processes"] = limits.processes  # the stacks' memory and threads are made for so many
         words += f" in {_counted(divided, limits, settings)},"
     claim(folder, "hydra.sweep.dir", folder / PLAN)
     print(f"{words} in {shown(folder)}", flush=True)
@@ -239,21 +244,28 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) ->
             works.append(Work(number, folder, [jobs[n] for n in own]))
             left[number] = sum(plan[n]["steps"] for n in own)
 
+    written = {"at": 0.0, "took": 0.0}
+
     def close(numbers: list[int]) -> list[str]:
-        rows = rebuild(folder)
-        return [_line_of(n, len(plan), rows[n], jobs[n].config) for n in numbers]
+        if time.monotonic() - written["at"] > max(TABLE_SECONDS, TABLE_SHARE * written["took"]):
+            began = time.monotonic()
+            rebuild(folder)
+            written.update(at=time.monotonic(), took=time.monotonic() - began)
+        return [_line_of(n, len(plan), folder / plan[n]["run"], jobs[n].config) for n in numbers]
 
     if processes is None:
         processes = default_processes([job.config for job in jobs.values()])
     with SweepProgress(len(plan), len(ended), left, close, alone=processes > 0) as display:
         train_all(works, processes, display)
+    rebuild(folder)
 
 
-def _line_of(number: int, count: int, row: dict[str, Any], config: Config) -> str:
-    place = f"run {number + 1} of {count}: {row['run']}"
-    if row["status"] == "failed":
-        return f"{place}  failed: {row['error']}"
-    return f"{place}  {_headline(config, row['figures'], row['seconds'])}"
+def _line_of(number: int, count: int, folder: Path, config: Config) -> str:
+    place, summary = f"run {number + 1} of {count}: {folder.name}", read(folder)
+    assert summary is not None, "it has ended"
+    if summary["status"] == "failed":
+        return f"{place}  failed: {summary['error']}"
+    return f"{place}  {_headline(config, summary['figures'], summary['seconds'])}"
 
 
 def over_config(loader: ConfigLoader, over: str, options: Mapping[str, Any], folder: Path) -> DictConfig:
@@ -360,7 +372,8 @@ def resume_sweep(folder: Path) -> int:
     plan = read_plan(folder)
     left = [i for i, job in enumerate(plan) if status_of(folder / job["run"]) not in ENDED]
     if not left:
-        print(f"{shown(folder)}: finished already")
+        failed = sum(status_of(folder / job["run"]) == "failed" for job in plan)
+        print(f"{shown(folder)}: finished already{f', {failed} of {len(plan)} runs failed' if failed else ''}")
         return 0
     print(f"{len(left)} of {len(plan)} runs are left in {shown(folder)}", flush=True)
     configs = [check(job["config"]) for job in plan]
@@ -368,7 +381,7 @@ def resume_sweep(folder: Path) -> int:
     stacks = sorted({plan[i]["stack"] for i in left if "stack" in plan[i]})
     try:
         if stacks:
-            train_stacks(folder, stacks, None)
+            train_stacks(folder, stacks, plan[left[0]].get("processes"))
         for number in left:
             if "stack" not in plan[number]:
                 _resume_member(folder, plan, number, configs[number])
@@ -439,6 +452,7 @@ def check_members(runs: list[Member]) -> list[Size]:
             load_dataset(member.config)
     from mtlrun.build import build
     from mtlrun.engine.hardware import one_thread
+    from mtlrun.engine.select import require_selection
 
     built, sizes = set(), []
     with one_thread():
@@ -449,6 +463,7 @@ def check_members(runs: list[Member]) -> list[Size]:
             shape = json.dumps(parts, default=str)
             with _in(member):
                 dataset = load_dataset(member.config)
+                require_selection(member.config, dataset)
                 if shape not in built:
                     build([member.config], [dataset])
                     built.add(shape)
@@ -459,6 +474,9 @@ def check_members(runs: list[Member]) -> list[Size]:
 def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]) -> int:
     """Says what came of a sweep; the exit status."""
     tasks = {name: task for config in configs for name, task in config.active.items() if task.role == "main"}
+    if len({config.data.path for config in configs}) > 1:
+        print("runs of different tables: compare those of one table only")
+        tasks = {}
     for name, task in tasks.items():
         found = best(rows, name, task.primary)
         if found is not None:
@@ -467,7 +485,7 @@ def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]
         print("seeds have different splits: compare settings by their means over seeds")
     failed = sum(row["status"] == "failed" for row in rows)
     if failed:
-        print(f"{failed} of {len(rows)} runs failed; the traceback is in the run.log of each")
+        print(f"{failed} of {len(rows)} runs failed; why is in the run.log of each")
     left = sum(row["status"] not in ENDED for row in rows)
     if left:  # of workers that did not come to their end
         print(f"{left} of {len(rows)} runs are left")

@@ -77,7 +77,8 @@ def train_here(work: Work, tell: Tell) -> None:
     """Train a stack in this process; `tell` gets what happens, as tuples:
 
     ("steps", number of the stack, steps taken by all runs, steps that are left at most),
-    ("ended", numbers of the runs that have just ended), ("memory", number of the stack, why).
+    ("ended", numbers of the runs that have just ended), ("memory", number of the stack, why),
+    ("refused", number of the stack, why it cannot go on).
     An error of any other kind is noted in every run that has not ended. Raises Interrupted after a signal.
     """
     try:
@@ -103,6 +104,11 @@ def train_here(work: Work, tell: Tell) -> None:
         traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
         if _is_out_of_memory(error) and len(work.jobs) > 1:
             tell(("memory", work.number, str(error).splitlines()[0][:200]))
+        elif isinstance(error, RequestError) and work.checkpoint.exists():
+            # what it was to go on from is not as it was: whoever mends that can still go on
+            for job in work.jobs:
+                record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
+            tell(("refused", work.number, str(error)))
         else:
             left = [job.number for job in work.jobs if not _has_ended(job)]
             _fail(work, error)
@@ -197,6 +203,8 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> 
     def heard(message: tuple[Any, ...], work: Work) -> None:
         if message[0] == "memory":
             halve(work, message[2])
+        elif message[0] == "refused":
+            display.note(f"stack {message[1]} cannot go on: {message[2]}")
         elif message[0] == "ended":
             display.ended(message[1])
         else:
@@ -310,12 +318,14 @@ def _interrupt(running: dict[Connection, tuple[Work, Any]]) -> None:
 
 
 def _halves(work: Work) -> list[Work]:
-    """Two stacks of half the runs each, noted in the sweep's plan, that go on from where the whole was saved.
+    """Two stacks of half the runs each, noted in the sweep's plan, that go on from where the whole was saved; or one,
+    where all runs of the other half have ended.
 
     A half that lacks a loss strategy of the whole, and with it that strategy's parameters, begins anew.
     """
     middle = len(work.jobs) // 2
     slices = [slice(0, middle), slice(middle, len(work.jobs))]
+    slices = [runs for runs in slices if not all(map(_has_ended, work.jobs[runs]))]
     with restacked(work.sweep, [[job.number for job in work.jobs[runs]] for runs in slices]) as numbers:
         parts = [Work(n, work.sweep, work.jobs[runs]) for n, runs in zip(numbers, slices, strict=True)]
         if work.checkpoint.exists():

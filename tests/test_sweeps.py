@@ -586,3 +586,32 @@ def test_two_commands_do_not_train_the_same_runs(here: Path, capsys: pytest.Capt
             assert main(["resume", folder]) == 2
         assert "another command is at work in this folder" in capsys.readouterr().err
         assert main(["resume", folder]) == 0
+
+
+def test_a_run_without_a_selection_is_answered_before_any_trains(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{i % 7},{int(i in (3, 20, 41))},{i}" for i in range(60)]
+    Path("rare.csv").write_text("x,rare,y\n" + "\n".join(lines) + "\n")
+    words = ["-m", "data=table", "data.path=rare.csv", "tasks={rare: {type: binary}, y: {type: regression}}",
+             "trainer.select=rare", "seed=range(12)", "hydra.sweep.dir=s"]  # fmt: skip
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "trainer.select=rare: undefined" in error
+    assert "(in 0" in error and not Path("s").exists()
+
+
+def test_a_stack_that_cannot_go_on_can_be_mended(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", *SMALL, "seed=0,1,2,3", "hydra.launcher.processes=1", "hydra.sweep.dir=s"]) == 0
+    work = Path("s/.stacks/000.pt")
+    work.parent.mkdir(exist_ok=True)
+    work.write_bytes(b"damaged")
+    for path in sorted(Path("s").glob("0*/summary.json")):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "interrupted"}))
+    assert main(["resume", "s"]) == 1
+    said = capsys.readouterr()
+    assert "stack 0 cannot go on: s/.stacks/000.pt: not a readable checkpoint" in said.out.replace(str(here) + "/", "")
+    assert {row["status"] for row in rows("s")} == {"interrupted"}
+    work.unlink()
+    assert main(["resume", "s"]) == 0
+    assert {row["status"] for row in rows("s")} == {"completed"}

@@ -10,7 +10,15 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.override_parser.types import Override, OverrideType, Quote, QuotedString, RangeSweep, ValueType
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Override,
+    OverrideType,
+    Quote,
+    QuotedString,
+    RangeSweep,
+    ValueType,
+)
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -21,6 +29,9 @@ from mtlrun.errors import RequestError, listing
 
 PARAMS = "hydra.sweeper.params"
 NOT_INSIDE = ("hydra", "experiment", *SWEEP_KEYS)  # of an arm, or of the params
+
+
+MOST_RUNS = 20_000  # of a sweep; more is a slip of the pen, and to compose them takes a minute
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,10 @@ def jobs(cfg: DictConfig, lines: Sequence[str], loader: ConfigLoader) -> list[Jo
         arms.append(Arm(name, {full_key(o): o for o in own}, rest))
     trials = _trials(_plain(cfg, "trials"))
     _check_ranges(arms, trials)
+    count = sum(_count(arm, trials or 1) for arm in arms)
+    if count > MOST_RUNS:
+        words = "fewer values, or draws: trials=100 'lr.base=tag(log,interval(1e-4,1e-1))'"
+        raise RequestError(f"this sweep has {count:,} runs\nallowed: at most {MOST_RUNS:,}; {words}")
     return [job for arm in arms for job in _product(arm, trials or 1)]
 
 
@@ -74,6 +89,21 @@ def _plain(cfg: DictConfig, key: str) -> Any:
     found = OmegaConf.to_container(OmegaConf.masked_copy(cfg, key), resolve=False)
     assert isinstance(found, dict)
     return found[key]
+
+
+def _count(arm: Arm, trials: int) -> int:
+    """How many runs an arm has, counted without making a list of any values."""
+    overrides = [*arm.own.values(), *arm.rest.values()]
+    return math.prod(map(_length, overrides)) * (trials if any(o.is_interval_sweep() for o in overrides) else 1)
+
+
+def _length(override: Override) -> int:
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if isinstance(value, RangeSweep) and value.step and math.isfinite((value.stop or 0) - (value.start or 0)):
+        return max(0, math.ceil(((value.stop or 0) - (value.start or 0)) / value.step))
+    return 1
 
 
 def _product(arm: Arm, trials: int) -> Iterable[Job]:

@@ -70,7 +70,6 @@ class Rows:
         self.row_weight = first.weight
         labels = np.stack([t.values for t in self.targets], 1)  # [N, T]
         self.complete = bool(self.observed.all()) and self.row_weight is None
-        self.class_weights = self._class_weights(datasets)
         weights = self.observed.astype(np.float32)
         if self.row_weight is not None:
             weights *= self.row_weight[:, None]
@@ -83,6 +82,7 @@ class Rows:
         self.inputs = first.numeric.shape[1]
         self.multiply, self.add = scale.multiply.to(device), scale.add.to(device)
         self.device = device
+        self.class_weights = self._class_weights(datasets)
 
     def _class_weights(self, datasets: Sequence[Dataset]) -> dict[int, Tensor]:
         """Weights of classes `[R, K]` for the tasks that have some, by the place of the task.
@@ -103,12 +103,12 @@ class Rows:
                     rows.append(np.where(counts > 0, balanced, 1.0))
                 else:
                     rows.append(np.asarray(target.class_weights, dtype=np.float64))
-            weights[t] = torch.from_numpy(np.stack(rows)).float()
+            weights[t] = torch.from_numpy(np.stack(rows)).float().to(self.device)
         return weights
 
-    def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Row numbers `[S, R, B]` → encoded inputs `[S, R, B, D]`, labels `[S, R, B, T]`, and the weight of
-        every label `[S, R, B, T]` (None where all count the same)."""
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Row numbers `[S, R, B]` → encoded inputs `[S, R, B, D]`, labels `[S, R, B, T]`, the weight of every
+        label (None where all count the same) and whether it is there (None: all are), `[S, R, B, T]` both."""
         shape = index.shape
         flat = index.reshape(-1)
         gathered = self.table.index_select(0, flat).view(*shape, -1)
@@ -119,13 +119,14 @@ class Rows:
         stored = gathered[..., self.inputs : self.inputs + len(self.tasks)]
         labels = torch.addcmul(self.add.unsqueeze(1), stored, self.multiply.unsqueeze(1)).float()
         weights = None if self.complete else gathered[..., self.inputs + len(self.tasks) :].float()
+        observed = None if weights is None else weights > 0
         if self.class_weights:
-            weights = torch.ones_like(labels) if weights is None else weights.clone()
+            weights = torch.ones_like(labels) if weights is None else weights
             for t, table in self.class_weights.items():
                 classes = labels[..., t].long()
                 runs = torch.arange(shape[1], device=self.device).view(1, -1, 1)
-                weights[..., t] *= table.to(self.device)[runs, classes]
-        return x, labels, weights
+                weights[..., t] *= table[runs, classes]
+        return x, labels, weights, observed
 
 
 class TrainBatches:
@@ -158,10 +159,9 @@ class TrainBatches:
         index = torch.stack(orders, 1).to(self.rows.device)  # [steps, R, B]
         # chunks begin at the same steps wherever an epoch is entered
         for first in range(start - start % self.chunk, self.steps, self.chunk):
-            x, labels, weights = self.rows.batch(index[first : first + self.chunk])
-            observed = present = None
+            x, labels, weights, observed = self.rows.batch(index[first : first + self.chunk])
+            present = None
             if weights is not None:
-                observed = weights > 0
                 total = weights.sum(2, keepdim=True)
                 present = (total > 0).squeeze(2)
                 weights = weights / torch.where(total > 0, total, 1.0)

@@ -43,7 +43,7 @@ class Evaluation:
         labels, weights = [], []
         step = max(1, ROWS_AT_ONCE // self.index.shape[0])
         for start in range(0, self.index.shape[1], step):
-            x, y, w = self.rows.batch(self.index[None, :, start : start + step])
+            x, y, w, _ = self.rows.batch(self.index[None, :, start : start + step])
             for collected, out in zip(parts, self.network(x[0]), strict=True):
                 collected.append(out)
             if self.labels is None:

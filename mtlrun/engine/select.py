@@ -2,11 +2,40 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from mtlrun.config import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import TASK_METRICS
 from mtlrun.engine.evaluate import Figures
 from mtlrun.errors import RequestError
+
+
+def require_selection(config: Config, dataset: Dataset) -> None:
+    """Raises RequestError where `trainer.select` is undefined on val: no label there, or too few different ones."""
+
+    def labels(task: str) -> np.ndarray:
+        target, val = dataset.targets[task], dataset.split.val
+        counted = target.observed[val]
+        if dataset.weight is not None:
+            counted = counted & (dataset.weight[val] > 0)
+        return np.asarray(target.values[val][counted])
+
+    by = config.trainer.select
+    if by in ("skill", "worst"):
+        defined = any(len(labels(t)) for t, c in config.active.items() if c.role == "main")
+    else:
+        metric, found = dataset.targets[by].primary, labels(by)
+        varied = len(found) > 0 and found.min() < found.max()
+        defined = varied if metric in ("auroc", "auprc", "r2") else len(found) > 0
+    if not defined:
+        raise _undefined(by)
+
+
+def _undefined(by: str) -> RequestError:
+    whose = "any main task" if by in ("skill", "worst") else by
+    return RequestError(f"trainer.select={by}: undefined, as val has no labels (or one class) of {whose}\n"
+                        f"choose another task or a larger val split")  # fmt: skip
 
 
 def skills(figures: Figures, trivial: Figures, tasks: list[str]) -> dict[str, float]:
@@ -29,9 +58,7 @@ class Selection:
         try:
             self(trivial)
         except ValueError:
-            raise RequestError(f"trainer.select={self.by}: undefined, as val has no labels (or one class) of "
-                               f"{'any main task' if self.by in ('skill', 'worst') else self.by}\n"
-                               f"choose another task or a larger val split") from None  # fmt: skip
+            raise _undefined(self.by) from None
 
     @property
     def name(self) -> str:

@@ -25,8 +25,9 @@ class Step:
         self.group_rates = [group_rates(c.lr, network.tasks) for c in configs]
         self.rates = self.flat.spread(self.group_rates, strategy.rates())  # [R, P]
         self.base_rates = self.rates
-        same = bool((self.base_rates == self.base_rates[0, 0]).all())
-        self.rate = float(self.base_rates[0, 0]) if same else None  # of every parameter of every run
+        # one rate for every parameter of every run; a strategy's own parameters follow no schedule
+        same = self.flat.network_size == self.rates.shape[1] and bool((self.rates == self.rates[0, 0]).all())
+        self.rate = float(self.rates[0, 0]) if same else None
         self.factor = 1.0
         bounds = [c.trainer.clip for c in configs]
         self.clips = any(b is not None for b in bounds)

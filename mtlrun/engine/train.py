@@ -297,7 +297,7 @@ class Training:
     def _share_seconds(self) -> None:
         """`seconds` of a run is its share of the stack's wall time, which is known now."""
         for member in self.members:
-            if member.writer is not None and member.summary["status"] == "completed" and len(self.members) > 1:
+            if member.writer is not None and len(self.members) > 1:
                 member.summary["seconds"] = self._seconds()
                 member.writer.summary(member.summary)
 
@@ -443,7 +443,7 @@ def _hyperparameters(member: Member) -> dict[str, Any]:
     typed = list(yaml.safe_load(path.read_text(encoding="utf-8")) or []) if path.exists() else []
     settings["seed"] = str(settings.get("seed"))  # a label, not a quantity
     keys = dict.fromkeys(["loss", "lr", "graph", "seed", *(line.split("=")[0] for line in typed)])
-    return {k: settings[k] for k in keys if k in settings}
+    return {name: settings[name] for key in keys for name in settings if f"{name}.".startswith(f"{key}.")}
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -115,7 +115,7 @@ class SweepProgress:
 
     def stack_ended(self, stack: int) -> None:
         """Nothing is left to do of a stack."""
-        self.taken[stack] = self.taken.get(stack, 0) + self.left.pop(stack, 0)
+        self.left.pop(stack, None)
 
     def halved(self, stack: int, parts: Mapping[int, int]) -> None:
         """A stack became others; `parts`: the number of runs in each."""

@@ -177,3 +177,11 @@ def test_a_range_without_m_asks_for_it() -> None:
     answer = refused(RATE, "trials=3", multirun=False)
     assert answer.startswith("lr.base: found tag(log,interval(1e-4,1e-1)), which is a sweep\nadd -m ")
     assert "trials=16" in answer
+
+
+@pytest.mark.parametrize("words", [["seed=range(1000000000)"], ["seed=range(1000)", "lr.base=range(1,1000)"],
+                                   ["trials=100000", "lr.base=interval(0.001,0.01)"],
+                                   ["seed=range(0,1e9,0.5)", "loss=sum,fixed"]])  # fmt: skip
+def test_a_sweep_without_measure_is_answered_at_once(words: list[str]) -> None:
+    with pytest.raises(RequestError, match=r"this sweep has [\d,]+ runs\nallowed: at most 20,000"):
+        members(compose(words, multirun=True))

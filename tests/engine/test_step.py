@@ -167,3 +167,24 @@ def test_dropout_masks_are_each_run_s_own_and_differ_between_steps():
     one, again, later = (stack.step._noise(s, "trunk.layer1", (4, 8)) for s in (0, 0, 1))
     assert torch.equal(one, again) and not torch.equal(one, later) and not torch.equal(one[0], one[1])
     assert set(one.unique().tolist()) == {0.0, 2.0}
+
+
+def test_the_strategy_s_rate_follows_no_schedule_also_where_it_equals_the_network_s():
+    def trained(own):
+        config = make_config(loss={"name": "uncertainty", "lr": own}, lr={"base": 0.01, "schedule": "cosine"})
+        stack = make_stack([config])
+        with_schedule(stack, 20)
+        return stack.step.flat.values
+
+    equal, nearly = trained(0.01), trained(0.01 * (1 + 1e-6))
+    assert torch.allclose(equal, nearly, atol=1e-5)
+
+
+def test_a_class_of_weight_0_still_passes_its_labels():
+    tasks = {"a": {"type": "categorical", "class_weights": "balanced"}, "b": {"type": "regression"}}
+    config = make_config(tasks, graph={"receives": {"b": {"a": {"what": "label"}}}})
+    stack = make_stack([config], rows=60)
+    stack.train.rows.class_weights = {0: torch.tensor([[0.0, 1.0, 1.0]])}
+    batch = next(stack.train.epoch(1))
+    assert batch.targets.weights is not None and bool((batch.targets.weights[..., 0] == 0).any())
+    assert batch.targets.observed is None
