@@ -3,7 +3,7 @@
 Runs share a stack if they differ only in settings that the schema declares `per_run` (config.py; graph.py for
 edges), and take equal steps: as many rows per batch and steps per epoch. Such a group of runs is cut further
 
-- so that every process has work: into one part per process where each part keeps 16 runs or more, else into
+- so that every process has work: into one part per process where each part keeps 8 runs or more, else into
   parts no larger than the process's share of the whole sweep;
 - so that a stack fits into memory: half of the machine's, shared by the processes, at `memory.run_bytes` a run;
 - by `hydra.launcher.max_runs`, where that is given;
@@ -27,7 +27,7 @@ from mtlrun.graph import Graph, parse_graph
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
 
-WELL_FILLED = 16  # runs from which on a larger stack hardly gains per run
+WELL_FILLED = 8  # runs from which on a larger stack gains less per run than a process without work loses
 MEMORY_SHARE = 0.5  # of the machine's memory, for all processes together
 
 

@@ -246,7 +246,7 @@ def test_properties_of_a_division(runs: list[Size], limit: Limits) -> None:
         assert max(lengths) - min(lengths) <= 1
         together = [n for stack in stacks for n in stack]
         assert together == sorted(together)
-        if len(together) >= 16 * limit.processes:
+        if len(together) >= 8 * limit.processes:
             assert len(stacks) >= limit.processes  # work for every process
     assert len(division.describe().splitlines()) >= len(division.stacks)
 
