@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
+
 from mtlrun.config import Config
 from mtlrun.data.columns import InputSpec
-from mtlrun.data.dataset import Dataset
-from mtlrun.engine.batches import Rows, TrainBatches, label_scale
+from mtlrun.data.dataset import Dataset, classes
+from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
 from mtlrun.engine.evaluate import Evaluation, trivial_outputs
 from mtlrun.engine.hardware import choose_device, set_up
 from mtlrun.engine.memory import machine_bytes, parameters
@@ -23,8 +25,9 @@ from mtlrun.sharing import SHARING
 
 def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
     """The active tasks as the network needs them, types and classes from the data."""
+    counts = classes(datasets[0])
     return [
-        TaskSpec(t.task, t.type, t.loss, len(t.classes), config.tasks[t.task].huber_delta)
+        TaskSpec(t.task, t.type, t.loss, counts[t.task], config.tasks[t.task].huber_delta)
         for t in datasets[0].targets.values()
     ]
 
@@ -32,14 +35,14 @@ def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
 def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[TaskSpec]) -> Network:
     """The network of a stack with initial parameters from each run's seed."""
     first = configs[0]
-    seeds = [c.seed for c in configs]
+    seeds = [c.seed + (c.net.restart << 63) for c in configs]  # seeds are below 2⁶³
     encoder = InputEncoder(spec, len(configs))
     if encoder.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
     _require_memory(first, encoder.width, specs, len(configs))
-    trunk = MlpTrunk(first.model, seeds, encoder.width)
-    graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.model.hidden)) for c in configs]
-    return Network(encoder, SHARING[first.sharing.name](trunk), specs, graphs, first.model, seeds)
+    trunk = MlpTrunk(first.net, seeds, encoder.width)
+    graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.net.hidden)) for c in configs]
+    return Network(encoder, SHARING[first.sharing.name](trunk), specs, graphs, first.net, seeds)
 
 
 def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
@@ -66,10 +69,18 @@ def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
                            "make model.hidden, model.head_hidden or the table smaller") from error  # fmt: skip
 
 
-def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
+def evaluation(config: Config, dataset: Dataset, split: str) -> Evaluation:
+    """A run's network, as it is before training, on the rows of one split, on the CPU. Nothing that trains is built."""
+    device = torch.device("cpu")
+    network, scale, rows = _network([config], [dataset], task_specs(config, [dataset]), device)
+    return Evaluation(rows, [dataset], split, network, scale)
+
+
+def _network(
+    configs: Sequence[Config], datasets: Sequence[Dataset], specs: Sequence[TaskSpec], device: torch.device
+) -> tuple[Network, LabelScale, Rows]:
+    """The network of a stack on the device, with its inputs and labels as the training rows say, and the rows."""
     first = configs[0]
-    device = choose_device(first.trainer.device)
-    specs = task_specs(first, datasets)
     network = build_network(configs, datasets[0].spec, specs)
     set_up(first, network.encoder.width)
     positions = network.encoder.positions(datasets[0].codes)
@@ -79,16 +90,23 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
         network.label_mean.copy_(scale.mean)
         network.label_inverse.copy_(1 / scale.spread)
         network.raw_labels = True
+    network.to(device)
+    return network, scale, Rows(datasets, network.tasks, network.encoder, scale, device)
+
+
+def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
+    first = configs[0]
+    device = choose_device(first.trainer.device)
+    specs = task_specs(first, datasets)
+    network, scale, rows = _network(configs, datasets, specs, device)
     noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
     strategy = make_strategy([c.loss for c in configs], network.tasks, noise)
-    network.to(device)
     strategy.to(device)
     for edge in network.scales:
         edge.to(device)
-    rows = Rows(datasets, network.tasks, network.encoder, scale, device)
     val = Evaluation(rows, datasets, "val", network, scale)
     test = Evaluation(rows, datasets, "test", network, scale)
-    constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network.tasks, scale).items()}
+    constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network.tasks, scale, rows).items()}
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
     selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)

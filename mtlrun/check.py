@@ -8,8 +8,11 @@ from typing import Any
 from mtlrun.config import (
     DEFAULT_OPTION,
     GROUPS,
+    NETWORK_GROUPS,
     TOP_LEVEL,
+    TRAINER_OF_BOOSTING,
     AdamConfig,
+    BoostingConfig,
     Config,
     FixedLossConfig,
     PerHeadLrConfig,
@@ -40,9 +43,16 @@ def check(plain: Mapping[str, Any]) -> Config:
         if plain.get(key) is not None:
             raise RequestError(f"{key}: makes a sweep, and this is one run\n"
                                "add -m: mtlrun -m ...; in an experiment hydra: {mode: MULTIRUN}")  # fmt: skip
+    if plain.get("focus") is not None:
+        raise RequestError("focus: the task that a sweep of several arms asks about, and this is one run\n"
+                           "leave it out, or name the sweep: mtlrun -m arms=shuffled focus=...")  # fmt: skip
     seed = typed(plain.get("seed", 0), int, "seed", {"at_least": 0, "below": 2**63})  # data.split.seed follows it
-    groups = {group: _group(group, plain.get(group) or {}) for group in GROUPS}
+    model = _group("model", plain.get("model") or {})
+    boosting = isinstance(model, BoostingConfig)
+    absent = {group: {"name": option} for group, option in NETWORK_GROUPS.items()} if boosting else {}
+    groups = {group: _group(group, plain.get(group) or absent.get(group, {})) for group in GROUPS} | {"model": model}
     tasks = _tasks(plain.get("tasks"))
+    notes = _leave_out_network(groups, tasks) if boosting else []
     name = typed(plain.get("name", "runs"), str, "name", {})
     if not FOLDER_NAME.match(name):
         raise RequestError(f"name: found {name!r}\nallowed: letters, digits, _ - and . for a folder below outputs/")
@@ -51,7 +61,25 @@ def check(plain: Mapping[str, Any]) -> Config:
         split = dataclasses.replace(groups["data"].split, seed=seed)
         groups["data"] = dataclasses.replace(groups["data"], split=split)
     config = Config(seed=seed, name=name, only=only, tasks=tasks, **groups)
-    return _cross_check(config)
+    return _cross_check(config, notes)
+
+
+def _leave_out_network(groups: dict[str, Any], tasks: Mapping[str, TaskConfig]) -> list[str]:
+    """Sets in `groups` what model=boosting has not to the defaults; a note of what was set otherwise, or asked for."""
+    defaults = {group: GROUPS[group][option]() for group, option in NETWORK_GROUPS.items()}
+    kept = {key: getattr(groups["trainer"], key) for key in TRAINER_OF_BOOSTING} | {"device": "cpu"}
+    defaults["trainer"] = TrainerConfig(**kept)
+    without = []
+    for group, default in defaults.items():
+        own = groups[group]
+        if type(own) is not type(default) or getattr(own, "name", "") != getattr(default, "name", ""):
+            without.append(group)
+            continue
+        keys = [f.name for f in dataclasses.fields(own) if getattr(own, f.name) != getattr(default, f.name)]
+        without += [f"{group}.{key}" for key in keys if (key, getattr(own, key)) != ("device", "auto")]
+    without += [f"tasks.{name} (reconstruction)" for name, task in tasks.items() if task.type == "reconstruction"]
+    groups |= defaults
+    return [f"model=boosting: {listing(without)} left out, as only networks have that"] if without else []
 
 
 def _group(group: str, tree: Any) -> Any:
@@ -85,13 +113,40 @@ def _tasks(tree: Any) -> dict[str, TaskConfig]:
         if not isinstance(name, str) or not TASK_NAME.match(name) or name in RESERVED:
             raise RequestError(f"tasks.{name}: no name for a task\nallowed: letters, digits and _ with no digit first, "
                                f"but not {listing(RESERVED)}; the column's name goes to tasks.NAME.target")  # fmt: skip
+        if isinstance(settings, Mapping) and settings.get("type") == "reconstruction":
+            settings = {"role": "auxiliary", **settings}
         tasks[name] = typed(settings if settings is not None else {}, TaskConfig, f"tasks.{name}", {})
-        if tasks[name].shuffle:
-            raise RequestError(f"tasks.{name}.shuffle: not built yet\nallowed: false")
+        if tasks[name].type == "reconstruction":
+            _reconstruction(tasks[name], f"tasks.{name}")
     if not tasks:
         raise RequestError("tasks: none are given\nname some: 'tasks={price: {type: regression}}', or "
                            "write a YAML with `mtlrun init TABLE --targets a,b`")  # fmt: skip
+    for name, task in tasks.items():
+        _require_rows_of(name, task.train_rows_of, tasks)
     return tasks
+
+
+def _require_rows_of(name: str, other: str | None, tasks: Mapping[str, TaskConfig]) -> None:
+    """Raises RequestError where a task's `train_rows_of` names no task, or leads back to the task itself."""
+    passed = [name]
+    while other is not None:
+        require_task(other, tasks, f"tasks.{passed[-1]}.train_rows_of")
+        passed.append(other)
+        if other == name:
+            raise RequestError(f"tasks.{name}.train_rows_of: goes in a circle, {' -> '.join(passed)}\n"
+                               f"allowed: another task, or null")  # fmt: skip
+        other = tasks[other].train_rows_of if passed.count(other) == 1 else None  # a circle of others: theirs to report
+
+
+def _reconstruction(task: TaskConfig, key: str) -> None:
+    """Raises RequestError for settings that have no meaning where the inputs are the target."""
+    if task.role != "auxiliary":
+        raise RequestError(f"{key}.role: found {task.role}, and {key}.type is reconstruction\nallowed: auxiliary")
+    plain = TaskConfig()
+    for name in ("target", "positive", "class_weights", "shuffle"):
+        if getattr(task, name) != getattr(plain, name):
+            raise RequestError(f"{key}.{name}: a reconstruction has none, its target are the run's inputs\n"
+                               f"remove it: '~{key}.{name}'")  # fmt: skip
 
 
 def _only(value: Any, tasks: Mapping[str, TaskConfig]) -> list[str] | None:
@@ -105,10 +160,13 @@ def _only(value: Any, tasks: Mapping[str, TaskConfig]) -> list[str] | None:
     return [str(n) for n in names]
 
 
-def _cross_check(config: Config) -> Config:
+def _cross_check(config: Config, notes: list[str]) -> Config:
     """What concerns more than one group: task names in mappings, selection, weights, rates, the graph."""
-    notes: list[str] = []
     active = config.active
+    huber = next((name for name, task in active.items() if task.loss == "huber" and config.boosting), None)
+    if huber is not None:
+        raise RequestError(f"tasks.{huber}.loss: huber, which model=boosting does not have\n"
+                           "allowed with it: mse (squared_error), l1 (absolute_error)")  # fmt: skip
 
     def drop_absent(mapping: Mapping[str, Any], key: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
         kept = {}
@@ -155,15 +213,22 @@ def _cross_check(config: Config) -> Config:
         require_task(select, config.tasks, "trainer.select (skill, worst or a task)")
         if select not in active:
             raise RequestError(f"trainer.select: {select} is not trained, as only={listing(config.only or [])}")
+        if active[select].type == "reconstruction":
+            raise RequestError(f"trainer.select: {select} reconstructs the inputs\nallowed: skill, worst, another task")
     elif not any(t.role == "main" for t in active.values()):
         raise RequestError("tasks: none has role main, so there is nothing to select a checkpoint by")
+    if not config.boosting and not config.net.hidden:
+        for name in ("gradient_noise", "log_gradients"):
+            if getattr(config.trainer, name):
+                raise RequestError(f"trainer.{name}: the trunk has no parameters, as model.hidden is empty\n"
+                                   f"set model.hidden=[64], or '~trainer.{name}'")  # fmt: skip
     optimizer = config.optimizer
     if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
         raise RequestError("optimizer.nesterov: needs a momentum\nset it: optimizer.momentum=0.9")
     if isinstance(optimizer, AdamConfig) and len(optimizer.betas) != 2:
         raise RequestError(f"optimizer.betas: found {optimizer.betas}\nallowed: two numbers from 0 to below 1")
-    graph = parse_graph(config.graph, config.tasks, active, len(config.model.hidden))
-    if not config.model.head_hidden and any(e.what == "embedding" for e in graph.edges):
+    graph = parse_graph(config.graph, config.tasks, active, len(config.net.hidden))
+    if not config.net.head_hidden and any(e.what == "embedding" for e in graph.edges):
         raise RequestError("graph: an edge passes an embedding, and heads have no hidden layer\n"
                            "set model.head_hidden=[64], or what=logits")  # fmt: skip
     notes += graph.notes

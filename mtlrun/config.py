@@ -70,10 +70,15 @@ class TaskConfig:
 
     `type` is inferred from the column where it is None, `target` is the task's name, `loss` the
     type's first (regression: mse, l1, huber; binary and categorical: cross_entropy), `primary` the
-    type's primary metric. `class_weights` is None, "balanced" or a mapping class -> weight.
+    type's primary metric. `class_weights` is None, "balanced" or a mapping class -> weight. `unit` is that of a
+    regression's target, for tables. A reconstruction has no target column, as the inputs are its target, and is
+    always auxiliary.
+
+    Of its labels in training rows, those in rows in which the task `train_rows_of` has one count, of these
+    `train_labels` are kept, and `shuffle` permutes them; see data/labels.py.
     """
 
-    type: Literal["regression", "binary", "categorical"] | None = None
+    type: Literal["regression", "binary", "categorical", "reconstruction"] | None = None
     target: str | None = None
     loss: Literal["mse", "l1", "huber", "cross_entropy"] | None = None
     where: str | None = None
@@ -82,7 +87,15 @@ class TaskConfig:
     positive: Any = None
     class_weights: Any = None
     huber_delta: float = bounded(1.0, above=0.0)
-    shuffle: bool = False
+    unit: str | None = per_run(None)
+    shuffle: bool = per_run(False)
+    train_labels: int | None = per_run(None, at_least=1)
+    train_rows_of: str | None = per_run(None)
+
+    @property
+    def own_labels(self) -> bool:
+        """Whether the labels of the training rows are a run's own, and not as the table has them."""
+        return self.shuffle or self.train_labels is not None or self.train_rows_of is not None
 
 
 # ---------------------------------------------------------------- model, sharing, graph
@@ -90,13 +103,35 @@ class TaskConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The trunk, a multi-layer perceptron, and the size of the heads' hidden layers."""
+    """The trunk, a multi-layer perceptron, and the size of the heads' hidden layers. `restart`: other initial
+    parameters of the same seed, with its split, order of rows and dropout as they are."""
 
     name: Literal["mlp"] = "mlp"
     hidden: list[int] = field(metadata={"at_least": 1})
     head_hidden: list[int] = field(metadata={"at_least": 1})
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "silu"] = "relu"
     dropout: float = bounded(0.0, at_least=0.0, below=1.0)
+    restart: int = per_run(0, at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoostingConfig:
+    """Gradient boosting per task instead of a network: scikit-learn's HistGradientBoosting, whose names these are.
+
+    `iterations` is its max_iter, of which val chooses how many are used; `l2` its l2_regularization.
+    """
+
+    name: Literal["boosting"] = "boosting"
+    iterations: int = bounded(500, at_least=1)
+    learning_rate: float = bounded(0.1, above=0.0)
+    max_leaf_nodes: int = bounded(31, at_least=2)
+    min_samples_leaf: int = bounded(20, at_least=1)
+    l2: float = bounded(0.0, at_least=0.0)
+
+
+# What networks have and model=boosting has not: groups, with their default option; of the trainer's settings all but:
+NETWORK_GROUPS = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single", "optimizer": "adam"}
+TRAINER_OF_BOOSTING = ("patience", "device", "threads", "tensorboard")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,18 +235,25 @@ class RmspropConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig:
-    """Length, batches, device, selection. `patience`: evaluations without a better one; null: never stop early."""
+    """Length, batches, device, selection. `patience`: evaluations without a better one; null: never stop early.
+
+    `gradient_noise`: so many times the norm of the trunk's gradient is added to it as noise, in every step.
+    """
 
     epochs: int = bounded(20, at_least=1)
     max_steps: int | None = bounded(None, at_least=1)
+    evaluate_every: int | None = bounded(None, at_least=1)
     batch_size: int = bounded(256, at_least=1)
     select: str = "skill"
     patience: int | None = bounded(10, at_least=1)
     clip: float | None = per_run(None, above=0.0)
+    gradient_noise: float = per_run(0.0, at_least=0.0)
     device: str = "auto"
     threads: int | None = bounded(None, at_least=1)
     deterministic: bool = False
     tensorboard: bool = True
+    log_gradients: bool = False
+    importance: bool = False
     debug: bool = False
 
 
@@ -224,7 +266,7 @@ class Config:
     only: list[str] | None
     tasks: dict[str, TaskConfig]
     data: DataConfig
-    model: ModelConfig
+    model: ModelConfig | BoostingConfig
     sharing: SharingConfig
     graph: GraphConfig
     loss: LossConfig | FixedLossConfig | UncertaintyLossConfig
@@ -235,14 +277,27 @@ class Config:
 
     @property
     def active(self) -> dict[str, TaskConfig]:
-        """The tasks that are trained: all, or those that `only` names, in the order of `tasks`."""
-        return {k: v for k, v in self.tasks.items() if self.only is None or k in self.only}
+        """The tasks that are trained: all, or those that `only` names, in the order of `tasks`; with model=boosting,
+        which has no encoded inputs, none that reconstructs them."""
+        asked = {k: v for k, v in self.tasks.items() if self.only is None or k in self.only}
+        return {k: v for k, v in asked.items() if not (self.boosting and v.type == "reconstruction")}
+
+    @property
+    def boosting(self) -> BoostingConfig | None:
+        """The settings of model=boosting; None for a network."""
+        return self.model if isinstance(self.model, BoostingConfig) else None
+
+    @property
+    def net(self) -> ModelConfig:
+        """The network's layers. With model=boosting there are none: its figures come from an evaluation like any
+        other, of a network that is never trained."""
+        return self.model if isinstance(self.model, ModelConfig) else ModelConfig(hidden=[], head_hidden=[])
 
 
 # The options of each group, by the `name` in their YAML.
 GROUPS: dict[str, dict[str, type]] = {
     "data": {"table": DataConfig},
-    "model": {"mlp": ModelConfig},
+    "model": {"mlp": ModelConfig, "boosting": BoostingConfig},
     "sharing": {"hard": SharingConfig},
     "graph": {"none": GraphConfig, "chain": GraphConfig},
     "loss": {"sum": LossConfig, "fixed": FixedLossConfig, "uncertainty": UncertaintyLossConfig},
@@ -251,13 +306,19 @@ GROUPS: dict[str, dict[str, type]] = {
     "trainer": {"trainer": TrainerConfig},
 }
 DEFAULT_OPTION = {"data": "table", "trainer": "trainer"}
-TOP_LEVEL = ("seed", "name", "tasks", "only", "arms", "trials")
+TOP_LEVEL = ("seed", "name", "tasks", "only", "arms", "trials", "focus")
 
 
 def plain(config: Config) -> dict[str, Any]:
-    """The configuration as nested plain mappings; `check(plain(c))` gives `c` again."""
+    """The configuration as nested plain mappings, of a boosting run without what only networks have.
+
+    `check(plain(c))` gives `c` again.
+    """
     tree = dataclasses.asdict(config)
     del tree["notes"]
+    if config.boosting:
+        tree = {key: value for key, value in tree.items() if key not in NETWORK_GROUPS}
+        tree["trainer"] = {key: tree["trainer"][key] for key in TRAINER_OF_BOOSTING}
     return tree
 
 

@@ -31,7 +31,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def listing(words: Iterable[object], limit: int = 12) -> str:
-    """The words in order, separated by commas, cut after `limit`."""
+    """The words in order, cut after `limit`; separated by commas, by semicolons where one of them holds a comma."""
     items = [str(word) for word in words]
-    shown = ", ".join(items[:limit])
+    shown = ("; " if any(", " in item for item in items[:limit]) else ", ").join(items[:limit])
     return shown + (f", … ({len(items)} in all)" if len(items) > limit else "") if items else "none"

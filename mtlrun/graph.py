@@ -132,6 +132,9 @@ def parse_graph(
                 what = settings_.get("what", config.what)
                 if what not in WHAT:
                     raise RequestError(f"{key}.what: found {what!r}{nearest(what, WHAT)}\nallowed: {listing(WHAT)}")
+                if what == "label" and tasks[source].type == "reconstruction":
+                    raise RequestError(f"{key}.what: label, and the labels of {source} are the inputs\n"
+                                       "allowed: prediction, logits, embedding")  # fmt: skip
                 edges.append(
                     TaskEdge(source, task, _gradient(settings_.get("gradient", config.gradient), config, key), what)
                 )

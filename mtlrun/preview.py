@@ -3,9 +3,11 @@
 import yaml
 
 from mtlrun.build import build
-from mtlrun.config import Config, plain
+from mtlrun.config import BoostingConfig, Config, plain
 from mtlrun.data.dataset import Dataset, load_dataset
 from mtlrun.data.inspect import describe, inspect
+from mtlrun.data.labels import controls, without_controls
+from mtlrun.engine.boosting import categorical, run_notes
 from mtlrun.engine.stack import Stack
 from mtlrun.errors import listing
 
@@ -17,14 +19,15 @@ def report(config: Config) -> str:
     """
     dataset = load_dataset(config)
     stack = build([config], [dataset])
-    warnings = list(dict.fromkeys(inspect(config, dataset)))
+    true = without_controls(config)  # the labels as they are in the table say what is wrong with it
+    warnings = list(dict.fromkeys(inspect(true, dataset if true == config else load_dataset(true))))
     sections = [
         ("tasks", _tasks(config, dataset)),
-        ("graph", stack.network.graph.draw()),
+        ("graph", stack.network.graph.draw() if not config.boosting else "none, every task by itself"),
         ("data", _data(config, dataset)),
-        ("training", _training(stack)),
+        ("training", _training(stack) if not config.boosting else _boosting(stack, config.boosting)),
         ("configuration", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True).rstrip()),
-        ("notes", "\n".join(note for note in [*config.notes, *dataset.notes] if note not in warnings)),
+        ("notes", "\n".join(note for note in run_notes(config, dataset) if note not in warnings)),
         ("warnings", "\n".join(warnings)),
     ]
     return "\n\n".join(f"{name}\n{_indent(text or 'none')}" for name, text in sections)
@@ -38,18 +41,23 @@ def _tasks(config: Config, dataset: Dataset) -> str:
     lines = []
     for row in describe(config, dataset):
         head = f"{row['task']}: {row['type']}, loss {row['loss']}, {row['role']}, primary metric {row['primary']}"
-        if row["target"] != row["task"]:
+        if row["target"] not in (row["task"], None):
             head += f", column {row['target']!r}"
         counts = ", ".join(f"{part} {row[part]:,}" for part in ("train", "val", "test"))
         if "effective" in row:
             counts += f"; effective in train {row['effective']:,.1f}"
-        lines += [head, f"  labels: {counts}"]
+        lines += [head, f"  {'labels' if row['target'] else 'rows'}: {counts}"]
+        if cuts := controls(config, row["task"]):
+            lines.append(f"  cut: {'; '.join(cuts)}")
         if row["classes"]:
             shares = [f"{name} {share:.1%}" for name, share in row["classes"].items()]
             positive = f"; positive: {row['positive']}" if "positive" in row else ""
             lines.append(f"  {len(shares)} classes: {listing(shares)}{positive}")
+        elif row["target"] is None:
+            lines.append(f"  the {row['inputs']} encoded inputs are the target")
         else:
-            lines.append(f"  mean {row['mean']:.6g}, standard deviation {row['std']:.6g}")
+            unit = f" {config.tasks[row['task']].unit}" if config.tasks[row["task"]].unit else ""
+            lines.append(f"  mean {row['mean']:.6g}{unit}, standard deviation {row['std']:.6g}{unit}")
     return "\n".join(lines)
 
 
@@ -62,6 +70,19 @@ def _data(config: Config, dataset: Dataset) -> str:
         f"{', '.join([str(config.data.path), *files])}: {len(dataset.numeric):,} rows, SHA-256 {dataset.hash}",
         "rows: " + ", ".join(f"{part} {n:,}" for part, n in split.items()),
         f"{len(columns)} inputs: {listing(columns, 60)}",
+    ])  # fmt: skip
+
+
+def _boosting(stack: Stack, settings: BoostingConfig) -> str:
+    """Sizes and lengths of the trees."""
+    outputs = {t: block.specs[i].outputs for t, (block, i) in stack.network.place.items()}
+    spec, patience = stack.datasets[0].spec, stack.configs[0].trainer.patience
+    stop = "" if patience is None else f", fewer after {patience} without a smaller loss on val"
+    return "\n".join([
+        f"{len(spec.columns)} columns as they are, {sum(categorical(spec))} of them as categories",
+        "trees per iteration: " + ", ".join(f"{t} {n}" for t, n in outputs.items())
+        + f"; of at most {settings.max_leaf_nodes} leaves",
+        f"learning rate {settings.learning_rate:g}; {settings.iterations:,} iterations{stop}",
     ])  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Runs from checked configurations: prepare, train, resume, load."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mtlrun.check import check
 from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.dataset import Dataset, load_dataset
 from mtlrun.engine import checkpoint
+from mtlrun.engine.boosting import Boosting, run_notes
 from mtlrun.engine.hardware import set_up
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Member, Training
@@ -43,9 +45,13 @@ class Run:
         summary = _beginning(self.stack)[0]
         write_json(folder / FILE, summary)
         dataset = self.stack.datasets[0]
-        for note in [*self.config.notes, *dataset.notes]:
+        for note in run_notes(self.config, dataset):
             log.info(note)
-        training = Training(self.stack, [folder], [summary], folder / LAST, state, log.info)
+        training: Training | Boosting
+        if self.config.boosting:
+            training = Boosting(self.stack, folder, summary)
+        else:
+            training = Training(self.stack, [folder], [summary], folder / LAST, state, log.info)
         summary = training.train(Progress(training.total, self.stack.network.tasks))[0]
         if summary["status"] == "failed":
             raise TrainingError(summary["error"])
@@ -89,12 +95,41 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
             member.writer.log(lines)
         ended(members)
 
-    training = Training(stack, folders, summaries, checkpoint_path, state, None, close)
+    training: Training | Boosting
+    if configs[0].boosting:  # alone, see stacks.py
+        training, state = Boosting(stack, folders[0], summaries[0], close), None
+    else:
+        training = Training(stack, folders, summaries, checkpoint_path, state, None, close)
     resumed = f"resumed at step {state['step']}" if state else f"one of {len(configs)} runs of stack {number}"
     for member in training.running:
         assert member.writer is not None, "it has not ended"
-        member.writer.log([resumed, *member.config.notes, *member.dataset.notes])
+        member.writer.log([resumed, *run_notes(member.config, member.dataset)])
     training.train(progress(training.total, stack.network.tasks))
+
+
+def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Sequence[Path]) -> float:
+    """About how many seconds a stack takes to its last step, from a few steps, one evaluation and one end of each run,
+    which go into `folders`. Nothing of it is of use for training."""
+    if configs[0].boosting:
+        return _rehearse_boosting(configs[0], datasets[0], folders[0])
+    began = time.monotonic()
+    stack = build(configs, datasets)
+    training = Training(stack, folders, _beginning(stack), folders[0] / LAST)
+    built = time.monotonic() - began
+    return built + training.rehearse()
+
+
+def _rehearse_boosting(config: Config, dataset: Dataset, folder: Path) -> float:
+    """The same for a run of model=boosting, from one of one iteration and one of three."""
+    assert config.boosting is not None, "rehearse() has looked"
+    seconds = []
+    for iterations in (1, 3):
+        began = time.monotonic()
+        stack = build([replace(config, model=replace(config.boosting, iterations=iterations))], [dataset])
+        Boosting(stack, folder / str(iterations), _beginning(stack)[0]).train(Progress(iterations, stack.network.tasks))
+        seconds.append(time.monotonic() - began)
+    each = max(0.0, seconds[1] - seconds[0]) / 2
+    return seconds[0] + each * (config.boosting.iterations - 1)
 
 
 def resume(folder: Path) -> dict[str, Any]:
@@ -113,7 +148,11 @@ def resume(folder: Path) -> dict[str, Any]:
     state = checkpoint.load(folder / LAST) if (folder / LAST).exists() else None
     run = prepare(config)
     _require_same_data(state, config, run.stack.datasets[0])
-    log.info(f"resumed at step {state['step']}" if state else "resumed from the beginning: there was no checkpoint yet")
+    if config.boosting:
+        log.info("resumed from the beginning: model=boosting saves nothing on the way")
+    else:
+        log.info(f"resumed at step {state['step']}" if state else "resumed from the beginning: "
+                 "there was no checkpoint yet")  # fmt: skip
     return run.train(folder, state)
 
 
@@ -128,6 +167,7 @@ def _beginning(stack: Stack) -> list[dict[str, Any]]:
     """What is known of each run before the first step; sets up threads and allocator for it."""
     set_up(stack.configs[0], stack.network.encoder.width)
     versions, hardware, git = environment.versions(), environment.hardware(stack.device), environment.git()
+    parameters = None if stack.configs[0].boosting else stack.network.parameter_count()
     summaries = []
     for r, (config, dataset) in enumerate(zip(stack.configs, stack.datasets, strict=True)):
         trivial = {
@@ -135,9 +175,11 @@ def _beginning(stack: Stack) -> list[dict[str, Any]]:
             for split, figures in stack.trivial.items()
             for (task, metric), value in figures[r].items()
         }
+        rows = {"table": len(dataset.codes)} | {p: len(members) for p, members in dataset.split.parts().items()}
         summaries.append(EMPTY | {
             "status": "running", "seed": config.seed, "settings": plain(config), "config_hash": config_hash(config),
             "data_hash": dataset.hash, "versions": versions, "hardware": hardware, "git": git, "trivial": trivial,
+            "rows": rows, "parameters": parameters,
         })  # fmt: skip
     return summaries
 

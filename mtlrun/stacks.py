@@ -7,7 +7,8 @@ edges), and take equal steps: as many rows per batch and steps per epoch. Such a
   parts no larger than the process's share of the whole sweep;
 - so that a stack fits into memory: half of the machine's, shared by the processes, at `memory.run_bytes` a run;
 - by `hydra.launcher.max_runs`, where that is given;
-- into single runs with `trainer.debug`: torch, which traces gradients then, ends all of a stack where one is nan.
+- into single runs with `trainer.debug`: torch, which traces gradients then, ends all of a stack where one is nan;
+  and with model=boosting, which has nothing to share.
 
 Parts of a group differ by one run at most and keep the sweep's order. All of it follows from sizes and from the
 number of processes, never from a timing or from free memory.
@@ -70,25 +71,28 @@ class Division:
 @dataclass(frozen=True)
 class Size:
     """What the division needs to know of a run: `shared` by the runs of a stack, by full key; bytes; steps at most;
-    whether it must be `alone` in its stack."""
+    why it must be `alone` in its stack, "" where it need not."""
 
     shared: dict[str, str]
     bytes: int
     steps: int
-    alone: bool = False
+    alone: str = ""
 
 
 def size(config: Config, dataset: "Dataset") -> Size:
     """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes."""
     from mtlrun.data.dataset import trainable
 
-    graph = parse_graph(config.graph, config.tasks, config.active, len(config.model.hidden))
+    graph = parse_graph(config.graph, config.tasks, config.active, len(config.net.hidden))
     found = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
     rows = int(trainable(dataset).sum())
     batch = min(config.trainer.batch_size, rows)
     found |= {"graph": _edges(graph), "rows per batch": str(batch), "steps per epoch": str(rows // batch)}
     steps = min(config.trainer.epochs * (rows // batch), config.trainer.max_steps or math.inf)
-    return Size(found, run_bytes(config, dataset), int(steps), config.trainer.debug)
+    alone = "trainer.debug asks for" if config.trainer.debug else ""
+    if config.boosting:
+        steps, alone = config.boosting.iterations, "model=boosting trains"
+    return Size(found, run_bytes(config, dataset), int(steps), alone)
 
 
 def _short(value: str) -> str:
@@ -137,7 +141,7 @@ def divide(sizes: Sequence[Size], limits: Limits) -> Division:
         for part in range(parts):
             stacks.append(runs[part * len(runs) // parts : (part + 1) * len(runs) // parts])
             origin.append(group)
-        cut.append("one run a stack, as trainer.debug asks for" if alone else _why_cut(parts, by_process, fits, limits))
+        cut.append(f"one run a stack, as {alone}" if alone else _why_cut(parts, by_process, fits, limits))
     return Division(stacks, origin, different, cut)
 
 

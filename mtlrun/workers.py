@@ -84,7 +84,7 @@ def train_here(work: Work, tell: Tell) -> None:
     try:
         for job in work.jobs:
             if not _has_ended(job):
-                _prepare_folder(job)
+                prepare_folder(job)
         tell(("ended", []))  # they are running now
         datasets = [load_dataset(job.config) for job in work.jobs]
 
@@ -127,6 +127,9 @@ class _Told(Progress):
     def __enter__(self) -> Progress:
         return self
 
+    def show(self, done: int, words: str) -> None:
+        self.step(done, None)
+
     def step(self, step: int, losses: Any) -> None:
         now = time.monotonic()
         if now >= self.next:
@@ -147,7 +150,7 @@ def _drop_checkpoint(work: Work) -> None:
         work.checkpoint.unlink(missing_ok=True)
 
 
-def _prepare_folder(job: Job) -> None:
+def prepare_folder(job: Job) -> None:
     """.hydra/ of a run, as Hydra writes it: the complete configuration and the words that asked for it."""
     inside = job.folder / ".hydra"
     inside.mkdir(parents=True, exist_ok=True)
@@ -212,6 +215,9 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> 
         display.refresh()
 
     forked = processes > 0 and hardware.forks([work.jobs[0].config for work in works])
+    if forked and any(job.config.boosting for work in works for job in work.jobs):
+        import sklearn.ensemble  # noqa: F401  (once for all processes; it takes a second)
+
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(_interrupt, running)
         while waiting or running:

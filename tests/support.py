@@ -1,16 +1,20 @@
 """Small problems in memory, for tests that need no files."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mtlrun.build import build
 from mtlrun.check import check
 from mtlrun.config import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
+from mtlrun.data.labels import training_labels
 from mtlrun.data.split import Split
+from mtlrun.data.table import Table
 from mtlrun.data.targets import LOSSES, PRIMARY, Target
 from mtlrun.engine.stack import Stack
 
@@ -42,13 +46,16 @@ def make_dataset(config: Config, rows: int = 120, inputs: int = 4, missing: floa
     for i, (name, task) in enumerate(config.active.items()):
         signal = np.tanh(x @ np.random.default_rng(100 + i).normal(size=inputs))
         kind = task.type or "regression"
-        count = {"regression": 0, "binary": 2, "categorical": (classes or {}).get(name, 3)}[kind]
-        if kind == "regression":
+        count = {"regression": 0, "binary": 2, "categorical": (classes or {}).get(name, 3),
+                 "reconstruction": 0}[kind]  # fmt: skip
+        if not count:
             values = 5 + 3 * signal + 0.1 * rng.normal(size=rows)
         else:
             edges = np.quantile(signal, np.linspace(0, 1, count + 1)[1:-1])
             values = np.searchsorted(edges, signal + 0.1 * rng.normal(size=rows)).clip(0, count - 1)
         observed = rng.random(rows) >= missing
+        if kind == "reconstruction":
+            values, observed = np.zeros(rows), np.ones(rows, dtype=bool)
         targets[name] = Target(
             task=name, column=name, type=kind, loss=task.loss or LOSSES[kind][0], primary=task.primary or PRIMARY[kind],
             classes=list(range(count)), observed=observed, class_weights=task.class_weights,
@@ -59,6 +66,18 @@ def make_dataset(config: Config, rows: int = 120, inputs: int = 4, missing: floa
     parts = [np.sort(p) for p in np.split(order, [rows * 6 // 10, rows * 8 // 10])]
     weight = rng.uniform(0.5, 2, rows).astype(np.float32) if weighted else None
     return Dataset(spec, x, np.empty((rows, 0), np.int32), targets, weight, Split(*parts), "memory", [])
+
+
+def with_own_labels(dataset: Dataset, config: Config) -> Dataset:
+    """The data set with the training labels that the configuration's tasks ask for."""
+    frame = pd.DataFrame({n: np.where(t.observed, t.values, np.nan) for n, t in dataset.targets.items()})
+    table, targets = Table(frame, dataset.hash, [len(frame)]), {}
+    for name, target in dataset.targets.items():
+        values, observed = training_labels(
+            name, config, table, dataset.split, dataset.weight, target.values, target.observed
+        )
+        targets[name] = dataclasses.replace(target, values=values, observed=observed)
+    return dataclasses.replace(dataset, targets=targets)
 
 
 def make_stack(configs: Sequence[Config], **data: Any) -> Stack:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import make_config, make_dataset
+from support import make_config, make_dataset, with_own_labels
 
-from mtlrun.config import GROUPS, Config, TaskConfig
+from mtlrun.config import GROUPS, BoostingConfig, Config, TaskConfig
 from mtlrun.data.split import Split
 from mtlrun.graph import Graph, TaskEdge, TrunkEdge
 from mtlrun.stacks import Division, Limits, Size, divide, size
@@ -24,16 +24,23 @@ MAY_DIFFER = {
     "lr=single.name", "lr=single.base",
     "lr=per_head.name", "lr=per_head.base", "lr=per_head.trunk", "lr=per_head.heads",
     "optimizer=adam.weight_decay", "optimizer=adamw.weight_decay", "optimizer=sgd.weight_decay",
-    "optimizer=rmsprop.weight_decay", "trainer.clip",
+    "optimizer=rmsprop.weight_decay", "trainer.clip", "trainer.gradient_noise", "model.restart",
 }  # fmt: skip
 # The graph's settings are compared as the graph that they come to, of which these may differ.
+MAY_DIFFER_IN_TASKS = {"tasks.unit", "tasks.shuffle", "tasks.train_labels", "tasks.train_rows_of"}
 MAY_DIFFER_IN_GRAPHS = {"Graph.notes", "TrunkEdge.gradient", "TaskEdge.gradient"}
+
+
+def tasks(**of_a: Any) -> dict[str, Any]:
+    return {"a": {"type": "regression"} | of_a, "b": {"type": "binary"}, "c": {"type": "categorical"}}
+
 
 CHAIN = {"name": "chain", "gradient": "stop"}
 SAME_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "seed": ({"seed": 1}, {"seed": 2}),
     "name": ({"name": "one"}, {"name": "two"}),
     "split seed": ({"data": {"split": {"seed": 1}}}, {"data": {"split": {"seed": 2}}}),
+    "restart": ({"model": {"restart": 0}}, {"model": {"restart": 2}}),
     "strategy": ({"loss": {"name": "sum"}}, {"loss": {"name": "uncertainty"}}),
     "strategy with settings": ({"loss": {"name": "fixed", "weights": {"a": 2}}}, {"loss": {"name": "sum"}}),
     "weights": ({"loss": {"name": "fixed", "weights": {"a": 2}}}, {"loss": {"name": "fixed", "weights": {"b": 0}}}),
@@ -45,18 +52,19 @@ SAME_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "heads": ({"lr": {"name": "per_head", "heads": {"default": 1, "a": 2}}}, {"lr": {"name": "per_head"}}),
     "adam's decay": ({"optimizer": {"name": "adamw", "weight_decay": 0.1}}, {"optimizer": {"name": "adamw"}}),
     "sgd's decay": ({"optimizer": {"name": "sgd", "weight_decay": 0.1}}, {"optimizer": {"name": "sgd"}}),
+    "noise on gradients": ({"trainer": {"gradient_noise": 1.0}}, {}),
     "clipping": ({"trainer": {"clip": 1.0}}, {"trainer": {"clip": None}}),
     "gradient": ({"graph": CHAIN}, {"graph": CHAIN | {"gradient": 0.3}}),
     "reversal": ({"graph": CHAIN}, {"graph": CHAIN | {"gradient": "reverse", "reverse": {"schedule": "ramp"}}}),
     "strength": tuple({"graph": CHAIN | {"gradient": "reverse", "reverse": {"strength": s}}} for s in (1, 2)),
     "trunk's gradient": tuple({"graph": {"receives": {"a": {"trunk": g}}}} for g in ("stop", 2)),
     "strength that no edge has": ({"graph": {"reverse": {"strength": 2}}}, {}),
+    "unit": ({"tasks": tasks(unit="dollars")}, {}),
+    "shuffled labels": ({"tasks": tasks(shuffle=True)}, {}),
+    "fewer labels": ({"tasks": tasks(train_labels=30)}, {"tasks": tasks(train_labels=40)}),
+    "labels in another task's rows": ({"tasks": tasks(train_rows_of="c")}, {"tasks": tasks(train_rows_of="b")}),
     "a chain written out": ({"graph": CHAIN}, {"graph": {"receives": {"b": {"a": 1}, "c": {"a": 1, "b": 1}}}}),
 }  # type: ignore[dict-item]  # fmt: skip
-
-
-def tasks(**of_a: Any) -> dict[str, Any]:
-    return {"a": {"type": "regression"} | of_a, "b": {"type": "binary"}, "c": {"type": "categorical"}}
 
 
 OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -103,6 +111,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "optimizer.centered": tuple({"optimizer": {"name": "rmsprop", "centered": c}} for c in (True, False)),
     "trainer.epochs": ({"trainer": {"epochs": 4}}, {}),
     "trainer.max_steps": ({"trainer": {"max_steps": 4}}, {}),
+    "trainer.evaluate_every": ({"trainer": {"evaluate_every": 4}}, {}),
     "trainer.batch_size": ({"trainer": {"batch_size": 8}}, {}),
     "trainer.select": ({"trainer": {"select": "worst"}}, {}),
     "trainer.patience": ({"trainer": {"patience": 4}}, {}),
@@ -110,6 +119,8 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "trainer.threads": ({"trainer": {"threads": 2}}, {}),
     "trainer.deterministic": ({"trainer": {"deterministic": True}}, {}),
     "trainer.tensorboard": ({"trainer": {"tensorboard": True}}, {}),
+    "trainer.log_gradients": ({"trainer": {"log_gradients": True}}, {}),
+    "trainer.importance": ({"trainer": {"importance": True}}, {}),
     "trainer.debug": ({"trainer": {"debug": True}}, {}),
     "graph.receives": ({"graph": {"receives": {"a": {"b": "stop"}}}}, {}),
     "graph.name": ({"graph": CHAIN}, {}),
@@ -117,7 +128,8 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "graph.receives.at": tuple({"graph": {"receives": {"a": {"trunk": {"at": n}}}}} for n in (1, 2)),
 }  # type: ignore[dict-item]  # fmt: skip
 NOT_SWEPT = {
-    "data.name", "model.name", "sharing.name", "tasks.shuffle",  # one value each
+    "data.name", "model.name", "sharing.name",  # one value each
+    *(f"model.{f.name}" for f in dataclasses.fields(BoostingConfig)),  # every such run is alone
     "data.split", "graph.gradient", "graph.reverse",  # by their parts, above
     "graph", "data", "model", "sharing", "loss", "lr", "optimizer", "trainer",
 }  # fmt: skip
@@ -136,7 +148,8 @@ def test_the_schema_declares_what_the_runs_of_a_stack_may_differ_in() -> None:
                         f"{prefix}.{f.name}.{g.name}" for g in dataclasses.fields(inner) if g.metadata.get("per_run")
                     }
     assert found == MAY_DIFFER
-    assert not any(f.metadata.get("per_run") for f in dataclasses.fields(TaskConfig))
+    own = {f"tasks.{f.name}" for f in dataclasses.fields(TaskConfig) if f.metadata.get("per_run")}
+    assert own == MAY_DIFFER_IN_TASKS
     graphs = {f"{kind.__name__}.{f.name}" for kind in (Graph, TrunkEdge, TaskEdge) for f in dataclasses.fields(kind)
               if f.metadata.get("per_run")}  # fmt: skip
     assert graphs == MAY_DIFFER_IN_GRAPHS
@@ -145,7 +158,7 @@ def test_the_schema_declares_what_the_runs_of_a_stack_may_differ_in() -> None:
 def test_every_setting_is_tried() -> None:
     """A new field of the schema belongs into one of the lists."""
     known = {key.split("=")[0] + "." + key.rpartition(".")[2] if "=" in key else key for key in MAY_DIFFER}
-    known |= set(OTHER_STACK) | NOT_SWEPT
+    known |= set(OTHER_STACK) | NOT_SWEPT | MAY_DIFFER_IN_TASKS
     keys = {f.name for f in dataclasses.fields(Config)} | {f"tasks.{f.name}" for f in dataclasses.fields(TaskConfig)}
     for group, options in GROUPS.items():
         for kind in options.values():
@@ -160,7 +173,7 @@ def size_of(groups: dict[str, Any], rows: int = 120) -> Size:
         groups.get("tasks"), **{k: v for k, v in groups.items() if k not in ("tasks", "seed", "name", "only")}
     )
     own = {key: groups[key] for key in ("seed", "name", "only") if key in groups}
-    return size(dataclasses.replace(config, **own), make_dataset(config, rows=rows))
+    return size(dataclasses.replace(config, **own), with_own_labels(make_dataset(config, rows=rows), config))
 
 
 def share(one: Size, two: Size) -> bool:

@@ -83,8 +83,10 @@ class InputSpec:
         return numbers, codes
 
 
-def target_column(config: Config, task: str) -> str:
-    """The column that holds the labels of `task`."""
+def target_column(config: Config, task: str) -> str | None:
+    """The column that holds the labels of `task`; None for a reconstruction, whose labels are the inputs."""
+    if config.tasks[task].type == "reconstruction":
+        return None
     return config.tasks[task].target or task
 
 

@@ -44,14 +44,16 @@ def load_dataset(config: Config) -> Dataset:
     table, files = load_table(config.data)
     frame = table.frame
     for name in config.tasks:
-        require_column(target_column(config, name), frame, f"tasks.{name}.target")
+        column = target_column(config, name)
+        if column is not None:
+            require_column(column, frame, f"tasks.{name}.target")
     split = split_rows(frame, config.data.split, config.data.train_rows, files)
     inputs = input_columns(config, frame)
     most = config.data.max_categories
     spec, pooled = table.remember(("spec", tuple(inputs), most), lambda: input_spec(frame, inputs, most))
     numeric, codes = table.remember(("arrays", tuple(inputs), most), lambda: spec.transform(frame))
     weight = _weight(config.data.weight, table, split)
-    targets = {name: make_target(name, task, table, split, weight) for name, task in config.active.items()}
+    targets = {name: make_target(name, config, table, split, weight) for name in config.active}
     notes = input_notes(config, inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     notes += _unlabelled(targets, split) + _unseen_categories(spec, codes, split) + _unseen_classes(targets, split)
     return Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes)
@@ -64,6 +66,12 @@ def trainable(dataset: Dataset) -> np.ndarray:
     if dataset.weight is not None:
         labelled &= dataset.weight[train] > 0
     return np.asarray(labelled)
+
+
+def classes(dataset: Dataset) -> dict[str, int]:
+    """How many classes each task has: 0 for a regression, the number of encoded inputs for a reconstruction."""
+    width = dataset.spec.width
+    return {n: width if t.type == "reconstruction" else len(t.classes) for n, t in dataset.targets.items()}
 
 
 def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:

@@ -17,7 +17,7 @@ from mtlrun.data.table import column_kind, read_table
 from mtlrun.data.targets import classes_of, infer_type, no_classes, one_class_twice
 from mtlrun.errors import RequestError, listing
 
-SHIPPED = ("table", "diamonds", "census_income")  # options of `data` that ./conf cannot replace
+SHIPPED = ("table", "diamonds", "census_income", "extra_data")  # options of `data` that ./conf cannot replace
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:

@@ -313,6 +313,7 @@ def _separates(values: np.ndarray, labels: np.ndarray) -> bool:
 def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
     """One row per task: `task`, `type`, `target`, `role`, `loss`, `primary`, `classes`, `train`, `val`, `test`.
 
+    `target` is None for a reconstruction, which has `inputs`, how many encoded ones, instead of what follows.
     `classes` maps each class (as text) to its share of the training labels, or is empty; `positive` is
     the class (as text) that a binary task's probability is about; for a
     regression `mean` and `std` of the training labels are given in the column's own unit instead.
@@ -339,6 +340,8 @@ def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
             }
             if target.type == "binary":
                 row["positive"] = class_text(target.classes[1])
+        elif target.column is None:
+            row["inputs"] = dataset.spec.width
         else:
             row |= {"mean": float(labels.mean()), "std": float(labels.std())}
         row |= {part: int(target.observed[rows].sum()) for part, rows in dataset.split.parts().items()}

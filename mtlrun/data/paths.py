@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mtlrun.errors import RequestError, listing, nearest
 
+SCHEMES = ("package:", "fetched:", "synthetic:")  # of paths that are no paths of the file system
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # data set -> the files that `data.path=fetched:FILE` may name
 DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test.parquet")}
@@ -23,8 +24,9 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
     """Where a path of the configuration points, absolute.
 
     `package:FILE` is a file shipped with mtlrun, `fetched:FILE` one that `mtlrun fetch` has put into
-    `data_folder()`, anything else is relative to the working directory. Raises RequestError for null,
-    for an unknown file of the package and for one that was not fetched; other files are not looked for.
+    `data_folder()`, anything else is relative to the working directory; `synthetic:NAME` is no file and comes back
+    as it is. Raises RequestError for null, for an unknown file of the package or synthetic problem, and for a
+    file that was not fetched; other files are not looked for.
     """
     if path is None or not path.strip():
         raise RequestError(f"{key}: none is given\nset it: data=table {key}=FILE, or choose a data set: data=diamonds")
@@ -45,11 +47,26 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
         if not target.is_file():
             raise RequestError(f"{key}: {path} is not there yet\nget it: mtlrun fetch {files[name]}")
         return target
+    if scheme == "synthetic":
+        from mtlrun.data.synthetic import PROBLEMS
+
+        if name not in PROBLEMS:
+            raise RequestError(f"{key}: no synthetic problem is named {name!r}{nearest(name, PROBLEMS)}\n"
+                               f"allowed: {listing(PROBLEMS)}")  # fmt: skip
+        return Path(path)
     return Path(path).expanduser().absolute()
 
 
+def synthetic_name(path: Path) -> str | None:
+    """The name of the synthetic problem that a resolved path stands for; None for a file, whose path is absolute."""
+    scheme, _, name = str(path).partition(":")
+    return name if scheme == "synthetic" else None
+
+
 def require_file(path: Path, key: str) -> None:
-    """Raises RequestError (naming `key`) unless `path` is a file with the suffix of a table."""
+    """Raises RequestError (naming `key`) unless `path` is a synthetic problem, or a file with the suffix of a table."""
+    if synthetic_name(path) is not None:
+        return
     allowed = f"allowed: a file ending in {listing(SUFFIXES)}"
     if path.is_dir():
         raise RequestError(f"{key}: {path} is a folder\n{allowed}")

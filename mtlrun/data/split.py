@@ -45,7 +45,7 @@ def split_rows(
     empty part, and more `train_rows` than there are.
     """
     seed = config.seed or 0
-    groups = _groups(frame, config.by)
+    groups = row_groups(frame, config.by)
     if files is not None or config.column is not None:
         part = files.copy() if files is not None else _given(frame, str(config.column))
         if not (part == 1).any():
@@ -65,17 +65,17 @@ def split_rows(
             raise RequestError(
                 f"data.train_rows: found {train_rows}\nallowed: at most {len(rows[0])}, the rows of train"
             )
-        order = _generator(seed, "train_rows").permutation(len(rows[0]))
+        order = generator(seed, "train_rows").permutation(len(rows[0]))
         rows[0] = np.sort(rows[0][order[:train_rows]])
     return Split(*(r.astype(np.int64) for r in rows))
 
 
-def _generator(seed: int, purpose: str) -> np.random.Generator:
+def generator(seed: int, purpose: str) -> np.random.Generator:
     """Random numbers that depend on the seed and the purpose, and on nothing else that is drawn."""
     return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]))
 
 
-def _groups(frame: pd.DataFrame, by: str | None) -> np.ndarray | None:
+def row_groups(frame: pd.DataFrame, by: str | None) -> np.ndarray | None:
     """The group of each row as a number from 0; a missing one is a group of its own."""
     if by is None:
         return None
@@ -107,7 +107,7 @@ def _given(frame: pd.DataFrame, column: str) -> np.ndarray:
 
 def _draw(groups: np.ndarray | None, rows: int, fractions: list[float], seed: int) -> np.ndarray:
     """A part for each row at random, by `fractions`; what is left of 1 gets the part len(fractions)."""
-    random = _generator(seed, "split")
+    random = generator(seed, "split")
     if groups is None:
         ends = np.rint(np.cumsum(fractions) * rows).astype(np.int64)
         part = np.empty(rows, dtype=np.int64)

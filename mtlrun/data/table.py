@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import pyarrow
 
-from mtlrun.data.paths import require_file
+from mtlrun.data.paths import require_file, synthetic_name
+from mtlrun.data.synthetic import synthetic_table
 from mtlrun.errors import RequestError, listing, nearest
 
 DAY = 86_400e6  # microseconds, which reach from the year 1 to 9999 and beyond
@@ -31,7 +32,8 @@ T = TypeVar("T")
 class Table:
     """The rows of a file, or of several below one another, and what was computed from them so far.
 
-    `digest` is the SHA-256 (16 hexadecimal digits) of the files' bytes, `lengths` the rows of each file.
+    `digest` is the SHA-256 (16 hexadecimal digits) of the files' bytes (of a synthetic table: of its columns' names and
+    numbers), `lengths` the rows of each file.
     """
 
     frame: pd.DataFrame
@@ -77,6 +79,8 @@ def load_tables(paths: list[Path], keys: list[str]) -> Table:
 
 def _version(path: Path, key: str) -> tuple[int, int]:
     require_file(path, key)
+    if synthetic_name(path) is not None:
+        return 0, 0
     status = path.stat()
     return status.st_mtime_ns, status.st_size
 
@@ -84,6 +88,11 @@ def _version(path: Path, key: str) -> tuple[int, int]:
 def _digest(paths: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
+        if (name := synthetic_name(path)) is not None:
+            for column, values in synthetic_table(name).items():
+                digest.update(str(column).encode())
+                digest.update(values.to_numpy(dtype="<f8").tobytes())
+            continue
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
@@ -91,13 +100,15 @@ def _digest(paths: list[Path]) -> str:
 
 
 def read_table(path: Path, key: str = "data.path") -> pd.DataFrame:
-    """The table in a CSV file (also .csv.gz) or a Parquet file.
+    """The table in a CSV file (also .csv.gz) or a Parquet file, or of a synthetic problem.
 
     Columns come out as bool, numbers, datetime64[us] or text; pandas' usual words for a missing value
     count as missing. Raises RequestError (naming `key`) for a missing file, a directory, an unknown
     suffix, a file that cannot be read, no rows, and column names that occur twice.
     """
     require_file(path, key)
+    if (name := synthetic_name(path)) is not None:
+        return synthetic_table(name)
     lower = path.name.lower()
     if lower.endswith(".parquet"):
         frame = _read_parquet(path, key)

@@ -8,23 +8,27 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from mtlrun.config import TaskConfig
+from mtlrun.config import Config, TaskConfig
 from mtlrun.data.columns import NUMERIC_SHARE, finite_numbers, numeric_share
-from mtlrun.data.expression import condition
+from mtlrun.data.labels import observed_labels, training_labels
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table, as_numbers, as_texts, column_kind
 from mtlrun.errors import RequestError, listing, nearest
 
-TaskType = Literal["regression", "binary", "categorical"]
+TaskType = Literal["regression", "binary", "categorical", "reconstruction"]
 # The metrics of each task type and which way they are better, the primary one, the losses (default first).
 TASK_METRICS: dict[str, dict[str, Literal["min", "max"]]] = {
     "regression": {"mse": "min", "rmse": "min", "mae": "min", "r2": "max"},
     "binary": {"accuracy": "max", "auroc": "max", "auprc": "max", "logloss": "min"},
     "categorical": {"accuracy": "max", "logloss": "min"},
+    "reconstruction": {"mse": "min", "r2": "max"},
 }
-PRIMARY = {"regression": "rmse", "binary": "auroc", "categorical": "accuracy"}
+PRIMARY = {"regression": "rmse", "binary": "auroc", "categorical": "accuracy", "reconstruction": "mse"}
 MANY_CLASSES = 20  # more than this, in more than half as many labels, are hardly classes
-LOSSES = {"regression": ("mse", "l1", "huber"), "binary": ("cross_entropy",), "categorical": ("cross_entropy",)}
+LOSSES = {
+    "regression": ("mse", "l1", "huber"), "binary": ("cross_entropy",), "categorical": ("cross_entropy",),
+    "reconstruction": ("mse",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,12 @@ class Target:
 
     `values` [N] float64 are the numbers of a regression or indices into `classes`; 0 where not observed.
     `observed` [N] bool: the label is there and `where` is true. Classes are sorted; of a binary task
-    they are [negative, positive]. `class_weights` has their order.
+    they are [negative, positive]. `class_weights` has their order. A reconstruction, whose labels are the
+    inputs, has no column, and 0 for all values.
     """
 
     task: str
-    column: str
+    column: str | None
     type: TaskType
     loss: str
     primary: str
@@ -61,10 +66,16 @@ def infer_type(series: pd.Series) -> TaskType:
     return "regression"
 
 
-def make_target(name: str, task: TaskConfig, table: Table, split: Split, weight: np.ndarray | None) -> Target:
-    key, column = f"tasks.{name}", task.target or name
+def make_target(name: str, config: Config, table: Table, split: Split, weight: np.ndarray | None) -> Target:
+    task = config.tasks[name]
+    key = f"tasks.{name}"
+    column = None if task.type == "reconstruction" else task.target or name
     encoding = ("target", name, column, task.type, task.where, repr(task.positive))
-    type_, classes, values, observed = table.remember(encoding, lambda: _encode(key, column, task, table.frame))
+    observed = observed_labels(name, task, table)
+    type_, classes, values = table.remember(encoding, lambda: _encode(key, column, task, table.frame, observed))
+    values, observed = training_labels(name, config, table, split, weight, values, observed)
+    if task.unit is not None and type_ != "regression":
+        raise RequestError(f"{key}.unit: found {task.unit!r}, and the task is {type_}\nallowed: null")
     loss, primary = task.loss or LOSSES[type_][0], task.primary or PRIMARY[type_]
     if loss not in LOSSES[type_]:
         raise RequestError(f"{key}.loss: {loss} does not fit {type_}\nallowed: {listing(LOSSES[type_])}")
@@ -75,9 +86,10 @@ def make_target(name: str, task: TaskConfig, table: Table, split: Split, weight:
     labels = values[split.train][counted[split.train]]
     if not len(labels):
         having = "a label" if weight is None else "a label and a weight above 0"
-        raise RequestError(f"{key}: no row of train has {having} in {column!r}, in all {int(counted.sum())} have\n"
+        where = f"{having} in {column!r}" if column is not None else having
+        raise RequestError(f"{key}: no row of train has {where}, in all {int(counted.sum())} have\n"
                            "change data.split or `where`, or leave the task out")  # fmt: skip
-    if labels.min() == labels.max():
+    if column is not None and labels.min() == labels.max():
         found = repr(classes[int(labels[0])]) if classes else f"{labels[0]:g}"
         raise RequestError(f"{key}: all {len(labels)} labels of train are {found}\n"
                            "allowed: two values or more; change data.split or `where`, or leave it out")  # fmt: skip
@@ -86,16 +98,11 @@ def make_target(name: str, task: TaskConfig, table: Table, split: Split, weight:
 
 
 def _encode(
-    key: str, column: str, task: TaskConfig, frame: pd.DataFrame
-) -> tuple[TaskType, list[Any], np.ndarray, np.ndarray]:
-    """Type, classes, values [N] and observed [N] of a target. Independent of the split."""
-    observed = np.array(frame[column].notna())  # a copy, as pandas hands out read-only arrays
-    if task.where is not None:
-        observed = observed & condition(task.where, frame, f"{key}.where")
-    if not observed.any():
-        empty = not frame[column].notna().any()
-        why = f"{column!r} is empty" if empty else f"no row with a label fulfils {task.where!r}"
-        raise RequestError(f"{key}: has no label at all, {why}\nmend the table or `where`, or leave the task out")
+    key: str, column: str | None, task: TaskConfig, frame: pd.DataFrame, observed: np.ndarray
+) -> tuple[TaskType, list[Any], np.ndarray]:
+    """Type, classes and values [N] of a target. Independent of the split."""
+    if column is None:
+        return "reconstruction", [], np.zeros(len(frame))
     labels = frame[column][observed]
     type_ = task.type or infer_type(labels)
     values = np.zeros(len(frame), dtype=np.float64)
@@ -103,7 +110,7 @@ def _encode(
         if task.positive is not None:
             raise RequestError(f"{key}.positive: the task is a regression\nallowed: null, or {key}.type=binary")
         values[observed] = finite_numbers(labels, f"{key}: the target of a regression, column {column!r},")
-        return type_, [], values, observed
+        return type_, [], values
     classes, codes = classes_of(labels, key)
     if type_ == "binary":
         if len(classes) != 2:
@@ -120,7 +127,7 @@ def _encode(
         raise RequestError(f"{key}.type: none is given for {column!r}, {doubt}\n"
                            f"set it: {key}.type=categorical, or mend the column")  # fmt: skip
     values[observed] = codes
-    return type_, classes, values, observed
+    return type_, classes, values
 
 
 def classes_of(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from mtlrun.config import Config
 from mtlrun.data.dataset import Dataset, trainable
+from mtlrun.data.targets import Target
 from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.layers import generator
 from mtlrun.model.network import Targets
@@ -58,6 +60,23 @@ def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: 
     return LabelScale(*table.unbind(-1))
 
 
+def _alike(targets: Sequence[Target]) -> bool:
+    """Whether the runs of a stack have the same labels of a task; mostly they share the arrays."""
+    first = targets[0]
+    return all((t.values is first.values or np.array_equal(t.values, first.values))
+               and (t.observed is first.observed or np.array_equal(t.observed, first.observed))
+               for t in targets[1:])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Cells of one input column taken from other rows: column `at` of its kind, row numbers `rows` `[R, N]`."""
+
+    kind: Literal["numeric", "category"]
+    at: int
+    rows: Tensor
+
+
 class Rows:
     """The whole table on the device, once for all runs of a stack, and how rows become batches."""
 
@@ -65,24 +84,38 @@ class Rows:
                  device: torch.device) -> None:  # fmt: skip
         first = datasets[0]
         self.tasks, self.encoder = list(tasks), encoder
-        self.targets = [first.targets[t] for t in tasks]
-        self.observed = np.stack([t.observed for t in self.targets], 1)  # [N, T]
         self.row_weight = first.weight
-        labels = np.stack([t.values for t in self.targets], 1)  # [N, T]
-        self.complete = bool(self.observed.all()) and self.row_weight is None
-        weights = self.observed.astype(np.float32)
-        if self.row_weight is not None:
-            weights *= self.row_weight[:, None]
-        columns = [first.numeric, labels] + ([] if self.complete else [weights])
+        self.inputs = first.numeric.shape[1]
+        own = [i for i, task in enumerate(tasks) if not _alike([d.targets[task] for d in datasets])]
+        self.complete = self.row_weight is None and all(d.targets[t].observed.all() for d in datasets for t in tasks)
         # one matrix, so that a batch is one gather
-        self.table = torch.from_numpy(np.concatenate(columns, 1).astype(np.float64)).to(device)
+        table = np.concatenate([first.numeric, self._labels(first, tasks)], 1)
+        self.table = torch.from_numpy(table).to(device)
+        # of tasks whose training labels are each run's own (data/labels.py): their columns of `table`, per run
+        self.own: Tensor | None = None
+        if own:
+            columns = [self._labels(d, [tasks[i] for i in own]) for d in datasets]
+            self.own = torch.from_numpy(np.concatenate(columns)).to(device)  # [R·N, columns]
+            places = [self.inputs + i for i in own]
+            self.own_columns = places if self.complete else [*places, *(p + len(tasks) for p in places)]
+            self.first_rows = torch.arange(len(datasets), device=device).unsqueeze(1) * len(first.numeric)  # [R, 1]
         self.positions = None
         if first.codes.shape[1]:
             self.positions = torch.from_numpy(encoder.positions(first.codes)).to(device)
-        self.inputs = first.numeric.shape[1]
         self.multiply, self.add = scale.multiply.to(device), scale.add.to(device)
         self.device = device
         self.class_weights = self._class_weights(datasets)
+
+    def _labels(self, dataset: Dataset, tasks: Sequence[str]) -> np.ndarray:
+        """The labels of `tasks` and, unless all are there and count the same, their weights: float64 `[N, T or 2T]`."""
+        targets = [dataset.targets[t] for t in tasks]
+        labels = np.stack([t.values for t in targets], 1)
+        if self.complete:
+            return labels
+        weights = np.stack([t.observed for t in targets], 1).astype(np.float32)
+        if self.row_weight is not None:
+            weights *= self.row_weight[:, None]
+        return np.concatenate([labels, weights], 1, dtype=np.float64)
 
     def _class_weights(self, datasets: Sequence[Dataset]) -> dict[int, Tensor]:
         """Weights of classes `[R, K]` for the tasks that have some, by the place of the task.
@@ -91,11 +124,12 @@ class Rows:
         1 for a class that has none there.
         """
         weights = {}
-        for t, target in enumerate(self.targets):
-            if target.class_weights is None:
+        for t, task in enumerate(self.tasks):
+            if datasets[0].targets[task].class_weights is None:
                 continue
             rows = []
             for dataset in datasets:
+                target = dataset.targets[task]
                 if target.class_weights == "balanced":
                     train = dataset.split.train[target.observed[dataset.split.train]]
                     counts = np.bincount(target.values[train].astype(int), minlength=len(target.classes))
@@ -106,15 +140,27 @@ class Rows:
             weights[t] = torch.from_numpy(np.stack(rows)).float().to(self.device)
         return weights
 
-    def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    def batch(
+        self, index: Tensor, exchange: Exchange | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         """Row numbers `[S, R, B]` → encoded inputs `[S, R, B, D]`, labels `[S, R, B, T]`, the weight of every
-        label (None where all count the same) and whether it is there (None: all are), `[S, R, B, T]` both."""
+        label (None where all count the same) and whether it is there (None: all are), `[S, R, B, T]` both.
+
+        `exchange`: for S = 1, a column whose values come from other rows, `[R, B]`.
+        """
         shape = index.shape
         flat = index.reshape(-1)
         gathered = self.table.index_select(0, flat).view(*shape, -1)
+        if self.own is not None:
+            mine = (index + self.first_rows).reshape(-1)
+            gathered[..., self.own_columns] = self.own.index_select(0, mine).view(*shape, -1)
         positions = None
         if self.positions is not None:
             positions = self.positions.index_select(0, flat).view(*shape, -1)
+        if exchange is not None:
+            cells, table = (gathered, self.table) if exchange.kind == "numeric" else (positions, self.positions)
+            assert cells is not None and table is not None, "there is a column of this kind"
+            cells[..., exchange.at] = table[:, exchange.at][exchange.rows]
         x = self.encoder(gathered[..., : self.inputs], positions)
         stored = gathered[..., self.inputs : self.inputs + len(self.tasks)]
         labels = torch.addcmul(self.add.unsqueeze(1), stored, self.multiply.unsqueeze(1)).float()

@@ -1,6 +1,7 @@
 """Figures of a split: the raw loss and the metrics of every task, for all runs of a stack at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from mtlrun.data.dataset import Dataset
-from mtlrun.engine.batches import LabelScale, Rows
+from mtlrun.engine.batches import Exchange, LabelScale, Rows
 from mtlrun.model.network import Network
 from mtlrun.tasks.metrics import weighted_mean
 
@@ -27,7 +28,9 @@ class Evaluation:
         longest = max(len(p) for p in parts)
         index = np.stack([np.resize(p, longest) for p in parts])  # [R, N]
         real = np.stack([np.arange(longest) < len(p) for p in parts])
-        weights = rows.observed[index] * real[..., None].astype(np.float64)
+        observed = [np.stack([d.targets[t].observed[i] for t in rows.tasks], 1)
+                    for d, i in zip(datasets, index, strict=True)]  # fmt: skip
+        weights = np.stack(observed) * real[..., None].astype(np.float64)
         if rows.row_weight is not None:
             weights *= rows.row_weight[index][..., None]
         self.index = torch.from_numpy(index).to(rows.device)
@@ -36,21 +39,37 @@ class Evaluation:
         self.labels: Tensor | None = None
         self.loss_weights: Tensor | None = None
 
+    def outputs(self, exchange: Exchange | None = None) -> list[Tensor]:
+        """Outputs `[R, N, T, K]` of each block of the network; of one that reads inputs, whose labels would be as many
+        numbers again, the rows' losses `[R, N, T, 1]`.
+
+        `exchange`: an input column whose values come from other rows.
+        """
+        return self._gathered(self.network, exchange)
+
     @torch.no_grad()
-    def outputs(self) -> list[Tensor]:
-        """Outputs `[R, N, T, K]` of each block of the network."""
+    def _gathered(
+        self, predict: Callable[[Tensor], Sequence[Tensor]], exchange: Exchange | None = None
+    ) -> list[Tensor]:
+        """What `outputs` returns, of any prediction: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block."""
         parts: list[list[Tensor]] = [[] for _ in self.network.blocks]
         labels, weights = [], []
         step = max(1, ROWS_AT_ONCE // self.index.shape[0])
         for start in range(0, self.index.shape[1], step):
-            x, y, w, _ = self.rows.batch(self.index[None, :, start : start + step])
-            for collected, out in zip(parts, self.network(x[0]), strict=True):
-                collected.append(out)
+            these = slice(start, start + step)
+            part = None if exchange is None else replace(exchange, rows=exchange.rows[:, these])
+            x, y, w, _ = self.rows.batch(self.index[None, :, these], part)
+            for collected, block, out in zip(parts, self.network.blocks, predict(x[0]), strict=True):
+                collected.append(block.kind.row_losses(out, x[0]).unsqueeze(-1) if block.kind.reads_inputs else out)
             if self.labels is None:
                 labels.append(y[0])
                 weights.append(torch.ones_like(y[0]) if w is None else w[0])
         if self.labels is None:
             self.labels = torch.cat(labels, 1)
+            for t, task in enumerate(self.network.tasks):
+                if self.network.place[task][0].kind.reads_inputs:
+                    mean, square = moments(self.rows, self.index, self.weights[..., t])
+                    self.labels[..., t] = (square - mean.square()).mean(-1, keepdim=True)
             # padding counts for nothing; class weights count in the loss, as in training
             self.loss_weights = torch.cat(weights, 1) * (self.weights > 0)
         return [torch.cat(p, 1) for p in parts]
@@ -63,7 +82,8 @@ class Evaluation:
         start = 0
         for block, out in zip(self.network.blocks, outputs, strict=True):
             these = slice(start, start := start + len(block.tasks))
-            losses = block.kind.row_losses(out, self.labels[..., these])
+            reads = block.kind.reads_inputs
+            losses = out.squeeze(-1) if reads else block.kind.row_losses(out, self.labels[..., these])
             weights = self.loss_weights[..., these].double()
             means = weighted_mean(losses.transpose(1, 2), weights.transpose(1, 2))  # [R, T]
             for i, task in enumerate(block.tasks):
@@ -80,26 +100,55 @@ class Evaluation:
 
     def trivial(self, constants: Mapping[str, Tensor]) -> list[Figures]:
         """Figures of a predictor that puts out the same numbers `constants[task]` `[R, K]` for every row."""
-        if self.labels is None:
-            self.outputs()
-        runs, rows = self.index.shape
         outputs = []
         for block in self.network.blocks:
             short = [block.outputs - constants[t].shape[1] for t in block.tasks]
             padded = [pad(constants[t], (0, n), value=-torch.inf) for t, n in zip(block.tasks, short, strict=True)]
-            outputs.append(torch.stack(padded, 1).unsqueeze(1).expand(runs, rows, -1, -1))
-        return self(outputs)
+            outputs.append(torch.stack(padded, 1).unsqueeze(1))  # [R, 1, T, K]
+        return self(self._gathered(lambda x: [out.expand(-1, x.shape[1], -1, -1) for out in outputs]))
 
 
-def trivial_outputs(datasets: Sequence[Dataset], tasks: Sequence[str], scale: LabelScale) -> dict[str, Tensor]:
+def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted means `[R, D]` of the encoded inputs and of their squares, in float64; NaN where all weights are 0.
+
+    index `[R, N]` are row numbers of the table, weights `[R, N]` those of the rows.
+    """
+    sums = torch.zeros(2, index.shape[0], rows.encoder.width, dtype=torch.float64, device=rows.device)
+    step = max(1, ROWS_AT_ONCE // index.shape[0])
+    for start in range(0, index.shape[1], step):
+        x = rows.batch(index[None, :, start : start + step])[0][0].double()
+        weight = weights[:, None, start : start + step].double()
+        sums += torch.stack([weight @ x, weight @ x.square()]).squeeze(2)
+    mean, square = sums / weights.sum(1).unsqueeze(-1)
+    return mean, square
+
+
+def _input_means(datasets: Sequence[Dataset], task: str, rows: Rows) -> Tensor:
+    """Means `[R, D]` of the encoded inputs of each run's training rows that count for `task`, with row weights."""
+    parts = [d.split.train[d.targets[task].observed[d.split.train]] for d in datasets]
+    longest = max(len(p) for p in parts)
+    index = np.stack([np.resize(p, longest) for p in parts])
+    weights = np.stack([np.arange(longest) < len(p) for p in parts]).astype(np.float64)
+    if rows.row_weight is not None:
+        weights *= rows.row_weight[index]
+    mean, _ = moments(rows, torch.from_numpy(index).to(rows.device), torch.from_numpy(weights).to(rows.device))
+    return mean.float()
+
+
+def trivial_outputs(
+    datasets: Sequence[Dataset], tasks: Sequence[str], scale: LabelScale, rows: Rows
+) -> dict[str, Tensor]:
     """What a predictor that knows no inputs puts out, per task `[R, K]`: the mean, or the log of class rates.
 
-    Both of the run's training rows, with row weights. A class without a training row gets the rate of
-    half a row, so that its log is finite.
+    Both of the run's training rows, with row weights; of a reconstruction the mean of each input. A class without
+    a training row gets the rate of half a row, so that its log is finite.
     """
     constants = {}
     for t, task in enumerate(tasks):
-        rows = []
+        if datasets[0].targets[task].type == "reconstruction":
+            constants[task] = _input_means(datasets, task, rows)
+            continue
+        found = []
         for r, dataset in enumerate(datasets):
             target = dataset.targets[task]
             train = dataset.split.train[target.observed[dataset.split.train]]
@@ -107,11 +156,11 @@ def trivial_outputs(datasets: Sequence[Dataset], tasks: Sequence[str], scale: La
             values = target.values[train].astype(np.float64)
             if target.type == "regression":
                 label = values * float(scale.multiply[r, t]) + float(scale.add[r, t])
-                rows.append(np.array([np.average(label, weights=weights)]))
+                found.append(np.array([np.average(label, weights=weights)]))
                 continue
             counts = np.bincount(values.astype(int), weights=weights, minlength=len(target.classes))
             rates = np.maximum(counts, 0.5 * weights.mean())
             logs = np.log(rates / rates.sum())
-            rows.append(logs[1:] - logs[:1] if target.type == "binary" else logs)
-        constants[task] = torch.from_numpy(np.stack(rows)).float()
+            found.append(logs[1:] - logs[:1] if target.type == "binary" else logs)
+        constants[task] = torch.from_numpy(np.stack(found)).float()
     return {task: value.to(scale.multiply.device) for task, value in constants.items()}

@@ -11,19 +11,21 @@ from mtlrun.model.network import Network
 class Flat:
     """The parameters of network and strategy as views of one `[R, P]` buffer, and their gradients as another.
 
-    One fused optimiser call and one multiply-add then serve all. The strategy's own parameters come last,
-    from column `network_size` on.
+    One fused optimiser call and one multiply-add then serve all. The shared parameters come first, up to column
+    `shared_size`, then the heads'; the strategy's own come last, from column `network_size` on.
     """
 
     def __init__(self, network: Network, strategy: nn.Module) -> None:
         named = [(f"network.{n}", p) for n, p in network.named_parameters()]
         self.heads = {f"network.{n}": axes for n, axes in network.head_axes().items()}
         self.network_parameters = [p for _, p in named]
+        self.shared_parameters = [p for n, p in named if n not in self.heads]
         named += [(f"strategy.{n}", p) for n, p in strategy.named_parameters()]
         self.names = [n for n, _ in named]
         self.parameters = [p for _, p in named]
         self.sizes = [p[0].numel() for p in self.parameters]
         self.network_size = sum(self.sizes[: len(self.network_parameters)])
+        self.shared_size = sum(self.sizes[: len(self.shared_parameters)])
         runs = self.parameters[0].shape[0]
         self.values = torch.cat([p.detach().reshape(runs, -1) for p in self.parameters], 1)  # [R, P]
         self.gradients = torch.zeros_like(self.values)  # [R, P]

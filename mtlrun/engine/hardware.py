@@ -68,7 +68,7 @@ def set_up(config: Config, inputs: int) -> None:
     Threads: `trainer.threads`, else one where the largest product of a step has fewer than 2²⁵
     multiply-adds, else one per core, or this process's share of them.
     """
-    widths = [inputs, *config.model.hidden, *config.model.head_hidden]
+    widths = [inputs, *config.net.hidden, *config.net.head_hidden]
     work = config.trainer.batch_size * max((a * b for a, b in pairwise(widths)), default=0)
     threads = config.trainer.threads or (1 if work < THREAD_WORK else most_threads or cores())
     torch.set_num_threads(1 if single else threads)

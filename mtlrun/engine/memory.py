@@ -17,8 +17,8 @@ LABEL_BYTES = 64  # of a label in val or test: itself, weights, outputs, and the
 
 def parameters(config: Config, inputs: int, outputs: int) -> int:
     """About how many parameters a network has, with `inputs` encoded inputs and `outputs` outputs of all tasks."""
-    widths = [inputs, *config.model.hidden]
-    heads = [widths[-1], *config.model.head_hidden]
+    widths = [inputs, *config.net.hidden]
+    heads = [widths[-1], *config.net.head_hidden]
     shared = sum((a + 1) * b for a, b in pairwise(widths))
     return shared + len(config.active) * sum((a + 1) * b for a, b in pairwise(heads)) + (heads[-1] + 1) * outputs
 
@@ -27,17 +27,21 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     """About how much memory one run of a stack needs, in bytes; the table itself, held once, is not counted.
 
     Parameters times 12 copies; activations of a batch, forward and backward; the epoch's order of rows; labels
-    and outputs of val and test. All in float32 but for indices and metrics.
+    and outputs of val and test; training labels that are the run's own. In float32 but for indices, metrics and labels.
     """
     inputs = dataset.spec.width
-    outputs = sum(max(1, len(t.classes)) for t in dataset.targets.values())
+    from mtlrun.data.dataset import classes
+
+    outputs = sum(max(1, n) for n in classes(dataset).values())
+    kept = sum(max(1, len(t.classes)) for t in dataset.targets.values())  # of a reconstruction one number a row
     network = FLOAT * COPIES * parameters(config, inputs, outputs)
-    width = inputs + sum(config.model.hidden) + len(dataset.targets) * sum(config.model.head_hidden) + outputs
+    width = inputs + sum(config.net.hidden) + len(dataset.targets) * sum(config.net.head_hidden) + outputs
     split = dataset.split
     activations = 4 * FLOAT * min(config.trainer.batch_size, len(split.train)) * width
     rows = 3 * DOUBLE * len(split.train)
-    held_out = (len(split.val) + len(split.test)) * (DOUBLE + LABEL_BYTES * outputs)
-    return network + activations + rows + held_out
+    held_out = (len(split.val) + len(split.test)) * (DOUBLE + LABEL_BYTES * kept)
+    own_labels = 2 * DOUBLE * len(dataset.numeric) * sum(t.own_labels for t in config.active.values())
+    return network + activations + rows + held_out + own_labels
 
 
 def machine_bytes() -> int:

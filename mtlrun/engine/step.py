@@ -11,8 +11,9 @@ from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer, clip
 from mtlrun.loss import Strategy
 from mtlrun.lr import group_rates
-from mtlrun.model.layers import dropout_mask
+from mtlrun.model.layers import dropout_mask, generator
 from mtlrun.model.network import Network
+from mtlrun.model.trunk import Noise
 
 
 class Step:
@@ -32,11 +33,15 @@ class Step:
         bounds = [c.trainer.clip for c in configs]
         self.clips = any(b is not None for b in bounds)
         self.bounds = torch.tensor([b if b is not None else torch.inf for b in bounds]).to(self.rates)
+        noisy = {r: c.trainer.gradient_noise for r, c in enumerate(configs) if c.trainer.gradient_noise}
+        self.noisy_seeds = [configs[r].seed for r in noisy]  # of the n runs with noise, as what follows
+        self.noisy = torch.tensor(list(noisy), dtype=torch.long, device=self.rates.device)
+        self.noise_levels = torch.tensor(list(noisy.values())).to(self.rates)
         self.active: Tensor | None = None  # [R, 1] bool: members that still train; None: all
         self.norms: Tensor | None = torch.zeros(len(configs))  # None: not computed for the last step, so far
         self.changes_gradients = self.clips or (self.optimizer.decays and not self.optimizer.decoupled)
         self.seeds = [c.seed for c in configs]
-        self.dropout = configs[0].model.dropout
+        self.dropout = configs[0].net.dropout
 
     def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
         """One step. Returns the losses before it and the weights they got, `[R, T]` each, detached.
@@ -44,14 +49,15 @@ class Step:
         The parameters of a member that is not `active` keep every bit, those of its strategy too.
         """
         before = None if self.active is None else self.flat.values.clone()
-        noise = (lambda name, shape: self._noise(step, name, shape)) if self.dropout else None
-        losses = self.network.losses(batch.x, batch.targets, noise)  # [R, T]
+        losses = self.network.losses(batch.x, batch.targets, self._dropout(step))  # [R, T]
         values, present = losses.detach(), batch.targets.present
         weights = self.strategy.weights(values, present)  # [R, T]
         # runs share no parameter, so that the sum over runs keeps their gradients apart
         total = (weights * losses).sum()
         gradients = torch.autograd.grad(total, self.flat.network_parameters, allow_unused=True, materialize_grads=True)
         self.flat.set_gradients([*gradients, *self.strategy.gradients(values, weights, present)])
+        if self.noisy_seeds:
+            self._add_noise(step)
         self.norms = None
         if self.changes_gradients:
             norms = self.gradient_norms()
@@ -64,7 +70,7 @@ class Step:
         return values, weights
 
     def gradient_norms(self) -> Tensor:
-        """Norms `[R]` of the network's gradients in the last step, before clipping and weight decay."""
+        """Norms `[R]` of the network's gradients in the last step, noise included, before clipping and weight decay."""
         if self.norms is None:
             self.norms = torch.linalg.vector_norm(self.flat.gradients[:, : self.flat.network_size], dim=1)
         return self.norms
@@ -83,5 +89,40 @@ class Step:
         strategy = [f"strategy.{self.strategy.saved_name(n)}" for n, _ in self.strategy.named_parameters()]
         return dict(zip([*network, *strategy], self.flat.sizes, strict=True))
 
+    def task_gradients(self, batch: Batch, step: int) -> Tensor:
+        """Gradients `[R, T, S]` of every task's own loss, unweighted, with respect to the shared parameters.
+
+        At the network as it stands, along the graph with its factors, with the dropout masks of this step. A task
+        without a label in the batch has 0 throughout. Takes T backward passes, for all runs at once.
+        """
+        losses = self.network.losses(batch.x, batch.targets, self._dropout(step))  # [R, T]
+        shared, last = self.flat.shared_parameters, losses.shape[1] - 1
+        found = []
+        for t in range(losses.shape[1]):
+            parts = torch.autograd.grad(losses[:, t].sum(), shared, retain_graph=t < last, allow_unused=True,
+                                        materialize_grads=True)  # fmt: skip
+            found.append(torch.cat([p.flatten(1) for p in parts], 1))
+        return torch.stack(found, 1)
+
+    def _dropout(self, step: int) -> Noise | None:
+        """The masks of a step by layer, None without dropout."""
+        if not self.dropout:
+            return None
+        return lambda name, shape: self._noise(step, name, shape)
+
     def _noise(self, step: int, name: str, shape: Sequence[int]) -> Tensor:
         return dropout_mask(self.seeds, step, name, shape, self.dropout).to(self.rates)
+
+    def _add_noise(self, step: int) -> None:
+        """Add to the shared parameters' gradient g a vector a·|g|·z/|z| with z from N(0, 1), a = `gradient_noise`.
+
+        z is drawn from (seed, step). Runs without noise keep every bit.
+        """
+        shared = self.flat.gradients[:, : self.flat.shared_size]
+        size = self.flat.shared_size
+        draws = [torch.randn(size, generator=generator(seed, "gradient_noise", step)) for seed in self.noisy_seeds]
+        z = torch.stack(draws).to(shared)  # [n, S]
+        # float64, as squares may overflow where the gradient itself does not
+        norms, lengths = (torch.linalg.vector_norm(v, dim=1, dtype=torch.float64) for v in (shared[self.noisy], z))
+        factors = self.noise_levels * (norms / lengths).to(shared)
+        shared.index_add_(0, self.noisy, z * factors.unsqueeze(1))

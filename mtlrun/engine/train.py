@@ -23,22 +23,24 @@ from mtlrun.config import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.importance import permutation_importance
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack, model_tree
 from mtlrun.errors import Interrupted
 from mtlrun.lr import is_constant, schedule_factors
 from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress, evaluation_line
-from mtlrun.results.summary import ENDED
-from mtlrun.results.writer import Row, RunWriter
+from mtlrun.results.summary import ENDED, flatten
+from mtlrun.results.writer import Row, RunWriter, write_importance
 
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints, at least; any of them resumes exactly
 CHECKPOINT_SHARE = 20  # and at least so many times what the last one took
+REHEARSED_STEPS, REHEARSED_SECONDS = 12, 0.03  # to tell how long training will take
 CHECK_STEPS = 256  # between two looks at whether losses are finite
 
 
 class History:
-    """Losses, weights and presence of the steps of the current epoch, `[n, R, T]` each."""
+    """Losses, weights and presence of the steps since the last evaluation, `[n, R, T]` each."""
 
     def __init__(self, saved: dict[str, Tensor] | None = None) -> None:
         self.saved = saved
@@ -47,6 +49,10 @@ class History:
     def add(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> None:
         """Keep one step's tensors `[R, T]`; nothing is computed here."""
         self.pending.append((losses, weights, present))
+
+    def __bool__(self) -> bool:
+        """Whether a step was taken since the last evaluation."""
+        return bool(self.pending or self.saved)
 
     def tensors(self) -> dict[str, Tensor]:
         """All steps so far."""
@@ -128,11 +134,11 @@ class Training:
         with self._signals():
             try:
                 with progress:
-                    if not self.position:  # perhaps resumed between a member's last evaluation and its files
+                    if not self.history:  # perhaps resumed between a member's last evaluation and its files
                         self._finish([m for m in self.running if self._is_over(m)])
-                    # position > 0: an epoch was interrupted before its evaluation
-                    while self.running and (self.position or self.global_step < self.total):
-                        self._train_epoch(progress)
+                    # history: interrupted after a step, before its evaluation
+                    while self.running and (self.history or self.global_step < self.total):
+                        self._train_until_evaluation(progress)
                         self._evaluate()
                         self._finish([m for m in self.running if self._is_over(m)])
                         if self.running and self._checkpoint_is_due():
@@ -147,8 +153,55 @@ class Training:
             raise Interrupted(self.stopped_by)
         return [m.summary for m in self.members]
 
+    def rehearse(self) -> float:
+        """About how many seconds all steps, evaluations and ends of the runs take, from a few of them, without a look
+        at what they come to; this object and its stack are of no use afterwards.
+
+        The first step is slower than those that follow and is left out.
+        """
+        train = self.stack.train
+        times = [time.monotonic()]
+        batches = train.epoch(1)
+        batch = next(batches)  # the order of the epoch's rows, and as many batches as are gathered at once
+        times.append(time.monotonic())
+        for taken in range(REHEARSED_STEPS):
+            losses, weights = self.stack.step(batch, taken)
+            self.history.add(losses, weights, batch.targets.present)
+            times.append(time.monotonic())
+            if taken and times[-1] - times[1] > REHEARSED_SECONDS:
+                break
+        step = float(np.median(np.diff(times[2:])))
+        self.global_step = taken + 1
+        self.position = min(self.global_step, train.steps)
+        began = time.monotonic()
+        self._evaluate()
+        evaluated = time.monotonic()
+        self._finish(self.running)
+        ended = time.monotonic()
+        epochs, chunks = math.ceil(self.total / train.steps), math.ceil(train.steps / train.chunk)
+        gather = chunks * (times[1] - times[0])
+        evaluations = math.ceil(self.total / (self.trainer.evaluate_every or train.steps))
+        return epochs * gather + evaluations * (evaluated - began) + self.total * step + ended - evaluated
+
+    def _train_until_evaluation(self, progress: Progress) -> None:
+        """Steps up to the next one that is evaluated, in as many epochs as they take."""
+        while self.running and not self._evaluation_is_due():
+            if self.position == self.stack.train.steps:
+                self.epoch, self.position = self.epoch + 1, 0
+            self._train_epoch(progress)
+        if self.running:
+            self._fail_diverged()
+
+    def _evaluation_is_due(self) -> bool:
+        """After the last step, and every so many steps, or at the end of an epoch; never twice in one place."""
+        if not self.history:
+            return False
+        every = self.trainer.evaluate_every
+        at_end = self.position == self.stack.train.steps if every is None else self.global_step % every == 0
+        return at_end or self.global_step == self.total
+
     def _train_epoch(self, progress: Progress) -> None:
-        """The steps of one epoch, from `position` on."""
+        """The steps of one epoch, from `position` on, as far as the next evaluation."""
         step, network = self.stack.step, self.stack.network
         steps = np.arange(self.stack.train.steps) + (self.epoch - 1) * self.stack.train.steps
         factors = None
@@ -156,8 +209,6 @@ class Training:
             factors = self._factors(steps).tolist()
         ramped = any(bool(scale.ramped.any()) for scale in network.scales)
         for batch in self.stack.train.epoch(self.epoch, self.position):
-            if self.global_step == self.total:
-                break
             if factors is not None:
                 step.set_schedule(factors[self.position])
             if ramped:
@@ -174,7 +225,8 @@ class Training:
             progress.step(self.global_step, losses)
             if self.stopped_by:
                 raise Interrupted(self.stopped_by)
-        self._fail_diverged()
+            if self._evaluation_is_due():
+                break
 
     def _factors(self, steps: np.ndarray) -> np.ndarray:
         """The schedule's factors on all rates at the given steps, counted from 0."""
@@ -237,7 +289,6 @@ class Training:
         torch.where(chosen, self.stack.step.flat.values, self.best_values, out=self.best_values)
         self._fail(failed)
         self.history = History()
-        self.epoch, self.position = self.epoch + 1, 0
 
     def _is_over(self, member: Member) -> bool:
         patience = self.trainer.patience
@@ -246,13 +297,22 @@ class Training:
     # -------------------------------------------------- how runs end
 
     def _finish(self, members: Sequence[Member]) -> None:
-        """Test figures of the selected checkpoints of members that are done, their last files and summaries."""
+        """Test figures of the selected checkpoints of members that are done, their last files and summaries.
+
+        With `trainer.importance`, that of the inputs is measured once for all members, with the last of them.
+        """
         if not members:
             return
         flat = self.stack.step.flat
         last = flat.values.clone()
         flat.values.copy_(self.best_values)
         every = self.stack.test()
+        if self.trainer.importance and len(members) == len(self.running):
+            seeds = [c.seed for c in self.stack.configs]
+            found = permutation_importance(self.stack.test, "test", self.stack.datasets, seeds, every)
+            for member in self.members:
+                if member in members or member.summary["status"] == "completed":
+                    write_importance(member.folder, found[member.at])
         for member in members:
             tree = model_tree(self.stack, member.at) | {
                 "step": member.best["step"], "epoch": member.best["epoch"], "by": member.selection.name,
@@ -270,7 +330,7 @@ class Training:
             final = member.best["figures"] | {f"test/{t}/{m}": v for (t, m), v in figures.items()}
             primary = [f"test/{t}/{target.primary}" for t, target in member.dataset.targets.items()]
             shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
-            writer.hyperparameters(_hyperparameters(member), shown)
+            writer.hyperparameters(hyperparameters(member), shown)
             self._record(member, "completed", None, final)
         self._freeze()
         self._tell(list(members))
@@ -305,7 +365,7 @@ class Training:
 
     def _train_figures(self) -> list[list[Row]]:
         """For every run: the epoch's mean losses and weights, the rates of its last step, the norm of its last
-        gradient."""
+        gradient; with `trainer.log_gradients` the tasks' own gradients."""
         past = self.history.tensors()
         counts = past["present"].sum(0)  # [R, T]
         losses = ((past["loss"].double() * past["present"]).sum(0) / counts).tolist()
@@ -313,6 +373,7 @@ class Training:
         norms = self.stack.step.gradient_norms().tolist()
         factor = float(self._factors(np.array([self.global_step - 1]))[0])
         key = (self.epoch, self.global_step, "train")
+        gradients = self._gradient_figures() if self.trainer.log_gradients else None
         every = []
         for r, rates in enumerate(self.stack.step.group_rates):
             rows: list[Row] = []
@@ -323,8 +384,34 @@ class Training:
                 rows.append((*key, task, "rate", rates[task] * factor))
             rows.append((*key, "", "rate", rates["trunk"] * factor))
             rows.append((*key, "", "grad_norm", norms[r]))
+            if gradients is not None:
+                rows += [(*key, task, metric, value) for (task, metric), value in gradients[r].items()]
             # the square of a gradient may overflow where the gradient itself does not
             every.append([row for row in rows if math.isfinite(row[-1])])
+        return every
+
+    def _gradient_figures(self) -> list[Figures]:
+        """For every run: the norm of each task's gradient in the trunk, and cosines with those of later tasks.
+
+        On the last batch that was trained on, after its step, so that a resumed run, too, can compute them.
+        A task without a label in that batch has none; a cosine with a gradient of 0 is undefined.
+        """
+        step, tasks = self.stack.step, self.stack.network.tasks
+        for scale in self.stack.network.scales:
+            scale.advance((self.global_step - 1) / self.total)  # as in that step
+        batch = next(self.stack.train.epoch(self.epoch, self.position - 1))
+        gradients = step.task_gradients(batch, self.global_step - 1).double()  # [R, T, S]
+        norms = torch.linalg.vector_norm(gradients, dim=2)  # [R, T]
+        cosines = (gradients @ gradients.mT / (norms.unsqueeze(1) * norms.unsqueeze(2))).clamp(-1, 1).tolist()
+        shown = norms if batch.targets.present is None else norms.where(batch.targets.present, torch.nan)
+        order = [tasks.index(task) for task in self.stack.datasets[0].targets]
+        every = []
+        for r, own in enumerate(shown.tolist()):
+            figures: Figures = {}
+            for i, a in enumerate(order):
+                figures[tasks[a], "grad_norm"] = own[a]
+                figures |= {(tasks[a], f"cosine_{tasks[b]}"): cosines[r][a][b] for b in order[i + 1 :]}
+            every.append(figures)
         return every
 
     def _rows(self, split: str, figures: Figures) -> list[Row]:
@@ -436,22 +523,11 @@ def part_of(state: dict[str, Any], runs: slice) -> dict[str, Any]:
                           "history": history, "members": state["members"][runs]}  # fmt: skip
 
 
-def _hyperparameters(member: Member) -> dict[str, Any]:
+def hyperparameters(member: Member) -> dict[str, Any]:
     """Settings for TensorBoard's table, which sorts its columns and shows a few: the core, and what was typed."""
-    settings = _flatten(member.summary["settings"])
+    settings = flatten(member.summary["settings"])
     path = member.folder / ".hydra" / "overrides.yaml"
     typed = list(yaml.safe_load(path.read_text(encoding="utf-8")) or []) if path.exists() else []
     settings["seed"] = str(settings.get("seed"))  # a label, not a quantity
     keys = dict.fromkeys(["loss", "lr", "graph", "seed", *(line.split("=")[0] for line in typed)])
     return {name: settings[name] for key in keys for name in settings if f"{name}.".startswith(f"{key}.")}
-
-
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as they are typed: dotted keys, a group's option under the group's own name."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix.rstrip(".") if key == "name" and prefix else f"{prefix}{key}"] = value
-    return flat

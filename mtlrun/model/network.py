@@ -18,7 +18,7 @@ from mtlrun.tasks import TYPES
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task as the network needs it: type and loss, classes (0 for a regression), Huber's delta."""
+    """A task as the network needs it. `classes`: 0 for a regression, D for a reconstruction; `delta`: Huber's."""
 
     name: str
     type: str
@@ -137,13 +137,25 @@ class Network(nn.Module):
         start = 0
         for block, out in zip(self.blocks, self(x, targets, noise), strict=True):
             these = slice(start, start := start + len(block.tasks))
-            rows = block.kind.row_losses(out, targets.labels[..., these])  # [R, B, T]
+            labels = x if block.kind.reads_inputs else targets.labels[..., these]
+            rows = block.kind.row_losses(out, labels)  # [R, B, T]
             parts.append(rows.mean(1) if targets.weights is None else (rows * targets.weights[..., these]).sum(1))
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
     def task_parameters(self, task: str) -> list[Tensor]:
         """Views of the parameters that belong to one task's head, in each of the R runs."""
         return self.place[task][0].task_parameters(task)
+
+    def parameter_count(self) -> int:
+        """How many numbers one run learns in trunk and heads; what only pads a head to its block's width is none."""
+        runs = self.label_mean.shape[0]
+        count = sum(p.numel() for p in self.sharing.parameters()) // runs
+        for block in self.blocks:
+            for task, spec in zip(block.tasks, block.specs, strict=True):
+                own = self.task_parameters(task)
+                last = own[len(own) // 2 - 1]  # weights come before biases, as many
+                count += sum(p.numel() for p in own) // runs - (block.outputs - spec.outputs) * (last.shape[-2] + 1)
+        return count
 
     def head_axes(self) -> dict[str, tuple[list[str], int]]:
         """For every parameter of a head, by name: its tasks, and the axis along which they stand."""

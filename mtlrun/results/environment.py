@@ -15,7 +15,7 @@ import mtlrun
 
 def versions() -> dict[str, str]:
     """Versions of Python, of this package, and of the libraries that figures depend on."""
-    names = ("torch", "numpy", "pandas", "hydra-core", "omegaconf")
+    names = ("torch", "numpy", "pandas", "scikit-learn", "hydra-core", "omegaconf")
     return {"python": platform.python_version(), "mtlrun": mtlrun.__version__, **{n: version(n) for n in names}}
 
 

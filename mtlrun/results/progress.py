@@ -67,6 +67,11 @@ class Progress:
             shown = "  ".join(f"{t} {v:.4g}" for t, v in zip(self.tasks, losses[0].tolist(), strict=True))
             self.bar.update(self.row, completed=step, description=shown)
 
+    def show(self, done: int, words: str) -> None:
+        """Show that so much of `total` is done, and what is being done."""
+        if self.bar is not None:
+            self.bar.update(self.row, completed=done, description=words)
+
 
 class SweepProgress:
     """Runs, steps, steps per second and time left of a sweep: a bar on a terminal, now and then a line otherwise.
@@ -161,8 +166,16 @@ def evaluation_line(epoch: int, epochs: int, step: int, figures: Mapping[tuple[s
 def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary: Mapping[str, str]) -> list[str]:
     """What a completed run says at its end: the table, the selected checkpoint, whether more training may help."""
     best = summary["best"]
+    table = results_table(types, summary["figures"], summary["trivial"], primary)
+    if "iterations" in best:
+        chosen = ", ".join(f"{task} {count}" for task, count in best["iterations"].items())
+        lines = [table, f"iterations with the least loss on val: {chosen}; in {summary['seconds']:.1f} s"]
+        most = summary["settings"]["model"]["iterations"]
+        short = [task for task, count in best["iterations"].items() if count == most]
+        more = f"{', '.join(short)}: val was best at the last iteration: more may help (model.iterations)"
+        return [*lines, more] if short else lines
     lines = [
-        results_table(types, summary["figures"], summary["trivial"], primary),
+        table,
         f"checkpoint of epoch {best['epoch']} (step {best['step']}), selected by {best['by']} on val; "
         f"{summary['steps']} steps in {summary['seconds']:.1f} s",
     ]
@@ -178,7 +191,7 @@ def results_table(types: Mapping[str, str], figures: Mapping[str, float], trivia
     for task, kind in types.items():
         for metric, direction in TASK_METRICS[kind].items():
             key = f"test/{task}/{metric}"
-            if metric != "mse" and key in figures:
+            if key in figures and (metric != "mse" or primary[task] == "mse"):
                 mark = "*" if primary[task] == metric else " "
                 name = f"  {task} {metric}{mark} {'↑' if direction == 'max' else '↓'}"
                 base = f"{trivial[key]:>12.5g}" if key in trivial else f"{'-':>12}"

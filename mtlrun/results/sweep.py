@@ -19,14 +19,17 @@ from mtlrun.results.summary import read
 
 PLAN = "sweep.json"
 TABLE = "results.csv"
+COMMAND = "command.txt"
 HIGHER_IS_BETTER = ("r2", "accuracy", "auroc", "auprc")
 MAX_NAME = 80  # TensorBoard shows folder names in full
 
 
-def folder_name(number: int, count: int, swept: Mapping[str, str]) -> str:
-    """`007_loss=uncertainty,seed=2`: unique by its number, cut at 80 characters, safe in file systems and shells."""
+def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = "") -> str:
+    """`007_loss=uncertainty,seed=2`, or `007_plain-sum,seed=2` of an arm with a label: unique by its number, cut at 80
+    characters, safe in file systems and shells."""
     digits = max(3, len(str(count - 1)))
-    words = ",".join(f"{key}={value}" for key, value in swept.items())
+    called = ["-".join(re.findall(r"\w[\w.=-]*", label))] if label else []
+    words = ",".join([*called, *(f"{key}={value}" for key, value in swept.items())])
     words = re.sub(r"[\[\](){}'\" ]", "", words)
     words = re.sub(r"[^A-Za-z0-9._=,+-]", "-", words)
     return f"{number:0{digits}d}_{words}"[:MAX_NAME].rstrip("._,")
@@ -35,8 +38,9 @@ def folder_name(number: int, count: int, swept: Mapping[str, str]) -> str:
 def write_plan(sweep_dir: Path, plan: list[dict[str, Any]]) -> None:
     """Writes the job list and results.csv with every run pending.
 
-    A job is {run: FOLDER, overrides: {KEY: VALUE}}; for whoever trains it: arguments, as Hydra gets them, config, the
-    most steps it takes, and the number of its stack where runs train side by side.
+    A job is {run: FOLDER, overrides: {KEY: VALUE}}, with arm: LABEL where its arm has a label; for whoever trains it:
+    arguments, as Hydra gets them, config, the most steps it takes, and the number of its stack where runs train side
+    by side.
     """
     sweep_dir.mkdir(parents=True, exist_ok=True)
     write_json(sweep_dir / PLAN, plan)
@@ -123,7 +127,9 @@ def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]
     return {
         "run": job["run"],
         "status": status,
-        "overrides": {k: v for k, v in job["overrides"].items() if not k.startswith(("~", "hydra", "arms", "trials"))},
+        "overrides": {
+            k: v for k, v in job["overrides"].items() if not k.startswith(("~", "hydra", "arms", "trials", "focus"))
+        },
         "figures": summary.get("figures") or {},
         "seconds": "" if summary.get("seconds") is None else summary["seconds"],
         "error": " ".join(str(summary.get("error") or "").split()),

@@ -10,8 +10,8 @@ from typing import Any
 
 from mtlrun.errors import RequestError
 from mtlrun.results import events
-from mtlrun.results.files import write_json
-from mtlrun.results.summary import FILE, METRICS_HEADER
+from mtlrun.results.files import write_json, write_text
+from mtlrun.results.summary import FILE, IMPORTANCE, IMPORTANCE_HEADER, METRICS_HEADER
 
 Row = tuple[int, int, str, str, str, float]
 
@@ -76,6 +76,12 @@ class RunWriter:
     def summary(self, summary: dict[str, Any]) -> None:
         """Write summary.json."""
         write_json(self.folder / FILE, summary)
+
+
+def write_importance(folder: Path, rows: Sequence[tuple[str, str, str, float]]) -> None:
+    """Write FOLDER/importance.csv, whole: task, metric, input, how much worse the metric gets without it."""
+    table = [IMPORTANCE_HEADER, *((*row[:-1], repr(row[-1])) for row in rows)]
+    write_text(folder / IMPORTANCE, _csv(table).decode())
 
 
 def log_lines(folder: Path, lines: Sequence[str]) -> None:

@@ -7,8 +7,11 @@ run axis in front: outputs `[R, B, T, K]`, labels `[R, B, T]`.
 from mtlrun.tasks.base import TaskType
 from mtlrun.tasks.binary import Binary
 from mtlrun.tasks.categorical import Categorical
+from mtlrun.tasks.reconstruction import Reconstruction
 from mtlrun.tasks.regression import Regression
 
-TYPES: dict[str, type[TaskType]] = {"regression": Regression, "binary": Binary, "categorical": Categorical}
+TYPES: dict[str, type[TaskType]] = {
+    "regression": Regression, "binary": Binary, "categorical": Categorical, "reconstruction": Reconstruction,
+}  # fmt: skip
 
-__all__ = ["TYPES", "Binary", "Categorical", "Regression", "TaskType"]
+__all__ = ["TYPES", "Binary", "Categorical", "Reconstruction", "Regression", "TaskType"]

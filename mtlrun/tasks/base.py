@@ -17,9 +17,12 @@ class TaskType(ABC):
 
     whose optimum is :math:`e^{s} = a L / c` (Kendall, Gal & Cipolla 2018, eq. 7 and 10, with s = log σ²;
     for the Laplace likelihood of an absolute error s = log b).
+
+    A type that `reads_inputs` has the encoded inputs `[R, B, D]` as its labels, the same for every task of the block.
     """
 
     noise: ClassVar[dict[str, tuple[float, float]]]
+    reads_inputs: ClassVar[bool] = False
 
     def __init__(self, loss: str, deltas: Sequence[float], classes: Sequence[int]) -> None:
         self.loss = loss
@@ -29,7 +32,7 @@ class TaskType(ABC):
     @classmethod
     @abstractmethod
     def outputs(cls, classes: int) -> int:
-        """How many numbers a head puts out for a task with so many classes (0 for a regression)."""
+        """How many numbers a head puts out for so many classes (0 for a regression, D for a reconstruction)."""
 
     @abstractmethod
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support import make_config, make_dataset, make_stack, train_steps
+from support import make_config, make_dataset, make_stack, train_steps, with_own_labels
 
 import mtlrun.run
 from mtlrun.build import build
@@ -41,7 +41,8 @@ def datasets_of(configs: Sequence[Config], **data: Any) -> list[Dataset]:
         rows = np.concatenate([getattr(dataset.split, part) for part in ("train", "val", "test")])
         order = np.random.default_rng(config.seed).permutation(np.sort(rows))
         parts = np.split(order, [len(rows) * 6 // 10 - 2 * (r % 4), len(rows) * 8 // 10 + r % 3])
-        found.append(dataclasses.replace(dataset, split=Split(*(np.sort(p) for p in parts))))
+        own = dataclasses.replace(dataset, split=Split(*(np.sort(p) for p in parts)))
+        found.append(with_own_labels(own, config))
     return found
 
 
@@ -109,6 +110,7 @@ TASKS = {
     "d": {"type": "regression", "loss": "l1"},
     "e": {"type": "regression"},
 }
+RECONSTRUCTED = {n: TASKS[n] for n in "abc"} | {"x": {"type": "reconstruction"}}
 EDGES = ["stop", "pass", 0.3, -2.0, "reverse"]
 
 
@@ -148,14 +150,23 @@ MEMBERS: dict[str, list[dict[str, Any]]] = {
     "rmsprop": decays(name="rmsprop"),
     "rmsprop, centered": decays(name="rmsprop", centered=True, momentum=0.5, eps=1e-3),
     "clipping": [s | {"trainer": {"clip": c}} for s, c in zip(STRATEGIES, (None, 0.1, 1e-3, 5.0, None), strict=True)],
+    "noise on gradients": [s | {"trainer": {"gradient_noise": g, "clip": c}}
+                           for s, g, c in zip(STRATEGIES, (0, 1, 0.3, 0, 5), (None, None, 0.1, 1, 1), strict=True)],
+    "gradients logged": [s | {"trainer": {"log_gradients": True}, "model": {"dropout": 0.3}} for s in STRATEGIES],
     "dropout": [s | {"model": {"dropout": 0.3}} for s in STRATEGIES],
     "predictions": chains("prediction"),
     "predictions, one ramped": chains("prediction", "ramp"),
     "logits": chains("logits"),
     "embeddings, one ramped": chains("embedding", "ramp"),
     "labels": chains("label"),
+    "reconstruction": [s | g | {"tasks": RECONSTRUCTED} for s, g in zip(STRATEGIES, chains("embedding"), strict=True)],
+    "reconstructed estimates": [s | {"tasks": RECONSTRUCTED} for s in chains("prediction")],
     "trunk edges": [{"graph": {"receives": {"b": {"trunk": {"at": 1, "gradient": g}}, "a": {"trunk": "pass"}},
                                "reverse": {"schedule": "ramp"}}} for g in EDGES],
+    "training labels": [{"tasks": {name: task | own.get(name, {}) for name, task in TASKS.items()}} for own in (
+        {}, {"a": {"shuffle": True}, "c": {"shuffle": True}}, {"d": {"train_labels": 20}, "a": {"shuffle": True}},
+        {"c": {"train_rows_of": "d"}, "d": {"train_labels": 20}, "b": {"train_labels": 30, "shuffle": True}},
+    )],
     "targets in raw units": [s | {"data": {"standardize_targets": False}} for s in chains("prediction")[:3]],
 }  # fmt: skip
 
@@ -165,7 +176,7 @@ def members(kind: str) -> list[Config]:
     found = []
     for r, settings in enumerate(MEMBERS[kind]):
         trainer = {"max_steps": 20, "epochs": 10, "patience": None} | settings.get("trainer", {})
-        found.append(make_config(TASKS, seed=r, **(settings | {"trainer": trainer})))
+        found.append(make_config(**({"tasks": TASKS, "seed": r} | settings | {"trainer": trainer})))
     return found
 
 
@@ -181,8 +192,17 @@ def trained(configs: Sequence[Config], datasets: Sequence[Dataset], folder: Path
 
 @pytest.mark.parametrize("kind", MEMBERS)
 def test_a_member_equals_its_solo_run_after_20_steps(tmp_path: Path, kind: str) -> None:
-    configs = members(kind)
-    datasets = datasets_of(configs, missing=0.3, weighted=True)
+    assert_members_equal_their_solo_runs(tmp_path, members(kind), missing=0.3, weighted=True)
+
+
+def test_a_member_with_shuffled_labels_equals_its_solo_run_where_no_label_is_missing(tmp_path: Path) -> None:
+    configs = members("training labels")[:2]
+    assert_members_equal_their_solo_runs(tmp_path, configs)
+    assert build(configs, datasets_of(configs)).train.rows.complete
+
+
+def assert_members_equal_their_solo_runs(tmp_path: Path, configs: Sequence[Config], **data: Any) -> None:
+    datasets = datasets_of(configs, **data)
     assert len({len(d.split.val) for d in datasets}) > 1 and len({len(d.split.train) for d in datasets}) > 1
     together = trained(configs, datasets, tmp_path / "stack")
     for r, (config, dataset) in enumerate(zip(configs, datasets, strict=True)):

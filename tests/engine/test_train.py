@@ -66,14 +66,19 @@ def test_the_same_configuration_gives_the_same_bytes(tmp_path):
     {"loss": {"name": "uncertainty"}, "model": {"dropout": 0.2}},
     {"optimizer": {"name": "sgd", "momentum": 0.9}, "lr": {"schedule": "cosine", "warmup": 3}},
     {"graph": {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"schedule": "ramp"}}, "trainer": {"max_steps": 12}},
-], ids=["uncertainty", "sgd", "reverse"])  # fmt: skip
+    {"graph": {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"schedule": "ramp"}}, "model": {"dropout": 0.2},
+     "trainer": {"gradient_noise": 0.5, "log_gradients": True, "importance": True}},
+    {"trainer": {"evaluate_every": 3}},
+    {"trainer": {"evaluate_every": 7, "max_steps": 12}},
+], ids=["uncertainty", "sgd", "reverse", "gradients and importance", "every 3 steps", "every 7 steps"])  # fmt: skip
 def test_a_resumed_run_ends_as_the_uninterrupted_one_bit_for_bit(tmp_path, settings, step):
     config = make_config(**settings)
     whole = run(config, tmp_path / "whole", missing=0.3)
     state = interrupted(config, tmp_path / "parts", step, missing=0.3)
     (tmp_path / "parts/metrics.csv").open("a").write("rows after the checkpoint\n")
     resumed = run(config, tmp_path / "parts", state, missing=0.3)
-    assert (tmp_path / "whole/metrics.csv").read_bytes() == (tmp_path / "parts/metrics.csv").read_bytes()
+    for name in ["metrics.csv", *(["importance.csv"] if config.trainer.importance else [])]:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
     assert resumed["figures"] == whole["figures"]
     one, two = (checkpoint.load(tmp_path / d / "checkpoints" / "last.pt") for d in ("whole", "parts"))
     assert torch.equal(one["values"], two["values"])
@@ -123,6 +128,21 @@ def test_max_steps_ends_in_the_middle_of_an_epoch_with_an_evaluation(tmp_path):
     metrics = pd.read_csv(tmp_path / "metrics.csv")
     assert summary["steps"] == 6
     assert sorted(metrics[metrics.split == "val"].step.unique()) == [4, 6]
+
+
+@pytest.mark.parametrize("every", [3, 7])
+def test_evaluations_stand_where_evaluate_every_says_and_change_no_step(tmp_path, every):
+    """The network after the last step is that of a run that is evaluated at the end of every epoch."""
+    ends = {}
+    for name, settings in {"epochs": {}, "steps": {"evaluate_every": every}}.items():
+        stack = make_stack([make_config(trainer={"max_steps": 12, "patience": None, **settings})])
+        run(None, tmp_path / name, stack=stack)
+        ends[name] = stack.step.flat.values.clone()
+    assert torch.equal(ends["epochs"], ends["steps"])
+    rows = pd.read_csv(tmp_path / "steps" / "metrics.csv").query("split == 'val'")
+    expected = [step for step in range(1, 13) if step % every == 0 or step == 12]
+    assert rows["step"].drop_duplicates().tolist() == expected
+    assert rows.groupby("step").size().nunique() == 1
 
 
 def test_each_test_row_belongs_to_the_selected_checkpoint_and_appears_once(tmp_path):

@@ -8,7 +8,7 @@ from support import make_config, make_stack
 
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
 from mtlrun.model.inputs import InputEncoder
-from mtlrun.predict import Predictor
+from mtlrun.predict import NetworkPredictor
 
 NAN = float("nan")
 
@@ -109,7 +109,7 @@ def test_prediction_imputes_where_training_had_no_gaps() -> None:
     config = make_config({"a": {"type": "regression"}})
     stack = make_stack([config])
     dataset = stack.datasets[0]
-    predictor = Predictor(config, dataset.spec, stack.network, {"a": []}, {"a": [1.0, 0.0]})
+    predictor = NetworkPredictor(config, dataset.spec, stack.network, {"a": []}, {"a": [1.0, 0.0]})
     mean = dataset.numeric[dataset.split.train].mean(0)
     frame = pd.DataFrame(np.tile(mean, (2, 1)), columns=[c.name for c in dataset.spec.columns])
     frame.iloc[1, 2] = NAN

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from support import make_config, make_stack
+from support import make_config, make_dataset, make_stack
 from torch import Tensor
 from torch.nn import functional as F
 
+from mtlrun.build import build
 from mtlrun.config import Config
 from mtlrun.engine.stack import Stack
 from mtlrun.graph import WHAT
@@ -377,3 +378,32 @@ def test_initial_values_are_those_of_the_seed_in_any_stack() -> None:
     alone = make_stack([make_config(seed=8)]).network
     for together, single in zip(stack.parameters(), alone.parameters(), strict=True):
         assert torch.equal(together[1:], single) and not torch.equal(together[:1], single)
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_parameters_are_counted_without_padding(runs: int) -> None:
+    tasks = {"a": {"type": "categorical"}, "b": {"type": "categorical"}, "c": {"type": "regression"}}
+    configs = [make_config(tasks, seed=seed) for seed in range(runs)]
+    network = make_stack(configs, classes={"a": 3, "b": 5}).network
+    # 4 inputs, a trunk of 8 and 6, a hidden layer of 5 per head, then 3, 5 and 1 outputs
+    assert network.parameter_count() == (4 + 1) * 8 + (8 + 1) * 6 + 3 * (6 + 1) * 5 + (5 + 1) * (3 + 5 + 1)
+
+
+# ---------------------------------------------------------------- restarts
+
+
+def test_a_restart_draws_other_parameters_and_leaves_split_and_order_alone() -> None:
+    configs = [make_config(TASKS, model={"restart": restart}, seed=seed) for seed in (3, 4) for restart in (0, 1, 2)]
+    datasets = [make_dataset(config, classes=CLASSES) for config in configs]
+    stack = build(configs, datasets)
+    values = stack.step.flat.values  # [R, P]
+    drawn = list(values)
+    apart = [float((a - b).abs().mean()) for i, a in enumerate(drawn) for b in drawn[:i]]
+    # of two independent draws from U(-c, c) the mean distance is 2c/3, of one from 0 it is c/2
+    assert min(apart) / float(values.abs().mean()) == pytest.approx(4 / 3, rel=0.1)
+    inputs = next(stack.train.epoch(1)).x
+    for first in (0, 3):
+        assert all(torch.equal(inputs[first], inputs[first + restart]) for restart in (1, 2))
+    assert not torch.equal(inputs[0], inputs[3])
+    alone = build([make_config(TASKS, seed=3)], [make_dataset(make_config(TASKS, seed=3), classes=CLASSES)])
+    assert torch.equal(alone.step.flat.values[0], values[0])

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from torch.nn import functional as F
 
 from mtlrun.data.targets import LOSSES, PRIMARY, TASK_METRICS
-from mtlrun.tasks import TYPES, Binary, Categorical, Regression
+from mtlrun.tasks import TYPES, Binary, Categorical, Reconstruction, Regression
 
 RUNS, ROWS = 3, 7
 
@@ -95,6 +95,7 @@ def test_estimates_are_probabilities() -> None:
     (Regression, "mse", lambda mse: mse),  # σ² = MSE
     (Regression, "huber", lambda huber: 2 * huber),  # half the square of a small error
     (Regression, "l1", lambda mae: mae),  # b = MAE
+    (Reconstruction, "mse", lambda mse: mse),
     (Binary, "cross_entropy", lambda ce: 2 * ce),  # σ² = 2 CE
     (Categorical, "cross_entropy", lambda ce: 2 * ce),
 ])  # fmt: skip
@@ -123,7 +124,8 @@ def test_every_loss_has_a_noise_model_and_every_type_its_metrics() -> None:
         outputs = torch.zeros(1, 4, max(kind.outputs(3), 1))
         figures = kind.metrics(outputs, torch.tensor([[0.0, 1, 1, 0]]), torch.ones(1, 4), torch.ones(1))
         assert list(figures) == list(TASK_METRICS[name])
-    assert [TYPES[t].outputs(k) for t, k in (("regression", 0), ("binary", 2), ("categorical", 5))] == [1, 1, 5]
+    sizes = {"regression": 0, "binary": 2, "categorical": 5, "reconstruction": 7}
+    assert [TYPES[t].outputs(k) for t, k in sizes.items()] == [1, 1, 5, 7]
 
 
 @pytest.mark.parametrize("size", [1.0, 80.0, 1e4, 1e30])

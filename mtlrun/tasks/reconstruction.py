@@ -1,0 +1,44 @@
+"""Reconstruction of the run's own inputs: an auxiliary task that needs no labels."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from mtlrun.tasks import metrics
+from mtlrun.tasks.base import TaskType
+
+
+class Reconstruction(TaskType):
+    r"""D outputs, one per encoded input; the loss of a row is the mean of their D squared errors.
+
+    An auto-encoder's loss as an auxiliary task (Le, Patterson & White 2018). Gaussian noise with one scale for all
+    inputs, its log-likelihood divided by D: ½e^(−s) L + ½ s, as for a regression's mse.
+    """
+
+    noise: ClassVar = {"mse": (0.5, 0.5)}
+    reads_inputs: ClassVar = True
+
+    @classmethod
+    def outputs(cls, classes: int) -> int:
+        return classes
+
+    def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return (outputs - labels.unsqueeze(2)).square().mean(-1)
+
+    def estimate(self, outputs: Tensor, task: int) -> Tensor:
+        return outputs[:, :, task]
+
+    def label_features(self, labels: Tensor, task: int) -> Tensor:
+        return labels
+
+    @classmethod
+    def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        """`mse` and `r2` over all rows and inputs: r² = 1 − Σ w e² / Σ w (x − x̄)², with x̄ the mean of each input.
+
+        As D times the numbers would have to be held otherwise, outputs `[R, N, 1]` are the rows' own losses, and
+        labels `[R, N]` the variance of the inputs over the rows (their mean over the D inputs), the same in each row.
+        """
+        mse = metrics.weighted_mean(outputs[..., 0], weights)
+        variance = metrics.weighted_mean(labels, weights)
+        return {"mse": mse, "r2": torch.where(variance > 0, 1 - mse / variance, torch.nan)}

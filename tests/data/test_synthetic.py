@@ -1,0 +1,95 @@
+"""Tables that are generated: the same each time, hashed and split as any other."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from houses import config
+from scipy.stats import ttest_rel
+
+from mtlrun.cli import main
+from mtlrun.data.dataset import load_dataset
+from mtlrun.data.paths import require_files, resolve_path
+from mtlrun.data.synthetic import DECIMALS, PROBLEMS, synthetic_table
+from mtlrun.data.table import load_tables
+from mtlrun.errors import RequestError
+
+TASKS = {"a": {"type": "regression", "train_labels": 60}, "b": {"type": "regression", "role": "auxiliary"}}
+SPLIT = {"train": 0.006, "val": 0.006, "test": 0.02}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_problem_is_the_same_table_each_time(name: str) -> None:
+    one, two = synthetic_table(name), synthetic_table(name)
+    assert one.equals(two) and np.isfinite(one.to_numpy()).all()
+    np.testing.assert_array_equal(one, np.round(one, DECIMALS))
+    assert PROBLEMS[name].__doc__
+
+
+def test_the_digest_tells_tables_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def digest(shift: float) -> str:
+        table = {c: v + shift for c, v in original().items()}
+        monkeypatch.setitem(PROBLEMS, "extra_data", lambda: table)
+        monkeypatch.setattr("mtlrun.data.table._TABLES", {})
+        return load_tables([resolve_path("synthetic:extra_data")], ["data.path"]).digest
+
+    original = PROBLEMS["extra_data"]
+    assert digest(0.0) == digest(1e-14) != digest(1e-5)  # below the sixth decimal nothing counts
+
+
+def test_extra_data_is_what_its_formula_says() -> None:
+    table = synthetic_table("extra_data")
+    assert table.shape == (100_000, 32)
+    x, a, b = table.iloc[:, :30].to_numpy(), table["a"].to_numpy(), table["b"].to_numpy()
+    assert a.var() == pytest.approx(1 + 0.2**2, rel=0.02) and b.var() == pytest.approx(1 + 0.5**2, rel=0.03)
+    # signals of unit variance that share 0.8 of it
+    assert np.cov(a, b)[0, 1] == pytest.approx(0.8, abs=0.03)
+    # three directions and the noise of 0.2 in each of the others
+    spectrum = np.linalg.eigvalsh(np.cov(x.T))[::-1]
+    assert spectrum[:3].min() > 10 * spectrum[3] > 0
+    assert spectrum[-20:].mean() == pytest.approx(0.2**2, rel=0.15)
+    # what a line explains of a is little: the features are nonlinear
+    inputs = np.column_stack([x, np.ones(len(x))])
+    left = a - inputs @ np.linalg.lstsq(inputs, a, rcond=None)[0]
+    assert 0.2 < left.var() < 0.9
+
+
+def test_a_synthetic_table_is_split_by_the_seed_as_any_other() -> None:
+    one, two = (load_dataset(config(TASKS, seed=s, path="synthetic:extra_data", split=SPLIT)) for s in (0, 1))
+    assert {p: len(r) for p, r in one.split.parts().items()} == {"train": 600, "val": 600, "test": 2000}
+    assert one.hash == two.hash and len(one.spec.columns) == 30
+    assert one.targets["a"].observed[one.split.train].sum() == 60
+    assert one.targets["b"].observed[one.split.train].sum() == 600
+    both = len(np.intersect1d(one.split.train, two.split.train))
+    assert both < 15  # 3.6 by chance
+
+
+@pytest.mark.slow
+def test_the_arms_of_extra_data_differ_as_they_are_made_to(tmp_path: Path) -> None:
+    """Each against `a` alone, paired by seed: Student's t-test over 30 seeds that share few rows."""
+    words = ["experiment=extra_data", "data=extra_data", "seed=range(30)", "trainer.tensorboard=false"]
+    assert main([*words, f"hydra.sweep.dir={tmp_path / 'out'}"]) == 0
+    arms = [job["arm"] for job in json.loads((tmp_path / "out" / "sweep.json").read_text())]
+    table = pd.read_csv(tmp_path / "out" / "results.csv").assign(arm=arms)
+    rmse = {arm if arm.startswith("1 alone,") else arm[0]: own.sort_values("seed")["test/a/rmse"].to_numpy()
+            for arm, own in table.groupby("arm")}  # fmt: skip
+    assert {"1", "2", "3", "4", "5", "6"} < set(rmse) and all(len(values) == 30 for values in rmse.values())
+    gain = {arm: (rmse["1"] - values).mean() for arm, values in rmse.items()}
+    p = {arm: ttest_rel(rmse["1"], values).pvalue for arm, values in rmse.items() if arm != "1"}
+    assert p["2"] > 0.01 and abs(gain["2"]) < 0.5 * gain["3"]
+    assert gain["3"] > 0 and p["3"] < 0.002
+    assert p["4"] > 0.05
+    assert gain["5"] > 0 and p["5"] < 0.01
+    assert gain["6"] > 5 * gain["3"] and p["6"] < 1e-9
+    assert main(["compare", str(tmp_path / "out"), "--format", "csv"]) == 0
+    told = pd.read_csv(tmp_path / "out" / "compare" / "comparison.csv").set_index("label")["verdict"]
+    assert told[["3 with b", "5 with inputs of b", "6 alone, all labels of a"]].tolist() == ["better"] * 3
+    assert not told[["2 with b on rows of a", "4 with b shuffled"]].isin(["better", "worse"]).any()
+
+
+def test_a_synthetic_path_is_no_file(tmp_path: Path) -> None:
+    require_files("synthetic:extra_data", {})
+    with pytest.raises(RequestError, match=r"no synthetic problem is named 'extradata'; did you mean extra_"):
+        resolve_path("synthetic:extradata")

@@ -1,0 +1,168 @@
+"""The inputs as a target: losses, gradients and figures against numpy and scikit-learn, and what is refused."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn import metrics as sk
+from support import make_config, make_dataset, train_steps
+
+import mtlrun
+from mtlrun.build import build
+from mtlrun.check import check
+from mtlrun.config import plain
+from mtlrun.data.dataset import classes, load_dataset, trainable
+from mtlrun.engine.memory import COPIES, FLOAT, parameters, run_bytes
+from mtlrun.errors import RequestError
+from mtlrun.preview import report
+from mtlrun.run import prepare
+from mtlrun.tasks import Reconstruction
+
+TASKS: dict[str, Any] = {"a": {"type": "regression"}, "x": {"type": "reconstruction"}}
+
+
+def small_table(folder: Path, rows: int = 200) -> Path:
+    """Numbers with gaps, a text column, and a target that half of the rows lack."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"u": rng.normal(3, 2, rows), "v": rng.normal(size=rows), "k": rng.choice(list("pqr"), rows)})
+    frame["a"] = frame.u + (frame.k == "p")
+    frame.loc[rng.random(rows) < 0.2, "v"] = np.nan
+    frame.loc[rng.random(rows) < 0.5, "a"] = np.nan
+    frame["w"] = rng.uniform(0.5, 2, rows)
+    path = folder / "table.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def on_table(folder: Path, tasks: dict[str, Any] = TASKS, **data: Any) -> Any:
+    inputs = {"path": str(small_table(folder)), "inputs": ["u", "v", "k"]}
+    return make_config(tasks, data=inputs | data, model={"hidden": [8]}, trainer={"batch_size": 50, "epochs": 4})
+
+
+def encoded(config: Any) -> np.ndarray:
+    """Inputs `[N, D]` as the network should see them, written out with pandas."""
+    frame = pd.read_csv(config.data.path)
+    train = load_dataset(config).split.train
+    columns = []
+    for name in ("u", "v"):
+        mean, std = frame[name][train].mean(), frame[name][train].std(ddof=0)
+        columns.append(((frame[name] - mean) / std).fillna(0.0))
+    columns += [frame.v.isna(), *(frame.k == value for value in "pqr")]
+    return np.stack([np.asarray(c, dtype=np.float64) for c in columns], 1)
+
+
+def test_the_loss_of_a_row_is_the_mean_square_over_the_inputs() -> None:
+    draw = torch.Generator().manual_seed(0)
+    outputs, inputs = torch.randn(3, 5, 2, 4, generator=draw), torch.randn(3, 5, 4, generator=draw)
+    losses = Reconstruction("mse", [1.0, 1.0], [4, 4]).row_losses(outputs, inputs)
+    for r, b, t in np.ndindex(3, 5, 2):
+        assert losses[r, b, t] == pytest.approx(float(((outputs[r, b, t] - inputs[r, b]) ** 2).sum()) / 4, rel=1e-5)
+
+
+def test_gradients_are_those_of_a_network_written_out() -> None:
+    """One hidden layer and two linear heads, by hand: the reconstruction trains rows without any label."""
+    config = make_config(TASKS, model={"hidden": [6], "head_hidden": [], "activation": "tanh"})
+    dataset = make_dataset(config, missing=0.5)
+    stack = build([config], [dataset])
+    batch = next(stack.train.epoch(1))
+    losses = stack.network.losses(batch.x, batch.targets)
+    found = torch.autograd.grad(losses.sum(), stack.step.flat.network_parameters)
+    weights = [p.detach().double()[0].clone().requires_grad_() for p in stack.step.flat.network_parameters]
+    w, b, wa, ba, wx, bx = weights
+    x = batch.x[0].double()
+    h = torch.tanh(x @ w + b)
+    errors = (h @ wa[:, 0] + ba[:, 0]).squeeze(-1) - batch.targets.labels[0, :, 0].double()
+    observed = batch.targets.observed[0, :, 0]
+    assert 0 < int(observed.sum()) < len(x)
+    loss_a = errors[observed].square().mean()
+    loss_x = (h @ wx[:, 0] + bx[:, 0] - x).square().mean()
+    assert losses[0].tolist() == pytest.approx([loss_a.item(), loss_x.item()], rel=1e-5)
+    for mine, theirs in zip(found, torch.autograd.grad(loss_a + loss_x, weights), strict=True):
+        torch.testing.assert_close(mine[0].double(), theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_figures_agree_with_scikit_learn_on_encoded_inputs(tmp_path: Path, weight: str | None) -> None:
+    config = on_table(tmp_path, weight=weight)
+    dataset, x = load_dataset(config), encoded(on_table(tmp_path))
+    stack = build([config], [dataset])
+    train_steps(stack, 8)
+    train, test = dataset.split.train, dataset.split.test
+    numeric = torch.from_numpy(dataset.numeric[None, test])
+    positions = torch.from_numpy(stack.network.encoder.positions(dataset.codes[test]))[None]
+    block, i = stack.network.place["x"]
+    outputs = stack.network(stack.network.encoder(numeric, positions))[stack.network.blocks.index(block)]
+    weights = None if dataset.weight is None else dataset.weight[test]
+    figures, trivial = stack.test()[0], stack.trivial["test"][0]
+    means = np.average(x[train], axis=0, weights=None if dataset.weight is None else dataset.weight[train])
+    for given, prediction in ((figures, outputs[0, :, i].detach().numpy()), (trivial, np.tile(means, (len(test), 1)))):
+        mse = sk.mean_squared_error(x[test], prediction, sample_weight=weights)
+        r2 = sk.r2_score(x[test], prediction, sample_weight=weights, multioutput="variance_weighted")
+        assert given["x", "mse"] == pytest.approx(mse, rel=1e-5) and given["x", "loss"] == pytest.approx(mse, rel=1e-5)
+        assert given["x", "r2"] == pytest.approx(r2, rel=1e-4, abs=1e-5)
+
+
+def test_every_training_row_counts_or_those_that_where_names(tmp_path: Path) -> None:
+    for where, of in ((None, None), ("u > 3", "u > 3")):
+        config = on_table(tmp_path, {"a": {"type": "regression"}, "x": {"type": "reconstruction", "where": where}})
+        dataset = load_dataset(config)
+        frame = pd.read_csv(config.data.path).iloc[dataset.split.train]
+        rows = np.ones(len(frame), dtype=bool) if of is None else frame.eval(of).to_numpy()
+        assert trainable(dataset).tolist() == (rows | frame.a.notna().to_numpy()).tolist()
+        assert dataset.targets["x"].observed[dataset.split.train].tolist() == rows.tolist()
+
+
+def test_it_is_auxiliary_and_leaves_no_trace_in_selection_and_predictions(tmp_path: Path) -> None:
+    config = on_table(tmp_path)
+    assert config.tasks["x"].role == "auxiliary" and check(plain(config)).tasks == config.tasks
+    summary = prepare(config).train(tmp_path / "run")
+    shown = {key for key in summary["figures"] if key.startswith("test/x/")}
+    assert shown == {"test/x/loss", "test/x/mse", "test/x/r2"}
+    skill = 1 - summary["figures"]["val/a/loss"] / summary["trivial"]["val/a/loss"]
+    assert summary["best"]["value"] == pytest.approx(skill)
+    frame = pd.read_csv(config.data.path)
+    assert list(mtlrun.load(tmp_path / "run").predict(frame).columns) == ["a"]
+    assert "the 6 encoded inputs are the target" in report(config)
+
+
+def test_the_memory_of_a_run_counts_an_output_for_every_input(tmp_path: Path) -> None:
+    config = on_table(tmp_path)
+    dataset = load_dataset(config)
+    assert classes(dataset) == {"a": 0, "x": 6}
+    assert parameters(config, 6, 1 + 6) == build([config], [dataset]).step.flat.values.shape[1]
+    alone = dataclasses.replace(config, only=["a"])
+    outputs = FLOAT * COPIES * (parameters(config, 6, 7) - parameters(alone, 6, 1))
+    assert run_bytes(config, dataset) - run_bytes(alone, load_dataset(alone)) > outputs
+
+
+WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "target": ({"target": "u"}, {}, "tasks.x.target: a reconstruction has none"),
+    "positive": ({"positive": 1}, {}, "tasks.x.positive: a reconstruction has none"),
+    "class weights": ({"class_weights": "balanced"}, {}, "tasks.x.class_weights: a reconstruction has none"),
+    "role": ({"role": "main"}, {}, "tasks.x.role: found main, and tasks.x.type is reconstruction"),
+    "selection": ({}, {"trainer": {"select": "x"}}, "trainer.select: x reconstructs the inputs"),
+    "labels passed on": ({}, {"graph": {"receives": {"a": {"x": {"gradient": "stop", "what": "label"}}}}},
+                         "graph.receives.a.x.what: label, and the labels of x are the inputs"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("settings, groups, message", WRONG.values(), ids=WRONG)
+def test_settings_without_a_meaning_are_refused(settings: dict, groups: dict, message: str) -> None:
+    with pytest.raises(RequestError) as error:
+        make_config({"a": TASKS["a"], "x": TASKS["x"] | settings}, **groups)
+    assert str(error.value).startswith(message) and len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("setting, message", [
+    ({"loss": "l1"}, "tasks.x.loss: l1 does not fit reconstruction"),
+    ({"primary": "rmse"}, "tasks.x.primary: rmse is no metric of reconstruction"),
+    ({"where": "u > 1e9"}, "tasks.x: has no label at all"),
+])  # fmt: skip
+def test_settings_that_go_with_other_types_are_refused(tmp_path: Path, setting: dict, message: str) -> None:
+    with pytest.raises(RequestError) as error:
+        load_dataset(on_table(tmp_path, {"a": TASKS["a"], "x": TASKS["x"] | setting}))
+    assert str(error.value).startswith(message)
