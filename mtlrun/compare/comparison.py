@@ -63,7 +63,7 @@ class Cost:
 
     relative: float | None
     seconds_per_step: float | None
-    memory: int | None  # bytes
+    memory: int | None  # bytes, of the process or device that trained it, with whatever else it held
     why: str = ""
 
 
@@ -95,13 +95,15 @@ class Row:
     unfinished: int = 0
     runs: tuple[str, ...] = ()
     dominated: bool | None = None  # by another row, in every task
+    dominated_by_fixed: bool | None = None  # by some setting of the sweep of fixed weights; None where there is none
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A contrast of a factorial, paired by seed, in percent of Δm: positive where `level` is worse than `against`.
+    """A contrast of a factorial, or of two arms, paired by seed, in percent of Δm: positive where `level` is worse.
 
-    factor: a key, or two with × between them for an interaction
+    factor: a key or a group, or two with × between them for an interaction; of arms, what their difference means
+    equivalent: two one-sided tests within the margin
     """
 
     factor: str
@@ -110,6 +112,7 @@ class Effect:
     estimate: Estimate
     p: float
     p_holm: float
+    equivalent: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ class Comparison:
     seeds_needed: from how many seeds on anything can be significant
     leader: the row with the lowest mean Δm; best: whether it may be called so
     expected_best: by label, the expected best val skill of 1, 2, … trials (Dodge et al. 2019)
-    tuned: keys of --tune
+    tuned: keys of --tune, here or before --confirm
     shared: settings that all runs have in common; provenance: versions, hashes, hardware, folders
     """
 

@@ -1,0 +1,95 @@
+"""`mtlrun compare`: from the words of the command line to the table on the terminal and the files of the report."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from mtlrun.compare.analyse import Options, analyse
+from mtlrun.compare.collect import Collection, collect
+from mtlrun.compare.comparison import Comparison
+from mtlrun.compare.render import Format, render
+from mtlrun.compare.settings import fold
+from mtlrun.compare.tune import choose
+from mtlrun.errors import RequestError, listing, nearest
+
+FORMATS = get_args(Format)
+
+
+def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
+    """Compares the runs in `folders` as the options ask for; the exit status. Raises RequestError."""
+    if not folders:
+        raise RequestError("compare: no folder is named\nusage: mtlrun compare DIR... [-o OUT]")
+    asked = words.get("format", "text")
+    if asked not in FORMATS:
+        raise RequestError(f"--format: found {asked}{nearest(asked, FORMATS)}\nallowed: {listing(FORMATS)}")
+    options = options_from(words)
+    out = Path(words["output"]) if "output" in words else folders[0] / "compare"
+    if out.exists() and not out.is_dir():
+        raise RequestError(f"-o: {out} is a file\nallowed: a folder, new or not")
+    collection = collect(folders)
+    comparison = analyse(collection, replace(options, rows=options.rows and "confirm" not in words))
+    if "confirm" in words:
+        folder = _confirm(collection, comparison, options, words)
+        return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
+    print(render(comparison, asked), end="")  # type: ignore[arg-type]
+    from mtlrun.compare.report import write_outputs
+
+    try:
+        written = write_outputs(comparison, out)
+    except OSError as error:
+        raise RequestError(f"-o: cannot write to {out} ({error.strerror})\nallowed: a folder: -o OUT") from error
+    if asked == "text":
+        names = [os.path.relpath(path) for path in written]
+        shown = [name for name in names if not name.endswith(".png")]
+        print("\n" + "\n".join([*shown, *([f"{len(names) - len(shown)} pictures"] if len(names) > len(shown) else [])]))
+    return 0
+
+
+def _confirm(collection: Collection, comparison: Comparison, options: Options, words: Mapping[str, str]) -> Path:
+    """Trains the settings of a comparison anew; the folder of the sweep."""
+    from mtlrun.compare.confirm import confirm
+
+    settings, findings = fold(collection.runs, options.by, options.tune)
+    choose(settings, [column.task for column in comparison.columns], options.tune, findings)
+    typed = [part for k, v in words.items() if k not in ("confirm", "rows", "output") for part in (f"--{k}", v)]
+    rows = [setting for setting in settings if setting.runs]
+    return confirm(collection, rows, comparison.seeds_needed, [*typed, *["--rows"][: "rows" in words], "--confirm"])
+
+
+def options_from(words: Mapping[str, str]) -> Options:
+    """The options of the command line, checked as far as they can be without runs. Raises RequestError."""
+    split = words.get("split", "test")
+    try:
+        margin = float(words.get("margin", "1").rstrip("%"))
+    except ValueError:
+        margin = float("nan")
+    if not 0 < margin < 100:
+        raise RequestError(f"--margin: found {words['margin']}\nallowed: percent, above 0 and below 100")
+    return Options(
+        by=_list(words, "by"), reference=words.get("reference"), metrics=_metrics(words.get("metric")), split=split,
+        margin=margin, tune=_list(words, "tune"), rows="rows" in words,
+    )  # fmt: skip
+
+
+def _list(words: Mapping[str, str], name: str) -> tuple[str, ...]:
+    if name not in words:
+        return ()
+    found = tuple(key.strip() for key in words[name].split(",") if key.strip())
+    if not found:
+        raise RequestError(f"--{name}: names nothing\nexample: --{name} loss,lr")
+    return found
+
+
+def _metrics(value: str | None) -> dict[str, tuple[str, ...]] | None:
+    """`price=mae,cut=logloss`; a task twice has both."""
+    if value is None:
+        return None
+    found: dict[str, tuple[str, ...]] = {}
+    for word in value.split(","):
+        task, _, metric = (part.strip() for part in word.partition("="))
+        if not task or not metric:
+            raise RequestError(f"--metric: found {value}\nallowed: TASK=METRIC, such as price=mae,cut=logloss")
+        found[task] = (*found.get(task, ()), metric)
+    return found

@@ -1,0 +1,135 @@
+"""`mtlrun compare DIR --confirm`: the compared settings trained anew, on seeds that took no part in choosing them."""
+
+import glob
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mtlrun.check import check
+from mtlrun.compare.choice import Choice, write_choices
+from mtlrun.compare.collect import Collection, Run, collect
+from mtlrun.compare.commands import quoted
+from mtlrun.compare.rows import refuse_varying
+from mtlrun.compare.settings import Setting
+from mtlrun.compose.request import Member
+from mtlrun.config import Config, plain
+from mtlrun.errors import RequestError
+from mtlrun.launch import claim, say_how_to_go_on, shown
+from mtlrun.results.files import at_work, write_text
+from mtlrun.results.summary import read
+from mtlrun.results.sweep import COMMAND, PLAN, folder_name, rebuild, write_plan
+from mtlrun.sweep import StackSettings, check_members, division, train_stacks
+
+
+def confirm(collection: Collection, settings: Sequence[Setting], needed: int, words: Sequence[str]) -> Path:
+    """Trains every setting on fresh seeds, as one sweep in a free folder DIR-confirm; that folder.
+
+    As many seeds as were used, or as are `needed` for anything to be significant. `words`: the options of the
+    command, for the record. What was tried for each setting, and chosen, is left in chosen.json. Raises RequestError
+    where a setting cannot be trained any more, and for --rows where seeds would have splits of their own.
+    """
+    first = collection.folders[0]
+    earlier = sorted(first.resolve().parent.glob(f"{glob.escape(first.resolve().name)}-confirm*"))
+    used = {run.seed for run in collection.runs}
+    before = {folder: collect([folder]).runs for folder in earlier if (folder / PLAN).is_file()}
+    used |= {run.seed for own in before.values() for run in own}
+    for place, own in before.items():
+        number = len({run.seed for run in own})
+        print(f"an earlier confirmation is in {shown(place)}: {number} seed{'s'[: number > 1]}")
+    count = max(needed, *(len(setting.seeds) for setting in settings))
+    seeds = range(max(used) + 1, max(used) + 1 + count)
+    wanted = [(s, template, seed) for s in settings for template in _templates(s) for seed in seeds]
+    runs = [
+        _member(number, len(wanted), s, template, seed, _one_split(s.members) or _one_split(collection.runs))
+        for number, (s, template, seed) in enumerate(wanted)
+    ]
+    splits = {member.config.data.split.seed for member in runs if _is_drawn(member.config)}
+    if "--rows" in words and len(splits) > 1:
+        raise refuse_varying(len(splits))
+    sizes = check_members(runs)
+    divided, limits = division(runs, sizes, StackSettings(None, {}, None, None))
+    plan: list[dict[str, Any]] = [
+        {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config),
+         "steps": size.steps, "arm": m.arm, "stack": number, "processes": limits.processes}
+        for m, size, number in zip(runs, sizes, divided.of_each(), strict=True)
+    ]  # fmt: skip
+    folder = _free(first, len(earlier))
+    claim(folder, "--confirm", folder / PLAN)
+    print(f"{len(runs)} runs with seeds {seeds[0]} to {seeds[-1]} in {shown(folder)}", flush=True)
+    write_text(folder / COMMAND, quoted("mtlrun", "compare", *collection.folders, *words) + "\n")
+    names = [[m.run for m, (s, _, _) in zip(runs, wanted, strict=True) if s is setting] for setting in settings]
+    known = [(Choice(tuple(s.tries), s.chosen), own) for s, own in zip(settings, names, strict=True) if any(s.tries)]
+    write_choices(folder, known)
+    write_plan(folder, plan)
+    try:
+        with at_work(folder):
+            train_stacks(folder, sorted({job["stack"] for job in plan}), limits.processes)
+    except KeyboardInterrupt:
+        say_how_to_go_on(folder)
+        raise
+    finally:
+        rebuild(folder, ended=True)
+    print(f"go on comparing it with: mtlrun compare {shlex.quote(shown(folder))}\n", flush=True)
+    return folder
+
+
+def _free(first: Path, number: int) -> Path:
+    """DIR-confirm, DIR-confirm-2, …: the first that is not there."""
+    while True:
+        number += 1
+        folder = Path(f"{os.path.normpath(first.resolve())}-confirm{f'-{number}' if number > 1 else ''}")
+        if not folder.exists():
+            return folder
+
+
+def _templates(setting: Setting) -> list[Run]:
+    """One run for each set of tasks that the setting trains at once."""
+    return list({run.tasks: run for run in reversed(setting.members)}.values())[::-1]
+
+
+def _one_split(runs: Sequence[Run]) -> bool:
+    """Whether several seeds share one split."""
+    return len({run.split_seed for run in runs}) == 1 < len({run.seed for run in runs})
+
+
+def _is_drawn(config: Config) -> bool:
+    """Whether the seed draws the test rows; else a column or a file gives them."""
+    return config.data.split.column is None and "test" not in (config.data.split.files or {})
+
+
+def _member(number: int, count: int, setting: Setting, template: Run, seed: int, one_split: bool) -> Member:
+    """A run like `template` with another seed, which its split follows if the template's did."""
+    config = _config(template, seed, one_split)
+    own = _chosen(setting, template) | ({"only": f"[{template.tasks[0]}]"} if template.alone else {})
+    own["seed"] = str(seed)
+    overrides = {k: v for k, v in setting.values.items() if k not in own} | own
+    arguments = [f"{key}={value}" for key, value in overrides.items()]
+    arm = setting.arm or setting.label
+    return Member(folder_name(number, count, own, setting.label), arguments, overrides, config, arm)
+
+
+def _chosen(setting: Setting, template: Run) -> dict[str, str]:
+    """What --tune chose for a run: single-task nets have their own."""
+    own = {}
+    for key, value in setting.chosen.items():
+        name, _, task = key.partition(" (")
+        if not task or task.rstrip(")") in template.tasks:
+            own[name] = value
+    return own
+
+
+def _config(template: Run, seed: int, one_split: bool) -> Config:
+    summary = read(template.folder)
+    if summary is None:
+        raise RequestError(f"{template.folder}: its summary.json is gone\nrestore it, or compare without --confirm")
+    tree = json.loads(json.dumps(summary["settings"]))
+    tree["seed"] = seed
+    if template.split_seed == template.seed and not one_split:
+        tree["data"]["split"]["seed"] = None
+    try:
+        return check(tree)
+    except RequestError as error:
+        raise RequestError(f"{error} (in {template.name})") from error
