@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,18 +29,36 @@ COMMANDS = {
     "check": ("check [OVERRIDES]", "show tasks, graph and data; no training"),
     "init": ("init TABLE --targets a,b", "describe a table: ./conf/data/TABLE.yaml"),
     "fetch": ("fetch NAME", "get a benchmark data set"),
-    "compare": ("compare DIR... [-o OUT]", "what runs say, side by side"),
+    "compare": ("compare DIR... [OPTIONS]", "what runs say, side by side"),
     "resume": ("resume DIR", "go on with an interrupted run or sweep"),
     "predict": ("predict RUN TABLE -o OUT.csv", "predictions of a run on new rows"),
     "export": ("export RUN -o FILE", "the trained model for use elsewhere"),
 }
-NOT_BUILT = ("compare", "export")
-FLAGS = {"-m": "multirun", "--multirun": "multirun", "-h": "help", "--help": "help", "--version": "version"}
-VALUES = {"--config-dir": "config_dir", "--targets": "targets", "-o": "output"}
-EXAMPLES = {"config_dir": "settings", "targets": "price,kind", "output": "out.csv"}
+NOT_BUILT = ("export",)
+FLAGS = {"-m": "multirun", "--multirun": "multirun", "-h": "help", "--help": "help", "--version": "version",
+         "--confirm": "confirm", "--rows": "rows"}  # fmt: skip
+COMPARING = ("by", "reference", "metric", "split", "margin", "tune", "format")
+VALUES = {"--config-dir": "config_dir", "--targets": "targets", "-o": "output", **{f"--{o}": o for o in COMPARING}}
+EXAMPLES = {"config_dir": "settings", "targets": "price,kind", "output": "out.csv", "by": "loss,lr",
+            "reference": "'loss=sum lr=single'", "metric": "price=mae,cut=logloss", "split": "test", "margin": "1",
+            "tune": "lr.base,loss.lr", "format": "markdown"}  # fmt: skip
 ALWAYS = ("help", "version")
 TAKES = {"": ("multirun", "config_dir"), "check": ("multirun", "config_dir"), "init": ("targets",), "fetch": (),
-         "compare": ("output",), "resume": (), "predict": ("output",), "export": ("output",)}  # fmt: skip
+         "compare": ("output", "confirm", "rows", *COMPARING), "resume": (), "predict": ("output",),
+         "export": ("output",)}  # fmt: skip
+COMPARE_HELP = """
+DIR: runs, sweeps, or folders that hold some, finished or not
+
+  --by KEYS           what makes a setting: keys, prefixes of keys, arm; default: whatever differs
+  --reference LABEL   what the others are held against: a row's label, or settings: 'loss=sum lr=single'
+  --metric TASK=NAME  another metric than the task's primary one: price=mae,cut=logloss; the same task twice: Δm of both
+  --split NAME        whose figures: test (default) or val
+  --margin PERCENT    within which settings count as equivalent; default 1
+  --tune KEYS         choose the values of these on val, for each setting
+  --rows              with one split for all: intervals over seeds and test rows, from the checkpoints
+  --confirm           train the settings anew on fresh seeds, and compare those
+  --format NAME       text (default), markdown, latex, csv
+  -o OUT              folder of comparison.csv, pictures and report.html; default DIR/compare"""
 
 
 @dataclass
@@ -137,6 +156,11 @@ def _dispatch(request: Words) -> int:
         run, table = _operands(command, words, 2)
         return _predict(Path(run), table, options.get("output"))
 
+    if command == "compare":
+        from mtlrun.compare.command import compare
+
+        return compare([Path(word) for word in words], options)
+
     from mtlrun.compose import compose
 
     composed = compose(words, options.get("config_dir"), "multirun" in options)
@@ -205,6 +229,8 @@ def _predict(run: Path, table: str, output: str | None) -> int:
 
     frame = read_table(resolve_path(table))
     predictor = load(run)
+    if predictor.note:
+        print(predictor.note)
     write_text(out, predictor.predict(frame).to_csv(index=False))
     for column, count in predictor.unknown(frame).items():
         print(f"{column}: {count} rows hold a value that is new to the model or was too rare in training: unknown")
@@ -257,7 +283,8 @@ def _help(command: str) -> str:
     if command:
         usage, what = COMMANDS[command]
         built = " (not built yet)" if command in NOT_BUILT else ""
-        return f"mtlrun {usage}\n  {what}{built}"
+        details = f"\n{COMPARE_HELP}" if command == "compare" else ""
+        return f"mtlrun {usage}\n  {what}{built}{details}"
     lines = ["mtlrun: multi-task learning from the command line", "", "usage:"]
     lines += [f"  mtlrun {'[OVERRIDES]':30} train one run", f"  mtlrun {'-m [OVERRIDES]':30} a sweep: one run for each"]
     for name, (usage, what) in COMMANDS.items():
@@ -265,7 +292,7 @@ def _help(command: str) -> str:
     lines += [
         "",
         "overrides: GROUP=OPTION and KEY=VALUE",
-        *(f"  {group + '=':12} {', '.join(options)}" for group, options in _groups().items()),
+        *(line for group, options in _groups().items() for line in _option_lines(group, options)),
         "  further options are found in ./conf/GROUP/OPTION.yaml of the working directory",
         "",
         "options, anywhere on the line:",
@@ -283,6 +310,11 @@ def _help(command: str) -> str:
         "  mtlrun init houses.csv --targets price,kind && mtlrun check data=houses",
     ]
     return "\n".join(lines)
+
+
+def _option_lines(group: str, options: list[str]) -> list[str]:
+    """A group with its options, in lines of 80."""
+    return textwrap.wrap(", ".join(options), 80, initial_indent=f"  {group + '=':12} ", subsequent_indent=" " * 15)
 
 
 def _groups() -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mtlrun.check import check
 from mtlrun.compose import ROOT, Member, Request, checked_config, members
-from mtlrun.config import Config, plain
+from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.paths import require_files
 from mtlrun.errors import RequestError, listing, nearest
 from mtlrun.launch import (
@@ -46,7 +46,7 @@ from mtlrun.launch import (
 )
 from mtlrun.results.files import at_work, write_text
 from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep import PLAN, TABLE, best, primary_metric, read_plan, rebuild, write_plan
+from mtlrun.results.sweep import COMMAND, PLAN, TABLE, best, primary_metric, read_plan, rebuild, write_plan
 from mtlrun.stacks import Division, Limits, Size, divide, size
 
 log = logging.getLogger("mtlrun.sweep")
@@ -132,10 +132,13 @@ def run_sweep(request: Request) -> int:
     settings = stack_settings(request)
     runs = members(request)
     print_notes(request)
+    for line in _repeats(runs):
+        print(line)
     folder = free_folder(request.cfg, "hydra.sweep.dir")
     sizes = check_members(runs)
     plan: list[dict[str, Any]] = [
         {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config), "steps": s.steps}
+        | ({"arm": m.arm} if m.arm else {})
         for m, s in zip(runs, sizes, strict=True)
     ]
     words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
@@ -146,8 +149,10 @@ def run_sweep(request: Request) -> int:
             if settings.over is None:
                 job["processes"] = limits.processes  # the stacks' memory and threads are made for so many
         words += f" in {_counted(divided, limits, settings)},"
+    ahead = _forecast(request, runs, sizes, settings)
     claim(folder, "hydra.sweep.dir", folder / PLAN)
-    print(f"{words} in {shown(folder)}", flush=True)
+    print("\n".join([f"{words} in {shown(folder)}", *ahead]), flush=True)
+    write_text(folder / COMMAND, request.command + "\n")
     write_plan(folder, plan)
 
     callbacks = _Callbacks(request.cfg)
@@ -171,6 +176,22 @@ def run_sweep(request: Request) -> int:
     return _close_sweep(folder, rows, [member.config for member in runs])
 
 
+def _forecast(request: Request, runs: Sequence[Member], sizes: Sequence[Size],
+              settings: StackSettings | None) -> list[str]:  # fmt: skip
+    """Lines on what a sweep needs: seeds, and time, where it trains on this machine as far as that is known."""
+    from mtlrun.forecast import seeds_line, time_line
+
+    lines = [line for line in [seeds_line(runs)] if line is not None]
+    if settings is None:
+        if request.cfg.hydra.runtime.choices["hydra/launcher"] == "basic":
+            divided = divide(sizes, Limits(1, max_runs=1))
+            lines.append(time_line(runs, sizes, divided, 1))
+    elif settings.over is None:
+        divided, limits = division(runs, sizes, settings)
+        lines.append(time_line(runs, sizes, divided, limits.processes))
+    return lines
+
+
 class _Callbacks(Callbacks):
     """Hydra's, but that a launcher keeps no job's configurations: 0.2 MB for each run of a sweep."""
 
@@ -186,11 +207,23 @@ def describe(request: Request) -> str:
     sizes = check_members(runs)
     words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
     lines = [member.run for member in runs]
+    ahead = _forecast(request, runs, sizes, settings)
     if settings is None:
-        return "\n".join([f"{words}, one per job:", *lines])
+        return "\n".join([f"{words}, one per job:", *ahead, *_repeats(runs), *lines])
     divided, limits = division(runs, sizes, settings)
     lines = [f"{run}  stack {number}" for run, number in zip(lines, divided.of_each(), strict=True)]
-    return "\n".join([f"{words} in {_counted(divided, limits, settings)}", divided.describe(), *lines])
+    words = f"{words} in {_counted(divided, limits, settings)}"
+    return "\n".join([words, *ahead, divided.describe(), *_repeats(runs), *lines])
+
+
+def _repeats(runs: Sequence[Member]) -> list[str]:
+    """A line where runs of model=boosting differ in nothing that it has."""
+    hashes = [config_hash(member.config) for member in runs if member.config.boosting]
+    equal = len(hashes) - len(set(hashes))
+    if not equal:
+        return []
+    return [f"{equal} of {len(hashes)} runs of model=boosting repeat another: it has no loss strategy, rates, edges or "
+            "batches; give it an arm of its own"]  # fmt: skip
 
 
 def _counted(divided: Division, limits: Limits, settings: StackSettings) -> str:
@@ -459,7 +492,7 @@ def check_members(runs: list[Member]) -> list[Size]:
         for member in runs:
             tree = plain(member.config)
             del tree["data"]["split"]["seed"]
-            parts = [tree["data"], tree["tasks"], tree["only"], tree["model"], tree["graph"], tree["trainer"]]
+            parts = [tree["data"], tree["tasks"], tree["only"], tree["model"], tree.get("graph"), tree["trainer"]]
             shape = json.dumps(parts, default=str)
             with _in(member):
                 dataset = load_dataset(member.config)
@@ -469,6 +502,16 @@ def check_members(runs: list[Member]) -> list[Size]:
                     built.add(shape)
             sizes.append(size(member.config, dataset))
     return sizes
+
+
+def _comparing(folder: Path) -> str:
+    """The command that compares a sweep, with the keys that its arms list values to choose from."""
+    from mtlrun.compare.commands import compare_command
+    from mtlrun.experiments import tune_of
+
+    arms = dict.fromkeys(job["arm"] for job in read_plan(folder) if "arm" in job)
+    keys = dict.fromkeys(key for own in tune_of(arms).values() for key in own)
+    return f"compare: {compare_command([shown(folder)], *(['--tune', ','.join(keys)] if keys else []))}"
 
 
 def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]) -> int:
@@ -481,7 +524,10 @@ def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]
         found = best(rows, name, task.primary)
         if found is not None:
             print(f"best for {name}: {found[0]} ({found[1]} {found[2]:.6g})")
-    if len({config.data.split.seed for config in configs}) > 1:
+    drawn = [
+        split.seed for c in configs if (split := c.data.split).column is None and "test" not in (split.files or {})
+    ]
+    if len(set(drawn)) > 1:
         print("seeds have different splits: compare settings by their means over seeds")
     failed = sum(row["status"] == "failed" for row in rows)
     if failed:
@@ -491,6 +537,8 @@ def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]
         print(f"{left} of {len(rows)} runs are left")
         say_how_to_go_on(folder)
     print(f"results: {shown(folder / TABLE)}")
+    if len(rows) > 1 and tasks:
+        print(_comparing(folder))
     if any(config.trainer.tensorboard for config in configs):
         print(tensorboard_command(folder), flush=True)
     return 0 if all(row["status"] == "completed" for row in rows) else 1

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+import mtlrun.forecast
 from mtlrun import __version__
 from mtlrun.cli import COMMANDS, main
 from mtlrun.config import Config, plain
@@ -69,6 +70,7 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Config]:
 
     stand_in = types.ModuleType("mtlrun.run")
     stand_in.prepare = prepare  # type: ignore[attr-defined]
+    monkeypatch.setattr(mtlrun.forecast, "_seconds", lambda configs, folder: (20.0 * len(configs), 0.0))
     monkeypatch.setitem(sys.modules, "mtlrun.run", stand_in)
     monkeypatch.chdir(tmp_path)
     Path("conf/data").mkdir(parents=True)
@@ -111,7 +113,9 @@ WRONG_WORDS = [
     (["--config-dir"], "--config-dir: a value is missing"),
     (["init", "-m", "t.csv"], "-m: not an option of mtlrun init"),
     (["loss=sum", "--targets", "a"], "--targets: not an option of mtlrun"),
-    (["compare", "a", "b"], "compare: not built yet"),
+    (["compare"], "compare: no folder is named"),
+    (["compare", "a", "b"], "compare: there is no folder a"),
+    (["resume", "a", "--by", "loss"], "--by: not an option of mtlrun resume"),
     (["export", "a", "-o", "b"], "export: not built yet"),
     (["init", "t.csv"], "init: --targets is missing"),
     (["init", "--targets", "a"], "init: found 0 words, expected 1"),
@@ -225,11 +229,14 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
         assert yaml.safe_load(Path("s", name, ".hydra/config.yaml").read_text()) == plain(config)
         assert "training with seed" in Path("s", name, "run.log").read_text()
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "4 runs in s"
+    assert out[0] == "4 runs in s" and out[1].endswith("; this sweep has 2")
+    assert out.pop(2) == "about 80 s, less where runs stop early"
+    del out[1]
     assert out[1:5] == [f"run {i} of 4: {name}  price rmse 11  (0.5 s)" for i, name in enumerate(names, 1)]
     assert out[5:] == ["best for price: 001_loss=sum,seed=2 (val/price/rmse 8)",
                        "seeds have different splits: compare settings by their means over seeds",
-                       "results: s/results.csv", tensorboard_command(Path("s"))]  # fmt: skip
+                       "results: s/results.csv", "compare: mtlrun compare s",
+                       tensorboard_command(Path("s"))]  # fmt: skip
     assert not any("Launching" in line for line in out)
 
 
@@ -360,7 +367,9 @@ def test_a_closed_pipe_ends_in_silence(tmp_path: Path) -> None:
 
 def test_check_of_a_sweep_lists_its_runs(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "-m", "data=houses", "seed=range(2)", "hydra/launcher=basic"]) == 0
-    assert capsys.readouterr().out == "2 runs, one per job:\n000_seed=0\n001_seed=1\n"
+    assert capsys.readouterr().out == (
+        "2 runs, one per job:\nabout 40 s, less where runs stop early\n000_seed=0\n001_seed=1\n"
+    )
     assert not Path("outputs").exists()
 
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import re
 import runpy
+import shlex
 import signal
 import sys
 import threading
@@ -102,6 +103,11 @@ def test_a_sweep_leaves_every_file_of_each_run(here: Path, capsys: pytest.Captur
     assert err == ""
     lines = out.splitlines()
     assert lines[0] == "8 runs in 2 stacks, 2 at a time, in s"
+    assert lines[1] == ("1 setting against a reference needs 6 seeds or more for a paired test to reach p < .05; "
+                        "this sweep has 4")  # fmt: skip
+    assert re.match(r"about \d+ s on 2 processes$", lines.pop(2))
+    assert (Path("s") / "command.txt").read_text() == f"mtlrun {shlex.join(SWEEP)}\n"
+    del lines[1]
     told = [
         re.match(r"run (\d) of 8: (\S+)  price rmse [\d.]+  sold auroc [\d.]+  \(\d\.\d s\)$", x) for x in lines[1:9]
     ]
@@ -147,7 +153,8 @@ def test_check_says_how_a_sweep_divides_and_why(here: Path, capsys: pytest.Captu
     assert main(["check", *SWEEP, "model.hidden=[8],[6,6]"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "16 runs in 4 stacks, 2 at a time"
-    assert lines[1] == "stack 0: 4 runs  model.hidden: [8]"
+    assert lines[1].startswith("3 settings against a reference need 7 seeds or more") and lines[2].startswith("about ")
+    assert lines[3] == "stack 0: 4 runs  model.hidden: [8]"
     assert "apart, as the runs of a stack have the same: model.hidden" in lines
     assert sum("seed=" in line for line in lines) == 16
     assert not Path("s").exists()
@@ -615,3 +622,14 @@ def test_a_stack_that_cannot_go_on_can_be_mended(here: Path, capsys: pytest.Capt
     work.unlink()
     assert main(["resume", "s"]) == 0
     assert {row["status"] for row in rows("s")} == {"completed"}
+
+
+@pytest.mark.parametrize(("words", "said"), [([], True), (["data.split.column=part"], False)])
+def test_a_sweep_says_that_splits_differ_only_where_seeds_draw_them(
+    here: Path, words: list[str], said: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = Path("houses.csv").read_text().splitlines()
+    parts = ["part", *(("train", "train", "train", "val", "test")[i % 5] for i in range(len(lines) - 1))]
+    Path("houses.csv").write_text("".join(f"{line},{part}\n" for line, part in zip(lines, parts, strict=True)))
+    assert main(["-m", *SMALL, *words, "seed=0,1", "trainer.max_steps=2", "hydra.sweep.dir=s"]) == 0
+    assert ("seeds have different splits" in capfd.readouterr().out) is said

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import dataclasses
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from mtlrun.compose import outside
 from mtlrun.compose.outside import ROOT, check_files
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
 from mtlrun.config import Config
+from mtlrun.data.paths import SCHEMES
 from mtlrun.errors import RequestError, listing, nearest
 
 
@@ -57,10 +57,10 @@ def checked_config(cfg: DictConfig, hydra: DictConfig | None = None, known: Mapp
 
 
 def absolute_paths(config: Config, cwd: Path) -> Config:
-    """The configuration with `data.path` and `data.split.files` absolute; `package:` and `fetched:` stay."""
+    """The configuration with `data.path` and `data.split.files` absolute; `package:FILE` and its like stay."""
 
     def absolute(path: str) -> str:
-        return path if re.match(r"(package|fetched):", path) else os.path.abspath(cwd / Path(path).expanduser())
+        return path if path.startswith(SCHEMES) else os.path.abspath(cwd / Path(path).expanduser())
 
     data, split = config.data, config.data.split
     if split.files is not None:

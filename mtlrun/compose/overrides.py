@@ -14,8 +14,8 @@ from mtlrun.config import GROUPS, TOP_LEVEL
 from mtlrun.errors import RequestError, listing, nearest
 
 OPTION_GROUPS = (*GROUPS, "experiment")
-SWEEP_KEYS = ("arms", "trials")  # they make a sweep, and no run has them
-ARMS = """a list of mappings: 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1"}]'"""
+SWEEP_KEYS = ("arms", "trials", "focus")  # they are about a sweep, and no run has them
+ARMS = """a list of mappings: 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1"}]', or a plan's name"""
 TRIALS = "a whole number of at least 1, such as trials=16"
 
 STACK_KEYS = ("over", "options", "processes", "max_runs")  # of hydra.launcher, where that is the stack
@@ -139,14 +139,15 @@ def _check_key(override: Override) -> None:
 
 def _check_sweep_key(override: Override) -> None:
     key = override.key_or_group
-    allowed = {"arms": ARMS, "trials": TRIALS}
+    allowed = {"arms": ARMS, "trials": TRIALS, "focus": "a main task, such as focus=price"}
     if key not in SWEEP_KEYS:
         top = key.partition(".")[0]
         raise RequestError(f"{key}: no such key\nset {top} as a whole: {allowed[top]}")
     if override.is_delete():
         raise RequestError(f"~{key}: cannot be removed\nwithout {key}: {key}=null")
     if override.is_sweep_override():
-        raise RequestError(f"{key}: found {typed_value(override)}, which is a sweep itself\nallowed: {allowed[key]}")
+        itself = "" if key == "focus" else " itself"
+        raise RequestError(f"{key}: found {typed_value(override)}, which is a sweep{itself}\nallowed: {allowed[key]}")
     inner = _sweep_inside(override.value(), key)
     if inner is not None:
         raise RequestError(f'{inner}: found a sweep without quotes\nput it in quotes: {{seed: "range(3)"}}')

@@ -5,6 +5,7 @@
 the composed request into checked configurations: one, or one for each run of a sweep.
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,8 @@ SCHEMA = "mtlrun_schema"  # the first of its defaults
 class Request:
     """A composed request: Hydra's loader, the configuration with Hydra's own node, and the overrides.
 
-    The overrides are as Hydra gets them; `sweep` says whether it is one; `notes` are lines to print once.
+    The overrides are as Hydra gets them; `sweep` says whether it is one; `notes` are lines to print once; `command`
+    is the command line, quoted for a shell.
     """
 
     loader: ConfigLoader
@@ -40,16 +42,19 @@ class Request:
     overrides: list[str]
     sweep: bool
     notes: list[str]
+    command: str
 
 
 @dataclass(frozen=True)
 class Member:
-    """One run of a sweep: its folder's name, its overrides for Hydra and as a mapping, its checked configuration."""
+    """One run of a sweep: its folder's name, its overrides for Hydra and as a mapping, its checked configuration, and
+    what its arm is called ("" where that has no label)."""
 
     run: str
     arguments: list[str]
     overrides: dict[str, str]
     config: Config
+    arm: str = ""
 
 
 # ---------------------------------------------------------------- Hydra, set up
@@ -113,7 +118,8 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
         raise RequestError(f"{forgotten.key_or_group}: found {typed_value(forgotten)}, which is a sweep\n"
                            f"add -m to train one run for each value{as_list}")  # fmt: skip
     cfg.hydra.mode = RunMode.MULTIRUN if sweep else RunMode.RUN
-    return Request(loader, cfg, lines, sweep, notes)
+    options = [*["-m"][: int(multirun)], *(["--config-dir", config_dir] if config_dir is not None else [])]
+    return Request(loader, cfg, lines, sweep, notes, shlex.join(["mtlrun", *options, *arguments]))
 
 
 def single(request: Request) -> Config:
@@ -132,8 +138,8 @@ def members(request: Request) -> list[Member]:
 
     Raises RequestError, which names the run, if one of them is wrong.
     """
-    plan = jobs(request.cfg, request.overrides, request.loader)
     compositions = Compositions(request.loader, request.cfg)
+    plan = jobs(request.cfg, request.overrides, request.loader, compositions.config, request.notes)
     distinct = any(request.cfg.get(key) is not None for key in SWEEP_KEYS)
     kept: dict[str | int, tuple[Job, Config]] = {}
     for number, job in enumerate(plan):
@@ -141,13 +147,13 @@ def members(request: Request) -> list[Member]:
             config = compositions.config(job.arguments)
         except RequestError as error:
             where = f"{job.arm}: " if job.arm else ""
-            raise RequestError(f"{error} (in {where}{folder_name(number, len(plan), job.swept)})") from error
+            raise RequestError(f"{error} (in {where}{folder_name(number, len(plan), job.swept, job.label)})") from error
         kept.setdefault(config_hash(config) if distinct else number, (job, config))
     left_out = len(plan) - len(kept)
     if left_out:
         request.notes.append(f"{left_out} run{'s'[: left_out > 1]} left out: the same settings as another run")
     request.notes.extend(note for note in compositions.notes if note not in request.notes)
     return [
-        Member(folder_name(number, len(kept), job.swept), job.arguments, job.overrides, config)
+        Member(folder_name(number, len(kept), job.swept, job.label), job.arguments, job.overrides, config, job.label)
         for number, (job, config) in enumerate(kept.values())
     ]

@@ -1,10 +1,11 @@
 """The runs of a sweep as lists of overrides: products, unions of them (`arms`), and draws from ranges (`trials`)."""
 
 import contextlib
+import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,42 +26,56 @@ from omegaconf import DictConfig, OmegaConf
 from mtlrun.compose.outside import check_references
 from mtlrun.compose.overrides import ARMS, SWEEP_KEYS, TRIALS, checked_override, full_key, parse, typed_value
 from mtlrun.compose.trials import check_range, drawn
+from mtlrun.config import GROUPS, Config
 from mtlrun.errors import RequestError, listing
+from mtlrun.experiments import Base, planned, require_plan
 
 PARAMS = "hydra.sweeper.params"
 NOT_INSIDE = ("hydra", "experiment", *SWEEP_KEYS)  # of an arm, or of the params
 
 
+LABEL = "label"  # a key of an arm that is no override
+SEEDS = ("seed", "data.split.seed")  # no plan depends on them
 MOST_RUNS = 20_000  # of a sweep; more is a slip of the pen, and to compose them takes a minute
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One part of a union: its own overrides by key, and the common ones whose keys it does not set itself."""
+    """One part of a union: its own overrides by key, and the common ones whose keys it does not set itself.
+
+    name: `arms[1]`, or "" where there are no arms; label: what it is called, or ""; named: those of its own keys that
+    stand in the names of its runs' folders
+    """
 
     name: str
+    label: str
     own: dict[str, Override]
     rest: dict[str, Override]
+    named: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Job:
     """One run of a sweep.
 
-    arm: `arms[1]`, or "" where there are no arms
+    arm: `arms[1]`, or "" where there are no arms; label: what the arm is called, or ""
     arguments: its overrides as Hydra gets them, what is common to all arms first
     overrides: the same by key, those of its arm first
     swept: those that tell it from other runs
     """
 
     arm: str
+    label: str
     arguments: list[str]
     overrides: dict[str, str]
     swept: dict[str, str]
 
 
-def jobs(cfg: DictConfig, lines: Sequence[str], loader: ConfigLoader) -> list[Job]:
+def jobs(cfg: DictConfig, lines: Sequence[str], loader: ConfigLoader, config_of: Callable[[Sequence[str]], Config],
+         notes: list[str]) -> list[Job]:  # fmt: skip
     """The runs of a sweep, in job order, from a composed request and its override lines.
+
+    `config_of` makes the checked configuration of one run from its overrides; `notes` gets lines to print.
 
     Arms in order; within one, its own sweeps vary slowest, then the trials, then what is common to all
     arms. Raises RequestError for arms, trials and ranges that cannot be followed.
@@ -70,18 +85,74 @@ def jobs(cfg: DictConfig, lines: Sequence[str], loader: ConfigLoader) -> list[Jo
     listed += [o for o in typed if not o.is_hydra_override() and o.key_or_group not in SWEEP_KEYS]
     common = {full_key(o): o for o in listed}  # the command line has the last word
     from_file = "arms" not in [o.key_or_group for o in typed]
-    arms = []
-    for name, own in _arms(_plain(cfg, "arms"), loader, from_file).items():
-        replaced = {o.key_or_group for o in own}
-        rest = {key: o for key, o in common.items() if o.key_or_group not in replaced}
-        arms.append(Arm(name, {full_key(o): o for o in own}, rest))
-    trials = _trials(_plain(cfg, "trials"))
+    written, focus, trials = _plain(cfg, "arms"), _plain(cfg, "focus"), _trials(_plain(cfg, "trials"))
+    if isinstance(written, str):
+        require_plan(written)
+        _require_few(_count(_arm("", [], common), 1))
+        arms = _planned(written, focus, common, loader, config_of, notes)
+    elif focus is not None:
+        raise RequestError(f"focus: found {focus!r}, and no plan asks about a task\nadd one: arms=shuffled")
+    else:
+        arms = [_arm(name, own, common, label) for name, label, own in _arms(written, loader, from_file)]
     _check_ranges(arms, trials)
-    count = sum(_count(arm, trials or 1) for arm in arms)
+    _require_few(sum(_count(arm, trials or 1) for arm in arms))
+    return [job for arm in arms for job in _product(arm, trials or 1)]
+
+
+def _arm(name: str, own: Sequence[Override], common: Mapping[str, Override], label: str = "",
+         pinned: Sequence[str] = ()) -> Arm:  # fmt: skip
+    """An arm in full. A label stands for the values of its own keys in the names of folders, but not for those that
+    it sweeps over, nor for `pinned`."""
+    replaced = {o.key_or_group for o in own}
+    rest = {key: o for key, o in common.items() if o.key_or_group not in replaced}
+    named = {full_key(o) for o in own if not label or o.is_sweep_override() or full_key(o) in pinned}
+    return Arm(name, label, {full_key(o): o for o in own}, rest, frozenset(named))
+
+
+def _planned(name: str, focus: Any, common: Mapping[str, Override], loader: ConfigLoader,
+             config_of: Callable[[Sequence[str]], Config], notes: list[str]) -> list[Arm]:  # fmt: skip
+    """The arms of a plan, made for every combination of what is common to all arms; where that makes no difference,
+    each arm once."""
+    seeds = {key: o for key, o in common.items() if key in SEEDS}
+    others = {key: o for key, o in common.items() if key not in SEEDS}
+    ranges = {key: drawn(o, 0) for key, o in others.items() if o.is_interval_sweep()}
+    found = []
+    for lines in _combined(others):
+        told: list[str] = []
+        with _in(f"arms={name}"):
+            all_ = [lines | ranges | seed for seed in _combined(seeds)]
+            configs = [config_of([line[key] for key in common if key in line]) for line in all_]
+            found.append((lines, planned(name, Base(name, configs, focus, told))))
+        notes.extend(note for note in told if note not in notes)
+    alike = all(arms == found[0][1] for _, arms in found)
+    arms = []
+    for lines, chosen in found[:1] if alike else found:
+        swept = [] if alike else [key for key in lines if common[key].is_sweep_override()]
+        for arm in chosen:
+            arm, label = dict(arm), arm["label"]
+            del arm["label"]
+            own = _overrides(arm, f"arms={name}", loader, from_file=False)
+            replaced = {o.key_or_group for o in own}
+            pinned = [
+                parse(lines[key]) for key in swept if common[key].key_or_group not in replaced and _fits(key, arm)
+            ]
+            fitting = {key: o for key, o in common.items() if _fits(key, arm)}
+            arms.append(_arm(f"arms={name}: {label}", [*own, *pinned], fitting, label, swept))
+    return arms
+
+
+def _fits(key: str, arm: Mapping[str, Any]) -> bool:
+    """Whether a common setting means something to the options that a plan's arm chooses: model.hidden means nothing to
+    model=boosting, while the other arms follow it."""
+    group, _, name = key.lstrip("~").partition(".")
+    option = GROUPS.get(group, {}).get(str(arm.get(group)))
+    return option is None or name.partition(".")[0] in {f.name for f in dataclasses.fields(option)}
+
+
+def _require_few(count: int) -> None:
     if count > MOST_RUNS:
         words = "fewer values, or draws: trials=100 'lr.base=tag(log,interval(1e-4,1e-1))'"
         raise RequestError(f"this sweep has {count:,} runs\nallowed: at most {MOST_RUNS:,}; {words}")
-    return [job for arm in arms for job in _product(arm, trials or 1)]
 
 
 def _plain(cfg: DictConfig, key: str) -> Any:
@@ -109,12 +180,13 @@ def _length(override: Override) -> int:
 def _product(arm: Arm, trials: int) -> Iterable[Job]:
     ranges = [o for o in (*arm.own.values(), *arm.rest.values()) if o.is_interval_sweep()]
     draws = [{full_key(o): drawn(o, trial) for o in ranges} for trial in range(trials if ranges else 1)]
-    swept = {key for key, o in arm.rest.items() if o.is_sweep_override()} | set(arm.own)
+    swept = {key for key, o in arm.rest.items() if o.is_sweep_override()} | arm.named
     for parts in itertools.product(_combined(arm.own), draws, _combined(arm.rest)):
         line = parts[0] | parts[1] | parts[2]
         overrides = {key: typed_value(parse(line[key])) for key in (*arm.own, *arm.rest)}
         yield Job(
             arm=arm.name,
+            label=arm.label,
             arguments=[line[key] for key in (*arm.rest, *arm.own)],
             overrides=overrides,
             swept={key: value for key, value in overrides.items() if key in swept},
@@ -143,16 +215,22 @@ def _lines(override: Override) -> list[str]:
 # ---------------------------------------------------------------- what arms and trials may be
 
 
-def _arms(value: Any, loader: ConfigLoader, from_file: bool) -> dict[str, list[Override]]:
-    """Each arm's own overrides by its name, `arms[0]`; one without a name and overrides where there are no arms."""
+def _arms(value: Any, loader: ConfigLoader, from_file: bool) -> Iterator[tuple[str, str, list[Override]]]:
+    """Each arm's name, `arms[0]`, its label or "", and its own overrides; one without any where there are no arms."""
     if value is None:
-        return {"": []}
+        yield "", "", []
+        return
     if not isinstance(value, list) or not value:
         raise RequestError(f"arms: found {value!r}\nallowed: {ARMS}")
     for number, arm in enumerate(value):
+        name = f"arms[{number}]"
         if not isinstance(arm, dict) or not arm:
-            raise RequestError(f"arms[{number}]: found {arm!r}\nallowed: {ARMS}")
-    return {f"arms[{i}]": _overrides(arm, f"arms[{i}]", loader, from_file) for i, arm in enumerate(value)}
+            raise RequestError(f"{name}: found {arm!r}\nallowed: {ARMS}")
+        label = arm.get(LABEL, "")
+        if not isinstance(label, str) or not label.isprintable() or (LABEL in arm and not label.strip()):
+            raise RequestError(f"{name}.{LABEL}: found {label!r}\nallowed: what the arm is called, in a line of text")
+        own = {key: inner for key, inner in arm.items() if key != LABEL}
+        yield name, label, _overrides(own, name, loader, from_file)
 
 
 def _trials(value: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 import re
 import shlex
 from pathlib import Path
@@ -139,6 +140,27 @@ def test_equal_runs_are_left_out_and_a_line_says_how_many() -> None:
     assert len(members(plain_product)) == 2 and plain_product.notes == []
 
 
+def test_labels_stand_in_names_of_folders_for_what_the_arm_sets_but_does_not_sweep(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arms = 'arms=[{label: "plain sum", loss: sum},{label: "fixed, 2 weights", loss: fixed, loss.weights.price: "2,3"},'
+    words = ["-m", "data=houses", arms + "{lr.base: 0.1}]", "seed=0,1", "trainer=debug", "hydra.sweep.dir=s"]
+    Path("houses.csv").write_text("area,price,kind\n" + "".join(f"{i},{i % 9}.5,{'ab'[i % 2]}\n" for i in range(60)))
+    assert main(words) == 0
+    plan = json.loads(Path("s/sweep.json").read_text())
+    assert [job["run"] for job in plan] == [
+        "000_plain-sum,seed=0", "001_plain-sum,seed=1",
+        "002_fixed-2-weights,loss.weights.price=2,seed=0", "003_fixed-2-weights,loss.weights.price=2,seed=1",
+        "004_fixed-2-weights,loss.weights.price=3,seed=0", "005_fixed-2-weights,loss.weights.price=3,seed=1",
+        "006_lr.base=0.1,seed=0", "007_lr.base=0.1,seed=1",
+    ]  # fmt: skip
+    assert [job.get("arm") for job in plan] == ["plain sum"] * 2 + ["fixed, 2 weights"] * 4 + [None] * 2
+    with open("s/results.csv", newline="") as file:
+        assert not {"arm", "label", "arms", "focus"} & set(next(csv.reader(file)))
+    (command,) = Path("s/command.txt").read_text().splitlines()
+    assert shlex.split(command) == ["mtlrun", *words]
+
+
 SETTINGS = {"loss": ["sum", "uncertainty"], "lr.base": ["0.1", "0.2", "0.3"], "model.dropout": ["0", "0.5"],
             "seed": ["0", "1"]}  # fmt: skip
 some = st.fixed_dictionaries({}, optional={key: st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)
@@ -194,9 +216,12 @@ def test_a_sweep_of_arms_and_trials_trains_and_fills_its_table(capsys: pytest.Ca
 # ---------------------------------------------------------------- wrong requests
 
 MAPPINGS = "allowed: a list of mappings: 'arms=[{loss: sum},"
-INSIDE = "not allowed here\nallowed: keys of a run, not hydra, experiment, arms, trials (in arms[0])"
+INSIDE = "not allowed here\nallowed: keys of a run, not hydra, experiment, arms, trials, focus (in arms[0])"
 WRONG = [
-    ("arms=sum", "arms: found 'sum'\n" + MAPPINGS),
+    ("arms=basline", "arms: found 'basline', which is no plan; did you mean baselines?\nallowed: "),
+    ("arms=3", "arms: found 3\n" + MAPPINGS),
+    ("arms=[{label: [a], loss: sum}]", "arms[0].label: found ['a']\nallowed: what the arm is called"),
+    ("arms=[{label: ' ', loss: sum}]", "arms[0].label: found ' '\nallowed: what the arm is called"),
     ("arms={loss: sum}", "arms: found {'loss': 'sum'}\n" + MAPPINGS),
     ("arms=[]", "arms: found []\n" + MAPPINGS),
     ("arms=[{loss: sum},{}]", "arms[1]: found {}\n" + MAPPINGS),
