@@ -125,8 +125,8 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     needed = statistics.seeds_needed(max(1, family))
     order = sorted(range(len(rows)), key=lambda i: (rows[i].delta_m is None, m.mean if (m := per_task[i]) else 0.0))
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
-    wanted = Asked(options.tune, tuned, options.by, options.split, options.margin, options.rows)
-    missing = conditions(collection, settings, rows, reference, leader, needed, wanted, bool(trivial), inference)
+    asked = Asked(options.tune, tuned, options.by, options.split, options.margin, options.rows)
+    missing = conditions(collection, settings, rows, reference, leader, needed, asked, bool(trivial), inference)
     named = None if leader is None else settings[leader].label
     best = leader is not None and not any(finding.kind == "missing" for finding in missing)
     pairs = affinity(settings, settings[base], columns, options.split, inference, findings)
@@ -135,9 +135,9 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     if over is not None and (arms is not None or grid or by_rows):
         text = "contrasts, effects and learning curves in words speak of other seeds on these test rows"
         findings.append(Finding("warning", "test rows", text))
-    asked = arms.effects if arms is not None else main(grid)
+    wanted = arms.effects if arms is not None else main(grid)
     said = verdict(Facts(
-        [rows[i] for i in order], rows[reference], named, best, options.margin, *_seeds(against, rows, asked, needed),
+        [rows[i] for i in order], rows[reference], named, best, options.margin, *_seeds(against, rows, wanted, needed),
         contrasts=arms, effects=grid,
         together=questions.together(
             settings, complete, per_task, against, reference, plain, columns, inference, options.margin

@@ -61,7 +61,8 @@ def conditions(collection: Collection, settings: Sequence[Setting], rows: Sequen
     `trivial`: whether there are figures of the trivial predictor.
     """
     return [
-        *_unfinished(collection), *_seeds(collection, rows, reference, needed), *_baselines(collection, settings, rows),
+        *_unfinished(collection), *_seeds(collection, rows, reference, needed, asked),
+        *_baselines(collection, settings, rows),
         *_grids(collection, settings, leader, asked), *_rates_as_rows(collection, settings, rows, leader, asked),
         *_trials(collection, settings, rows, leader, asked), *_budget(collection, settings, rows, asked),
         *_one_setting(collection, settings, rows, asked), *_same(collection),
@@ -85,7 +86,8 @@ def _unfinished(collection: Collection) -> Iterator[Finding]:
         yield Finding("missing", "unfinished runs", text, f"mtlrun resume {quoted(folder)}")
 
 
-def _seeds(collection: Collection, rows: Sequence[Row], reference: int, needed: int) -> Iterator[Finding]:
+def _seeds(collection: Collection, rows: Sequence[Row], reference: int, needed: int,
+           asked: Asked) -> Iterator[Finding]:  # fmt: skip
     """Enough seeds, and the same of every row."""
     whole = [row for row in rows if row.figures]
     fewest, used = min(len(row.seeds) for row in whole), sorted({seed for row in whole for seed in row.seeds})
@@ -96,7 +98,7 @@ def _seeds(collection: Collection, rows: Sequence[Row], reference: int, needed: 
             text = f"{listing([row.label for row in few], 4)}: {text}"
             yield Finding("missing", "seeds", text)
         else:
-            yield _further(collection, "seeds", text, range(start, start + needed - fewest))
+            yield _further(collection, asked, "seeds", text, range(start, start + needed - fewest))
     for row in whole:
         absent = [seed for seed in used if seed not in row.seeds]
         own = [run for run in collection.runs if str(run.folder) in row.runs]
@@ -110,11 +112,11 @@ def _seeds(collection: Collection, rows: Sequence[Row], reference: int, needed: 
             yield Finding("missing", "equal seeds", text, with_seeds(origin(own[-1]), absent))
 
 
-def _further(collection: Collection, condition: str, text: str, seeds: Iterable[int]) -> Finding:
+def _further(collection: Collection, asked: Asked, condition: str, text: str, seeds: Iterable[int]) -> Finding:
     """What further seeds may mend, the command that trains them, and what is to be compared afterwards."""
     command = with_seeds(_largest(collection), seeds)
     if command is not None:
-        both = compare_command(collection.folders, "B")
+        both = compare_command(collection.folders, "B", *asked.tune_words)
         text += f"; then compare both, B the folder that the command prints: {both}"
     return Finding("missing", condition, text, command)
 
@@ -496,4 +498,4 @@ def _leader(collection: Collection, settings: Sequence[Setting], rows: Sequence[
     elif left:
         start = max(seed for row in rows for seed in row.seeds) + 1
         text = f"{told} {listing(left, 4)}: more seeds may do it"
-        yield _further(collection, "a clear leader", text, range(start, start + fewest))
+        yield _further(collection, asked, "a clear leader", text, range(start, start + fewest))

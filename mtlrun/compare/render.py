@@ -75,7 +75,9 @@ def with_interval(estimate: Estimate | None, signed: bool = False, decimals: int
         return number(mean, 4, signed)
     half = (high - low) / 2
     if half <= 1e-9 * max(abs(mean), abs(high)):
-        return f"{number(mean, 4, signed)} ± 0" if mean else "0"
+        if decimals is None or not mean or _power(mean, half):
+            return f"{number(mean, 4, signed)} ± 0" if mean else "0"
+        return f"{_minus(f'{mean:+.{decimals}f}' if signed else f'{mean:.{decimals}f}')} ± 0"
     power = _power(mean, half)
     mean, low, high, half = (value / 10.0**power for value in (mean, low, high, half))
     own = _decimals(mean, half)

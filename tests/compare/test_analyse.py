@@ -320,6 +320,16 @@ def test_pairs_are_held_against_the_baseline_and_two_tasks_are_a_pair_by_name(ou
     assert found.affinity.gains["b", "a"].mean == pytest.approx(20.0)
 
 
+@pytest.mark.parametrize(("arm", "named"), [("pairs", False), ("other", True)])
+def test_pairs_are_meant_to_lack_tasks(outputs: Outputs, arm: str, named: bool) -> None:
+    for seed in range(2):
+        for task, value in (("a", 10.0), ("b", 0.5), ("c", 0.8)):
+            outputs.run(f"{task}-{seed}", {task: value}, seed, sweep="s", arm="alone")
+        outputs.run(f"ab-{seed}", {"a": 9.0, "b": 0.45}, seed, sweep="s", arm=arm,
+                    flat={"tasks.c": {"type": "binary", "role": "main"}, "only": ["a", "b"]})  # fmt: skip
+    assert ("missing cells" in conditions(compared(outputs))) is named
+
+
 def test_a_task_that_is_main_in_some_runs_only_is_named(outputs: Outputs) -> None:
     outputs.setting("sum", [10, 11], [0.5] * 2)
     outputs.setting("unc", [10, 11], [0.5] * 2, flat={"loss": "uncertainty"}, roles={"b": "auxiliary"})

@@ -41,6 +41,7 @@ def test_a_column_has_one_number_of_decimals():
     assert shown(0.62, 0.031) == ["−5.400 ± 0.620", "−5.400 ± 0.031"]
     # no more than two beyond the widest; an interval that these would round to nothing keeps its own
     assert shown(12, 0.31, 0.031, 0.0031) == ["−5.40 ± 12.00", "−5.40 ± 0.31", "−5.40 ± 0.03", "−5.4000 ± 0.0031"]
+    assert _column([Estimate(0.5, 0.5, 0.5, {}), Estimate(0.988, 0.95, 1.026, {})]) == ["0.500 ± 0", "0.988 ± 0.038"]
     assert _column([Estimate(0.0, 0.0, 0.0, {}), None, Estimate(0.7, None, None, {})]) == ["0", "—", "0.7000"]
 
 

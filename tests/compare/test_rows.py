@@ -67,6 +67,7 @@ def net(trained: Path, loss: str, seed: int) -> Path:
 def test_intervals_hold_those_over_seeds_and_say_so(both: tuple[Comparison, Comparison]) -> None:
     before, after = both
     assert "over seeds and test rows" in after.interval and "180 rows" in after.interval
+    assert after.interval.endswith("; trivial: over seeds alone")
     assert str(next(f.command for f in before.findings if f.condition == "test rows")).endswith("--rows")
     assert not [f for f in after.findings if f.condition in ("test rows", "rows not scored")]
     for label, row in rows(after).items():
