@@ -5,7 +5,7 @@ All formulas are in `statistics`; what is decided here is what is held against w
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -238,14 +238,18 @@ def _unit(unit: str, metric: str) -> str:
 def _figures(setting: Setting, columns: Sequence[TaskColumn], split: str) -> Figures:
     """What a row's runs have of the columns' metrics, by seed."""
     found: dict[int, dict[tuple[str, str], float]] = {}
+    for seed, task, metric, run in _cells(setting, columns):
+        if (value := run.figures.get(f"{split}/{task}/{metric}")) is not None:
+            found.setdefault(seed, {})[task, metric] = value
+    return found
+
+
+def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[int, str, str, Run]]:
+    """Seed, task, metric, and the row's run that is to have this figure."""
     for seed in setting.seeds:
         for column in columns:
-            if (run := setting.runs[seed].get(column.task)) is None:
-                continue
-            for metric in column.metrics:
-                if (value := run.figures.get(f"{split}/{column.task}/{metric}")) is not None:
-                    found.setdefault(seed, {})[column.task, metric] = value
-    return found
+            if (run := setting.runs[seed].get(column.task)) is not None:
+                yield from ((seed, column.task, metric, run) for metric in column.metrics)
 
 
 def _whole(figures: Figures, columns: Sequence[TaskColumn]) -> tuple[int, ...]:
@@ -259,13 +263,9 @@ def _trivial(settings: Sequence[Setting], columns: Sequence[TaskColumn], split: 
     """Figures of the predictor that knows no inputs, by seed, from the first row that has them."""
     found: dict[int, dict[tuple[str, str], float]] = {}
     for setting in settings:
-        for seed in setting.seeds:
-            for column in columns:
-                if (run := setting.runs[seed].get(column.task)) is None:
-                    continue
-                for metric in column.metrics:
-                    if (value := run.trivial.get(f"{split}/{column.task}/{metric}")) is not None:
-                        found.setdefault(seed, {}).setdefault((column.task, metric), value)
+        for seed, task, metric, run in _cells(setting, columns):
+            if (value := run.trivial.get(f"{split}/{task}/{metric}")) is not None:
+                found.setdefault(seed, {}).setdefault((task, metric), value)
     return {s: own for s, own in found.items() if all((c.task, c.metric) in own for c in columns)}
 
 

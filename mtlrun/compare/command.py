@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 from mtlrun.compare.analyse import Options, analyse
 from mtlrun.compare.collect import Collection, collect
@@ -33,7 +33,7 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
         return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
-    print(render(comparison, asked), end="")  # type: ignore[arg-type]
+    print(render(comparison, cast(Format, asked)), end="")
     from mtlrun.compare.report import write_outputs
 
     try:

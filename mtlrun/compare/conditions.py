@@ -228,7 +228,7 @@ def _rates_as_rows(collection: Collection, settings: Sequence[Setting], rows: Se
             yield Finding("missing", "rate at the edge", text, command)
             found = True
     if not found:
-        text = f"values of {named} stand as rows of their own: which of them is best, test would choose"
+        text = f"values of {named} stand as rows of their own, of which test would choose"
         yield Finding("missing", "rates as rows", text, command)
 
 

@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def write_outputs(comparison: Comparison, out: Path) -> list[Path]:
                 old.unlink()
         write_text(table, render.render(comparison, "csv"))
         for name, path in paths.items():
-            write_atomic(path, lambda beside, name=name: _save_png(drawn[name], beside))  # type: ignore[misc]
+            write_atomic(path, partial(_save_png, drawn[name]))
         pictures = [Picture(name, inline_svg(figure, name)) for name, figure in drawn.items()]
     write_text(page, html(comparison, pictures))
     return [table, *paths.values(), page]

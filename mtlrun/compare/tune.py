@@ -68,8 +68,9 @@ def best_of_restarts(settings: Sequence[Setting], tasks: Sequence[str]) -> list[
             continue
         words = {k: v for k, v in again[0].words.items() if all(s.words.get(k) == v for s in again)}
         row = replace(
-            again[0], label=f"{arm} (best of {len(draws)})", words=words, values={}, tried={(): runs}, runs=runs,
-            failed=sum(s.failed for s in again), unfinished=sum(s.unfinished for s in again), trials=len(draws),
+            again[0], label=f"{arm} (of {len(draws)}, chosen on val)", words=words, values={},
+            tried={(): runs}, runs=runs, trials=len(draws),
+            failed=sum(s.failed for s in again), unfinished=sum(s.unfinished for s in again),
         )  # fmt: skip
         found = [row if s is again[0] else s for s in found if s.arm != arm or s is again[0] or not s.runs]
     return found

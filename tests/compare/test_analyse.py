@@ -1,7 +1,8 @@
 """Figures of a comparison against what is worked out by hand."""
 
 import math
-from typing import Any
+import re
+from typing import Any, get_args
 
 import pytest
 from folders import Outputs
@@ -9,6 +10,7 @@ from folders import Outputs
 from mtlrun.compare.analyse import Options, analyse
 from mtlrun.compare.collect import collect
 from mtlrun.compare.comparison import Comparison, Row
+from mtlrun.compare.render import Format, render
 from mtlrun.errors import RequestError
 
 
@@ -112,7 +114,7 @@ def test_auxiliary_tasks_never_enter(outputs: Outputs) -> None:
     outputs.setting("unc", [9, 9], [0.1, 0.1], flat={"loss": "uncertainty"}, roles={"b": "auxiliary"})
     found = compared(outputs)
     assert [column.task for column in found.columns] == ["a"]
-    assert rows(found)["loss=uncertainty"].delta_m.mean == pytest.approx(-10)  # type: ignore[union-attr]
+    assert rows(found)["loss=uncertainty"].delta_m.mean == pytest.approx(-10)
 
 
 def test_several_metrics_of_a_task_count_per_task_and_per_metric(outputs: Outputs) -> None:
@@ -129,7 +131,7 @@ def test_a_baseline_of_zero_is_named_and_left_out_of_the_mean(outputs: Outputs) 
     outputs.setting("sum", [10, 10], [0.0, 0.0])
     outputs.setting("unc", [11, 11], [0.3, 0.3], flat={"loss": "uncertainty"})
     found = compared(outputs)
-    assert rows(found)["loss=uncertainty"].delta_m.mean == pytest.approx(10)  # type: ignore[union-attr]
+    assert rows(found)["loss=uncertainty"].delta_m.mean == pytest.approx(10)
     text = next(f.text for f in found.findings if f.condition == "a baseline of 0")
     assert "accuracy of b" in text and "seed 0, 1" in text
 
@@ -146,7 +148,7 @@ def test_gaps_are_named(outputs: Outputs) -> None:
     assert (own.failed, own.unfinished, own.seeds) == (1, 1, (0, 1))
     assert {"missing pairs", "failed runs", "unfinished runs", "equal seeds"} <= conditions(found)
     assert "seed 3" in next(f.text for f in found.findings if f.condition == "missing pairs")
-    assert rows(found)["loss=sum"].delta_m.n == 3  # type: ignore[union-attr]
+    assert rows(found)["loss=sum"].delta_m.n == 3
 
 
 def test_one_seed_has_no_intervals_and_seeds_that_say_the_same_are_named(outputs: Outputs) -> None:
@@ -215,7 +217,7 @@ def test_a_metric_unknown_to_a_run_is_named(outputs: Outputs) -> None:
     outputs.run("unc-1", {"a": 9.0, "b": 0.5}, 1, flat={"loss": "uncertainty"}, figures={"test/b/accuracy": 0.5})
     found = compared(outputs)
     assert "rmse of a on test: unc-1" in next(f.text for f in found.findings if "unknown" in f.condition)
-    assert rows(found)["loss=uncertainty"].delta_m.n == 1  # type: ignore[union-attr]
+    assert rows(found)["loss=uncertainty"].delta_m.n == 1
 
 
 # ---------------------------------------------------------------- grids, trials, pairs
@@ -348,12 +350,15 @@ def test_restarts_are_one_row_of_the_best_draws_on_val(outputs: Outputs) -> None
             outputs.run(f"{draw}-{seed}", {"a": test}, seed, sweep="s", arm=arm, val={"a": val[seed]},
                         flat={"model.restart": draw}, roles={"b": "auxiliary"})  # fmt: skip
     found = compared(outputs)
-    row = rows(found)["alone, restarted (best of 3)"]
+    row = rows(found)["alone, restarted (of 3, chosen on val)"]
     assert row.figures["a"].values == {0: 10.0, 1: 12.0} and row.trials == 3
     assert set(rows(found)) == {"with auxiliary tasks", "alone", row.label, "trivial"}
     effect = next(e for e in found.effects if e.factor == "other initial parameters")
     assert effect.estimate.values == pytest.approx({0: 10.0, 1: 30.0})
     assert not any(f.condition == "unlike single-task nets" for f in found.findings)
+    assert not found.best
+    for form in get_args(Format):
+        assert not re.search(r"\bbest\b", render(found, form)), form
 
 
 def test_the_plain_sum_has_one_rate_though_as_many_rows_have_two(outputs: Outputs) -> None:

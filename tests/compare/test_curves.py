@@ -68,8 +68,8 @@ def test_errors_over_training_rows_together_and_alone(outputs: Outputs) -> None:
     # Δm is relative to the nets of the same rows: (1 − 12/14 + 1 − 13/15)/2 halved, as b is the same
     whole = compared(outputs)
     rows = {row.label: row for row in whole.rows}
-    assert rows["data.train_rows=10"].delta_m.values == pytest.approx({0: -100 / 14, 1: -100 / 15})  # type: ignore[union-attr]
-    assert rows["alone data.train_rows=20"].delta_m.values == {0: 0.0, 1: 0.0}  # type: ignore[union-attr]
+    assert rows["data.train_rows=10"].delta_m.values == pytest.approx({0: -100 / 14, 1: -100 / 15})
+    assert rows["alone data.train_rows=20"].delta_m.values == {0: 0.0, 1: 0.0}
     assert rows["alone data.train_rows=20"].against is None and whole.leader is None
     assert whole.baseline == "alone with the same data.train_rows" and whole.seeds_needed == 7  # three rows are held
 

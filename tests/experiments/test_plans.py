@@ -118,7 +118,7 @@ def test_parameters_are_counted_as_the_network_counts_them(only: list[str]) -> N
 
 def test_two_tasks_have_a_line_of_ratios() -> None:
     runs, _ = planned("baselines", "only=[crop,kind]")
-    weights = [run.config.loss.weights for run in arms(runs)["fixed weights"][::3]]  # type: ignore[union-attr]
+    weights = [run.config.loss.weights for run in arms(runs)["fixed weights"][::3]]
     assert weights == [{"crop": w} for w in (0.03, 0.1, 0.3, 3.0, 10.0, 30.0)]
 
 
