@@ -16,9 +16,10 @@ from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
 from mtlrun.errors import RequestError
 from mtlrun.graph import parse_graph
-from mtlrun.loss import make_strategy
+from mtlrun.loss import Members, make_strategy
 from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.network import Network, TaskSpec
+from mtlrun.model.point import PointTrunk
 from mtlrun.model.trunk import MlpTrunk
 from mtlrun.sharing import SHARING
 
@@ -27,8 +28,9 @@ def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
     """The active tasks as the network needs them, types and classes from the data."""
     counts = classes(datasets[0])
     return [
-        TaskSpec(t.task, t.type, t.loss, counts[t.task], config.tasks[t.task].huber_delta)
+        TaskSpec(t.task, t.type, t.loss, counts[t.task], task.huber_delta, task.target or t.task, task.scale)
         for t in datasets[0].targets.values()
+        for task in [config.tasks[t.task]]
     ]
 
 
@@ -40,7 +42,8 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
     if encoder.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
     _require_memory(first, encoder.width, specs, len(configs))
-    trunk = MlpTrunk(first.net, seeds, encoder.width)
+    starts = [c.point.start for c in configs if c.point]
+    trunk = PointTrunk(starts, encoder.width) if starts else MlpTrunk(first.net, seeds, encoder.width)
     graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.net.hidden)) for c in configs]
     return Network(encoder, SHARING[first.sharing.name](trunk), specs, graphs, first.net, seeds)
 
@@ -100,7 +103,12 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     specs = task_specs(first, datasets)
     network, scale, rows = _network(configs, datasets, specs, device)
     noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
-    strategy = make_strategy([c.loss for c in configs], network.tasks, noise)
+    train = TrainBatches(rows, datasets, configs)
+    seeds = [c.seed for c in configs]
+    # a head is shared where another task learns through it, which may be in some runs of a stack only
+    sharing = network if network.edge_scales else network.sharing
+    shared = sum(p[0].numel() for p in sharing.parameters())
+    strategy = make_strategy(Members([c.loss for c in configs], network.tasks, noise, seeds, train.steps, shared))
     strategy.to(device)
     for edge in network.scales:
         edge.to(device)
@@ -110,5 +118,4 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
     selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)
-    train = TrainBatches(rows, datasets, configs)
     return Stack(configs, datasets, device, scale, specs, network, step, train, val, test, trivial, selections)

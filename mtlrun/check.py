@@ -14,18 +14,20 @@ from mtlrun.config import (
     AdamConfig,
     BoostingConfig,
     Config,
-    FixedLossConfig,
     PerHeadLrConfig,
     SgdConfig,
     TaskConfig,
     TrainerConfig,
 )
+from mtlrun.config_loss import FamoLossConfig, FixedLossConfig, GradientLossConfig, MgdaLossConfig
 from mtlrun.errors import RequestError, listing, nearest
-from mtlrun.graph import parse_graph
+from mtlrun.graph import Graph, parse_graph
+from mtlrun.toy import COORDINATES, OBJECTIVES
 from mtlrun.values import build, rate, require_task, typed
 
 TASK_NAME = re.compile(r"[A-Za-z_]\w*\Z")
 RESERVED = ("trunk", "default")
+SELECT_BY = ("skill", "worst", "last")
 FOLDER_NAME = re.compile(r"[\w-][\w.-]*\Z")
 
 
@@ -118,6 +120,8 @@ def _tasks(tree: Any) -> dict[str, TaskConfig]:
         tasks[name] = typed(settings if settings is not None else {}, TaskConfig, f"tasks.{name}", {})
         if tasks[name].type == "reconstruction":
             _reconstruction(tasks[name], f"tasks.{name}")
+        if tasks[name].type == "objective":
+            _objective(tasks[name], name)
     if not tasks:
         raise RequestError("tasks: none are given\nname some: 'tasks={price: {type: regression}}', or "
                            "write a YAML with `mtlrun init TABLE --targets a,b`")  # fmt: skip
@@ -147,6 +151,63 @@ def _reconstruction(task: TaskConfig, key: str) -> None:
         if getattr(task, name) != getattr(plain, name):
             raise RequestError(f"{key}.{name}: a reconstruction has none, its target are the run's inputs\n"
                                f"remove it: '~{key}.{name}'")  # fmt: skip
+
+
+def _objective(task: TaskConfig, name: str) -> None:
+    """Raises RequestError for settings that have no meaning without labels, and for a function that there is not."""
+    plain = TaskConfig()
+    for key in ("positive", "class_weights", "shuffle", "train_labels", "train_rows_of"):
+        if getattr(task, key) != getattr(plain, key):
+            raise RequestError(f"tasks.{name}.{key}: an objective has none, as it has no labels\n"
+                               f"remove it: '~tasks.{name}.{key}'")  # fmt: skip
+    target = task.target or name
+    if target not in OBJECTIVES:
+        raise RequestError(f"tasks.{name}.target: no objective is named {target!r}{nearest(target, OBJECTIVES)}\n"
+                           f"allowed: {listing(OBJECTIVES)}")  # fmt: skip
+
+
+def _point(config: Config) -> None:
+    """What goes with objectives alone: model=point, and nothing that reads labels or heads. Raises RequestError."""
+    objectives = [name for name, task in config.active.items() if task.type == "objective"]
+    others = [name for name in config.active if name not in objectives]
+    if config.point is None:
+        if objectives:
+            raise RequestError(f"tasks.{objectives[0]}.type: objective, a function of a point, and model is "
+                               f"{config.model.name}\nset it: model=point")  # fmt: skip
+        return
+    if others:
+        raise RequestError(f"model=point: has no heads, and {others[0]} is no objective\n"
+                           f"set tasks.{others[0]}.type=objective, or model=mlp")  # fmt: skip
+    if len(config.point.start) != COORDINATES:
+        raise RequestError(f"model.start: found {config.point.start}, and the objectives are functions of "
+                           f"{COORDINATES} numbers\nallowed: model.start=[9.0,9.0]")  # fmt: skip
+    if config.trainer.select != "last":
+        raise RequestError(f"trainer.select: found {config.trainer.select}, which is about predictions, and "
+                           "model=point predicts nothing\nset it: trainer.select=last")  # fmt: skip
+    if config.graph.name != "none" or config.graph.receives:
+        raise RequestError("graph: model=point has no heads that could read an estimate\nset it: graph=none")
+    loss = config.loss
+    if isinstance(loss, MgdaLossConfig) and loss.normalize in ("loss", "loss+"):
+        raise RequestError(f"loss.normalize: {loss.normalize} has no meaning for a loss below 0, and {objectives[0]} "
+                           "is an objective, which may be\nallowed: none, l2")  # fmt: skip
+    if not loss.needs_positive:
+        return
+    for name in objectives:
+        if isinstance(loss, FamoLossConfig) and loss.bound(name) < 0:
+            continue
+        famo = "loss.lower_bound=VALUE below every loss, or " * isinstance(loss, FamoLossConfig)
+        raise RequestError(f"loss={loss.name}: has no meaning for a loss below 0, and {name} is an objective, "
+                           f"which may be\nset {famo}loss=sum")  # fmt: skip
+
+
+def _require_weights(loss: GradientLossConfig, graph: Graph) -> None:
+    """Raises RequestError for a task whose gradient ends in its head, which would get no weight and not learn."""
+    for task, edge in graph.trunk.items():
+        others = loss.at == "parameters" and any(e.gradient.scale != 0 for e in graph.into(task))
+        if edge.gradient.scale == 0 and not others:
+            raise RequestError(f"loss.heads: weighted, and loss={loss.name} gives no weight to {task}, whose gradient "
+                               "does not reach the trunk: its head would not learn\n"
+                               "set it: loss.heads=own")  # fmt: skip
 
 
 def _only(value: Any, tasks: Mapping[str, TaskConfig]) -> list[str] | None:
@@ -181,11 +242,26 @@ def _cross_check(config: Config, notes: list[str]) -> Config:
         return kept
 
     loss, lr = config.loss, config.lr
+    if isinstance(loss, FamoLossConfig):
+        own = {"": loss.lower_bound}
+        if isinstance(loss.lower_bound, Mapping):
+            own = {f".{n}": v for n, v in drop_absent(loss.lower_bound, "loss.lower_bound").items()}
+        for name, value in own.items():
+            typed(value, float, f"loss.lower_bound{name}", {})
+    if loss.warm_epochs >= config.trainer.epochs:
+        notes.append(f"loss={loss.name}: warms up for {loss.warm_epochs} epochs, and trainer.epochs is "
+                     f"{config.trainer.epochs}, so that it never begins")  # fmt: skip
+    _point(config)
     if isinstance(loss, FixedLossConfig):
         weights = drop_absent(loss.weights, "loss.weights")
         checked = {n: typed(w, float, f"loss.weights.{n}", {"at_least": 0.0}) for n, w in weights.items()}
         if checked and all(checked.get(t, 1.0) == 0 for t in active):
             raise RequestError("loss.weights: every task has weight 0\nallowed: at least one weight above 0")
+    for (key, value), why in loss.refuses.items():
+        if getattr(loss, key) == value:
+            default = next(f.default for f in dataclasses.fields(loss) if f.name == key)
+            raise RequestError(f"loss.{key}: {value} has no meaning with loss={loss.name}, as {why}\n"
+                               f"allowed: {default}")  # fmt: skip
     if isinstance(lr, PerHeadLrConfig):
         heads = drop_absent(lr.heads, "lr.heads", also=("default",))
         if "default" not in heads:
@@ -209,12 +285,13 @@ def _cross_check(config: Config, notes: list[str]) -> Config:
     if split.files is not None and "test" not in split.files:
         raise RequestError("data.split.files.test: missing\nset it: data.split.files.test=FILE")
     select = config.trainer.select
-    if select not in ("skill", "worst"):
-        require_task(select, config.tasks, "trainer.select (skill, worst or a task)")
+    if select not in SELECT_BY:
+        require_task(select, config.tasks, f"trainer.select ({', '.join(SELECT_BY)} or a task)")
         if select not in active:
             raise RequestError(f"trainer.select: {select} is not trained, as only={listing(config.only or [])}")
         if active[select].type == "reconstruction":
-            raise RequestError(f"trainer.select: {select} reconstructs the inputs\nallowed: skill, worst, another task")
+            raise RequestError(f"trainer.select: {select} reconstructs the inputs\n"
+                               f"allowed: {', '.join(SELECT_BY)}, another task")  # fmt: skip
     elif not any(t.role == "main" for t in active.values()):
         raise RequestError("tasks: none has role main, so there is nothing to select a checkpoint by")
     if not config.boosting and not config.net.hidden:
@@ -222,12 +299,28 @@ def _cross_check(config: Config, notes: list[str]) -> Config:
             if getattr(config.trainer, name):
                 raise RequestError(f"trainer.{name}: the trunk has no parameters, as model.hidden is empty\n"
                                    f"set model.hidden=[64], or '~trainer.{name}'")  # fmt: skip
+        if isinstance(loss, GradientLossConfig):
+            raise RequestError(f"loss={loss.name}: reads the tasks' gradients in the trunk, and the trunk has no "
+                               "parameters, as model.hidden is empty\nset model.hidden=[64], or loss=sum")  # fmt: skip
+        if loss.heads == "own":
+            raise RequestError("loss.heads: own tells heads from the trunk, and the trunk has no parameters, as "
+                               "model.hidden is empty\nset model.hidden=[64], or loss.heads=weighted")  # fmt: skip
+    if config.trainer.log_activations and not config.boosting:
+        if config.net.activation != "relu":
+            raise RequestError("trainer.log_activations: counts units of relu that are 0, and model.activation is "
+                               f"{config.net.activation}\n"
+                               "set model.activation=relu, or '~trainer.log_activations'")  # fmt: skip
+        if not config.net.hidden and not config.net.head_hidden:
+            raise RequestError("trainer.log_activations: the network has no hidden layer\n"
+                               "set model.hidden=[64], or '~trainer.log_activations'")  # fmt: skip
     optimizer = config.optimizer
     if isinstance(optimizer, SgdConfig) and optimizer.nesterov and optimizer.momentum == 0:
         raise RequestError("optimizer.nesterov: needs a momentum\nset it: optimizer.momentum=0.9")
     if isinstance(optimizer, AdamConfig) and len(optimizer.betas) != 2:
         raise RequestError(f"optimizer.betas: found {optimizer.betas}\nallowed: two numbers from 0 to below 1")
     graph = parse_graph(config.graph, config.tasks, active, len(config.net.hidden))
+    if isinstance(loss, GradientLossConfig) and loss.heads == "weighted" and loss.weighs_by_gradient:
+        _require_weights(loss, graph)
     if not config.net.head_hidden and any(e.what == "embedding" for e in graph.edges):
         raise RequestError("graph: an edge passes an embedding, and heads have no hidden layer\n"
                            "set model.head_hidden=[64], or what=logits")  # fmt: skip

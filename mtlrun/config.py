@@ -11,22 +11,12 @@ fields only may train in one stack (see stacks.py).
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-
-def bounded(default: Any, **bounds: float) -> Any:
-    """A dataclass field with bounds: `above`, `below` (strict), `at_least`, `at_most`."""
-    return field(default=default, metadata=bounds)
-
-
-PER_RUN = {"per_run": True}
-
-
-def per_run(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **bounds: float) -> Any:
-    """A dataclass field in which the runs of one stack may differ, with bounds as `bounded` has them."""
-    return field(default=default, default_factory=factory, metadata={**bounds, **PER_RUN})
-
+from mtlrun.config_loss import LOSSES, LossConfig
+from mtlrun.fields import PER_RUN, bounded, per_run
 
 # ---------------------------------------------------------------- data and tasks
 
@@ -72,13 +62,14 @@ class TaskConfig:
     type's first (regression: mse, l1, huber; binary and categorical: cross_entropy), `primary` the
     type's primary metric. `class_weights` is None, "balanced" or a mapping class -> weight. `unit` is that of a
     regression's target, for tables. A reconstruction has no target column, as the inputs are its target, and is
-    always auxiliary.
+    always auxiliary. An objective, of model=point, has none either: its loss is `scale` times the function of toy.py
+    that `target` names.
 
     Of its labels in training rows, those in rows in which the task `train_rows_of` has one count, of these
     `train_labels` are kept, and `shuffle` permutes them; see data/labels.py.
     """
 
-    type: Literal["regression", "binary", "categorical", "reconstruction"] | None = None
+    type: Literal["regression", "binary", "categorical", "reconstruction", "objective"] | None = None
     target: str | None = None
     loss: Literal["mse", "l1", "huber", "cross_entropy"] | None = None
     where: str | None = None
@@ -87,10 +78,16 @@ class TaskConfig:
     positive: Any = None
     class_weights: Any = None
     huber_delta: float = bounded(1.0, above=0.0)
+    scale: float = bounded(1.0, above=0.0)
     unit: str | None = per_run(None)
     shuffle: bool = per_run(False)
     train_labels: int | None = per_run(None, at_least=1)
     train_rows_of: str | None = per_run(None)
+
+    @property
+    def has_column(self) -> bool:
+        """Whether its labels are a column of the table."""
+        return self.type not in ("reconstruction", "objective")
 
     @property
     def own_labels(self) -> bool:
@@ -129,6 +126,15 @@ class BoostingConfig:
     l2: float = bounded(0.0, at_least=0.0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PointConfig:
+    """A trunk that is nothing but a point: its coordinates are the parameters, and it begins at `start`. There are no
+    heads, and every task is an objective."""
+
+    name: Literal["point"] = "point"
+    start: list[float] = field(metadata=PER_RUN)
+
+
 # What networks have and model=boosting has not: groups, with their default option; of the trainer's settings all but:
 NETWORK_GROUPS = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single", "optimizer": "adam"}
 TRAINER_OF_BOOSTING = ("patience", "device", "threads", "tensorboard")
@@ -161,27 +167,7 @@ class GraphConfig:
     reverse: ReverseConfig = field(default_factory=ReverseConfig)
 
 
-# ---------------------------------------------------------------- losses, rates, training
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossConfig:
-    name: Literal["sum"] = per_run("sum")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FixedLossConfig:
-    name: Literal["fixed"] = per_run("fixed")
-    weights: dict[str, Any] = per_run(factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class UncertaintyLossConfig:
-    """`init` is first_batch (from the losses of the first batch with labels) or s itself, 0 for the plain start."""
-
-    name: Literal["uncertainty"] = per_run("uncertainty")
-    lr: float = per_run(0.025, at_least=0.0)
-    init: float | Literal["first_batch"] = per_run("first_batch")
+# ---------------------------------------------------------------- rates, training (losses: config_loss.py)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +223,7 @@ class RmspropConfig:
 class TrainerConfig:
     """Length, batches, device, selection. `patience`: evaluations without a better one; null: never stop early.
 
+    `goal`: the figure goal_step is the number of steps before the tasks' losses first summed to this or less.
     `gradient_noise`: so many times the norm of the trunk's gradient is added to it as noise, in every step.
     """
 
@@ -246,6 +233,7 @@ class TrainerConfig:
     batch_size: int = bounded(256, at_least=1)
     select: str = "skill"
     patience: int | None = bounded(10, at_least=1)
+    goal: float | None = None
     clip: float | None = per_run(None, above=0.0)
     gradient_noise: float = per_run(0.0, at_least=0.0)
     device: str = "auto"
@@ -253,6 +241,7 @@ class TrainerConfig:
     deterministic: bool = False
     tensorboard: bool = True
     log_gradients: bool = False
+    log_activations: bool = False
     importance: bool = False
     debug: bool = False
 
@@ -266,10 +255,10 @@ class Config:
     only: list[str] | None
     tasks: dict[str, TaskConfig]
     data: DataConfig
-    model: ModelConfig | BoostingConfig
+    model: ModelConfig | BoostingConfig | PointConfig
     sharing: SharingConfig
     graph: GraphConfig
-    loss: LossConfig | FixedLossConfig | UncertaintyLossConfig
+    loss: LossConfig
     lr: LrConfig
     optimizer: AdamConfig | SgdConfig | RmspropConfig
     trainer: TrainerConfig
@@ -288,19 +277,26 @@ class Config:
         return self.model if isinstance(self.model, BoostingConfig) else None
 
     @property
+    def point(self) -> PointConfig | None:
+        """The settings of model=point; None for anything else."""
+        return self.model if isinstance(self.model, PointConfig) else None
+
+    @property
     def net(self) -> ModelConfig:
         """The network's layers. With model=boosting there are none: its figures come from an evaluation like any
-        other, of a network that is never trained."""
-        return self.model if isinstance(self.model, ModelConfig) else ModelConfig(hidden=[], head_hidden=[])
+        other, of a network that is never trained. A point stands for one layer, as wide as it has coordinates."""
+        if isinstance(self.model, ModelConfig):
+            return self.model
+        return ModelConfig(hidden=[len(self.point.start)] if self.point else [], head_hidden=[])
 
 
 # The options of each group, by the `name` in their YAML.
-GROUPS: dict[str, dict[str, type]] = {
+GROUPS: dict[str, Mapping[str, type]] = {
     "data": {"table": DataConfig},
-    "model": {"mlp": ModelConfig, "boosting": BoostingConfig},
+    "model": {"mlp": ModelConfig, "boosting": BoostingConfig, "point": PointConfig},
     "sharing": {"hard": SharingConfig},
     "graph": {"none": GraphConfig, "chain": GraphConfig},
-    "loss": {"sum": LossConfig, "fixed": FixedLossConfig, "uncertainty": UncertaintyLossConfig},
+    "loss": LOSSES,
     "lr": {"single": LrConfig, "per_head": PerHeadLrConfig},
     "optimizer": {"adam": AdamConfig, "adamw": AdamConfig, "sgd": SgdConfig, "rmsprop": RmspropConfig},
     "trainer": {"trainer": TrainerConfig},

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtlrun.config import PER_RUN, GraphConfig, TaskConfig, per_run
+from mtlrun.config import GraphConfig, TaskConfig
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.fields import PER_RUN, per_run
 from mtlrun.values import NO, convert, require_task
 
 WHAT = ("prediction", "logits", "embedding", "label")

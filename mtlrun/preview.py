@@ -53,6 +53,9 @@ def _tasks(config: Config, dataset: Dataset) -> str:
             shares = [f"{name} {share:.1%}" for name, share in row["classes"].items()]
             positive = f"; positive: {row['positive']}" if "positive" in row else ""
             lines.append(f"  {len(shares)} classes: {listing(shares)}{positive}")
+        elif row["type"] == "objective":
+            task = config.tasks[row["task"]]
+            lines.append(f"  {task.scale:g} times the function {task.target or row['task']} of a point; no labels")
         elif row["target"] is None:
             lines.append(f"  the {row['inputs']} encoded inputs are the target")
         else:

@@ -84,10 +84,8 @@ class InputSpec:
 
 
 def target_column(config: Config, task: str) -> str | None:
-    """The column that holds the labels of `task`; None for a reconstruction, whose labels are the inputs."""
-    if config.tasks[task].type == "reconstruction":
-        return None
-    return config.tasks[task].target or task
+    """The column that holds the labels of `task`; None where there is none."""
+    return (config.tasks[task].target or task) if config.tasks[task].has_column else None
 
 
 def input_columns(config: Config, frame: pd.DataFrame) -> list[str]:

@@ -17,11 +17,11 @@ from mtlrun.errors import RequestError
 def observed_labels(name: str, task: TaskConfig, table: Table) -> np.ndarray:
     """Which rows of the table have a label of `task`, whatever the split: the column has a value and `where` is true.
 
-    Bool [N]. A reconstruction, whose labels are the inputs, has one in every row in which `where` is true.
+    Bool [N]. A task that has no column has one in every row in which `where` is true.
     Raises RequestError where no row has one, and where `where` cannot be read.
     """
     key = f"tasks.{name}"
-    column = None if task.type == "reconstruction" else task.target or name
+    column = (task.target or name) if task.has_column else None
 
     def make() -> np.ndarray:
         # a copy, as pandas hands out read-only arrays

@@ -15,19 +15,22 @@ from mtlrun.data.split import Split
 from mtlrun.data.table import Table, as_numbers, as_texts, column_kind
 from mtlrun.errors import RequestError, listing, nearest
 
-TaskType = Literal["regression", "binary", "categorical", "reconstruction"]
+TaskType = Literal["regression", "binary", "categorical", "reconstruction", "objective"]
 # The metrics of each task type and which way they are better, the primary one, the losses (default first).
 TASK_METRICS: dict[str, dict[str, Literal["min", "max"]]] = {
     "regression": {"mse": "min", "rmse": "min", "mae": "min", "r2": "max"},
     "binary": {"accuracy": "max", "auroc": "max", "auprc": "max", "logloss": "min"},
     "categorical": {"accuracy": "max", "logloss": "min"},
     "reconstruction": {"mse": "min", "r2": "max"},
+    "objective": {"value": "min"},
 }
-PRIMARY = {"regression": "rmse", "binary": "auroc", "categorical": "accuracy", "reconstruction": "mse"}
+PRIMARY = {
+    "regression": "rmse", "binary": "auroc", "categorical": "accuracy", "reconstruction": "mse", "objective": "value",
+}  # fmt: skip
 MANY_CLASSES = 20  # more than this, in more than half as many labels, are hardly classes
 LOSSES = {
     "regression": ("mse", "l1", "huber"), "binary": ("cross_entropy",), "categorical": ("cross_entropy",),
-    "reconstruction": ("mse",),
+    "reconstruction": ("mse",), "objective": ("value",),
 }  # fmt: skip
 
 
@@ -38,7 +41,7 @@ class Target:
     `values` [N] float64 are the numbers of a regression or indices into `classes`; 0 where not observed.
     `observed` [N] bool: the label is there and `where` is true. Classes are sorted; of a binary task
     they are [negative, positive]. `class_weights` has their order. A reconstruction, whose labels are the
-    inputs, has no column, and 0 for all values.
+    inputs, and an objective, which has no labels, have no column, and 0 for all values.
     """
 
     task: str
@@ -69,7 +72,7 @@ def infer_type(series: pd.Series) -> TaskType:
 def make_target(name: str, config: Config, table: Table, split: Split, weight: np.ndarray | None) -> Target:
     task = config.tasks[name]
     key = f"tasks.{name}"
-    column = None if task.type == "reconstruction" else task.target or name
+    column = (task.target or name) if task.has_column else None
     encoding = ("target", name, column, task.type, task.where, repr(task.positive))
     observed = observed_labels(name, task, table)
     type_, classes, values = table.remember(encoding, lambda: _encode(key, column, task, table.frame, observed))
@@ -102,7 +105,8 @@ def _encode(
 ) -> tuple[TaskType, list[Any], np.ndarray]:
     """Type, classes and values [N] of a target. Independent of the split."""
     if column is None:
-        return "reconstruction", [], np.zeros(len(frame))
+        assert task.type is not None, "has_column"
+        return task.type, [], np.zeros(len(frame))
     labels = frame[column][observed]
     type_ = task.type or infer_type(labels)
     values = np.zeros(len(frame), dtype=np.float64)

@@ -145,6 +145,9 @@ def trivial_outputs(
     """
     constants = {}
     for t, task in enumerate(tasks):
+        if datasets[0].targets[task].type == "objective":  # nothing is predicted
+            constants[task] = torch.full((len(datasets), 1), torch.nan)
+            continue
         if datasets[0].targets[task].type == "reconstruction":
             constants[task] = _input_means(datasets, task, rows)
             continue

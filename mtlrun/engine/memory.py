@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtlrun.config import Config
+from mtlrun.config_loss import GradientLossConfig
 
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
@@ -26,8 +27,9 @@ def parameters(config: Config, inputs: int, outputs: int) -> int:
 def run_bytes(config: Config, dataset: "Dataset") -> int:
     """About how much memory one run of a stack needs, in bytes; the table itself, held once, is not counted.
 
-    Parameters times 12 copies; activations of a batch, forward and backward; the epoch's order of rows; labels
-    and outputs of val and test; training labels that are the run's own. In float32 but for indices, metrics and labels.
+    Parameters times 12 copies; activations of a batch, forward and backward; the tasks' own gradients, where the loss
+    strategy reads them, and what it keeps for each element; the epoch's order of rows; labels and outputs of val and
+    test; training labels that are the run's own. In float32 but for indices, metrics and labels.
     """
     inputs = dataset.spec.width
     from mtlrun.data.dataset import classes
@@ -37,7 +39,13 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     network = FLOAT * COPIES * parameters(config, inputs, outputs)
     width = inputs + sum(config.net.hidden) + len(dataset.targets) * sum(config.net.head_hidden) + outputs
     split = dataset.split
-    activations = 4 * FLOAT * min(config.trainer.batch_size, len(split.train)) * width
+    batch = min(config.trainer.batch_size, len(split.train))
+    activations = 4 * FLOAT * batch * width
+    if isinstance(config.loss, GradientLossConfig):
+        tasks, hidden = len(config.active), config.net.hidden
+        shared = sum((a + 1) * b for a, b in pairwise([inputs, *hidden]))
+        each = (1 + config.loss.kept) * shared if config.loss.at == "parameters" else 0  # of the numbers of a gradient
+        activations += tasks * FLOAT * (3 * batch * sum(hidden) + each)
     rows = 3 * DOUBLE * len(split.train)
     held_out = (len(split.val) + len(split.test)) * (DOUBLE + LABEL_BYTES * kept)
     own_labels = 2 * DOUBLE * len(dataset.numeric) * sum(t.own_labels for t in config.active.values())

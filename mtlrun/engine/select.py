@@ -10,6 +10,8 @@ from mtlrun.data.targets import TASK_METRICS
 from mtlrun.engine.evaluate import Figures
 from mtlrun.errors import RequestError
 
+OVER_TASKS = ("skill", "worst", "last")  # what is no task's name
+
 
 def require_selection(config: Config, dataset: Dataset) -> None:
     """Raises RequestError where `trainer.select` is undefined on val: no label there, or too few different ones."""
@@ -22,7 +24,7 @@ def require_selection(config: Config, dataset: Dataset) -> None:
         return np.asarray(target.values[val][counted])
 
     by = config.trainer.select
-    if by in ("skill", "worst"):
+    if by in OVER_TASKS:
         defined = any(len(labels(t)) for t, c in config.active.items() if c.role == "main")
     else:
         metric, found = dataset.targets[by].primary, labels(by)
@@ -33,7 +35,7 @@ def require_selection(config: Config, dataset: Dataset) -> None:
 
 
 def _undefined(by: str) -> RequestError:
-    whose = "any main task" if by in ("skill", "worst") else by
+    whose = "any main task" if by in OVER_TASKS else by
     return RequestError(f"trainer.select={by}: undefined, as val has no labels (or one class) of {whose}\n"
                         f"choose another task or a larger val split")  # fmt: skip
 
@@ -45,13 +47,19 @@ def skills(figures: Figures, trivial: Figures, tasks: list[str]) -> dict[str, fl
 
 
 class Selection:
-    """Scores of evaluations (higher is better): mean skill, the worst task's skill, or one task's primary metric."""
+    """Scores of evaluations (higher is better): mean skill, the worst task's skill, or one task's primary metric.
+
+    With `last` the latest evaluation counts whatever its score, which is minus the sum of the main tasks' losses.
+    """
 
     def __init__(self, config: Config, dataset: Dataset, trivial: Figures) -> None:
         self.by, self.trivial = config.trainer.select, trivial
         self.tasks = [t for t, c in config.active.items() if c.role == "main"]
-        self.sign = 1.0
-        if self.by not in ("skill", "worst"):
+        self.sign, self.latest = 1.0, self.by == "last"
+        if self.latest:
+            self.sign = -1.0
+            return
+        if self.by not in OVER_TASKS:
             target = dataset.targets[self.by]
             self.metric = target.primary
             self.sign = 1.0 if TASK_METRICS[target.type][target.primary] == "max" else -1.0
@@ -63,11 +71,13 @@ class Selection:
     @property
     def name(self) -> str:
         """What is selected by, for people and for summary.json."""
-        return self.by if self.by in ("skill", "worst") else f"val/{self.by}/{self.metric}"
+        return self.by if self.by in OVER_TASKS else f"val/{self.by}/{self.metric}"
 
     def __call__(self, figures: Mapping[tuple[str, str], float]) -> float:
         """The score of one evaluation. Raises ValueError where it is undefined."""
-        if self.by not in ("skill", "worst"):
+        if self.latest:
+            return -sum(figures[t, "loss"] for t in self.tasks if (t, "loss") in figures)
+        if self.by not in OVER_TASKS:
             if (self.by, self.metric) not in figures:
                 raise ValueError(self.name)
             return self.sign * figures[self.by, self.metric]

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from mtlrun.config import Config
+from mtlrun.config_loss import GradientLossConfig, LossConfig
+from mtlrun.engine.backward import Split, Whole
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer, clip
-from mtlrun.loss import Strategy
+from mtlrun.loss import Seen, Strategy
 from mtlrun.lr import group_rates
 from mtlrun.model.layers import dropout_mask, generator
 from mtlrun.model.network import Network
@@ -22,6 +24,7 @@ class Step:
     def __init__(self, configs: Sequence[Config], network: Network, strategy: Strategy) -> None:
         self.network, self.strategy = network, strategy
         self.flat = Flat(network, strategy)
+        self.backward = _backward(configs[0].loss, network, self.flat, strategy.gramian_only)
         self.optimizer = FlatOptimizer(self.flat, [c.optimizer for c in configs])
         self.group_rates = [group_rates(c.lr, network.tasks) for c in configs]
         self.rates = self.flat.spread(self.group_rates, strategy.rates())  # [R, P]
@@ -42,6 +45,7 @@ class Step:
         self.changes_gradients = self.clips or (self.optimizer.decays and not self.optimizer.decoupled)
         self.seeds = [c.seed for c in configs]
         self.dropout = configs[0].net.dropout
+        self.apart: Split | None = None  # for a look at the tasks' gradients
 
     def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
         """One step. Returns the losses before it and the weights they got, `[R, T]` each, detached.
@@ -49,13 +53,15 @@ class Step:
         The parameters of a member that is not `active` keep every bit, those of its strategy too.
         """
         before = None if self.active is None else self.flat.values.clone()
-        losses = self.network.losses(batch.x, batch.targets, self._dropout(step))  # [R, T]
-        values, present = losses.detach(), batch.targets.present
-        weights = self.strategy.weights(values, present)  # [R, T]
-        # runs share no parameter, so that the sum over runs keeps their gradients apart
-        total = (weights * losses).sum()
-        gradients = torch.autograd.grad(total, self.flat.network_parameters, allow_unused=True, materialize_grads=True)
-        self.flat.set_gradients([*gradients, *self.strategy.gradients(values, weights, present)])
+        present = batch.targets.present
+        noise = self._dropout(step)
+        losses, shared = self.backward.forward(batch.x, batch.targets, noise)  # [R, T], [R, T, D] where asked for
+        seen = Seen(losses, present, step, shared, self.backward.gramian)
+        published = self.strategy.weights(seen)  # [R, T]
+        weights = self.strategy.scaled(published, present)
+        of_heads = self.strategy.head_weights(weights, present)
+        gradients = self.backward.gradients(weights, of_heads, self.strategy.direction)
+        self.flat.set_gradients([*gradients, *self.strategy.gradients(losses, published, present)])
         if self.noisy_seeds:
             self._add_noise(step)
         self.norms = None
@@ -67,7 +73,10 @@ class Step:
         if self.active is not None and before is not None:
             # not by a rate of 0: 0 · nan is nan
             torch.where(self.active, self.flat.values, before, out=self.flat.values)
-        return values, weights
+        if self.strategy.needs_losses_after:
+            with torch.no_grad():
+                self.strategy.after(self.network.losses(batch.x, batch.targets, noise), present)
+        return losses, weights
 
     def gradient_norms(self) -> Tensor:
         """Norms `[R]` of the network's gradients in the last step, noise included, before clipping and weight decay."""
@@ -93,16 +102,13 @@ class Step:
         """Gradients `[R, T, S]` of every task's own loss, unweighted, with respect to the shared parameters.
 
         At the network as it stands, along the graph with its factors, with the dropout masks of this step. A task
-        without a label in the batch has 0 throughout. Takes T backward passes, for all runs at once.
+        without a label in the batch has 0 throughout.
         """
-        losses = self.network.losses(batch.x, batch.targets, self._dropout(step))  # [R, T]
-        shared, last = self.flat.shared_parameters, losses.shape[1] - 1
-        found = []
-        for t in range(losses.shape[1]):
-            parts = torch.autograd.grad(losses[:, t].sum(), shared, retain_graph=t < last, allow_unused=True,
-                                        materialize_grads=True)  # fmt: skip
-            found.append(torch.cat([p.flatten(1) for p in parts], 1))
-        return torch.stack(found, 1)
+        if self.apart is None:
+            self.apart = Split(self.network, self.flat, "parameters", own=True)
+        _, gradients = self.apart.forward(batch.x, batch.targets, self._dropout(step))
+        assert gradients is not None, "it was not asked for the Gramian alone"
+        return gradients[..., : self.flat.shared_size]
 
     def _dropout(self, step: int) -> Noise | None:
         """The masks of a step by layer, None without dropout."""
@@ -126,3 +132,12 @@ class Step:
         norms, lengths = (torch.linalg.vector_norm(v, dim=1, dtype=torch.float64) for v in (shared[self.noisy], z))
         factors = self.noise_levels * (norms / lengths).to(shared)
         shared.index_add_(0, self.noisy, z * factors.unsqueeze(1))
+
+
+def _backward(loss: LossConfig, network: Network, flat: Flat, gramian_only: bool) -> Split | Whole:
+    """How a step of this strategy goes back from the losses."""
+    own = loss.heads == "own"
+    if isinstance(loss, GradientLossConfig):
+        return Split(network, flat, loss.at, own, gramian_only)
+    # weights from losses alone: their sum serves the trunk, and heads without it are cut off there
+    return Split(network, flat, "representation", own) if own else Whole(network, flat)

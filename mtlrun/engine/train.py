@@ -22,6 +22,7 @@ from torch import Tensor
 from mtlrun.config import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
+from mtlrun.engine.activations import dead_units
 from mtlrun.engine.evaluate import Figures
 from mtlrun.engine.importance import permutation_importance
 from mtlrun.engine.select import Selection
@@ -37,6 +38,7 @@ CHECKPOINT_SECONDS = 5.0  # between two checkpoints, at least; any of them resum
 CHECKPOINT_SHARE = 20  # and at least so many times what the last one took
 REHEARSED_STEPS, REHEARSED_SECONDS = 12, 0.03  # to tell how long training will take
 CHECK_STEPS = 256  # between two looks at whether losses are finite
+CONFLICT_BATCHES = 8  # the last ones of an epoch, which conflict_rate counts
 
 
 class History:
@@ -78,6 +80,7 @@ class Member:
     writer: RunWriter | None = None  # none for a run that ended before this process began
     best: dict[str, Any] = field(default_factory=dict)  # score, step, epoch, figures
     waited: int = 0
+    goal_step: int | None = None  # steps before the losses first summed to trainer.goal or less
 
     @property
     def ended(self) -> bool:
@@ -258,7 +261,10 @@ class Training:
         """Figures of the epoch into the files; note the parameters of members that are the best so far."""
         if not self.running:
             return
+        reached = self._note_goal()
         every, train = self.stack.val(), self._train_figures()
+        none: list[Figures] = [{} for _ in self.members]
+        dead = dead_units(self.stack.val) if self.trainer.log_activations else none
         failed = []
         better = torch.zeros(len(self.members), dtype=torch.bool)
         for member in self.running:
@@ -269,10 +275,10 @@ class Training:
                 failed.append((member, f"diverged: the loss of {odd} after step {self.global_step}"))
                 continue
             figures = {key: value for key, value in figures.items() if math.isfinite(value)}
-            rows = train[member.at]
-            self._writer(member).rows([*rows, *self._rows("val", figures)])
+            rows = [*train[member.at], *reached.get(member.at, [])]
+            self._writer(member).rows([*rows, *self._rows("val", figures), *self._rows("val", dead[member.at])])
             score = member.selection(figures)
-            best = not member.best or score > member.best["score"]
+            best = not member.best or member.selection.latest or score > member.best["score"]
             better[member.at] = best
             if best:
                 member.best = {
@@ -289,6 +295,24 @@ class Training:
         torch.where(chosen, self.stack.step.flat.values, self.best_values, out=self.best_values)
         self._fail(failed)
         self.history = History()
+
+    def _note_goal(self) -> dict[int, list[Row]]:
+        """Looks for the first step since the last evaluation before which the losses of a run, all of them present,
+        summed to `trainer.goal` or less; rows of the runs that have found it, by their place."""
+        goal = self.trainer.goal
+        if goal is None:
+            return {}
+        past = self.history.tensors()
+        met = (past["loss"].double().sum(2) <= goal) & past["present"].all(2)  # [n, R]
+        first, any_ = met.int().argmax(0).tolist(), met.any(0).tolist()
+        before = self.global_step - len(met)
+        rows: dict[int, list[Row]] = {}
+        for member in self.running:
+            if member.goal_step is None and any_[member.at]:
+                member.goal_step = before + first[member.at]
+                row = (self.epoch, self.global_step, "train", "", "goal_step", float(member.goal_step))
+                rows[member.at] = [row]
+        return rows
 
     def _is_over(self, member: Member) -> bool:
         patience = self.trainer.patience
@@ -328,6 +352,8 @@ class Training:
             rows = self._rows("test", figures)
             writer.rows([(member.best["epoch"], member.best["step"], *row[2:]) for row in rows])
             final = member.best["figures"] | {f"test/{t}/{m}": v for (t, m), v in figures.items()}
+            if member.goal_step is not None:
+                final["train//goal_step"] = float(member.goal_step)
             primary = [f"test/{t}/{target.primary}" for t, target in member.dataset.targets.items()]
             shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
             writer.hyperparameters(hyperparameters(member), shown)
@@ -365,7 +391,7 @@ class Training:
 
     def _train_figures(self) -> list[list[Row]]:
         """For every run: the epoch's mean losses and weights, the rates of its last step, the norm of its last
-        gradient; with `trainer.log_gradients` the tasks' own gradients."""
+        gradient, and what the strategy counts; with `trainer.log_gradients` the tasks' own gradients."""
         past = self.history.tensors()
         counts = past["present"].sum(0)  # [R, T]
         losses = ((past["loss"].double() * past["present"]).sum(0) / counts).tolist()
@@ -374,6 +400,9 @@ class Training:
         factor = float(self._factors(np.array([self.global_step - 1]))[0])
         key = (self.epoch, self.global_step, "train")
         gradients = self._gradient_figures() if self.trainer.log_gradients else None
+        network = self.stack.network
+        counted = self.stack.step.strategy.figures() | network.sharing.figures()
+        further = {name: values.tolist() for name, values in counted.items()}
         every = []
         for r, rates in enumerate(self.stack.step.group_rates):
             rows: list[Row] = []
@@ -384,6 +413,7 @@ class Training:
                 rows.append((*key, task, "rate", rates[task] * factor))
             rows.append((*key, "", "rate", rates["trunk"] * factor))
             rows.append((*key, "", "grad_norm", norms[r]))
+            rows += [(*key, "", name, float(values[r])) for name, values in further.items()]
             if gradients is not None:
                 rows += [(*key, task, metric, value) for (task, metric), value in gradients[r].items()]
             # the square of a gradient may overflow where the gradient itself does not
@@ -391,26 +421,36 @@ class Training:
         return every
 
     def _gradient_figures(self) -> list[Figures]:
-        """For every run: the norm of each task's gradient in the trunk, and cosines with those of later tasks.
+        """For every run: the norm of each task's gradient in the trunk, cosines with those of later tasks, and the
+        share of conflicts, pairs of tasks whose cosine is negative.
 
-        On the last batch that was trained on, after its step, so that a resumed run, too, can compute them.
-        A task without a label in that batch has none; a cosine with a gradient of 0 is undefined.
+        On the last batch that was trained on, the conflicts on the last 8 of the epoch, or as many as there were; at
+        the network after its last step, so that a resumed run, too, can compute them. A task without a label in a
+        batch has none; a cosine with a gradient of 0 is undefined and no pair.
         """
         step, tasks = self.stack.step, self.stack.network.tasks
-        for scale in self.stack.network.scales:
-            scale.advance((self.global_step - 1) / self.total)  # as in that step
-        batch = next(self.stack.train.epoch(self.epoch, self.position - 1))
-        gradients = step.task_gradients(batch, self.global_step - 1).double()  # [R, T, S]
-        norms = torch.linalg.vector_norm(gradients, dim=2)  # [R, T]
-        cosines = (gradients @ gradients.mT / (norms.unsqueeze(1) * norms.unsqueeze(2))).clamp(-1, 1).tolist()
+        first = max(0, self.position - CONFLICT_BATCHES)
+        batches = zip(range(first, self.position), self.stack.train.epoch(self.epoch, first), strict=False)
+        conflicts, pairs = torch.zeros(2, len(self.members), dtype=torch.float64, device=self.stack.device)
+        for at, batch in batches:
+            done = self.global_step - self.position + at  # steps before that one
+            for scale in self.stack.network.scales:
+                scale.advance(done / self.total)  # as in that step
+            gradients = step.task_gradients(batch, done).double()  # [R, T, S]
+            norms = torch.linalg.vector_norm(gradients, dim=2)  # [R, T]
+            cosines = (gradients @ gradients.mT / (norms.unsqueeze(1) * norms.unsqueeze(2))).clamp(-1, 1)
+            above = cosines.triu(1)  # 0 elsewhere; nan is less than nothing
+            conflicts += (above < 0).sum((1, 2))
+            pairs += cosines.isfinite().triu(1).sum((1, 2))
         shown = norms if batch.targets.present is None else norms.where(batch.targets.present, torch.nan)
         order = [tasks.index(task) for task in self.stack.datasets[0].targets]
         every = []
-        for r, own in enumerate(shown.tolist()):
-            figures: Figures = {}
+        rates = (conflicts / pairs).tolist()  # nan without a pair
+        for own, cosine, rate in zip(shown.tolist(), cosines.tolist(), rates, strict=True):
+            figures: Figures = {("", "conflict_rate"): rate}
             for i, a in enumerate(order):
                 figures[tasks[a], "grad_norm"] = own[a]
-                figures |= {(tasks[a], f"cosine_{tasks[b]}"): cosines[r][a][b] for b in order[i + 1 :]}
+                figures |= {(tasks[a], f"cosine_{tasks[b]}"): cosine[a][b] for b in order[i + 1 :]}
             every.append(figures)
         return every
 
@@ -438,8 +478,8 @@ class Training:
             "optimizer": step.optimizer.state, "strategy": step.strategy.state(),
             # still to be logged, where the epoch's last step is done
             "gradient_norms": step.gradient_norms(), "history": self.history.tensors(),
-            "members": [{"best": m.best, "waited": m.waited, "offset": m.writer.offset if m.writer else 0}
-                        for m in self.members],
+            "members": [{"best": m.best, "waited": m.waited, "offset": m.writer.offset if m.writer else 0,
+                         "goal_step": m.goal_step} for m in self.members],
             "seconds": self.seconds_before + time.monotonic() - self.started,
             "data_hash": self.stack.datasets[0].hash,
         }  # fmt: skip
@@ -462,7 +502,7 @@ class Training:
             value.copy_(state["strategy"][name])
         self.history = History({k: v.to(device) for k, v in state["history"].items()} or None)
         for member, saved in zip(self.members, state["members"], strict=True):
-            member.best, member.waited = saved["best"], saved["waited"]
+            member.best, member.waited, member.goal_step = saved["best"], saved["waited"], saved.get("goal_step")
         self.seconds_before = state["seconds"]
 
     def _seconds(self) -> float:

@@ -1,10 +1,68 @@
 """The interface of a loss strategy."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
+
+from mtlrun.model.layers import generator
+
+BLOCK = 256  # steps whose random numbers are drawn at once: a generator for every step costs more than the numbers
+
+
+@dataclass(frozen=True)
+class Members:
+    """The R runs of a stack, as a strategy sees them.
+
+    configs: the strategy's settings, one per run; tasks: the T tasks in the order of the losses; noise: (a, c) of
+    each task's likelihood, exp(−aL/σ²…) as in `Uncertainty`; seeds: one per run; epoch_steps: steps of an epoch;
+    shared: the largest D that gradients in shared parameters can have, in any company of runs
+    """
+
+    configs: Sequence[Any]
+    tasks: Sequence[str]
+    noise: Sequence[tuple[float, float]]
+    seeds: Sequence[int]
+    epoch_steps: int
+    shared: int
+
+    def values(self, name: str) -> Tensor:
+        """The setting `name` of every run, `[R, 1]` float32."""
+        return torch.tensor([[float(getattr(c, name))] for c in self.configs])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a strategy sees of one step.
+
+    losses: `[R, T]` before the step, detached, 0 for a task without a label; present: `[R, T]`, which tasks have a
+    label in the batch (None: all); step: counted from 0; gradients: `[R, T, D]`, the tasks' own gradients in what
+    they share, 0 for a task without a label (only for a strategy that `needs_gradients`); gramian: `[R, T, T]` float64,
+    their inner products, in place of them (perhaps, for one that is `gramian_only`)
+    """
+
+    losses: Tensor
+    present: Tensor | None
+    step: int
+    gradients: Tensor | None = None
+    gramian: Tensor | None = None
+
+    def products(self) -> Tensor:
+        """The Gramian `[R, T, T]` float64, for a strategy that `needs_gradients`."""
+        if self.gramian is not None:
+            return self.gramian
+        assert self.gradients is not None, "needs_gradients"
+        return torch.bmm(self.gradients, self.gradients.mT).double()
+
+    def norms(self) -> Tensor:
+        """The gradients' lengths `[R, T]`, for a strategy that `needs_gradients`."""
+        if self.gramian is not None:
+            return self.gramian.diagonal(dim1=1, dim2=2).sqrt().to(self.losses)
+        assert self.gradients is not None, "needs_gradients"
+        return torch.linalg.vector_norm(self.gradients, dim=2)
 
 
 class Strategy(nn.Module, ABC):
@@ -12,28 +70,64 @@ class Strategy(nn.Module, ABC):
 
     Learnt parameters are `nn.Parameter`s `[R, T]`; they are trained at the rates `rates` `[R]` by the
     run's own optimiser, from the gradients that `gradients` returns. State goes into persistent buffers
-    `[R, …]`, so that it is part of every checkpoint; constants into buffers that are not persistent.
+    `[R, …]`, so that it is part of every checkpoint; constants into buffers that are not persistent. Random numbers
+    come from `Stream`s, which have no state. Nothing waits for a number out of a tensor; what a
+    run gets is the same in any stack, but for the last digits.
     """
 
-    def __init__(self, configs: Sequence[Any], tasks: Sequence[str], noise: Sequence[tuple[float, float]]) -> None:
-        """`configs`: one per run. `tasks`: in the order of the losses. `noise`: (a, c) of each task's likelihood."""
+    needs_gradients: ClassVar[bool] = False
+    gramian_only: ClassVar[bool] = False  # of the gradients it reads inner products alone, and `direction` is as below
+    needs_losses_after: ClassVar[bool] = False  # of the same batch, after the parameters have moved: `after` gets them
+
+    def __init__(self, members: Members) -> None:
         super().__init__()
-        self.configs, self.tasks, self.noise = list(configs), list(tasks), list(noise)
+        self.members = members
+        self.configs, self.tasks = list(members.configs), list(members.tasks)
+        summed = [[c.scale == "sum_to_T"] for c in members.configs]
+        self.register_buffer("summed", torch.tensor(summed), persistent=False)  # [R, 1]
+        self.sums = any(s for (s,) in summed)
+
+    summed: Tensor
 
     @abstractmethod
-    def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
-        """Weights `[R, T]` of this step, constants as far as the network is concerned.
+    def weights(self, seen: Seen) -> Tensor:
+        """Weights `[R, T]` of this step as published, constants as far as the network is concerned."""
 
-        losses `[R, T]`, detached; present `[R, T]` says which tasks have a label in the batch (None: all).
-        """
+    def scaled(self, weights: Tensor, present: Tensor | None) -> Tensor:
+        """The weights with which the losses enter; those of runs with `loss.scale=sum_to_T` times n / Σ|w|, sums over
+        the n tasks that are present."""
+        if not self.sums:
+            return weights
+        here = torch.ones_like(weights) if present is None else present.to(weights)
+        total = (weights.abs() * here).sum(1, keepdim=True)
+        factor = here.sum(1, keepdim=True) / torch.where(total > 0, total, 1.0)
+        return torch.where(self.summed, weights * factor, weights)
+
+    def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
+        """What the shared parameters descend along, `[R, D]`: the gradients `[R, T, D]` times the scaled weights."""
+        return torch.bmm(weights.unsqueeze(1), gradients).squeeze(1)
+
+    def head_weights(self, weights: Tensor, present: Tensor | None) -> Tensor:
+        """Weights `[R, T]` with which the losses enter in the heads under `loss.heads=weighted`: `weights`, those of
+        what the tasks share, or others; for `needs_gradients`."""
+        return weights
+
+    def after(self, losses: Tensor, present: Tensor | None) -> None:
+        """Take note of the losses `[R, T]` of the same batch after the step; for `needs_losses_after`."""
 
     def rates(self) -> list[float]:
         """The learning rate of the strategy's own parameters, for each run."""
         return [0.0] * len(self.configs)
 
     def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
-        """Gradients of the strategy's own parameters, in the order of `parameters()`."""
+        """Gradients of the strategy's own parameters, in the order of `parameters()`; `weights` are those of `weights`,
+        unscaled."""
         return []
+
+    def figures(self) -> dict[str, Tensor]:
+        """What else is to be known of the training so far, a number `[R]` under each name: a metric of the rows `train`
+        in metrics.csv, at every evaluation. Not finite: no row."""
+        return {}
 
     def saved_name(self, name: str) -> str:
         """What a parameter or buffer is called in a checkpoint: the same where a stack mixes strategies."""
@@ -43,3 +137,22 @@ class Strategy(nn.Module, ABC):
         """The persistent buffers, by their name in a checkpoint."""
         learnt = dict(self.named_parameters())
         return {self.saved_name(name): value for name, value in self.state_dict().items() if name not in learnt}
+
+
+class Stream:
+    """Random numbers for every run and step, from (seed, purpose) alone, so that a resumed run gets the same ones."""
+
+    def __init__(self, members: Members, purpose: str, shape: Sequence[int],
+                 draw: Callable[..., Tensor] = torch.randn) -> None:  # fmt: skip
+        """`draw`: a function of torch with `size` and `generator`, randn or rand; `shape`: of one run and step."""
+        self.seeds, self.purpose, self.shape, self.draw = list(members.seeds), purpose, list(shape), draw
+        self.block, self.drawn = -1, torch.empty(0)
+
+    def __call__(self, step: int, like: Tensor) -> Tensor:
+        """The numbers `[R, *shape]` of a step, of dtype and device of `like`."""
+        block, at = divmod(step, BLOCK)
+        if block != self.block:
+            size = [BLOCK, *self.shape]
+            drawn = [self.draw(size, generator=generator(seed, self.purpose, block)) for seed in self.seeds]
+            self.block, self.drawn = block, torch.stack(drawn, 1).to(like)  # [BLOCK, R, *shape]
+        return self.drawn[at]

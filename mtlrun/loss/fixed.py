@@ -1,12 +1,9 @@
 """Weights given by hand."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from mtlrun.config import FixedLossConfig
-from mtlrun.loss.base import Strategy
+from mtlrun.loss.base import Members, Seen, Strategy
 
 
 class Fixed(Strategy):
@@ -14,11 +11,10 @@ class Fixed(Strategy):
 
     fixed: Tensor
 
-    def __init__(self, configs: Sequence[FixedLossConfig], tasks: Sequence[str],
-                 noise: Sequence[tuple[float, float]]) -> None:  # fmt: skip
-        super().__init__(configs, tasks, noise)
-        rows = [[float(c.weights.get(t, 1.0)) for t in tasks] for c in configs]
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        rows = [[float(c.weights.get(t, 1.0)) for t in members.tasks] for c in members.configs]
         self.register_buffer("fixed", torch.tensor(rows), persistent=False)
 
-    def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
+    def weights(self, seen: Seen) -> Tensor:
         return self.fixed

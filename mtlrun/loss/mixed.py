@@ -1,12 +1,13 @@
 """Members of one stack with different strategies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Strategy
+from mtlrun.loss.base import Members, Seen, Strategy
 
 
 class Mixed(Strategy):
@@ -17,14 +18,14 @@ class Mixed(Strategy):
     the others' strategies too, which get no gradient.
     """
 
-    def __init__(self, kinds: Sequence[type[Strategy]], configs: Sequence[Any], tasks: Sequence[str],
-                 noise: Sequence[tuple[float, float]]) -> None:  # fmt: skip
+    def __init__(self, kinds: Sequence[type[Strategy]], members: Members) -> None:
         """`kinds`: the class of every run's strategy."""
-        super().__init__(configs, tasks, noise)
+        super().__init__(members)
         for kind in dict.fromkeys(kinds):
             own = [k is kind for k in kinds]
-            first = configs[own.index(True)]
-            part = kind([c if mine else first for c, mine in zip(configs, own, strict=True)], tasks, noise)
+            first = self.configs[own.index(True)]
+            configs = [c if mine else first for c, mine in zip(self.configs, own, strict=True)]
+            part = kind(replace(members, configs=configs))
             self.add_module(kind.__name__, part)
             self.register_buffer(f"own{kind.__name__}", torch.tensor(own).unsqueeze(1), persistent=False)  # [R, 1]
         self.kinds: list[Any] = list(dict.fromkeys(kinds))
@@ -35,10 +36,10 @@ class Mixed(Strategy):
     def saved_name(self, name: str) -> str:
         return name  # it begins with that of the part
 
-    def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
+    def weights(self, seen: Seen) -> Tensor:
         chosen: Tensor | None = None
         for part, own in self._owned():
-            weights = part.weights(losses, present)
+            weights = part.weights(seen)
             chosen = weights if chosen is None else torch.where(own, weights, chosen)
         assert chosen is not None, "there is at least one strategy"
         return chosen

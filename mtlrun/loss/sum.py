@@ -1,12 +1,9 @@
 """The plain sum."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Strategy
+from mtlrun.loss.base import Members, Seen, Strategy
 
 
 class Sum(Strategy):
@@ -14,9 +11,9 @@ class Sum(Strategy):
 
     ones: Tensor
 
-    def __init__(self, configs: Sequence[Any], tasks: Sequence[str], noise: Sequence[tuple[float, float]]) -> None:
-        super().__init__(configs, tasks, noise)
-        self.register_buffer("ones", torch.ones(len(configs), len(tasks)), persistent=False)
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        self.register_buffer("ones", torch.ones(len(members.configs), len(members.tasks)), persistent=False)
 
-    def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
+    def weights(self, seen: Seen) -> Tensor:
         return self.ones

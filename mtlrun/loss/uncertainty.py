@@ -1,15 +1,16 @@
-"""Learnt uncertainty."""
+"""Uncertainty, learnt or solved for."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mtlrun.config import UncertaintyLossConfig
-from mtlrun.loss.base import Strategy
+from mtlrun.loss.base import Members, Seen
+from mtlrun.loss.learnt import LearntScale
+from mtlrun.loss.positive import floored
 
 
-class Uncertainty(Strategy):
+class Uncertainty(LearntScale):
     r"""Homoscedastic uncertainty weighting (Kendall, Gal & Cipolla, CVPR 2018, eq. 7 and 10).
 
     .. math:: \sum_t a_t\, e^{-s_t} L_t + c_t\, s_t
@@ -19,46 +20,54 @@ class Uncertainty(Strategy):
     Laplace likelihood (l1), where :math:`s = \log b`. The optimum is :math:`e^{s} = aL/c`: σ² = MSE,
     σ² = 2 CE, b = MAE.
 
+    `loss.solve=closed_form` takes that optimum for the losses of every single batch in place of a learnt s: weights
+    :math:`c_t / L_t`, so that the gradient is that of :math:`\sum_t c_t \log L_t`. A task whose loss is below
+    1e-12, 0 for instance, has reached its optimum and the weight of a loss of 1e-12.
+
     Changed from the paper: s has a rate of its own (`loss.lr`), since at the network's it does not catch up
     with a loss of 10⁶; and it starts at its optimum for the first batch in which the task has a
-    label (`loss.init=first_batch`; a number starts it there, 0 is the plain start).
+    label (`loss.init=first_batch`; a number starts it there, 0 is the plain start). The closed form is not in it.
     """
 
-    started: Tensor
     a: Tensor
     c: Tensor
+    ratio: Tensor
+    solved: Tensor
 
-    def __init__(self, configs: Sequence[UncertaintyLossConfig], tasks: Sequence[str],
-                 noise: Sequence[tuple[float, float]]) -> None:  # fmt: skip
-        super().__init__(configs, tasks, noise)
-        given = [c.init for c in configs]
-        start = torch.tensor([[0.0 if isinstance(g, str) else g] * len(tasks) for g in given])
-        self.s = nn.Parameter(start)
-        self.register_buffer("started", torch.tensor([[not isinstance(g, str)] * len(tasks) for g in given]))
-        self.register_buffer("a", torch.tensor([a for a, _ in noise]), persistent=False)
-        self.register_buffer("c", torch.tensor([c for _, c in noise]), persistent=False)
-        self.all_started = False
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        a, c = torch.tensor([a for a, _ in members.noise]), torch.tensor([c for _, c in members.noise])
+        solved = [[_is_solved(config)] for config in members.configs]
+        buffers = {"a": a, "c": c, "ratio": a / c, "solved": torch.tensor(solved)}  # [T]; [R, 1]
+        for name, value in buffers.items():
+            self.register_buffer(name, value, persistent=False)
+        self.all_solved, self.some_solved = all(s for (s,) in solved), any(s for (s,) in solved)
 
-    def rates(self) -> list[float]:
-        return [c.lr for c in self.configs]
+    def start(self, config: Any) -> float | None:
+        return 0.0 if _is_solved(config) else super().start(config)  # s of such a run is never read
 
-    @torch.no_grad()
-    def weights(self, losses: Tensor, present: Tensor | None) -> Tensor:
-        if not self.all_started:
-            self._start(losses, present)
-        return self.a * torch.exp(-self.s)
+    def optimum(self, losses: Tensor) -> Tensor:
+        return torch.log(losses * self.ratio)
 
-    def _start(self, losses: Tensor, present: Tensor | None) -> None:
-        """Set s of tasks that have their first labels to its optimum log(aL/c)."""
-        here = torch.ones_like(self.started) if present is None else present
-        # a first loss of exactly 0 (or beyond float32) has no logarithm to start from
-        usable = here & (losses > 0) & losses.isfinite()
-        optimum = torch.log(self.a * losses.clamp_min(torch.finfo(losses.dtype).tiny) / self.c)
-        self.s.copy_(torch.where(usable & ~self.started, optimum, self.s))
-        self.started |= usable
-        self.all_started = bool(self.started.all())
+    def weights(self, seen: Seen) -> Tensor:
+        if self.all_solved:
+            return self._solve(seen)
+        learnt = self.a * torch.exp(-self.current(seen.losses))
+        return torch.where(self.solved, self._solve(seen), learnt) if self.some_solved else learnt
+
+    def _solve(self, seen: Seen) -> Tensor:
+        weights = self.c / floored(seen.losses)
+        return weights if seen.present is None else weights * seen.present
 
     def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
-        """d/ds (a e^(−s) L + c s) = c − wL; 0 for a task without a label in the batch."""
+        """d/ds (a e^(−s) L + c s) = c − wL; 0 for a task without a label in the batch, and where s is not learnt."""
+        if self.all_solved:
+            return [torch.zeros_like(losses)]
         gradient = self.c - weights * losses
-        return [gradient if present is None else torch.where(present, gradient, 0.0)]
+        if present is not None:
+            gradient = torch.where(present, gradient, 0.0)
+        return [torch.where(self.solved, 0.0, gradient) if self.some_solved else gradient]
+
+
+def _is_solved(config: Any) -> bool:
+    return bool(config.solve == "closed_form")

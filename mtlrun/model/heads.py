@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mtlrun.config import ModelConfig
 from mtlrun.graph import TaskEdge, TrunkEdge
-from mtlrun.model.layers import ACTIVATIONS, uniform
+from mtlrun.model.layers import ACTIVATIONS, OwnCopies, uniform
 from mtlrun.tasks import TaskType
 
 
@@ -95,14 +95,23 @@ class HeadBlock(nn.Module):
         pairs = [*zip(self.weights, self.task_axes, strict=True), *zip(self.biases, self.task_axes, strict=True)]
         return [parameter.select(axis, at) for parameter, axis in pairs]
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]` (None for a linear head)."""
-        runs, batch, tasks = x.shape[0], x.shape[1], len(self.tasks)
+    def forward(self, x: Tensor, tape: list[Tensor] | None = None) -> tuple[Tensor, Tensor | None]:
+        """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]` (None for a linear head).
+
+        x may be `[R, T, B, in]`, one tensor expanded: then every task's gradient is with respect to a copy of its own.
+        A `tape` is filled with every hidden layer.
+        """
+        runs, batch, tasks = x.shape[0], x.shape[-2], len(self.tasks)
         (weight, bias), *further = self.layers
-        h = torch.baddbmm(bias.flatten(2), x, weight.flatten(2)).view(runs, batch, tasks, -1)
+        if x.dim() == 4:
+            h = OwnCopies.apply(x, weight, bias).view(runs, batch, tasks, -1)
+        else:
+            h = torch.baddbmm(bias.flatten(2), x, weight.flatten(2)).view(runs, batch, tasks, -1)
         hidden = None
         for weight, bias in further:
             hidden = self.activation(h)
+            if tape is not None:
+                tape.append(hidden)
             if weight.shape[-1] == 1:
                 # a batched product with one column is slower than this
                 h = ((hidden * weight.squeeze(-1).unsqueeze(1)).sum(-1) + bias.squeeze(-1).unsqueeze(1)).unsqueeze(-1)

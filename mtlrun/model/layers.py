@@ -15,6 +15,15 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": nn.functional.gelu,
     "silu": nn.functional.silu,
 }
+_NORMAL = 1 / math.sqrt(2 * math.pi)
+# the derivative of each, from its argument and its value
+DERIVATIVES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "relu": lambda x, y: torch.sign(y),
+    "tanh": lambda x, y: 1 - y * y,
+    "sigmoid": lambda x, y: y * (1 - y),
+    "gelu": lambda x, y: torch.special.ndtr(x) + x * torch.exp(-0.5 * x * x) * _NORMAL,
+    "silu": lambda x, y: (1 + x - y) * torch.sigmoid(x),
+}
 
 
 def generator(seed: int, purpose: str, *parts: object) -> torch.Generator:
@@ -40,6 +49,29 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.baddbmm(self.bias, x, self.weight)
+
+
+class OwnCopies(torch.autograd.Function):
+    """One linear layer for T tasks that read the same features, each of them from a copy of its own.
+
+    features `[R, T, B, in]`, one tensor expanded along T; weight `[R, in, T, H]`; bias `[R, 1, T, H]` → `[R, B, T·H]`.
+    The gradient with respect to the features is then that of each task by itself, at the cost of their sum.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        return torch.baddbmm(bias.flatten(2), features[:, 0], weight.flatten(2))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features, weight = ctx.saved_tensors
+        (delta,) = gradients  # [R, B, T·H]
+        runs, _, tasks, width = weight.shape
+        of_weight = torch.bmm(features[:, 0].mT, delta).view(weight.shape)
+        of_bias = delta.sum(1).view(runs, 1, tasks, width)
+        apart = delta.view(runs, -1, tasks, width).transpose(1, 2)  # [R, T, B, H]
+        return apart @ weight.permute(0, 2, 3, 1), of_weight, of_bias
 
 
 class _ScaleGradient(torch.autograd.Function):

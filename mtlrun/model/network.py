@@ -11,6 +11,7 @@ from mtlrun.graph import Graph, TaskEdge
 from mtlrun.model.heads import HeadBlock, HeadSpec
 from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.layers import GradientScale
+from mtlrun.model.point import ObjectiveBlock
 from mtlrun.model.trunk import Noise
 from mtlrun.sharing import Hard
 from mtlrun.tasks import TYPES
@@ -18,13 +19,16 @@ from mtlrun.tasks import TYPES
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task as the network needs it. `classes`: 0 for a regression, D for a reconstruction; `delta`: Huber's."""
+    """A task as the network needs it. `classes`: 0 for a regression, D for a reconstruction; `delta`: Huber's;
+    `objective`, `scale`: the function that an objective is, and its factor."""
 
     name: str
     type: str
     loss: str
     classes: int
     delta: float = 1.0
+    objective: str = ""
+    scale: float = 1.0
 
 
 @dataclass
@@ -65,11 +69,15 @@ class Network(nn.Module):
             for i, e in enumerate(graph.edges)
             for same in [[g.edges[i] for g in graphs]]
         }
-        self.blocks: list[HeadBlock] = []
+        self.blocks: list[HeadBlock | ObjectiveBlock] = []
         for names in _blocks(graph, by_name):
             first = by_name[names[0]]
             kind = TYPES[first.type](first.loss, [by_name[n].delta for n in names], [by_name[n].classes for n in names])
             heads = [HeadSpec(n, kind.outputs(by_name[n].classes), graph.trunk[n], graph.into(n)) for n in names]
+            if first.type == "objective":
+                named = [by_name[n] for n in names]
+                self.blocks.append(ObjectiveBlock(kind, heads, [s.objective for s in named], [s.scale for s in named]))
+                continue
             received = sum(hidden if e.what == "embedding" else estimate_width[e.source] for e in heads[0].edges)
             features = sharing.widths[heads[0].trunk.at]
             self.blocks.append(HeadBlock(kind, heads, config, seeds, features, received))
@@ -92,15 +100,22 @@ class Network(nn.Module):
         `targets` are given while training only: an edge that passes labels then passes the observed ones.
         """
         features = self.sharing(x, noise)
+        return self.outputs([features[block.specs[0].trunk.at] for block in self.blocks], targets)
+
+    def outputs(self, read: Sequence[Tensor], targets: Targets | None = None,
+                tapes: Sequence[list[Tensor]] | None = None) -> list[Tensor]:  # fmt: skip
+        """The features that each block reads, `[R, B, H]` or as `HeadBlock` takes them → its outputs `[R, B, T, K]`.
+
+        `tapes`, one for each block, are filled with its hidden layers, `[R, B, T, H]` each.
+        """
         outputs: list[Tensor] = []
         known: dict[str, tuple[Tensor, Tensor | None]] = {}
-        for block in self.blocks:
+        for b, (block, h) in enumerate(zip(self.blocks, read, strict=True)):
             edge = block.specs[0].trunk
-            h = features[edge.at]
             if edge.explicit:
                 h = self.trunk_scales[edge.task](h)
             received = [self._receive(e, known, targets) for e in block.specs[0].edges]
-            out, hidden = block(torch.cat([h, *received], -1) if received else h)
+            out, hidden = block(torch.cat([h, *received], -1) if received else h, tapes[b] if tapes else None)
             outputs.append(out)
             known.update(dict.fromkeys(block.tasks, (out, hidden)))
         return outputs
@@ -133,9 +148,13 @@ class Network(nn.Module):
 
     def losses(self, x: Tensor, targets: Targets, noise: Noise | None = None) -> Tensor:
         """Losses `[R, T]`: means over the observed labels of a batch; 0, with no gradient, where there are none."""
+        return self.losses_of(self(x, targets, noise), x, targets)
+
+    def losses_of(self, outputs: Sequence[Tensor], x: Tensor, targets: Targets) -> Tensor:
+        """The same from the outputs of each block."""
         parts = []
         start = 0
-        for block, out in zip(self.blocks, self(x, targets, noise), strict=True):
+        for block, out in zip(self.blocks, outputs, strict=True):
             these = slice(start, start := start + len(block.tasks))
             labels = x if block.kind.reads_inputs else targets.labels[..., these]
             rows = block.kind.row_losses(out, labels)  # [R, B, T]
@@ -153,6 +172,8 @@ class Network(nn.Module):
         for block in self.blocks:
             for task, spec in zip(block.tasks, block.specs, strict=True):
                 own = self.task_parameters(task)
+                if not own:
+                    continue
                 last = own[len(own) // 2 - 1]  # weights come before biases, as many
                 count += sum(p.numel() for p in own) // runs - (block.outputs - spec.outputs) * (last.shape[-2] + 1)
         return count

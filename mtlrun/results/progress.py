@@ -179,7 +179,7 @@ def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary:
         f"checkpoint of epoch {best['epoch']} (step {best['step']}), selected by {best['by']} on val; "
         f"{summary['steps']} steps in {summary['seconds']:.1f} s",
     ]
-    if best["step"] == summary["steps"]:
+    if best["step"] == summary["steps"] and best["by"] != "last":
         lines.append("val was best at the last evaluation: more training may help (trainer.epochs)")
     return lines
 

@@ -1,19 +1,31 @@
 """Hard parameter sharing."""
 
+from collections.abc import Mapping, Sequence
+
 from torch import Tensor, nn
 
-from mtlrun.model.trunk import MlpTrunk, Noise
+from mtlrun.model.point import PointTrunk
+from mtlrun.model.trunk import Factors, MlpTrunk, Noise, Passed
 
 
 class Hard(nn.Module):
     """One trunk for all tasks (Caruana 1993)."""
 
-    def __init__(self, trunk: MlpTrunk) -> None:
+    def __init__(self, trunk: MlpTrunk | PointTrunk) -> None:
         super().__init__()
         self.trunk = trunk
         self.widths = trunk.widths
 
-    def forward(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → the features after every layer, for every task the same."""
-        features: list[Tensor] = self.trunk(x, noise)
+    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Passed] | None = None) -> list[Tensor]:
+        """Inputs `[R, B, D]` → the features after every layer, for every task the same; `tape` as `MlpTrunk` has it."""
+        features: list[Tensor] = self.trunk(x, noise, tape)
         return features
+
+    def pull_back(self, tape: Sequence[Passed], gradients: Mapping[int, Tensor], out: Tensor,
+                  factors: list[Factors] | None = None) -> None:  # fmt: skip
+        """Gradients `[R, T, S]` with respect to the shared parameters; as `MlpTrunk.pull_back`."""
+        self.trunk.pull_back(tape, gradients, out, factors)
+
+    def figures(self) -> dict[str, Tensor]:
+        """What the trunk has to be logged of it at an evaluation, `[R]` by metric."""
+        return self.trunk.figures()

@@ -7,11 +7,13 @@ run axis in front: outputs `[R, B, T, K]`, labels `[R, B, T]`.
 from mtlrun.tasks.base import TaskType
 from mtlrun.tasks.binary import Binary
 from mtlrun.tasks.categorical import Categorical
+from mtlrun.tasks.objective import Objective
 from mtlrun.tasks.reconstruction import Reconstruction
 from mtlrun.tasks.regression import Regression
 
 TYPES: dict[str, type[TaskType]] = {
     "regression": Regression, "binary": Binary, "categorical": Categorical, "reconstruction": Reconstruction,
+    "objective": Objective,
 }  # fmt: skip
 
-__all__ = ["TYPES", "Binary", "Categorical", "Reconstruction", "Regression", "TaskType"]
+__all__ = ["TYPES", "Binary", "Categorical", "Objective", "Reconstruction", "Regression", "TaskType"]

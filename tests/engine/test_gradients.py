@@ -65,6 +65,32 @@ def test_logged_norms_and_cosines_are_those_of_a_network_written_out(tmp_path: P
         assert last["a", "grad_norm"] == pytest.approx(norms[0], rel=1e-4)
         assert last["b", "grad_norm"] == pytest.approx(norms[1], rel=1e-4)
         assert last["a", "cosine_b"] == pytest.approx(a @ b / norms[0] / norms[1], abs=1e-4)
+        # the three batches of the last epoch, each with its own mask, at the network as it stands now
+        rates = table[table.metric == "conflict_rate"]
+        assert set(rates.task) == {""} and sorted(rates.step) == [4, 8, 11]
+        pairs = [by_hand(stack, r, n, 0.7 * (2 / (1 + np.exp(-10 * (n - 1) / 11)) - 1)) for n in (9, 10, 11)]
+        assert rates.value.iloc[-1] == pytest.approx(sum(a @ b < 0 for a, b in pairs) / 3)
+
+
+def test_conflicts_are_counted_in_the_last_eight_batches_among_the_pairs_that_are_there(tmp_path: Path) -> None:
+    configs = [make_config(seed=s, trainer={"epochs": 1, "batch_size": 3, "log_gradients": True}) for s in (0, 3)]
+    stack = make_stack(configs, missing=0.6)
+    tables = train(stack, tmp_path)
+    batches = list(stack.train.epoch(1))
+    counts = np.zeros((2, 2))  # by run: conflicts, pairs
+    trunk = stack.step.flat.shared_parameters
+    for batch in batches[-8:]:
+        losses = stack.network.losses(batch.x, batch.targets)
+        own = [torch.autograd.grad(losses[:, t].sum(), trunk, retain_graph=True) for t in range(3)]
+        for r in range(2):
+            gradients = [torch.cat([g[r].flatten() for g in found]).double().numpy() for found in own]
+            for i, j in ((0, 1), (0, 2), (1, 2)):
+                if gradients[i].any() and gradients[j].any():
+                    counts[r] += gradients[i] @ gradients[j] < 0, 1
+    assert len(batches) > 10 and (counts[:, 0] > 0).all() and (counts[:, 1] < 24).all()
+    for r, table in enumerate(tables):
+        (rate,) = table.value[table.metric == "conflict_rate"]
+        assert rate == pytest.approx(counts[r, 0] / counts[r, 1], abs=1e-12)
 
 
 def test_a_task_without_a_label_or_with_a_stopped_gradient_has_no_cosine(tmp_path: Path) -> None:
@@ -91,9 +117,9 @@ def test_logging_changes_nothing_else(tmp_path: Path) -> None:
         config = make_config(trainer={"log_gradients": on, "importance": on}, model={"dropout": 0.2})
         tables += train(make_stack([config], missing=0.2), tmp_path / name)
     on, off = tables
-    own = on.metric.str.startswith("cosine") | ((on.metric == "grad_norm") & (on.task != ""))
+    own = on.metric.str.startswith("co") | ((on.metric == "grad_norm") & (on.task != ""))  # cosines, conflicts
     assert on[~own].reset_index(drop=True).equals(off)
-    assert len(on) == len(off) + 3 * (3 + 3)  # epochs × (norms + pairs)
+    assert len(on) == len(off) + 3 * (3 + 3 + 1)  # epochs × (norms + pairs + rate)
     assert sorted(p.name for p in (tmp_path / "off/0").iterdir()) == ["checkpoints", "metrics.csv", "summary.json"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from support import make_config, make_dataset, make_stack
 
+from mtlrun.engine.backward import Split
 from mtlrun.engine.memory import machine_bytes, parameters, run_bytes
 from mtlrun.errors import RequestError
 
@@ -67,6 +68,23 @@ def test_an_estimate_follows_sizes_but_not_a_batch_beyond_the_table() -> None:
 
     assert estimate() < min(estimate(rows=2000), estimate(batch=128), estimate(hidden=64))
     assert estimate(batch=10**6) == estimate(batch=600)  # the rows of train
+
+
+@pytest.mark.parametrize("name", ["pcgrad", "gradnorm", "graddrop", "excess_mtl", "db_mtl"])
+def test_an_estimate_counts_what_a_strategy_keeps_of_the_gradients(name: str) -> None:
+    """Against one that reads them in the features, and keeps nothing."""
+    config, other = (
+        make_config(loss=loss, model={"hidden": [32, 16]})
+        for loss in ({"name": name}, {"name": "pcgrad", "at": "representation"})
+    )
+    dataset = make_dataset(config)
+    stack = make_stack([config])
+    backward, strategy = stack.step.backward, stack.step.strategy
+    assert isinstance(backward, Split)
+    kept = sum(v.nbytes for v in strategy.state().values() if v.dim() == 3)  # [R, T, D]
+    assert (kept > 0) == (name in ("excess_mtl", "db_mtl"))
+    held = kept + backward.matrix.nbytes
+    assert held <= run_bytes(config, dataset) - run_bytes(other, dataset) <= 2 * held
 
 
 def test_a_stack_beyond_the_memory_may_be_halved_and_a_run_may_not(monkeypatch: pytest.MonkeyPatch) -> None:

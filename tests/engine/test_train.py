@@ -67,7 +67,7 @@ def test_the_same_configuration_gives_the_same_bytes(tmp_path):
     {"optimizer": {"name": "sgd", "momentum": 0.9}, "lr": {"schedule": "cosine", "warmup": 3}},
     {"graph": {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"schedule": "ramp"}}, "trainer": {"max_steps": 12}},
     {"graph": {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"schedule": "ramp"}}, "model": {"dropout": 0.2},
-     "trainer": {"gradient_noise": 0.5, "log_gradients": True, "importance": True}},
+     "trainer": {"gradient_noise": 0.5, "log_gradients": True, "log_activations": True, "importance": True}},
     {"trainer": {"evaluate_every": 3}},
     {"trainer": {"evaluate_every": 7, "max_steps": 12}},
 ], ids=["uncertainty", "sgd", "reverse", "gradients and importance", "every 3 steps", "every 7 steps"])  # fmt: skip

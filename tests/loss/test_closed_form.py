@@ -1,9 +1,9 @@
-"""Uncertainty through the real training step: the learnt noise equals that of the residuals."""
+"""Closed forms through the real training step: learnt noise equals that of the residuals; what a loss's scale does."""
 
 import numpy as np
 import pytest
 import torch
-from support import make_config, train_steps
+from support import make_config, make_stack, train_steps
 
 from mtlrun.build import build
 from mtlrun.config import Config
@@ -12,7 +12,8 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import LOSSES, PRIMARY, Target
 from mtlrun.engine.stack import Stack
-from mtlrun.loss import Uncertainty
+from mtlrun.errors import RequestError
+from mtlrun.loss.uncertainty import Uncertainty
 
 
 def make_data(config: Config, x: np.ndarray, labels: dict[str, np.ndarray]) -> Dataset:
@@ -72,3 +73,50 @@ def test_sigma_squared_is_twice_the_cross_entropy() -> None:
     assert learnt(stack)[0].tolist() == pytest.approx([2 * entropy] * 2, rel=0.02)
     figures = stack.val()[0]
     assert [figures[t, "loss"] for t in tasks] == pytest.approx([entropy] * 2, rel=0.02)
+
+
+def heads_after(steps: int, optimizer: dict[str, float | str], loss: dict[str, object]) -> torch.Tensor:
+    """The heads' parameters `[steps, P]` after every step, with a trunk that does not move."""
+    config = make_config(
+        loss=loss, optimizer=optimizer, lr={"name": "per_head", "trunk": 0.0, "heads": {"default": 0.01}}
+    )
+    stack = make_stack([config])
+    shared = stack.step.flat.shared_size
+    trunk = stack.step.flat.values[:, :shared].clone()
+    batches, trajectory = list(stack.train.epoch(1)), []
+    for i in range(steps):
+        stack.step(batches[i % len(batches)], i)
+        trajectory.append(stack.step.flat.values[0, shared : stack.step.flat.network_size].clone())
+    assert torch.equal(stack.step.flat.values[:, :shared], trunk)
+    return torch.stack(trajectory)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_hundred_times_a_loss_changes_heads_under_sgd_and_not_under_adam(optimizer: str) -> None:
+    settings: dict[str, float | str] = {"name": optimizer} | ({"eps": 1e-30} if optimizer == "adam" else {})
+    plain = heads_after(30, settings, {"name": "sum"})
+    scaled = heads_after(30, settings, {"name": "fixed", "weights": {"a": 100.0}})
+    assert (plain[-1] - plain[0]).abs().max() > 0.01
+    difference = (scaled - plain).abs().max()
+    assert difference < 1e-5 if optimizer == "adam" else difference > 0.1, difference
+
+
+@pytest.mark.parametrize("loss", [{"name": "gls"}, {"name": "uncertainty", "solve": "closed_form"}])
+def test_what_divides_by_the_loss_moves_heads_by_its_own_measure(loss: dict[str, object]) -> None:
+    """Under SGD: the published weights times the losses are 1/n of their geometric mean, or c."""
+    config = make_config(loss=loss, optimizer={"name": "sgd"})
+    stack = make_stack([config])
+    for i, batch in enumerate(stack.train.epoch(1)):
+        losses, weights = stack.step(batch, i)
+        products = (losses * weights)[0]
+        mean = losses.double().log().mean().exp() / 3
+        expected = [float(mean)] * 3 if loss["name"] == "gls" else [0.5] * 3
+        assert products.tolist() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["imtl_g", "aligned_mtl", "config"])
+def test_heads_are_not_weighed_by_what_may_be_below_0(name: str) -> None:
+    with pytest.raises(
+        RequestError, match=rf"loss\.heads: weighted has no meaning with loss={name}, as a weight may be"
+    ):
+        make_config(loss={"name": name, "heads": "weighted"})

@@ -1,51 +1,72 @@
-"""Every loss strategy through the same tests, then each one's own formula."""
+"""Every loss strategy through the same tests; each one's own formula is tested in a file of its name."""
 
-import math
 from typing import Any
 
 import pytest
 import torch
-from support import make_config, make_stack
+from playing import EPOCH, NOISE, TASKS, make, play, some_gradients, some_losses
+from support import make_config, make_stack, train_steps
 from torch import Tensor
 
+from mtlrun.config_loss import LOSSES
 from mtlrun.engine.stack import Stack
-from mtlrun.loss import STRATEGIES, Strategy, Uncertainty
-
-TASKS = ["a", "b", "c"]
-NOISE = [(0.5, 0.5), (1.0, 0.5), (1.0, 1.0)]  # Gaussian, classification, Laplace
+from mtlrun.errors import RequestError
+from mtlrun.loss import STRATEGIES, GramianStrategy
 
 # Settings of three runs of each strategy.
 SETTINGS: dict[str, list[dict[str, Any]]] = {
-    "sum": [{}, {}, {}],
+    "sum": [{}, {}, {"scale": "sum_to_T"}],
     "fixed": [{"weights": {"a": 0.0, "b": 2.5}}, {}, {"weights": {"c": 1e-4}}],
-    "uncertainty": [{}, {"init": 0.0, "lr": 0.1}, {"init": -1.5}],
+    "uncertainty": [{}, {"init": 0.0, "lr": 0.1}, {"solve": "closed_form"}],
+    "dwa": [{}, {"temperature": 0.5}, {"scale": "sum_to_T"}],
+    "rlw": [{}, {"scale": "sum_to_T"}, {}],
+    "gls": [{}, {"scale": "sum_to_T"}, {}],
+    "imtl_l": [{}, {"init": 0.0, "lr": 0.1}, {"init": -1.5}],
+    "stch": [{"warmup": 1}, {"nadir": "none", "mu": 0.5}, {"warmup": 2, "mu": 0.3}],
+    "famo": [{}, {"lr": 0.1, "gamma": 0.0}, {"lower_bound": 0.001}],
+    "pcgrad": [{}, {}, {}],
+    "gradvac": [{}, {"beta": 0.5}, {"beta": 0.0, "scale": "sum_to_T"}],
+    "imtl_g": [{}, {}, {}],
+    "imtl": [{}, {"init": 0.0, "lr": 0.1}, {"init": -1.5}],
+    "aligned_mtl": [{}, {}, {}],
+    "config": [{}, {}, {}],
+    "mgda": [{}, {"normalize": "l2"}, {"normalize": "loss+"}],
+    "cagrad": [{}, {"c": 0.0}, {"c": 0.9}],
+    "nash_mtl": [{}, {}, {}],
+    "fairgrad": [{}, {"alpha": 1.0}, {"alpha": 5.0}],
+    "upgrad": [{}, {}, {}],
+    "dualproj": [{}, {}, {}],
+    "gradnorm": [{}, {"alpha": 0.0, "lr": 0.1}, {"alpha": 0.12}],
+    "graddrop": [{}, {"leak": 0.3}, {}],
+    "excess_mtl": [{}, {"lr": 0.5, "warmup": 0}, {"warmup": 1}],
+    "db_mtl": [{}, {"beta": 0.0}, {"beta": 0.5, "sigma": 0.5}],
 }
+DRAWS = {"rlw", "pcgrad", "gradvac"}  # random numbers by the place of a task: another order of tasks has others
+SIGNED = {"imtl_g", "imtl", "aligned_mtl", "config"}  # a weight may be below 0
+NO_WEIGHTS = {"graddrop", "db_mtl"}  # they combine gradients themselves; what they return as weights is for heads alone
+GRADIENTS = [name for name, kind in STRATEGIES.items() if kind.needs_gradients]
+GRAMIANS = [name for name, kind in STRATEGIES.items() if issubclass(kind, GramianStrategy)]
 
 
-def make(name: str, settings: list[dict[str, Any]]) -> Strategy:
-    configs = [make_config(loss={"name": name} | s).loss for s in settings]
-    return STRATEGIES[name](configs, TASKS, NOISE)
+def everything(name: str, settings: list[dict[str, Any]], runs: slice = slice(None), complete: bool = False,
+               steps: int = 3 * EPOCH) -> tuple[Tensor, ...]:  # fmt: skip
+    """Weights, directions and last parameters of some of the runs in a stack of their own."""
+    losses, present = some_losses(steps)
+    if complete:
+        losses, present = losses + 0.5, torch.ones_like(present)
+    seeds = list(range(3))[runs]
+    strategy = make(name, settings[runs], seeds=seeds)
+    weights, directions, parameters = play(strategy, losses[:, runs], present[:, runs], some_gradients(steps)[:, runs])
+    return weights, directions, *parameters, *(v.clone() for v in strategy.state().values())
 
 
-def some_losses(steps: int, runs: int = 3) -> tuple[Tensor, Tensor]:
-    """Losses `[steps, R, T]` over many orders of magnitude, 0 where a task is absent, and which are present."""
-    stream = torch.Generator().manual_seed(0)
-    losses = torch.exp(3 * torch.randn(steps, runs, 3, generator=stream))
-    present = torch.rand(steps, runs, 3, generator=stream) > 0.3
-    return losses * present, present
+def by_names(stack: Stack) -> dict[str, Tensor]:
+    """Parameters, moments and the strategy's state of a stack, `[R, …]` each."""
+    step = stack.step
+    return {"values": step.flat.values} | step.optimizer.state | step.strategy.state()
 
 
-def play(strategy: Strategy, losses: Tensor, present: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-    """Weights `[steps, R, T]` while the strategy's parameters descend at their rates, and where those end."""
-    rates = torch.tensor(strategy.rates()).unsqueeze(1)
-    weights = []
-    for i, step in enumerate(losses):
-        here = None if present is None else present[i]
-        weights.append(strategy.weights(step, here).clone())
-        for parameter, gradient in zip(strategy.parameters(), strategy.gradients(step, weights[-1], here), strict=True):
-            assert gradient.shape == parameter.shape
-            parameter.data -= rates * gradient
-    return torch.stack(weights), [p.detach().clone() for p in strategy.parameters()]
+# ---------------------------------------------------------------- weights
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -56,36 +77,112 @@ def test_every_strategy_is_tested(name: str) -> None:
 @pytest.mark.parametrize("complete", [True, False], ids=["complete", "missing labels"])
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_weights_are_finite_numbers_for_every_run_and_task(name: str, complete: bool) -> None:
-    losses, present = some_losses(20)
-    weights, parameters = play(make(name, SETTINGS[name]), losses + complete, None if complete else present)
-    assert weights.shape == (20, 3, 3)
-    assert weights.isfinite().all() and (weights >= 0).all()
-    assert all(p.isfinite().all() for p in parameters)
+    weights, directions, *others = everything(name, SETTINGS[name], complete=complete)
+    assert weights.shape == (3 * EPOCH, 3, 3) and directions.shape == (3 * EPOCH, 3, 7)
+    assert weights.dtype == directions.dtype == torch.float32
+    assert weights.isfinite().all() and directions.isfinite().all()
+    assert all(v.isfinite().all() for v in others)
+    assert name in SIGNED or (weights >= 0).all()
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_stack_weighs_as_its_members_alone(name: str) -> None:
-    losses, present = some_losses(20)
-    weights, parameters = play(make(name, SETTINGS[name]), losses, present)
-    for r, settings in enumerate(SETTINGS[name]):
-        alone, own = play(make(name, [settings]), losses[:, r : r + 1], present[:, r : r + 1])
-        torch.testing.assert_close(weights[:, r : r + 1], alone, rtol=1e-6, atol=0)
-        for together, single in zip(parameters, own, strict=True):
-            torch.testing.assert_close(together[r : r + 1], single, rtol=1e-6, atol=1e-6)
+    together = everything(name, SETTINGS[name])
+    for r in range(3):
+        alone = everything(name, SETTINGS[name], slice(r, r + 1))
+        for i, (whole, own) in enumerate(zip(together, alone, strict=True)):
+            mine = whole[:, r : r + 1] if i < 2 else whole[r : r + 1]
+            torch.testing.assert_close(mine, own, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", [n for n in STRATEGIES if n not in DRAWS])
 def test_permuting_the_tasks_permutes_the_weights(name: str) -> None:
     order = [2, 0, 1]
     losses, present = some_losses(10)
-    configs = [make_config(loss={"name": name} | s).loss for s in SETTINGS[name]]
-    other = STRATEGIES[name](configs, [TASKS[i] for i in order], [NOISE[i] for i in order])
-    weights, _ = play(make(name, SETTINGS[name]), losses, present)
-    permuted, _ = play(other, losses[..., order], present[..., order])
-    torch.testing.assert_close(permuted, weights[..., order], rtol=1e-6, atol=0)
+    gradients = some_gradients(10)
+    other = make(name, SETTINGS[name], tasks=[TASKS[i] for i in order], noise=[NOISE[i] for i in order])
+    weights, directions, _ = play(make(name, SETTINGS[name]), losses, present, gradients)
+    permuted, same, _ = play(other, losses[..., order], present[..., order], gradients[:, :, order])
+    torch.testing.assert_close(permuted, weights[..., order], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(same, directions, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [n for n in STRATEGIES if n not in NO_WEIGHTS])
+def test_weights_sum_to_the_number_of_tasks_that_are_present(name: str) -> None:
+    losses, present = some_losses(10)
+    weights, _, _ = play(make(name, [s | {"scale": "sum_to_T"} for s in SETTINGS[name]]), losses, present,
+                         some_gradients(10))  # fmt: skip
+    counts = present.sum(2)
+    assert counts.min() == 0 and counts.max() == 3
+    torch.testing.assert_close((weights.abs() * present).sum(2), counts.float(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_a_run_whose_gradients_are_not_finite_fails_by_itself(name: str) -> None:
+    losses, gradients = torch.ones(2, 3, 3), some_gradients(2)
+    broken = gradients.clone()
+    broken[0, 1, 2, 3] = torch.nan
+    whole, _, _ = play(make(name, SETTINGS[name]), losses, None, gradients)
+    weights, directions, _ = play(make(name, SETTINGS[name]), losses, None, broken)
+    assert directions[0, 1].isnan().any()
+    torch.testing.assert_close(weights[:, [0, 2]], whole[:, [0, 2]], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", [n for n in GRAMIANS if n not in DRAWS])
+def test_a_task_without_gradient_has_no_part(name: str) -> None:
+    """Weights of the others are those of a stack that has never heard of it."""
+    gradients = some_gradients(6)
+    gradients[:, :, 1] = 0
+    losses, _ = some_losses(6)
+    losses = losses + 0.5
+    weights, directions, _ = play(make(name, SETTINGS[name]), losses, None, gradients)
+    kept = [0, 2]
+    fewer = make(name, SETTINGS[name], tasks=["a", "c"], noise=[NOISE[0], NOISE[2]])
+    without, same, _ = play(fewer, losses[..., kept], None, gradients[:, :, kept])
+    torch.testing.assert_close(weights[..., kept], without, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(directions, same, rtol=1e-5, atol=1e-6)
+    assert (weights[..., 1] == 0).all()
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
+def test_a_strategy_goes_on_from_its_checkpoint(name: str) -> None:
+    losses, present = some_losses(30)
+    gradients = some_gradients(30)
+    whole, ways, _ = play(make(name, SETTINGS[name]), losses, present, gradients)
+    first, again = make(name, SETTINGS[name]), make(name, SETTINGS[name])
+    play(first, losses[:13], present[:13], gradients[:13])
+    for known, own in zip(first.parameters(), again.parameters(), strict=True):
+        own.data.copy_(known)
+    for key, value in again.state().items():
+        value.copy_(first.state()[key])
+    weights, directions, _ = play(again, losses[13:], present[13:], gradients[13:], 13)
+    assert torch.equal(weights, whole[13:]) and torch.equal(directions, ways[13:])
+
+
+# ---------------------------------------------------------------- in the step
+
+
+@pytest.mark.parametrize("heads", ["own", "weighted"])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_head_of_a_task_that_only_reads_the_trunk_learns(name: str, heads: str) -> None:
+    """Its gradient in what is shared is 0. Where this would be a weight of 0 for the head, the request is refused."""
+    if ("heads", heads) in LOSSES[name].refuses:
+        return
+    tasks = {t: {"type": "regression"} for t in TASKS}
+    settings = {"loss": {"name": name, "heads": heads}, "graph": {"receives": {"b": {"trunk": "stop"}}}}
+    if heads == "weighted" and name in {*GRAMIANS, "excess_mtl"} - {"imtl"}:
+        with pytest.raises(RequestError, match=rf"^loss.heads: weighted, and loss={name} gives no weight to b, whose"):
+            make_config(tasks, **settings)
+        settings["graph"]["receives"]["b"]["a"] = "pass"  # what a learns, b shares
+        make_config(tasks, **settings)
+        return
+    stack = make_stack([make_config(tasks, **settings)])
+    before = [p.detach().clone() for p in stack.network.task_parameters("b")]
+    train_steps(stack, 4)
+    assert all((p != own).any() for p, own in zip(stack.network.task_parameters("b"), before, strict=True))
+
+
+@pytest.mark.parametrize("name", [n for n in STRATEGIES if n not in GRADIENTS])
 def test_weights_are_constants_for_the_network(name: str) -> None:
     """The step's gradient is that of Σ w L with the returned numbers w."""
     configs = [make_config(loss={"name": name} | s, seed=i) for i, s in enumerate(SETTINGS[name])]
@@ -99,156 +196,21 @@ def test_weights_are_constants_for_the_network(name: str) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
 
 
-# ---------------------------------------------------------------- sum and fixed
-
-
-def test_sum_and_fixed_weights() -> None:
-    losses, present = some_losses(1)
-    assert torch.equal(make("sum", [{}]).weights(losses[0, :1], None), torch.ones(1, 3))
-    fixed = make("fixed", SETTINGS["fixed"]).weights(losses[0], present[0])
-    assert torch.equal(fixed, torch.tensor([[0.0, 2.5, 1.0], [1.0, 1.0, 1.0], [1.0, 1.0, 1e-4]]))
-
-
-def first_gradients(**loss: Any) -> tuple[Stack, dict[str, Tensor]]:
-    """The gradients of the first step, by the name of the parameter."""
-    stack = make_stack([make_config(loss=loss)])
-    stack.step(next(iter(stack.train.epoch(1))), 0)
-    flat = stack.step.flat
-    return stack, dict(zip(flat.names, flat.gradients.split(flat.sizes, 1), strict=True))
-
-
-def test_a_weight_of_0_is_exactly_no_gradient() -> None:
-    stack, gradients = first_gradients(name="fixed", weights={"b": 0})
-    _, whole = first_gradients(name="sum")
-    _, others = first_gradients(name="fixed", weights={"a": 0, "c": 0})
-    heads = {n: tasks for n, (tasks, _) in stack.network.head_axes().items()}
-    for name, gradient in gradients.items():
-        tasks = heads.get(name.removeprefix("network."))
-        if tasks == ["b"]:
-            assert (gradient == 0).all()
-        elif tasks is not None:
-            assert torch.equal(gradient, whole[name]) and (gradient != 0).any()
-        else:  # the trunk gets the rest
-            torch.testing.assert_close(gradient, whole[name] - others[name], rtol=1e-4, atol=1e-6)
-            assert not torch.equal(gradient, whole[name])
-
-
-# ---------------------------------------------------------------- uncertainty
-
-
-def uncertainty(*settings: dict[str, Any]) -> Uncertainty:
-    strategy = make("uncertainty", list(settings) or [{}])
-    assert isinstance(strategy, Uncertainty)
-    return strategy
-
-
-def optimum(losses: list[float]) -> list[float]:
-    """s at which the likelihood of these losses is largest: log MSE, log 2 CE, log MAE."""
-    return [math.log(losses[0]), math.log(2 * losses[1]), math.log(losses[2])]
-
-
-def test_uncertainty_gradient_is_that_of_the_whole_formula() -> None:
-    losses, present = some_losses(3)
-    for here in (present, None):
-        strategy = uncertainty({"init": 0.3}, {"init": -2.0}, {"init": 5.0})
-        for i, step in enumerate(losses):
-            now = None if here is None else here[i]
-            weights = strategy.weights(step, now)
-            s = strategy.s.detach().double().requires_grad_()
-            terms = []
-            for t, (L, mask) in enumerate(zip(step.double().T, present[i].T, strict=True)):
-                nll = (
-                    0.5 * torch.exp(-s[:, t]) * L + 0.5 * s[:, t],  # regression
-                    torch.exp(-s[:, t]) * L + 0.5 * s[:, t],  # classification
-                    L / torch.exp(s[:, t]) + s[:, t],  # Laplace, s = log b
-                )[t]
-                terms.append(nll if here is None else nll * mask)
-            (expected,) = torch.autograd.grad(torch.stack(terms).sum(), s)
-            torch.testing.assert_close(
-                strategy.gradients(step, weights, now)[0].double(), expected, rtol=1e-5, atol=1e-6
-            )
-            assert not weights.requires_grad
-            strategy.s.data += 0.5
-
-
-def test_uncertainty_weights() -> None:
-    strategy = uncertainty({"init": 0.7})
-    expected = [0.5 * math.exp(-0.7), math.exp(-0.7), math.exp(-0.7)]
-    assert strategy.weights(torch.ones(1, 3), None)[0].tolist() == pytest.approx(expected)
-
-
-def test_uncertainty_starts_at_the_optimum_of_the_first_batch() -> None:
-    losses = [4e6, 0.5004, 0.02]
-    strategy = uncertainty()
-    weights = strategy.weights(torch.tensor([losses]), None)
-    assert strategy.s[0].tolist() == pytest.approx(optimum(losses), rel=1e-6, abs=1e-6)
-    # at the optimum the weighted losses are ½, ½, 1 whatever their scale, and the gradient is 0
-    assert (weights[0] * torch.tensor(losses)).tolist() == pytest.approx([0.5, 0.5, 1.0], rel=1e-5)
-    assert strategy.gradients(torch.tensor([losses]), weights, None)[0].abs().max() < 1e-5
-    strategy.weights(torch.ones(1, 3), None)
-    assert strategy.s[0].tolist() == pytest.approx(optimum(losses), rel=1e-6, abs=1e-6)  # once only
-
-
-@pytest.mark.parametrize("init", [0.0, 0, -2.5])
-def test_uncertainty_starts_where_it_is_told(init: float) -> None:
-    strategy = uncertainty({"init": init})
-    strategy.weights(torch.tensor([[4e6, 0.5, 0.02]]), None)
-    assert strategy.s[0].tolist() == [init] * 3
-
-
-def test_a_task_starts_with_its_first_labels() -> None:
-    strategy = uncertainty({}, {})
-    absent = torch.tensor([[True, False, True], [False, False, True]])
-    losses = torch.tensor([[3.0, 0.0, 1.0], [0.0, 0.0, 2.0]])
-    weights = strategy.weights(losses, absent)
-    assert strategy.started.tolist() == absent.tolist()
-    assert strategy.s[~absent].tolist() == [0.0] * 3
-    assert (strategy.gradients(losses, weights, absent)[0][~absent] == 0).all() and weights.isfinite().all()
-    strategy.weights(
-        torch.tensor([[9.0, 0.7, 9.0], [5.0, 0.0, 9.0]]), torch.tensor([[True, True, True], [True, False, True]])
-    )
-    assert strategy.s[0].tolist() == pytest.approx(optimum([3.0, 0.7, 1.0]))
-    assert [strategy.s[1, 0].item(), strategy.s[1, 2].item()] == pytest.approx([math.log(5), math.log(2)])
-    assert strategy.started.tolist() == [[True, True, True], [True, False, True]] and strategy.s[1, 1] == 0
-
-
-@pytest.mark.parametrize("loss", [0.0, math.inf])
-def test_a_loss_without_a_logarithm_starts_nothing(loss: float) -> None:
-    strategy = uncertainty()
-    strategy.weights(torch.tensor([[loss, 1.0, 1.0]]), None)
-    assert strategy.s[0, 0] == 0 and strategy.started.tolist() == [[False, True, True]]
-
-
-def test_the_start_survives_a_checkpoint() -> None:
-    strategy, again = uncertainty(), uncertainty()
-    strategy.weights(torch.tensor([[3.0, 0.5, 1.0]]), None)
-    again.load_state_dict(strategy.state_dict())
-    assert torch.equal(again.weights(torch.full((1, 3), 77.0), None), strategy.weights(torch.ones(1, 3), None))
-
-
-def test_a_task_that_never_has_a_label_moves_nothing() -> None:
-    """Through the real step: a task absent from every batch keeps s and its head, and nothing becomes NaN."""
-    stack = make_stack([make_config(loss={"name": "uncertainty"})], missing=0.2)
-    at = stack.network.tasks.index("b")
-    before = [p.clone() for p in stack.network.task_parameters("b")]
-    for i, batch in enumerate(stack.train.epoch(1)):
-        t = batch.targets
-        assert t.weights is not None and t.observed is not None and t.present is not None
-        t.weights[..., at], t.observed[..., at], t.present[..., at] = 0.0, False, False
-        losses, weights = stack.step(batch, i)
-        assert losses[0, at] == 0 and weights.isfinite().all()
-    strategy = stack.step.strategy
-    assert isinstance(strategy, Uncertainty)
-    assert strategy.s[0, at] == 0 and not strategy.started[0, at] and strategy.s[0].isfinite().all()
-    assert all(torch.equal(a, b) for a, b in zip(before, stack.network.task_parameters("b"), strict=True))
-    assert stack.step.flat.values.isfinite().all()
-
-
-def test_uncertainty_converges_to_the_closed_form_on_constant_losses() -> None:
-    losses = torch.tensor([[5.0, 0.5004, 0.2]])
-    strategy = uncertainty({"init": 0.0})
-    optimizer = torch.optim.Adam(strategy.parameters(), lr=0.025)
-    for _ in range(600):
-        (strategy.s.grad,) = strategy.gradients(losses, strategy.weights(losses, None), None)
-        optimizer.step()
-    assert strategy.s.exp()[0].tolist() == pytest.approx([5.0, 2 * 0.5004, 0.2], rel=1e-3)
+@pytest.mark.parametrize("at", ["parameters", "representation"])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_stack_trains_as_its_members_alone(name: str, at: str) -> None:
+    if at == "representation" and (name not in GRADIENTS or ("at", at) in LOSSES[name].refuses):
+        return
+    where = {"at": at} if name in GRADIENTS else {}
+    configs = [make_config(loss={"name": name} | where | s, seed=i) for i, s in enumerate(SETTINGS[name])]
+    together = make_stack(configs, missing=0.2)
+    train_steps(together, 20)
+    assert together.step.flat.values.isfinite().all()
+    for r, config in enumerate(configs):
+        alone = make_stack([config], missing=0.2)
+        before = alone.step.flat.values.clone()
+        train_steps(alone, 20)
+        assert not torch.equal(alone.step.flat.values, before)
+        for key, value in by_names(alone).items():
+            whole = by_names(together)[key]
+            torch.testing.assert_close(whole[r : r + 1] if whole.dim() else whole, value, rtol=1e-4, atol=1e-5)

@@ -9,10 +9,12 @@ import torch
 from support import make_config, make_stack, train_steps
 from torch import nn
 
+from mtlrun.config_loss import SumLossConfig
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer
 from mtlrun.errors import RequestError
-from mtlrun.loss import Sum
+from mtlrun.loss import Members
+from mtlrun.loss.sum import Sum
 from mtlrun.lr import group_rates, is_constant, schedule_factors
 from mtlrun.values import rate
 
@@ -189,7 +191,7 @@ class Point(nn.Module):
 def descend(rates: dict[str, float], steps: int) -> float:
     """How far from the minimum (1, 1) plain gradient descent ends."""
     point = Point()
-    flat = Flat(point, Sum([None], ["t"], [(0.5, 0.5)]))
+    flat = Flat(point, Sum(Members([SumLossConfig()], ["t"], [(0.5, 0.5)], [0], 1, 1)))
     optimizer = FlatOptimizer(flat, [make_config(optimizer={"name": "sgd"}).optimizer])
     for _ in range(steps):
         flat.set_gradients(torch.autograd.grad(point.losses().sum(), flat.network_parameters))

@@ -1,0 +1,193 @@
+"""From the losses of a step to the gradients of its parameters: as a whole, or apart for each task."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mtlrun.engine.flat import Flat
+from mtlrun.model.network import Network, Targets
+from mtlrun.model.trunk import Factors, Noise, Passed
+
+Combine = Callable[[Tensor, Tensor], Tensor]  # weights [R, T], gradients [R, T, D] -> direction [R, D]
+
+
+class Whole:
+    """One backward pass of the weighted sum of the losses."""
+
+    def __init__(self, network: Network, flat: Flat) -> None:
+        self.network, self.parameters = network, flat.network_parameters
+        self.losses = torch.empty(0)
+        self.gramian: Tensor | None = None
+
+    def forward(self, x: Tensor, targets: Targets, noise: Noise | None) -> tuple[Tensor, None]:
+        """Losses `[R, T]`, detached."""
+        self.losses = self.network.losses(x, targets, noise)
+        return self.losses.detach(), None
+
+    def gradients(self, weights: Tensor, of_heads: Tensor, combine: Combine) -> list[Tensor]:
+        """Those of the network's parameters, in the order of `Flat`, for weights `[R, T]`, here also those of heads."""
+        # runs share no parameter, so that the sum over runs keeps their gradients apart
+        total, self.losses = (weights * self.losses).sum(), torch.empty(0)
+        return list(torch.autograd.grad(total, self.parameters, allow_unused=True, materialize_grads=True))
+
+
+class Split:
+    """Gradients of every task in what the tasks share, `[R, T, D]`, and apart from them those of the heads.
+
+    The graph is cut where heads read the trunk. One backward pass through all heads gives every task's gradient there,
+    as each reads a copy of its own; only where an edge from task to task lets gradients pass, it takes a pass for each.
+    From there to the trunk's parameters `Hard.pull_back` goes, for all tasks at once (`at` parameters) or for their
+    combination alone (`at` representation).
+
+    What is shared: the trunk; with `at` parameters also the heads of tasks whose estimate another task learns through,
+    in the runs in which it does. With `at` representation those heads get the sum of their gradients times the weights.
+
+    Where a strategy reads nothing but the gradients' Gramian, `gramian` `[R, T, T]` may take their place: that of wide
+    layers comes from `Factors`, without the gradients themselves.
+    """
+
+    def __init__(self, network: Network, flat: Flat, at: Literal["parameters", "representation"], own: bool,
+                 gramian_only: bool = False) -> None:  # fmt: skip
+        """`own`: what no other task shares gets its task's gradient without the weight (`loss.heads=own`).
+
+        `gramian_only`: the Gramian may take the gradients' place, and their weighted sum is what is combined.
+        """
+        self.network, self.flat, self.at, self.own = network, flat, at, own
+        self.head_parameters = flat.network_parameters[len(flat.shared_parameters) :]
+        runs, self.tasks = flat.values.shape[0], network.tasks
+        self.live = any(scale.constant != 0 for scale in network.edge_scales.values())
+        sharing = []
+        for r in range(runs):
+            passing = {source for (source, _), scale in network.edge_scales.items() if bool(scale.scales[r] != 0)}
+            sharing.append({"trunk": 1.0} | {task: float(task in passing) for task in self.tasks})
+        columns = slice(0, flat.network_size)
+        self.shared = flat.spread(sharing, [0.0] * runs)[:, columns] > 0  # [R, P]
+        numbers = {"trunk": 0.0} | {t: float(i) for i, t in enumerate(self.tasks)}
+        places = flat.spread([numbers] * runs, [0.0] * runs)[:, flat.shared_size : flat.network_size]
+        self.task_of = places[0].long()  # the task of each column of the heads
+        size = flat.network_size if self.live else flat.shared_size
+        # every column is written before it is read; those of wide layers perhaps never, and take no memory then
+        self.matrix = flat.values.new_empty(runs, len(self.tasks) if at == "parameters" else 1, size)
+        self.factored = gramian_only and at == "parameters" and not self.live
+        self.factors: list[Factors] = []
+        self.gramian: Tensor | None = None
+        self.layers = sorted({block.specs[0].trunk.at for block in network.blocks})
+        self.tape: list[Passed] = []
+        self.at_features: dict[int, Tensor] = {}  # by layer, [R, T, B, H]
+        self.of_heads: list[Tensor] = []
+
+    def forward(self, x: Tensor, targets: Targets, noise: Noise | None) -> tuple[Tensor, Tensor | None]:
+        """Losses `[R, T]`, detached, and the tasks' gradients `[R, T, D]` in what they share (None: see `gramian`)."""
+        self.tape, self.factors, self.gramian = [], [], None
+        with torch.no_grad():
+            features = self.network.sharing(x, noise, self.tape)
+        if self.live:
+            losses = self._pass_by_task(features, x, targets)
+        else:
+            losses = self._pass_once(features, x, targets)
+        if self.at == "parameters":
+            self.network.sharing.pull_back(self.tape, self.at_features, self.matrix[..., : self.flat.shared_size],
+                                           self.factors if self.factored else None)  # fmt: skip
+            if not self.factors:
+                return losses, self.matrix
+            parts = [self.matrix[..., columns] for columns in self._multiplied_out()]
+            self.gramian = sum([torch.bmm(part, part.mT).double() for part in parts], self.factors[0].gramian())
+            self.gramian = sum([own.gramian() for own in self.factors[1:]], self.gramian)
+            return losses, None
+        parts = [gradient.flatten(2) for gradient in self.at_features.values()]
+        return losses, parts[0] if len(parts) == 1 else torch.cat(parts, 2)
+
+    def _pass_once(self, features: list[Tensor], x: Tensor, targets: Targets) -> Tensor:
+        """No task learns through another's head: one backward pass serves all."""
+        leaves = []
+        for block in self.network.blocks:
+            h, count = features[block.specs[0].trunk.at], len(block.tasks)
+            h = h.detach() if count == 1 else h.detach().unsqueeze(1).expand(-1, count, -1, -1)
+            leaves.append(h.requires_grad_())
+        losses = self.network.losses_of(self.network.outputs(leaves, targets), x, targets)  # [R, T]
+        found = torch.autograd.grad(losses.sum(), [*leaves, *self.head_parameters], allow_unused=True,
+                                    materialize_grads=True)  # fmt: skip
+        self.of_heads = list(found[len(leaves) :])
+        own = iter(found)
+        parts: dict[int, list[Tensor]] = {layer: [] for layer in self.layers}
+        for block in self.network.blocks:
+            at, count = block.specs[0].trunk.at, len(block.tasks)
+            for layer, known in parts.items():
+                if layer == at:
+                    gradient = next(own)
+                    known.append(gradient if gradient.dim() == 4 else gradient.unsqueeze(1))
+                else:
+                    runs, batch, width = features[layer].shape
+                    known.append(features[layer].new_zeros(runs, count, batch, width))
+        self.at_features = {layer: known[0] if len(known) == 1 else torch.cat(known, 1)
+                            for layer, known in parts.items()}  # fmt: skip
+        return losses.detach()
+
+    def _pass_by_task(self, features: list[Tensor], x: Tensor, targets: Targets) -> Tensor:
+        """A backward pass through the heads for each task; in `matrix`, columns of the heads too."""
+        leaves = {layer: features[layer].detach().requires_grad_() for layer in self.layers}
+        read = [leaves[block.specs[0].trunk.at] for block in self.network.blocks]
+        losses = self.network.losses_of(self.network.outputs(read, targets), x, targets)  # [R, T]
+        last = len(self.tasks) - 1
+        every = [
+            torch.autograd.grad(losses[:, t].sum(), [*leaves.values(), *self.head_parameters], retain_graph=t < last,
+                                allow_unused=True, materialize_grads=True)
+            for t in range(last + 1)
+        ]  # fmt: skip
+        stacked = [torch.stack(parts, 1) for parts in zip(*every, strict=True)]  # [R, T, ...]
+        self.at_features = dict(zip(self.layers, stacked, strict=False))
+        self.of_heads = [part.flatten(2) for part in stacked[len(self.layers) :]]  # [R, T, p]
+        if self.at == "parameters":
+            heads = torch.cat(self.of_heads, 2)  # [R, T, P − S]
+            self.matrix[..., self.flat.shared_size :] = heads * self.shared[:, None, self.flat.shared_size :]
+        return losses.detach()
+
+    def _multiplied_out(self) -> list[slice]:
+        """The shared columns of the matrix that hold gradients, between those of factors."""
+        ends = [0, *(end for own in reversed(self.factors) for end in (own.columns.start, own.columns.stop))]
+        pairs = zip(ends[::2], [*ends[1::2], self.flat.shared_size], strict=True)
+        return [slice(start, end) for start, end in pairs if start < end]
+
+    def _from_factors(self, weights: Tensor) -> Tensor:
+        """The gradients of the shared parameters times the weights, `[R, S]`."""
+        direction = weights.new_empty(weights.shape[0], self.flat.shared_size)
+        for columns in self._multiplied_out():
+            direction[:, columns] = torch.bmm(weights.unsqueeze(1), self.matrix[..., columns]).squeeze(1)
+        for own in self.factors:
+            own.combined(weights, direction)
+        return direction
+
+    def gradients(self, weights: Tensor, of_heads: Tensor, combine: Combine) -> list[Tensor]:
+        """Those of the network's parameters, in the order of `Flat`, for weights `[R, T]` and those of the heads."""
+        size = self.flat.shared_size
+        if self.factors:
+            direction = self._from_factors(weights)
+        elif self.at == "parameters":
+            direction = combine(weights, self.matrix)  # [R, S], or [R, P] where heads are shared
+        else:
+            direction = self._through_trunk(weights, combine)
+        if not self.live:
+            if self.own or not self.of_heads:
+                return [direction, *self.of_heads]
+            heads = torch.cat([part.flatten(1) for part in self.of_heads], 1)  # [R, P − S]
+            return [direction, heads * of_heads[:, self.task_of]]
+        heads = torch.cat(self.of_heads, 2)  # [R, T, P − S]
+        weighted = torch.bmm(weights.unsqueeze(1), heads).squeeze(1)
+        shared = direction[:, size:] if self.at == "parameters" else weighted
+        own = heads.sum(1) if self.own else torch.bmm(of_heads.unsqueeze(1), heads).squeeze(1)
+        return [direction[:, :size], torch.where(self.shared[:, size:], shared, own)]
+
+    def _through_trunk(self, weights: Tensor, combine: Combine) -> Tensor:
+        """The combined gradient in the features, carried back to the shared parameters `[R, S]`."""
+        parts = [gradient.flatten(2) for gradient in self.at_features.values()]
+        combined = combine(weights, parts[0] if len(parts) == 1 else torch.cat(parts, 2))  # [R, D]
+        by_layer = combined.split([part.shape[2] for part in parts], 1)
+        features = {
+            layer: piece.view(gradient.shape[0], 1, *gradient.shape[2:])
+            for (layer, gradient), piece in zip(self.at_features.items(), by_layer, strict=True)
+        }
+        out = self.matrix[..., : self.flat.shared_size]
+        self.network.sharing.pull_back(self.tape, features, out)
+        return out[:, 0]

@@ -1,0 +1,17 @@
+"""Fields of the configuration's dataclasses: their bounds, and whether the runs of a stack may differ in them."""
+
+import dataclasses
+from dataclasses import field
+from typing import Any
+
+PER_RUN = {"per_run": True}
+
+
+def bounded(default: Any, **bounds: float) -> Any:
+    """A dataclass field with bounds: `above`, `below` (strict), `at_least`, `at_most`."""
+    return field(default=default, metadata=bounds)
+
+
+def per_run(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **bounds: float) -> Any:
+    """A dataclass field in which the runs of one stack may differ, with bounds as `bounded` has them."""
+    return field(default=default, default_factory=factory, metadata={**bounds, **PER_RUN})

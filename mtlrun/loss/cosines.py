@@ -1,0 +1,59 @@
+"""What strategies read in the cosines of the tasks' gradients: equal projections, and projections in random orders.
+
+Gradients of length 1 keep tasks of very different scales apart: a rank that is found in their cosines does not take a
+small gradient for none.
+"""
+
+import torch
+from torch import Tensor
+
+# Gramians come from float32 gradients: what is this small beside 1 is rounding, for each task.
+ROUNDING = torch.finfo(torch.float32).eps
+
+
+def cosines_of(gramian: Tensor) -> tuple[Tensor, Tensor]:
+    """1/‖g_t‖ `[R, T]` and the cosines C `[R, T, T]` of Gramians `[R, T, T]`; 0 for gradients that are 0."""
+    inverse = torch.threshold(gramian.diagonal(dim1=1, dim2=2), 0.0, torch.inf).rsqrt_()
+    return inverse, gramian * inverse.unsqueeze(1) * inverse.unsqueeze(2)
+
+
+def rank_of(cosines: Tensor) -> Tensor:
+    """The ranks `[R, 1]`: how many eigenvalues of C are above T times float32's rounding."""
+    return (torch.linalg.eigvalsh(cosines) > cosines.shape[1] * ROUNDING).sum(1, keepdim=True)
+
+
+def equal_projections(cosines: Tensor) -> Tensor:
+    """x = C⁺1 / 1'C⁺1 `[R, T]`: Σ x_t u_t projects equally onto every unit gradient u_t, or as nearly as they allow.
+
+    Eigenvalues of C up to T times float32's rounding count as 0. Where nothing is left of 1 (1'C⁺1, which is 1 at least
+    at full rank, is not above that bound), positive multiples of the gradients sum to 0: x = 0.
+    """
+    bound = cosines.shape[1] * ROUNDING
+    values, vectors = torch.linalg.eigh(cosines)
+    parts = vectors.sum(1) / torch.threshold(values, bound, torch.inf)  # Λ⁺V'1; V'1 of a gradient that is 0 is cut
+    x = torch.bmm(vectors, parts.unsqueeze(2)).squeeze(2)
+    return x / torch.threshold(x.sum(1, keepdim=True), bound, torch.inf)
+
+
+def random_orders(size: list[int], generator: torch.Generator) -> Tensor:
+    """For each of T tasks the others in a random order, `[…, T, T − 1]` int64, for `size` `[…, T, T]`."""
+    tasks = size[-1]
+    keys = torch.rand(size, generator=generator).masked_fill_(torch.eye(tasks, dtype=torch.bool), 2.0)  # itself: last
+    return keys.argsort(-1)[..., : tasks - 1]
+
+
+def in_orders(cosines: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines `[R, i, k]` of task i with the k-th in its order `[R, T, T − 1]`, and `[R, i, k, l]` of this one with the
+    l-th if that comes later, else 0."""
+    runs, tasks = order.shape[:2]
+    pairs = (order * tasks).unsqueeze(3) + order.unsqueeze(2)
+    between = cosines.view(runs, -1).gather(1, pairs.view(runs, -1)).view(pairs.shape)
+    return cosines.gather(2, order), between.triu_(1)
+
+
+def out_of_orders(added: Tensor, order: Tensor, gramian: Tensor, inverse: Tensor) -> Tensor:
+    """Weights `[R, T]` of the sum over tasks i of ‖g_i‖ (u_i + Σ_k a_ik u_order(i,k)), for a `[R, T, T − 1]`."""
+    # by place, not scatter_add_: that adds in any order on a GPU
+    table = torch.zeros_like(gramian).scatter_(2, order, added)
+    lengths = gramian.diagonal(dim1=1, dim2=2).sqrt()
+    return 1 + torch.bmm(lengths.unsqueeze(1), table).squeeze(1) * inverse

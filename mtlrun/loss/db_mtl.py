@@ -1,0 +1,63 @@
+"""Dual balancing."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from mtlrun.loss.base import Members, Seen, Strategy
+
+EPSILON = 1e-8  # added to a loss before its logarithm, as published
+
+
+class DbMtl(Strategy):
+    r"""DB-MTL, dual balancing (Lin, Jiang, Ye, Zhang, Chen, Chen, Liu, Tsang & Kwok, arXiv 2308.12029, algorithm 1).
+
+    Losses are balanced by their logarithm, gradients by the largest norm of their moving averages:
+
+    .. math:: \hat g_t \leftarrow \beta_k\, \hat g_t + (1 - \beta_k)\, \nabla \log(L_t + 10^{-8}), \qquad
+              d = \max_s \lVert\hat g_s\rVert \sum_t \frac{\hat g_t}{\lVert\hat g_t\rVert},
+              \qquad \beta_k = \beta / k^{\sigma}
+
+    with ĝ = 0 at first and k = 1, 2, … the number of the step. d is what the shared parameters descend along; heads
+    get the gradient of log L (`loss.heads=weighted`, weights 1/(L + 10⁻⁸)) or of L (`own`). `beta` is 0.9 and `sigma`
+    0, the defaults of the authors' code, a moving average with a fixed rate; `loss.sigma=0.5` lets it forget faster as
+    training goes on, `loss.beta=0` takes each batch's gradients by themselves.
+
+    Changed from the paper: a task without a label in the batch has no part in the direction, its average stays, and k
+    is its own count of batches with a label. Memory: one number for each task and shared parameter.
+    """
+
+    needs_gradients: ClassVar[bool] = True
+    average: Tensor
+    count: Tensor
+    beta: Tensor
+    sigma: Tensor
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        shape = len(members.configs), len(members.tasks)
+        self.register_buffer("average", torch.zeros(*shape, members.shared))
+        self.register_buffer("count", torch.zeros(shape))
+        self.register_buffer("beta", members.values("beta"), persistent=False)
+        self.register_buffer("sigma", members.values("sigma"), persistent=False)
+        self.factors = torch.zeros(shape)  # of the averages, in this step's direction
+
+    def weights(self, seen: Seen) -> Tensor:
+        gradients = seen.gradients
+        assert gradients is not None, "needs_gradients"
+        here = torch.ones_like(self.count, dtype=torch.bool) if seen.present is None else seen.present
+        weights = torch.where(here, 1 / (seen.losses + EPSILON), 0.0)
+        self.count.add_(here)
+        new = torch.where(here, 1 - self.beta * self.count.clamp_min(1) ** -self.sigma, 0.0)  # [R, T]
+        average = self._average(gradients)
+        average.lerp_(gradients * weights.unsqueeze(2), new.unsqueeze(2))
+        norms = torch.where(here, torch.linalg.vector_norm(average, dim=2), 0.0)
+        self.factors = torch.where(norms > 0, norms.amax(1, keepdim=True) / norms, 0.0)
+        return weights
+
+    def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
+        return torch.bmm(self.factors.unsqueeze(1), self._average(gradients)).squeeze(1)
+
+    def _average(self, gradients: Tensor) -> Tensor:
+        return self.average[..., : gradients.shape[2]]

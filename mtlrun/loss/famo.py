@@ -1,0 +1,69 @@
+"""Fast adaptive multi-task optimisation."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.positive import floored
+from mtlrun.loss.softmax import softmax
+
+BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam, as torch has them
+
+
+class Famo(Strategy):
+    r"""Fast adaptive multi-task optimisation (Liu, Feng, Stone & Liu, NeurIPS 2023, algorithm 1 with eq. 11).
+
+    .. math:: w_t = \frac{z_t / D_t}{\sum_i z_i / D_i}, \qquad z = \mathrm{softmax}(\xi), \qquad D_t = L_t - b_t
+
+    Weights sum to 1. After the step, ξ descends along
+
+    .. math:: \nabla_\xi\, z^\top \big(\log D^{\text{before}} - \log D^{\text{after}}\big) + \gamma\, \xi
+
+    with an Adam of its own at the rate `loss.lr`: a task whose loss has fallen by a smaller share than the others gets
+    more. The losses afterwards are those of the same batch and the same dropout, one more pass forward.
+
+    Defaults: b = 0, lr 0.025 and γ 1e-3 as in the paper (the authors' code has γ = 0.01 in its commands, 1e-5 as the
+    default of a class). Changed from the paper: over the tasks that have a label in the batch, ξ of the others and its
+    moments stay as they are; D is not less than 1e-12 in place of having 1e-8 added. The authors' code also clips the
+    shared parameters' gradient to length 1, which is left to `trainer.clip`.
+    """
+
+    needs_losses_after: ClassVar[bool] = True
+
+    lr: Tensor
+    gamma: Tensor
+    bound: Tensor
+    xi: Tensor
+    first: Tensor
+    second: Tensor
+    steps: Tensor
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        for name in ("lr", "gamma"):
+            self.register_buffer(name, members.values(name), persistent=False)
+        bounds = [[c.bound(task) for task in members.tasks] for c in members.configs]
+        self.register_buffer("bound", torch.tensor(bounds), persistent=False)  # [R, T]
+        shape = [len(members.configs), len(members.tasks)]
+        for name in ("xi", "first", "second", "steps"):  # Adam's moments and its steps, of every task
+            self.register_buffer(name, torch.zeros(shape))
+        self.before, self.z = torch.empty(0), torch.empty(0)  # D and z of the step that is under way
+
+    def weights(self, seen: Seen) -> Tensor:
+        self.before, self.z = floored(seen.losses - self.bound), softmax(self.xi, seen.present)
+        weights = self.z / self.before
+        return weights / weights.sum(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
+
+    def after(self, losses: Tensor, present: Tensor | None) -> None:
+        fallen = self.z * torch.log(self.before / floored(losses - self.bound))
+        gradient = torch.addcmul(fallen, self.z, fallen.sum(1, keepdim=True), value=-1)
+        gradient.addcmul_(self.gamma, self.xi)
+        here: Any = 1.0 if present is None else present.to(gradient)  # 0: nothing of this task moves
+        self.first.lerp_(gradient, here * (1 - BETAS[0]))
+        self.second.lerp_(gradient.square(), here * (1 - BETAS[1]))
+        self.steps.add_(here)
+        steps = self.steps.clamp_min(1)
+        root = (self.second / (1 - BETAS[1] ** steps)).sqrt_().add_(EPS)
+        self.xi.addcmul_(self.lr * here, self.first / (1 - BETAS[0] ** steps) / root, value=-1)

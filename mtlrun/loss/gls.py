@@ -1,0 +1,29 @@
+"""The geometric mean of the losses."""
+
+import torch
+from torch import Tensor
+
+from mtlrun.loss.base import Seen, Strategy
+from mtlrun.loss.positive import floored
+
+
+class Gls(Strategy):
+    r"""Geometric loss strategy (Chennupati, Sistu, Yogamani & Rawashdeh, CVPR workshops 2019, eq. 3).
+
+    .. math:: \Big(\prod_t L_t\Big)^{1/n}, \qquad w_t = \frac{1}{n\, L_t} \Big(\prod_i L_i\Big)^{1/n}
+
+    over the n tasks that have a label in the batch. Scaling one task's loss scales all weighted gradients alike: the
+    direction stays as it is.
+
+    Changed from the paper: losses below 1e-12 count as 1e-12, as one of exactly 0 would leave no weight finite. The
+    paper's variant with exponents for focussed tasks is not built.
+    """
+
+    def weights(self, seen: Seen) -> Tensor:
+        logs = torch.log(floored(seen.losses))
+        if seen.present is None:
+            return torch.exp(logs.mean(1, keepdim=True) - logs) / logs.shape[1]
+        here = seen.present.to(logs)
+        count = here.sum(1, keepdim=True).clamp_min(1)
+        mean = (logs * here).sum(1, keepdim=True) / count
+        return torch.exp((mean - logs) * here) * (here / count)

@@ -1,0 +1,57 @@
+"""Gradient sign dropout."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.model.layers import generator
+
+
+class Graddrop(Strategy):
+    r"""GradDrop (Chen, Ngiam, Huang, Luong, Kretzschmar, Chai & Anguelov, NeurIPS 2020, algorithm 1).
+
+    In each element of the tasks' gradients, their positive parts are kept with probability P, their negative parts
+    else:
+
+    .. math:: P = \tfrac12 \left(1 + \frac{\sum_t g_t}{\sum_t |g_t|}\right), \qquad
+              d = \sum_t \left(\ell + (1 - \ell) M_t\right) g_t, \quad
+              M_t = [P > U][g_t > 0] + [P \le U][g_t < 0]
+
+    with U uniform on [0, 1), drawn anew for every element and step from the run's seed, and ℓ = `leak`. Where all signs
+    agree nothing is dropped. The expected direction is Σg where ℓ = 1, and P Σg⁺ + (1 − P) Σg⁻ where ℓ = 0.
+
+    No task has a weight: `weights` are 1, and heads get the gradient of their own task's loss.
+
+    Changed from the paper: it acts on the gradients in the shared parameters (`loss.at=parameters`), as torchjd does;
+    the published one on those in activations, before which it multiplies them by the activation's sign and sums them
+    over the batch. `loss.at=representation` is near to that, with a decision for each row and feature. The published
+    choice of f(P) is the identity here, and one leak serves all tasks (each has its own there); the paper's experiments
+    are on transfer learning where they leak, so it is 0.
+    """
+
+    needs_gradients: ClassVar[bool] = True
+    leak: Tensor
+    ones: Tensor
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        self.seeds, self.step = list(members.seeds), 0
+        self.leaks = any(c.leak for c in members.configs)
+        self.register_buffer("leak", members.values("leak"), persistent=False)
+        self.register_buffer("ones", torch.ones(len(members.configs), len(members.tasks)), persistent=False)
+
+    def weights(self, seen: Seen) -> Tensor:
+        self.step = seen.step
+        return self.ones
+
+    def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
+        size = gradients.shape[2]
+        draws = [torch.rand(size, generator=generator(seed, "graddrop", self.step)) for seed in self.seeds]
+        u = torch.stack(draws).to(gradients)  # [R, D]
+        whole, positive = gradients.sum(1), gradients.clamp_min(0).sum(1)  # [R, D]
+        negative = whole - positive
+        # P = positive / (positive − negative), without a division by 0
+        kept = torch.where(u * (positive - negative) < positive, positive, negative)
+        return torch.lerp(kept, whole, self.leak) if self.leaks else kept

@@ -1,0 +1,66 @@
+"""Gradient vaccine."""
+
+import torch
+from torch import Tensor
+
+from mtlrun.loss.base import Members, Seen, Stream
+from mtlrun.loss.cosines import ROUNDING, cosines_of, in_orders, out_of_orders, random_orders
+from mtlrun.loss.gramian import GramianStrategy
+
+
+class Gradvac(GramianStrategy):
+    r"""Gradient vaccine (Wang, Tsvetkov, Firat & Cao, ICLR 2021, algorithm 1), all shared parameters as one group.
+
+    Each task's gradient :math:`g_i'`, g_i at first, meets the other tasks j in a random order. Where its cosine
+    :math:`\phi_{ij}` with :math:`g_j` is below a target :math:`\hat\phi_{ij}`, it is moved along g_j until it has
+    that cosine; the target then follows the cosine that was found:
+
+    .. math::
+
+        g_i' \leftarrow g_i' + \|g_i'\|\, \frac{\hat\phi_{ij}\sqrt{1-\phi_{ij}^2} - \phi_{ij}\sqrt{1-\hat\phi_{ij}^2}}
+        {\|g_j\|\sqrt{1-\hat\phi_{ij}^2}}\, g_j, \qquad
+        \hat\phi_{ij} \leftarrow (1-\beta)\,\hat\phi_{ij} + \beta\,\phi_{ij}
+
+    The sum of the :math:`g_i'` is the direction. Targets begin at 0 (where the step is that of PCGrad); β is
+    `loss.beta`, 0.01 as in the paper.
+
+    Changed from the paper: 1 − φ̂² is not less than float32's rounding, as no sum of gradients reaches a cosine of 1. A
+    pair of which a task has no label in the batch (or a gradient of 0), or where nothing is left of g_i' (a task met
+    that of the opposite gradient), keeps its targets.
+    """
+
+    targets: Tensor
+    beta: Tensor
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        runs, tasks = len(members.configs), len(members.tasks)
+        self.stream = Stream(members, "gradvac", [tasks, tasks], random_orders)
+        self.register_buffer("targets", torch.zeros(runs, tasks, tasks, dtype=torch.float64))
+        self.register_buffer("beta", members.values("beta").double().unsqueeze(2), persistent=False)  # [R, 1, 1]
+
+    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+        if len(self.tasks) == 1:
+            return torch.ones_like(here, dtype=gramian.dtype)
+        order = self.stream(seen.step, here.long())  # [R, i, k]: the k-th task that the gradient of i meets
+        inverse, cosines = cosines_of(gramian)
+        # in units of ‖g_i‖, along unit gradients: the projections of what i is by then onto the others
+        projections, between = in_orders(cosines, order)  # [R, i, k], [R, i, k, l]
+        both = (here.unsqueeze(2) & here.unsqueeze(1)).gather(2, order)
+        targets = self.targets.gather(2, order)
+        slopes = targets * (1 - targets.square()).clamp_min_(ROUNDING).rsqrt_()
+        slopes.masked_fill_(~both, -1 / ROUNDING)  # no cosine is below it
+        squares = here.to(gramian).unsqueeze(2)  # ‖g'_i‖²
+        found, added = [], []
+        for along, slope, row in zip(projections.split(1, 2), slopes.split(1, 2), between.unbind(2), strict=True):
+            found.append(squares)
+            across = torch.addcmul(squares, along, along, value=-1).relu_()  # squared; moving along g_j keeps it
+            wanted = torch.maximum(along, slope * across.sqrt())
+            added.append(wanted - along)
+            squares = across.addcmul_(wanted, wanted)
+            projections.addcmul_(added[-1], row)  # of those that come later
+        squares = torch.cat(found, 2)
+        both = both & (squares > ROUNDING**2)  # of an opposite gradient nothing is left that had a cosine
+        change = projections * squares.rsqrt_() - targets
+        self.targets.scatter_(2, order, torch.where(both, targets.addcmul(self.beta, change), targets))
+        return out_of_orders(torch.cat(added, 2), order, gramian, inverse)

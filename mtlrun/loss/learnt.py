@@ -1,0 +1,74 @@
+"""Strategies with one learnt number for each task."""
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mtlrun.loss.base import Members, Strategy
+
+
+class Glance:
+    """What a flag on the device was some steps ago, without waiting for the device.
+
+    True means that it is set; False that it is not, or that the host does not know yet. So it may only decide whether
+    to leave out what would have no effect.
+    """
+
+    def __init__(self) -> None:
+        self.copy: Tensor | None = None
+        self.copied: torch.cuda.Event | None = None
+
+    def __call__(self, flag: Tensor) -> bool:
+        """`flag`: as it is now."""
+        if self.copy is None:
+            self.copy = flag.to("cpu", non_blocking=True)
+            if flag.is_cuda:
+                self.copied = torch.cuda.Event()
+                self.copied.record(torch.cuda.current_stream(flag.device))
+        if self.copied is not None and not self.copied.query():
+            return False
+        known, self.copy = bool(self.copy), None
+        return known
+
+
+class LearntScale(Strategy):
+    """A parameter s `[R, T]`, trained at the rate `loss.lr` of its own.
+
+    It starts at `loss.init`: a number, or first_batch, its optimum for the first batch in which the task has a label.
+    A first loss without a logarithm (0, or not finite) starts nothing: the task waits at s = 0 for the next one.
+    """
+
+    s: Tensor
+    started: Tensor
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        given = [self.start(c) for c in members.configs]
+        tasks = len(members.tasks)
+        self.s = nn.Parameter(torch.tensor([[g or 0.0] * tasks for g in given]))
+        self.register_buffer("started", torch.tensor([[g is not None] * tasks for g in given]))
+        self.waits, self.all_started = None in given, Glance()
+
+    def start(self, config: Any) -> float | None:
+        """Where s of a run starts; None: at the optimum."""
+        return None if config.init == "first_batch" else float(config.init)
+
+    @abstractmethod
+    def optimum(self, losses: Tensor) -> Tensor:
+        """The best s for losses `[R, T]`; not finite for a loss of 0, as that of a task without a label is."""
+
+    def rates(self) -> list[float]:
+        return [c.lr for c in self.configs]
+
+    def current(self, losses: Tensor) -> Tensor:
+        """s as it stands, detached, once tasks that have their first labels in these losses have started."""
+        s = self.s.detach()
+        if self.waits:
+            optimum = self.optimum(losses)
+            fresh = (optimum.abs() < torch.inf) > self.started
+            torch.where(fresh, optimum, s, out=s)
+            self.started.logical_or_(fresh)
+            self.waits = not self.all_started(self.started.all())
+        return s

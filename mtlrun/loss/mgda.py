@@ -1,0 +1,50 @@
+"""The gradients' common descent direction."""
+
+import torch
+from torch import Tensor
+
+from mtlrun.loss.base import Members, Seen
+from mtlrun.loss.gramian import GramianStrategy
+from mtlrun.loss.solvers import conditioned, nonnegative
+
+
+class Mgda(GramianStrategy):
+    r"""Multiple-gradient descent (Désidéri, Comptes Rendus Mathématique 2012; Sener & Koltun, NeurIPS 2018).
+
+    .. math:: \min_a \Big\|\sum_t a_t\, g_t / n_t\Big\|^2,\quad a \ge 0,\ \sum_t a_t = 1
+
+    the shortest vector in the convex hull of the gradients; weights are :math:`a_t / n_t`. It lowers every loss, all at
+    the same rate where all weights are above 0, and is 0 where no direction lowers all.
+
+    n_t by `loss.normalize`: none, 1; l2, the gradient's length; loss, the task's loss; loss+, the loss times the
+    length. Without it the task with the shortest gradient gets most of the weight.
+
+    Changed from the papers: solved exactly, where Sener & Koltun take Frank-Wolfe steps: as the minimum over x ≥ 0 of
+    :math:`\|\sum x_t g_t\|^2 + (\sum x_t - 1)^2`, with a = x / Σx. The normalisations are no part of the papers; in
+    the code of Sener & Koltun a weighs the losses as they are, so that the direction is no longer the one that
+    was sought: here it is. A task whose loss is 0 gets the limit of its weight under `loss` and `loss+`.
+    G is made definite by
+    `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
+    """
+
+    by_length: Tensor
+    by_loss: Tensor
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        chosen = [c.normalize for c in members.configs]
+        self.register_buffer("by_length", torch.tensor([[n in ("l2", "loss+")] for n in chosen]), persistent=False)
+        self.register_buffer("by_loss", torch.tensor([[n in ("loss", "loss+")] for n in chosen]), persistent=False)
+        self.plain = set(chosen) == {"none"}
+
+    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+        m, lengths = conditioned(gramian, here)
+        d = here / lengths
+        if not self.plain:  # of the gradients divided by n
+            d = torch.where(self.by_length, here.to(d), d)
+            d = torch.where(self.by_loss, d * seen.losses.to(d).clamp(min=0), d)
+        most = d.amax(1, keepdim=True)
+        d = d / torch.where(most > 0, most, 1.0)
+        x = nonnegative(m + d.unsqueeze(1) * d.unsqueeze(2), -d)  # [R, T], a/n times the lengths times a number
+        total = (d * x).sum(1, keepdim=True)
+        return x / lengths / torch.where(total > 0, total * most, 1.0)

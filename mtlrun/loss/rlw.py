@@ -1,0 +1,21 @@
+"""Random loss weighting."""
+
+from torch import Tensor
+
+from mtlrun.loss.base import Members, Seen, Strategy, Stream
+from mtlrun.loss.softmax import softmax
+
+
+class Rlw(Strategy):
+    r"""Random loss weighting (Lin, Ye & Zhang, TMLR 2022): :math:`w = \mathrm{softmax}(z),\ z \sim N(0, I)`, drawn
+    anew in every step, over the tasks that have a label in the batch.
+
+    The weights sum to 1; times T under `loss.scale=sum_to_T`.
+    """
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        self.stream = Stream(members, "rlw", [len(members.tasks)])
+
+    def weights(self, seen: Seen) -> Tensor:
+        return softmax(self.stream(seen.step, seen.losses), seen.present)

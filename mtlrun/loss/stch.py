@@ -1,0 +1,94 @@
+"""Smooth Tchebycheff scalarisation."""
+
+import torch
+from torch import Tensor
+
+from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.epochs import EpochMeans
+from mtlrun.loss.positive import floored
+from mtlrun.loss.softmax import softmax
+
+
+class Stch(Strategy):
+    r"""Smooth Tchebycheff scalarisation (Lin, Zhang, Yang, Liu, Wang & Zhang, ICML 2024, eq. 6), a smooth maximum.
+
+    .. math:: \mu \log \sum_t \exp(\lambda_t (f_t - z_t) / \mu)
+
+    `loss.nadir=warmup`, the default, is what the authors' code for multi-task learning does: for `loss.warmup` epochs
+    it minimises :math:`\sum_t \log L_t` (weights 1/L_t), then n times the formula with :math:`f_t = \log L_t`,
+    :math:`z_t = \log N_t`, λ = 1, N_t the task's mean loss in the last epoch of the warm-up (its nadir), n the number
+    of tasks:
+
+    .. math:: w_t = n\, \mathrm{softmax}_t(\log(L / N) / \mu) / L_t
+
+    `loss.nadir=none` is the formula of the paper on the losses themselves, from the first step on, with z = 0, which
+    no loss is below, and λ = 1/n:
+
+    .. math:: w_t = \mathrm{softmax}_t(L / (n\mu)) / n
+
+    The first is the default since the second speaks of the task with the largest numbers, a question of units. At
+    μ = 1, the default of the authors' code, the first gives the direction of fixed weights 1/N_t; the smaller μ, the
+    more it looks at the task that is worst against its nadir alone.
+
+    Both over the tasks that have a label in the batch. Changed: the authors' code counts epochs from 0, so that its
+    warm-up of 4 are 5 epochs, the default here, too. N_t is a mean over batches that have a label of the task; a task
+    without one in the last epoch of the warm-up has the N_t of the last epoch that has, before it or, if there is
+    none, after it; until then it stands at its nadir, L/N = 1. Losses below 1e-12 count as 1e-12 in logarithms. There
+    is no setting for λ and z.
+    """
+
+    mu: Tensor
+    plain: Tensor
+    warmup: Tensor
+    nadir: Tensor
+    found: Tensor
+
+    def __init__(self, members: Members) -> None:
+        super().__init__(members)
+        shape = [len(members.configs), len(members.tasks)]
+        plain = [c.nadir == "none" for c in members.configs]
+        self.register_buffer("mu", members.values("mu"), persistent=False)
+        self.register_buffer("plain", torch.tensor(plain).unsqueeze(1), persistent=False)  # [R, 1]
+        self.register_buffer("warmup", members.values("warmup"), persistent=False)
+        self.register_buffer("nadir", torch.zeros(shape))  # logarithms
+        self.register_buffer("found", torch.zeros(shape, dtype=torch.bool))
+        self.means = EpochMeans(members)
+        self.some_plain, self.all_plain = any(plain), all(plain)
+        self.warmups = [c.warmup for c in members.configs if c.nadir == "warmup"]
+
+    def weights(self, seen: Seen) -> Tensor:
+        epoch = seen.step // self.means.steps
+        if self.means.is_over(seen.step):
+            self._end_epoch(epoch)
+        self.means.add(seen)
+        if self.all_plain:
+            return self._of_losses(seen)
+        weights = self._of_logarithms(seen, epoch)
+        return torch.where(self.plain, self._of_losses(seen), weights) if self.some_plain else weights
+
+    def _end_epoch(self, epochs: int) -> None:
+        means, known = self.means.take()
+        fresh = known & ((epochs <= self.warmup) | ~self.found)
+        torch.where(fresh, torch.log(floored(means)), self.nadir, out=self.nadir)
+        self.found.logical_or_(fresh)
+
+    def _of_losses(self, seen: Seen) -> Tensor:
+        count = _count(seen)
+        return softmax(seen.losses / (self.mu * count), seen.present) / count
+
+    def _of_logarithms(self, seen: Seen, epoch: int) -> Tensor:
+        losses = floored(seen.losses)
+        if epoch < min(self.warmups):
+            factors = torch.ones_like(losses) if seen.present is None else seen.present.to(losses)
+            return factors / losses
+        excess = torch.where(self.found, torch.log(losses) - self.nadir, 0.0) / self.mu
+        factors = _count(seen) * softmax(excess, seen.present)
+        if epoch < max(self.warmups):
+            here = torch.ones_like(losses) if seen.present is None else seen.present.to(losses)
+            factors = torch.where(epoch < self.warmup, here, factors)
+        return factors / losses
+
+
+def _count(seen: Seen) -> Tensor | int:
+    """The number of tasks with a label in the batch, `[R, 1]`, at least 1."""
+    return seen.losses.shape[1] if seen.present is None else seen.present.sum(1, keepdim=True).clamp_min(1)

@@ -1,0 +1,33 @@
+"""Objectives: a function of the trunk's point takes the place of a head, and its value is the loss."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from mtlrun.tasks import metrics
+from mtlrun.tasks.base import TaskType
+
+
+class Objective(TaskType):
+    """One output, the function's value, which may be below 0. There are no labels, and no likelihood;
+    `noise` is that of a classification, so that a strategy that learns a scale has one."""
+
+    noise: ClassVar = {"value": (1.0, 0.5)}
+
+    @classmethod
+    def outputs(cls, classes: int) -> int:
+        return 1
+
+    def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return outputs.squeeze(-1)
+
+    def estimate(self, outputs: Tensor, task: int) -> Tensor:
+        return outputs[:, :, task]
+
+    def label_features(self, labels: Tensor, task: int) -> Tensor:
+        return labels.unsqueeze(-1)
+
+    @classmethod
+    def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        """`value`: the mean over rows, which are all the same."""
+        return {"value": metrics.weighted_mean(outputs[..., 0], weights)}
