@@ -16,7 +16,7 @@ from mtlrun.compare.commands import quoted
 from mtlrun.compare.comparison import Against, Comparison, Effect, Estimate, Finding, Row, TaskColumn
 from mtlrun.compare.conditions import Asked, conditions
 from mtlrun.compare.cost import costs
-from mtlrun.compare.curves import affinity, importances, read_curves, series, speeds, trends
+from mtlrun.compare.curves import affinity, diagnostics, importances, read_curves, series, speeds, trends
 from mtlrun.compare.effects import contrasts, effects, main
 from mtlrun.compare.inference import LEVEL, Inference
 from mtlrun.compare.questions import less, unpaired
@@ -163,7 +163,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
         effects=arms.effects if arms is not None else grid,
         series=[*series(drawn, curves, columns), *trends(settings, figures, columns, inference)],
         speeds=speeds(drawn, curves, settings[reference], columns),
-        importances=inputs, affinity=pairs, expected_best=expected,
+        importances=inputs, diagnostics=diagnostics(drawn, curves, inference), affinity=pairs, expected_best=expected,
         tuned=tuned, shared=shared(settings), provenance=_provenance(collection),
     )  # fmt: skip
 

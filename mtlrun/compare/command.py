@@ -1,7 +1,8 @@
 """`mtlrun compare`: from the words of the command line to the table on the terminal and the files of the report."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
@@ -29,6 +30,8 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     if out.exists() and not out.is_dir():
         raise RequestError(f"-o: {out} is a file\nallowed: a folder, new or not")
     collection = collect(folders)
+    if any(run.settings.get("model") == "point" for run in collection.runs):
+        return _points(collection, out, words)
     comparison = analyse(collection, replace(options, rows=options.rows and "confirm" not in words))
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
@@ -36,14 +39,33 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     print(render(comparison, cast(Format, asked)), end="")
     from mtlrun.compare.report import write_outputs
 
-    try:
+    with _writing(out):
         written = write_outputs(comparison, out)
-    except OSError as error:
-        raise RequestError(f"-o: cannot write to {out} ({error.strerror})\nallowed: a folder: -o OUT") from error
     if asked == "text":
         names = [os.path.relpath(path) for path in written]
         shown = [name for name in names if not name.endswith(".png")]
         print("\n" + "\n".join([*shown, *([f"{len(names) - len(shown)} pictures"] if len(names) > len(shown) else [])]))
+    return 0
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Says that `out` is no place to write to, where it is none."""
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(f"-o: cannot write to {out} ({error.strerror})\nallowed: a folder: -o OUT") from error
+
+
+def _points(collection: Collection, out: Path, words: Mapping[str, str]) -> int:
+    """The same for runs of model=point."""
+    from mtlrun.compare.toy import compare_points
+
+    with _writing(out):
+        text, written = compare_points(collection, out, words)
+    print(text, end="")
+    if words.get("format", "text") == "text":
+        print("\n" + "\n".join(os.path.relpath(path) for path in written))
     return 0
 
 

@@ -132,7 +132,8 @@ class Finding:
 class Series:
     """A figure over training steps, or over another number: mean and band over seeds.
 
-    what: "curve" (val figure of a task), "weight", "rate", "cosine" (of two tasks' gradients), "trend" (over `key`)
+    what: "curve" (val figure of a task), "weight", "rate", "cosine" (of the gradients of `task` and of
+        the task `metric`), "trend" (over `key`)
     """
 
     what: Literal["curve", "weight", "rate", "cosine", "trend"]
@@ -166,6 +167,22 @@ class Importance:
     label: str
     task: str
     input: str
+    estimate: Estimate
+
+
+CONFLICTS, DEAD = "conflict_rate", "dead_layer"  # metrics, the second as the beginning of its name
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """What a setting's runs say of their training: a figure at the last evaluation, with task "" that of the trunk.
+
+    metric: CONFLICTS (of the tasks' gradients), or DEAD and a number (share of that layer's units, of trunk or head)
+    """
+
+    label: str
+    task: str
+    metric: str
     estimate: Estimate
 
 
@@ -213,6 +230,7 @@ class Comparison:
     series: Sequence[Series] = ()
     speeds: Sequence[Speed] = ()
     importances: Sequence[Importance] = ()
+    diagnostics: Sequence[Diagnostic] = ()
     affinity: Affinity | None = None
     expected_best: Mapping[str, Sequence[float]] = field(default_factory=dict)
     tuned: Sequence[str] = ()

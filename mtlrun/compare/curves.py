@@ -10,7 +10,18 @@ import numpy as np
 
 from mtlrun.compare import statistics
 from mtlrun.compare.collect import METRICS, Run
-from mtlrun.compare.comparison import Affinity, Estimate, Finding, Importance, Series, Speed, TaskColumn
+from mtlrun.compare.comparison import (
+    CONFLICTS,
+    DEAD,
+    Affinity,
+    Diagnostic,
+    Estimate,
+    Finding,
+    Importance,
+    Series,
+    Speed,
+    TaskColumn,
+)
 from mtlrun.compare.distance import distances
 from mtlrun.compare.inference import Inference
 from mtlrun.compare.settings import TRAIN_ROWS, Setting, number
@@ -36,7 +47,7 @@ class Curves:
 
 
 def read_curves(settings: Sequence[Setting], findings: list[Finding]) -> Curves:
-    """The val figures, weights, rates and cosines of the rows' runs; of many seeds the first of each row.
+    """The val figures, weights, rates, cosines and conflicts of the rows' runs; of many seeds the first of each row.
 
     A line that is not whole ends a file's reading, with a finding.
     """
@@ -70,7 +81,7 @@ def _read(path: Path) -> tuple[dict[Key, tuple[list[int], list[float]]], bool]:
             name, value = name.rsplit(",", 1)
             if name not in wanted:
                 split, task, metric = name.split(",")
-                shown = split == "val" or metric in KEYS or metric.startswith(COSINE)
+                shown = split == "val" or metric in (*KEYS, CONFLICTS) or metric.startswith(COSINE)
                 wanted[name] = (split, task, metric) if shown and split != "test" else None
             key = wanted[name]
             if key is not None:
@@ -189,6 +200,24 @@ def speeds(settings: Sequence[Setting], curves: Curves, reference: Setting,
             if own:
                 median = float(np.median(reached)) if reached else None
                 found.append(Speed(setting.label, column.task, target, median, len(reached), len(own)))
+    return found
+
+
+def diagnostics(settings: Sequence[Setting], curves: Curves, inference: Inference) -> list[Diagnostic]:
+    """Rate of conflicts and shares of dead units at the last evaluation, where runs logged them: means over seeds, of
+    which each counts with the mean of its runs (single-task nets are several)."""
+    found = []
+    for setting in settings:
+        last: dict[tuple[str, str], dict[int, list[float]]] = {}  # by task and metric, by seed
+        for seed in setting.seeds:
+            for run in {id(r): r for r in setting.runs[seed].values()}.values():
+                for (_, task, metric), (_, values) in curves.runs.get(run.folder, {}).items():
+                    if metric == CONFLICTS or metric.startswith(DEAD):
+                        last.setdefault((task, metric), {}).setdefault(seed, []).append(values[-1])
+        for (task, metric), by_seed in last.items():
+            estimate = inference.estimate({seed: float(np.mean(values)) for seed, values in by_seed.items()})
+            if estimate is not None:
+                found.append(Diagnostic(setting.label, task, metric, estimate))
     return found
 
 

@@ -68,11 +68,13 @@ def figures(comparison: Comparison) -> dict[str, Figure]:
     front = comparison.columns[:3] if len(comparison.columns) <= 3 else comparison.columns[:2]
     for one, other in combinations(front, 2):
         add(f"front_{one.task}_{other.task}", _front(comparison, one, other, names))
+    settings = [row for row in every.rows if row.kind != "trivial"]
     for what in ("curve", "weight", "rate", "cosine", "trend"):
         chosen = [series for series in comparison.series if series.what == what and len(series.x)]
         for task, metric, key in dict.fromkeys((series.task, series.metric, series.key) for series in chosen):
             group = [series for series in chosen if (series.task, series.metric, series.key) == (task, metric, key)]
-            add(f"{what}_{task}" + ("" if what != "trend" else f"_{key}"), _lines(comparison, group, names))
+            told = {"trend": f"_{key}", "cosine": f"_{metric}"}.get(what, "")
+            add(f"{what}_{task}{told}", _lines(comparison, group, names, len(settings)))
     for task in dict.fromkeys(entry.task for entry in comparison.importances):
         add(f"importance_{task}", _importance(comparison, task, names))
     if comparison.affinity is not None and len(comparison.affinity.tasks) > 1:
@@ -426,8 +428,8 @@ def _front(comparison: Comparison, one: TaskColumn, other: TaskColumn, names: Na
     return canvas.figure
 
 
-def _lines(comparison: Comparison, group: Sequence[Series], names: Names) -> Figure:
-    """Mean and band over seeds, of every setting that has the figure."""
+def _lines(comparison: Comparison, group: Sequence[Series], names: Names, settings: int) -> Figure:
+    """Mean and band over seeds, of every setting that has the figure; the title says where those are not all."""
     first = group[0]
     column = next((column for column in comparison.columns if column.task == first.task), None)
     known = column if column and column.metric == first.metric else None
@@ -436,9 +438,11 @@ def _lines(comparison: Comparison, group: Sequence[Series], names: Names) -> Fig
         "curve": (f"{first.task} while training", f"{figure}, val"),
         "weight": (f"Weight of {first.task}'s loss", "weight (no unit)"),
         "rate": ("Learning rate" + (f": {first.task}" if first.task else ""), "learning rate (no unit)"),
-        "cosine": (f"Cosine of gradients: {first.task}", "cosine (below 0: conflict)"),
+        "cosine": (f"Cosine of gradients: {first.task} and {first.metric}", "cosine (below 0: conflict)"),
         "trend": (f"{first.task} over {first.key}", f"{figure}, {comparison.split}"),
     }[first.what]
+    if first.what != "trend" and len(group) < settings:  # a trend's line is of several settings
+        title += f", {len(group)} of {settings} settings"
     seeds = {series.n for series in group}
     title += f" (mean, 95 % band, {min(seeds)}{f'–{max(seeds)}' if len(seeds) > 1 else ''} seeds)"
     over = {"step": "training step", "data.train_rows": "training rows"}.get(first.key, first.key)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 
-from mtlrun.compare.comparison import Comparison, Cost, Effect, Estimate, Finding, Row, TaskColumn
+from mtlrun.compare.comparison import CONFLICTS, DEAD, Comparison, Cost, Effect, Estimate, Finding, Row, TaskColumn
 
 Format = Literal["text", "markdown", "latex", "csv"]
 
@@ -212,6 +212,26 @@ def table(comparison: Comparison) -> tuple[list[Heading], list[list[str]]]:
     if any(failures(row) for row in rows):
         shown.append((Heading("failures", ""), [failures(row) or ABSENT for row in rows]))
     return [heading for heading, _ in shown], [[cells[i] for _, cells in shown] for i in range(len(rows))]
+
+
+def diagnostics(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Conflicts and dead units: what the columns are; and of every setting its label and cells, in percent."""
+    found = {(entry.label, entry.task, entry.metric): entry.estimate for entry in comparison.diagnostics}
+    figures = list(dict.fromkeys((task, metric) for _, task, metric in found))
+    labels = list(dict.fromkeys(label for label, _, _ in found))
+    columns = [_column([_percent(found.get((label, *figure))) for label in labels]) for figure in figures]
+    headings = []
+    for task, metric in figures:
+        layer = metric.removeprefix(DEAD)
+        headings.append("conflicts" if metric == CONFLICTS else f"dead: {task or 'trunk'} layer {layer}")
+    return headings, [(label, [column[i] for column in columns]) for i, label in enumerate(labels)]
+
+
+def _percent(share: Estimate | None) -> Estimate | None:
+    if share is None:
+        return None
+    low, high = (None if end is None else 100 * end for end in (share.low, share.high))
+    return Estimate(100 * share.mean, low, high, {seed: 100 * value for seed, value in share.values.items()})
 
 
 def reading(comparison: Comparison) -> list[str]:

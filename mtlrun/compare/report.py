@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -10,7 +11,7 @@ from pathlib import Path
 import jinja2
 
 from mtlrun.compare import render
-from mtlrun.compare.comparison import Comparison, Row
+from mtlrun.compare.comparison import DEAD, Comparison, Row
 from mtlrun.compare.plots import GRID, PALETTE, PAPER, SOFT, Figure, figures, style
 from mtlrun.errors import RequestError
 from mtlrun.results.files import write_atomic, write_text
@@ -30,8 +31,10 @@ _SECTIONS = {
     "effects": ("Main effects", "Each contrast is paired by seed and averages over all other factors."),
     "front": ("What is gained in one task and lost in another",
               "Lines: 95 % intervals; rings, joined by a dotted line: the Pareto front of the means."),
-    "curve": ("Learning curves", "Line: mean over seeds on val; band: 95 % interval."),
-    "weight": ("Weights of the losses", "Line: mean over seeds; band: 95 % interval."),
+    "curve": ("Learning curves", "Line: mean over seeds on val; band: 95 % interval. Of many settings the leader, the "
+              "reference, the baseline and the first of the table."),
+    "weight": ("Weights of the losses", "Line: mean over seeds; band: 95 % interval. Weights that stay what they were "
+               "are left out."),
     "rate": ("Learning rates", "Line: mean over seeds; band: 95 % interval."),
     "cosine": ("Gradient conflicts", "Cosine of two tasks' gradients in the trunk; below 0 they pull apart."),
     "importance": ("What the tasks are learnt from",
@@ -48,6 +51,7 @@ _SECTIONS = {
 _LOGGED = {
     "importance": ("Importance of the inputs for each task", "trainer.importance=true"),
     "cosine": ("Conflicts of the tasks' gradients", "trainer.log_gradients=true"),
+    "dead": ("Units of relu that are 0 on all of val", "trainer.log_activations=true"),
 }
 
 
@@ -69,22 +73,28 @@ def write_outputs(comparison: Comparison, out: Path) -> list[Path]:
         drawn = figures(comparison)
         table, page = out / "comparison.csv", out / "report.html"
         paths = {name: out / f"{name}.png" for name in drawn}
-        for path in (table, page, *paths.values()):
-            if path.exists() and not _ours(path):
-                raise RequestError(f"{path}: is there already, and mtlrun compare has not made it\n"
-                                   "name another folder with -o, or move the file")  # fmt: skip
+        require_ours([table, page, *paths.values()])
         for old in out.glob("*.png"):
             if old not in paths.values() and _ours(old):
                 old.unlink()
         write_text(table, render.render(comparison, "csv"))
         for name, path in paths.items():
-            write_atomic(path, partial(_save_png, drawn[name]))
+            write_atomic(path, partial(save_png, drawn[name]))
         pictures = [Picture(name, inline_svg(figure, name)) for name, figure in drawn.items()]
     write_text(page, html(comparison, pictures))
     return [table, *paths.values(), page]
 
 
-def _save_png(figure: Figure, path: Path) -> None:
+def require_ours(paths: Iterable[Path]) -> None:
+    """Raises RequestError where a file that mtlrun compare has not made stands in one of these places."""
+    for path in paths:
+        if path.exists() and not _ours(path):
+            raise RequestError(f"{path}: is there already, and mtlrun compare has not made it\n"
+                               "name another folder with -o, or move the file")  # fmt: skip
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG, with our signature in it."""
     figure.savefig(path, format="png", dpi=DPI, metadata={"Software": SIGNATURE}, pil_kwargs={"compress_level": 1})
 
 
@@ -146,6 +156,8 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
     by_section: dict[str, list[Picture]] = {}
     for picture in pictures:
         by_section.setdefault(_section(picture.name), []).append(picture)
+    dead = any(entry.metric.startswith(DEAD) for entry in comparison.diagnostics)
+    logged = {*by_section, *(["dead"] if dead else [])}
     return environment.from_string(source).render(
         comparison=comparison,
         signature=SIGNATURE,
@@ -155,7 +167,8 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
         sections=_SECTIONS,
         findings=dict(render.by_kind(comparison.findings)),
         costs=[row for row in comparison.rows if row.cost is not None or row.parameters is not None],
-        unlogged={what: words for section, (what, words) in _LOGGED.items() if section not in by_section},
+        diagnostics=render.diagnostics(comparison),
+        unlogged={what: words for section, (what, words) in _LOGGED.items() if section not in logged},
         kinds=render.KINDS,
         mark=lambda row: render.mark(comparison, row),
         tone=lambda row: _tone(comparison, row),

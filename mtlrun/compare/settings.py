@@ -1,19 +1,23 @@
 """From runs to rows: what tells settings apart, seeds folded, single-task nets as one row."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 from mtlrun.compare.choice import Trial
 from mtlrun.compare.collect import Run
 from mtlrun.compare.comparison import Finding, Kind
-from mtlrun.config import GROUPS
+from mtlrun.config import GROUPS, conf_dir
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.results.summary import flatten
 
 # Keys that change no figure, or that name a run.
 NOT_A_SETTING = (
     "seed", "name", "notes", "trainer.device", "trainer.threads", "trainer.tensorboard", "trainer.debug",
-    "trainer.deterministic", "trainer.log_gradients", "trainer.importance",
+    "trainer.deterministic", "trainer.log_gradients", "trainer.log_activations", "trainer.importance",
 )  # fmt: skip
 ORDER = ("loss", "lr", "graph", "model", "sharing", "optimizer", "trainer", "data", "tasks", "only")
 ARM, ONLY, SPLIT, TRAIN_ROWS = "arm", "only", "data.split.seed", "data.train_rows"
@@ -256,7 +260,7 @@ def _setting(kind: Kind, arm: str | None, values: Words, runs: Sequence[Run], wo
 def _name(settings: Sequence[Setting]) -> None:
     """Labels: the arm, `alone`, `boosting`, or what tells a row from the others of its kind."""
     for setting in settings:
-        keys = in_order(setting.values)
+        keys = [key for key in in_order(setting.values) if not _follows(key, setting, settings)]
         words = " ".join(f"{key}={setting.values[key]}" for key in keys)
         if setting.arm is not None:
             setting.label = setting.arm
@@ -272,6 +276,26 @@ def _name(settings: Sequence[Setting]) -> None:
         seen[setting.label] = seen.get(setting.label, 0) + 1
         if seen[setting.label] > 1:
             setting.label += f" ({seen[setting.label]})"
+
+
+def _follows(key: str, setting: Setting, settings: Sequence[Setting]) -> bool:
+    """Whether a value says nothing beyond the option of its group, which the label has: it is the option's default,
+    and that of every row with this option."""
+    group = key.split(".")[0]
+    option = setting.values.get(group)
+    if option is None or key == group:
+        return False
+    default = _defaults(group, option).get(key)
+    return all(own.words.get(key) == default for own in settings if own.words.get(group) == option)
+
+
+@functools.cache
+def _defaults(group: str, option: str) -> Words:
+    """The settings of a group's option as its YAML has them; none where there is no such file."""
+    path = conf_dir() / group / f"{option}.yaml"
+    if option not in GROUPS.get(group, {}) or not path.is_file():
+        return {}
+    return {key: text(v) for key, v in flatten({group: yaml.safe_load(path.read_text(encoding="utf-8"))}).items()}
 
 
 def shared(settings: Sequence[Setting]) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from mtlrun.compare.comparison import (
     Against,
     Comparison,
     Cost,
+    Diagnostic,
     Effect,
     Estimate,
     Finding,
@@ -146,7 +147,7 @@ def rich(rows: int = 6, tasks: int = 2, series: int = 6) -> Comparison:
             drawn.append(curve("weight", entry.label, column.task, "weight", 1.0, 0.2 + 0.03 * index))
             drawn.append(curve("trend", entry.label, column.task, column.metric, start, end, "data.train_rows"))
         drawn.append(curve("rate", entry.label, "trunk", "rate", 1e-3, 1e-5 * (index + 1)))
-        drawn.append(curve("cosine", entry.label, "price, cut", "cosine", 0.4, -0.1 + 0.02 * index))
+        drawn.append(curve("cosine", entry.label, "price", "cut", 0.4, -0.1 + 0.02 * index))
     names = [column.task for column in heads]
     pairs = {(a, b): estimate((i - j) * 0.7 + 0.3, 0.5) for i, a in enumerate(names) for j, b in enumerate(names)
              if a != b}  # fmt: skip
@@ -170,6 +171,12 @@ def rich(rows: int = 6, tasks: int = 2, series: int = 6) -> Comparison:
             Importance(entry.label, column.task, name, estimate(size, size / 8))
             for entry in made[:2] for column in heads[:4]
             for name, size in (("carat", 410.0), ("depth", 12.0), ("table_width", 3.1), ("x", 85.0))
+        ],
+        diagnostics=[
+            Diagnostic(entry.label, task, metric, estimate(share, 0.02))
+            for entry, share in zip(made[:2], (0.25, 0.5), strict=True)
+            for task, metric in (("", "conflict_rate"), ("", "dead_layer1"), ("cut", "dead_layer2"))
+            if entry is made[0] or task
         ],
         affinity=Affinity(tuple(names), pairs, angles, {p: estimate(1 - a.mean, 0.04) for p, a in angles.items()}),
         expected_best={entry.label: [0.5, 0.55, 0.58, 0.59] for entry in made[:3]},

@@ -109,6 +109,22 @@ def test_importance_is_read_where_runs_have_it_and_damage_is_named(outputs: Outp
     assert "importance.csv cannot be read: s2" in [f.text for f in found.findings]
 
 
+def test_conflicts_and_dead_units_are_those_of_the_last_evaluation_as_means_over_seeds(outputs: Outputs) -> None:
+    for seed, (rate, dead) in enumerate([(0.2, 0.5), (0.4, 0.25)]):
+        curve = [*lines([0.9, rate], "train,,conflict_rate"), *lines([0.0, dead], "val,,dead_layer1"),
+                 *lines([1.0, 0.75], "val,b,dead_layer2")]  # fmt: skip
+        outputs.run(f"s{seed}", {"a": 10, "b": 0.5}, seed, curve=curve)
+    for task, share in (("a", 0.1), ("b", 0.3)):  # a seed of single-task nets: two runs
+        outputs.run(f"alone-{task}", {task: 10.0}, 0, curve=lines([share], "val,,dead_layer1"))
+    found = {(d.label, d.task, d.metric): d.estimate for d in compared(outputs).diagnostics}
+    assert {key: e.mean for key, e in found.items()} == pytest.approx({
+        ("loss=sum", "", "conflict_rate"): 0.3, ("loss=sum", "", "dead_layer1"): 0.375,
+        ("loss=sum", "b", "dead_layer2"): 0.75, ("alone", "", "dead_layer1"): 0.2,
+    })  # fmt: skip
+    half = 12.70620474 * 0.1  # t(1) at .975 times the standard error of .2 and .4
+    assert found["loss=sum", "", "conflict_rate"].high == pytest.approx(0.3 + half)
+
+
 def test_a_line_that_is_not_whole_ends_a_curve_with_a_warning(outputs: Outputs) -> None:
     folder = outputs.run("s", {"a": 10, "b": 0.5}, curve=lines([12.0, 11.0]))
     path = folder / "metrics.csv"

@@ -36,7 +36,7 @@ def marked(figure) -> list[tuple[float, float]]:
 def test_there_is_a_picture_of_everything_that_a_comparison_has():
     assert set(plots.figures(comparisons.rich())) == {
         "delta_m", "interval_price", "interval_cut", "effects", "front_price_cut", "curve_price", "curve_cut",
-        "weight_price", "weight_cut", "rate_trunk", "cosine_price-cut", "trend_price_data.train_rows",
+        "weight_price", "weight_cut", "rate_trunk", "cosine_price_cut", "trend_price_data.train_rows",
         "trend_cut_data.train_rows", "importance_price", "importance_cut", "affinity_gain", "affinity_cosine",
         "affinity_distance", "expected", "cost",
     }  # fmt: skip
@@ -94,6 +94,28 @@ def test_curves_are_the_series_and_the_legend_lies_below_the_axes():
     legend = [text for text in figure.texts if text.get_text().replace("\n", " ") in {s.label for s in series}]
     assert len(legend) == 12
     assert all(0 < text.get_position()[1] < below for text in legend)
+
+
+def test_every_pair_of_tasks_has_a_picture_that_names_it():
+    comparison = comparisons.rich()
+    cosine = next(series for series in comparison.series if series.what == "cosine")
+    pairs = [replace(cosine, metric=other) for other in ("cut", "color")]
+    figures = plots.figures(replace(comparison, series=pairs))
+    for other in ("cut", "color"):
+        label = figures[f"cosine_price_{other}"].get_label()
+        assert label.startswith(f"Cosine of gradients: price and {other}, 1 of 5 settings")
+
+
+def test_a_title_says_how_many_settings_have_a_line():
+    comparison = comparisons.rich(30, 2, 12)  # 29 settings and the trivial predictor, which is among the first 12
+    series = [entry for entry in comparison.series if entry.label != "trivial"]
+    figures = plots.figures(replace(comparison, series=series))
+    assert figures["curve_price"].get_label() == "price while training, 11 of 29 settings (mean, 95 % band, 8 seeds)"
+    assert "11 of 29 settings" in figures["weight_cut"].get_label()
+    few = comparisons.rich(5)  # 4 settings
+    every = [entry for entry in few.series if entry.label != "trivial"]
+    assert "settings" not in plots.figures(replace(few, series=every))["curve_price"].get_label()
+    assert "settings" not in figures["trend_price_data.train_rows"].get_label()
 
 
 def test_thirty_settings_look_different():

@@ -89,7 +89,8 @@ def test_the_order_is_verdict_table_figures_what_is_missing_how(text):
     assert page.headings == [
         comparison.title, "All settings", "Before believing it", "Each task by itself", "Main effects",
         "What is gained in one task and lost in another", "Learning curves", "Weights of the losses",
-        "Learning rates", "Gradient conflicts", "Steps to a target", "What the tasks are learnt from",
+        "Learning rates", "Gradient conflicts", "Steps to a target", "Conflicts and dead units",
+        "What the tasks are learnt from",
         "Which tasks help each other", "How figures change with a setting", "Cost",
         "What choosing among n trials brings",
         "What is missing for a stronger claim", "Settings and versions", "How it was computed",
@@ -114,6 +115,20 @@ def test_pictures_have_titles_and_the_colours_of_the_page(text):
     assert set(re.findall(r"var\((--[a-z]+)\)", text)) <= defined
     light, dark = (re.findall(r"(--[a-z]+): #", part) for part in text.split("@media (prefers-color-scheme: dark)"))
     assert set(light) == set(dark[: len(light)])
+
+
+def test_conflicts_and_dead_units_are_a_table_in_percent(text, tmp_path):
+    table = text[text.index('<h2 id="diagnostics">') :]
+    rows = table[: table.index("</table>")].split("<tr")
+    assert [re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<th .*?</th>", rows[1])] == [
+        "setting", "conflicts", "dead: trunk layer 1", "dead: cut layer 2"
+    ]  # fmt: skip
+    cells = [[re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<td .*?</td>", row)] for row in rows[2:]]
+    assert cells == [["25.0 ± 2.0", "25.0 ± 2.0", "25.0 ± 2.0"], ["—", "—", "50.0 ± 2.0"]]
+    write_outputs(comparisons.minimal(), tmp_path)
+    other = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'id="diagnostics"' not in other and "trainer.log_activations=true" in other
+    assert "trainer.log_activations=true" not in text
 
 
 def test_the_word_best_is_not_said_for_nothing(text):

@@ -34,6 +34,36 @@ def test_a_key_that_only_another_option_has_tells_nothing_apart_but_an_absent_we
     }  # fmt: skip
 
 
+def test_a_label_leaves_out_what_follows_from_the_option(outputs: Outputs) -> None:
+    """heads is weighted for the sum and for uncertainty, own for pcgrad and cagrad; rates and warm-ups differ likewise.
+    The runs stay told apart by them."""
+    excess = {"loss": "excess_mtl", "loss.lr": 0.01, "loss.warmup": 3, "loss.heads": "weighted"}
+    for name, flat in {
+        "s": {"loss.heads": "weighted"}, "p": {"loss": "pcgrad", "loss.heads": "own"}, "e": excess,
+        "u": {"loss": "uncertainty", "loss.lr": 0.025, "loss.heads": "weighted"},
+        "t": {"loss": "stch", "loss.warmup": 8, "loss.heads": "weighted"},  # not the default, 5
+        "c": {"loss": "cagrad", "loss.heads": "own"},
+        "d": {"loss": "cagrad", "loss.heads": "weighted"},  # differs from another run of its option
+    }.items():  # fmt: skip
+        outputs.run(name, {"a": 1, "b": 1}, flat=flat)
+    found = folded(outputs)
+    assert list(found) == [
+        "loss=cagrad loss.heads=own", "loss=cagrad loss.heads=weighted", "loss=excess_mtl", "loss=pcgrad", "loss=sum",
+        "loss=stch loss.warmup=8", "loss=uncertainty",
+    ]  # fmt: skip
+    own = found["loss=excess_mtl"].values
+    assert own == {"loss": "excess_mtl", "loss.heads": "weighted", "loss.lr": "0.01", "loss.warmup": "3"}
+    assert set(folded(outputs, by=("loss.heads",))) == {"loss.heads=weighted", "loss.heads=own"}
+
+
+def test_defaults_are_those_of_the_options_file(outputs: Outputs) -> None:
+    """weight_decay of adamw is 0.01 there, and 0 in the schema, which adam has too."""
+    for name, optimizer, decay in (("a", "adam", 0.0), ("w", "adamw", 0.01), ("s", "sgd", 0.1)):
+        flat = {"optimizer": optimizer, "optimizer.weight_decay": decay}
+        outputs.run(name, {"a": 1, "b": 1}, flat=flat)
+    assert set(folded(outputs)) == {"optimizer=adam", "optimizer=adamw", "optimizer=sgd optimizer.weight_decay=0.1"}
+
+
 def test_single_task_nets_are_one_row_and_narrower_ones_another(outputs: Outputs) -> None:
     outputs.setting("sum", [1, 2], [1, 2])
     outputs.alone([1, 2], [1, 2])
