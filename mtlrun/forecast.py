@@ -26,9 +26,9 @@ def seeds_line(runs: Sequence[Member]) -> str | None:
     """How many seeds a paired comparison of the settings of a sweep needs, and how many it has.
 
     None where there is one setting, or one seed. A setting is what `mtlrun compare` shows in a row: an arm, or the
-    values of the swept keys but for seeds and for those that are chosen on val (`--tune`); single-task nets of all
-    tasks are one, and are nothing to be tested where each number of training rows has its own. Of a plan whose arms
-    are contrasted with each other, the contrasts count.
+    values of the swept keys but for seeds and for those that are chosen on val (`--tune`), trials' among them;
+    single-task nets of all tasks are one, and are nothing to be tested where each number of training rows has its own.
+    Of a plan whose arms are contrasted with each other, the contrasts count.
     """
     from mtlrun.compare.statistics import seeds_needed
     from mtlrun.experiments import reading_of, restarts_of, tune_of
@@ -42,7 +42,7 @@ def seeds_line(runs: Sequence[Member]) -> str | None:
         single = len(run.config.active) == 1
         own = [
             f"{key}={run.overrides.get(key)}" for key in varied
-            if not (single and key == "only") and not key.startswith(chosen.get(run.arm, ()))
+            if not (single and key == "only") and not key.startswith((*chosen.get(run.arm, ()), *run.drawn))
         ]  # fmt: skip
         settings.setdefault((run.arm, str(single), *own), set()).add(run.config.seed)
     rows = {**Counter(arm for arm, *_ in settings), **dict.fromkeys(again, 1)}  # of an arm's draws the best is one row

@@ -139,6 +139,7 @@ def run_sweep(request: Request) -> int:
     plan: list[dict[str, Any]] = [
         {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config), "steps": s.steps}
         | ({"arm": m.arm} if m.arm else {})
+        | ({"drawn": list(m.drawn)} if m.drawn else {})
         for m, s in zip(runs, sizes, strict=True)
     ]
     words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
@@ -505,12 +506,14 @@ def check_members(runs: list[Member]) -> list[Size]:
 
 
 def _comparing(folder: Path) -> str:
-    """The command that compares a sweep, with the keys that its arms list values to choose from."""
+    """The command that compares a sweep, with the keys of which its arms list, or its trials draw, values."""
     from mtlrun.compare.commands import compare_command
     from mtlrun.experiments import tune_of
 
-    arms = dict.fromkeys(job["arm"] for job in read_plan(folder) if "arm" in job)
+    plan = read_plan(folder)
+    arms = dict.fromkeys(job["arm"] for job in plan if "arm" in job)
     keys = dict.fromkeys(key for own in tune_of(arms).values() for key in own)
+    keys |= dict.fromkeys(key for job in plan for key in job.get("drawn", ()))
     return f"compare: {compare_command([shown(folder)], *(['--tune', ','.join(keys)] if keys else []))}"
 
 

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString, Sweep, ValueType
 from hydra.errors import HydraException
 
-from mtlrun.config import GROUPS, TOP_LEVEL
+from mtlrun.config import DEFAULT_OPTION, GROUPS, TOP_LEVEL
 from mtlrun.errors import RequestError, listing, nearest
 
 OPTION_GROUPS = (*GROUPS, "experiment")
@@ -119,6 +119,10 @@ def _check_key(override: Override) -> None:
     if key == "tasks" and not override.is_delete() and not isinstance(override.value(), dict):
         allowed = "a mapping, 'tasks={price: {type: regression}}'; to train some of them: only=[price]"
         raise RequestError(f"tasks: found {typed_value(override)}\nallowed: {allowed}")
+    if top in GROUPS and top not in DEFAULT_OPTION and key == f"{top}.name":
+        word = str(typed_value(override)).strip("'\"")
+        raise RequestError(f"{key}: belongs to the option, which has settings of its own\n"
+                           f"choose the option: {top}={word}")  # fmt: skip
     if top in known and top != "experiment":
         return
     if top == "experiment" or "/" in key:
@@ -181,9 +185,9 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
         if isinstance(value, list) and group != "model":
             hint = f"\nto sweep over options: mtlrun -m {group}={typed.strip('[]')}"
         elif group in MEANT and _is_setting(group, value):
-            hint = f"; did you mean {MEANT[group].format(value=typed)}?\noptions of {group}: {listing(options)}"
+            hint = f"; did you mean {MEANT[group].format(value=typed)}?\noptions of {group}: {listing(options, 40)}"
         else:
-            hint = f"{nearest(str(shown), options)}\noptions of {group}: {listing(options)}"
+            hint = f"{nearest(str(shown).lower(), options)}\noptions of {group}: {listing(options, 40)}"
         raise RequestError(f"{group}: found {shown}, which is no option of this group{hint}")
 
 

@@ -48,13 +48,14 @@ class Request:
 @dataclass(frozen=True)
 class Member:
     """One run of a sweep: its folder's name, its overrides for Hydra and as a mapping, its checked configuration, and
-    what its arm is called ("" where that has no label)."""
+    what its arm is called ("" where that has no label); the keys whose values are those of a trial."""
 
     run: str
     arguments: list[str]
     overrides: dict[str, str]
     config: Config
     arm: str = ""
+    drawn: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- Hydra, set up
@@ -154,6 +155,13 @@ def members(request: Request) -> list[Member]:
         request.notes.append(f"{left_out} run{'s'[: left_out > 1]} left out: the same settings as another run")
     request.notes.extend(note for note in compositions.notes if note not in request.notes)
     return [
-        Member(folder_name(number, len(kept), job.swept, job.label), job.arguments, job.overrides, config, job.label)
+        Member(
+            folder_name(number, len(kept), job.swept, job.label),
+            job.arguments,
+            job.overrides,
+            config,
+            job.label,
+            job.drawn,
+        )
         for number, (job, config) in enumerate(kept.values())
     ]

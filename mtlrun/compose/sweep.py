@@ -62,6 +62,7 @@ class Job:
     arguments: its overrides as Hydra gets them, what is common to all arms first
     overrides: the same by key, those of its arm first
     swept: those that tell it from other runs
+    drawn: keys whose values are those of a trial
     """
 
     arm: str
@@ -69,6 +70,7 @@ class Job:
     arguments: list[str]
     overrides: dict[str, str]
     swept: dict[str, str]
+    drawn: tuple[str, ...] = ()
 
 
 def jobs(cfg: DictConfig, lines: Sequence[str], loader: ConfigLoader, config_of: Callable[[Sequence[str]], Config],
@@ -190,6 +192,7 @@ def _product(arm: Arm, trials: int) -> Iterable[Job]:
             arguments=[line[key] for key in (*arm.rest, *arm.own)],
             overrides=overrides,
             swept={key: value for key, value in overrides.items() if key in swept},
+            drawn=tuple(full_key(o) for o in ranges),
         )
 
 
@@ -246,7 +249,7 @@ def _check_ranges(arms: Sequence[Arm], trials: int | None) -> None:
     ranges = [(where, o) for where, o in found if o.is_interval_sweep()]
     if trials is not None and not ranges:
         raise RequestError(f"trials: found {trials}, and no range to draw from\n"
-                           "add one, such as 'lr.base=tag(log,interval(1e-4,1e-1))'")  # fmt: skip
+                           "add one, such as 'lr.base=tag(log,interval(1e-4,1e-1))', or trials=null")  # fmt: skip
     for where, override in ranges:
         with _in(where):
             if trials is None:

@@ -22,6 +22,8 @@ from mtlrun.experiments.rivals import READING as RIVALS
 from mtlrun.experiments.rivals import rivals
 from mtlrun.experiments.shuffled import READING as SHUFFLED
 from mtlrun.experiments.shuffled import shuffled
+from mtlrun.experiments.strategies import READING as STRATEGIES
+from mtlrun.experiments.strategies import strategies
 
 __all__ = ["PLANS", "Base", "Between", "Contrast", "Reading", "planned", "reading_of", "restarts_of", "tune_of"]
 
@@ -33,9 +35,10 @@ PLANS: dict[str, Callable[[Base], list[dict[str, Any]]]] = {
     "rivals": rivals,
     "learning_curve": learning_curve,
     "affinity": affinity,
+    "strategies": strategies,
 }
 
-READINGS = (BASELINES, SHUFFLED, EXTRA_DATA, RIVALS)
+READINGS = (BASELINES, SHUFFLED, EXTRA_DATA, RIVALS, STRATEGIES)
 
 
 def reading_of(labels: Iterable[str]) -> tuple[Reading, list[Between]]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mtlrun.cli import main
 from mtlrun.compose import Member, checked_config, compose, members, single
-from mtlrun.config import FixedLossConfig, PerHeadLrConfig, config_hash, plain
+from mtlrun.config import PerHeadLrConfig, config_hash, plain
+from mtlrun.config_loss import FixedLossConfig
 from mtlrun.errors import RequestError
 
 THREE = 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1,10"},{loss: uncertainty, loss.lr: "0.01,0.1"}]'

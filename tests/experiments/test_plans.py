@@ -11,7 +11,8 @@ import pytest
 
 from mtlrun.build import build
 from mtlrun.compose import Member, Request, compose, members
-from mtlrun.config import BoostingConfig, FixedLossConfig, PerHeadLrConfig
+from mtlrun.config import BoostingConfig, PerHeadLrConfig
+from mtlrun.config_loss import LOSSES, FixedLossConfig
 from mtlrun.data.dataset import load_dataset
 from mtlrun.errors import RequestError
 from mtlrun.experiments import PLANS, Base, reading_of, tune_of
@@ -19,6 +20,7 @@ from mtlrun.experiments.extra_data import READING as EXTRA_DATA
 from mtlrun.experiments.reading import Word
 from mtlrun.experiments.rivals import READING as RIVALS
 from mtlrun.experiments.shuffled import READING as SHUFFLED
+from mtlrun.forecast import seeds_line
 from mtlrun.stacks import size
 
 SMALL = ["data=plots", "model.hidden=[16,8]", "model.head_hidden=[8]", "trainer.batch_size=32", "trainer.epochs=4"]
@@ -52,7 +54,7 @@ def parameters(runs: Sequence[Member]) -> int:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_every_arm_is_paired_by_seed_and_follows_what_is_asked_of_all(name: str) -> None:
-    runs, _ = planned(name, "lr.base=0.004", "data.split.train=0.6")
+    runs, _ = planned(name, "lr.base=0.004", "data.split.train=0.6", "trials=null")
     assert runs[0].run.startswith(f"000_{runs[0].arm.replace(' ', '-')}")
     told = Counter((run.arm, *(f"{k}={v}" for k, v in run.overrides.items() if k != "seed")) for run in runs)
     assert set(told.values()) == {3}, "three seeds of each setting"
@@ -173,6 +175,23 @@ def test_the_fixed_weights_of_lessons_are_inverse_trivial_losses() -> None:
     assert isinstance(loss, FixedLossConfig)
     expected = {task: 3 * value / sum(worth.values()) for task, value in worth.items()}
     assert loss.weights == pytest.approx(expected, rel=0.006)
+
+
+def test_every_strategy_has_an_arm_with_the_same_trials_and_seeds() -> None:
+    runs, notes = planned("strategies", "trials=2", "lr.base=tag(log,interval(3e-4,1e-2))")
+    found = arms(runs)
+    assert found.keys() == LOSSES.keys() | {"alone", "uncertainty, closed form"}
+    rates = {run.config.lr.base for run in found["sum"]}
+    assert len(rates) == 2 and all(3e-4 <= rate <= 1e-2 for rate in rates)
+    for label, own in found.items():
+        pairs = sorted((run.config.lr.base, run.config.seed) for run in own)
+        assert set(pairs) == set(itertools.product(rates, range(3)))
+        assert len(own) == (18 if label == "alone" else 6)  # three tasks
+        name = {"alone": "sum", "uncertainty, closed form": "uncertainty"}.get(label, label)
+        assert {run.config.loss.name for run in own} == {name}
+    assert "gls, imtl_l and uncertainty in closed form are one direction, not three methods" in notes
+    line = seeds_line(runs)
+    assert line is not None and line.startswith("26 settings against a reference need 11 seeds"), line
 
 
 # ---------------------------------------------------------------- one task's question
