@@ -20,6 +20,7 @@ import mtlrun.forecast
 from mtlrun import __version__
 from mtlrun.cli import COMMANDS, main
 from mtlrun.config import Config, plain
+from mtlrun.config_loss import LOSSES
 from mtlrun.errors import Interrupted, TrainingError
 from mtlrun.launch import tensorboard_command
 
@@ -92,7 +93,8 @@ def test_help_names_every_word_of_the_contract_in_80_columns(capsys: pytest.Capt
     text = capsys.readouterr().out
     assert all(len(line) <= 80 for line in text.splitlines())
     assert all(f"mtlrun {usage}" in text for usage, _ in COMMANDS.values())
-    assert "loss=        fixed, sum, uncertainty" in text and "'seed=range(3)'" in text
+    shown = text[text.index("  loss=") : text.index("  lr=")].replace(",", " ").split()
+    assert shown == ["loss=", *sorted(LOSSES)] and "'seed=range(3)'" in text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -238,6 +240,14 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
                        "results: s/results.csv", "compare: mtlrun compare s",
                        tensorboard_command(Path("s"))]  # fmt: skip
     assert not any("Launching" in line for line in out)
+
+
+def test_a_sweep_of_trials_ends_with_the_command_that_chooses_among_them(
+    prepared: list[Config], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["trials=2", "lr.base=interval(0.001,0.01)", "seed=1,2"]
+    assert main(["-m", "data=houses", *words, "hydra.sweep.dir=s", "hydra/launcher=basic"]) == 0
+    assert "compare: mtlrun compare s --tune lr.base" in capsys.readouterr().out.splitlines()
 
 
 def test_failing_members_leave_the_others_alone(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from mtlrun.compose import checked_config, compose, compose_run, members, single
-from mtlrun.config import Config, FixedLossConfig, PerHeadLrConfig, plain
+from mtlrun.config import Config, PerHeadLrConfig, plain
+from mtlrun.config_loss import FixedLossConfig
 from mtlrun.errors import RequestError
 
 TABLE = """\
@@ -236,7 +237,7 @@ def test_names_and_overrides_of_members() -> None:
 
 def test_glob_stands_for_the_options_of_a_group() -> None:
     write("conf/data/my barn.yaml", TABLE)
-    found = members(compose(["data=glob([ho*,my*])", "loss=glob(*,exclude=s*)"], multirun=True))
+    found = members(compose(["data=glob([ho*,my*])", "loss=glob([f*,un*],exclude=fa*)"], multirun=True))
     assert [m.run for m in found] == ["000_data=houses,loss=fixed", "001_data=houses,loss=uncertainty",
                                       "002_data=mybarn,loss=fixed", "003_data=mybarn,loss=uncertainty"]  # fmt: skip
     assert found[3].overrides == {"data": "my barn", "loss": "uncertainty"}

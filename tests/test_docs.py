@@ -63,6 +63,9 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("where, words", [pytest.param(w, c, id=f"{w}: {' '.join(c)[:60]}") for w, c in shown()])
 def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys):
+    if "experiment=strategies" in words:  # 26 arms: as many seeds and trials as are shown take half a minute
+        words = [*(w for w in words if not w.startswith(("seed=", "trials="))), "seed=0", "trials=1"]
+        words = [w for w in words if w != "data=census_income"]  # a plan reads the table
     if "data=census_income" in words:  # not fetched here: composed and checked, no more
         request = compose([w for w in words if w not in ("-m", "check")], multirun="-m" in words)
         assert members(request) if request.sweep else single(request)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from support import make_config, make_dataset, with_own_labels
 
 from mtlrun.config import GROUPS, BoostingConfig, Config, TaskConfig
+from mtlrun.config_loss import LOSSES
 from mtlrun.data.split import Split
 from mtlrun.graph import Graph, TaskEdge, TrunkEdge
+from mtlrun.loss import STRATEGIES
 from mtlrun.stacks import Division, Limits, Size, divide, size
 
 # ---------------------------------------------------------------- what may differ
@@ -19,13 +21,14 @@ from mtlrun.stacks import Division, Limits, Size, divide, size
 # By full key: settings that change neither shapes nor steps nor which operations run.
 MAY_DIFFER = {
     "seed", "name", "notes", "data.split.seed",
-    "loss=sum.name", "loss=fixed.name", "loss=uncertainty.name",
-    "loss=fixed.weights", "loss=uncertainty.lr", "loss=uncertainty.init",
     "lr=single.name", "lr=single.base",
     "lr=per_head.name", "lr=per_head.base", "lr=per_head.trunk", "lr=per_head.heads",
     "optimizer=adam.weight_decay", "optimizer=adamw.weight_decay", "optimizer=sgd.weight_decay",
-    "optimizer=rmsprop.weight_decay", "trainer.clip", "trainer.gradient_noise", "model.restart",
+    "optimizer=rmsprop.weight_decay", "trainer.clip", "trainer.gradient_noise", "model.restart", "model.start",
 }  # fmt: skip
+# Of a strategy everything may differ, but for how its step goes back from the losses and, where that is by tasks'
+# gradients or takes another look at the batch, its name.
+SAME_IN_LOSSES = {"at", "heads"}
 # The graph's settings are compared as the graph that they come to, of which these may differ.
 MAY_DIFFER_IN_TASKS = {"tasks.unit", "tasks.shuffle", "tasks.train_labels", "tasks.train_rows_of"}
 MAY_DIFFER_IN_GRAPHS = {"Graph.notes", "TrunkEdge.gradient", "TaskEdge.gradient"}
@@ -42,6 +45,7 @@ SAME_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "split seed": ({"data": {"split": {"seed": 1}}}, {"data": {"split": {"seed": 2}}}),
     "restart": ({"model": {"restart": 0}}, {"model": {"restart": 2}}),
     "strategy": ({"loss": {"name": "sum"}}, {"loss": {"name": "uncertainty"}}),
+    "scale": ({"loss": {"scale": "sum_to_T"}}, {"loss": {"name": "rlw"}}),
     "strategy with settings": ({"loss": {"name": "fixed", "weights": {"a": 2}}}, {"loss": {"name": "sum"}}),
     "weights": ({"loss": {"name": "fixed", "weights": {"a": 2}}}, {"loss": {"name": "fixed", "weights": {"b": 0}}}),
     "noise rate": ({"loss": {"name": "uncertainty", "lr": 0.1}}, {"loss": {"name": "uncertainty"}}),
@@ -96,6 +100,9 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "model.head_hidden": ({"model": {"head_hidden": [4]}}, {}),
     "model.activation": ({"model": {"activation": "tanh"}}, {}),
     "model.dropout": ({"model": {"dropout": 0.1}}, {}),
+    "loss.name": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "sum", "heads": "own"}}),
+    "loss.at": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "pcgrad", "at": "representation"}}),
+    "loss.heads": ({"loss": {"name": "rlw"}}, {"loss": {"name": "rlw", "heads": "own"}}),
     "lr.schedule": ({"lr": {"schedule": "cosine"}}, {}),
     "lr.warmup": ({"lr": {"warmup": 3}}, {}),
     "lr.final": ({"lr": {"final": 0.3}}, {}),
@@ -121,6 +128,8 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "trainer.tensorboard": ({"trainer": {"tensorboard": True}}, {}),
     "trainer.log_gradients": ({"trainer": {"log_gradients": True}}, {}),
     "trainer.importance": ({"trainer": {"importance": True}}, {}),
+    "trainer.log_activations": ({"trainer": {"log_activations": True}}, {}),
+    "trainer.goal": ({"trainer": {"goal": 1.5}}, {}),
     "trainer.debug": ({"trainer": {"debug": True}}, {}),
     "graph.receives": ({"graph": {"receives": {"a": {"b": "stop"}}}}, {}),
     "graph.name": ({"graph": CHAIN}, {}),
@@ -128,6 +137,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "graph.receives.at": tuple({"graph": {"receives": {"a": {"trunk": {"at": n}}}}} for n in (1, 2)),
 }  # type: ignore[dict-item]  # fmt: skip
 NOT_SWEPT = {
+    "tasks.scale",  # of an objective, see test_toy.py
     "data.name", "model.name", "sharing.name",  # one value each
     *(f"model.{f.name}" for f in dataclasses.fields(BoostingConfig)),  # every such run is alone
     "data.split", "graph.gradient", "graph.reverse",  # by their parts, above
@@ -139,6 +149,11 @@ def test_the_schema_declares_what_the_runs_of_a_stack_may_differ_in() -> None:
     found = {f.name for f in dataclasses.fields(Config) if f.metadata.get("per_run")}
     for group, options in GROUPS.items():
         for option, kind in options.items():
+            if group == "loss":
+                alone = STRATEGIES[option].needs_gradients or STRATEGIES[option].needs_losses_after
+                same = {f.name for f in dataclasses.fields(kind) if not f.metadata.get("per_run")}
+                assert same - {"at"} == {"heads"} | ({"name"} if alone else set()), option
+                continue
             prefix = group if group in ("data", "model", "sharing", "graph", "trainer") else f"{group}={option}"
             for f in dataclasses.fields(kind):
                 if f.metadata.get("per_run"):
@@ -158,6 +173,9 @@ def test_the_schema_declares_what_the_runs_of_a_stack_may_differ_in() -> None:
 def test_every_setting_is_tried() -> None:
     """A new field of the schema belongs into one of the lists."""
     known = {key.split("=")[0] + "." + key.rpartition(".")[2] if "=" in key else key for key in MAY_DIFFER}
+    known |= {f"loss.{f.name}" for kind in LOSSES.values() for f in dataclasses.fields(kind)} - {
+        f"loss.{name}" for name in SAME_IN_LOSSES
+    }
     known |= set(OTHER_STACK) | NOT_SWEPT | MAY_DIFFER_IN_TASKS
     keys = {f.name for f in dataclasses.fields(Config)} | {f"tasks.{f.name}" for f in dataclasses.fields(TaskConfig)}
     for group, options in GROUPS.items():
