@@ -300,7 +300,7 @@ def libmtl_step(folder: str, name: str, tasks: int, hidden: Sequence[int], batch
     names = [f"task{t}" for t in range(tasks)]
     device = batches[0][0].device
 
-    class Model(architecture.HPS, getattr(weighting, kind)):  # type: ignore[misc]
+    class Model(architecture.HPS, getattr(weighting, kind)):
         def __init__(self) -> None:
             decoders = nn.ModuleDict({n: nn.Linear(hidden[-1], 1) for n in names})
             super().__init__(names, lambda: Net(tasks, hidden, True).trunk, decoders, kind == "GradDrop", False, device)

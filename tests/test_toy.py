@@ -36,7 +36,7 @@ NAMES = ["cagrad_1", "cagrad_2"]
 def point_config(start: list[float], rate: float = 1e-3, loss: str | dict[str, Any] = "sum", scale: float = 1.0,
                  **trainer: Any) -> Config:  # fmt: skip
     tasks = {f"L{i}": {"type": "objective", "target": name} for i, name in enumerate(NAMES, 1)}
-    tasks["L1"]["scale"] = scale  # type: ignore[assignment]
+    tasks["L1"]["scale"] = scale
     return check({
         "tasks": tasks, "data": {"path": "synthetic:point", "split": {"train": 0.98, "val": 0.01, "test": 0.01}},
         "model": {"name": "point", "start": start}, "sharing": {"name": "hard"}, "graph": {"name": "none"},
@@ -382,13 +382,13 @@ def test_the_picture_names_factors_and_axes_and_cuts_no_text(count: int) -> None
         texts = [
             figure._suptitle,
             *(t for axis in figure.axes for t in (axis.title, axis.xaxis.label, axis.yaxis.label)),
-        ]  # type: ignore[attr-defined]
+        ]
         for text in texts:
             box = text.get_window_extent(canvas.get_renderer())
             assert min(box.x0, box.y0) >= -1 and box.x1 <= figure.bbox.width + 1, text
             assert box.y1 <= figure.bbox.height + 1, text
     assert str(figure.get_label()).endswith("(L1 times 0.1)")
-    assert figure._suptitle.get_text().replace("\n", " ") == figure.get_label()  # type: ignore[attr-defined]
+    assert figure._suptitle.get_text().replace("\n", " ") == figure.get_label()
     labels = [(axis.get_xlabel(), axis.get_ylabel()) for axis in figure.axes if axis.get_visible()]
     assert labels == ([("x1", "x2")] if count == 1 else [("", "x2"), ("", ""), ("", ""), ("x1", ""), ("x1", "x2"),
                                                          ("x1", ""), ("x1", "")])  # fmt: skip
