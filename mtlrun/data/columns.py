@@ -26,6 +26,8 @@ class InputColumn:
     Numbers stay as they are; the scaling by the training rows of a run is the network's. `missing` says
     whether the whole table has gaps here, and `date` that the numbers are dates, in days since 1970. Of
     a category column, code i stands for `categories[i]` (sorted text).
+
+    `hidden`: the column is encoded as the target of a reconstruction, and the network does not see it.
     """
 
     name: str
@@ -33,6 +35,12 @@ class InputColumn:
     missing: bool = False
     categories: list[str] = field(default_factory=list)
     date: bool = False
+    hidden: bool = False
+
+    @property
+    def width(self) -> int:
+        """How many numbers the column becomes: an indicator of gaps beside a number, one per category."""
+        return (0 if self.kind == "category" else 1) + self.missing + len(self.categories)
 
 
 @dataclass(frozen=True)
@@ -42,9 +50,19 @@ class InputSpec:
     columns: list[InputColumn]
 
     @property
+    def inputs(self) -> list[InputColumn]:
+        """The columns that the network sees."""
+        return [c for c in self.columns if not c.hidden]
+
+    @property
+    def hidden(self) -> list[InputColumn]:
+        """The columns that the network does not see, and reconstructs."""
+        return [c for c in self.columns if c.hidden]
+
+    @property
     def width(self) -> int:
-        """How many numbers the columns are for the network: an indicator of gaps beside a number, one per category."""
-        return sum((0 if c.kind == "category" else 1) + c.missing + len(c.categories) for c in self.columns)
+        """How many numbers the network sees."""
+        return sum(c.width for c in self.inputs)
 
     def to_plain(self) -> dict[str, Any]:
         """As JSON types; `from_plain` gives the same again."""
@@ -59,22 +77,26 @@ class InputSpec:
 
         Dates may be written as text, such as 2020-09-22. Raises RequestError (naming `key`) for missing
         columns, all of them at once, for text in a column of numbers, for what is no date in a column of
-        dates, and for infinite values.
+        dates, and for infinite values. Hidden columns may be missing, and count as such.
         """
-        absent = [c.name for c in self.columns if c.name not in frame.columns]
+        absent = [c.name for c in self.inputs if c.name not in frame.columns]
         if absent:
             found = [str(c) for c in frame.columns]
             words = [f"{name!r}{nearest(name, found)}" for name in absent]
-            raise RequestError(f"{key}: the table lacks {len(absent)} of {len(self.columns)} input columns: "
+            raise RequestError(f"{key}: the table lacks {len(absent)} of {len(self.inputs)} input columns: "
                                f"{listing(words, 50)}\ncolumns: {listing(found)}")  # fmt: skip
         numeric = [c for c in self.columns if c.kind == "numeric"]
         category = [c for c in self.columns if c.kind == "category"]
-        numbers = np.empty((len(frame), len(numeric)), dtype=np.float64)
-        codes = np.empty((len(frame), len(category)), dtype=np.int32)
+        numbers = np.full((len(frame), len(numeric)), np.nan)
+        codes = np.full((len(frame), len(category)), MISSING, dtype=np.int32)
         for j, column in enumerate(numeric):
+            if column.name not in frame.columns:
+                continue
             read = _days if column.date else finite_numbers
             numbers[:, j] = read(frame[column.name], f"{key}: column {column.name!r}")
         for j, column in enumerate(category):
+            if column.name not in frame.columns:
+                continue
             series = frame[column.name]
             position = {text: code for code, text in enumerate(column.categories)}
             where, values = pd.factorize(as_texts(series))
@@ -92,31 +114,78 @@ def input_columns(config: Config, frame: pd.DataFrame) -> list[str]:
     """The names of the input columns, in the order of the table.
 
     Default, and what patterns such as "room_*" may match: every column that is no target (of any task),
-    split, group or weight column. A target is an input only if `data.inputs` names it in full, the
-    others never are.
+    split, group, weight or future column, and that no reconstruction hides. A target is an input only if
+    `data.inputs` names it in full, the others never are.
+
+    Raises RequestError for a pattern that matches nothing, and where `data.inputs` names a column of the future.
     """
     data, roles = config.data, _other_roles(config.data)
-    reserved = set(roles) | {target_column(config, t) for t in config.tasks}
+    future = future_columns(config, frame)
+    hidden = {column for names in hidden_columns(config, frame).values() for column in names}
+    reserved = set(roles) | {target_column(config, t) for t in config.tasks} | set(future) | hidden
     columns = [str(c) for c in frame.columns]
     free = [c for c in columns if c not in reserved]
     if data.inputs is None:
         if not free:
-            raise RequestError("data.inputs: no column is left beside targets, split, group and weight\n"
+            raise RequestError("data.inputs: no column is left beside targets, split, group, weight and future\n"
                                f"columns: {listing(columns)}")  # fmt: skip
         return free
     chosen: set[str] = set()
     for i, pattern in enumerate(data.inputs):
         found = [pattern] if pattern in columns else fnmatch.filter(free, pattern)
+        named = found if pattern in columns else fnmatch.filter(columns, pattern)
+        if late := next((c for c in named if c in future), None):
+            raise RequestError(f"data.inputs[{i}]: {pattern!r} names {late}, which is not known when predicting, as "
+                               "data.future says\nname the inputs without it, or change data.future")  # fmt: skip
         if not found:
             held_back = "matches only targets, split, group and weight columns; name a target in full"
             why = held_back if fnmatch.filter(columns, pattern) else f"matches no column{nearest(pattern, columns)}"
             raise RequestError(f"data.inputs[{i}]: {pattern!r} {why}\ncolumns: {listing(columns)}")
         chosen.update(found)
-    inputs = [c for c in columns if c in chosen and c not in roles]
+    inputs = [c for c in columns if c in chosen and c not in roles and c not in hidden]
     if not inputs:
         why = "only split, group and weight columns are named" if chosen else "the list is empty"
+        why = "every column that is named is hidden by a reconstruction" if chosen & hidden else why
         raise RequestError(f"data.inputs: {why}\nallowed: some of {listing(free)}; null for all")
     return inputs
+
+
+def future_columns(config: Config, frame: pd.DataFrame) -> list[str]:
+    """The columns that `data.future` names, in the order of the table. Raises RequestError where there is none."""
+    return _matching(config.data.future or [], frame, "data.future")
+
+
+def hidden_columns(config: Config, frame: pd.DataFrame) -> dict[str, list[str]]:
+    """The columns that each reconstruction of `columns` is about, whether it is trained or not, in the order of the
+    table. Raises RequestError for one that is not there, or that has another role."""
+    reserved = _other_roles(config.data)
+    for name in config.tasks:
+        if (column := target_column(config, name)) is not None:
+            reserved |= {column: f"is the target of {name}"}
+    found = {}
+    for name, task in config.tasks.items():
+        if task.columns is not None:
+            key = f"tasks.{name}.columns"
+            found[name] = _matching(task.columns, frame, key)
+            if not found[name]:
+                raise RequestError(f"{key}: the list is empty\nallowed: inputs, or patterns of them; null for all")
+            for column in found[name]:
+                if column in reserved:
+                    raise RequestError(f"{key}: {column} {reserved[column]}\nallowed: other columns")
+    return found
+
+
+def _matching(patterns: Sequence[str], frame: pd.DataFrame, key: str) -> list[str]:
+    """The columns of the table that are named in full or by a pattern, in its order."""
+    columns = [str(c) for c in frame.columns]
+    chosen: set[str] = set()
+    for i, pattern in enumerate(patterns):
+        found = [pattern] if pattern in columns else fnmatch.filter(columns, pattern)
+        if not found:
+            raise RequestError(f"{key}[{i}]: {pattern!r} matches no column{nearest(pattern, columns)}\n"
+                               f"columns: {listing(columns)}")  # fmt: skip
+        chosen.update(found)
+    return [c for c in columns if c in chosen]
 
 
 def _other_roles(data: DataConfig) -> dict[str, str]:
@@ -132,14 +201,20 @@ def _other_roles(data: DataConfig) -> dict[str, str]:
 def input_notes(config: Config, inputs: list[str]) -> list[str]:
     """A line for each column that `data.inputs` names and that is left out, and for each target among the inputs."""
     roles, targets = _other_roles(config.data), {target_column(config, t) for t in config.active}
+    for name, task in config.tasks.items():
+        roles |= {c: f"is for {name} to reconstruct" for c in config.data.inputs or [] for pattern in task.columns or []
+                  if fnmatch.fnmatchcase(c, pattern)}  # fmt: skip
     named = [c for c in dict.fromkeys(config.data.inputs or []) if c in roles]
     notes = [f"{c}: left out of the inputs, as it {roles[c]}" for c in named]
     return notes + [f"{c} is a target and also among the inputs" for c in inputs if c in targets]
 
 
-def input_spec(frame: pd.DataFrame, inputs: list[str], most: int) -> tuple[InputSpec, list[str]]:
+def input_spec(
+    frame: pd.DataFrame, inputs: Sequence[str], most: int, hidden: Sequence[str] = ()
+) -> tuple[InputSpec, list[str]]:
+    """How `inputs` are read, and the columns that are `hidden` after them; notes of what was pooled."""
     columns, notes = [], []
-    for name in inputs:
+    for name in [*inputs, *hidden]:
         series = frame[name]
         missing = bool(series.isna().any())
         if column_kind(series) == "text":
@@ -147,11 +222,13 @@ def input_spec(frame: pd.DataFrame, inputs: list[str], most: int) -> tuple[Input
             kept = sorted(counts.to_dict().items(), key=lambda item: (-item[1], str(item[0])))[:most]
             if pooled := len(counts) - len(kept):
                 notes.append(f"{name}: {pooled} rare values pooled as unknown (data.max_categories={most})")
-            columns.append(InputColumn(name, "category", missing=missing, categories=sorted(str(k) for k, _ in kept)))
+            names = sorted(str(k) for k, _ in kept)
+            columns.append(InputColumn(name, "category", missing, names, hidden=name in hidden))
         else:
             where = f"data.inputs: column {name!r}"
             finite_numbers(series, where)  # raises where they are not
-            columns.append(InputColumn(name, "numeric", missing, date=column_kind(series) == "date"))
+            date = column_kind(series) == "date"
+            columns.append(InputColumn(name, "numeric", missing, date=date, hidden=name in hidden))
     return InputSpec(columns), notes
 
 

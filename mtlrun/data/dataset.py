@@ -1,6 +1,6 @@
 """From a checked configuration to the arrays of a run: inputs, targets, weights, split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from mtlrun.data.columns import (
     UNKNOWN,
     InputSpec,
     finite_numbers,
+    hidden_columns,
     input_columns,
     input_notes,
     input_spec,
@@ -34,6 +35,7 @@ class Dataset:
     split: Split
     hash: str
     notes: list[str]
+    reconstructed: dict[str, list[str]] = field(default_factory=dict)  # columns of reconstructions that name some
 
 
 def load_dataset(config: Config) -> Dataset:
@@ -49,14 +51,18 @@ def load_dataset(config: Config) -> Dataset:
             require_column(column, frame, f"tasks.{name}.target")
     split = split_rows(frame, config.data.split, config.data.train_rows, files)
     inputs = input_columns(config, frame)
+    every = hidden_columns(config, frame)  # also of tasks that are not trained here, so that a first stage has the same
+    reconstructed = {name: columns for name, columns in every.items() if name in config.active}
+    hidden = tuple(dict.fromkeys(c for names in every.values() for c in names))
     most = config.data.max_categories
-    spec, pooled = table.remember(("spec", tuple(inputs), most), lambda: input_spec(frame, inputs, most))
-    numeric, codes = table.remember(("arrays", tuple(inputs), most), lambda: spec.transform(frame))
+    key = (tuple(inputs), hidden, most)
+    spec, pooled = table.remember(("spec", *key), lambda: input_spec(frame, inputs, most, hidden))
+    numeric, codes = table.remember(("arrays", *key), lambda: spec.transform(frame))
     weight = _weight(config.data.weight, table, split)
     targets = {name: make_target(name, config, table, split, weight) for name in config.active}
     notes = input_notes(config, inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     notes += _unlabelled(targets, split) + _unseen_categories(spec, codes, split) + _unseen_classes(targets, split)
-    return Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes)
+    return Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed)
 
 
 def trainable(dataset: Dataset) -> np.ndarray:
@@ -69,9 +75,14 @@ def trainable(dataset: Dataset) -> np.ndarray:
 
 
 def classes(dataset: Dataset) -> dict[str, int]:
-    """How many classes each task has: 0 for a regression, the number of encoded inputs for a reconstruction."""
-    width = dataset.spec.width
-    return {n: width if t.type == "reconstruction" else len(t.classes) for n, t in dataset.targets.items()}
+    """How many classes each task has: 0 for a regression, the number of encoded columns for a reconstruction."""
+    return {n: width(dataset, n) if t.type == "reconstruction" else len(t.classes) for n, t in dataset.targets.items()}
+
+
+def width(dataset: Dataset, task: str) -> int:
+    """How many numbers a reconstruction puts out: the encoded inputs, or its own columns."""
+    own = dataset.reconstructed.get(task)
+    return dataset.spec.width if own is None else sum(c.width for c in dataset.spec.columns if c.name in own)
 
 
 def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:

@@ -65,6 +65,22 @@ class Expression:
     _tree: ast.expr
     _quoted: dict[str, str]  # placeholder -> the column named in backticks
 
+    @property
+    def column(self) -> str | None:
+        """The column that the expression is, if it is nothing else."""
+        return self.names[0] if isinstance(self._tree, ast.Name) and self.names else None
+
+    def known(self, frame: pd.DataFrame) -> np.ndarray:
+        """In which rows no column is missing that the expression reads: bool [N]; all, where it asks about null."""
+        nodes = [node for node in ast.walk(self._tree) if isinstance(node, (ast.Name, ast.Constant))]
+        asks = any(
+            node.value is None
+            if isinstance(node, ast.Constant)
+            else _CONSTANTS.get(node.id, True) is None and node.id not in self._quoted
+            for node in nodes
+        )
+        return np.full(len(frame), True) if asks else np.asarray(frame[list(self.names)].notna().all(axis=1))
+
     def evaluate(self, frame: pd.DataFrame) -> np.ndarray:
         """The value in every row: bool, float64 or object [N].
 

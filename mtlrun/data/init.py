@@ -17,7 +17,14 @@ from mtlrun.data.table import column_kind, read_table
 from mtlrun.data.targets import classes_of, infer_type, no_classes, one_class_twice
 from mtlrun.errors import RequestError, listing
 
-SHIPPED = ("table", "diamonds", "census_income", "extra_data")  # options of `data` that ./conf cannot replace
+SHIPPED = (
+    "table",
+    "diamonds",
+    "census_income",
+    "extra_data",
+    "tox21",
+    "yeast",
+)  # options of `data` that ./conf cannot replace
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -96,6 +103,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         "  inputs:  # null: every column that is no target, split, group or weight column",
         *inputs,
         *left_out,
+        "  future: null  # columns, or patterns, that are not known when predicting: never inputs",
         "  weight: null  # a column of row weights",
         "  split: {train: 0.7, val: 0.15, test: 0.15, by: null, column: null, files: null}"
         "  # by: a column of groups not to be torn apart",

@@ -6,6 +6,7 @@ chosen so that it practically never does; they are constants at the top.
 
 import re
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ import pandas as pd
 
 from mtlrun.config import Config
 from mtlrun.data.columns import InputColumn, dates_as_text, input_notes, nearly_numbers, target_column
-from mtlrun.data.dataset import Dataset, load_table
+from mtlrun.data.dataset import Dataset, load_table, width
+from mtlrun.data.expression import parse
+from mtlrun.data.labels import observed_labels, raw_labels
 from mtlrun.data.table import as_numbers, as_texts, column_kind, text_of
-from mtlrun.data.targets import Target, class_text, target_notes
+from mtlrun.data.targets import Target, bin_edges, class_text, target_notes
 from mtlrun.data.targets import task_rows as labels_of
 from mtlrun.errors import listing
 
@@ -36,7 +39,7 @@ ID_NAME = re.compile(
 def inspect(config: Config, dataset: Dataset) -> list[str]:
     """The warnings about inputs, groups, copied rows and targets, one line each; empty if there are none."""
     table, _ = load_table(config.data)
-    names = [c.name for c in dataset.spec.columns]
+    names = [c.name for c in dataset.spec.inputs]
     warnings = table.remember(("inspect", tuple(names)), lambda: _input_warnings(table.frame, names))
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
     split = config.data.split
@@ -50,7 +53,10 @@ def inspect(config: Config, dataset: Dataset) -> list[str]:
         warnings += _copies(dataset, *rows)
         first = ~pd.Series(rows[0]).duplicated().to_numpy()
     for target in dataset.targets.values():
-        warnings += _leaks(target, dataset, np.flatnonzero(target.observed & first))
+        task = config.tasks[target.task]
+        # an auxiliary task may well say something about the inputs: it is a hint
+        hint = parse(task.expression, "").names if task.expression and task.role != "main" else ()
+        warnings += _leaks(target, dataset, np.flatnonzero(target.observed & first), hint)
     return warnings
 
 
@@ -211,8 +217,9 @@ def _occurrences(keys: np.ndarray, rows: np.ndarray, train: np.ndarray) -> np.nd
 # ---------------------------------------------------------------- targets among the inputs
 
 
-def _leaks(target: Target, dataset: Dataset, rows: np.ndarray) -> list[str]:
-    """Warnings for inputs that give the target away, judged by the labelled rows `rows`, of which none is a copy."""
+def _leaks(target: Target, dataset: Dataset, rows: np.ndarray, hint: Sequence[str] = ()) -> list[str]:
+    """Warnings for inputs that give the target away, judged by the labelled rows `rows`, of which none is a copy.
+    Those in `hint` may."""
     if len(rows) < MIN_ROWS:
         return []
     labels = target.values[rows].astype(np.float64)
@@ -226,7 +233,7 @@ def _leaks(target: Target, dataset: Dataset, rows: np.ndarray) -> list[str]:
             values = dataset.codes[rows, category].astype(np.float64)
             category += 1
             present = values >= 0
-        if column.name == target.column or present.sum() < MIN_ROWS:
+        if column.hidden or column.name in (target.column, *hint) or present.sum() < MIN_ROWS:
             continue
         if why := _gives_away(values[present], labels[present], target, column):
             warnings.append(f"{column.name}: {why}; is it a copy of the target? then leave it out of data.inputs")
@@ -299,21 +306,24 @@ def _separates(values: np.ndarray, labels: np.ndarray) -> bool:
     """Whether the classes occupy ranges of the column that do not overlap, with enough rows to mean it."""
     counts = np.bincount(labels)
     known = np.flatnonzero(counts)
-    if len(known) < 2 or np.sort(counts[known])[-2] < 5 or len(np.unique(values)) < len(known):
+    if len(known) < 2 or np.sort(counts[known])[-2] < 5:
         return False
-    frame = pd.Series(values).groupby(labels)
-    ranges = np.stack([frame.min().to_numpy(), frame.max().to_numpy()])
-    ranges = ranges[:, np.argsort(ranges[0], kind="stable")]
-    return bool((ranges[1, :-1] < ranges[0, 1:]).all())
+    low, high = np.full(len(counts), np.inf), np.full(len(counts), -np.inf)
+    np.minimum.at(low, labels, values)
+    np.maximum.at(high, labels, values)
+    order = known[np.argsort(low[known], kind="stable")]
+    return bool((high[order[:-1]] < low[order[1:]]).all())
 
 
 # ---------------------------------------------------------------- facts
 
 
 def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
-    """One row per task: `task`, `type`, `target`, `role`, `loss`, `primary`, `classes`, `train`, `val`, `test`.
+    """One row per task: `task`, `type`, `target`, `expression`, `role`, `loss`, `primary`, `classes`, `bins`, `train`,
+    `val`, `test`.
 
-    `target` is None for a reconstruction, which has `inputs`, how many encoded ones, instead of what follows.
+    `target` is a column, or None where `expression` gives the labels. A reconstruction has neither, and `inputs`, how
+    many encoded columns it is about, instead of what follows. `bins` are the inner edges of quantised labels.
     `classes` maps each class (as text) to its share of the training labels, or is empty; `positive` is
     the class (as text) that a binary task's probability is about; for a
     regression `mean` and `std` of the training labels are given in the column's own unit instead.
@@ -322,16 +332,18 @@ def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
     """
     facts = []
     for task, target in dataset.targets.items():
-        train = dataset.split.train
+        train, settings = dataset.split.train, config.tasks[task]
         labels = labels_of(target, train)
         row: dict[str, Any] = {
             "task": task,
             "type": target.type,
             "target": target.column,
-            "role": config.tasks[task].role,
+            "expression": settings.expression,
+            "role": settings.role,
             "loss": target.loss,
             "primary": target.primary,
             "classes": {},
+            "bins": [],
         }
         if target.classes:
             counts = np.bincount(labels, minlength=len(target.classes))
@@ -340,8 +352,13 @@ def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
             }
             if target.type == "binary":
                 row["positive"] = class_text(target.classes[1])
-        elif target.column is None:
-            row["inputs"] = dataset.spec.width
+            if settings.bins is not None:
+                table, _ = load_table(config.data)
+                raw = raw_labels(task, settings, table)
+                assert raw is not None, "bins are of labels"
+                row["bins"] = bin_edges(task, settings, raw, observed_labels(task, settings, table)).tolist()
+        elif not settings.has_labels:
+            row["inputs"] = width(dataset, task)
         else:
             row |= {"mean": float(labels.mean()), "std": float(labels.std())}
         row |= {part: int(target.observed[rows].sum()) for part, rows in dataset.split.parts().items()}

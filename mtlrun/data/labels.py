@@ -1,17 +1,41 @@
-"""Which labels of the training rows a task learns from, and in what order: `train_labels`, `train_rows_of`, `shuffle`.
+"""The labels of a task as the table has them (`raw_labels`, `observed_labels`), and as a run learns from them.
 
-Only the training rows of a run are touched; the labels of val and test stay the true ones.
+`train_labels`, `train_rows_of` and `shuffle` touch the training rows alone; the labels of val and test stay the true
+ones. `smooth` takes means within each part of the split, so that no label of another part comes into them.
 """
 
 import dataclasses
 
 import numpy as np
+import pandas as pd
 
-from mtlrun.config import Config, TaskConfig
-from mtlrun.data.expression import condition
-from mtlrun.data.split import Split, generator, row_groups
+from mtlrun.config import Config, SmoothConfig, TaskConfig
+from mtlrun.data.columns import finite_numbers
+from mtlrun.data.expression import condition, parse
+from mtlrun.data.split import Split, generator, require_column, row_groups
 from mtlrun.data.table import Table
 from mtlrun.errors import RequestError
+
+
+def raw_labels(name: str, task: TaskConfig, table: Table) -> pd.Series | None:
+    """The labels of `task` in all rows of the table, missing where there is none: a column, or an expression's value.
+
+    An expression has none in a row where a column that it reads is missing, unless it asks about null. None for a task
+    that has no labels. Raises RequestError where the expression cannot be read.
+    """
+    if not task.has_labels:
+        return None
+    if task.expression is None:
+        return table.frame[task.target or name]
+    text = task.expression
+
+    def make() -> pd.Series:
+        expression = parse(text, f"tasks.{name}.expression")
+        values = pd.Series(expression.evaluate(table.frame))
+        known = expression.known(table.frame)
+        return values if known.all() else values.astype(object).where(known).infer_objects()
+
+    return table.remember(("expression", text), make)
 
 
 def observed_labels(name: str, task: TaskConfig, table: Table) -> np.ndarray:
@@ -21,20 +45,22 @@ def observed_labels(name: str, task: TaskConfig, table: Table) -> np.ndarray:
     Raises RequestError where no row has one, and where `where` cannot be read.
     """
     key = f"tasks.{name}"
-    column = (task.target or name) if task.has_column else None
+    labels = raw_labels(name, task, table)
 
     def make() -> np.ndarray:
         # a copy, as pandas hands out read-only arrays
-        observed = np.ones(len(table.frame), dtype=bool) if column is None else np.array(table.frame[column].notna())
+        observed = np.ones(len(table.frame), dtype=bool) if labels is None else np.array(labels.notna())
         if task.where is not None:
             observed = observed & condition(task.where, table.frame, f"{key}.where")
         if not observed.any():
-            empty = column is not None and not table.frame[column].notna().any()
-            why = f"{column!r} is empty" if empty else f"no row with a label fulfils {task.where!r}"
+            empty = labels is not None and not labels.notna().any()
+            source = task.target or name if task.expression is None else task.expression
+            why = f"{source!r} is empty" if empty else f"no row with a label fulfils {task.where!r}"
             raise RequestError(f"{key}: has no label at all, {why}\nmend the table or `where`, or leave the task out")
         return observed
 
-    return table.remember(("observed", name, column, task.where), make)
+    source = (name, task.target, task.expression) if task.has_labels else None
+    return table.remember(("observed", source, task.where), make)
 
 
 def labelled_rows(name: str, config: Config, table: Table, split: Split, weight: np.ndarray | None) -> np.ndarray:
@@ -69,10 +95,11 @@ def training_labels(name: str, config: Config, table: Table, split: Split, weigh
                     values: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """`values` [N] and `observed` [N] of a task as a run trains on them.
 
-    They are handed back as they came, the same arrays, where nothing is asked for. `shuffle` permutes the labels among
-    `labelled_rows`, within the groups of `data.split.by`, by (seed, name).
+    They are handed back as they came, the same arrays, where nothing is asked for. `smooth` replaces each label by a
+    mean (see `smoothed`), then `shuffle` permutes those of training rows among `labelled_rows`, within the groups of
+    `data.split.by`, by (seed, name).
 
-    Raises RequestError as `labelled_rows`, and for a shuffle within groups of one label each.
+    Raises RequestError as `labelled_rows` and `smoothed`, and for a shuffle within groups of one label each.
     """
     task = config.tasks[name]
     if not task.own_labels:
@@ -83,6 +110,9 @@ def training_labels(name: str, config: Config, table: Table, split: Split, weigh
         observed[split.train] = False
         observed[rows] = True
     changed = np.where(observed, values, 0.0)
+    if task.smooth is not None:
+        values = smoothed(name, task.smooth, table, split, weight, values, observed)
+        changed = values.copy()
     if task.shuffle:
         groups = row_groups(table.frame, config.data.split.by)
         members = np.zeros(len(rows), dtype=np.int64) if groups is None else groups[rows]
@@ -96,21 +126,51 @@ def training_labels(name: str, config: Config, table: Table, split: Split, weigh
     return changed, observed
 
 
+def smoothed(name: str, smooth: SmoothConfig, table: Table, split: Split, weight: np.ndarray | None,
+             values: np.ndarray, observed: np.ndarray) -> np.ndarray:  # fmt: skip
+    """`values` [N] with each observed label replaced by the mean of those nearest in the order of `smooth.over`.
+
+    A row's window are the `smooth.window` rows around it, itself in the middle, fewer at both ends, of the rows of the
+    same part of the split (train, val or test) that have a label and a weight above 0; rows that are equal in the
+    column are in the table's order. Means are not weighted. 0 where nothing is observed.
+
+    Raises RequestError where there is no such column, or where it has no number in a row with a label.
+    """
+    key = f"tasks.{name}.smooth.over"
+    require_column(smooth.over, table.frame, key)
+    order = finite_numbers(table.frame[smooth.over], f"{key}: column {smooth.over!r}")
+    counted = observed if weight is None else observed & (weight > 0)
+    if np.isnan(order[counted]).any():
+        missing = int(np.isnan(order[counted]).sum())
+        raise RequestError(f"{key}: column {smooth.over!r} is missing in {missing} rows with a label of {name}\n"
+                           f"leave them out: tasks.{name}.where='{smooth.over} != null'")  # fmt: skip
+    result = np.where(observed, values, 0.0)
+    half = smooth.window // 2
+    for rows in split.parts().values():
+        members = rows[counted[rows]]
+        members = members[np.argsort(order[members], kind="stable")]
+        means = pd.Series(values[members]).rolling(2 * half + 1, center=True, min_periods=1).mean()
+        result[members] = means.to_numpy()
+    return result
+
+
 def without_controls(config: Config) -> Config:
-    """The same configuration with all labels where they are in the table."""
-    free = {n: dataclasses.replace(t, shuffle=False, train_labels=None, train_rows_of=None)
+    """The same configuration with all labels as they are in the table."""
+    free = {n: dataclasses.replace(t, shuffle=False, train_labels=None, train_rows_of=None, smooth=None)
             for n, t in config.tasks.items()}  # fmt: skip
     return dataclasses.replace(config, tasks=free)
 
 
 def controls(config: Config, name: str) -> list[str]:
-    """What was done to the training labels of a task, in words, in the order in which it was done."""
+    """What was done to the labels of a task, in words, in the order in which it was done."""
     task, by = config.tasks[name], config.data.split.by
     words = []
     if task.train_rows_of is not None:
         words.append(f"only labels of train in rows with one of {task.train_rows_of}")
     if task.train_labels is not None:
         words.append(f"{task.train_labels:,} labels of train kept at random")
+    if (smooth := task.smooth) is not None:
+        words.append(f"means of {smooth.window} labels in the order of {smooth.over}, within train, val and test")
     if task.shuffle:
         words.append("labels of train shuffled" + (f" within the groups of {by}" if by is not None else ""))
     return words

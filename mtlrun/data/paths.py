@@ -9,7 +9,7 @@ from mtlrun.errors import RequestError, listing, nearest
 SCHEMES = ("package:", "fetched:", "synthetic:")  # of paths that are no paths of the file system
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # data set -> the files that `data.path=fetched:FILE` may name
-DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test.parquet")}
+DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test.parquet"), "yeast": ("yeast.parquet",)}
 
 
 def data_folder() -> Path:
@@ -23,36 +23,45 @@ def data_folder() -> Path:
 def resolve_path(path: str | None, key: str = "data.path") -> Path:
     """Where a path of the configuration points, absolute.
 
-    `package:FILE` is a file shipped with mtlrun, `fetched:FILE` one that `mtlrun fetch` has put into
-    `data_folder()`, anything else is relative to the working directory; `synthetic:NAME` is no file and comes back
-    as it is. Raises RequestError for null, for an unknown file of the package or synthetic problem, and for a
-    file that was not fetched; other files are not looked for.
+    `package:FILE` is a file shipped with mtlrun, `package:PACKAGE/FILE` one that an installed package ships,
+    `fetched:FILE` one that `mtlrun fetch` has put into `data_folder()`, anything else is relative to the working
+    directory; `synthetic:NAME` is no file and comes back as it is. Raises RequestError for null, for an unknown file of
+    a package or synthetic problem, and for a file that was not fetched; other files are not looked for.
     """
     if path is None or not path.strip():
         raise RequestError(f"{key}: none is given\nset it: data=table {key}=FILE, or choose a data set: data=diamonds")
     scheme, _, name = path.partition(":")
     if scheme == "package":
         folder = Path(str(importlib.resources.files("mtlrun.data") / "files"))
-        known = sorted(p.name for p in folder.iterdir() if p.name.endswith(SUFFIXES))
-        if name not in known:
-            raise RequestError(f"{key}: no file of the package is named {name!r}{nearest(name, known)}\n"
-                               f"allowed: {listing(known)}")  # fmt: skip
-        return folder / name
-    if scheme == "fetched":
-        files = {file: dataset for dataset, d in DATASETS.items() for file in d}
+        from mtlrun import extensions
+
+        files = {p.name: p for p in sorted(folder.iterdir()) if p.name.endswith(SUFFIXES)} | extensions.tables()
         if name not in files:
-            raise RequestError(f"{key}: no data set has a file {name!r}{nearest(name, files)}\n"
-                               f"allowed: {listing(files)}")  # fmt: skip
+            raise RequestError(f"{key}: no file of the package is named {name!r}{nearest(name, files)}\n"
+                               f"allowed: {listing(files)}{extensions.unusable()}")  # fmt: skip
+        return files[name]
+    if scheme == "fetched":
+        owners = {file: dataset for dataset, d in DATASETS.items() for file in d}
+        if name not in owners:
+            raise RequestError(f"{key}: no data set has a file {name!r}{nearest(name, owners)}\n"
+                               f"allowed: {listing(owners)}")  # fmt: skip
         target = data_folder() / name
         if not target.is_file():
-            raise RequestError(f"{key}: {path} is not there yet\nget it: mtlrun fetch {files[name]}")
+            raise RequestError(f"{key}: {path} is not there yet\nget it: mtlrun fetch {owners[name]}")
         return target
     if scheme == "synthetic":
+        from mtlrun import extensions
         from mtlrun.data.synthetic import PROBLEMS
 
-        if name not in PROBLEMS:
-            raise RequestError(f"{key}: no synthetic problem is named {name!r}{nearest(name, PROBLEMS)}\n"
-                               f"allowed: {listing(PROBLEMS)}")  # fmt: skip
+        extensions.load()
+        theirs = extensions.REFERENCES["problem"]
+        if name in theirs and name in PROBLEMS.own:
+            raise RequestError(f"{key}: {path} is a problem of mtlrun and one of {theirs[name].package}\n"
+                               "give that of the package another name")  # fmt: skip
+        known = [*PROBLEMS.own, *theirs]
+        if name not in known:
+            raise RequestError(f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
+                               f"allowed: {listing(known)}{extensions.unusable()}")  # fmt: skip
         return Path(path)
     return Path(path).expanduser().absolute()
 

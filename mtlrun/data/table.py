@@ -129,8 +129,8 @@ def _read_parquet(path: Path, key: str) -> pd.DataFrame:
         frame = pd.read_parquet(path, engine="pyarrow")
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise _unreadable(path, key, error, "allowed: a complete Parquet file") from None
-    if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index()
+    # of a part of a table the row numbers need not begin at 0 nor be consecutive; other labels are a column
+    frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
     frame.columns = [str(c) for c in frame.columns]
     _unique([str(c) for c in frame.columns], path, key)
     return frame
@@ -146,6 +146,8 @@ def _read_csv(path: Path, key: str) -> pd.DataFrame:
         ):
             head = list(itertools.islice(filter(None, csv.reader(file)), 2))
         _unique([name for name in head[0] if name] if head else [], path, key)
+        if head and len(head[0]) == 1 and (sign := next((s for s in ";\t|" if s in head[0][0]), None)) is not None:
+            raise ValueError(f"its columns are separated by {sign!r}, not by commas")
         if len(head) == 2 and len(head[1]) > len(head[0]):  # pandas would silently take the first for row labels
             raise ValueError(f"{len(head[0])} column names, but {len(head[1])} fields in the first row")
         frame = pd.read_csv(path, compression=compression, low_memory=False)
@@ -176,7 +178,7 @@ def _unique(names: list[str], path: Path, key: str) -> None:
 def _plain_column(series: pd.Series) -> pd.Series:
     """Categories as their values, dates as datetime64[us] (UTC), durations in days, decimals as floats, "" missing."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        series = pd.Series(series.to_numpy(dtype=object), name=series.name).infer_objects()
+        series = pd.Series(series.to_numpy(dtype=object), series.index, name=series.name).infer_objects()
     if pd.api.types.is_timedelta64_dtype(series.dtype):
         return series.dt.total_seconds() / 86_400.0
     if series.dtype == object:

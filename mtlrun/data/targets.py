@@ -10,28 +10,16 @@ import pandas as pd
 
 from mtlrun.config import Config, TaskConfig
 from mtlrun.data.columns import NUMERIC_SHARE, finite_numbers, numeric_share
-from mtlrun.data.labels import observed_labels, training_labels
+from mtlrun.data.expression import parse
+from mtlrun.data.labels import observed_labels, raw_labels, training_labels
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table, as_numbers, as_texts, column_kind
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.extensions import wrong_labels
+from mtlrun.task_types import LABELS, LOSSES, PRIMARY, TASK_METRICS
 
-TaskType = Literal["regression", "binary", "categorical", "reconstruction", "objective"]
-# The metrics of each task type and which way they are better, the primary one, the losses (default first).
-TASK_METRICS: dict[str, dict[str, Literal["min", "max"]]] = {
-    "regression": {"mse": "min", "rmse": "min", "mae": "min", "r2": "max"},
-    "binary": {"accuracy": "max", "auroc": "max", "auprc": "max", "logloss": "min"},
-    "categorical": {"accuracy": "max", "logloss": "min"},
-    "reconstruction": {"mse": "min", "r2": "max"},
-    "objective": {"value": "min"},
-}
-PRIMARY = {
-    "regression": "rmse", "binary": "auroc", "categorical": "accuracy", "reconstruction": "mse", "objective": "value",
-}  # fmt: skip
+TaskType = str  # one of task_types.names()
 MANY_CLASSES = 20  # more than this, in more than half as many labels, are hardly classes
-LOSSES = {
-    "regression": ("mse", "l1", "huber"), "binary": ("cross_entropy",), "categorical": ("cross_entropy",),
-    "reconstruction": ("mse",), "objective": ("value",),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,8 +28,9 @@ class Target:
 
     `values` [N] float64 are the numbers of a regression or indices into `classes`; 0 where not observed.
     `observed` [N] bool: the label is there and `where` is true. Classes are sorted; of a binary task
-    they are [negative, positive]. `class_weights` has their order. A reconstruction, whose labels are the
-    inputs, and an objective, which has no labels, have no column, and 0 for all values.
+    they are [negative, positive]; those of bins are 1, 2, …, the lowest first. `class_weights` has their order.
+    `column` is None where the labels come from an expression; a reconstruction, whose labels are the inputs, and an
+    objective, which has no labels, have no column either, and 0 for all values.
     """
 
     task: str
@@ -73,11 +62,15 @@ def make_target(name: str, config: Config, table: Table, split: Split, weight: n
     task = config.tasks[name]
     key = f"tasks.{name}"
     column = (task.target or name) if task.has_column else None
-    encoding = ("target", name, column, task.type, task.where, repr(task.positive))
+    encoding = ("target", name, column, task.expression, str(task.bins), task.type, task.where, repr(task.positive))
     observed = observed_labels(name, task, table)
-    type_, classes, values = table.remember(encoding, lambda: _encode(key, column, task, table.frame, observed))
+    labels = raw_labels(name, task, table)
+    type_, classes, values = table.remember(encoding, lambda: _encode(name, task, labels, observed))
+    if task.smooth is not None and type_ != "regression":
+        raise RequestError(f"{key}.smooth: means of numbers, and the task is {type_}\n"
+                           f"set {key}.type=regression, or '~{key}.smooth'")  # fmt: skip
     values, observed = training_labels(name, config, table, split, weight, values, observed)
-    if task.unit is not None and type_ != "regression":
+    if task.unit is not None and LABELS[type_] != "numbers":
         raise RequestError(f"{key}.unit: found {task.unit!r}, and the task is {type_}\nallowed: null")
     loss, primary = task.loss or LOSSES[type_][0], task.primary or PRIMARY[type_]
     if loss not in LOSSES[type_]:
@@ -86,52 +79,95 @@ def make_target(name: str, config: Config, table: Table, split: Split, weight: n
         raise RequestError(f"{key}.primary: {primary} is no metric of {type_}{nearest(primary, TASK_METRICS[type_])}\n"
                            f"allowed: {listing(TASK_METRICS[type_])}")  # fmt: skip
     counted = observed if weight is None else observed & (weight > 0)
-    labels = values[split.train][counted[split.train]]
-    if not len(labels):
+    source = column if task.expression is None else task.expression
+    learnt = values[split.train][counted[split.train]]
+    if not len(learnt):
         having = "a label" if weight is None else "a label and a weight above 0"
-        where = f"{having} in {column!r}" if column is not None else having
+        where = f"{having} in {source!r}" if task.has_labels else having
         raise RequestError(f"{key}: no row of train has {where}, in all {int(counted.sum())} have\n"
                            "change data.split or `where`, or leave the task out")  # fmt: skip
-    if column is not None and labels.min() == labels.max():
-        found = repr(classes[int(labels[0])]) if classes else f"{labels[0]:g}"
-        raise RequestError(f"{key}: all {len(labels)} labels of train are {found}\n"
+    if task.has_labels and learnt.min() == learnt.max():
+        found = repr(classes[int(learnt[0])]) if classes else f"{learnt[0]:g}"
+        raise RequestError(f"{key}: all {len(learnt)} labels of train are {found}\n"
                            "allowed: two values or more; change data.split or `where`, or leave it out")  # fmt: skip
     weights = _class_weights(task.class_weights, type_, classes, f"{key}.class_weights")
     return Target(name, column, type_, loss, primary, classes, values, observed, weights)
 
 
+def _inferred(key: str, task: TaskConfig, labels: pd.Series) -> TaskType:
+    """The type that the labels suggest: as `infer_type` has it, but for numbers that an expression computes, which are
+    a regression."""
+    computed = task.expression is not None and parse(task.expression, f"{key}.expression").column is None
+    return "regression" if computed and column_kind(labels) == "number" else infer_type(labels)
+
+
 def _encode(
-    key: str, column: str | None, task: TaskConfig, frame: pd.DataFrame, observed: np.ndarray
+    name: str, task: TaskConfig, every: pd.Series | None, observed: np.ndarray
 ) -> tuple[TaskType, list[Any], np.ndarray]:
-    """Type, classes and values [N] of a target. Independent of the split."""
-    if column is None:
-        assert task.type is not None, "has_column"
-        return task.type, [], np.zeros(len(frame))
-    labels = frame[column][observed]
-    type_ = task.type or infer_type(labels)
-    values = np.zeros(len(frame), dtype=np.float64)
-    if type_ == "regression":
+    """Type, classes and values [N] of a target from its labels [N] as the table has them. Independent of the split."""
+    key, values = f"tasks.{name}", np.zeros(len(observed), dtype=np.float64)
+    if every is None:
+        assert task.type is not None, "has_labels"
+        return task.type, [], values
+    column = task.expression or task.target or name
+    labels = every[observed]
+    if task.bins is not None:
+        edges = bin_edges(name, task, every, observed)
+        classes: list[Any] = list(range(1, len(edges) + 2))
+        codes = np.searchsorted(edges, finite_numbers(labels, key), side="right")
+        type_: TaskType = task.type or ("binary" if len(classes) == 2 else "categorical")
+    else:
+        type_ = task.type or _inferred(key, task, labels)
+        if LABELS[type_] != "numbers":
+            classes, codes = classes_of(labels, key)
+    if LABELS[type_] == "numbers":
         if task.positive is not None:
-            raise RequestError(f"{key}.positive: the task is a regression\nallowed: null, or {key}.type=binary")
-        values[observed] = finite_numbers(labels, f"{key}: the target of a regression, column {column!r},")
+            raise RequestError(f"{key}.positive: the task is a {type_}\nallowed: null, or {key}.type=binary")
+        where = f"column {column!r}" if task.expression is None else f"expression {column!r}"
+        numbers = finite_numbers(labels, f"{key}: the target of a {type_}, {where},")
+        if (wrong := wrong_labels(type_, numbers)) is not None:
+            raise RequestError(f"{key}: the target of a {type_}, {where}: {wrong}\n"
+                               f"mend the column, or choose another {key}.type")  # fmt: skip
+        values[observed] = numbers
         return type_, [], values
-    classes, codes = classes_of(labels, key)
-    if type_ == "binary":
+    if LABELS[type_] == "two classes":
         if len(classes) != 2:
             found = listing(map(class_text, classes), 5)
-            raise RequestError(f"{key}: column {column!r} has {len(classes)} different values ({found})\n"
-                               f"allowed for binary: two; otherwise {key}.type=categorical or regression")  # fmt: skip
+            what = f"column {column!r} has {len(classes)} different values ({found})"
+            what = what if task.bins is None else f"{len(classes)} bins are {len(classes)} classes"
+            raise RequestError(f"{key}: {what}\n"
+                               f"allowed for {type_}: two; otherwise {key}.type=categorical or regression")  # fmt: skip
         if task.positive is not None and _class_index(task.positive, classes, f"{key}.positive") == 0:
             classes, codes = classes[::-1], 1 - codes
     elif task.positive is not None:
-        raise RequestError(f"{key}.positive: the task is categorical\nallowed: null, or {key}.type=binary")
+        raise RequestError(f"{key}.positive: the task is {type_}\nallowed: null, or {key}.type=binary")
     elif len(classes) == 1:
         raise RequestError(f"{key}: every label in {column!r} is {classes[0]!r}\nallowed: at least two classes")
-    elif task.type is None and (doubt := no_classes(classes, np.bincount(codes))):
+    elif task.type is None and task.bins is None and (doubt := no_classes(classes, np.bincount(codes))):
         raise RequestError(f"{key}.type: none is given for {column!r}, {doubt}\n"
                            f"set it: {key}.type=categorical, or mend the column")  # fmt: skip
     values[observed] = codes
     return type_, classes, values
+
+
+def bin_edges(name: str, task: TaskConfig, labels: pd.Series, observed: np.ndarray) -> np.ndarray:
+    """The inner edges [K − 1] between the K bins of a task, of whose labels [N] those that are `observed` count.
+
+    A label v is in class k, from 1 on, if edge k − 1 ≤ v < edge k. Of a number of bins the edges are quantiles of the
+    labels in the whole table. Raises RequestError for labels that are no numbers, and where bins would be empty.
+    """
+    key, column = f"tasks.{name}.bins", task.expression or task.target or name
+    numbers = finite_numbers(labels[observed], f"{key}: {column!r}")
+    if not isinstance(task.bins, int):
+        return np.array(task.bins, dtype=np.float64)
+    edges: np.ndarray = np.quantile(numbers, np.arange(1, task.bins) / task.bins)
+    counts = np.bincount(np.searchsorted(edges, numbers, side="right"), minlength=task.bins)
+    if counts.min() == 0:
+        values, times = np.unique(numbers, return_counts=True)
+        raise RequestError(f"{key}: found {task.bins}, and {listing(f'{e:g}' for e in edges)} leave a bin empty, as "
+                           f"{times.max()} of {len(numbers)} labels are {values[times.argmax()]:g}\n"
+                           "allowed: fewer bins, or a list of their inner edges")  # fmt: skip
+    return edges
 
 
 def classes_of(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
@@ -211,8 +247,8 @@ def _class_weights(
 ) -> list[float] | Literal["balanced"] | None:
     if given is None:
         return None
-    if type_ == "regression":
-        raise RequestError(f"{key}: the task is a regression\nallowed: null")
+    if not classes:
+        raise RequestError(f"{key}: the task is a {type_}\nallowed: null")
     if given == "balanced":
         return "balanced"
     if not isinstance(given, Mapping):

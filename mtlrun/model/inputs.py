@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtlrun.data.columns import MISSING, InputSpec
+from mtlrun.data.columns import MISSING, InputColumn, InputSpec
 
 
 class InputEncoder(nn.Module):
@@ -17,12 +17,14 @@ class InputEncoder(nn.Module):
     weights never learn, so it is treated as unknown (all zeros).
 
     Output `[..., R, B, D]`: scaled numbers, a missing-indicator for each number column with gaps
-    anywhere in the table, one-hot categories (with one for "missing" where the table has gaps).
+    anywhere in the table, one-hot categories (with one for "missing" where the table has gaps). Hidden
+    columns are among them, `width` in all; the network sees those at `visible` `[D']` (None: all).
     """
 
     mean: Tensor
     inverse: Tensor
     seen: Tensor
+    visible: Tensor | None
 
     def __init__(self, spec: InputSpec, runs: int) -> None:
         super().__init__()
@@ -40,6 +42,23 @@ class InputEncoder(nn.Module):
         self.register_buffer("inverse", torch.ones(runs, len(numeric), dtype=torch.float64))
         self.register_buffer("seen", torch.ones(runs, len(self.gaps) + self.onehot))
         self.masked = False
+        self._of_column = self._layout(numeric, category)
+        visible = self.places([c.name for c in spec.inputs]) if spec.hidden else None
+        self.register_buffer("visible", visible, persistent=False)
+
+    def _layout(self, numeric: list[InputColumn], category: list[InputColumn]) -> dict[str, list[int]]:
+        """Where each column stands in the output."""
+        places = {c.name: [i] for i, c in enumerate(numeric)}
+        for i, at in enumerate(self.gaps):
+            places[numeric[at].name].append(len(numeric) + i)
+        start = len(numeric) + len(self.gaps)
+        for j, c in enumerate(category):
+            places[c.name] = list(range(start + int(self.offsets[j]), start + int(self.offsets[j + 1])))
+        return places
+
+    def places(self, columns: Sequence[str]) -> Tensor:
+        """The places `[D]` of these columns in the output, in its order."""
+        return torch.tensor(sorted(place for name in columns for place in self._of_column[name]), dtype=torch.long)
 
     def positions(self, codes: np.ndarray) -> np.ndarray:
         """Codes `[N, Dc]` as positions in the one-hot block `[N, Dc]`; unknown ones point behind its end."""

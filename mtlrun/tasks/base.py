@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,6 +46,33 @@ class TaskType(ABC):
     @abstractmethod
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         """Observed labels `[R, B]` of one task in the form of `estimate` `[R, B, E]`."""
+
+    @classmethod
+    def constant(cls, labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
+        """Outputs `[K]` of a predictor that knows no inputs, for labels and weights `[N]` of training rows.
+
+        The mean of numbers; of classes the log of their rates, of two with one output its difference. A class without a
+        row gets the rate of half a row, so that its log is finite. float64.
+        """
+        if not classes:
+            return np.array([np.average(labels, weights=weights)])
+        counts = np.bincount(labels.astype(int), weights=weights, minlength=classes)
+        rates = np.maximum(counts, 0.5 * weights.mean())
+        logs: np.ndarray = np.log(rates / rates.sum())
+        return logs[1:] - logs[:1] if cls.outputs(classes) == 1 else logs
+
+    @classmethod
+    def predicted(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
+        """What outputs `[N, K]` predict: numbers `[N]`, in steps of the labels' unit, or probabilities `[N, classes]`.
+
+        The first output; the softmax of logits, of one logit those of 0 and itself. float64.
+        """
+        if not classes:
+            return outputs[:, 0]
+        if classes == 2 and outputs.shape[1] == 1:
+            outputs = np.concatenate([np.zeros_like(outputs), outputs], 1)
+        shifted = np.exp(outputs - outputs.max(1, keepdims=True))
+        return np.asarray(shifted / shifted.sum(1, keepdims=True))
 
     @classmethod
     @abstractmethod

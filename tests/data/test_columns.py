@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from houses import ROWS, TASKS, config, houses, refused, save
 
-from mtlrun.data.columns import InputSpec, dates_as_text, nearly_numbers
-from mtlrun.data.dataset import load_dataset
+from mtlrun.data.columns import MISSING, InputSpec, dates_as_text, nearly_numbers
+from mtlrun.data.dataset import classes, load_dataset
 from mtlrun.data.table import read_table
 from mtlrun.errors import RequestError
+from mtlrun.preview import report
 
 
 @pytest.fixture
@@ -94,6 +95,65 @@ def test_weight_and_split_columns_are_never_inputs(tmp_path: Path) -> None:
     assert data.notes[1] == "part: left out of the inputs, as it says which part of the split a row is in"
     with pytest.raises(RequestError, match=r"data\.inputs: only split, group and weight columns are named"):
         load_dataset(config(TASKS, path=named["path"], inputs=["w"], weight="w"))
+
+
+def test_columns_of_the_future_are_never_inputs(path: str) -> None:
+    tasks = TASKS | {"later": {"target": "room_a", "type": "regression"}, "both": {"expression": "room_b + when > 2e9"}}
+    data = load_dataset(config({n: tasks[n] for n in ("price", "later")}, path=path, future=["room_*", "when"]))
+    assert [c.name for c in data.spec.columns] == ["area", "city", "kind", "sold", "listed", "w", "site"]
+    known = load_dataset(config({"price": {}}, path=path, inputs=["area", "s*"], future=["room_*"]))
+    assert [c.name for c in known.spec.columns] == ["area", "sold", "site"]
+    report_ = report(config({"price": {}}, path=path, inputs=["area"], future=["when", "room_*"]))
+    assert "not known when predicting, and never inputs: when, room_a, room_b" in report_
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (
+            {"inputs": ["area", "when"], "future": ["when"]},
+            "data.inputs[1]: 'when' names when, which is not known when",
+        ),
+        ({"inputs": ["w*"], "future": ["when"]}, "data.inputs[0]: 'w*' names when, which is not known when predicting"),
+        ({"inputs": ["*"], "future": ["room_*"]}, "data.inputs[0]: '*' names room_a, which is not known"),
+        ({"inputs": ["price"], "future": ["price"]}, "data.inputs[0]: 'price' names price, which is not known"),
+        ({"future": ["wehn"]}, "data.future[0]: 'wehn' matches no column; did you mean when?"),
+        ({"future": "when"}, "data.future: found 'when'\nallowed: a list of texts: [..., ...] or null"),
+    ],
+)
+def test_wrong_futures(tmp_path: Path, data: dict[str, Any], said: str) -> None:
+    assert said in refused(tmp_path, {"price": {}}, data)
+
+
+HIDING: dict[str, Any] = {"price": {}, "rooms": {"type": "reconstruction", "columns": ["room_*", "city"]}}
+
+
+def test_columns_to_reconstruct_are_encoded_and_no_inputs(path: str) -> None:
+    data = load_dataset(config(HIDING, path=path, inputs=["area", "city", "room_b", "site"], future=["room_a"]))
+    assert [c.name for c in data.spec.inputs] == ["area", "site"]
+    assert [c.name for c in data.spec.hidden] == ["city", "room_a", "room_b"] and data.spec.width == 2
+    assert data.notes == [f"{c}: left out of the inputs, as it is for rooms to reconstruct" for c in ("city", "room_b")]
+    assert classes(data)["rooms"] == 2 + 2 + 1  # two cities; a number and its gaps; a number
+    alone = load_dataset(config(HIDING, path=path, inputs=["area", "city", "room_b", "site"], only=["price"]))
+    assert alone.spec.inputs == data.spec.inputs == alone.spec.columns  # an arm without the task sees no more
+    new = houses().iloc[:3][["site", "area"]]
+    numbers, codes = InputSpec.from_plain(data.spec.to_plain()).transform(new)
+    np.testing.assert_array_equal(numbers[:, :2], new[["area", "site"]])
+    assert np.isnan(numbers[:, 2:]).all() and (codes == MISSING).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "said"),
+    [
+        ({"columns": []}, {}, "tasks.t.columns: the list is empty"),
+        ({"columns": ["roof"]}, {}, "tasks.t.columns[0]: 'roof' matches no column; did you mean room"),
+        ({"columns": ["w"]}, {"weight": "w"}, "tasks.t.columns: w holds the row weights"),
+        ({"columns": ["p*"]}, {}, "tasks.t.columns: price is the target of price"),
+        ({"columns": ["area"]}, {"inputs": ["area"]}, "data.inputs: every column that is named is hidden"),
+    ],
+)
+def test_wrong_columns_to_reconstruct(tmp_path: Path, task: Any, data: Any, said: str) -> None:
+    assert said in refused(tmp_path, {"price": {}, "t": {"type": "reconstruction"} | task}, data)
 
 
 def dated() -> pd.DataFrame:

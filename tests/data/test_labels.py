@@ -137,14 +137,68 @@ def test_labels_are_cut_before_they_are_shuffled(file: str) -> None:
     assert (data.targets["b"].values[rows] - 1000 != rows).mean() > 0.8
 
 
+def means(data: Dataset, order: np.ndarray, window: int, labels: np.ndarray) -> np.ndarray:
+    """Smoothed labels written out: row by row, of what is around it in its own part."""
+    found = np.zeros(len(labels))
+    for part in data.split.parts().values():
+        rows = sorted((r for r in part.tolist() if not np.isnan(labels[r])), key=lambda r: (order[r], r))
+        for place, row in enumerate(rows):
+            around = rows[max(0, place - window // 2) : place + window // 2 + 1]
+            found[row] = sum(labels[r] for r in around) / len(around)
+    return found
+
+
+@pytest.mark.parametrize("window", [1, 5, 31])
+def test_smoothed_labels_are_means_within_their_part(file: str, window: int) -> None:
+    frame = table()
+    data = load(file, {"b": {"smooth": {"over": "x", "window": window}}})
+    expected = means(data, frame["x"].to_numpy(), window, frame["b"].to_numpy())
+    np.testing.assert_allclose(data.targets["b"].values, expected, rtol=1e-12)
+    np.testing.assert_array_equal(data.targets["b"].observed, frame["b"].notna())
+    assert data.targets["a"].values is load(file, {}).targets["a"].values
+    if window == 1:
+        assert_held_out_labels_are_true(data)
+
+
+def test_no_label_of_another_part_comes_into_a_smoothed_one(tmp_path: Path) -> None:
+    """Other labels in val and test leave those of train as they are, bit for bit."""
+    frame = table()
+    tasks = {"a": {"smooth": {"over": "b", "window": 9}, "where": "b != null"}}
+    one = load(save(frame, tmp_path), tasks)
+    held_out = np.concatenate([one.split.val, one.split.test])
+    other = tmp_path / "other"
+    other.mkdir()
+    changed = frame.assign(a=np.where(np.isin(frame.index, held_out), -1e6, frame["a"]))
+    two = load(save(changed, other), tasks)
+    train = one.split.train
+    np.testing.assert_array_equal(one.targets["a"].values[train], two.targets["a"].values[train])
+    assert (one.targets["a"].values[held_out] != two.targets["a"].values[held_out]).mean() > 0.5
+
+
+def test_labels_are_cut_then_smoothed_then_shuffled(file: str) -> None:
+    frame, smooth = table(), {"smooth": {"over": "k", "window": 5}}
+    cut = load(file, {"b": {"train_labels": 50} | smooth}, weight="w")
+    rows = np.array(sorted(kept(cut, "b")))
+    labels = np.where(cut.targets["b"].observed & (frame["w"] > 0), frame["b"], np.nan)
+    expected = means(cut, frame["k"].to_numpy(), 5, labels)
+    np.testing.assert_allclose(cut.targets["b"].values[rows], expected[rows], rtol=1e-12)
+    shuffled = load(file, {"b": {"train_labels": 50, "shuffle": True} | smooth}, weight="w")
+    assert set(kept(shuffled, "b")) == set(rows)
+    np.testing.assert_allclose(np.sort(shuffled.targets["b"].values[rows]), np.sort(expected[rows]), rtol=1e-12)
+    assert (shuffled.targets["b"].values[rows] != expected[rows]).mean() > 0.8
+
+
 def test_what_was_cut_in_words(file: str) -> None:
-    tasks = {"price": {}, "sold": {"train_rows_of": "price", "train_labels": 1200, "shuffle": True}}
+    smooth = {"over": "when", "window": 3}
+    tasks = {"price": {}, "sold": {"train_rows_of": "price", "train_labels": 1200, "shuffle": True},
+             "area": {"smooth": smooth}}  # fmt: skip
     found = config(tasks, path=file, split={"by": "site"})
     assert controls(found, "price") == []
+    assert controls(found, "area") == ["means of 3 labels in the order of when, within train, val and test"]
     assert controls(found, "sold") == ["only labels of train in rows with one of price",
                                        "1,200 labels of train kept at random",
                                        "labels of train shuffled within the groups of site"]  # fmt: skip
-    assert without_controls(found) == config({"price": {}, "sold": {}}, path=file, split={"by": "site"})
+    assert without_controls(found) == config({"price": {}, "sold": {}, "area": {}}, path=file, split={"by": "site"})
     assert check(plain(found)) == found
 
 

@@ -33,6 +33,23 @@ def test_csv_gz_and_parquet_agree(tmp_path: Path) -> None:
         assert table["t"].isna().tolist() == [False, True, False]
 
 
+@pytest.mark.parametrize("part", [slice(-20, None), slice(None, None, 2), slice(3, None, 7)])
+def test_parquet_of_a_part_of_a_table_is_the_csv_of_it(part: slice, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    whole = pd.DataFrame({
+        "x": rng.normal(size=60), "grade": pd.Categorical(rng.choice(["a", "b"], 60)),
+        "code": pd.Categorical(rng.integers(0, 3, 60)), "text": rng.choice(["u", "v"], 60),
+    })  # fmt: skip
+    whole.iloc[part].to_parquet(tmp_path / "t.parquet")
+    whole.iloc[part].to_csv(tmp_path / "t.csv", index=False)
+    found, expected = (read_table(tmp_path / f"t.{s}") for s in ("parquet", "csv"))
+    assert list(found) == list(whole) and found.index.equals(expected.index)
+    for column in ("x", "code"):
+        np.testing.assert_array_equal(as_numbers(found[column]), as_numbers(expected[column]))
+    for column in ("grade", "text"):
+        assert as_texts(found[column]).tolist() == whole[column].iloc[part].tolist()
+
+
 def test_columns_of_parquet(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
@@ -94,6 +111,9 @@ def gz(content: bytes) -> bytes:
         ("t.csv", b"a,b,a\n1,2,3\n", "several columns named 'a'"),
         ("t.csv", b"a,b\n1,2,3\n4,5,6\n", "2 column names, but 3 fields"),
         ("t.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read"),
+        ("t.csv", b"a;b;c\n1;2;3\n", "separated by ';', not by commas"),
+        ("t.csv", b"a;b\n1,5;2,5\n", "separated by ';', not by commas"),
+        ("t.csv", b"a\tb\n1\t2\n", "separated by '\\t', not by commas"),
         ("t.csv", "a\nKöln\n".encode("latin1"), "not UTF-8"),
         ("t.csv", b"a\x00\xff\xfe\n", "cannot be read"),
         ("t.csv.gz", b"a,b\n1,2\n", "no gzip file"),

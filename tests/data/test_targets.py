@@ -8,9 +8,12 @@ import pandas as pd
 import pytest
 from houses import ROWS, TASKS, config, houses, refused, save
 
+from mtlrun.config import Config
 from mtlrun.data.dataset import load_dataset
+from mtlrun.data.inspect import describe, inspect
 from mtlrun.data.targets import infer_type, task_rows
 from mtlrun.errors import RequestError
+from mtlrun.preview import report
 
 
 def test_targets(tmp_path: Path) -> None:
@@ -153,3 +156,153 @@ def test_one_class_spelt_in_two_ways(tmp_path: Path) -> None:
     with pytest.raises(RequestError) as error:
         load_dataset(config({"y": {"type": "binary"}}, path=save(frame, tmp_path)))
     assert "has 4 different values (NEIN, ja, nein, 'nein ')" in str(error.value)
+
+
+# ---------------------------------------------------------------- labels from an expression
+
+
+def declared(tmp_path: Path, frame: pd.DataFrame | None = None, data: Any = None, **tasks: Any) -> Config:
+    """The houses with a main task `price` and these others, all auxiliary."""
+    auxiliary = {name: {"role": "auxiliary"} | settings for name, settings in tasks.items()}
+    table = save(houses() if frame is None else frame, tmp_path)
+    return config({"price": {"type": "regression"}} | auxiliary, path=table, **(data or {}))
+
+
+def test_labels_from_arithmetic_are_a_regression(tmp_path: Path) -> None:
+    frame = houses()
+    data = load_dataset(declared(tmp_path, hint={"expression": "area * room_a - 2"}, few={"expression": "sold + sold"}))
+    expected = (frame["area"] * frame["room_a"] - 2).to_numpy()
+    hint = data.targets["hint"]
+    assert (hint.type, hint.loss, hint.column, hint.classes) == ("regression", "mse", None, [])
+    np.testing.assert_array_equal(hint.observed, ~np.isnan(expected))
+    np.testing.assert_array_equal(hint.values, np.nan_to_num(expected))
+    assert data.targets["few"].type == "regression"  # two values only, but computed
+    assert {"area", "room_a", "sold"} <= {c.name for c in data.spec.columns}  # a hint may be about inputs
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "classes", "expected"),
+    [
+        ({"expression": "area > 70 and sold == 1"}, "binary", [False, True], lambda f: (f.area > 70) & (f.sold == 1)),
+        ({"expression": "room_a > 2"}, "binary", [False, True], lambda f: (f.room_a > 2).where(f.room_a.notna())),
+        ({"expression": "room_a == null"}, "binary", [False, True], lambda f: f.room_a.isna()),
+        ({"expression": "kind"}, "categorical", ["flat", "house", "villa"], lambda f: f.kind.factorize(sort=True)[0]),
+        ({"expression": "`sold`"}, "binary", [0, 1], lambda f: f.sold),
+        ({"expression": "2 * sold - 1", "type": "binary"}, "binary", [-1, 1], lambda f: f.sold),
+        ({"expression": "site % 3", "type": "categorical"}, "categorical", [0, 1, 2], lambda f: f.site % 3),
+        ({"expression": "area > 70", "positive": False}, "binary", [True, False], lambda f: f.area <= 70),
+        ({"expression": "price > 5e5"}, "binary", [False, True], lambda f: f.price > 5e5),
+    ],
+)
+def test_types_of_expressions(tmp_path: Path, settings: Any, kind: str, classes: list[Any], expected: Any) -> None:
+    target = load_dataset(declared(tmp_path, hint=settings)).targets["hint"]
+    assert (target.type, target.classes) == (kind, classes)
+    values = pd.Series(expected(houses())).astype(float).to_numpy()
+    np.testing.assert_array_equal(target.observed, ~np.isnan(values))
+    np.testing.assert_array_equal(target.values[target.observed], values[~np.isnan(values)])
+
+
+def test_where_and_controls_go_with_an_expression(tmp_path: Path) -> None:
+    settings = {"expression": "area * 2", "where": "listed == 1", "train_labels": 20, "shuffle": True}
+    data = load_dataset(declared(tmp_path, hint=settings))
+    target, train = data.targets["hint"], data.split.train
+    kept = train[target.observed[train]]
+    assert len(kept) == 20 and (kept < 40).all() and not target.observed[40:].any()
+    assert not np.array_equal(target.values[kept], 2 * (50 + kept))
+    assert set(target.values[kept]) == set(2.0 * (50 + kept))
+
+
+def test_a_main_task_that_an_input_gives_away_is_warned_of_and_a_hint_is_not(tmp_path: Path) -> None:
+    frame = pd.concat([houses()] * 3, ignore_index=True).assign(x=np.random.default_rng(0).normal(size=180))
+    for role, warned in (("main", True), ("auxiliary", False)):
+        checked = declared(tmp_path, frame, own={"expression": "3 * x", "role": role}, data={"inputs": ["x", "area"]})
+        found = [line for line in inspect(checked, load_dataset(checked)) if line.startswith("x: orders the rows")]
+        assert bool(found) == warned
+
+
+def test_check_shows_expressions_and_bins(tmp_path: Path) -> None:
+    tasks = {"hint": {"expression": "area * room_a"}, "grade": {"target": "area", "bins": [60, 90.5]}}
+    text = report(declared(tmp_path, **tasks, data={"inputs": ["area", "city"]}))
+    assert "hint: regression, loss mse, auxiliary, primary metric rmse, expression 'area * room_a'" in text
+    assert "class 1 below 60, the next from there on; inner edges 60, 90.5" in text
+    assert "grade: categorical, loss cross_entropy, auxiliary, primary metric accuracy, column 'area'" in text
+
+
+# ---------------------------------------------------------------- quantised labels
+
+
+def test_bins_have_nearly_equally_many_labels(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).permutation(np.exp(np.linspace(0, 5, ROWS)))
+    frame = houses().assign(y=values)
+    frame.loc[:4, "y"] = np.nan
+    checked = declared(tmp_path, frame, grade={"target": "y", "bins": 5})
+    target = load_dataset(checked).targets["grade"]
+    assert (target.type, target.classes) == ("categorical", [1, 2, 3, 4, 5])
+    np.testing.assert_array_equal(target.observed, frame["y"].notna())
+    assert np.bincount(target.values[5:].astype(int)).tolist() == [11] * 5
+    order = frame["y"][5:].rank().to_numpy()
+    np.testing.assert_array_equal(target.values[5:], (order - 1) // 11)
+    row = describe(checked, load_dataset(checked))[1]
+    ranked = np.sort(frame["y"][5:])
+    assert all(ranked[11 * k - 1] < edge <= ranked[11 * k] for k, edge in enumerate(row["bins"], start=1))
+    for seed in (1, 2):  # classes do not depend on the split
+        again = load_dataset(
+            declared(tmp_path, frame, grade={"target": "y", "bins": 5}, data={"split": {"seed": seed}})
+        )
+        np.testing.assert_array_equal(again.targets["grade"].values, target.values)
+
+
+def test_bins_by_their_inner_edges(tmp_path: Path) -> None:
+    tasks = {"four": {"target": "area", "bins": [60, 70.0, 100]}, "two": {"target": "area", "bins": [80]},
+             "made": {"expression": "area / 10", "bins": 2}}  # fmt: skip
+    targets = load_dataset(declared(tmp_path, **tasks)).targets
+    assert targets["four"].classes == [1, 2, 3, 4]
+    np.testing.assert_array_equal(targets["four"].values, np.repeat([0, 1, 2, 3], [10, 10, 30, 10]))  # 60 is in bin 2
+    assert (targets["two"].type, targets["two"].classes) == ("binary", [1, 2])
+    np.testing.assert_array_equal(targets["two"].values, np.repeat([0, 1], 30))
+    np.testing.assert_array_equal(targets["made"].values, np.repeat([0, 1], 30))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"bins": 1}, "tasks.t.bins: found 1\nallowed: a whole number from 2"),
+        ({"bins": []}, "tasks.t.bins: found []\nallowed: inner edges that increase"),
+        ({"bins": [3, 3]}, "tasks.t.bins: found [3.0, 3.0]\nallowed: inner edges that increase"),
+        ({"bins": "many"}, "tasks.t.bins: found 'many'\nallowed: a whole number or a list of numbers"),
+        ({"bins": 3, "target": "kind"}, "tasks.t.bins: 'kind' holds text, such as 'flat' in row 1"),
+        ({"bins": 6, "target": "room_a"}, "tasks.t.bins: found 6, and "),
+        (
+            {"bins": 3, "target": "room_b"},
+            "tasks.t.bins: found 3, and 1, 1 leave a bin empty, as 60 of 60 labels are 1",
+        ),
+        ({"bins": 3, "type": "binary"}, "tasks.t: 3 bins are 3 classes\nallowed for binary: two"),
+        ({"bins": 3, "type": "regression"}, "tasks.t.bins: makes classes, and tasks.t.type is regression"),
+        ({"bins": 3, "smooth": {"over": "when"}}, "tasks.t.bins: makes classes, and tasks.t.smooth gives numbers"),
+        ({"bins": 3, "unit": "m"}, "tasks.t.unit: found 'm', and the task is categorical"),
+        ({"expression": "area * 2", "target": "area"}, "tasks.t.expression: found 'area * 2', and tasks.t.target is"),
+        ({"expression": "aera * 2"}, "tasks.t.expression: no column is named 'aera'; did you mean area?"),
+        ({"expression": "exp(area)"}, "tasks.t.expression: a call is not allowed"),
+        ({"expression": "city * 2"}, "tasks.t.expression: `*` needs numbers, found text"),
+        ({"expression": "area / 0"}, "tasks.t: the target of a regression, expression 'area / 0', holds 60 infinite"),
+        ({"expression": "3"}, "tasks.t: all 42 labels of train are 3"),
+        ({"expression": "area * none"}, "tasks.t: has no label at all, 'area * none' is empty"),
+        ({"smooth": {"over": "when", "window": 4}}, "tasks.t.smooth.window: found 4\nallowed: an odd number"),
+        ({"smooth": {"over": "wen"}}, "tasks.t.smooth.over: no column is named 'wen'; did you mean when?"),
+        ({"smooth": {"over": "city"}}, "tasks.t.smooth.over: column 'city' holds text"),
+        ({"smooth": {"over": "room_a"}}, "tasks.t.smooth.over: column 'room_a' is missing in 9 rows with a label of t"),
+        ({"smooth": {"window": 3}}, "tasks.t.smooth.over: missing"),
+        ({"smooth": 5}, "tasks.t.smooth: found 5\nallowed: a mapping"),
+        ({"smooth": {"over": "when"}, "target": "sold"}, "tasks.t.smooth: means of numbers, and the task is binary"),
+        (
+            {"smooth": {"over": "when"}, "type": "binary"},
+            "tasks.t.smooth: means of numbers, and tasks.t.type is binary",
+        ),
+        ({"columns": ["area"]}, "tasks.t.columns: says what a reconstruction is about, and tasks.t.type is None"),
+    ],
+)
+def test_wrong_declarations(tmp_path: Path, settings: Any, said: str) -> None:
+    task = settings if "expression" in settings or "target" in settings else {"target": "area"} | settings
+    with pytest.raises(RequestError) as error:
+        load_dataset(declared(tmp_path, houses().assign(none=None), t=task))
+    assert said in str(error.value) and str(error.value).count("\n") == 1

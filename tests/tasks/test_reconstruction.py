@@ -166,3 +166,98 @@ def test_settings_that_go_with_other_types_are_refused(tmp_path: Path, setting: 
     with pytest.raises(RequestError) as error:
         load_dataset(on_table(tmp_path, {"a": TASKS["a"], "x": TASKS["x"] | setting}))
     assert str(error.value).startswith(message)
+
+
+# ---------------------------------------------------------------- columns that the network does not see
+
+HIDING: dict[str, Any] = {
+    "a": {"type": "regression"},
+    "x": {"type": "reconstruction", "columns": ["v"]},
+    "y": {"type": "reconstruction", "columns": ["k", "w"]},
+    "z": {"type": "reconstruction"},
+}
+
+
+def all_encoded(config: Any) -> dict[str, np.ndarray]:
+    """Encoded columns `[N, ...]` by name, as `encoded` writes them out, with `w`."""
+    x, w = encoded(config), pd.read_csv(config.data.path).w
+    train = load_dataset(config).split.train
+    scaled = (w - w[train].mean()) / w[train].std(ddof=0)
+    return {"u": x[:, :1], "v": x[:, 1:3], "k": x[:, 3:], "w": np.asarray(scaled)[:, None]}
+
+
+def test_each_reconstructs_its_own_columns_and_the_rest_all_that_is_seen(tmp_path: Path) -> None:
+    config = on_table(tmp_path, HIDING)
+    dataset, columns = load_dataset(config), all_encoded(on_table(tmp_path))
+    assert classes(dataset) == {"a": 0, "x": 2, "y": 4, "z": 1}
+    own = {"x": columns["v"], "y": np.concatenate([columns["w"], columns["k"]], 1), "z": columns["u"]}
+    stack = build([config], [dataset])
+    train_steps(stack, 8)
+    train, test = dataset.split.train, dataset.split.test
+    figures, trivial = stack.test()[0], stack.trivial["test"][0]
+    trunk = [p.detach().double().numpy()[0] for p in stack.network.sharing.parameters()]
+    assert trunk[0].shape == (1, 8)  # u alone
+    h = np.maximum(columns["u"][test] @ trunk[0] + trunk[1], 0)
+    for task, x in own.items():
+        weights = [p.detach().double().numpy()[0] for p in stack.network.task_parameters(task)]
+        first, last, b_first, b_last = weights
+        out = np.maximum(h @ first + b_first, 0) @ last + b_last
+        mse = sk.mean_squared_error(x[test], out[:, : x.shape[1]])
+        means = np.tile(x[train].mean(0), (len(test), 1))
+        assert figures[task, "mse"] == pytest.approx(mse, rel=1e-4)
+        assert figures[task, "r2"] == pytest.approx(
+            sk.r2_score(x[test], out[:, : x.shape[1]], multioutput="variance_weighted"), rel=1e-3, abs=1e-4
+        )
+        assert trivial[task, "mse"] == pytest.approx(sk.mean_squared_error(x[test], means), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["sum", "pcgrad"])
+def test_hidden_columns_change_nothing_but_their_own_loss(tmp_path: Path, loss: str) -> None:
+    """Other values of them, with the reconstructions at weight 0 in effect: cut from the trunk."""
+    graph = {"receives": {name: {"trunk": "stop"} for name in "xyz"}}
+    config = dataclasses.replace(on_table(tmp_path, HIDING))
+    config = make_config(
+        HIDING, data={"path": config.data.path, "inputs": ["u", "v", "k"]}, model={"hidden": [8]},
+        loss={"name": loss}, graph=graph, trainer={"batch_size": 50, "epochs": 4},
+    )  # fmt: skip
+    one = build([config], [load_dataset(config)])
+    train_steps(one, 8)
+    other = tmp_path / "other.csv"
+    frame = pd.read_csv(config.data.path)
+    frame.assign(v=np.arange(len(frame)), k=frame.k[::-1].to_numpy(), w=7 * frame.w).to_csv(other, index=False)
+    moved = dataclasses.replace(config, data=dataclasses.replace(config.data, path=str(other)))
+    two = build([moved], [load_dataset(moved)])
+    train_steps(two, 8)
+    assert one.test()[0]["a", "loss"] == two.test()[0]["a", "loss"]
+    assert one.test()[0]["x", "loss"] != two.test()[0]["x", "loss"]
+    alone = dataclasses.replace(config, only=["a"], graph=make_config().graph)
+    network = build([alone], [load_dataset(alone)]).network
+    for mine, theirs in zip(network.sharing.parameters(), build([config], [load_dataset(config)]).network.sharing
+                            .parameters(), strict=True):  # fmt: skip
+        assert torch.equal(mine, theirs)
+
+
+def test_a_stack_gives_each_run_its_own_figures(tmp_path: Path) -> None:
+    configs = [dataclasses.replace(on_table(tmp_path, HIDING), seed=seed) for seed in (1, 2)]
+    together = build(configs, [load_dataset(c) for c in configs])
+    train_steps(together, 6)
+    for r, config in enumerate(configs):
+        alone = build([config], [load_dataset(config)])
+        train_steps(alone, 6)
+        for key, value in alone.test()[0].items():
+            assert together.test()[r][key] == pytest.approx(value, rel=1e-4), key
+
+
+def test_predictions_and_check_do_without_hidden_columns(tmp_path: Path) -> None:
+    config = dataclasses.replace(on_table(tmp_path, HIDING))
+    prepare(config).train(tmp_path / "run")
+    frame, loaded = pd.read_csv(config.data.path), mtlrun.load(tmp_path / "run")
+    found = loaded.predict(frame[["u"]])
+    pd.testing.assert_frame_equal(found, loaded.predict(frame.assign(v=9.0, k="new", w=0.0)))
+    assert list(found.columns) == ["a"] and loaded.unknown(frame.assign(k="new")) == {}
+    with pytest.raises(RequestError, match="lacks 1 of 1 input columns: 'u'"):
+        loaded.predict(frame[["v"]])
+    text = report(config)
+    assert "1 inputs: u" in text and "hidden from the network, which reconstructs them: v, k, w" in text
+    assert "the 2 encoded columns v, hidden from the network, are the target" in text
+    assert "1 encoded inputs; parameters: trunk 16" in text
