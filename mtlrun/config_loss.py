@@ -18,6 +18,7 @@ KEEPS_ELEMENTS = "it keeps a number for every element of the gradients, and anot
 class LossConfig:
     """What every strategy has.
 
+    `weights`: by task a number, 1 where none is given, with which what the strategy makes of its loss is multiplied.
     `scale`: weights as published, or times a number so that they sum to the number of tasks (with a label in the
     batch). `heads`: whether a head's gradient is that of its task's loss times the weight, or of the loss itself.
     """
@@ -29,6 +30,11 @@ class LossConfig:
     name: str
     scale: Literal["paper", "sum_to_T"] = per_run("paper")
     heads: Literal["weighted", "own"] = "weighted"
+    weights: dict[str, Any] = per_run(factory=dict)
+
+    def factor(self, task: str) -> float:
+        """That of `weights`."""
+        return float(self.weights.get(task, 1.0))
 
     @property
     def warm_epochs(self) -> int:
@@ -43,8 +49,12 @@ class SumLossConfig(LossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class FixedLossConfig(LossConfig):
+    """`weights` are the strategy itself."""
+
     name: Literal["fixed"] = per_run("fixed")
-    weights: dict[str, Any] = per_run(factory=dict)
+
+    def factor(self, task: str) -> float:
+        return 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,16 @@ def dead_units(evaluation: Evaluation) -> list[Figures]:
     alive: dict[tuple[str, str], Tensor] = {}  # [R, H]
     for start in range(0, evaluation.index.shape[1], step):  # what pads a split repeats rows of its own
         x = evaluation.rows.batch(evaluation.index[None, :, start : start + step])[0][0]
-        features = network.sharing(x)
+        features = network.sharing(network.shown(x))
         tapes: list[list[Tensor]] = [[] for _ in network.blocks]
-        network.outputs([features[block.specs[0].trunk.at] for block in network.blocks], tapes=tapes)
-        layers = {("", f"dead_layer{i}"): h for i, h in enumerate(features) if i}
+        network.outputs([network.read(block, features) for block in network.blocks], tapes=tapes)
+        layers = {}
+        for i, h in enumerate(features[1:], 1):
+            if h.dim() == 3:
+                layers["", f"dead_layer{i}"] = h
+            else:
+                apart = zip(network.order, h.unbind(1), strict=True)
+                layers |= {(task, f"dead_trunk_layer{i}"): of_task for task, of_task in apart}
         for block, tape in zip(network.blocks, tapes, strict=True):
             for i, h in enumerate(tape, 1):
                 layers |= {(task, f"dead_layer{i}"): h[:, :, t] for t, task in enumerate(block.tasks)}

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from mtlrun.engine.flat import Flat
+from mtlrun.model.heads import TiedBlock
 from mtlrun.model.network import Network, Targets
 from mtlrun.model.trunk import Factors, Noise, Passed
+from mtlrun.sharing import Hard
 
 Combine = Callable[[Tensor, Tensor], Tensor]  # weights [R, T], gradients [R, T, D] -> direction [R, D]
 
@@ -26,7 +28,7 @@ class Whole:
         self.losses = self.network.losses(x, targets, noise)
         return self.losses.detach(), None
 
-    def gradients(self, weights: Tensor, of_heads: Tensor, combine: Combine) -> list[Tensor]:
+    def gradients(self, weights: Tensor, of_heads: Tensor | None, combine: Combine) -> list[Tensor]:
         """Those of the network's parameters, in the order of `Flat`, for weights `[R, T]`, here also those of heads."""
         # runs share no parameter, so that the sum over runs keeps their gradients apart
         total, self.losses = (weights * self.losses).sum(), torch.empty(0)
@@ -39,7 +41,7 @@ class Split:
     The graph is cut where heads read the trunk. One backward pass through all heads gives every task's gradient there,
     as each reads a copy of its own; only where an edge from task to task lets gradients pass, it takes a pass for each.
     From there to the trunk's parameters `Hard.pull_back` goes, for all tasks at once (`at` parameters) or for their
-    combination alone (`at` representation).
+    combination alone (`at` representation). For other ways of sharing there is `Apart`.
 
     What is shared: the trunk; with `at` parameters also the heads of tasks whose estimate another task learns through,
     in the runs in which it does. With `at` representation those heads get the sum of their gradients times the weights.
@@ -48,22 +50,15 @@ class Split:
     layers comes from `Factors`, without the gradients themselves.
     """
 
-    def __init__(self, network: Network, flat: Flat, at: Literal["parameters", "representation"], own: bool,
+    def __init__(self, network: Network, flat: Flat, at: Literal["parameters", "representation"],
                  gramian_only: bool = False) -> None:  # fmt: skip
-        """`own`: what no other task shares gets its task's gradient without the weight (`loss.heads=own`).
-
-        `gramian_only`: the Gramian may take the gradients' place, and their weighted sum is what is combined.
-        """
-        self.network, self.flat, self.at, self.own = network, flat, at, own
+        """`gramian_only`: the Gramian may take the gradients' place, and their weighted sum is what is combined."""
+        assert isinstance(network.sharing, Hard), "pulls_back"
+        self.network, self.flat, self.at, self.sharing = network, flat, at, network.sharing
         self.head_parameters = flat.network_parameters[len(flat.shared_parameters) :]
         runs, self.tasks = flat.values.shape[0], network.tasks
         self.live = any(scale.constant != 0 for scale in network.edge_scales.values())
-        sharing = []
-        for r in range(runs):
-            passing = {source for (source, _), scale in network.edge_scales.items() if bool(scale.scales[r] != 0)}
-            sharing.append({"trunk": 1.0} | {task: float(task in passing) for task in self.tasks})
-        columns = slice(0, flat.network_size)
-        self.shared = flat.spread(sharing, [0.0] * runs)[:, columns] > 0  # [R, P]
+        self.shared = shared_columns(network, flat)  # [R, P]
         numbers = {"trunk": 0.0} | {t: float(i) for i, t in enumerate(self.tasks)}
         places = flat.spread([numbers] * runs, [0.0] * runs)[:, flat.shared_size : flat.network_size]
         self.task_of = places[0].long()  # the task of each column of the heads
@@ -82,14 +77,14 @@ class Split:
         """Losses `[R, T]`, detached, and the tasks' gradients `[R, T, D]` in what they share (None: see `gramian`)."""
         self.tape, self.factors, self.gramian = [], [], None
         with torch.no_grad():
-            features = self.network.sharing(x, noise, self.tape)
+            features = self.sharing(self.network.shown(x), noise, self.tape)
         if self.live:
             losses = self._pass_by_task(features, x, targets)
         else:
             losses = self._pass_once(features, x, targets)
         if self.at == "parameters":
-            self.network.sharing.pull_back(self.tape, self.at_features, self.matrix[..., : self.flat.shared_size],
-                                           self.factors if self.factored else None)  # fmt: skip
+            self.sharing.pull_back(self.tape, self.at_features, self.matrix[..., : self.flat.shared_size],
+                                   self.factors if self.factored else None)  # fmt: skip
             if not self.factors:
                 return losses, self.matrix
             parts = [self.matrix[..., columns] for columns in self._multiplied_out()]
@@ -159,8 +154,9 @@ class Split:
             own.combined(weights, direction)
         return direction
 
-    def gradients(self, weights: Tensor, of_heads: Tensor, combine: Combine) -> list[Tensor]:
-        """Those of the network's parameters, in the order of `Flat`, for weights `[R, T]` and those of the heads."""
+    def gradients(self, weights: Tensor, of_heads: Tensor | None, combine: Combine) -> list[Tensor]:
+        """Those of the network's parameters, in the order of `Flat`, for weights `[R, T]` and those of what no other
+        task shares, None for 1."""
         size = self.flat.shared_size
         if self.factors:
             direction = self._from_factors(weights)
@@ -169,14 +165,14 @@ class Split:
         else:
             direction = self._through_trunk(weights, combine)
         if not self.live:
-            if self.own or not self.of_heads:
+            if of_heads is None or not self.of_heads:
                 return [direction, *self.of_heads]
             heads = torch.cat([part.flatten(1) for part in self.of_heads], 1)  # [R, P − S]
             return [direction, heads * of_heads[:, self.task_of]]
         heads = torch.cat(self.of_heads, 2)  # [R, T, P − S]
         weighted = torch.bmm(weights.unsqueeze(1), heads).squeeze(1)
         shared = direction[:, size:] if self.at == "parameters" else weighted
-        own = heads.sum(1) if self.own else torch.bmm(of_heads.unsqueeze(1), heads).squeeze(1)
+        own = heads.sum(1) if of_heads is None else torch.bmm(of_heads.unsqueeze(1), heads).squeeze(1)
         return [direction[:, :size], torch.where(self.shared[:, size:], shared, own)]
 
     def _through_trunk(self, weights: Tensor, combine: Combine) -> Tensor:
@@ -189,5 +185,65 @@ class Split:
             for (layer, gradient), piece in zip(self.at_features.items(), by_layer, strict=True)
         }
         out = self.matrix[..., : self.flat.shared_size]
-        self.network.sharing.pull_back(self.tape, features, out)
+        self.sharing.pull_back(self.tape, features, out)
         return out[:, 0]
+
+
+class Apart:
+    """Gradients of every task in all parameters, `[R, T, P]`, by a backward pass for each: for any way of sharing.
+
+    What is shared: all parameters but those of which each task has its own part; of these, those of tasks whose
+    estimate another task learns through, in the runs in which it does, and heads that two tasks have. What a loss holds
+    constant gets nothing of it (`graph.constants`).
+    """
+
+    gramian: Tensor | None = None
+
+    def __init__(self, network: Network, flat: Flat) -> None:
+        self.network, self.flat = network, flat
+        self.shared = shared_columns(network, flat)  # [R, P]
+        self.every = torch.empty(0)
+        constants = network.graph.constants
+        self.moved: Tensor | None = None  # [T, P], 0 where a task's loss holds a parameter constant
+        if constants:
+            groups = {task: {"trunk": float("trunk" in constants.get(task, ()))}
+                      | {t: float(f"heads.{t}" in constants.get(task, ())) for t in network.tasks}
+                      for task in network.tasks}  # fmt: skip
+            runs = flat.values.shape[0]
+            held = [flat.spread([groups[task]] * runs, [0.0] * runs)[0, : flat.network_size] for task in network.tasks]
+            self.moved = 1 - torch.stack(held)
+
+    def forward(self, x: Tensor, targets: Targets, noise: Noise | None) -> tuple[Tensor, Tensor]:
+        """Losses `[R, T]`, detached, and the tasks' gradients `[R, T, P]`, 0 in what they do not share."""
+        losses = self.network.losses(x, targets, noise)
+        last = losses.shape[1] - 1
+        rows = []
+        for t, task in enumerate(self.network.tasks):
+            self.network.going_back = task
+            found = torch.autograd.grad(losses[:, t].sum(), self.flat.network_parameters, retain_graph=t < last,
+                                        allow_unused=True, materialize_grads=True)  # fmt: skip
+            rows.append(torch.cat([gradient.flatten(1) for gradient in found], 1))
+        self.network.going_back = ""
+        self.every = torch.stack(rows, 1)
+        if self.moved is not None:
+            self.every = torch.where(self.moved > 0, self.every, 0.0)  # not times 0: 0 · nan is nan
+        return losses.detach(), self.every * self.shared.unsqueeze(1)
+
+    def gradients(self, weights: Tensor, of_heads: Tensor | None, combine: Combine) -> list[Tensor]:
+        """As `Split.gradients`, in one piece."""
+        direction = combine(weights, self.every * self.shared.unsqueeze(1))  # [R, P]
+        own = self.every.sum(1) if of_heads is None else torch.bmm(of_heads.unsqueeze(1), self.every).squeeze(1)
+        return [torch.where(self.shared, direction, own)]
+
+
+def shared_columns(network: Network, flat: Flat) -> Tensor:
+    """Which parameters the losses of several tasks reach, `[R, P]` bool."""
+    runs, groups = flat.values.shape[0], []
+    for r in range(runs):
+        passing = {source for (source, _), scale in network.edge_scales.items() if bool(scale.scales[r] != 0)}
+        groups.append({"trunk": 1.0} | {task: float(task in passing) for task in network.tasks})
+    tied = {block.owner for block in network.blocks if isinstance(block, TiedBlock)}
+    of_heads = [{"trunk": 0.0} | {task: float(task in tied) for task in network.tasks}] * runs
+    zeros = [0.0] * runs
+    reached = flat.spread(groups, zeros, by_owner=True) + flat.spread(of_heads, zeros)
+    return reached[:, : flat.network_size] > 0

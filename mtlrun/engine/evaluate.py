@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange, LabelScale, Rows
 from mtlrun.model.network import Network
+from mtlrun.tasks import TYPES
 from mtlrun.tasks.metrics import weighted_mean
 
 ROWS_AT_ONCE = 1 << 13
@@ -34,6 +35,7 @@ class Evaluation:
         if rows.row_weight is not None:
             weights *= rows.row_weight[index][..., None]
         self.index = torch.from_numpy(index).to(rows.device)
+        self.real = torch.from_numpy(real).to(rows.device)  # [R, N]: not padding
         self.weights = torch.from_numpy(weights).to(rows.device)  # [R, N, T]: of metrics, without class weights
         self.unit = scale.unit.to(rows.device)
         self.labels: Tensor | None = None
@@ -59,17 +61,21 @@ class Evaluation:
             these = slice(start, start + step)
             part = None if exchange is None else replace(exchange, rows=exchange.rows[:, these])
             x, y, w, _ = self.rows.batch(self.index[None, :, these], part)
-            for collected, block, out in zip(parts, self.network.blocks, predict(x[0]), strict=True):
-                collected.append(block.kind.row_losses(out, x[0]).unsqueeze(-1) if block.kind.reads_inputs else out)
+            for b, (block, out) in enumerate(zip(self.network.blocks, predict(x[0]), strict=True)):
+                if block.kind.reads_inputs:
+                    out = block.kind.row_losses(out, self.network.read_inputs(b, x[0])).unsqueeze(-1)
+                parts[b].append(out)
             if self.labels is None:
                 labels.append(y[0])
                 weights.append(torch.ones_like(y[0]) if w is None else w[0])
         if self.labels is None:
             self.labels = torch.cat(labels, 1)
             for t, task in enumerate(self.network.tasks):
-                if self.network.place[task][0].kind.reads_inputs:
+                block = self.network.place[task][0]
+                if block.kind.reads_inputs:
                     mean, square = moments(self.rows, self.index, self.weights[..., t])
-                    self.labels[..., t] = (square - mean.square()).mean(-1, keepdim=True)
+                    variance = self.network.read_inputs(self.network.blocks.index(block), square - mean.square())
+                    self.labels[..., t] = variance.mean(-1, keepdim=True)
             # padding counts for nothing; class weights count in the loss, as in training
             self.loss_weights = torch.cat(weights, 1) * (self.weights > 0)
         return [torch.cat(p, 1) for p in parts]
@@ -109,7 +115,7 @@ class Evaluation:
 
 
 def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted means `[R, D]` of the encoded inputs and of their squares, in float64; NaN where all weights are 0.
+    """Weighted means `[R, D]` of all encoded columns and of their squares, in float64; NaN where all weights are 0.
 
     index `[R, N]` are row numbers of the table, weights `[R, N]` those of the rows.
     """
@@ -124,7 +130,7 @@ def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _input_means(datasets: Sequence[Dataset], task: str, rows: Rows) -> Tensor:
-    """Means `[R, D]` of the encoded inputs of each run's training rows that count for `task`, with row weights."""
+    """Means `[R, D]` of all encoded columns of each run's training rows that count for `task`, with row weights."""
     parts = [d.split.train[d.targets[task].observed[d.split.train]] for d in datasets]
     longest = max(len(p) for p in parts)
     index = np.stack([np.resize(p, longest) for p in parts])
@@ -135,21 +141,18 @@ def _input_means(datasets: Sequence[Dataset], task: str, rows: Rows) -> Tensor:
     return mean.float()
 
 
-def trivial_outputs(
-    datasets: Sequence[Dataset], tasks: Sequence[str], scale: LabelScale, rows: Rows
-) -> dict[str, Tensor]:
-    """What a predictor that knows no inputs puts out, per task `[R, K]`: the mean, or the log of class rates.
-
-    Both of the run's training rows, with row weights; of a reconstruction the mean of each input. A class without
-    a training row gets the rate of half a row, so that its log is finite.
+def trivial_outputs(datasets: Sequence[Dataset], network: Network, scale: LabelScale, rows: Rows) -> dict[str, Tensor]:
+    """What a predictor that knows no inputs puts out, per task `[R, K]`: `TaskType.constant` of the run's training
+    rows, with row weights; of a reconstruction the mean of each input.
     """
     constants = {}
-    for t, task in enumerate(tasks):
+    for t, task in enumerate(network.tasks):
         if datasets[0].targets[task].type == "objective":  # nothing is predicted
             constants[task] = torch.full((len(datasets), 1), torch.nan)
             continue
         if datasets[0].targets[task].type == "reconstruction":
-            constants[task] = _input_means(datasets, task, rows)
+            block = network.blocks.index(network.place[task][0])
+            constants[task] = network.read_inputs(block, _input_means(datasets, task, rows))
             continue
         found = []
         for r, dataset in enumerate(datasets):
@@ -157,13 +160,7 @@ def trivial_outputs(
             train = dataset.split.train[target.observed[dataset.split.train]]
             weights = np.ones(len(train)) if dataset.weight is None else dataset.weight[train].astype(np.float64)
             values = target.values[train].astype(np.float64)
-            if target.type == "regression":
-                label = values * float(scale.multiply[r, t]) + float(scale.add[r, t])
-                found.append(np.array([np.average(label, weights=weights)]))
-                continue
-            counts = np.bincount(values.astype(int), weights=weights, minlength=len(target.classes))
-            rates = np.maximum(counts, 0.5 * weights.mean())
-            logs = np.log(rates / rates.sum())
-            found.append(logs[1:] - logs[:1] if target.type == "binary" else logs)
+            labels = values * float(scale.multiply[r, t]) + float(scale.add[r, t])
+            found.append(TYPES[target.type].constant(labels, weights, len(target.classes)))
         constants[task] = torch.from_numpy(np.stack(found)).float()
     return {task: value.to(scale.multiply.device) for task, value in constants.items()}

@@ -11,21 +11,27 @@ from mtlrun.model.network import Network
 class Flat:
     """The parameters of network and strategy as views of one `[R, P]` buffer, and their gradients as another.
 
-    One fused optimiser call and one multiply-add then serve all. The shared parameters come first, up to column
-    `shared_size`, then the heads'; the strategy's own come last, from column `network_size` on.
+    One fused optimiser call and one multiply-add then serve all. What several tasks share comes first, up to column
+    `shared_size`, then what else is the trunk's, up to `trunk_size`: of that every task has a part of its own. Then the
+    heads; the strategy's own parameters come last, from column `network_size` on.
     """
 
     def __init__(self, network: Network, strategy: nn.Module) -> None:
-        named = [(f"network.{n}", p) for n, p in network.named_parameters()]
         self.heads = {f"network.{n}": axes for n, axes in network.head_axes().items()}
+        self.own = {f"network.{n}": axes for n, axes in network.trunk_axes().items()}  # of the trunk
+        self.factors = {f"network.{n}": factors for n, factors in network.rate_factors().items()}
+        named = [(f"network.{n}", p) for n, p in network.named_parameters()]
+        named.sort(key=lambda pair: 2 if pair[0] in self.heads else int(pair[0] in self.own))
         self.network_parameters = [p for _, p in named]
-        self.shared_parameters = [p for n, p in named if n not in self.heads]
+        self.shared_parameters = [p for n, p in named if n not in self.heads and n not in self.own]
         named += [(f"strategy.{n}", p) for n, p in strategy.named_parameters()]
         self.names = [n for n, _ in named]
         self.parameters = [p for _, p in named]
         self.sizes = [p[0].numel() for p in self.parameters]
         self.network_size = sum(self.sizes[: len(self.network_parameters)])
         self.shared_size = sum(self.sizes[: len(self.shared_parameters)])
+        self.trunk_size = sum(size for name, size in zip(self.names, self.sizes, strict=True)
+                              if name.startswith("network.") and name not in self.heads)  # fmt: skip
         runs = self.parameters[0].shape[0]
         self.values = torch.cat([p.detach().reshape(runs, -1) for p in self.parameters], 1)  # [R, P]
         self.gradients = torch.zeros_like(self.values)  # [R, P]
@@ -36,14 +42,27 @@ class Flat:
         """Copy gradients, in the order of `parameters`, into the buffer."""
         torch.cat([g.flatten(1) for g in gradients], 1, out=self.gradients)
 
-    def spread(self, rates: Sequence[Mapping[str, float]], strategy_rates: Sequence[float]) -> Tensor:
-        """Per-group rates of every run (`trunk` and each task) as one rate per parameter `[R, P]`."""
+    def rates(self, groups: Sequence[Mapping[str, float]], strategy_rates: Sequence[float]) -> Tensor:
+        """The rate of every parameter `[R, P]`: that of its group, times what the way of sharing makes of it."""
+        rates = self.spread(groups, strategy_rates)
+        for name, columns in zip(self.names, rates.split(self.sizes, 1), strict=True):
+            if name in self.factors:
+                columns.mul_(torch.tensor(self.factors[name]).to(rates).unsqueeze(1))
+        return rates
+
+    def spread(self, rates: Sequence[Mapping[str, float]], strategy_rates: Sequence[float],
+               by_owner: bool = False) -> Tensor:  # fmt: skip
+        """Per-group rates of every run (`trunk` and each task) as one rate per parameter `[R, P]`.
+
+        `by_owner`: what is a task's own in the trunk has that of the task, not the trunk's.
+        """
+        owned = self.heads | self.own if by_owner else self.heads
         columns = []
         for name, parameter in zip(self.names, self.parameters, strict=True):
             if name.startswith("strategy."):
                 column = torch.tensor(strategy_rates).view(-1, *[1] * (parameter.dim() - 1))
-            elif name in self.heads:
-                tasks, axis = self.heads[name]
+            elif name in owned:
+                tasks, axis = owned[name]
                 shape = [len(rates)] + [1] * (parameter.dim() - 1)
                 shape[axis] = len(tasks)
                 column = torch.tensor([[r[t] for t in tasks] for r in rates]).view(shape)

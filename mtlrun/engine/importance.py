@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from mtlrun.data.dataset import Dataset
-from mtlrun.data.targets import TASK_METRICS
 from mtlrun.engine.batches import Exchange
 from mtlrun.engine.evaluate import Evaluation, Figures
 from mtlrun.model.layers import generator
+from mtlrun.task_types import TASK_METRICS
 
 PERMUTATIONS = 3
 Importance = tuple[str, str, str, float]  # task, metric, input column, how much worse
@@ -32,6 +32,8 @@ def permutation_importance(
     for column in datasets[0].spec.columns:
         at = of_kind[column.kind]
         of_kind[column.kind] += 1
+        if column.hidden:
+            continue
         draws = [generator(seed, "importance", column.name) for seed in seeds]
         permuted = []
         for _ in range(PERMUTATIONS):

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 FLOAT, DOUBLE = 4, 8
 COPIES = 12  # of each parameter: value, gradient, rate, decay, step, two moments, best, and what passes through
+BY_TASK = 5  # copies of the tasks' gradients of all parameters, where each is found by a pass of its own
 LABEL_BYTES = 64  # of a label in val or test: itself, weights, outputs, and the metrics' float64 copies of them
 
 
 def parameters(config: Config, inputs: int, outputs: int) -> int:
-    """About how many parameters a network has, with `inputs` encoded inputs and `outputs` outputs of all tasks."""
-    widths = [inputs, *config.net.hidden]
+    """About how many parameters a network has, with `inputs` encoded inputs and `outputs` outputs of all tasks: gates
+    of a way of sharing are not counted."""
+    widths, tasks = [inputs, *config.net.hidden], len(config.active)
     heads = [widths[-1], *config.net.head_hidden]
-    shared = sum((a + 1) * b for a, b in pairwise(widths))
-    return shared + len(config.active) * sum((a + 1) * b for a, b in pairwise(heads)) + (heads[-1] + 1) * outputs
+    trunks = config.sharing.trunks(tasks) * sum((a + 1) * b for a, b in pairwise(widths))
+    return trunks + tasks * sum((a + 1) * b for a, b in pairwise(heads)) + (heads[-1] + 1) * outputs
 
 
 def run_bytes(config: Config, dataset: "Dataset") -> int:
@@ -37,19 +39,29 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     outputs = sum(max(1, n) for n in classes(dataset).values())
     kept = sum(max(1, len(t.classes)) for t in dataset.targets.values())  # of a reconstruction one number a row
     network = FLOAT * COPIES * parameters(config, inputs, outputs)
-    width = inputs + sum(config.net.hidden) + len(dataset.targets) * sum(config.net.head_hidden) + outputs
+    trunks = config.sharing.trunks(len(config.active))
+    width = inputs + trunks * sum(config.net.hidden) + len(dataset.targets) * sum(config.net.head_hidden) + outputs
     split = dataset.split
     batch = min(config.trainer.batch_size, len(split.train))
     activations = 4 * FLOAT * batch * width
     if isinstance(config.loss, GradientLossConfig):
         tasks, hidden = len(config.active), config.net.hidden
-        shared = sum((a + 1) * b for a, b in pairwise([inputs, *hidden]))
+        shared = trunks * sum((a + 1) * b for a, b in pairwise([inputs, *hidden]))
         each = (1 + config.loss.kept) * shared if config.loss.at == "parameters" else 0  # of the numbers of a gradient
         activations += tasks * FLOAT * (3 * batch * sum(hidden) + each)
+    if _task_by_task(config):  # gradients of all parameters for each task, in pieces, together, and by themselves
+        activations += BY_TASK * len(config.active) * FLOAT * parameters(config, inputs, outputs)
     rows = 3 * DOUBLE * len(split.train)
     held_out = (len(split.val) + len(split.test)) * (DOUBLE + LABEL_BYTES * kept)
     own_labels = 2 * DOUBLE * len(dataset.numeric) * sum(t.own_labels for t in config.active.values())
     return network + activations + rows + held_out + own_labels
+
+
+def _task_by_task(config: Config) -> bool:
+    """Whether the step takes a backward pass through everything for each task, see `engine.backward.Apart`."""
+    by_task = isinstance(config.loss, GradientLossConfig) or config.loss.heads == "own"
+    odd = any(task.head for task in config.active.values()) or config.sharing.name != "hard"
+    return bool(config.graph.constants) or (by_task and odd)
 
 
 def machine_bytes() -> int:

@@ -6,9 +6,9 @@ import numpy as np
 
 from mtlrun.config import Config
 from mtlrun.data.dataset import Dataset
-from mtlrun.data.targets import TASK_METRICS
 from mtlrun.engine.evaluate import Figures
 from mtlrun.errors import RequestError
+from mtlrun.task_types import TASK_METRICS
 
 OVER_TASKS = ("skill", "worst", "last")  # what is no task's name
 

@@ -12,7 +12,9 @@ from mtlrun.engine.batches import LabelScale, TrainBatches
 from mtlrun.engine.evaluate import Evaluation, Figures
 from mtlrun.engine.select import Selection
 from mtlrun.engine.step import Step
+from mtlrun.extensions import used_by
 from mtlrun.model.network import Network, TaskSpec
+from mtlrun.model.prune import without_discarded
 
 
 @dataclass
@@ -35,15 +37,17 @@ class Stack:
 
 def model_tree(stack: Stack, r: int) -> dict[str, Any]:
     """What best.pt of run `r` holds, all that predictions need, as tensors and plain values: configuration, columns,
-    classes, units, and the network as it stands."""
-    dataset = stack.datasets[r]
+    classes, units, and the network as it stands, without the heads of tasks to `discard`."""
+    config, dataset = stack.configs[r], stack.datasets[r]
+    network = without_discarded(stack.network, config, stack.specs)
     units = zip(stack.network.tasks, stack.scale.unit[r].tolist(), stack.scale.offset[r].tolist(), strict=True)
     return {
-        "config": plain(stack.configs[r]),
+        "config": plain(config),
+        "packages": used_by(config),
         "inputs": dataset.spec.to_plain(),
         "specs": [vars(s) for s in stack.specs],
         "classes": {t: list(target.classes) for t, target in dataset.targets.items()},
         "units": {task: [unit, offset] for task, unit, offset in units},
         "raw_labels": stack.network.raw_labels,
-        "network": {k: v[r : r + 1].cpu().clone() for k, v in stack.network.state_dict().items()},
+        "network": {k: v[r : r + 1].cpu().clone() for k, v in network.state_dict().items()},
     }

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtlrun.config import Config
+from mtlrun.config import Config, RmspropConfig, SgdConfig
 from mtlrun.config_loss import GradientLossConfig, LossConfig
-from mtlrun.engine.backward import Split, Whole
+from mtlrun.engine.backward import Apart, Split, Whole
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.flat import Flat
-from mtlrun.engine.optimizer import FlatOptimizer, clip
+from mtlrun.engine.optimizer import FlatOptimizer, OptimizerConfig, clip
+from mtlrun.graph import NOTHING
 from mtlrun.loss import Seen, Strategy
 from mtlrun.lr import group_rates
+from mtlrun.model.heads import TiedBlock
 from mtlrun.model.layers import dropout_mask, generator
 from mtlrun.model.network import Network
 from mtlrun.model.trunk import Noise
@@ -26,13 +28,17 @@ class Step:
         self.flat = Flat(network, strategy)
         self.backward = _backward(configs[0].loss, network, self.flat, strategy.gramian_only)
         self.optimizer = FlatOptimizer(self.flat, [c.optimizer for c in configs])
-        self.group_rates = [group_rates(c.lr, network.tasks) for c in configs]
-        self.rates = self.flat.spread(self.group_rates, strategy.rates())  # [R, P]
+        self.group_rates = [group_rates(c.lr, network.tasks, c.net.freeze) for c in configs]
+        self.rates = self.flat.rates(self.group_rates, strategy.rates())  # [R, P]
         self.base_rates = self.rates
         # one rate for every parameter of every run; a strategy's own parameters follow no schedule
         same = self.flat.network_size == self.rates.shape[1] and bool((self.rates == self.rates[0, 0]).all())
         self.rate = float(self.rates[0, 0]) if same else None
         self.factor = 1.0
+        # how far a gradient that stays the same moves the trunk, of each run: what a penalty's proximal step goes by
+        self.proximal_rates = torch.tensor([rates["trunk"] / (1 - _momentum(c.optimizer)) for rates, c in
+                                            zip(self.group_rates, configs, strict=True)]).to(self.rates)  # fmt: skip
+        self.own = configs[0].loss.heads == "own"
         bounds = [c.trainer.clip for c in configs]
         self.clips = any(b is not None for b in bounds)
         self.bounds = torch.tensor([b if b is not None else torch.inf for b in bounds]).to(self.rates)
@@ -40,12 +46,13 @@ class Step:
         self.noisy_seeds = [configs[r].seed for r in noisy]  # of the n runs with noise, as what follows
         self.noisy = torch.tensor(list(noisy), dtype=torch.long, device=self.rates.device)
         self.noise_levels = torch.tensor(list(noisy.values())).to(self.rates)
+        self.frozen = [r for r, c in enumerate(configs) if c.net.freeze]
         self.active: Tensor | None = None  # [R, 1] bool: members that still train; None: all
         self.norms: Tensor | None = torch.zeros(len(configs))  # None: not computed for the last step, so far
         self.changes_gradients = self.clips or (self.optimizer.decays and not self.optimizer.decoupled)
         self.seeds = [c.seed for c in configs]
         self.dropout = configs[0].net.dropout
-        self.apart: Split | None = None  # for a look at the tasks' gradients
+        self.apart: Split | Apart | None = None  # for a look at the tasks' gradients
 
     def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
         """One step. Returns the losses before it and the weights they got, `[R, T]` each, detached.
@@ -57,19 +64,23 @@ class Step:
         noise = self._dropout(step)
         losses, shared = self.backward.forward(batch.x, batch.targets, noise)  # [R, T], [R, T, D] where asked for
         seen = Seen(losses, present, step, shared, self.backward.gramian)
-        published = self.strategy.weights(seen)  # [R, T]
+        published = self.strategy.checked_weights(seen)  # [R, T]
         weights = self.strategy.scaled(published, present)
-        of_heads = self.strategy.head_weights(weights, present)
+        of_heads = self.strategy.own_weights() if self.own else self.strategy.head_weights(weights, present)
         gradients = self.backward.gradients(weights, of_heads, self.strategy.direction)
         self.flat.set_gradients([*gradients, *self.strategy.gradients(losses, published, present)])
         if self.noisy_seeds:
             self._add_noise(step)
+        if self.frozen:  # so that clipping and norms are about what moves
+            self.flat.gradients[self.frozen, : self.flat.trunk_size] = 0
         self.norms = None
         if self.changes_gradients:
             norms = self.gradient_norms()
             if self.clips:
                 clip(self.flat.gradients[:, : self.flat.network_size], norms, self.bounds)
         self.optimizer.step(self.rates if self.rate is None else self.rate * self.factor)
+        if self.network.sharing.penalised:
+            self.network.shrink(self.proximal_rates * self.factor)
         if self.active is not None and before is not None:
             # not by a rate of 0: 0 · nan is nan
             torch.where(self.active, self.flat.values, before, out=self.flat.values)
@@ -105,7 +116,8 @@ class Step:
         without a label in the batch has 0 throughout.
         """
         if self.apart is None:
-            self.apart = Split(self.network, self.flat, "parameters", own=True)
+            self.apart = (Split(self.network, self.flat, "parameters") if pulls_back(self.network)
+                          else Apart(self.network, self.flat))  # fmt: skip
         _, gradients = self.apart.forward(batch.x, batch.targets, self._dropout(step))
         assert gradients is not None, "it was not asked for the Gramian alone"
         return gradients[..., : self.flat.shared_size]
@@ -120,12 +132,12 @@ class Step:
         return dropout_mask(self.seeds, step, name, shape, self.dropout).to(self.rates)
 
     def _add_noise(self, step: int) -> None:
-        """Add to the shared parameters' gradient g a vector a·|g|·z/|z| with z from N(0, 1), a = `gradient_noise`.
+        """Add to the trunk's gradient g a vector a·|g|·z/|z| with z from N(0, 1), a = `gradient_noise`.
 
         z is drawn from (seed, step). Runs without noise keep every bit.
         """
-        shared = self.flat.gradients[:, : self.flat.shared_size]
-        size = self.flat.shared_size
+        size = self.flat.trunk_size
+        shared = self.flat.gradients[:, :size]
         draws = [torch.randn(size, generator=generator(seed, "gradient_noise", step)) for seed in self.noisy_seeds]
         z = torch.stack(draws).to(shared)  # [n, S]
         # float64, as squares may overflow where the gradient itself does not
@@ -134,10 +146,26 @@ class Step:
         shared.index_add_(0, self.noisy, z * factors.unsqueeze(1))
 
 
-def _backward(loss: LossConfig, network: Network, flat: Flat, gramian_only: bool) -> Split | Whole:
+def pulls_back(network: Network) -> bool:
+    """Whether gradients by task are to be had without autograd's passes through the trunk: every loss moves all that it
+    reaches, through heads of its own that read a layer."""
+    plain = all(not isinstance(b, TiedBlock) and b.specs[0].trunk.at != NOTHING for b in network.blocks)
+    return network.sharing.pulls_back and not network.graph.constants and plain
+
+
+def _momentum(optimizer: OptimizerConfig) -> float:
+    """What share of the last step an optimiser takes again."""
+    return optimizer.momentum if isinstance(optimizer, SgdConfig | RmspropConfig) else 0.0
+
+
+def _backward(loss: LossConfig, network: Network, flat: Flat, gramian_only: bool) -> Split | Whole | Apart:
     """How a step of this strategy goes back from the losses."""
-    own = loss.heads == "own"
+    by_gradients = isinstance(loss, GradientLossConfig)
+    if not by_gradients and loss.heads != "own" and not network.graph.constants:
+        return Whole(network, flat)
+    if not pulls_back(network):
+        return Apart(network, flat)
     if isinstance(loss, GradientLossConfig):
-        return Split(network, flat, loss.at, own, gramian_only)
+        return Split(network, flat, loss.at, gramian_only)
     # weights from losses alone: their sum serves the trunk, and heads without it are cut off there
-    return Split(network, flat, "representation", own) if own else Whole(network, flat)
+    return Split(network, flat, "representation")

@@ -24,6 +24,7 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
 from mtlrun.engine.activations import dead_units
 from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.gates import mean_gates
 from mtlrun.engine.importance import permutation_importance
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack, model_tree
@@ -265,6 +266,7 @@ class Training:
         every, train = self.stack.val(), self._train_figures()
         none: list[Figures] = [{} for _ in self.members]
         dead = dead_units(self.stack.val) if self.trainer.log_activations else none
+        gates = mean_gates(self.stack.val) if self.stack.network.sharing.gated else none
         failed = []
         better = torch.zeros(len(self.members), dtype=torch.bool)
         for member in self.running:
@@ -276,7 +278,8 @@ class Training:
                 continue
             figures = {key: value for key, value in figures.items() if math.isfinite(value)}
             rows = [*train[member.at], *reached.get(member.at, [])]
-            self._writer(member).rows([*rows, *self._rows("val", figures), *self._rows("val", dead[member.at])])
+            looked_at = dead[member.at] | gates[member.at]
+            self._writer(member).rows([*rows, *self._rows("val", figures), *self._rows("val", looked_at)])
             score = member.selection(figures)
             best = not member.best or member.selection.latest or score > member.best["score"]
             better[member.at] = best
@@ -401,7 +404,7 @@ class Training:
         key = (self.epoch, self.global_step, "train")
         gradients = self._gradient_figures() if self.trainer.log_gradients else None
         network = self.stack.network
-        counted = self.stack.step.strategy.figures() | network.sharing.figures()
+        counted = self.stack.step.strategy.figures() | network.figures()
         further = {name: values.tolist() for name, values in counted.items()}
         every = []
         for r, rates in enumerate(self.stack.step.group_rates):
@@ -413,7 +416,9 @@ class Training:
                 rows.append((*key, task, "rate", rates[task] * factor))
             rows.append((*key, "", "rate", rates["trunk"] * factor))
             rows.append((*key, "", "grad_norm", norms[r]))
-            rows += [(*key, "", name, float(values[r])) for name, values in further.items()]
+            for name, value in further.items():
+                own = zip(network.order, value[r], strict=True) if isinstance(value[r], list) else [("", value[r])]
+                rows += [(*key, task, name, float(number)) for task, number in own]
             if gradients is not None:
                 rows += [(*key, task, metric, value) for (task, metric), value in gradients[r].items()]
             # the square of a gradient may overflow where the gradient itself does not
@@ -482,6 +487,7 @@ class Training:
                          "goal_step": m.goal_step} for m in self.members],
             "seconds": self.seconds_before + time.monotonic() - self.started,
             "data_hash": self.stack.datasets[0].hash,
+            "inputs": self.stack.network.encoder.state_dict(),  # perhaps another run's, see transfer.py
         }  # fmt: skip
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -560,7 +566,8 @@ def part_of(state: dict[str, Any], runs: slice) -> dict[str, Any]:
     own = cut({k: state[k] for k in ("values", "best_values", "gradient_norms")})
     history = {k: v[:, runs].clone() for k, v in state["history"].items()}
     return state | own | {"optimizer": cut(state["optimizer"]), "strategy": cut(state["strategy"]),
-                          "history": history, "members": state["members"][runs]}  # fmt: skip
+                          "inputs": cut(state.get("inputs", {})), "history": history,
+                          "members": state["members"][runs]}  # fmt: skip
 
 
 def hyperparameters(member: Member) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Loss strategies, one file each: losses `[R, T]` in, weights `[R, T]` out."""
 
+from mtlrun.extensions import Registry
 from mtlrun.loss.aligned_mtl import AlignedMtl
 from mtlrun.loss.base import Members, Seen, Strategy
 from mtlrun.loss.cagrad import Cagrad
@@ -29,7 +30,7 @@ from mtlrun.loss.sum import Sum
 from mtlrun.loss.uncertainty import Uncertainty
 from mtlrun.loss.upgrad import Upgrad
 
-STRATEGIES: dict[str, type[Strategy]] = {
+_OWN: dict[str, type[Strategy]] = {
     "sum": Sum,
     "fixed": Fixed,
     "uncertainty": Uncertainty,
@@ -56,6 +57,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
     "excess_mtl": ExcessMtl,
     "db_mtl": DbMtl,
 }
+STRATEGIES = Registry("loss", _OWN, Strategy)
 
 
 def make_strategy(members: Members) -> Strategy:

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from mtlrun.errors import TrainingError
+from mtlrun.extensions import REFERENCES
 from mtlrun.model.layers import generator
 
 BLOCK = 256  # steps whose random numbers are drawn at once: a generator for every step costs more than the numbers
@@ -86,18 +88,36 @@ class Strategy(nn.Module, ABC):
         summed = [[c.scale == "sum_to_T"] for c in members.configs]
         self.register_buffer("summed", torch.tensor(summed), persistent=False)  # [R, 1]
         self.sums = any(s for (s,) in summed)
+        given = torch.tensor([[c.factor(t) for t in members.tasks] for c in members.configs])
+        self.register_buffer("given", given, persistent=False)  # [R, T]
+        self.gives = bool((given != 1).any())
 
     summed: Tensor
+    given: Tensor
 
     @abstractmethod
     def weights(self, seen: Seen) -> Tensor:
         """Weights `[R, T]` of this step as published, constants as far as the network is concerned."""
 
-    def scaled(self, weights: Tensor, present: Tensor | None) -> Tensor:
-        """The weights with which the losses enter; those of runs with `loss.scale=sum_to_T` times n / Σ|w|, sums over
-        the n tasks that are present."""
-        if not self.sums:
+    def checked_weights(self, seen: Seen) -> Tensor:
+        """`weights`; those of a package's strategy are looked at. Raises TrainingError where their shape is another, as
+        they would be broadcast."""
+        weights: object = self.weights(seen)
+        if isinstance(weights, Tensor) and weights.shape == seen.losses.shape:
             return weights
+        name, runs, tasks = self.configs[0].name, *seen.losses.shape
+        found = f"have shape {list(weights.shape)}" if isinstance(weights, Tensor) else f"are {weights!r}"
+        package = f" of {REFERENCES['loss'][name].package}" if name in REFERENCES["loss"] else ""
+        raise TrainingError(f"weights of loss={name}{package} {found}, expected a tensor [R, T] = [{runs}, {tasks}]")
+
+    def scaled(self, weights: Tensor, present: Tensor | None) -> Tensor:
+        """The weights with which the losses enter: times `loss.weights`; those of runs with `loss.scale=sum_to_T` times
+        n / Σ|w| before, sums over the n tasks that are present."""
+        if self.sums:
+            weights = self._summed_to_tasks(weights, present)
+        return weights * self.given if self.gives else weights
+
+    def _summed_to_tasks(self, weights: Tensor, present: Tensor | None) -> Tensor:
         here = torch.ones_like(weights) if present is None else present.to(weights)
         total = (weights.abs() * here).sum(1, keepdim=True)
         factor = here.sum(1, keepdim=True) / torch.where(total > 0, total, 1.0)
@@ -111,6 +131,10 @@ class Strategy(nn.Module, ABC):
         """Weights `[R, T]` with which the losses enter in the heads under `loss.heads=weighted`: `weights`, those of
         what the tasks share, or others; for `needs_gradients`."""
         return weights
+
+    def own_weights(self) -> Tensor | None:
+        """The same under `loss.heads=own`: None for 1, or `loss.weights`."""
+        return self.given if self.gives else None
 
     def after(self, losses: Tensor, present: Tensor | None) -> None:
         """Take note of the losses `[R, T]` of the same batch after the step; for `needs_losses_after`."""

@@ -57,7 +57,8 @@ class DbMtl(Strategy):
         return weights
 
     def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
-        return torch.bmm(self.factors.unsqueeze(1), self._average(gradients)).squeeze(1)
+        factors = self.factors * self.given if self.gives else self.factors
+        return torch.bmm(factors.unsqueeze(1), self._average(gradients)).squeeze(1)
 
     def _average(self, gradients: Tensor) -> Tensor:
         return self.average[..., : gradients.shape[2]]

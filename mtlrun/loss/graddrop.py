@@ -47,6 +47,8 @@ class Graddrop(Strategy):
         return self.ones
 
     def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
+        if self.gives:
+            gradients = gradients * weights.unsqueeze(2)
         size = gradients.shape[2]
         draws = [torch.rand(size, generator=generator(seed, "graddrop", self.step)) for seed in self.seeds]
         u = torch.stack(draws).to(gradients)  # [R, D]

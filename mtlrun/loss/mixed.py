@@ -39,7 +39,7 @@ class Mixed(Strategy):
     def weights(self, seen: Seen) -> Tensor:
         chosen: Tensor | None = None
         for part, own in self._owned():
-            weights = part.weights(seen)
+            weights = part.checked_weights(seen)
             chosen = weights if chosen is None else torch.where(own, weights, chosen)
         assert chosen is not None, "there is at least one strategy"
         return chosen

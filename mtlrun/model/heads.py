@@ -1,12 +1,13 @@
 """Heads: one small network per task, kept in blocks of like heads so that a block is a few large operations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from mtlrun.config import ModelConfig
+from mtlrun.errors import RequestError
 from mtlrun.graph import TaskEdge, TrunkEdge
 from mtlrun.model.layers import ACTIVATIONS, OwnCopies, uniform
 from mtlrun.tasks import TaskType
@@ -57,7 +58,7 @@ class HeadBlock(nn.Module):
                 for s, n in zip(specs, sizes, strict=True)
             ]
             bias = [
-                self._draw(seeds, s, f"layer{layer}.bias", 1, n, width, fan_in)
+                self._draw(seeds, s, f"layer{layer}.bias", 1, n, width, fan_in or received)
                 for s, n in zip(specs, sizes, strict=True)
             ]
             if layer == 0:
@@ -98,12 +99,16 @@ class HeadBlock(nn.Module):
     def forward(self, x: Tensor, tape: list[Tensor] | None = None) -> tuple[Tensor, Tensor | None]:
         """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]` (None for a linear head).
 
-        x may be `[R, T, B, in]`, one tensor expanded: then every task's gradient is with respect to a copy of its own.
+        x may be `[R, T, B, in]`: features that are each task's own; or one tensor expanded, and then every task's
+        gradient is with respect to a copy of its own.
         A `tape` is filled with every hidden layer.
         """
         runs, batch, tasks = x.shape[0], x.shape[-2], len(self.tasks)
         (weight, bias), *further = self.layers
-        if x.dim() == 4:
+        if x.dim() == 4 and x.stride(1) != 0:  # expanded along T it has a stride of 0
+            of_tasks = torch.matmul(x, weight.transpose(1, 2)) + bias.transpose(1, 2)  # [R, T, B, H]
+            h = of_tasks.transpose(1, 2)
+        elif x.dim() == 4:
             h = OwnCopies.apply(x, weight, bias).view(runs, batch, tasks, -1)
         else:
             h = torch.baddbmm(bias.flatten(2), x, weight.flatten(2)).view(runs, batch, tasks, -1)
@@ -122,3 +127,43 @@ class HeadBlock(nn.Module):
         if self.pad is not None:
             h = h + self.pad
         return h, hidden
+
+
+class TiedBlock(nn.Module):
+    """A task whose output another task's head computes, from its own features and estimates: no parameters."""
+
+    task_axes: tuple[int, ...] = ()
+
+    def __init__(self, kind: TaskType, spec: HeadSpec, owner: str) -> None:
+        super().__init__()
+        self.kind, self.specs, self.tasks, self.outputs = kind, [spec], [spec.task], spec.outputs
+        self.owner = owner
+        self._block: list[HeadBlock] = []  # in a list, as it is no part of this module
+
+    def tie(self, blocks: Iterable[nn.Module]) -> None:
+        """Find the block of the head's owner, which it has to itself.
+
+        Raises RequestError where the two heads do not read as many numbers, or put out others.
+        """
+        (block,) = [b for b in blocks if isinstance(b, HeadBlock) and b.tasks == [self.owner]]
+        own, (its,) = self.specs[0], block.specs
+        key = f"tasks.{own.task}.head"
+        if own.outputs != its.outputs:
+            raise RequestError(f"{key}: {self.owner} has {its.outputs} outputs, {own.task} {own.outputs}\n"
+                               "allowed: a task with the same classes")  # fmt: skip
+        for what, mine, other in (("layer", own.trunk.at, its.trunk.at),
+                                  ("sources", [(e.source, e.what == "embedding") for e in own.edges],
+                                   [(e.source, e.what == "embedding") for e in its.edges])):  # fmt: skip
+            if mine != other:
+                raise RequestError(f"{key}: {self.owner} reads other {what} than {own.task}\n"
+                                   f"give both the same in graph.receives, or leave {key} out")  # fmt: skip
+        self._block = [block]
+
+    def task_parameters(self, task: str) -> list[Tensor]:
+        """None: they are the owner's."""
+        return []
+
+    def forward(self, x: Tensor, tape: list[Tensor] | None = None) -> tuple[Tensor, Tensor | None]:
+        """As `HeadBlock.forward`, for one task."""
+        found: tuple[Tensor, Tensor | None] = self._block[0](x, tape)
+        return found

@@ -1,7 +1,23 @@
-"""How tasks share features."""
+"""How tasks share features: one file for each scheme."""
 
+from mtlrun.extensions import Registry
+from mtlrun.sharing.base import Plan, Sharing
+from mtlrun.sharing.cgc import Cgc
+from mtlrun.sharing.cross_stitch import CrossStitch
 from mtlrun.sharing.hard import Hard
+from mtlrun.sharing.joint_features import JointFeatures
+from mtlrun.sharing.l1 import L1
+from mtlrun.sharing.mean_regularized import MeanRegularized
+from mtlrun.sharing.mmoe import Mmoe
+from mtlrun.sharing.none import NoSharing
+from mtlrun.sharing.ple import Ple
+from mtlrun.sharing.soft_l2 import SoftL2
+from mtlrun.sharing.trace_norm import TraceNorm
 
-SHARING = {"hard": Hard}
+_OWN: dict[str, type[Sharing]] = {
+    "hard": Hard, "none": NoSharing, "soft_l2": SoftL2, "mean_regularized": MeanRegularized, "trace_norm": TraceNorm,
+    "joint_features": JointFeatures, "l1": L1, "cross_stitch": CrossStitch, "mmoe": Mmoe, "cgc": Cgc, "ple": Ple,
+}  # fmt: skip
+SHARING: Registry[type[Sharing]] = Registry("sharing", _OWN, Sharing)
 
-__all__ = ["SHARING", "Hard"]
+__all__ = ["SHARING", "Hard", "Plan", "Sharing"]

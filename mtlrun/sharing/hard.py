@@ -1,20 +1,24 @@
 """Hard parameter sharing."""
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from mtlrun.model.point import PointTrunk
-from mtlrun.model.trunk import Factors, MlpTrunk, Noise, Passed
+from mtlrun.model.trunk import Factors, Noise, Passed
+from mtlrun.sharing.base import Plan, Sharing
 
 
-class Hard(nn.Module):
+class Hard(Sharing):
     """One trunk for all tasks (Caruana 1993)."""
 
-    def __init__(self, trunk: MlpTrunk | PointTrunk) -> None:
+    pulls_back: ClassVar[bool] = True
+
+    def __init__(self, plan: Plan) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.widths = trunk.widths
+        assert plan.trunk is not None, "build.py gives one"
+        self.trunk = plan.trunk()
+        self.widths = self.trunk.widths
 
     def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Passed] | None = None) -> list[Tensor]:
         """Inputs `[R, B, D]` → the features after every layer, for every task the same; `tape` as `MlpTrunk` has it."""

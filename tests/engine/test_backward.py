@@ -7,7 +7,7 @@ import torch
 from support import make_config, make_stack
 from torch import Tensor
 
-from mtlrun.engine.backward import Split
+from mtlrun.engine.backward import Apart, Split
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.stack import Stack
 from mtlrun.model.layers import ACTIVATIONS
@@ -83,7 +83,7 @@ def shared_columns(stack: Stack, graphs: list[dict[str, Any]]) -> Tensor:
 def test_gradients_are_those_of_the_whole_graph(name: str, at: Any, own: bool) -> None:
     stack, batch = make(GRAPHS[name])
     flat = stack.step.flat
-    split = Split(stack.network, flat, at, own)
+    split = Split(stack.network, flat, at)
     losses, matrix = split.forward(batch.x, batch.targets, stack.step._dropout(0))
     expected = by_autograd(stack, batch)  # [R, T, P]
     shared = shared_columns(stack, GRAPHS[name])  # [R, P]
@@ -93,7 +93,7 @@ def test_gradients_are_those_of_the_whole_graph(name: str, at: Any, own: bool) -
         torch.testing.assert_close(matrix, known, rtol=1e-5, atol=1e-7)
         assert (expected * shared.unsqueeze(1)).count_nonzero() == known.count_nonzero()  # nothing shared is left out
     weights = torch.rand(2, 4, generator=torch.Generator().manual_seed(3)) * 3 - 1
-    found = split.gradients(weights, weights, stack.step.strategy.direction)
+    found = split.gradients(weights, None if own else weights, stack.step.strategy.direction)
     weighted = (expected * weights.unsqueeze(2)).sum(1)
     rest = expected.sum(1) if own else weighted
     torch.testing.assert_close(torch.cat([g.flatten(1) for g in found], 1), torch.where(shared, weighted, rest),
@@ -120,7 +120,7 @@ def test_the_gramian_may_take_the_gradients_place(name: str, hidden: list[int], 
     """Layers that read 64 features or more, with batches of 16, are factors: two, the second or the third."""
     stack, batch = make(GRAPHS[name], model={"hidden": hidden})
     flat = stack.step.flat
-    split = Split(stack.network, flat, "parameters", own, gramian_only=True)
+    split = Split(stack.network, flat, "parameters", gramian_only=True)
     _, matrix = split.forward(batch.x, batch.targets, stack.step._dropout(0))
     expected = by_autograd(stack, batch)  # [R, T, P]
     shared = expected[..., : flat.shared_size].double()
@@ -132,7 +132,7 @@ def test_the_gramian_may_take_the_gradients_place(name: str, hidden: list[int], 
         gramian = split.gramian
     torch.testing.assert_close(gramian, shared @ shared.mT, rtol=1e-5, atol=1e-8)
     weights = torch.rand(2, 4, generator=torch.Generator().manual_seed(3)) * 3 - 1
-    found = split.gradients(weights, weights, stack.step.strategy.direction)
+    found = split.gradients(weights, None if own else weights, stack.step.strategy.direction)
     weighted = (expected * weights.unsqueeze(2)).sum(1)
     weighted[:, flat.shared_size :] = (expected.sum(1) if own else weighted)[:, flat.shared_size :]
     torch.testing.assert_close(torch.cat([g.flatten(1) for g in found], 1), weighted, rtol=1e-4, atol=1e-6)
@@ -141,7 +141,7 @@ def test_the_gramian_may_take_the_gradients_place(name: str, hidden: list[int], 
 @pytest.mark.parametrize("name", [name for name in GRAPHS if name not in WIDE])
 def test_where_tasks_share_heads_the_gradients_stay(name: str) -> None:
     stack, batch = make(GRAPHS[name], model={"hidden": [64, 70]})
-    split = Split(stack.network, stack.step.flat, "parameters", own=True, gramian_only=True)
+    split = Split(stack.network, stack.step.flat, "parameters", gramian_only=True)
     _, matrix = split.forward(batch.x, batch.targets, stack.step._dropout(0))
     assert split.gramian is None and matrix is not None and matrix.shape[2] == stack.step.flat.network_size
 
@@ -175,7 +175,7 @@ def test_inner_products_from_factors_that_are_not_finite_say_so() -> None:
 def test_gradients_in_the_representation_are_those_of_the_features() -> None:
     """Two layers are read: the Gramian is that of both together."""
     stack, batch = make(GRAPHS["other layers, reversed"])
-    split = Split(stack.network, stack.step.flat, "representation", own=True)
+    split = Split(stack.network, stack.step.flat, "representation")
     _, matrix = split.forward(batch.x, batch.targets, stack.step._dropout(0))
     features = stack.network.sharing(batch.x, stack.step._dropout(0))
     leaves = [f.detach().requires_grad_() for f in features]
@@ -224,3 +224,32 @@ def test_own_heads_with_weights_from_losses_alone() -> None:
     found = stack.step.flat.gradients[:, :network]
     torch.testing.assert_close(found[:, :size], (expected * scale).sum(1)[:, :size], rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(found[:, size:], expected.sum(1)[:, size:], rtol=1e-4, atol=1e-6)
+
+
+def apart(sharing: str, graphs: list[dict[str, Any]]) -> tuple[Stack, Batch]:
+    """Two runs in which tasks share in another way than by one trunk."""
+    configs = [make_config(TASKS, seed=s, graph=g, model={"hidden": [6, 5], "head_hidden": [3], "dropout": 0.25},
+                           sharing={"name": sharing}) for s, g in enumerate(graphs)]  # fmt: skip
+    stack = make_stack(configs, missing=0.3)
+    return stack, next(iter(stack.train.epoch(1)))
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "weighted"])
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("sharing", ["hard", "none", "mmoe", "ple", "cross_stitch"])
+def test_any_way_of_sharing_goes_back_task_by_task(sharing: str, name: str, own: bool) -> None:
+    stack, batch = apart(sharing, GRAPHS[name])
+    back = Apart(stack.network, stack.step.flat)
+    losses, matrix = back.forward(batch.x, batch.targets, stack.step._dropout(0))
+    expected = by_autograd(stack, batch)  # [R, T, P]
+    torch.testing.assert_close(losses, stack.network.losses(batch.x, batch.targets, stack.step._dropout(0)).detach())
+    shared = shared_columns(stack, GRAPHS[name]) if sharing == "hard" else back.shared
+    assert shared.logical_or((expected != 0).sum(1) <= 1).all()  # what two losses reach is shared
+    torch.testing.assert_close(matrix, expected * shared.unsqueeze(1), rtol=1e-5, atol=1e-7)
+    weights = torch.rand(2, 4, generator=torch.Generator().manual_seed(3)) * 3 - 1
+    found = back.gradients(weights, None if own else weights, stack.step.strategy.direction)
+    weighted = (expected * weights.unsqueeze(2)).sum(1)
+    rest = expected.sum(1) if own else weighted
+    torch.testing.assert_close(torch.cat([g.flatten(1) for g in found], 1), torch.where(shared, weighted, rest),
+                               rtol=1e-4, atol=1e-6)  # fmt: skip
+    assert not own or shared.all() or not torch.allclose(weighted, rest)

@@ -61,6 +61,16 @@ def test_parameters_are_those_of_the_network(hidden: list[int], head_hidden: lis
     assert parameters(config, 4, 3) == sum(p.numel() for p in network.parameters())
 
 
+@pytest.mark.parametrize("name", ["none", "soft_l2", "trace_norm"])
+def test_every_trunk_of_a_task_s_own_counts(name: str) -> None:
+    config, hard = make_config(sharing={"name": name}), make_config()
+    stack = make_stack([config])
+    assert parameters(config, 4, 5) == stack.network.parameter_count()
+    assert parameters(config, 4, 5) - parameters(hard, 4, 5) == 2 * (5 * 8 + 9 * 6)
+    dataset = make_dataset(config)
+    assert run_bytes(config, dataset) > run_bytes(hard, dataset) + 2 * (5 * 8 + 9 * 6) * 48
+
+
 def test_an_estimate_follows_sizes_but_not_a_batch_beyond_the_table() -> None:
     def estimate(rows: int = 1000, batch: int = 64, hidden: int = 32) -> int:
         config = make_config(model={"hidden": [hidden]}, trainer={"batch_size": batch})

@@ -50,6 +50,12 @@ class Parameters(nn.Module):
     def head_axes(self) -> dict[str, tuple[list[str], int]]:
         return {"head": (["a", "b"], 2)}
 
+    def trunk_axes(self) -> dict[str, tuple[list[str], int]]:
+        return {}
+
+    def rate_factors(self) -> dict[str, list[float]]:
+        return {}
+
 
 class Learnt(nn.Module):
     """Stands for a strategy with one parameter for each task."""

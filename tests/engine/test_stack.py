@@ -167,6 +167,11 @@ MEMBERS: dict[str, list[dict[str, Any]]] = {
         {}, {"a": {"shuffle": True}, "c": {"shuffle": True}}, {"d": {"train_labels": 20}, "a": {"shuffle": True}},
         {"c": {"train_rows_of": "d"}, "d": {"train_labels": 20}, "b": {"train_labels": 30, "shuffle": True}},
     )],
+    **{f"sharing, {scheme['name']}": [s | g | {"sharing": scheme, "model": {"dropout": 0.3}}
+                                      for s, g in zip(STRATEGIES, chains("embedding", "ramp"), strict=True)]
+       for scheme in ({"name": "mmoe", "experts": 3}, {"name": "cgc"}, {"name": "ple", "shared_experts": 1})},
+    "stitches": [s | {"sharing": {"name": "cross_stitch", "own": 0.8 - 0.1 * r, "rate": 10.0**r}}
+                 for r, s in enumerate(POLICIES)],
     "targets in raw units": [s | {"data": {"standardize_targets": False}} for s in chains("prediction")[:3]],
 }  # fmt: skip
 

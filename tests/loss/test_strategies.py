@@ -196,6 +196,49 @@ def test_weights_are_constants_for_the_network(name: str) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("heads", ["own", "weighted"])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_given_weight_multiplies_what_the_strategy_makes_of_a_loss(name: str, heads: str) -> None:
+    """loss.weights.b=0.3 under every strategy, in the first step, where nothing else can differ yet."""
+    if ("heads", heads) in LOSSES[name].refuses or (name, heads) == ("fixed", "own"):  # whose weights are the strategy
+        return
+    stacks = []
+    for factor in (1.0, 0.3):
+        settings = [{"name": name, "heads": heads} | s for s in SETTINGS[name]]
+        given = [s | {"weights": {**s.get("weights", {}), "b": factor}} for s in settings]
+        stack = make_stack([make_config(loss=s, seed=i) for i, s in enumerate(given)], missing=0.2)
+        stacks.append((stack, stack.step(next(iter(stack.train.epoch(1))), 0)[1]))
+    (plain, weights), (given, found) = stacks
+    at = plain.network.tasks.index("b")
+    factors = torch.ones(3, 3)
+    factors[:, at] = 0.3
+    if name != "fixed" or all(s.get("scale", "paper") == "paper" for s in SETTINGS[name]):
+        torch.testing.assert_close(found, weights * factors, rtol=1e-5, atol=0)
+    flat = plain.step.flat
+    marks = [{"trunk": 0.0} | {t: float(t == "b") for t in plain.network.tasks}] * 3
+    of_b = flat.spread(marks, [0.0] * 3) > 0
+    assert of_b.any() and flat.gradients[of_b].abs().max() > 0
+    torch.testing.assert_close(given.step.flat.gradients[of_b], 0.3 * flat.gradients[of_b], rtol=1e-5, atol=1e-9)
+    assert (given.step.flat.gradients != flat.gradients)[:, : flat.shared_size].any()
+
+
+def test_without_weights_a_given_one_multiplies_the_gradient() -> None:
+    """A weight of 0 takes a task out of the direction of strategies that combine gradients themselves."""
+    losses, gradients = torch.ones(1, 3, 3), some_gradients(1)
+
+    def direction(name: str, weight: float, gradients: Tensor) -> Tensor:
+        strategy = make(name, [s | {"weights": {"b": weight}} for s in SETTINGS[name]])
+        return play(strategy, losses, None, gradients)[1]
+
+    scaled = gradients * torch.tensor([1.0, 0.25, 1.0]).unsqueeze(1)
+    assert (direction("graddrop", 1.0, gradients) != direction("graddrop", 0.0, gradients)).any()
+    for weight, other in ((0.25, scaled), (0.0, gradients * torch.tensor([1.0, 0.0, 1.0]).unsqueeze(1))):
+        torch.testing.assert_close(direction("graddrop", weight, gradients), direction("graddrop", 1.0, other))
+    whole, half, none = (direction("db_mtl", weight, gradients) for weight in (1.0, 0.5, 0.0))
+    assert (whole != none).any()
+    torch.testing.assert_close(half, (whole + none) / 2)  # its factors do not see the weight
+
+
 @pytest.mark.parametrize("at", ["parameters", "representation"])
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_stack_trains_as_its_members_alone(name: str, at: str) -> None:

@@ -184,6 +184,12 @@ class Point(nn.Module):
     def head_axes(self) -> dict[str, tuple[list[str], int]]:
         return {"b": (["t"], 1)}
 
+    def trunk_axes(self) -> dict[str, tuple[list[str], int]]:
+        return {}
+
+    def rate_factors(self) -> dict[str, list[float]]:
+        return {}
+
     def losses(self) -> torch.Tensor:
         return 0.5 * (self.a - 1) ** 2 + 50 * (self.b - 1) ** 2
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from support import make_config, make_dataset, make_stack
+from support import make_config, make_dataset, make_stack, train_steps
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -407,3 +407,19 @@ def test_a_restart_draws_other_parameters_and_leaves_split_and_order_alone() -> 
     assert not torch.equal(inputs[0], inputs[3])
     alone = build([make_config(TASKS, seed=3)], [make_dataset(make_config(TASKS, seed=3), classes=CLASSES)])
     assert torch.equal(alone.step.flat.values[0], values[0])
+
+
+@pytest.mark.parametrize("sharing", ["hard", "none", "mmoe", "ple", "cross_stitch"])
+def test_a_tap_on_the_last_layer_is_the_default(sharing: str) -> None:
+    """at=2 of a trunk of two layers: the same after training, though its head is a block by itself then."""
+    plain = make_config(TASKS, sharing={"name": sharing})
+    tapped = make_config(TASKS, sharing={"name": sharing}, graph={"receives": {"price": {"trunk": {"at": 2}}}})
+    one, other = make_stack([plain], classes=CLASSES), make_stack([tapped], classes=CLASSES)
+    for stack in (one, other):
+        train_steps(stack, 20)
+    x = torch.randn(1, 7, 4, generator=torch.Generator().manual_seed(0))
+    outputs = [dict(zip(s.network.tasks, [o for b, out in zip(s.network.blocks, s.network(x), strict=True)
+                                          for o in out.unbind(2)], strict=True)) for s in (one, other)]  # fmt: skip
+    for task in TASKS:
+        width = one.network.place[task][0].specs[one.network.place[task][1]].outputs
+        torch.testing.assert_close(outputs[1][task][..., :width], outputs[0][task][..., :width], rtol=1e-4, atol=1e-5)

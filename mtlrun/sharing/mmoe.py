@@ -1,0 +1,20 @@
+"""Multi-gate mixture of experts."""
+
+from mtlrun.config_sharing import MmoeConfig
+from mtlrun.sharing.base import Plan
+from mtlrun.sharing.cgc import Cgc
+
+
+class Mmoe(Cgc):
+    """E experts that all tasks read, each with a gate of its own (Ma et al., KDD 2018, eq. 6 and 7).
+
+        features of t = Σ_e g_te(x) h_e(x)    g_t = softmax(x W_t + b_t)
+
+    It is `Cgc` without experts of the tasks' own. With one expert it is hard sharing.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        config = plan.configs[0]
+        assert isinstance(config, MmoeConfig)
+        self._build(plan, config.experts, 0)
+        self.names = [f"expert{k}" for k in range(config.experts)]
