@@ -1,11 +1,12 @@
 """The graph: which trunk layer each task reads, and whose estimates it receives.
 
 An edge carries a value forward unchanged and a gradient backward times a scale: stop 0, pass 1,
-reverse -strength (gradient reversal, Ganin & Lempitsky 2015), or any number. This module parses and
-orders edges and draws them as text; `model/network.py` runs them.
+reverse -strength (gradient reversal, Ganin & Lempitsky 2015), or any number. And what a task's loss holds
+constant: tensors, behind which it moves nothing, and parameters, which it does not move itself. This module
+parses and orders edges and draws them as text; `model/network.py` runs them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from mtlrun.fields import PER_RUN, per_run
 from mtlrun.values import NO, convert, require_task
 
 WHAT = ("prediction", "logits", "embedding", "label")
+NOTHING = -1  # the layer that a task reads which reads none
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ PASS = Gradient(1.0)
 
 @dataclass(frozen=True)
 class TrunkEdge:
-    """`task` reads the trunk after layer `at` (1 the first; the depth of the trunk the last)."""
+    """`task` reads the trunk after layer `at` (1 the first; the depth of the trunk the last), or NOTHING of it."""
 
     task: str
     at: int
@@ -51,18 +53,35 @@ class TaskEdge:
 
 @dataclass(frozen=True)
 class Graph:
-    """Edges of the active tasks. `levels`: tasks that can be computed together, sources before receivers."""
+    """Edges of the active tasks. `levels`: tasks that can be computed together, sources before receivers.
+
+    `constants`: by task what its loss holds constant: `layer1`, … and a task's name for its estimate are tensors,
+    behind which this loss moves nothing; `heads.TASK` and `trunk` are parameters.
+    """
 
     tasks: tuple[str, ...]
     depth: int
     trunk: Mapping[str, TrunkEdge]
     edges: tuple[TaskEdge, ...]
     levels: tuple[tuple[str, ...], ...]
+    constants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = per_run(())
 
     def into(self, task: str) -> tuple[TaskEdge, ...]:
         """The task edges that end in `task`."""
         return tuple(e for e in self.edges if e.task == task)
+
+    def needed_by(self, tasks: Iterable[str]) -> "Graph":
+        """The part of the graph that ends in `tasks`: those, and the tasks whose estimates reach them. Constants, which
+        are about training, are left out."""
+        kept = set(tasks)
+        for level in reversed(self.levels):
+            kept |= {e.source for task in level if task in kept for e in self.into(task)}
+        levels = tuple(tuple(t for t in level if t in kept) for level in self.levels)
+        return Graph(
+            tuple(t for t in self.tasks if t in kept), self.depth, {t: e for t, e in self.trunk.items() if t in kept},
+            tuple(e for e in self.edges if e.task in kept), tuple(filter(None, levels)), notes=self.notes,
+        )  # fmt: skip
 
     def draw(self) -> str:
         """The graph as lines of text, one for each trunk layer that is read and one for each task edge."""
@@ -73,7 +92,9 @@ class Graph:
                 if readers:
                     arrow = "->" if word == "pass" else f"={word}=>"
                     lines.append(f"{f'layer{at}' if at else 'inputs'} {arrow} {', '.join(readers)}")
+        lines += [f"no layer -> {t}" for t, e in self.trunk.items() if e.at == NOTHING]
         lines += [f"{e.source} ={e.gradient.word}=> {e.task}  ({e.what})" for e in self.edges]
+        lines += [f"the loss of {task} holds constant: {', '.join(names)}" for task, names in self.constants.items()]
         return "\n".join(lines)
 
 
@@ -121,7 +142,12 @@ def parse_graph(
             key = f"graph.receives.{task}.{source}"
             if edge is None:
                 continue
-            if source == "trunk":
+            if source == "trunk" and edge == "none":
+                if not any(s != "trunk" and e is not None for s, e in receives[task].items()):
+                    raise RequestError(f"{key}: none, and {task} receives nothing else\n"
+                                       f"name a source: graph.receives.{task}.OTHER=stop")  # fmt: skip
+                trunk[task] = TrunkEdge(task, NOTHING, explicit=True)
+            elif source == "trunk":
                 settings_ = _edge(edge, ("gradient", "at"), key)
                 # {at: 1} alone moves the edge; that of an adversarial task stays reversed
                 gradient = default.gradient
@@ -139,7 +165,70 @@ def parse_graph(
                 edges.append(
                     TaskEdge(source, task, _gradient(settings_.get("gradient", config.gradient), config, key), what)
                 )
-    return Graph(tuple(active), depth, trunk, tuple(edges), _levels(list(active), edges), tuple(notes))
+    levels = _levels(list(active), edges)
+    constants = _constants(config, tasks, active, depth, notes)
+    for task, names in constants.items():
+        lost = [n for n in names if n in active and n not in _reaching(task, edges)]
+        if lost and len(active) == len(tasks):
+            raise RequestError(f"graph.constants.{task}: {lost[0]}'s estimate does not reach {task}\n"
+                               f"give it an edge: graph.receives.{task}.{lost[0]}=pass, or remove it here")  # fmt: skip
+        if lost:
+            notes.append(f"graph.constants.{task}: without effect, as the estimate of {listing(lost)} does not reach "
+                         f"{task} among the tasks of `only`")  # fmt: skip
+        own = _head(task, active)
+        others = [t for t in active if t != task and own not in constants.get(t, ())]
+        moved = [e for e in edges if e.gradient.scale != 0]
+        if own in names and not any(own in {_head(t, active) for t in {other, *_reaching(other, moved)}}
+                                    for other in others):  # fmt: skip
+            notes.append(f"graph.constants.{task}: {own} is the head of {task} itself, and no other loss moves it: it "
+                         "stays as it begins")  # fmt: skip
+    return Graph(tuple(active), depth, trunk, tuple(edges), levels, constants, tuple(notes))
+
+
+def _head(task: str, active: Mapping[str, TaskConfig]) -> str:
+    """The name, among constants, of the head that a task's outputs come from."""
+    owner = active[task].head
+    return f"heads.{owner if owner in active else task}"
+
+
+def _reaching(task: str, edges: Iterable[TaskEdge]) -> set[str]:
+    """The tasks whose estimates reach `task`, also through others."""
+    found, new = set[str](), {task}
+    while new:
+        new = {e.source for e in edges if e.task in new} - found
+        found |= new
+    return found
+
+
+def _constants(config: GraphConfig, tasks: Mapping[str, TaskConfig], active: Mapping[str, TaskConfig], depth: int,
+               notes: list[str]) -> dict[str, tuple[str, ...]]:  # fmt: skip
+    """What the losses of the active tasks hold constant. Raises RequestError for a name that nothing has."""
+    layers = [f"layer{i}" for i in range(1, depth + 1)]
+    found = {}
+    for task, names in config.constants.items():
+        key = f"graph.constants.{task}"
+        require_task(task, tasks, key)
+        if names is None:
+            continue
+        known = [*layers, "trunk", *(t for t in tasks if t != task), *(f"heads.{t}" for t in tasks)]
+        if not isinstance(names, (list, tuple)):
+            raise RequestError(f"{key}: found {names!r}\nallowed: a list of {listing(known)}")
+        for name in names:
+            if name == task:
+                raise RequestError(f"{key}: {name} itself, and then the loss moves nothing\n"
+                                   f"allowed: {listing(known)}; or loss.weights.{task}=0")  # fmt: skip
+            if name not in known:
+                raise RequestError(f"{key}: nothing is named {name!r}{nearest(str(name), known)}\n"
+                                   f"allowed: {listing(known)}")  # fmt: skip
+        absent = [n for n in names if n.removeprefix("heads.") in tasks and n.removeprefix("heads.") not in active]
+        if absent or task not in active:
+            notes.append(f"{key}: left out, as `only` leaves out {listing(absent or [task])}")
+        # a task that has another's head has no parameters of its own there
+        owners = {f"heads.{t}": _head(t, active) for t in active}
+        kept = tuple(dict.fromkeys(owners.get(n, str(n)) for n in names if n not in absent))
+        if kept and task in active:
+            found[task] = kept
+    return found
 
 
 def _edge(edge: Any, allowed: tuple[str, ...], key: str) -> Mapping[str, Any]:

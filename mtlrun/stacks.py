@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 from mtlrun.config import Config
 from mtlrun.engine.memory import machine_bytes, run_bytes
 from mtlrun.errors import listing
-from mtlrun.graph import Graph, parse_graph
+from mtlrun.graph import NOTHING, Graph, parse_graph
+from mtlrun.stages import first_stage
 
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
@@ -79,8 +80,9 @@ class Size:
     alone: str = ""
 
 
-def size(config: Config, dataset: "Dataset") -> Size:
-    """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes."""
+def size(config: Config, dataset: "Dataset", first: "Dataset | None" = None) -> Size:
+    """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes; with
+    those of a first stage (`model.pretrain`) from the data of that, `first`."""
     from mtlrun.data.dataset import trainable
 
     graph = parse_graph(config.graph, config.tasks, config.active, len(config.net.hidden))
@@ -92,7 +94,13 @@ def size(config: Config, dataset: "Dataset") -> Size:
     alone = "trainer.debug asks for" if config.trainer.debug else ""
     if config.boosting:
         steps, alone = config.boosting.iterations, "model=boosting trains"
-    return Size(found, run_bytes(config, dataset), int(steps), alone)
+    own = Size(found, run_bytes(config, dataset), int(steps), alone)
+    stage = first_stage(config)
+    if stage is None or first is None:
+        return own
+    before = size(stage, first)
+    found |= {f"first stage: {key}": before.shared[key] for key in ("rows per batch", "steps per epoch")}
+    return dataclasses.replace(own, bytes=max(own.bytes, before.bytes), steps=own.steps + before.steps)
 
 
 def _short(value: str) -> str:
@@ -101,8 +109,10 @@ def _short(value: str) -> str:
 
 def _edges(graph: Graph) -> str:
     """The edges of a graph in words, without their gradients, which may differ."""
-    own = [f"layer{edge.at}->{task}" for task, edge in graph.trunk.items() if edge.explicit]
+    own = [f"{f'layer{edge.at}' if edge.at != NOTHING else 'no layer'}->{task}"
+           for task, edge in graph.trunk.items() if edge.explicit]  # fmt: skip
     edges = [*own, *(f"{e.source}=>{e.task} ({e.what})" for e in graph.edges)]
+    edges += [f"{task} holds {'+'.join(names)}" for task, names in graph.constants.items()]
     return f"{len(edges)} edges, {', '.join(edges)}" if edges else "no edges"
 
 

@@ -25,12 +25,14 @@ MAY_DIFFER = {
     "lr=per_head.name", "lr=per_head.base", "lr=per_head.trunk", "lr=per_head.heads",
     "optimizer=adam.weight_decay", "optimizer=adamw.weight_decay", "optimizer=sgd.weight_decay",
     "optimizer=rmsprop.weight_decay", "trainer.clip", "trainer.gradient_noise", "model.restart", "model.start",
+    "model.init_from", "model.freeze", "sharing.strength", "sharing.ridge", "sharing.own", "sharing.rate",
 }  # fmt: skip
 # Of a strategy everything may differ, but for how its step goes back from the losses and, where that is by tasks'
 # gradients or takes another look at the batch, its name.
 SAME_IN_LOSSES = {"at", "heads"}
 # The graph's settings are compared as the graph that they come to, of which these may differ.
-MAY_DIFFER_IN_TASKS = {"tasks.unit", "tasks.shuffle", "tasks.train_labels", "tasks.train_rows_of"}
+MAY_DIFFER_IN_TASKS = {"tasks.unit", "tasks.shuffle", "tasks.train_labels", "tasks.train_rows_of", "tasks.smooth",
+                       "tasks.discard"}  # fmt: skip
 MAY_DIFFER_IN_GRAPHS = {"Graph.notes", "TrunkEdge.gradient", "TaskEdge.gradient"}
 
 
@@ -44,6 +46,8 @@ SAME_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "name": ({"name": "one"}, {"name": "two"}),
     "split seed": ({"data": {"split": {"seed": 1}}}, {"data": {"split": {"seed": 2}}}),
     "restart": ({"model": {"restart": 0}}, {"model": {"restart": 2}}),
+    "trunks of other runs": ({"model": {"init_from": "outputs/one"}}, {"model": {"init_from": "outputs/two"}}),
+    "frozen trunk": ({"model": {"freeze": True}}, {}),
     "strategy": ({"loss": {"name": "sum"}}, {"loss": {"name": "uncertainty"}}),
     "scale": ({"loss": {"scale": "sum_to_T"}}, {"loss": {"name": "rlw"}}),
     "strategy with settings": ({"loss": {"name": "fixed", "weights": {"a": 2}}}, {"loss": {"name": "sum"}}),
@@ -66,7 +70,9 @@ SAME_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "unit": ({"tasks": tasks(unit="dollars")}, {}),
     "shuffled labels": ({"tasks": tasks(shuffle=True)}, {}),
     "fewer labels": ({"tasks": tasks(train_labels=30)}, {"tasks": tasks(train_labels=40)}),
+    "smoothed labels": ({"tasks": tasks(smooth={"over": "b"})}, {"tasks": tasks(smooth={"over": "c", "window": 3})}),
     "labels in another task's rows": ({"tasks": tasks(train_rows_of="c")}, {"tasks": tasks(train_rows_of="b")}),
+    "a head only while training": tuple({"tasks": tasks(role="auxiliary", discard=d)} for d in (True, False)),
     "a chain written out": ({"graph": CHAIN}, {"graph": {"receives": {"b": {"a": 1}, "c": {"a": 1, "b": 1}}}}),
 }  # type: ignore[dict-item]  # fmt: skip
 
@@ -75,6 +81,10 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "only": ({"only": ["a", "b", "c"]}, {}),
     "tasks.type": ({"tasks": tasks()}, {"tasks": tasks(type="binary")}),
     "tasks.target": ({"tasks": tasks(target="x")}, {}),
+    "tasks.expression": ({"tasks": tasks(expression="b + c")}, {}),
+    "tasks.bins": tuple({"tasks": {"a": {"bins": b}, "b": {"type": "binary"}}} for b in (3, [0, 1])),
+    "tasks.columns": tuple({"tasks": {"a": {"type": "reconstruction", "columns": c}, "b": {"type": "binary"}}}
+                           for c in (["x0"], ["x1"])),
     "tasks.loss": ({"tasks": tasks(loss="l1")}, {"tasks": tasks(loss="mse")}),
     "tasks.where": ({"tasks": tasks(where="x > 1")}, {}),
     "tasks.role": ({"tasks": tasks(role="auxiliary")}, {}),
@@ -85,6 +95,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tasks": ({"tasks": dict(reversed(tasks().items()))}, {}),
     "data.path": ({"data": {"path": "other"}}, {}),
     "data.inputs": ({"data": {"inputs": ["x0"]}}, {}),
+    "data.future": ({"data": {"future": ["x0"]}}, {}),
     "data.weight": ({"data": {"weight": "w"}}, {}),
     "data.train_rows": ({"data": {"train_rows": 50}}, {}),
     "data.standardize_targets": ({"data": {"standardize_targets": False}}, {}),
@@ -100,6 +111,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "model.head_hidden": ({"model": {"head_hidden": [4]}}, {}),
     "model.activation": ({"model": {"activation": "tanh"}}, {}),
     "model.dropout": ({"model": {"dropout": 0.1}}, {}),
+    "model.pretrain": ({"only": ["a"], "model": {"pretrain": ["b"]}}, {"only": ["a"], "model": {"pretrain": ["c"]}}),
     "loss.name": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "sum", "heads": "own"}}),
     "loss.at": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "pcgrad", "at": "representation"}}),
     "loss.heads": ({"loss": {"name": "rlw"}}, {"loss": {"name": "rlw", "heads": "own"}}),
@@ -131,14 +143,21 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "trainer.log_activations": ({"trainer": {"log_activations": True}}, {}),
     "trainer.goal": ({"trainer": {"goal": 1.5}}, {}),
     "trainer.debug": ({"trainer": {"debug": True}}, {}),
+    "sharing.name": ({"sharing": {"name": "none"}}, {}),
+    "sharing.layers": tuple({"sharing": {"name": "l1", "layers": n}} for n in ("first", "all")),
+    "sharing.experts": tuple({"sharing": {"name": "mmoe", "experts": n}} for n in (2, 3)),
+    "sharing.shared_experts": tuple({"sharing": {"name": "cgc", "shared_experts": n}} for n in (2, 3)),
+    "sharing.task_experts": tuple({"sharing": {"name": "ple", "task_experts": n}} for n in (2, 3)),
     "graph.receives": ({"graph": {"receives": {"a": {"b": "stop"}}}}, {}),
     "graph.name": ({"graph": CHAIN}, {}),
     "graph.what": ({"graph": CHAIN | {"what": "logits"}}, {"graph": CHAIN}),
+    "graph.constants": ({"graph": {"constants": {"a": ["layer1"]}}}, {}),
+    "tasks.head": tuple({"tasks": tasks(head=other) | {"d": {"type": "regression"}}} for other in ("d", None)),
     "graph.receives.at": tuple({"graph": {"receives": {"a": {"trunk": {"at": n}}}}} for n in (1, 2)),
 }  # type: ignore[dict-item]  # fmt: skip
 NOT_SWEPT = {
     "tasks.scale",  # of an objective, see test_toy.py
-    "data.name", "model.name", "sharing.name",  # one value each
+    "data.name", "model.name",  # one value each
     *(f"model.{f.name}" for f in dataclasses.fields(BoostingConfig)),  # every such run is alone
     "data.split", "graph.gradient", "graph.reverse",  # by their parts, above
     "graph", "data", "model", "sharing", "loss", "lr", "optimizer", "trainer",
