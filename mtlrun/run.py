@@ -1,8 +1,9 @@
 """Runs from checked configurations: prepare, train, resume, load."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,15 @@ from mtlrun.engine.hardware import set_up
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Member, Training
 from mtlrun.errors import RequestError, TrainingError
+from mtlrun.extensions import require, used_by
 from mtlrun.results import environment
-from mtlrun.results.files import write_json
+from mtlrun.results.files import write_json, write_text
 from mtlrun.results.progress import Progress, closing_lines
-from mtlrun.results.summary import EMPTY, ENDED, FILE, read
+from mtlrun.results.summary import EMPTY, ENDED, FILE, read, record_end
+from mtlrun.results.writer import LOG_FORMAT, log_lines
+from mtlrun.stacks import size
+from mtlrun.stages import PRETRAIN, first_stage
+from mtlrun.transfer import Start, from_state, start_of
 
 log = logging.getLogger("mtlrun")
 load = predict.load
@@ -32,20 +38,28 @@ LAST = Path("checkpoints") / "last.pt"
 
 @dataclass
 class Run:
-    """One run that is ready to train; nothing has been written yet."""
+    """One run that is ready to train; nothing has been written yet.
+
+    start: what its trunk begins with, where that is another run's; first: the stage that trains the trunk before
+    """
 
     config: Config
     stack: Stack
+    start: Start | None = None
+    first: "Run | None" = None
 
     def train(self, folder: Path, state: dict[str, Any] | None = None) -> dict[str, Any]:
         """Train into `folder` and return the summary. `state` is that of last.pt, to go on from it.
 
         Raises TrainingError where the run diverges and Interrupted after a signal; both stand in summary.json.
         """
+        if self.first is not None and state is None:
+            write_json(folder / FILE, _beginning(self.stack)[0])
+            self._train_first(self.first, folder)
         summary = _beginning(self.stack)[0]
         write_json(folder / FILE, summary)
         dataset = self.stack.datasets[0]
-        for note in run_notes(self.config, dataset):
+        for note in [*run_notes(self.config, dataset), *_told(self.start)]:
             log.info(note)
         training: Training | Boosting
         if self.config.boosting:
@@ -59,10 +73,46 @@ class Run:
             log.info(line)
         return summary
 
+    def _train_first(self, first: "Run", folder: Path) -> None:
+        """Train the first stage in its folder inside `folder`, or go on with it, and begin with the trunk that it
+        selected. Raises TrainingError where it fails; an interrupt is noted in `folder` too."""
+        own = folder / PRETRAIN
+        known = read(own)
+        if known is None or known["status"] not in ENDED:
+            _prepare_first(first.config, folder)
+            state = checkpoint.load(own / LAST) if (own / LAST).exists() else None
+            _require_same_data(state, first.config, first.stack.datasets[0])
+            try:
+                with _also_in(own / "run.log"):
+                    log.info(_words_of_first(first.config) + (f", resumed at step {state['step']}" if state else ""))
+                    first.train(own, state)
+            except KeyboardInterrupt:
+                record_end(folder, "interrupted")
+                raise
+            except TrainingError:
+                pass  # said below
+        if (error := _failed_first(folder)) is not None:
+            raise TrainingError(error)
+        self.start = start_of(self.config, self.stack.datasets[0].spec, folder)
+        self.stack = build([self.config], self.stack.datasets, [self.start])
 
-def prepare(config: Config) -> Run:
-    """Load the data and build everything. Raises RequestError; writes nothing."""
-    return Run(config, build([config], [load_dataset(config)]))
+
+def prepare(config: Config, state: dict[str, Any] | None = None) -> Run:
+    """Load the data and build everything, both stages where there are two. Raises RequestError; writes nothing.
+
+    `state` is that of last.pt, to go on from it: then nothing is read from the run that the trunk came from.
+    """
+    dataset = load_dataset(config)
+    if state is not None:
+        return Run(config, build([config], [dataset], from_state(state)))
+    start, first = start_of(config, dataset.spec), first_stage(config)
+    stack = build([config], [dataset], [start])
+    return Run(config, stack, start, None if first is None else prepare(first))
+
+
+def _told(start: Start | None) -> list[str]:
+    """Lines on where a trunk comes from."""
+    return [start.words, *start.notes] if start is not None else []
 
 
 def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Sequence[Path], checkpoint_path: Path,
@@ -73,15 +123,31 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
     Goes on from `checkpoint_path` if it is there. Runs that are completed or failed already keep their place in the
     stack, so that the others keep their bits, and nothing else. `progress` makes the display from the number of
     steps and the tasks; `ended` is called with runs that have just ended. Raises Interrupted after a signal.
+
+    With `model.pretrain` the first stages of all runs train before, as a stack of their own; a run whose first stage
+    fails fails with it.
     """
-    stack = build(configs, datasets)
     state = checkpoint.load(checkpoint_path) if checkpoint_path.exists() else None
     _require_same_data(state, configs[0], datasets[0])
-    summaries = []
+    two_stages, before = configs[0].net.pretrain is not None, 0
+    if two_stages:
+        before = _train_firsts(configs, datasets, folders, checkpoint_path, number, progress, state is not None)
+    if state is not None:
+        starts = from_state(state)
+    else:
+        starts = [start_of(c, d.spec, f) for c, d, f in zip(configs, datasets, folders, strict=True)]
+    stack = build(configs, datasets, starts)
+    summaries, lost = [], []
     for folder, summary in zip(folders, _beginning(stack), strict=True):
         known = read(folder)
         if known is not None and known["status"] in ENDED:
             summary = known
+        elif two_stages and (error := _failed_first(folder)) is not None:
+            summary |= {"stack": {"id": number, "size": len(configs)}, "status": "failed", "error": error}
+            write_json(folder / FILE, summary)
+            record_end(folder, "failed")  # metrics.csv
+            log_lines(folder, [f"failed: {error}"])
+            lost.append(folder)
         else:
             summary["stack"] = {"id": number, "size": len(configs)}
             write_json(folder / FILE, summary)
@@ -100,23 +166,98 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
         training, state = Boosting(stack, folders[0], summaries[0], close), None
     else:
         training = Training(stack, folders, summaries, checkpoint_path, state, None, close)
+    if lost and isinstance(training, Training):
+        ended([member for member in training.members if member.folder in lost])
     resumed = f"resumed at step {state['step']}" if state else f"one of {len(configs)} runs of stack {number}"
     for member in training.running:
         assert member.writer is not None, "it has not ended"
-        member.writer.log([resumed, *run_notes(member.config, member.dataset)])
-    training.train(progress(training.total, stack.network.tasks))
+        told = [] if state else _told(starts[member.at])
+        member.writer.log([resumed, *run_notes(member.config, member.dataset), *told])
+    shown = progress(training.total, stack.network.tasks)
+    shown.before = before
+    training.train(shown)
+
+
+def first_checkpoint(path: Path) -> Path:
+    """The checkpoint of the first stages of a stack whose own is `path`."""
+    if path.parts[-2:] == LAST.parts:  # of a single run, in its folder
+        return path.parents[1] / PRETRAIN / LAST
+    return path.with_stem(f"{path.stem}-{PRETRAIN}")
+
+
+def _train_firsts(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Sequence[Path], path: Path,
+                  number: int, progress: Callable[[int, Sequence[str]], Progress], done: bool) -> int:  # fmt: skip
+    """Train the first stages of a stack's runs, unless they are `done`; the steps that one of them takes at most."""
+    firsts = [first for config in configs if (first := first_stage(config)) is not None]
+    before = [load_dataset(first) for first in firsts]
+    places = [folder / PRETRAIN for folder in folders]
+    known = [read(place) for place in places]
+    if not done and not all(own is not None and own["status"] in ENDED for own in known):
+        for first, folder in zip(firsts, folders, strict=True):
+            _prepare_first(first, folder)
+        after = size(configs[0], datasets[0]).steps
+
+        def shown(total: int, tasks: Sequence[str]) -> Progress:
+            found = progress(total, tasks)
+            found.after = after
+            return found
+
+        own = first_checkpoint(path)
+        train_stack(firsts, before, places, own, number, shown, lambda members: None)
+        if len(folders) > 1:
+            own.unlink(missing_ok=True)
+    return size(firsts[0], before[0]).steps
+
+
+def _prepare_first(first: Config, folder: Path) -> None:
+    """.hydra/ of the first stage of the run in `folder`: its configuration, and the words that would ask for it."""
+    inside, typed = folder / PRETRAIN / ".hydra", folder / ".hydra" / "overrides.yaml"
+    inside.mkdir(parents=True, exist_ok=True)
+    words = list(yaml.safe_load(typed.read_text(encoding="utf-8")) or []) if typed.exists() else []
+    changed = ("only", "model.pretrain", "model.freeze")
+    words = [word for word in words if word.lstrip("+~").split("=")[0] not in changed]
+    words.append(f"only=[{','.join(first.active)}]")
+    write_text(inside / "config.yaml", yaml.safe_dump(plain(first), sort_keys=False, allow_unicode=True))
+    write_text(inside / "overrides.yaml", yaml.safe_dump(words, allow_unicode=True))
+
+
+def _failed_first(folder: Path) -> str | None:
+    """Why the first stage of the run in `folder` failed; None where it did not, or where there is none."""
+    known = read(folder / PRETRAIN)
+    return f"in the first stage, {PRETRAIN}/: {known['error']}" if known and known["status"] == "failed" else None
+
+
+def _words_of_first(first: Config) -> str:
+    return f"first stage: the trunk is trained on {', '.join(first.active)}"
+
+
+@contextlib.contextmanager
+def _also_in(path: Path) -> Iterator[None]:
+    """Lines of the log go to a file too."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(LOG_FORMAT)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
 
 
 def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Sequence[Path]) -> float:
     """About how many seconds a stack takes to its last step, from a few steps, one evaluation and one end of each run,
-    which go into `folders`. Nothing of it is of use for training."""
+    which go into `folders`. Nothing of it is of use for training. A first stage counts too."""
     if configs[0].boosting:
         return _rehearse_boosting(configs[0], datasets[0], folders[0])
+    firsts = [first for config in configs if (first := first_stage(config)) is not None]
+    before = 0.0
+    if firsts:
+        before = rehearse(firsts, list(map(load_dataset, firsts)), [folder / PRETRAIN for folder in folders])
     began = time.monotonic()
     stack = build(configs, datasets)
     training = Training(stack, folders, _beginning(stack), folders[0] / LAST)
     built = time.monotonic() - began
-    return built + training.rehearse()
+    return before + built + training.rehearse()
 
 
 def _rehearse_boosting(config: Config, dataset: Dataset, folder: Path) -> float:
@@ -144,13 +285,14 @@ def resume(folder: Path) -> dict[str, Any]:
     if summary is not None and summary["status"] == "completed":
         log.info(f"{folder}: this run is completed, nothing is left to do")
         return summary
+    require((summary or {}).get("packages"))
     config = check(yaml.safe_load(path.read_text(encoding="utf-8")))
     state = checkpoint.load(folder / LAST) if (folder / LAST).exists() else None
-    run = prepare(config)
+    run = prepare(config, state)
     _require_same_data(state, config, run.stack.datasets[0])
     if config.boosting:
         log.info("resumed from the beginning: model=boosting saves nothing on the way")
-    else:
+    elif state or not run.first or not (folder / PRETRAIN / FILE).exists():
         log.info(f"resumed at step {state['step']}" if state else "resumed from the beginning: "
                  "there was no checkpoint yet")  # fmt: skip
     return run.train(folder, state)
@@ -179,7 +321,7 @@ def _beginning(stack: Stack) -> list[dict[str, Any]]:
         summaries.append(EMPTY | {
             "status": "running", "seed": config.seed, "settings": plain(config), "config_hash": config_hash(config),
             "data_hash": dataset.hash, "versions": versions, "hardware": hardware, "git": git, "trivial": trivial,
-            "rows": rows, "parameters": parameters,
+            "rows": rows, "parameters": parameters, "packages": used_by(config),
         })  # fmt: skip
     return summaries
 

@@ -31,6 +31,7 @@ from mtlrun.compose import ROOT, Member, Request, checked_config, members
 from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.paths import require_files
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.extensions import require, used_by
 from mtlrun.launch import (
     claim,
     close_log,
@@ -48,6 +49,7 @@ from mtlrun.results.files import at_work, write_text
 from mtlrun.results.summary import ENDED, read
 from mtlrun.results.sweep import COMMAND, PLAN, TABLE, best, primary_metric, read_plan, rebuild, write_plan
 from mtlrun.stacks import Division, Limits, Size, divide, size
+from mtlrun.stages import PRETRAIN, first_stage
 
 log = logging.getLogger("mtlrun.sweep")
 
@@ -140,6 +142,7 @@ def run_sweep(request: Request) -> int:
         {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config), "steps": s.steps}
         | ({"arm": m.arm} if m.arm else {})
         | ({"drawn": list(m.drawn)} if m.drawn else {})
+        | ({"packages": used} if (used := used_by(m.config)) else {})
         for m, s in zip(runs, sizes, strict=True)
     ]
     words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
@@ -268,6 +271,8 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) ->
     from mtlrun.workers import Job, Work, train_all
 
     plan = read_plan(folder)
+    for job in plan:
+        require(job.get("packages"))  # a worker on another machine may lack one
     jobs: dict[int, Job] = {}
     works, left = [], {}
     ended = {n for n, job in enumerate(plan) if status_of(folder / job["run"]) in ENDED}
@@ -389,7 +394,7 @@ def _headline(config: Config, figures: dict[str, float], seconds: float) -> str:
     """The primary test figures of a run in one line."""
     words = []
     for name, task in config.active.items():
-        metric = primary_metric(figures, "test", name, task.primary)
+        metric = primary_metric(figures, "test", name, task.primary_metric)
         if task.role == "main" and metric is not None:
             words.append(f"{name} {metric} {figures[f'test/{name}/{metric}']:.4g}")
     return f"{'  '.join(words)}  ({seconds:.1f} s)"
@@ -410,6 +415,8 @@ def resume_sweep(folder: Path) -> int:
         print(f"{shown(folder)}: finished already{f', {failed} of {len(plan)} runs failed' if failed else ''}")
         return 0
     print(f"{len(left)} of {len(plan)} runs are left in {shown(folder)}", flush=True)
+    for job in plan:
+        require(job.get("packages"))
     configs = [check(job["config"]) for job in plan]
     _require_same_data(folder, plan, configs)
     stacks = sorted({plan[i]["stack"] for i in left if "stack" in plan[i]})
@@ -444,10 +451,11 @@ def _require_same_data(folder: Path, plan: list[dict[str, Any]], configs: Sequen
     from mtlrun.data.dataset import load_table
 
     for job, config in zip(plan, configs, strict=True):
-        begun = read(folder / job["run"])
-        if begun is not None and begun.get("data_hash") not in (None, load_table(config.data)[0].digest):
-            raise RequestError(f"data.path: {config.data.path} has changed since this sweep began\n"
-                               "restore the file, or sweep anew in another folder")  # fmt: skip
+        for place in (folder / job["run"], folder / job["run"] / PRETRAIN):
+            begun = read(place)
+            if begun is not None and begun.get("data_hash") not in (None, load_table(config.data)[0].digest):
+                raise RequestError(f"data.path: {config.data.path} has changed since this sweep began\n"
+                                   "restore the file, or sweep anew in another folder")  # fmt: skip
 
 
 def part_of_a_stack(folder: Path) -> int:
@@ -487,6 +495,7 @@ def check_members(runs: list[Member]) -> list[Size]:
     from mtlrun.build import build
     from mtlrun.engine.hardware import one_thread
     from mtlrun.engine.select import require_selection
+    from mtlrun.transfer import start_of
 
     built, sizes = set(), []
     with one_thread():
@@ -498,10 +507,14 @@ def check_members(runs: list[Member]) -> list[Size]:
             with _in(member):
                 dataset = load_dataset(member.config)
                 require_selection(member.config, dataset)
+                first = first_stage(member.config)
+                before = None if first is None else load_dataset(first)
                 if shape not in built:
-                    build([member.config], [dataset])
+                    build([member.config], [dataset], [start_of(member.config, dataset.spec)])
+                    if first is not None and before is not None:
+                        build([first], [before])
                     built.add(shape)
-            sizes.append(size(member.config, dataset))
+            sizes.append(size(member.config, dataset, before))
     return sizes
 
 
@@ -524,7 +537,7 @@ def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]
         print("runs of different tables: compare those of one table only")
         tasks = {}
     for name, task in tasks.items():
-        found = best(rows, name, task.primary)
+        found = best(rows, name, task.primary_metric)
         if found is not None:
             print(f"best for {name}: {found[0]} ({found[1]} {found[2]:.6g})")
     drawn = [

@@ -34,7 +34,7 @@ from mtlrun.results.progress import Progress, SweepProgress
 from mtlrun.results.summary import ENDED, read, record_end
 from mtlrun.results.sweep import restacked
 from mtlrun.results.writer import log_lines
-from mtlrun.run import LAST, train_stack
+from mtlrun.run import LAST, first_checkpoint, train_stack
 
 Tell = Callable[[tuple[Any, ...]], None]
 REPORT_SECONDS = 0.5
@@ -134,9 +134,8 @@ class _Told(Progress):
         now = time.monotonic()
         if now >= self.next:
             self.next = now + REPORT_SECONDS
-            self.tell(
-                ("steps", self.work.number, step * len(self.work.jobs), (self.total - step) * len(self.work.jobs))
-            )
+            taken, left, runs = self.before + step, self.total - step + self.after, len(self.work.jobs)
+            self.tell(("steps", self.work.number, taken * runs, left * runs))
 
 
 def _has_ended(job: Job) -> bool:
@@ -147,7 +146,8 @@ def _has_ended(job: Job) -> bool:
 def _drop_checkpoint(work: Work) -> None:
     """A stack's checkpoint is of no use once all runs have ended; that of a single run is the run's own."""
     if len(work.jobs) > 1 and all(map(_has_ended, work.jobs)):
-        work.checkpoint.unlink(missing_ok=True)
+        for path in (work.checkpoint, first_checkpoint(work.checkpoint)):
+            path.unlink(missing_ok=True)
 
 
 def prepare_folder(job: Job) -> None:
@@ -339,7 +339,8 @@ def _halves(work: Work) -> list[Work]:
             for part, runs in zip(parts, slices, strict=True):
                 if _strategies(part) == _strategies(work):
                     checkpoint.save(part.checkpoint, part_of(state, runs))
-    work.checkpoint.unlink(missing_ok=True)
+    for path in (work.checkpoint, first_checkpoint(work.checkpoint)):  # a first stage begins anew where it was
+        path.unlink(missing_ok=True)
     return parts
 
 

@@ -211,6 +211,47 @@ def test_predict_command_writes_a_csv_and_names_missing_columns(table, capsys):
     assert not Path("less_out.csv").exists()
 
 
+def test_parquet_of_a_part_of_a_table_is_trained_on_and_predicted_for_as_csv_is(table, capsys):
+    whole = table.astype({"city": "category"})
+    for name, part in (("tail", whole.tail(120)), ("second", whole.iloc[::2])):
+        part.to_parquet(f"{name}.parquet")
+        part.to_csv(f"{name}.csv", index=False)
+        for suffix in ("csv", "parquet"):
+            train(f"data.path={name}.{suffix}", folder=f"{name}_{suffix}")
+            words = ["predict", f"{name}_csv", f"{name}.{suffix}", "-o", f"{name}_{suffix}.csv"]
+            assert main(words) == 0
+        assert Path(f"{name}_parquet/metrics.csv").read_bytes() == Path(f"{name}_csv/metrics.csv").read_bytes()
+        assert Path(f"{name}_parquet.csv").read_bytes() == Path(f"{name}_csv.csv").read_bytes()
+        assert len(pd.read_csv(f"{name}_parquet.csv")) == len(part)
+
+
+def test_predict_names_what_is_wrong_with_its_words(table, capsys):
+    words = ["-m", "data=houses", *SMALL, "seed=0,1", "hydra.launcher.processes=1", "hydra.sweep.dir=above/sweep"]
+    assert main(words) == 0
+    run = str(Path("above/sweep/000_seed=0"))
+    for folder, what in (("above/sweep", "this is a sweep"), ("above", "this folder holds runs")):
+        for command in (["predict", folder, "houses.csv", "-o", "new.csv"], ["export", folder, "-o", "new.onnx"]):
+            capsys.readouterr()
+            assert main(command) == 2
+            assert capsys.readouterr().err == (
+                f"mtlrun: {folder}: no trained model (checkpoints/best.pt)\n"
+                f"{what}: name one of its runs, such as {folder}/{Path(run).relative_to(folder)}\n")  # fmt: skip
+        assert main(["data=houses", *SMALL, f"model.init_from={folder}"]) == 2
+        assert f"{what}: name one of its runs, such as" in capsys.readouterr().err
+    for command in (["predict", run, "houses.csv", "-o", "new.csv"], ["export", run, "-o", "new.onnx"]):
+        assert main([*command, "--tasks", "price,sold,price"]) == 2
+        assert capsys.readouterr().err == "mtlrun: --tasks: price is given 2 times\nallowed: every task once\n"
+    assert main(["predict", run, "house.csv", "-o", "new.csv"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("mtlrun: predict: there is no file ") and "did you mean houses.csv?" in message
+    Path("one.csv").write_text("area;rooms\n1,5;2\n")
+    assert main(["init", "one.csv", "--targets", "rooms"]) == 2
+    assert capsys.readouterr().err == (
+        "mtlrun: init: one.csv cannot be read (its columns are separated by ';', not by commas)\n"
+        "allowed: comma-separated values with one line of column names\n")  # fmt: skip
+    assert not Path("new.csv").exists() and not Path("new.onnx").exists() and not Path("conf/data/one.yaml").exists()
+
+
 def test_predict_counts_values_that_no_training_row_had(table, capsys):
     train()
     table.assign(city=["Atlantis"] * 7 + list(table.city[7:])).to_csv("new.csv", index=False)
