@@ -2,12 +2,14 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from mtlrun.build import build, build_network
 from mtlrun.check import check
@@ -18,28 +20,36 @@ from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.engine.stack import Stack
-from mtlrun.errors import RequestError
+from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.extensions import require
 from mtlrun.model.network import Network, TaskSpec
+from mtlrun.model.prune import without_discarded
+from mtlrun.results.sweep import how_to_get_a_model
+from mtlrun.tasks import TaskType
 
 
 class Predictor(ABC):
-    """A trained run that takes raw columns. `tasks` are the main ones; others are left out. `note`: a line on how it
-    came to be, "" where there is nothing to say."""
+    """A trained run that takes raw columns. `tasks` are those that it predicts, the main ones unless others are named.
+    `note`: a line on how it came to be, "" where there is nothing to say."""
 
     note = ""
 
     def __init__(self, config: Config, spec: InputSpec, classes: dict[str, list[Any]],
-                 units: dict[str, list[float]]) -> None:  # fmt: skip
+                 units: dict[str, list[float]], tasks: Sequence[str] | None = None) -> None:  # fmt: skip
         self.config, self.spec, self.classes, self.units = config, spec, classes, units
-        self.tasks = [t for t, c in config.active.items() if c.role == "main"]
+        self.tasks = leaving(config, tasks)
 
     @abstractmethod
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
-        """Outputs [N, K] of every main task for numbers [N, Dn] and codes [N, Dc]."""
+        """Outputs [N, K] of every task of `tasks` for numbers [N, Dn] and codes [N, Dc]."""
 
     @abstractmethod
     def _learnt(self, codes: np.ndarray) -> np.ndarray:
         """Which of the codes [N, Dc] some training row had, as a mask [N, Dc]."""
+
+    def _type(self, task: str) -> type[TaskType]:
+        """The task's type, for what its outputs mean."""
+        return TaskType
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index.
@@ -57,31 +67,72 @@ class Predictor(ABC):
     def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
         """How many rows of `frame` hold, per column, a category that no training row had or that was pooled as rare."""
         _, codes = self.spec.transform(frame)
-        category = [c.name for c in self.spec.columns if c.kind == "category"]
+        category = [c for c in self.spec.columns if c.kind == "category"]
         counts = (~self._learnt(codes) & (codes != MISSING)).sum(0)
-        return {name: int(n) for name, n in zip(category, counts, strict=True) if n}
+        return {c.name: int(n) for c, n in zip(category, counts, strict=True) if n and not c.hidden}
 
     def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its outputs `[N, K]`."""
-        classes = self.classes[task]
+        classes, kind = self.classes[task], self._type(task)
         if not classes:
             unit, offset = self.units[task]
-            return {task: out[:, 0] * unit + offset}
-        if len(classes) == 2 and out.shape[1] == 1:
-            out = np.concatenate([np.zeros_like(out), out], 1)
-        shifted = np.exp(out - out.max(1, keepdims=True))
-        probabilities = shifted / shifted.sum(1, keepdims=True)
+            return {task: kind.predicted(out, 0) * unit + offset}
+        probabilities = kind.predicted(out, len(classes))
         best = np.array(classes, dtype=object)[probabilities.argmax(1)]
         return {task: best} | {f"{task}[{c}]": probabilities[:, k] for k, c in enumerate(classes)}
+
+
+def leaving(config: Config, asked: Sequence[str] | None) -> list[str]:
+    """The tasks whose predictions leave with a run's model: those that are `asked` for, else the main ones.
+
+    Raises RequestError for a task that was not trained, or has no prediction to give.
+    """
+    known = [t for t in config.kept if config.active[t].type != "reconstruction"]
+    if asked is None:
+        asked = [t for t, c in config.active.items() if c.role == "main"]
+        if not asked:
+            raise RequestError(
+                f"--tasks: name some, as no task that was trained has role main\nallowed: {listing(known)}"
+            )
+    if not asked:
+        raise RequestError(f"--tasks: no task is named\nallowed: {listing(known)}")
+    for name in asked:
+        if list(asked).count(name) > 1:
+            raise RequestError(f"--tasks: {name} is given {list(asked).count(name)} times\n"
+                               "allowed: every task once")  # fmt: skip
+        if name in known:
+            continue
+        why = f"no such task{nearest(name, known)}"
+        if name in config.active:
+            why = "reconstructs the inputs, of which no column is predicted"
+            if config.active[name].discard:
+                why = f"its head existed only while training, as tasks.{name}.discard says"
+        elif name in config.tasks:
+            why = "was not trained, as `only` leaves it out"
+        raise RequestError(f"--tasks: {name}: {why}\nallowed: {listing(known)}")
+    return list(asked)
+
+
+def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The outputs of each block of a single run, `[1, N, T, K]` → those of each task, `[N, K]`."""
+    found = {}
+    for task in tasks:
+        block, i = network.place[task]
+        # a block is as wide as its widest task
+        found[task] = outputs[network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
+    return found
 
 
 class NetworkPredictor(Predictor):
     """A trained network."""
 
     def __init__(self, config: Config, spec: InputSpec, network: Network, classes: dict[str, list[Any]],
-                 units: dict[str, list[float]]) -> None:  # fmt: skip
-        super().__init__(config, spec, classes, units)
+                 units: dict[str, list[float]], tasks: Sequence[str] | None = None) -> None:  # fmt: skip
+        super().__init__(config, spec, classes, units, tasks)
         self.network = network
+
+    def _type(self, task: str) -> type[TaskType]:
+        return type(self.network.place[task][0].kind)
 
     @torch.no_grad()
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
@@ -93,11 +144,7 @@ class NetworkPredictor(Predictor):
         for start in range(0, len(numeric), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             x = self.network.encoder(values[None, rows], None if positions is None else positions[None, rows])
-            outputs = self.network(x)
-            for task in self.tasks:
-                block, i = self.network.place[task]
-                # a block is as wide as its widest task
-                out = outputs[self.network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
+            for task, out in task_outputs(self.network, self.tasks, self.network(x)).items():
                 parts[task].append(out.double().numpy())
         return {task: np.concatenate(part[1:] or part) for task, part in parts.items()}
 
@@ -111,10 +158,11 @@ class BoostingPredictor(Predictor):
 
     note = "model=boosting: fitted anew from the run's configuration and table"
 
-    def __init__(self, config: Config, dataset: Dataset, stack: Stack, trees: dict[str, Trees]) -> None:
+    def __init__(self, config: Config, dataset: Dataset, stack: Stack, trees: dict[str, Trees],
+                 tasks: Sequence[str] | None) -> None:  # fmt: skip
         scale = zip(stack.scale.unit[0].tolist(), stack.scale.offset[0].tolist(), strict=True)
         units = {task: list(pair) for task, pair in zip(stack.network.tasks, scale, strict=True)}
-        super().__init__(config, dataset.spec, {t: list(v.classes) for t, v in dataset.targets.items()}, units)
+        super().__init__(config, dataset.spec, {t: list(v.classes) for t, v in dataset.targets.items()}, units, tasks)
         self.trees = trees
         self.train_codes = dataset.codes[dataset.split.train]
 
@@ -129,7 +177,7 @@ class BoostingPredictor(Predictor):
         return np.stack(known, 1) if known else np.zeros_like(codes, dtype=bool)
 
 
-def _boosting(folder: Path, config: Config, tree: dict[str, Any]) -> BoostingPredictor:
+def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
     """The trees of a run anew. Raises RequestError where the table is another, or they do not come out as they were."""
     dataset = load_dataset(config)
     if dataset.hash != tree["data_hash"]:
@@ -144,26 +192,33 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any]) -> BoostingPre
         if not math.isclose(found[task, "loss"], loss, rel_tol=1e-5, abs_tol=1e-9):
             raise RequestError(f"{folder}: fitted anew, {task} has loss {found[task, 'loss']:g} on val, not {loss:g}\n"
                                "use the versions of the libraries that its summary.json names")  # fmt: skip
-    return BoostingPredictor(config, dataset, stack, trees)
+    return BoostingPredictor(config, dataset, stack, trees, tasks)
 
 
-def load(folder: str | Path) -> Predictor:
-    """The model of a run's selected checkpoint, on the CPU; that of model=boosting is fitted anew.
-
-    Raises RequestError where there is none, or where it does not come out as it was.
-    """
+def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
+    """The configuration of a run and what its selected checkpoint holds. Raises RequestError where there is none."""
     folder = Path(folder)
     path = folder / "checkpoints" / "best.pt"
     if not path.exists():
-        hint = f"finish it: mtlrun resume {folder}" if (folder / "summary.json").exists() else "no run is there"
-        raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{hint}")
+        raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{how_to_get_a_model(folder)}")
     tree = checkpoint.load(path)
-    config = check(tree["config"])
+    require(tree.get("packages"))
+    return check(tree["config"]), tree
+
+
+def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
+    """The model of a run's selected checkpoint, on the CPU; that of model=boosting is fitted anew.
+
+    It predicts the main tasks, or those that are named. Raises RequestError where there is no such model or task, or
+    where it does not come out as it was.
+    """
+    config, tree = selected(folder)
+    tasks = leaving(config, tasks)
     if config.boosting:
-        return _boosting(folder, config, tree)
-    spec = InputSpec.from_plain(tree["inputs"])
-    network = build_network([config], spec, [TaskSpec(**s) for s in tree["specs"]])
+        return _boosting(Path(folder), config, tree, tasks)
+    spec, specs = InputSpec.from_plain(tree["inputs"]), [TaskSpec(**s) for s in tree["specs"]]
+    network = without_discarded(build_network([config], spec, specs), config, specs)
     network.load_state_dict(tree["network"])
     network.encoder.refresh()
     network.raw_labels = tree["raw_labels"]
-    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"])
+    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks)
