@@ -11,12 +11,13 @@ fields only may train in one stack (see stacks.py).
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mtlrun.config_loss import LOSSES, LossConfig
-from mtlrun.fields import PER_RUN, bounded, per_run
+from mtlrun.config_sharing import SHARINGS, SharingConfig
+from mtlrun.fields import PER_RUN, bounded, one_of, per_run
+from mtlrun.task_types import PRIMARY, losses, names
 
 # ---------------------------------------------------------------- data and tasks
 
@@ -42,16 +43,26 @@ class SplitConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """A table in a file (`path`), its input columns, and its split."""
+    """A table in a file (`path`), its input columns, and its split. `future`: columns, or patterns of them, that are
+    not known when predicting, and therefore never inputs."""
 
     name: Literal["table"] = "table"
     path: str | None = None
     inputs: list[str] | None = None
+    future: list[str] | None = None
     weight: str | None = None
     split: SplitConfig = field(default_factory=SplitConfig)
     train_rows: int | None = bounded(None, at_least=1)
     standardize_targets: bool = True
     max_categories: int = bounded(100, at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoothConfig:
+    """Labels that are means over the `window` rows nearest in the order of the column `over`; see data/labels.py."""
+
+    over: str
+    window: int = bounded(5, at_least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +76,24 @@ class TaskConfig:
     always auxiliary. An objective, of model=point, has none either: its loss is `scale` times the function of toy.py
     that `target` names.
 
-    Of its labels in training rows, those in rows in which the task `train_rows_of` has one count, of these
-    `train_labels` are kept, and `shuffle` permutes them; see data/labels.py.
+    In place of a column, `expression` gives the labels as a value over columns. `bins` makes classes of numbers: so
+    many of nearly equal size, or between these inner edges. `columns` are the inputs, or patterns of them, that a
+    reconstruction is about; the network does not see them. None: all inputs.
+
+    Labels may be smoothed (`smooth`), within each part of the split. Of its labels in training rows, those in rows in
+    which the task `train_rows_of` has one count, of these `train_labels` are kept, and `shuffle` permutes them; see
+    data/labels.py.
+
+    `head` names a task of the same type whose head computes this one's output too: it has none of its own. The head of
+    a task to `discard`, which is no main one, exists only while training: best.pt is without it.
     """
 
-    type: Literal["regression", "binary", "categorical", "reconstruction", "objective"] | None = None
+    type: str | None = one_of(names)
     target: str | None = None
-    loss: Literal["mse", "l1", "huber", "cross_entropy"] | None = None
+    expression: str | None = None
+    bins: int | list[float] | None = None
+    columns: list[str] | None = None
+    loss: str | None = one_of(losses)
     where: str | None = None
     role: Literal["main", "auxiliary", "adversarial"] = "main"
     primary: str | None = None
@@ -83,25 +105,43 @@ class TaskConfig:
     shuffle: bool = per_run(False)
     train_labels: int | None = per_run(None, at_least=1)
     train_rows_of: str | None = per_run(None)
+    head: str | None = None
+    discard: bool = per_run(False)
+    smooth: SmoothConfig | None = per_run(None)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether its labels come from the table: a column of it, or the value of an expression."""
+        return self.type not in ("reconstruction", "objective")
 
     @property
     def has_column(self) -> bool:
         """Whether its labels are a column of the table."""
-        return self.type not in ("reconstruction", "objective")
+        return self.has_labels and self.expression is None
+
+    @property
+    def primary_metric(self) -> str | None:
+        """The primary metric as far as the settings say; None where that follows from the column."""
+        return self.primary or PRIMARY.get(self.type or "")
 
     @property
     def own_labels(self) -> bool:
-        """Whether the labels of the training rows are a run's own, and not as the table has them."""
-        return self.shuffle or self.train_labels is not None or self.train_rows_of is not None
+        """Whether the labels are a run's own, and not as the table has them."""
+        return (
+            self.shuffle or self.train_labels is not None or self.train_rows_of is not None or self.smooth is not None
+        )
 
 
-# ---------------------------------------------------------------- model, sharing, graph
+# ---------------------------------------------------------------- model, graph (sharing: config_sharing.py)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """The trunk, a multi-layer perceptron, and the size of the heads' hidden layers. `restart`: other initial
-    parameters of the same seed, with its split, order of rows and dropout as they are."""
+    parameters of the same seed, with its split, order of rows and dropout as they are.
+
+    `init_from`: the folder of a run whose trunk this one begins with (transfer.py); `freeze`: the trunk stays as it
+    begins; `pretrain`: tasks that the trunk is trained on first (stages.py)."""
 
     name: Literal["mlp"] = "mlp"
     hidden: list[int] = field(metadata={"at_least": 1})
@@ -109,6 +149,9 @@ class ModelConfig:
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "silu"] = "relu"
     dropout: float = bounded(0.0, at_least=0.0, below=1.0)
     restart: int = per_run(0, at_least=0)
+    init_from: str | None = per_run(None)
+    freeze: bool = per_run(False)
+    pretrain: list[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,11 +184,6 @@ TRAINER_OF_BOOSTING = ("patience", "device", "threads", "tensorboard")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SharingConfig:
-    name: Literal["hard"] = "hard"
-
-
-@dataclass(frozen=True, kw_only=True)
 class ReverseConfig:
     """λ of `reverse`: `strength`, constant or ramped as 2/(1+exp(−10p))−1 over the run (p from 0 to 1)."""
 
@@ -155,7 +193,8 @@ class ReverseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class GraphConfig:
-    """Edges beyond the default one (every task reads the trunk's last layer); see graph.py.
+    """Edges beyond the default one (every task reads the trunk's last layer), and by task what its loss holds constant;
+    see graph.py.
 
     Runs share a stack if these settings come to the same `graph.Graph`, whose gradients are per run.
     """
@@ -164,6 +203,7 @@ class GraphConfig:
     gradient: Any = "stop"
     what: Literal["prediction", "logits", "embedding", "label"] = "prediction"
     receives: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
     reverse: ReverseConfig = field(default_factory=ReverseConfig)
 
 
@@ -272,6 +312,11 @@ class Config:
         return {k: v for k, v in asked.items() if not (self.boosting and v.type == "reconstruction")}
 
     @property
+    def kept(self) -> list[str]:
+        """The tasks that are trained and whose heads do not exist only while training."""
+        return [k for k, v in self.active.items() if not v.discard]
+
+    @property
     def boosting(self) -> BoostingConfig | None:
         """The settings of model=boosting; None for a network."""
         return self.model if isinstance(self.model, BoostingConfig) else None
@@ -290,13 +335,13 @@ class Config:
         return ModelConfig(hidden=[len(self.point.start)] if self.point else [], head_hidden=[])
 
 
-# The options of each group, by the `name` in their YAML.
-GROUPS: dict[str, Mapping[str, type]] = {
+# The options of each group, by the `name` in their YAML; those of installed packages join them, see extensions.py.
+GROUPS: dict[str, dict[str, type]] = {
     "data": {"table": DataConfig},
     "model": {"mlp": ModelConfig, "boosting": BoostingConfig, "point": PointConfig},
-    "sharing": {"hard": SharingConfig},
+    "sharing": {**SHARINGS},
     "graph": {"none": GraphConfig, "chain": GraphConfig},
-    "loss": LOSSES,
+    "loss": {**LOSSES},  # a package's are none of ours, of which experiment=strategies takes one after the other
     "lr": {"single": LrConfig, "per_head": PerHeadLrConfig},
     "optimizer": {"adam": AdamConfig, "adamw": AdamConfig, "sgd": SgdConfig, "rmsprop": RmspropConfig},
     "trainer": {"trainer": TrainerConfig},

@@ -1,6 +1,7 @@
 """Fields of the configuration's dataclasses: their bounds, and whether the runs of a stack may differ in them."""
 
 import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import field
 from typing import Any
 
@@ -10,6 +11,11 @@ PER_RUN = {"per_run": True}
 def bounded(default: Any, **bounds: float) -> Any:
     """A dataclass field with bounds: `above`, `below` (strict), `at_least`, `at_most`."""
     return field(default=default, metadata=bounds)
+
+
+def one_of(names: Callable[[], Iterable[str]]) -> Any:
+    """A dataclass field that is None or one of `names`, which are asked for when a value is checked."""
+    return field(default=None, metadata={"one_of": names})
 
 
 def per_run(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **bounds: float) -> Any:

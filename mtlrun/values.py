@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.extensions import unusable
 
 C = TypeVar("C")
 
@@ -28,29 +29,51 @@ def build(cls: type[C], tree: Mapping[str, Any], key: str, label: str) -> C:
     return cls(**values)
 
 
+# What a mapping may look like, by its key; tasks.NAME stands for all tasks.
+MAPPINGS = {
+    "tasks.NAME": "{type: regression}",
+    "data.split": "{train: 0.7, val: 0.15, test: 0.15}",
+    "data.split.files": "{test: FILE}",
+    "graph.receives": "{TASK: {SOURCE: stop}}",
+    "graph.constants": "{TASK: [layer1]}",
+    "graph.reverse": "{strength: 1.0}",
+    "loss.weights": "{TASK: 0.1}",
+    "lr.heads": "{default: 3x, TASK: 1x}",
+}
+
+
+def mapping_like(key: str) -> str | None:
+    """An example of the mapping that `key` stands for; None where it stands for something else, or no example is
+    known."""
+    top, _, rest = key.partition(".")
+    return MAPPINGS.get("tasks.NAME" if top == "tasks" and rest and "." not in rest else key)
+
+
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
-def _describe(hint: Any) -> str:
+def _describe(hint: Any, key: str) -> str:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return " | ".join(map(str, args))
     if origin in (typing.Union, types.UnionType):
-        return " or ".join("null" if a is type(None) else _describe(a) for a in args)
+        return " or ".join("null" if a is type(None) else _describe(a, key) for a in args)
     if origin is list:
-        return f"a list of {_describe(args[0]).removeprefix('a ')}s: [..., ...]"
+        return f"a list of {_describe(args[0], key).removeprefix('a ')}s: [..., ...]"
     if origin is dict or dataclasses.is_dataclass(hint):
-        return "a mapping: {KEY: VALUE}"
+        return f"a mapping: {mapping_like(key) or '{KEY: VALUE}'}"
     return _WORDS.get(hint, str(hint))
 
 
 def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     """`value` as the type `hint` within `bounds`, or a RequestError that names `key`."""
     result = convert(value, hint, key, bounds)
-    if result is NO:
+    names = list(bounds["one_of"]()) if "one_of" in bounds else None
+    if result is NO or (names is not None and result is not None and result not in names):
         words = f"found {value!r}" if not isinstance(value, str) else f"found '{value}'"
-        literals = [a for a in _flat(hint) if isinstance(a, str)]
-        raise RequestError(f"{key}: {words}{nearest(str(value), literals)}\nallowed: {_describe(hint)}")
+        literals = names or [a for a in _flat(hint) if isinstance(a, str)]
+        allowed = f"{' | '.join(names)} or null{unusable()}" if names else _describe(hint, key)
+        raise RequestError(f"{key}: {words}{nearest(str(value), literals)}\nallowed: {allowed}")
     for number in result if isinstance(result, list) else [result]:
         if isinstance(number, (int, float)) and not isinstance(number, bool):
             bound(number, key, bounds)

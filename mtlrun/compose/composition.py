@@ -24,8 +24,8 @@ from omegaconf.errors import OmegaConfBaseException
 from mtlrun.check import check
 from mtlrun.compose import outside
 from mtlrun.compose.outside import ROOT, check_files
-from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
-from mtlrun.config import Config
+from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse, require_mapping
+from mtlrun.config import Config, ModelConfig
 from mtlrun.data.paths import SCHEMES
 from mtlrun.errors import RequestError, listing, nearest
 
@@ -57,7 +57,8 @@ def checked_config(cfg: DictConfig, hydra: DictConfig | None = None, known: Mapp
 
 
 def absolute_paths(config: Config, cwd: Path) -> Config:
-    """The configuration with `data.path` and `data.split.files` absolute; `package:FILE` and its like stay."""
+    """The configuration with `data.path`, `data.split.files` and `model.init_from` absolute; `package:FILE` and its
+    like stay."""
 
     def absolute(path: str) -> str:
         return path if path.startswith(SCHEMES) else os.path.abspath(cwd / Path(path).expanduser())
@@ -66,7 +67,10 @@ def absolute_paths(config: Config, cwd: Path) -> Config:
     if split.files is not None:
         split = dataclasses.replace(split, files={part: absolute(path) for part, path in split.files.items()})
     path = None if data.path is None else absolute(data.path)
-    return dataclasses.replace(config, data=dataclasses.replace(data, path=path, split=split))
+    model = config.model
+    if isinstance(model, ModelConfig) and model.init_from is not None:
+        model = dataclasses.replace(model, init_from=absolute(model.init_from))
+    return dataclasses.replace(config, data=dataclasses.replace(data, path=path, split=split), model=model)
 
 
 @contextlib.contextmanager
@@ -189,6 +193,7 @@ def _apply(cfg: DictConfig, overrides: Sequence[Override]) -> None:
                 with open_dict(node):
                     del node[name]
             else:
+                require_mapping(key, override.value())
                 OmegaConf.update(cfg, key, override.value(), merge=True)
 
 

@@ -25,7 +25,7 @@ folders: list[str] = []  # where `OutsideFolders` finds them: Hydra makes its pl
 
 
 class OutsideFolders(SearchPathPlugin):
-    """Appends ./conf and the folder of --config-dir to Hydra's search path, after ours."""
+    """Appends the folders of installed packages, ./conf and that of --config-dir to Hydra's search path, after ours."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for folder in folders:
@@ -46,7 +46,7 @@ def check_files(loader: ConfigLoader, defaults: Iterable[ResultDefault]) -> list
     """Looks at every file that takes part in a composition, its defaults list, before Hydra acts on any.
 
     Raises RequestError if one from outside sets what it may not: keys of Hydra's execute code. Returns
-    a line for each file from outside that is not used, as one of ours has its name.
+    a line for each file from outside that is not used, as one that is found before it has its name.
     """
     if not folders:
         return []
@@ -57,9 +57,9 @@ def check_files(loader: ConfigLoader, defaults: Iterable[ResultDefault]) -> list
         if found and found[0].provider == OUTSIDE:
             content = OmegaConf.to_container(found[0].load_config(path).config, resolve=False)
             _check_file(_shown(found[0], path), path, default.package or "", content)
-        elif any(source.provider == OUTSIDE for source in found):
-            other = next(source for source in found if source.provider == OUTSIDE)
-            notes.append(f"{_shown(other, path)} is not used: mtlrun has an option of that name; give yours another")
+        for other in (source for source in found[1:] if source.provider == OUTSIDE):
+            owner = str(Path(_shown(found[0], path)).parents[1]) if found[0].provider == OUTSIDE else "mtlrun"
+            notes.append(f"{_shown(other, path)} is not used: {owner} has an option of that name; give yours another")
     return notes
 
 

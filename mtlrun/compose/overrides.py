@@ -12,6 +12,8 @@ from hydra.errors import HydraException
 
 from mtlrun.config import DEFAULT_OPTION, GROUPS, TOP_LEVEL
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.extensions import unusable
+from mtlrun.values import mapping_like
 
 OPTION_GROUPS = (*GROUPS, "experiment")
 SWEEP_KEYS = ("arms", "trials", "focus")  # they are about a sweep, and no run has them
@@ -94,6 +96,13 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
     return override if override.is_hydra_override() else parse(line.lstrip("+"))
 
 
+def require_mapping(key: str, value: Any) -> None:
+    """Raises RequestError for a list where a mapping belongs: to merge the two is what Hydra and OmegaConf cannot."""
+    example = mapping_like(key)
+    if example is not None and isinstance(value, list):
+        raise RequestError(f"{key}: found [{', '.join(map(str, value))}]\nallowed: a mapping: {example}")
+
+
 def _why_not(line: str, reason: str) -> str:
     """What is wrong with a line that is no override, in words for whoever typed it."""
     if line.endswith(","):
@@ -119,6 +128,10 @@ def _check_key(override: Override) -> None:
     if key == "tasks" and not override.is_delete() and not isinstance(override.value(), dict):
         allowed = "a mapping, 'tasks={price: {type: regression}}'; to train some of them: only=[price]"
         raise RequestError(f"tasks: found {typed_value(override)}\nallowed: {allowed}")
+    if not override.is_delete():
+        lists = override.is_discrete_sweep() and not override.is_range_sweep()
+        for value in override.sweep_iterator() if lists else [override.value()]:
+            require_mapping(key, value)
     if top in GROUPS and top not in DEFAULT_OPTION and key == f"{top}.name":
         word = str(typed_value(override)).strip("'\"")
         raise RequestError(f"{key}: belongs to the option, which has settings of its own\n"
@@ -187,7 +200,8 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
         elif group in MEANT and _is_setting(group, value):
             hint = f"; did you mean {MEANT[group].format(value=typed)}?\noptions of {group}: {listing(options, 40)}"
         else:
-            hint = f"{nearest(str(shown).lower(), options)}\noptions of {group}: {listing(options, 40)}"
+            close = nearest(str(shown).lower(), options)
+            hint = f"{close}\noptions of {group}: {listing(options, 40)}{unusable()}"
         raise RequestError(f"{group}: found {shown}, which is no option of this group{hint}")
 
 

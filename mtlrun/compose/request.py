@@ -24,6 +24,7 @@ from mtlrun.compose.overrides import SWEEP_KEYS, checked_override, hydra_line, t
 from mtlrun.compose.sweep import Job, jobs
 from mtlrun.config import GROUPS, Config, conf_dir, config_hash
 from mtlrun.errors import RequestError
+from mtlrun.extensions import conf_dirs
 from mtlrun.results.sweep import folder_name, read_plan
 
 SCHEMA = "mtlrun_schema"  # the first of its defaults
@@ -80,15 +81,15 @@ _register()  # at import, as a launcher's worker process imports this module and
 
 
 def open_loader(config_dir: str | None = None) -> ConfigLoader:
-    """Hydra's loader over our conf/, then ./conf where there is one, then `config_dir`."""
+    """Hydra's loader over our conf/, then those of installed packages, ./conf where there is one, and `config_dir`."""
     ours = conf_dir()
     folders = [Path("conf")] if Path("conf").is_dir() else []
     if config_dir is not None:
         if not Path(config_dir).is_dir():
             raise RequestError(f"--config-dir: {config_dir} is no folder\nallowed: a folder with GROUP/OPTION.yaml")
         folders.append(Path(config_dir))
-    found = [str(folder.resolve()) for folder in folders if folder.resolve() != ours]
-    outside.search(found)
+    found = [*conf_dirs(), *(folder.resolve() for folder in folders if folder.resolve() != ours)]
+    outside.search(map(str, found))
     GlobalHydra.instance().clear()
     initialize_config_dir(config_dir=str(ours), job_name="run", version_base="1.3")
     return GlobalHydra.instance().config_loader()

@@ -11,12 +11,14 @@ from typing import Any
 import torch
 
 import mtlrun
+from mtlrun import extensions
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of this package, and of the libraries that figures depend on."""
+    """Versions of Python, of this package, of those that extend it, and of the libraries that figures depend on."""
     names = ("torch", "numpy", "pandas", "scikit-learn", "hydra-core", "omegaconf")
-    return {"python": platform.python_version(), "mtlrun": mtlrun.__version__, **{n: version(n) for n in names}}
+    return {"python": platform.python_version(), "mtlrun": mtlrun.__version__, **extensions.versions(),
+            **{n: version(n) for n in names}}  # fmt: skip
 
 
 def hardware(device: torch.device) -> dict[str, Any]:

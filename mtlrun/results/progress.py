@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.data.targets import TASK_METRICS
+from mtlrun.task_types import TASK_METRICS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,10 +33,14 @@ def quiet_console() -> Iterator[None]:
 
 
 class Progress:
-    """Steps and per-task losses of one run. Use as a context manager around the training."""
+    """Steps and per-task losses of one run. Use as a context manager around the training.
+
+    `before`, `after`: steps of a stage before this training, and of one after it
+    """
 
     def __init__(self, total: int, tasks: Sequence[str]) -> None:
         self.total, self.tasks = total, list(tasks)
+        self.before, self.after = 0, 0
         self.bar: Any = None
         self.quiet: AbstractContextManager[None] = nullcontext()
 

@@ -17,6 +17,7 @@ EMPTY: dict[str, Any] = {
     "schema": SCHEMA, "status": "pending", "error": None, "seed": None, "settings": {}, "config_hash": None,
     "data_hash": None, "versions": {}, "hardware": {}, "git": None, "stack": {"id": 0, "size": 1}, "steps": 0,
     "best": None, "figures": {}, "trivial": {}, "rows": {}, "seconds": 0.0, "memory": 0, "parameters": None,
+    "packages": {},
 }  # fmt: skip
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from mtlrun.errors import RequestError
 from mtlrun.results.files import write_json, write_text
-from mtlrun.results.summary import read
+from mtlrun.results.summary import FILE, read
+from mtlrun.task_types import HIGHER_IS_BETTER
 
 PLAN = "sweep.json"
 TABLE = "results.csv"
 COMMAND = "command.txt"
-HIGHER_IS_BETTER = ("r2", "accuracy", "auroc", "auprc")
 MAX_NAME = 80  # TensorBoard shows folder names in full
 
 
@@ -55,6 +55,19 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
                            "remove the folder, and sweep anew")  # fmt: skip
     plan: list[dict[str, Any]] = json.loads(text)
     return plan
+
+
+def how_to_get_a_model(folder: Path) -> str:
+    """What to do where a folder that should be a run with a model holds none: it may be a sweep, or lie above runs."""
+    if (folder / FILE).exists():
+        return f"finish it: mtlrun resume {folder}"
+    sweep = (folder / PLAN).exists()
+    what = "this is a sweep" if sweep else "this folder holds runs"
+    for depth in range(1, 4):  # outputs/NAME/DATE/RUN
+        run = min(folder.glob("*/" * depth + "checkpoints/best.pt"), default=None)
+        if run is not None:
+            return f"{what}: name one of its runs, such as {run.parent.parent}"
+    return f"{what}, of which no run has a model yet: mtlrun resume {folder}" if sweep else "no run is there"
 
 
 @contextlib.contextmanager

@@ -257,10 +257,10 @@ def test_arms_that_cannot_be_followed(arms: str, answer: str) -> None:
 
 
 def test_a_key_of_another_arm_s_strategy_is_answered_with_the_arm() -> None:
-    answer = refused("arms=[{loss: fixed, loss.weights.price: 2},{loss: sum, loss.weights.price: 2}]")
-    assert answer.startswith("loss.weights: loss=sum has no such key, loss=fixed has\n")
-    assert answer.endswith("(in arms[1]: 001_loss=sum,loss.weights.price=2)")
-    answer = refused("arms=[{loss: fixed},{loss: sum}]", "loss.weights.price=2", "seed=0,1")
+    answer = refused("arms=[{loss: uncertainty, loss.lr: 2},{loss: sum, loss.lr: 2}]")
+    assert answer.startswith("loss.lr: loss=sum has no such key, loss=")
+    assert answer.endswith("(in arms[1]: 001_loss=sum,loss.lr=2)")
+    answer = refused("arms=[{loss: uncertainty},{loss: sum}]", "loss.lr=2", "seed=0,1")
     assert answer.endswith("(in arms[1]: 002_loss=sum,seed=0)")
 
 
