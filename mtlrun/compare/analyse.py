@@ -16,7 +16,7 @@ from mtlrun.compare.commands import quoted
 from mtlrun.compare.comparison import Against, Comparison, Effect, Estimate, Finding, Row, TaskColumn
 from mtlrun.compare.conditions import Asked, conditions
 from mtlrun.compare.cost import costs
-from mtlrun.compare.curves import affinity, diagnostics, importances, read_curves, series, speeds, trends
+from mtlrun.compare.curves import affinity, diagnostics, importances, read_curves, series, shares, speeds, trends
 from mtlrun.compare.effects import contrasts, effects, main
 from mtlrun.compare.inference import LEVEL, Inference
 from mtlrun.compare.questions import less, unpaired
@@ -27,7 +27,7 @@ from mtlrun.compare.tune import best_of_restarts, choose
 from mtlrun.compare.words import Facts, verdict
 from mtlrun.errors import RequestError, listing, nearest
 from mtlrun.experiments.affinity import PAIRS
-from mtlrun.results.sweep import HIGHER_IS_BETTER
+from mtlrun.task_types import HIGHER_IS_BETTER
 
 SPLITS = ("test", "val")
 DRAWN = 12  # rows whose curves are shown: more cannot be told apart in a picture
@@ -163,7 +163,8 @@ def analyse(collection: Collection, options: Options) -> Comparison:
         effects=arms.effects if arms is not None else grid,
         series=[*series(drawn, curves, columns), *trends(settings, figures, columns, inference)],
         speeds=speeds(drawn, curves, settings[reference], columns),
-        importances=inputs, diagnostics=diagnostics(drawn, curves, inference), affinity=pairs, expected_best=expected,
+        importances=inputs, diagnostics=diagnostics(drawn, curves, inference),
+        shares=shares(drawn, curves, inference), affinity=pairs, expected_best=expected,
         tuned=tuned, shared=shared(settings), provenance=_provenance(collection),
     )  # fmt: skip
 
@@ -181,7 +182,7 @@ def _how_to_go_on(runs: Sequence[Run]) -> str:
 
 
 def _columns(runs: Sequence[Run], options: Options, findings: list[Finding]) -> list[TaskColumn]:
-    """The tasks that are main in every run that trains them, with their metrics.
+    """The tasks that are main in every run that trains them, and those that `--metric` names, with their metrics.
 
     Raises RequestError where there are none with a figure, and for `--metric` of what is not there.
     """
@@ -189,15 +190,15 @@ def _columns(runs: Sequence[Run], options: Options, findings: list[Finding]) -> 
     for run in runs:
         for task, role in run.roles.items():
             roles.setdefault(task, set()).add(role)
-    main = [task for task, own in roles.items() if own == {"main"}]
+    wanted = dict(options.metrics or {})
+    main = [task for task, own in roles.items() if own == {"main"} or task in wanted]
     for task, had in roles.items():
-        if "main" in had and len(had) > 1:
+        if "main" in had and task not in main:
             text = f"{task} is main in some runs and {listing(sorted(had - {'main'}))} in others: it has no column"
             findings.append(Finding("warning", "different roles", text))
-    wanted = dict(options.metrics or {})
     for task in wanted:
-        if task not in main:
-            raise RequestError(f"--metric: no main task is named {task}{nearest(task, main)}\nallowed: {listing(main)}")
+        if task not in roles:
+            raise RequestError(f"--metric: no task is named {task}{nearest(task, roles)}\nallowed: {listing(roles)}")
     columns = []
     for task in main:
         own = [run for run in runs if task in run.roles]

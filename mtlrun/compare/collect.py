@@ -16,8 +16,10 @@ from mtlrun.compare.choice import Choice, read_choices
 from mtlrun.compare.comparison import Finding
 from mtlrun.config import DEFAULT_OPTION, GROUPS, TaskConfig
 from mtlrun.errors import RequestError, listing
+from mtlrun.extensions import REFERENCES, require
 from mtlrun.results.summary import EMPTY, FILE, NewerSchema, flatten, read
 from mtlrun.results.sweep import PLAN, read_plan
+from mtlrun.task_types import PRIMARY
 
 Status = Literal["completed", "failed", "unfinished"]
 SKIPPED = ("compare", "checkpoints")  # folders in which there are no runs; those that begin with a dot likewise
@@ -30,9 +32,9 @@ SOUND: dict[str, type | tuple[type, ...]] = {
     "status": str, "error": (str, NOTHING), "settings": dict, "figures": dict, "trivial": dict, "rows": dict,
     "seconds": (int, float), "steps": int, "memory": int, "parameters": (int, NOTHING), "stack": dict,
     "data_hash": (str, NOTHING), "config_hash": (str, NOTHING), "versions": dict, "git": (dict, NOTHING),
-    "hardware": dict,
+    "hardware": dict, "packages": dict,
 }  # fmt: skip
-# of each task type, the first the primary one (that of mtlrun/data/targets.py, which needs pandas)
+# the task type that a primary metric tells
 TYPE_OF = {"rmse": "regression", "auroc": "binary", "accuracy": "categorical"}
 
 
@@ -89,6 +91,11 @@ class Run:
     def alone(self) -> bool:
         """Trains exactly one task."""
         return len(self.roles) == 1
+
+    @property
+    def pretrained(self) -> bool:
+        """Begins with a trunk that other tasks (`model.pretrain`) or another run (`model.init_from`) trained."""
+        return any(self.settings.get(key) is not None for key in ("model.pretrain", "model.init_from"))
 
     @property
     def boosting(self) -> bool:
@@ -204,6 +211,7 @@ def _run(folder: Path, job: _Job | None, notes: Notes) -> Run | None:
         notes.append(("unreadable", folder.name, f"no {FILE} that can be read"))
         return None
     known = _sound(folder, summary or {}, notes)
+    require(known["packages"] or entry.get("packages"))  # which way a package's metrics are better, it alone knows
     try:
         return _described(folder, job, known, known["settings"] or entry.get("config") or {}, notes)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -266,7 +274,7 @@ def _described(folder: Path, job: _Job | None, known: Mapping[str, Any], tree: d
         folder=folder, status=status, error=" ".join(str(known["error"] or "").split()), seed=seed,
         split_seed=int(settings.get("data.split.seed", seed)), settings=settings,
         roles={t: str(c.get("role") or "main") for t, c in tasks.items()},
-        primaries={t: str(c["primary"]) for t, c in tasks.items() if c.get("primary")},
+        primaries={t: str(p) for t, c in tasks.items() if (p := c.get("primary") or _of_a_package(c.get("type")))},
         units={t: str(c["unit"]) for t, c in tasks.items() if c.get("unit")},
         arm=arm if isinstance(arm := entry.get("arm"), str) else None, sweep=job.sweep if job is not None else None,
         figures=known["figures"], trivial=known["trivial"], rows=known["rows"], seconds=known["seconds"],
@@ -275,6 +283,11 @@ def _described(folder: Path, job: _Job | None, known: Mapping[str, Any], tree: d
         data_hash=known["data_hash"], config_hash=known["config_hash"], versions=known["versions"],
         git=known["git"], hardware=known["hardware"], choice=job.choice if job is not None else None,
     )  # fmt: skip
+
+
+def _of_a_package(kind: Any) -> str | None:
+    """The primary metric of a task type that an installed package adds; mtlrun's own types show by their figures."""
+    return PRIMARY.get(kind) if isinstance(kind, str) and kind in REFERENCES["task type"] else None
 
 
 def _completed(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, Any]:

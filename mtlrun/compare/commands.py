@@ -11,6 +11,7 @@ from mtlrun.compare.collect import Run
 from mtlrun.compare.settings import text
 from mtlrun.config import conf_dir
 from mtlrun.errors import RequestError
+from mtlrun.extensions import conf_dirs
 from mtlrun.results.summary import flatten
 from mtlrun.results.sweep import COMMAND, PLAN, read_plan
 
@@ -88,18 +89,17 @@ def is_confirmation(place: Path) -> bool:
 
 
 def _unfolded(words: Sequence[str]) -> list[str]:
-    """The words with an experiment that is no plan spelled out: the keys and options that its file sets, and words do
-    not; what it sweeps stays behind."""
+    """The words with an experiment spelled out: the keys and options that its file sets, and words do not; what it
+    sweeps, and its arms, stay behind."""
     named = [word.partition("=")[2] for word in words if word.partition("=")[0] == "experiment"]
-    file = next((f for name in named for place in (conf_dir(), Path("conf"))
+    file = next((f for name in named for place in (conf_dir(), *conf_dirs(), Path("conf"))
                  if (f := place / "experiment" / f"{name}.yaml").is_file()), None)  # fmt: skip
     if file is None:
         return [*words]
     import yaml
 
     tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    if "arms" in tree:
-        return [*words]
+    tree.pop("arms", None)
     options = [entry for entry in tree.pop("defaults", []) if isinstance(entry, dict)]
     found = {key.split("/")[-1]: text(value) for entry in options for key, value in entry.items()}
     found |= {key: text(value) for key, value in flatten(tree).items() if key.split(".")[0] not in NOT_SPELLED}

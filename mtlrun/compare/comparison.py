@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
-Kind = Literal["method", "alone", "boosting", "trivial"]
+Kind = Literal["method", "alone", "pre-trained", "boosting", "trivial"]
+LONE: tuple[Kind, ...] = ("alone", "pre-trained")  # of nets, with a run for each task
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Cost:
 class Row:
     """One setting with its seeds folded.
 
-    kind: "alone" are single-task nets, one run per task and seed; "boosting" likewise; "trivial" knows no inputs
+    kind: "alone" are single-task nets, one run per task and seed; "pre-trained" likewise, but no baseline, as their
+        trunk was trained before, on other tasks or by another run; "boosting" likewise; "trivial" knows no inputs
     settings: what tells it from other rows, by full key; chosen: values that --tune chose
     delta_m: percent, mean over tasks of the mean over a task's metrics; delta_m_metrics: mean over all metrics
     like_leader: not to be told apart from the leading row (None where nothing can be said)
@@ -173,6 +175,26 @@ class Importance:
 CONFLICTS, DEAD = "conflict_rate", "dead_layer"  # metrics, the second as the beginning of its name
 
 
+GATE, STITCH = "gate_", "stitch_"  # how metrics begin that say what tasks read of each other
+
+
+@dataclass(frozen=True)
+class Share:
+    """With what share a reader, a task or the shared gate, reads an expert or a task's features at the last evaluation.
+
+    level: of the trunk, where there are several; signed: it may be below 0 and above 1
+    seed: the one whose value it is, where another seed's has another meaning; None: a mean over seeds
+    """
+
+    label: str
+    level: str
+    reader: str
+    read: str
+    estimate: Estimate
+    signed: bool
+    seed: int | None = None
+
+
 @dataclass(frozen=True)
 class Diagnostic:
     """What a setting's runs say of their training: a figure at the last evaluation, with task "" that of the trunk.
@@ -231,6 +253,7 @@ class Comparison:
     speeds: Sequence[Speed] = ()
     importances: Sequence[Importance] = ()
     diagnostics: Sequence[Diagnostic] = ()
+    shares: Sequence[Share] = ()
     affinity: Affinity | None = None
     expected_best: Mapping[str, Sequence[float]] = field(default_factory=dict)
     tuned: Sequence[str] = ()

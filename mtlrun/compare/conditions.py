@@ -17,7 +17,7 @@ from mtlrun.compare.commands import (
     with_values,
     without_sweeps,
 )
-from mtlrun.compare.comparison import Finding, Row
+from mtlrun.compare.comparison import LONE, Finding, Row
 from mtlrun.compare.inference import Inference
 from mtlrun.compare.questions import FIXED_WEIGHTS, WEIGHTS, is_fixed, less, weights_tried
 from mtlrun.compare.settings import NOT_A_SETTING, ONLY, SPLIT, TRAIN_ROWS, Setting, in_order, number
@@ -376,7 +376,7 @@ def _one_setting(collection: Collection, settings: Sequence[Setting], rows: Sequ
                 collection.folders, "--by", ",".join([*asked.by, *setting.mixed]), *asked.tune_words
             )
             yield Finding("missing", "a seed twice in one row", text, command)
-        if setting.kind != "alone" or not row.figures:
+        if setting.kind not in LONE or not row.figures:
             continue
         of_task = {run.tasks[0]: run for run in setting.members}
         differing = {}

@@ -1,6 +1,7 @@
 """What lies in metrics.csv and importance.csv: figures over steps, steps to a target, importance, affinity."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,15 @@ from mtlrun.compare.collect import METRICS, Run
 from mtlrun.compare.comparison import (
     CONFLICTS,
     DEAD,
+    GATE,
+    STITCH,
     Affinity,
     Diagnostic,
     Estimate,
     Finding,
     Importance,
     Series,
+    Share,
     Speed,
     TaskColumn,
 )
@@ -81,7 +85,7 @@ def _read(path: Path) -> tuple[dict[Key, tuple[list[int], list[float]]], bool]:
             name, value = name.rsplit(",", 1)
             if name not in wanted:
                 split, task, metric = name.split(",")
-                shown = split == "val" or metric in (*KEYS, CONFLICTS) or metric.startswith(COSINE)
+                shown = split == "val" or metric in (*KEYS, CONFLICTS) or metric.startswith((COSINE, STITCH))
                 wanted[name] = (split, task, metric) if shown and split != "test" else None
             key = wanted[name]
             if key is not None:
@@ -206,19 +210,72 @@ def speeds(settings: Sequence[Setting], curves: Curves, reference: Setting,
 def diagnostics(settings: Sequence[Setting], curves: Curves, inference: Inference) -> list[Diagnostic]:
     """Rate of conflicts and shares of dead units at the last evaluation, where runs logged them: means over seeds, of
     which each counts with the mean of its runs (single-task nets are several)."""
+    return [
+        Diagnostic(setting.label, task, metric, estimate)
+        for setting in settings
+        for (task, metric), by_seed in _at_the_end(setting, curves, (CONFLICTS, DEAD)).items()
+        if (estimate := inference.estimate(by_seed)) is not None
+    ]
+
+
+def shares(settings: Sequence[Setting], curves: Curves, inference: Inference) -> list[Share]:
+    """Gates and stitches at the last evaluation, where runs have them. The names of their metrics are those of
+    `Sharing.gates` and `Sharing.figures`.
+
+    Means over seeds: stitches, and what gates give to all shared experts together and to all of a task. Experts of one
+    such group stand in another order in every seed: where a group has several, the gates one by one are those of the
+    first seed.
+    """
     found = []
     for setting in settings:
-        last: dict[tuple[str, str], dict[int, list[float]]] = {}  # by task and metric, by seed
-        for seed in setting.seeds:
-            for run in {id(r): r for r in setting.runs[seed].values()}.values():
-                for (_, task, metric), (_, values) in curves.runs.get(run.folder, {}).items():
-                    if metric == CONFLICTS or metric.startswith(DEAD):
-                        last.setdefault((task, metric), {}).setdefault(seed, []).append(values[-1])
-        for (task, metric), by_seed in last.items():
-            estimate = inference.estimate({seed: float(np.mean(values)) for seed, values in by_seed.items()})
-            if estimate is not None:
-                found.append(Diagnostic(setting.label, task, metric, estimate))
+        for (task, metric), by_seed in _at_the_end(setting, curves, (STITCH,)).items():
+            parts = re.match(rf"{STITCH}layer(\d+)_(.+)", metric)
+            if parts and (estimate := inference.estimate(by_seed)) is not None:
+                found.append(Share(setting.label, f"layer {parts[1]}", task, parts[2], estimate, signed=True))
+        found += _gates(setting, curves, inference)
     return found
+
+
+def _gates(setting: Setting, curves: Curves, inference: Inference) -> list[Share]:
+    """For every level its groups of experts, where there are several, and its experts, where a group has several."""
+    # level -> reader and group -> number of the expert -> seed -> gate
+    levels: dict[str, dict[tuple[str, str], dict[str, dict[int, float]]]] = {}
+    for (task, metric), by_seed in _at_the_end(setting, curves, (GATE,)).items():
+        if parts := re.match(rf"{GATE}(?:level(\d+)_)?(?:all_)?(?:(.+)_)?([a-z]+)(\d+)$", metric):
+            level, owner, kind, number = parts.groups()
+            owner = owner or (task if kind == "own" else "")
+            pair = task or "shared gate", f"{owner}: {kind}" if owner else kind
+            levels.setdefault(f"level {level}" if level else "", {}).setdefault(pair, {})[number] = by_seed
+    found = []
+    for level, gates in levels.items():
+        if len({group for _, group in gates}) > 1:
+            for (reader, group), members in gates.items():
+                seeds = set.intersection(*(set(by_seed) for by_seed in members.values()))
+                estimate = inference.estimate({s: sum(by_seed[s] for by_seed in members.values()) for s in seeds})
+                if estimate is not None:
+                    found.append(Share(setting.label, level, reader, group, estimate, signed=False))
+        if any(len(members) > 1 for members in gates.values()):
+            for (reader, group), members in gates.items():
+                for number, by_seed in members.items():
+                    first = min(by_seed)
+                    estimate = inference.estimate({first: by_seed[first]})
+                    if estimate is not None:
+                        read = f"{group} {number}"
+                        found.append(Share(setting.label, level, reader, read, estimate, signed=False, seed=first))
+    return found
+
+
+def _at_the_end(setting: Setting, curves: Curves,
+                wanted: tuple[str, ...]) -> dict[tuple[str, str], dict[int, float]]:  # fmt: skip
+    """What is told of training in one number, by task and metric (whose name begins as `wanted`): by seed the value at
+    the last evaluation, the mean of the seed's runs."""
+    last: dict[tuple[str, str], dict[int, list[float]]] = {}
+    for seed in setting.seeds:
+        for run in {id(r): r for r in setting.runs[seed].values()}.values():
+            for (_, task, metric), (_, values) in curves.runs.get(run.folder, {}).items():
+                if metric.startswith(wanted):
+                    last.setdefault((task, metric), {}).setdefault(seed, []).append(values[-1])
+    return {key: {seed: float(np.mean(values)) for seed, values in by_seed.items()} for key, by_seed in last.items()}
 
 
 # ---------------------------------------------------------------- over a setting

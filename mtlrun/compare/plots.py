@@ -27,6 +27,7 @@ MARKERS = "osD^vPX"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
 MOST_ROWS = 30  # in one picture: more are a column that nobody reads, and take most of a report's time
+MOST_SHARES = 6  # settings whose gates or stitches are drawn
 WIDTH = 4.7  # inches: legible on a phone's width, two beside each other on a desk's
 LINE = 0.165  # inches that a line of text takes
 LETTER = 0.074  # inches that a letter of an axis' name takes, on average
@@ -84,7 +85,12 @@ def figures(comparison: Comparison) -> dict[str, Figure]:
             ("cosine", "Cosine of the tasks' gradients", comparison.affinity.cosines, True),
             ("distance", "Distance of the parameters of the single-task trunks", comparison.affinity.distances, False),
         ):
-            add(f"affinity_{name}", _matrix(title, tasks, values, centred))
+            add(f"affinity_{name}", _matrix(title, (tasks, tasks), values, centred, ("task", "trained with (task)"),
+                                            from_zero=centred))  # fmt: skip
+    for label in list(dict.fromkeys(share.label for share in every.shares))[:MOST_SHARES]:
+        for level, seed in dict.fromkeys((share.level, share.seed) for share in every.shares if share.label == label):
+            name = f"shares_{label}_{level}" + (f"_seed_{seed}" if seed is not None else "")
+            add(name, _shares(every, label, level, seed, names))
     add("expected", _expected(comparison, names))
     add("cost", _cost(comparison, names))
     return made
@@ -546,30 +552,51 @@ def _expected(comparison: Comparison, names: Names) -> Figure | None:
     return canvas.figure
 
 
+def _shares(comparison: Comparison, label: str, level: str, seed: int | None, names: Names) -> Figure | None:
+    """Who reads what with what share, of one setting and level; the means over seeds, or one seed's."""
+    own = [share for share in comparison.shares if (share.label, share.level, share.seed) == (label, level, seed)]
+    rows, columns = (list(dict.fromkeys(found)) for found in zip(*((s.reader, s.read) for s in own), strict=True))
+    columns.sort(key=lambda read: ":" in read)  # what all read, then what is one task's; else in order
+    values = {(share.reader, share.read): share.estimate for share in own}
+    kind = "Stitches" if own[0].signed else "Gates"
+    one = "" if seed is None else f", seed {seed} only"
+    title = f"{kind}{f', {level}' * bool(level)}{one}: {names.lines(label).replace(chr(10), ' ')}"
+    return _matrix(title, (rows, columns), values, own[0].signed,
+                   ("who reads", "whose features" if own[0].signed else "experts"), from_zero=True)  # fmt: skip
+
+
 def _matrix(
-    title: str, tasks: Sequence[str], values: Mapping[tuple[str, str], Estimate], centred: bool
-) -> Figure | None:
-    """Tasks by tasks: the number with half its interval in each cell; blue is high, orange low, white zero."""
+    title: str, names: tuple[Sequence[str], Sequence[str]], values: Mapping[tuple[str, str], Estimate], signed: bool,
+    axes: tuple[str, str], from_zero: bool,
+) -> Figure | None:  # fmt: skip
+    """Rows by columns: the number with half its interval in each cell; blue is high, orange low, white zero, or the
+    lowest where it is not `from_zero`.
+
+    `names` are those of the rows and of the columns, `axes` what they are.
+    """
     found = {pair: estimate for pair, estimate in values.items() if _finite(estimate)}
     if not found:
         return None
-    n = len(tasks)
-    names = ["\n".join(wrap(task, 16, 4 if n <= 4 else 2, "")[0]) for task in tasks]
-    left = _left(names) + 0.2
+    rows, columns = names
+    n = len(columns)
+    beside = ["\n".join(wrap(row, 16, 4 if len(rows) <= 4 else 2, "")[0]) for row in rows]
+    below = ["\n".join(wrap(column, 16, 4 if n <= 4 else 2, "")[0]) for column in columns]
+    left = _left(beside) + 0.2
     turned = n > 4  # names below each other instead of beside
-    bottom = 0.3 + (0.066 * max(map(_longest, names)) if turned else max(map(_height, names)))
-    canvas = Canvas(title, n * min(0.8, (WIDTH - left - 0.2) / n), left, below=bottom)
-    side, height = canvas.width / n, canvas.height / n
+    bottom = 0.3 + (0.066 * max(map(_longest, below)) if turned else max(map(_height, below)))
+    canvas = Canvas(title, len(rows) * max(0.4, min(0.8, (WIDTH - left - 0.2) / n)), left, below=bottom)
+    side, height = canvas.width / n, canvas.height / len(rows)
     canvas.axes.set_xlim(0, n)
-    canvas.names(names, [height] * n)
+    canvas.names(beside, [height] * len(rows))
     largest = max(abs(estimate.mean) for estimate in found.values()) or 1.0
-    smallest = 0.0 if centred else min(estimate.mean for estimate in found.values())
-    for i, one in enumerate(tasks):
-        x = canvas.left + (i + 0.5) * side
-        canvas.text(x, canvas.bottom - 0.06, names[i], ha="center", va="top", size=8, rotation=90 if turned else 0)
-        for j, other in enumerate(tasks):
+    smallest = 0.0 if from_zero else min(estimate.mean for estimate in found.values())
+    for j, name in enumerate(below):
+        x = canvas.left + (j + 0.5) * side
+        canvas.text(x, canvas.bottom - 0.06, name, ha="center", va="top", size=8, rotation=90 if turned else 0)
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
             x, y = canvas.left + (j + 0.5) * side, canvas.bottom + canvas.height - (i + 0.5) * height
-            estimate = found.get((one, other))
+            estimate = found.get((row, column))
             if estimate is None:
                 canvas.text(x, y, "·", ha="center", va="center", color=SOFT)
                 continue
@@ -577,10 +604,10 @@ def _matrix(
             canvas.axes.add_patch(
                 Rectangle((j, i * height), 1, height, facecolor=_shade(share), edgecolor=GRID, linewidth=0.6)
             )
-            text = with_interval(estimate, signed=centred).replace(" ± ", "\n±").replace(" [", "\n[")
+            text = with_interval(estimate, signed=signed).replace(" ± ", "\n±").replace(" [", "\n[")
             canvas.text(x, y, text, ha="center", va="center", size=8 if n < 7 else 5.6, color="#101010")
-    canvas.text(canvas.left + canvas.width / 2, 0.06, "trained with (task)", ha="center", va="bottom")
-    canvas.text(0.09, canvas.bottom + canvas.height / 2, "task", ha="left", va="center", rotation=90)
+    canvas.text(canvas.left + canvas.width / 2, 0.06, axes[1], ha="center", va="bottom")
+    canvas.text(0.09, canvas.bottom + canvas.height / 2, axes[0], ha="left", va="center", rotation=90)
     return canvas.figure
 
 

@@ -11,7 +11,7 @@ from mtlrun.compare.comparison import Affinity, Against, Estimate, TaskColumn, V
 from mtlrun.compare.inference import LEVEL, Inference
 from mtlrun.compare.reference import Figures, closest_alone, unlike, usual_words
 from mtlrun.compare.settings import TRAIN_ROWS, Runs, Setting
-from mtlrun.results.sweep import HIGHER_IS_BETTER
+from mtlrun.task_types import HIGHER_IS_BETTER
 
 WEIGHTS = "loss.weights."
 FIXED_WEIGHTS = 3  # settings of loss=fixed that count as a sweep

@@ -18,7 +18,8 @@ Format = Literal["text", "markdown", "latex", "csv"]
 ABSENT = "—"
 BEYOND = 2  # digits that a wide interval may show beyond its two, for the sake of narrow ones in its column
 LEADER, LIKE_LEADER = "*", "~"
-KINDS = {"method": "", "alone": "single-task nets", "boosting": "gradient boosting", "trivial": "knows no inputs"}
+KINDS = {"method": "", "alone": "single-task nets", "pre-trained": "one task, trunk trained before",
+         "boosting": "gradient boosting", "trivial": "knows no inputs"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ _SECTIONS = {
                    "One input at a time is permuted in test; thin line: 95 % interval; longer: relied on more."),
     "affinity": ("Which tasks help each other",
                  "Row: the task whose figure it is; column: the task trained with it. ±: half of the 95 % interval."),
+    "shares": ("What the tasks read",
+               "Row: who reads; column: what is read. Gates: their mean over val; stitches: as they are. At the last "
+               "evaluation, mean over seeds, ±: half of the 95 % interval. Experts of one kind have another order in "
+               "every seed: one by one they are shown of the first seed only, and over seeds as the sum of their kind. "
+               "Of many settings the first six."),
     "trend": ("How figures change with a setting", "Line: mean over seeds; band: 95 % interval."),
     "expected": ("What choosing among n trials brings",
                  "Expected value of the highest val skill among n trials drawn from those made (Dodge et al. 2019)."),

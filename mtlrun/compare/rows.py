@@ -19,7 +19,7 @@ from mtlrun.compare.settings import Setting
 from mtlrun.compare.statistics import delta_m_per_metric, delta_m_per_task
 from mtlrun.compare.statistics.arrays import Floats
 from mtlrun.errors import RequestError
-from mtlrun.results.sweep import HIGHER_IS_BETTER
+from mtlrun.task_types import HIGHER_IS_BETTER
 
 DRAWS, FEWEST = 1000, 200
 CELLS = 1 << 28  # draws × rows: 1 GiB of memory

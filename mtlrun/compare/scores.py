@@ -14,6 +14,7 @@ from mtlrun.data.dataset import load_dataset, load_table
 from mtlrun.data.split import row_groups
 from mtlrun.engine import checkpoint
 from mtlrun.errors import RequestError
+from mtlrun.extensions import REFERENCES, require
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,12 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
     that it was trained on.
     """
     tree = checkpoint.load(folder / "checkpoints" / "best.pt")
+    require(tree.get("packages"))
     config = check(tree["config"])
+    foreign = next((t for t, task in config.active.items() if task.type in REFERENCES["task type"]), None)
+    if foreign is not None:
+        raise RequestError(f"--rows: the metrics of {foreign}, of a package's type, cannot be made of other rows\n"
+                           "compare without --rows")  # fmt: skip
     dataset = load_dataset(config)
     if data_hash is not None and dataset.hash != data_hash:
         raise RequestError(f"data.path: {config.data.path} has changed since {folder.name} was trained\n"

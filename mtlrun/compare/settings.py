@@ -9,9 +9,10 @@ import yaml
 
 from mtlrun.compare.choice import Trial
 from mtlrun.compare.collect import Run
-from mtlrun.compare.comparison import Finding, Kind
-from mtlrun.config import GROUPS, conf_dir
+from mtlrun.compare.comparison import LONE, Finding, Kind
+from mtlrun.config import GROUPS
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.extensions import yaml_of
 from mtlrun.results.summary import flatten
 
 # Keys that change no figure, or that name a run.
@@ -101,12 +102,12 @@ def fold(runs: Sequence[Run], by: Sequence[str] = (), tuned: Sequence[str] = ())
     for group in {(kind, arm) for kind, arm in zip(kinds, arms, strict=True)}:
         # those without an arm are told from all others of their kind
         own = [i for i in range(len(runs)) if kinds[i] == group[0] and group[1] in (None, arms[i])]
-        told[group] = _differing([runs[i] for i in own], [words[i] for i in own], group[0] == "alone") - set(tune)
+        told[group] = _differing([runs[i] for i in own], [words[i] for i in own], group[0] in LONE) - set(tune)
     rows: dict[Any, list[int]] = {}
     for i, mine in enumerate(words):
         keys = told[kinds[i], arms[i]] if chosen is None else [k for k in chosen if k != ARM]
         arm = arms[i] if chosen is None or ARM in chosen else None
-        values = tuple((k, mine[k]) for k in sorted(keys) if k in mine and not (kinds[i] == "alone" and k == ONLY))
+        values = tuple((k, mine[k]) for k in sorted(keys) if k in mine and not (kinds[i] in LONE and k == ONLY))
         rows.setdefault((kinds[i], arm, values), []).append(i)
     findings: list[Finding] = []
     settings = [
@@ -185,7 +186,9 @@ def _all_words(runs: Sequence[Run]) -> list[Words]:
 def _kind(run: Run) -> Kind:
     if run.boosting:
         return "boosting"
-    return "alone" if run.alone else "method"
+    if not run.alone:
+        return "method"
+    return "pre-trained" if run.pretrained else "alone"
 
 
 def _arms(runs: Sequence[Run], words: Sequence[Words]) -> list[str | None]:
@@ -258,7 +261,7 @@ def _setting(kind: Kind, arm: str | None, values: Words, runs: Sequence[Run], wo
 
 
 def _name(settings: Sequence[Setting]) -> None:
-    """Labels: the arm, `alone`, `boosting`, or what tells a row from the others of its kind."""
+    """Labels: the arm, `alone`, `pre-trained`, `boosting`, or what tells a row from the others of its kind."""
     for setting in settings:
         keys = [key for key in in_order(setting.values) if not _follows(key, setting, settings)]
         words = " ".join(f"{key}={setting.values[key]}" for key in keys)
@@ -292,8 +295,8 @@ def _follows(key: str, setting: Setting, settings: Sequence[Setting]) -> bool:
 @functools.cache
 def _defaults(group: str, option: str) -> Words:
     """The settings of a group's option as its YAML has them; none where there is no such file."""
-    path = conf_dir() / group / f"{option}.yaml"
-    if option not in GROUPS.get(group, {}) or not path.is_file():
+    path = yaml_of(group, option)
+    if option not in GROUPS.get(group, {}) or path is None:
         return {}
     return {key: text(v) for key, v in flatten({group: yaml.safe_load(path.read_text(encoding="utf-8"))}).items()}
 

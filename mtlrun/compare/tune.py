@@ -7,7 +7,7 @@ import numpy as np
 
 from mtlrun.compare import statistics
 from mtlrun.compare.choice import Trial
-from mtlrun.compare.comparison import Finding
+from mtlrun.compare.comparison import LONE, Finding
 from mtlrun.compare.settings import Runs, Setting
 from mtlrun.errors import listing
 from mtlrun.experiments import restarts_of
@@ -26,7 +26,7 @@ def choose(settings: Sequence[Setting], tasks: Sequence[str], tuned: Sequence[st
         if not tuned or not setting.tried or (setting.before and len(setting.tried) == 1):
             continue  # nothing to choose, or chosen before
         trained = list(dict.fromkeys(t for runs in setting.tried.values() for own in runs.values() for t in own))
-        groups = [[t] for t in trained] if setting.kind == "alone" else [trained]
+        groups = [[t] for t in trained] if setting.kind in LONE else [trained]
         setting.runs, setting.chosen, setting.trials, setting.before = {}, {}, 0, ()
         for group in groups:
             skills = {trial: _skills(runs, [t for t in group if t in tasks]) for trial, runs in setting.tried.items()}

@@ -109,6 +109,14 @@ def test_rows_that_the_split_leaves_out_count_as_train(outputs: Outputs) -> None
     assert figure.high == pytest.approx(2 + 12.70620474 * math.sqrt(2) * math.sqrt(1 / 2 + 15 / 970))
 
 
+def test_auxiliary_tasks_enter_where_they_are_asked_for(outputs: Outputs) -> None:
+    outputs.setting("sum", [10, 10], [0.5, 0.5], roles={"b": "auxiliary"})
+    outputs.setting("unc", [9, 9], [0.25, 0.25], flat={"loss": "uncertainty"}, roles={"b": "auxiliary"})
+    found = compared(outputs, metrics={"b": ("accuracy",)})
+    assert [column.task for column in found.columns] == ["a", "b"]
+    assert rows(found)["loss=uncertainty"].delta_m.mean == pytest.approx((-10 + 50) / 2)
+
+
 def test_auxiliary_tasks_never_enter(outputs: Outputs) -> None:
     outputs.setting("sum", [10, 10], [0.5, 0.5], roles={"b": "auxiliary"})
     outputs.setting("unc", [9, 9], [0.1, 0.1], flat={"loss": "uncertainty"}, roles={"b": "auxiliary"})
@@ -200,7 +208,7 @@ def test_the_reference_is_the_plain_sum_that_is_most_like_the_others(outputs: Ou
 
 def test_options_that_name_what_is_not_there(three: Outputs) -> None:
     for options, message in [
-        ({"metrics": {"c": ("mae",)}}, "--metric: no main task is named c\nallowed: a, b"),
+        ({"metrics": {"c": ("mae",)}}, "--metric: no task is named c\nallowed: a, b"),
         ({"metrics": {"a": ("mea",)}}, "--metric: no run has mea of a on test\nallowed: rmse"),
         ({"split": "tset"}, "--split: found tset; did you mean test\\?\nallowed: test, val"),
         ({"by": ("los",)}, "--by: no run here has a setting los; did you mean loss\\?\n"),

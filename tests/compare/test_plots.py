@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 
 from mtlrun.compare import plots
-from mtlrun.compare.comparison import Estimate
+from mtlrun.compare.comparison import Estimate, Share
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +137,35 @@ def test_affinity_shows_every_number_with_its_interval():
     shown = ["−0.40", "−1.10", "+1.00", "−0.40", "+1.70", "+1.00"]
     assert [text for text in found if "±" in text] == [f"{gain}\n±0.50" for gain in shown]
     assert {"trained with (task)", "task"} <= set(found)
+
+
+def test_gates_and_stitches_are_matrices_of_readers_and_what_they_read():
+    made = comparisons.rich()
+    label, other = made.rows[0].label, made.rows[1].label
+    shares = [
+        Share(label, "level 1", *pair, comparisons.estimate(mean, 0.05), signed=False)
+        for pair, mean in {
+            ("cut", "shared 0"): 0.75, ("cut", "cut: own 0"): 0.25, ("price", "shared 0"): 0.4,
+            ("price", "price: own 0"): 0.6, ("shared gate", "shared 0"): 0.5, ("shared gate", "cut: own 0"): 0.3,
+            ("shared gate", "price: own 0"): 0.2,
+        }.items()
+    ]  # fmt: skip
+    shares += [Share(other, "layer 2", "cut", "price", comparisons.estimate(-0.1, 0.05), signed=True)]
+    shares += [Share(label, "level 1", "cut", f"shared {i}", comparisons.estimate(0.4, None), False, 3) for i in (0, 1)]
+    drawn = plots.figures(replace(made, shares=shares))
+    names = {name: figure for name, figure in drawn.items() if name.startswith("shares_")}
+    gates, of_one_seed, stitches = names.values()
+    assert words(of_one_seed)[0].startswith("Gates, level 1, seed 3 only: ")
+    assert [text for text in words(of_one_seed) if text.startswith("0.4")] == ["0.4000", "0.4000"]
+    assert [text for text in words(gates) if "±" in text or text == "·"] == [
+        "0.750\n±0.050", "0.250\n±0.050", "·", "0.400\n±0.050", "·", "0.600\n±0.050",
+        "0.500\n±0.050", "0.300\n±0.050", "0.200\n±0.050",
+    ]  # fmt: skip
+    assert {"who reads", "experts", "shared gate", "price: own 0"} <= set(words(gates))
+    assert words(gates)[0].startswith("Gates, level 1: ") and words(stitches)[0].startswith("Stitches, layer 2: ")
+    assert "−0.100\n±0.050" in words(stitches) and "whose features" in words(stitches)
+    first = gates.axes[0].patches[0]
+    assert first.get_facecolor()[:3] == pytest.approx([0x5A / 255, 0xAE / 255, 0xE2 / 255], abs=0.01)  # the largest
 
 
 def test_importance_says_what_it_leaves_out():

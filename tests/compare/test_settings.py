@@ -4,6 +4,7 @@ from typing import Any
 
 from folders import Outputs
 
+from mtlrun.compare.analyse import Options, analyse
 from mtlrun.compare.collect import collect
 from mtlrun.compare.settings import Setting, fold
 
@@ -133,3 +134,18 @@ def test_runs_from_before_a_key_was_there_fold_with_later_ones(outputs: Outputs)
     assert {label: own.seeds for label, own in found.items()} == {
         "trainer.patience=10": (0, 1, 2, 3), "loss=sum": (0, 1),
     }  # fmt: skip
+
+
+def test_a_trunk_that_was_trained_before_makes_no_single_task_net(outputs: Outputs) -> None:
+    outputs.setting("s", [1, 2], [1, 2])
+    outputs.alone([1, 2], [1, 2])
+    outputs.alone([1, 2], [1, 2], "pre", flat={"model.pretrain": ["b", "c"]})
+    found = folded(outputs)
+    assert {label: own.kind for label, own in found.items()} == {
+        "loss=sum": "method", "alone": "alone", "pre-trained": "pre-trained",
+    }  # fmt: skip
+    assert len(found["pre-trained"].members) == 4  # a run for each task and seed, in one row
+    outputs.alone([1, 2], [1, 2], "other", flat={"model.init_from": "outputs/runs/a"})
+    assert {own.kind for label, own in folded(outputs).items() if "model." in label} == {"pre-trained"}
+    compared = analyse(collect([outputs.root]), Options())
+    assert compared.baseline == "alone"
