@@ -13,24 +13,35 @@ from mtlrun.engine.hardware import choose_device, set_up
 from mtlrun.engine.memory import machine_bytes, parameters
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.step import Step
+from mtlrun.engine.step import Step, pulls_back
 from mtlrun.errors import RequestError
 from mtlrun.graph import parse_graph
 from mtlrun.loss import Members, make_strategy
 from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.network import Network, TaskSpec
-from mtlrun.model.point import PointTrunk
-from mtlrun.model.trunk import MlpTrunk
-from mtlrun.sharing import SHARING
+from mtlrun.model.prune import without_discarded
+from mtlrun.model.trunks import make_trunk
+from mtlrun.sharing import SHARING, Plan
+from mtlrun.transfer import Start, begin
 
 
 def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
     """The active tasks as the network needs them, types and classes from the data."""
     counts = classes(datasets[0])
     return [
-        TaskSpec(t.task, t.type, t.loss, counts[t.task], task.huber_delta, task.target or t.task, task.scale)
+        TaskSpec(
+            t.task,
+            t.type,
+            t.loss,
+            counts[t.task],
+            task.huber_delta,
+            task.target or t.task,
+            task.scale,
+            head=task.head if task.head in datasets[0].targets else "",
+            columns=columns,
+        )
         for t in datasets[0].targets.values()
-        for task in [config.tasks[t.task]]
+        for task, columns in [(config.tasks[t.task], datasets[0].reconstructed.get(t.task))]
     ]
 
 
@@ -39,13 +50,15 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
     first = configs[0]
     seeds = [c.seed + (c.net.restart << 63) for c in configs]  # seeds are below 2⁶³
     encoder = InputEncoder(spec, len(configs))
-    if encoder.width == 0:
+    if spec.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
-    _require_memory(first, encoder.width, specs, len(configs))
-    starts = [c.point.start for c in configs if c.point]
-    trunk = PointTrunk(starts, encoder.width) if starts else MlpTrunk(first.net, seeds, encoder.width)
+    _require_memory(first, spec.width, specs, len(configs))
+    models = [c.point or c.net for c in configs]
+    plan = Plan([c.sharing for c in configs], first.net, [s.name for s in specs], seeds, spec.width,
+                lambda: make_trunk(models, seeds, spec.width))  # fmt: skip
+    sharing = SHARING[first.sharing.name](plan)
     graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.net.hidden)) for c in configs]
-    return Network(encoder, SHARING[first.sharing.name](trunk), specs, graphs, first.net, seeds)
+    return Network(encoder, sharing, specs, graphs, first.net, seeds)
 
 
 def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
@@ -61,10 +74,11 @@ def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs
                            f"{held / 2**30:,.0f}\nmake model.hidden or model.head_hidden smaller")  # fmt: skip
 
 
-def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
-    """The objects of a stack of runs. Raises RequestError where the request cannot be met."""
+def build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None] = ()) -> Stack:
+    """The objects of a stack of runs, whose trunks begin with `starts`, if those are given. Raises RequestError where
+    the request cannot be met."""
     try:
-        return _build(configs, datasets)
+        return _build(configs, datasets, starts)
     except (RuntimeError, MemoryError) as error:
         if "memory" not in str(error).lower() or len(configs) > 1:  # a stack that is too large is halved
             raise
@@ -73,21 +87,26 @@ def build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
 
 
 def evaluation(config: Config, dataset: Dataset, split: str) -> Evaluation:
-    """A run's network, as it is before training, on the rows of one split, on the CPU. Nothing that trains is built."""
+    """A run's network as best.pt holds it, with the values before training, on the rows of one split, on the CPU.
+    Nothing that trains is built."""
     device = torch.device("cpu")
-    network, scale, rows = _network([config], [dataset], task_specs(config, [dataset]), device)
+    specs = task_specs(config, [dataset])
+    whole = build_network([config], dataset.spec, specs)
+    network, scale, rows = _network([config], [dataset], without_discarded(whole, config, specs), device)
     return Evaluation(rows, [dataset], split, network, scale)
 
 
 def _network(
-    configs: Sequence[Config], datasets: Sequence[Dataset], specs: Sequence[TaskSpec], device: torch.device
-) -> tuple[Network, LabelScale, Rows]:
-    """The network of a stack on the device, with its inputs and labels as the training rows say, and the rows."""
+    configs: Sequence[Config], datasets: Sequence[Dataset], network: Network, device: torch.device,
+    starts: Sequence[Start | None] = (),
+) -> tuple[Network, LabelScale, Rows]:  # fmt: skip
+    """The network of a stack on the device, with its inputs and labels as the training rows, or `starts`, say, and the
+    rows."""
     first = configs[0]
-    network = build_network(configs, datasets[0].spec, specs)
     set_up(first, network.encoder.width)
     positions = network.encoder.positions(datasets[0].codes)
     network.encoder.fit(datasets[0].numeric, positions, [d.split.train for d in datasets])
+    begin(network, starts)
     scale = label_scale(datasets, network.tasks, first.data.standardize_targets)
     if not first.data.standardize_targets:
         network.label_mean.copy_(scale.mean)
@@ -97,24 +116,25 @@ def _network(
     return network, scale, Rows(datasets, network.tasks, network.encoder, scale, device)
 
 
-def _build(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Stack:
+def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None]) -> Stack:
     first = configs[0]
     device = choose_device(first.trainer.device)
     specs = task_specs(first, datasets)
-    network, scale, rows = _network(configs, datasets, specs, device)
+    network = build_network(configs, datasets[0].spec, specs)
+    network, scale, rows = _network(configs, datasets, network, device, starts)
     noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
     train = TrainBatches(rows, datasets, configs)
     seeds = [c.seed for c in configs]
     # a head is shared where another task learns through it, which may be in some runs of a stack only
-    sharing = network if network.edge_scales else network.sharing
-    shared = sum(p[0].numel() for p in sharing.parameters())
+    whole = network.edge_scales or not pulls_back(network)
+    shared = sum(p[0].numel() for p in (network if whole else network.sharing).parameters())
     strategy = make_strategy(Members([c.loss for c in configs], network.tasks, noise, seeds, train.steps, shared))
     strategy.to(device)
     for edge in network.scales:
         edge.to(device)
     val = Evaluation(rows, datasets, "val", network, scale)
     test = Evaluation(rows, datasets, "test", network, scale)
-    constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network.tasks, scale, rows).items()}
+    constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network, scale, rows).items()}
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
     selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from mtlrun.config import (
@@ -14,14 +15,18 @@ from mtlrun.config import (
     AdamConfig,
     BoostingConfig,
     Config,
+    ModelConfig,
     PerHeadLrConfig,
     SgdConfig,
     TaskConfig,
     TrainerConfig,
 )
-from mtlrun.config_loss import FamoLossConfig, FixedLossConfig, GradientLossConfig, MgdaLossConfig
+from mtlrun.config_loss import FamoLossConfig, GradientLossConfig, MgdaLossConfig
+from mtlrun.config_sharing import SHARINGS, TiedConfig
 from mtlrun.errors import RequestError, listing, nearest
-from mtlrun.graph import Graph, parse_graph
+from mtlrun.extensions import load, unusable
+from mtlrun.graph import NOTHING, Graph, parse_graph
+from mtlrun.stages import TASK_FREE, first_stage
 from mtlrun.toy import COORDINATES, OBJECTIVES
 from mtlrun.values import build, rate, require_task, typed
 
@@ -37,6 +42,7 @@ def check(plain: Mapping[str, Any]) -> Config:
     Raises RequestError with the full key for an unknown key, a wrong type, a value out of bounds, an
     unknown task, or a combination without a meaning.
     """
+    load()
     for key in plain:
         if key not in GROUPS and key not in TOP_LEVEL:
             known = [*GROUPS, "experiment", *TOP_LEVEL]
@@ -59,6 +65,8 @@ def check(plain: Mapping[str, Any]) -> Config:
     if not FOLDER_NAME.match(name):
         raise RequestError(f"name: found {name!r}\nallowed: letters, digits, _ - and . for a folder below outputs/")
     only = _only(plain.get("only"), tasks)
+    if isinstance(model, ModelConfig) and model.pretrain is not None:
+        only = _after(model.pretrain, only, tasks)
     if groups["data"].split.seed is None:
         split = dataclasses.replace(groups["data"].split, seed=seed)
         groups["data"] = dataclasses.replace(groups["data"], split=split)
@@ -93,7 +101,8 @@ def _group(group: str, tree: Any) -> Any:
     if group == "trainer":
         return build(TrainerConfig, tree, group, group)
     if name not in options:
-        raise RequestError(f"{group}.name: found {name!r}{nearest(name, options)}\nallowed: {listing(options)}")
+        raise RequestError(f"{group}.name: found {name!r}{nearest(name, options)}\n"
+                           f"allowed: {listing(options)}{unusable()}")  # fmt: skip
     label = group if group in DEFAULT_OPTION else f"{group}={name}"
     own = {f.name for f in dataclasses.fields(options[name])}
     for key in tree:
@@ -122,12 +131,30 @@ def _tasks(tree: Any) -> dict[str, TaskConfig]:
             _reconstruction(tasks[name], f"tasks.{name}")
         if tasks[name].type == "objective":
             _objective(tasks[name], name)
+        _derived(tasks[name], f"tasks.{name}")
+        if tasks[name].discard and tasks[name].role == "main":
+            raise RequestError(f"tasks.{name}.discard: found true, and tasks.{name}.role is main\n"
+                               f"set tasks.{name}.role=auxiliary, or tasks.{name}.discard=false")  # fmt: skip
     if not tasks:
         raise RequestError("tasks: none are given\nname some: 'tasks={price: {type: regression}}', or "
                            "write a YAML with `mtlrun init TABLE --targets a,b`")  # fmt: skip
     for name, task in tasks.items():
         _require_rows_of(name, task.train_rows_of, tasks)
+        if task.head is not None:
+            _require_head(name, task, tasks)
     return tasks
+
+
+def _require_head(name: str, task: TaskConfig, tasks: Mapping[str, TaskConfig]) -> None:
+    """Raises RequestError where a task's `head` is not that of another task that has one of its own and the same
+    type."""
+    key, other = f"tasks.{name}.head", task.head
+    require_task(str(other), tasks, key)
+    if other == name or tasks[str(other)].head is not None:
+        raise RequestError(f"{key}: {other} has no head of its own\nallowed: a task with one, or null")
+    if task.type is None or task.type != tasks[str(other)].type:
+        raise RequestError(f"{key}: {other} has type {tasks[str(other)].type}, {name} {task.type}\n"
+                           f"give both the same: tasks.{name}.type, tasks.{other}.type")  # fmt: skip
 
 
 def _require_rows_of(name: str, other: str | None, tasks: Mapping[str, TaskConfig]) -> None:
@@ -147,7 +174,7 @@ def _reconstruction(task: TaskConfig, key: str) -> None:
     if task.role != "auxiliary":
         raise RequestError(f"{key}.role: found {task.role}, and {key}.type is reconstruction\nallowed: auxiliary")
     plain = TaskConfig()
-    for name in ("target", "positive", "class_weights", "shuffle"):
+    for name in ("target", "expression", "bins", "smooth", "positive", "class_weights", "shuffle"):
         if getattr(task, name) != getattr(plain, name):
             raise RequestError(f"{key}.{name}: a reconstruction has none, its target are the run's inputs\n"
                                f"remove it: '~{key}.{name}'")  # fmt: skip
@@ -155,8 +182,8 @@ def _reconstruction(task: TaskConfig, key: str) -> None:
 
 def _objective(task: TaskConfig, name: str) -> None:
     """Raises RequestError for settings that have no meaning without labels, and for a function that there is not."""
-    plain = TaskConfig()
-    for key in ("positive", "class_weights", "shuffle", "train_labels", "train_rows_of"):
+    plain, derived = TaskConfig(), ("expression", "bins", "smooth")
+    for key in (*derived, "positive", "class_weights", "shuffle", "train_labels", "train_rows_of"):
         if getattr(task, key) != getattr(plain, key):
             raise RequestError(f"tasks.{name}.{key}: an objective has none, as it has no labels\n"
                                f"remove it: '~tasks.{name}.{key}'")  # fmt: skip
@@ -164,6 +191,35 @@ def _objective(task: TaskConfig, name: str) -> None:
     if target not in OBJECTIVES:
         raise RequestError(f"tasks.{name}.target: no objective is named {target!r}{nearest(target, OBJECTIVES)}\n"
                            f"allowed: {listing(OBJECTIVES)}")  # fmt: skip
+
+
+def _derived(task: TaskConfig, key: str) -> None:
+    """Raises RequestError for labels that are derived in a way that has no meaning."""
+    if task.expression is not None and task.target is not None:
+        raise RequestError(f"{key}.expression: found {task.expression!r}, and {key}.target is {task.target!r}\n"
+                           f"remove one of them: '~{key}.expression', or '~{key}.target'; an expression may name "
+                           "columns")  # fmt: skip
+    if task.columns is not None and task.type != "reconstruction":
+        raise RequestError(f"{key}.columns: says what a reconstruction is about, and {key}.type is {task.type}\n"
+                           f"set {key}.type=reconstruction, or '~{key}.columns'")  # fmt: skip
+    bins, smooth = task.bins, task.smooth
+    if bins is not None:
+        if task.type == "regression" or smooth is not None:
+            other, mend = f"{key}.smooth gives numbers", f"remove one of them: '~{key}.bins', or '~{key}.smooth'"
+            if task.type == "regression":
+                other, mend = f"{key}.type is regression", f"set {key}.type=categorical, or '~{key}.bins'"
+            raise RequestError(f"{key}.bins: makes classes, and {other}\n{mend}")
+        if isinstance(bins, int) and bins < 2:
+            raise RequestError(f"{key}.bins: found {bins}\nallowed: a whole number from 2, or a list of inner edges")
+        if isinstance(bins, list) and (not bins or any(b <= a for a, b in pairwise(bins))):
+            raise RequestError(f"{key}.bins: found {bins}\nallowed: inner edges that increase: [10, 20]")
+    if smooth is not None:
+        if task.type in ("binary", "categorical"):
+            raise RequestError(f"{key}.smooth: means of numbers, and {key}.type is {task.type}\n"
+                               f"allowed with it: {key}.type=regression")  # fmt: skip
+        if smooth.window % 2 == 0:
+            raise RequestError(f"{key}.smooth.window: found {smooth.window}\n"
+                               "allowed: an odd number, so that a row stands in the middle of its window")  # fmt: skip
 
 
 def _point(config: Config) -> None:
@@ -200,11 +256,58 @@ def _point(config: Config) -> None:
                            f"which may be\nset {famo}loss=sum")  # fmt: skip
 
 
+def _require_shared(config: Config) -> None:
+    """Raises RequestError for what reads gradients in shared parameters where the tasks share none, or shares the
+    trunk's features where each task has its own."""
+    loss, sharing = config.loss, config.sharing
+    foreign = config.model.name not in ("mlp", "point", "boosting")
+    if foreign and sharing.name in SHARINGS and sharing.name != "hard":
+        raise RequestError(f"sharing: {sharing.name}, which makes trunks of its own of model=mlp, and model is "
+                           f"{config.model.name}\nset it: sharing=hard")  # fmt: skip
+    if config.point and sharing.name != "hard":
+        raise RequestError(f"sharing: {sharing.name}, and model=point has no layers\nset it: sharing=hard")
+    if sharing.needs_layers and not config.net.hidden:
+        raise RequestError(f"sharing={sharing.name}: is about the trunk's layers, and model.hidden is empty\n"
+                           "set model.hidden=[64], or sharing=hard")  # fmt: skip
+    if isinstance(loss, GradientLossConfig):
+        if sharing.own_trunks:
+            raise RequestError(f"loss={loss.name}: reads the tasks' gradients in what they share, and with sharing="
+                               f"{sharing.name} every task has a trunk of its own\n"
+                               "set sharing=hard, or loss=sum")  # fmt: skip
+        if loss.at == "representation" and sharing.name != "hard":
+            raise RequestError("loss.at: representation are the features that all heads read, and with sharing="
+                               f"{sharing.name} each task has its own\nallowed: parameters")  # fmt: skip
+    if config.trainer.log_gradients and sharing.own_trunks:
+        raise RequestError(f"trainer.log_gradients: compares gradients in what the tasks share, and with sharing="
+                           f"{sharing.name} that is nothing\n"
+                           "set sharing=hard, or '~trainer.log_gradients'")  # fmt: skip
+
+
+def _penalty_notes(config: Config) -> list[str]:
+    """Lines on a penalty that acts on the heads of a net without a trunk's layers, where it is not what it seems."""
+    sharing, tasks, found = config.sharing, config.active, []
+    if not isinstance(sharing, TiedConfig) or config.net.hidden:
+        return []
+    types = [task.type for task in tasks.values()]
+    lone = [name for name, task in tasks.items() if types.count(task.type) == 1]
+    if len(tasks) > 1 and lone and None not in types and sharing.name != "l1":
+        found.append(f"sharing={sharing.name}: model.hidden is empty, so that heads of one type are tied to each "
+                     f"other, and {listing(lone)} to none")  # fmt: skip
+    if isinstance(config.lr, PerHeadLrConfig):
+        found.append(f"sharing={sharing.name}: model.hidden is empty, and the penalty on the heads takes its steps at "
+                     "lr.trunk, not at theirs")  # fmt: skip
+    return found
+
+
 def _require_weights(loss: GradientLossConfig, graph: Graph) -> None:
     """Raises RequestError for a task whose gradient ends in its head, which would get no weight and not learn."""
     for task, edge in graph.trunk.items():
-        others = loss.at == "parameters" and any(e.gradient.scale != 0 for e in graph.into(task))
-        if edge.gradient.scale == 0 and not others:
+        held = graph.constants.get(task, ())
+        open_edges = [e for e in graph.into(task) if e.gradient.scale != 0 and e.source not in held]
+        others = loss.at == "parameters" and any(f"heads.{e.source}" not in held for e in open_edges)
+        reads = edge.at != NOTHING and edge.gradient.scale != 0 and f"layer{edge.at}" not in held
+        # through estimates alone it may reach the trunk as well, but what is sure is the head of their source
+        if not (reads and "trunk" not in held) and not others:
             raise RequestError(f"loss.heads: weighted, and loss={loss.name} gives no weight to {task}, whose gradient "
                                "does not reach the trunk: its head would not learn\n"
                                "set it: loss.heads=own")  # fmt: skip
@@ -219,6 +322,42 @@ def _only(value: Any, tasks: Mapping[str, TaskConfig]) -> list[str] | None:
     for name in names:
         require_task(name, tasks, "only")
     return [str(n) for n in names]
+
+
+def _after(pretrain: list[str], only: list[str] | None, tasks: Mapping[str, TaskConfig]) -> list[str]:
+    """The tasks of a run whose trunk is trained on others first: `only`, or all others."""
+    for name in pretrain:
+        require_task(name, tasks, "model.pretrain")
+    left = only or [name for name in tasks if name not in pretrain]
+    if not pretrain or not left:
+        found = "an empty list" if not pretrain else "every task, so that none is left for the run itself"
+        raise RequestError(f"model.pretrain: found {found}\nallowed: some of {listing(tasks)}, or null")
+    return left
+
+
+def _require_trunk(config: Config) -> None:
+    """Raises RequestError for a trunk that is to come from elsewhere, or to stay as it is, and cannot; a first stage is
+    checked like any run."""
+    net, first = config.net, first_stage(config)
+    asked = [key for key in ("init_from", "pretrain", "freeze") if getattr(net, key)]
+    if asked and not net.hidden:
+        raise RequestError(f"model.{asked[0]}: the trunk has no parameters, as model.hidden is empty\n"
+                           f"set model.hidden=[64], or '~model.{asked[0]}'")  # fmt: skip
+    if net.freeze and first is None and config.trainer.gradient_noise:
+        raise RequestError("trainer.gradient_noise: is added to the trunk's gradient, and model.freeze keeps the trunk "
+                           "as it is\nset trainer.gradient_noise=0, or model.freeze=false")  # fmt: skip
+    if first is None:
+        return
+    if net.init_from is not None:
+        raise RequestError("model.pretrain: model.init_from names a trunk that is trained already\n"
+                           "allowed: one of the two")  # fmt: skip
+    if config.sharing.name not in TASK_FREE:
+        raise RequestError(f"model.pretrain: sharing={config.sharing.name} has parts of its own for each task\n"
+                           f"allowed with it: sharing={listing(TASK_FREE)}")  # fmt: skip
+    try:
+        _cross_check(first, [])
+    except RequestError as error:
+        raise RequestError(f"{error} (in the first stage, model.pretrain={listing(first.active)})") from None
 
 
 def _cross_check(config: Config, notes: list[str]) -> Config:
@@ -236,11 +375,13 @@ def _cross_check(config: Config, notes: list[str]) -> Config:
                 require_task(name, config.tasks, f"{key}.{name}")
             if name in also or name in active:
                 kept[name] = value
-        absent = [n for n in mapping if n not in kept]
+        absent = [n for n in mapping if n not in kept and n not in (config.net.pretrain or ())]
         if absent:
             notes.append(f"{key}: {listing(absent)} left out, as `only` leaves out the task")
         return kept
 
+    notes += [f"tasks.{name}.head: {task.head} is left out by `only`, so {name} has a head of its own"
+              for name, task in active.items() if task.head is not None and task.head not in active]  # fmt: skip
     loss, lr = config.loss, config.lr
     if isinstance(loss, FamoLossConfig):
         own = {"": loss.lower_bound}
@@ -252,11 +393,12 @@ def _cross_check(config: Config, notes: list[str]) -> Config:
         notes.append(f"loss={loss.name}: warms up for {loss.warm_epochs} epochs, and trainer.epochs is "
                      f"{config.trainer.epochs}, so that it never begins")  # fmt: skip
     _point(config)
-    if isinstance(loss, FixedLossConfig):
-        weights = drop_absent(loss.weights, "loss.weights")
-        checked = {n: typed(w, float, f"loss.weights.{n}", {"at_least": 0.0}) for n, w in weights.items()}
-        if checked and all(checked.get(t, 1.0) == 0 for t in active):
-            raise RequestError("loss.weights: every task has weight 0\nallowed: at least one weight above 0")
+    weights = drop_absent(loss.weights, "loss.weights")
+    checked = {n: typed(w, float, f"loss.weights.{n}", {"at_least": 0.0}) for n, w in weights.items()}
+    if checked and all(checked.get(t, 1.0) == 0 for t in active):
+        raise RequestError("loss.weights: every task has weight 0\nallowed: at least one weight above 0")
+    _require_shared(config)
+    notes += _penalty_notes(config)
     for (key, value), why in loss.refuses.items():
         if getattr(loss, key) == value:
             default = next(f.default for f in dataclasses.fields(loss) if f.name == key)
@@ -264,6 +406,8 @@ def _cross_check(config: Config, notes: list[str]) -> Config:
                                f"allowed: {default}")  # fmt: skip
     if isinstance(lr, PerHeadLrConfig):
         heads = drop_absent(lr.heads, "lr.heads", also=("default",))
+        notes += [f"lr.heads.{name}: without effect, as {name} has {active[name].head}'s head and its rate"
+                  for name in heads if name in active and active[name].head in active]  # fmt: skip
         if "default" not in heads:
             raise RequestError("lr.heads.default: missing\nset it: lr.heads.default=1e-3")
         rates = {rate(lr.trunk, lr.base, "lr.trunk")} | {rate(v, lr.base, f"lr.heads.{n}") for n, v in heads.items()}
@@ -318,12 +462,28 @@ def _cross_check(config: Config, notes: list[str]) -> Config:
         raise RequestError("optimizer.nesterov: needs a momentum\nset it: optimizer.momentum=0.9")
     if isinstance(optimizer, AdamConfig) and len(optimizer.betas) != 2:
         raise RequestError(f"optimizer.betas: found {optimizer.betas}\nallowed: two numbers from 0 to below 1")
+    _require_trunk(config)
     graph = parse_graph(config.graph, config.tasks, active, len(config.net.hidden))
     if isinstance(loss, GradientLossConfig) and loss.heads == "weighted" and loss.weighs_by_gradient:
         _require_weights(loss, graph)
     if not config.net.head_hidden and any(e.what == "embedding" for e in graph.edges):
         raise RequestError("graph: an edge passes an embedding, and heads have no hidden layer\n"
                            "set model.head_hidden=[64], or what=logits")  # fmt: skip
+    for edge in graph.edges:
+        if active[edge.source].discard and not active[edge.task].discard:
+            raise RequestError(f"tasks.{edge.source}.discard: {edge.task} receives its {edge.what}, also when the run "
+                               f"predicts\nset tasks.{edge.source}.discard=false, or remove the edge")  # fmt: skip
+    for name, task in active.items():
+        if task.head in active and active[task.head].discard and not task.discard:
+            raise RequestError(f"tasks.{task.head}.discard: {name} has its head, also when the run predicts\n"
+                               f"set tasks.{task.head}.discard=false, or tasks.{name}.head=null")  # fmt: skip
+    if config.sharing.mixes:
+        for name, constants in graph.constants.items():
+            inner = [c for c in constants if c.startswith("layer") and c != f"layer{graph.depth}"]
+            if inner:
+                raise RequestError(f"graph.constants.{name}: {inner[0]}, and with sharing={config.sharing.name} what a "
+                                   f"task reads there is no step on the way to layer{graph.depth}\n"
+                                   f"allowed: layer{graph.depth}, estimates and parameters")  # fmt: skip
     notes += graph.notes
     return dataclasses.replace(config, notes=tuple(notes))
 

@@ -11,7 +11,7 @@ import signal
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -32,26 +32,28 @@ COMMANDS = {
     "compare": ("compare DIR... [OPTIONS]", "what runs say, side by side"),
     "resume": ("resume DIR", "go on with an interrupted run or sweep"),
     "predict": ("predict RUN TABLE -o OUT.csv", "predictions of a run on new rows"),
-    "export": ("export RUN -o FILE", "the trained model for use elsewhere"),
+    "export": ("export RUN -o MODEL.onnx", "the trained model for use elsewhere"),
 }
-NOT_BUILT = ("export",)
 FLAGS = {"-m": "multirun", "--multirun": "multirun", "-h": "help", "--help": "help", "--version": "version",
          "--confirm": "confirm", "--rows": "rows"}  # fmt: skip
 COMPARING = ("by", "reference", "metric", "split", "margin", "tune", "format")
-VALUES = {"--config-dir": "config_dir", "--targets": "targets", "-o": "output", **{f"--{o}": o for o in COMPARING}}
-EXAMPLES = {"config_dir": "settings", "targets": "price,kind", "output": "out.csv", "by": "loss,lr",
-            "reference": "'loss=sum lr=single'", "metric": "price=mae,cut=logloss", "split": "test", "margin": "1",
-            "tune": "lr.base,loss.lr", "format": "markdown"}  # fmt: skip
+VALUES = {"--config-dir": "config_dir", "--targets": "targets", "--tasks": "tasks", "-o": "output",
+          **{f"--{o}": o for o in COMPARING}}  # fmt: skip
+EXAMPLES = {"config_dir": "settings", "targets": "price,kind", "tasks": "price,kind", "output": "out.csv",
+            "by": "loss,lr", "reference": "'loss=sum lr=single'", "metric": "price=mae,cut=logloss", "split": "test",
+            "margin": "1", "tune": "lr.base,loss.lr", "format": "markdown"}  # fmt: skip
+SHOWN = 20  # inputs or outputs of a model
 ALWAYS = ("help", "version")
 TAKES = {"": ("multirun", "config_dir"), "check": ("multirun", "config_dir"), "init": ("targets",), "fetch": (),
-         "compare": ("output", "confirm", "rows", *COMPARING), "resume": (), "predict": ("output",),
-         "export": ("output",)}  # fmt: skip
+         "compare": ("output", "confirm", "rows", *COMPARING), "resume": (), "predict": ("output", "tasks"),
+         "export": ("output", "tasks")}  # fmt: skip
 COMPARE_HELP = """
 DIR: runs, sweeps, or folders that hold some, finished or not
 
   --by KEYS           what makes a setting: keys, prefixes of keys, arm; default: whatever differs
   --reference LABEL   what the others are held against: a row's label, or settings: 'loss=sum lr=single'
   --metric TASK=NAME  another metric than the task's primary one: price=mae,cut=logloss; the same task twice: Δm of both
+                      an auxiliary task that is named here has a column and counts in Δm
   --split NAME        whose figures: test (default) or val
   --margin PERCENT    within which settings count as equivalent; default 1
   --tune KEYS         choose the values of these on val, for each setting
@@ -59,6 +61,9 @@ DIR: runs, sweeps, or folders that hold some, finished or not
   --confirm           train the settings anew on fresh seeds, and compare those
   --format NAME       text (default), markdown, latex, csv
   -o OUT              folder of comparison.csv, pictures and report.html; default DIR/compare"""
+LEAVING_HELP = """
+  --tasks a,b         which tasks leave: any that was trained; default: the main ones
+  -o {:16} a new file"""
 
 
 @dataclass
@@ -139,8 +144,6 @@ def _dispatch(request: Words) -> int:
     if "help" in options:
         print(_help(command))
         return 0
-    if command in NOT_BUILT:
-        raise RequestError(f"{command}: not built yet")
     if command == "init":
         return _init(_operands(command, words, 1)[0], options.get("targets"))
     if command == "fetch":
@@ -154,8 +157,9 @@ def _dispatch(request: Words) -> int:
         return resume(Path(_operands(command, words, 1)[0]))
     if command == "predict":
         run, table = _operands(command, words, 2)
-        return _predict(Path(run), table, options.get("output"))
-
+        return _predict(Path(run), table, options)
+    if command == "export":
+        return _export(Path(_operands(command, words, 1)[0]), options)
     if command == "compare":
         from mtlrun.compare.command import compare
 
@@ -187,11 +191,16 @@ def _init(table: str, targets: str | None) -> int:
         raise RequestError("init: --targets is missing\nusage: mtlrun init TABLE --targets a,b")
     from mtlrun.data.init import write_yaml
 
-    # a column whose name holds a comma goes in double quotes, as in a CSV file
-    names = [name.strip() for name in next(csv.reader([targets], skipinitialspace=True)) if name.strip()]
-    path = write_yaml(Path(table), names, Path("."))
+    path = write_yaml(Path(table), _names(targets) or [], Path("."))
     print(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
     return 0
+
+
+def _names(words: str | None) -> list[str] | None:
+    """The names in a list with commas; one that holds a comma goes in double quotes, as in a CSV file."""
+    if words is None:
+        return None
+    return [name.strip() for name in next(csv.reader([words], skipinitialspace=True), []) if name.strip()]
 
 
 def _check(composed: "Request") -> str:
@@ -210,25 +219,16 @@ def _check(composed: "Request") -> str:
     return "\n".join([*composed.notes, *lines])
 
 
-def _predict(run: Path, table: str, output: str | None) -> int:
-    if not output:
-        raise RequestError("predict: -o is missing\nusage: mtlrun predict RUN TABLE -o OUT.csv")
-    out = Path(output)
-    if out.suffix.lower() != ".csv":
-        raise RequestError(f"-o: found {out}\nallowed: a file that ends in .csv")
-    if out.exists():
-        raise RequestError(f"-o: {out} exists already\nallowed: a new file")
-    if not out.parent.is_dir():
-        raise RequestError(f"-o: there is no folder {out.parent}\nallowed: a new file in a folder that exists")
-    if not run.is_dir():
-        raise RequestError(f"predict: there is no folder {run}\nusage: mtlrun predict RUN TABLE -o OUT.csv")
+def _predict(run: Path, table: str, options: Mapping[str, str]) -> int:
+    out = _new_file("predict", options.get("output"), ".csv")
+    _require_folder("predict", run)
     from mtlrun.data.paths import resolve_path
     from mtlrun.data.table import read_table
     from mtlrun.results.files import write_text
     from mtlrun.run import load
 
-    frame = read_table(resolve_path(table))
-    predictor = load(run)
+    frame = read_table(resolve_path(table, "predict"), "predict")
+    predictor = load(run, _names(options.get("tasks")))
     if predictor.note:
         print(predictor.note)
     write_text(out, predictor.predict(frame).to_csv(index=False))
@@ -236,6 +236,43 @@ def _predict(run: Path, table: str, output: str | None) -> int:
         print(f"{column}: {count} rows hold a value that is new to the model or was too rare in training: unknown")
     print(f"{len(frame)} rows: {out}")
     return 0
+
+
+def _export(run: Path, options: Mapping[str, str]) -> int:
+    out = _new_file("export", options.get("output"), ".onnx")
+    _require_folder("export", run)
+    from mtlrun.export import export
+
+    found = export(run, out, _names(options.get("tasks")))
+    for what, values in (("inputs", found.inputs), ("outputs", found.outputs)):
+        print(f"{what}:")
+        width = max(map(len, [*values][:SHOWN]))
+        for name, (kind, shape) in [*values.items()][:SHOWN]:
+            print(f"  {name:{width}}  {kind} {shape}")
+        if len(values) > SHOWN:
+            print(f"  … ({len(values)} in all)")
+    print(f"parity with predict on {found.rows}: largest difference {found.difference:.1g}".replace("e-0", "e-"))
+    print(f"{found.size:,} bytes: {out}")
+    return 0
+
+
+def _new_file(command: str, output: str | None, suffix: str) -> Path:
+    """The file that -o names. Raises RequestError unless it is a new one with this suffix in a folder that exists."""
+    if not output:
+        raise RequestError(f"{command}: -o is missing\nusage: mtlrun {_usage(command)}")
+    out = Path(output)
+    if out.suffix.lower() != suffix:
+        raise RequestError(f"-o: found {out}\nallowed: a file that ends in {suffix}")
+    if out.exists():
+        raise RequestError(f"-o: {out} exists already\nallowed: a new file")
+    if not out.parent.is_dir():
+        raise RequestError(f"-o: there is no folder {out.parent}\nallowed: a new file in a folder that exists")
+    return out
+
+
+def _require_folder(command: str, run: Path) -> None:
+    if not run.is_dir():
+        raise RequestError(f"{command}: there is no folder {run}\nusage: mtlrun {_usage(command)}")
 
 
 @contextlib.contextmanager
@@ -282,13 +319,13 @@ def _usage(command: str) -> str:
 def _help(command: str) -> str:
     if command:
         usage, what = COMMANDS[command]
-        built = " (not built yet)" if command in NOT_BUILT else ""
-        details = f"\n{COMPARE_HELP}" if command == "compare" else ""
-        return f"mtlrun {usage}\n  {what}{built}{details}"
+        details = {"compare": f"\n{COMPARE_HELP}", "predict": LEAVING_HELP.format("OUT.csv"),
+                   "export": LEAVING_HELP.format("MODEL.onnx")}  # fmt: skip
+        return f"mtlrun {usage}\n  {what}{details.get(command, '')}"
     lines = ["mtlrun: multi-task learning from the command line", "", "usage:"]
     lines += [f"  mtlrun {'[OVERRIDES]':30} train one run", f"  mtlrun {'-m [OVERRIDES]':30} a sweep: one run for each"]
-    for name, (usage, what) in COMMANDS.items():
-        lines.append(f"  mtlrun {usage:30} {what if name not in NOT_BUILT else '(not built yet)'}")
+    for usage, what in COMMANDS.values():
+        lines.append(f"  mtlrun {usage:30} {what}")
     lines += [
         "",
         "overrides: GROUP=OPTION and KEY=VALUE",
@@ -318,5 +355,9 @@ def _option_lines(group: str, options: list[str]) -> list[str]:
 
 
 def _groups() -> dict[str, list[str]]:
-    """Our groups in the order of conf/config.yaml's defaults, with their options, from the names of the files."""
-    return {g: sorted(f.stem for f in (conf_dir() / g).glob("*.yaml")) for g in (*GROUPS, "experiment")}
+    """The groups in the order of conf/config.yaml's defaults, with their options, ours and those of installed packages,
+    from the names of the files."""
+    from mtlrun.extensions import conf_dirs
+
+    folders = [conf_dir(), *conf_dirs()]
+    return {g: sorted({f.stem for d in folders for f in (d / g).glob("*.yaml")}) for g in (*GROUPS, "experiment")}

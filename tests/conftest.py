@@ -6,3 +6,5 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+# It would start a thread, which processes that are forked later wait for.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -66,7 +66,8 @@ def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys):
     if "experiment=strategies" in words:  # 26 arms: as many seeds and trials as are shown take half a minute
         words = [*(w for w in words if not w.startswith(("seed=", "trials="))), "seed=0", "trials=1"]
         words = [w for w in words if w != "data=census_income"]  # a plan reads the table
-    if "data=census_income" in words:  # not fetched here: composed and checked, no more
+    fetched = {"data=census_income", "experiment=census_sharing", "data=yeast", "experiment=yeast"}
+    if fetched & set(words):  # not here: composed and checked, no more
         request = compose([w for w in words if w not in ("-m", "check")], multirun="-m" in words)
         assert members(request) if request.sweep else single(request)
         return
@@ -74,6 +75,8 @@ def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys):
         Path("conf/data/houses.yaml").unlink()
         assert main(words) == 0, capsys.readouterr().err
         return
+    if donor := next((word.partition("=")[2] for word in words if word.startswith("model.init_from=")), None):
+        assert main(["only=[price]", "trainer.max_steps=2", f"hydra.run.dir={donor}"]) == 0
     words = words if words[0] == "check" else ["check", *words]
     status = main(words)
     answer = capsys.readouterr().err
