@@ -4,11 +4,12 @@ DIST ?= dist
 BIN := .venv/bin
 READY := .venv/.mtlrun-ready
 
-.PHONY: help setup run test test-all lint format wheel clean
+.PHONY: help setup run test test-all evidence lint format wheel clean
 help:
 	@echo "make run        set up, then train: mtlrun loss=uncertainty lr=per_head"
 	@echo "make test       set up, then lint, types and tests (under 3 minutes)"
 	@echo "make test-all   the same with the slow tests"
+	@echo "make evidence   run the experiment of every mechanism, write docs/evidence.md"
 	@echo "make setup      create .venv and install into it (PYTHON=python3.12 chooses another Python)"
 	@echo "make lint       ruff and mypy        make format   ruff's formatter"
 	@echo "make wheel      sdist and wheel in dist/"
@@ -35,6 +36,9 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest -q -m ''
 
+evidence: setup
+	$(BIN)/python -m evidence
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,4 +54,4 @@ wheel: setup
 
 clean:
 	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find mtlrun tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find mtlrun evidence tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
