@@ -7,9 +7,9 @@ READY := .venv/.mtlrun-ready
 .PHONY: help setup run test test-all evidence lint format wheel clean
 help:
 	@echo "make run        set up, then train: mtlrun loss=uncertainty lr=per_head"
-	@echo "make test       set up, then lint, types and tests (under 3 minutes)"
+	@echo "make test       set up, then lint, types and tests (about 12 minutes)"
 	@echo "make test-all   the same with the slow tests"
-	@echo "make evidence   run the experiment of every mechanism, write docs/evidence.md"
+	@echo "make evidence   run the experiment of every mechanism (12 minutes), write docs/evidence.md"
 	@echo "make setup      create .venv and install into it (PYTHON=python3.12 chooses another Python)"
 	@echo "make lint       ruff and mypy        make format   ruff's formatter"
 	@echo "make wheel      sdist and wheel in dist/"
