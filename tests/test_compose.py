@@ -246,8 +246,8 @@ def test_glob_stands_for_the_options_of_a_group() -> None:
 
 
 def test_a_member_that_is_wrong_is_named() -> None:
-    answer = refused("data=houses", "loss=fixed,sum", "loss.weights.price=2", multirun=True)
-    assert answer.startswith("loss.weights: loss=sum has no such key") and "(in 001_loss=sum)" in answer
+    answer = refused("data=houses", "loss=uncertainty,sum", "loss.lr=2", multirun=True)
+    assert answer.startswith("loss.lr: loss=sum has no such key") and "(in 001_loss=sum)" in answer
 
 
 def test_composing_many_members_is_fast() -> None:
