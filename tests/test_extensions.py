@@ -199,7 +199,7 @@ class ThirdsConfig(LossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class WideConfig(ModelConfig):
-    name: Literal["wide"] = "wide"  # type: ignore[assignment]
+    name: Literal["wide"] = "wide"
     factor: float = per_run(2.0)
 
 
@@ -229,7 +229,7 @@ COUNT = TaskTypeOption(made_by="m:C", metrics={"gain": "max"}, primary="gain", l
     (Extension(losses={"halves": Option(ThirdsConfig, "m:C")}), "has default 'thirds', expected 'halves'"),
     (Extension(losses={"thirds": Option(ModelConfig, "m:C")}), "ModelConfig is no dataclass derived from .*LossConfig"),
     (Extension(losses={"thirds": Option(ThirdsConfig, "mC")}), "loss thirds: found 'mC', expected 'module:name'"),
-    (Extension(losses={"thirds": ThirdsConfig}), "expected an Option"),  # type: ignore[dict-item]
+    (Extension(losses={"thirds": ThirdsConfig}), "expected an Option"),
     (Extension(models={"wide": Option(WideConfig, "m:C")}), "factor is per_run, which only settings of a loss"),
     (Extension(problems={"spirals": "spirals"}), "problems"),
     (Extension(files=Path("/no/such/folder")), "files: there is no folder /no/such/folder"),

@@ -128,17 +128,17 @@ def test_every_strategy_heeds_constants(name: str) -> None:
     """What no loss moves keeps every bit; the rest moves."""
     graph = {"receives": {"c": {"trunk": "none", "b": "pass"}}, "constants": {"a": ["layer1"], "b": ["layer1"]}}
     stack = make(graph, loss={"name": name})
-    layers = stack.network.sharing.trunk.linear  # type: ignore[union-attr]
+    layers = stack.network.sharing.trunk.linear
     before = [p.detach().clone() for layer in layers for p in layer.parameters()]
     train_steps(stack, 4)
     after = [p.detach() for layer in layers for p in layer.parameters()]
     # c reaches layer1 along its edge alone, through b's estimate
     assert not torch.equal(before[0], after[0])
-    graph["constants"]["c"] = ["b"]  # type: ignore[index]
+    graph["constants"]["c"] = ["b"]
     stack = make(
         graph, loss={"name": name} | ({"heads": "own"} if name == "excess_mtl" else {})
     )  # c moves its head alone
-    layers = stack.network.sharing.trunk.linear  # type: ignore[union-attr]
+    layers = stack.network.sharing.trunk.linear
     before = [p.detach().clone() for layer in layers for p in layer.parameters()]
     train_steps(stack, 4)
     after = [p.detach() for layer in layers for p in layer.parameters()]

@@ -14,7 +14,7 @@ from mtlrun.model.foreign import ForeignTrunk
 
 @dataclass(frozen=True, kw_only=True)
 class NetConfig(ModelConfig):
-    name: Literal["net"] = "net"  # type: ignore[assignment]
+    name: Literal["net"] = "net"
 
 
 CONFIG = NetConfig(hidden=[5, 4], head_hidden=[3])

@@ -86,8 +86,8 @@ def test_infinite_strength_is_hard_sharing_at_a_share_of_the_rate(extra: dict[st
     for stack in stacks:
         train_steps(stack, 20)
     ours, theirs = (stack.network.sharing for stack in stacks)
-    for i, layer in enumerate(theirs.trunk.linear):  # type: ignore[union-attr]
-        for own, one in zip(ours.trunks.layers[i], (layer.weight, layer.bias), strict=True):  # type: ignore[union-attr]
+    for i, layer in enumerate(theirs.trunk.linear):
+        for own, one in zip(ours.trunks.layers[i], (layer.weight, layer.bias), strict=True):
             torch.testing.assert_close(own, one.unsqueeze(1).expand_as(own), rtol=1e-5, atol=1e-6)
     for task in "abc":
         for own, one in zip(*(s.network.task_parameters(task) for s in stacks), strict=True):

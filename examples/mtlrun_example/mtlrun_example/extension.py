@@ -28,7 +28,7 @@ class ResidualConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class GatedConfig(SharingConfig):
-    name: Literal["gated"] = "gated"  # type: ignore[assignment]
+    name: Literal["gated"] = "gated"
 
 
 EXTENSION = Extension(
