@@ -264,6 +264,8 @@ class TrainerConfig:
     """Length, batches, device, selection. `patience`: evaluations without a better one; null: never stop early.
 
     `goal`: the figure goal_step is the number of steps before the tasks' losses first summed to this or less.
+    `on_nan`: what becomes of a run with a loss or gradient that is not finite: it fails, naming what and when, or such
+    steps are skipped and counted.
     `gradient_noise`: so many times the norm of the trunk's gradient is added to it as noise, in every step.
     """
 
@@ -275,6 +277,7 @@ class TrainerConfig:
     patience: int | None = bounded(10, at_least=1)
     goal: float | None = None
     clip: float | None = per_run(None, above=0.0)
+    on_nan: Literal["stop", "skip"] = "stop"
     gradient_noise: float = per_run(0.0, at_least=0.0)
     device: str = "auto"
     threads: int | None = bounded(None, at_least=1)

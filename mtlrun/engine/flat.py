@@ -1,5 +1,6 @@
 """One buffer for all parameters of a stack."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -49,6 +50,21 @@ class Flat:
             if name in self.factors:
                 columns.mul_(torch.tensor(self.factors[name]).to(rates).unsqueeze(1))
         return rates
+
+    def name_of(self, column: int) -> str:
+        """What a column of the buffer holds, for people: trunk.layers.0.weight, heads.price.weights.1."""
+        at = 0
+        while column >= self.sizes[at]:
+            column, at = column - self.sizes[at], at + 1
+        name, parameter = self.names[at], self.parameters[at]
+        tasks, axis = (self.heads | self.own).get(name, ((), 0))
+        if tasks:
+            place = torch.unravel_index(torch.tensor(column), parameter.shape[1:])
+            task = tasks[int(place[axis - 1])]
+            if name in self.heads:  # heads of a kind are one parameter: its number says nothing
+                return re.sub(r"^network\.heads\.\d+\.", f"heads.{task}.", name)
+            return f"{name.removeprefix('network.sharing.')} of {task}"
+        return name.removeprefix("network.").removeprefix("sharing.")
 
     def spread(self, rates: Sequence[Mapping[str, float]], strategy_rates: Sequence[float],
                by_owner: bool = False) -> Tensor:  # fmt: skip

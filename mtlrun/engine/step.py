@@ -1,6 +1,7 @@
 """The training step: the same for one run and for a stack of them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -18,6 +19,8 @@ from mtlrun.model.heads import TiedBlock
 from mtlrun.model.layers import dropout_mask, generator
 from mtlrun.model.network import Network
 from mtlrun.model.trunk import Noise
+
+ALL_FINITE, LOSS = -1, -2  # in `Step.odd`, where other numbers are columns
 
 
 class Step:
@@ -50,6 +53,11 @@ class Step:
         self.active: Tensor | None = None  # [R, 1] bool: members that still train; None: all
         self.norms: Tensor | None = torch.zeros(len(configs))  # None: not computed for the last step, so far
         self.changes_gradients = self.clips or (self.optimizer.decays and not self.optimizer.decoupled)
+        self.skips = configs[0].trainer.on_nan == "skip"
+        self.on_cpu = self.rates.device.type == "cpu"
+        # of the last step, `[R]`: the first column of a gradient that is not finite, ALL_FINITE where all are, and
+        # LOSS where only a loss is not; None: nothing of the kind in any run
+        self.odd: Tensor | None = None
         self.seeds = [c.seed for c in configs]
         self.dropout = configs[0].net.dropout
         self.apart: Split | Apart | None = None  # for a look at the tasks' gradients
@@ -57,9 +65,12 @@ class Step:
     def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
         """One step. Returns the losses before it and the weights they got, `[R, T]` each, detached.
 
-        The parameters of a member that is not `active` keep every bit, those of its strategy too.
+        The parameters of a member that is not `active` keep every bit, those of its strategy too; so do those of a
+        member with a gradient that is not finite (`odd`). With `trainer.on_nan=skip` nothing else of that member
+        changes either, and a loss that is not finite has the same effect.
         """
-        before = None if self.active is None else self.flat.values.clone()
+        before = self.flat.values.clone() if self.skips or self.active is not None else None
+        state = _copied(self.strategy.state()) if self.skips else {}
         present = batch.targets.present
         noise = self._dropout(step)
         losses, shared = self.backward.forward(batch.x, batch.targets, noise)  # [R, T], [R, T, D] where asked for
@@ -74,6 +85,11 @@ class Step:
         if self.frozen:  # so that clipping and norms are about what moves
             self.flat.gradients[self.frozen, : self.flat.trunk_size] = 0
         self.norms = None
+        self.odd = self._odd_columns(losses)
+        moments = self.optimizer.state if self.odd is not None and self.skips else {}
+        moments = _copied(moments)
+        if self.odd is not None and before is None:
+            before = self.flat.values.clone()
         if self.changes_gradients:
             norms = self.gradient_norms()
             if self.clips:
@@ -81,13 +97,44 @@ class Step:
         self.optimizer.step(self.rates if self.rate is None else self.rate * self.factor)
         if self.network.sharing.penalised:
             self.network.shrink(self.proximal_rates * self.factor)
-        if self.active is not None and before is not None:
+        fine = None if self.odd is None else (self.odd == ALL_FINITE).unsqueeze(1)  # [R, 1]
+        moving = self.active if fine is None else fine if self.active is None else fine & self.active
+        if moving is not None and before is not None:
             # not by a rate of 0: 0 · nan is nan
-            torch.where(self.active, self.flat.values, before, out=self.flat.values)
+            torch.where(moving, self.flat.values, before, out=self.flat.values)
         if self.strategy.needs_losses_after:
             with torch.no_grad():
                 self.strategy.after(self.network.losses(batch.x, batch.targets, noise), present)
+        if fine is not None and self.skips:
+            _take_back(self.optimizer.state, moments, fine)
+            _take_back(self.strategy.state(), state, fine)
         return losses, weights
+
+    def _odd_columns(self, losses: Tensor) -> Tensor | None:
+        """What `odd` says of this step, whose losses are `[R, T]`. On the CPU one sum tells where all is well: 1 % of a
+        step. On another device, where a look at it would wait, the answer is always a tensor."""
+        gradients, odd = self.flat.gradients, None
+        if self.on_cpu:
+            if math.isfinite(float(gradients.sum())) and not (self.skips and not math.isfinite(float(losses.sum()))):
+                return None
+            sums = gradients.sum(1) + losses.sum(1) if self.skips else gradients.sum(1)  # [R]
+            if self.active is not None:
+                sums = sums.where(self.active[:, 0], 0.0)
+            rows = (~sums.isfinite()).nonzero()[:, 0]
+            if not len(rows):  # of runs that have ended
+                return None
+            odd = torch.full_like(sums, ALL_FINITE, dtype=torch.long)
+            odd[rows] = self._first_odd(gradients[rows], losses[rows])
+            return odd if bool((odd != ALL_FINITE).any()) else None  # none: finite numbers with an infinite sum
+        return self._first_odd(gradients, losses)
+
+    def _first_odd(self, gradients: Tensor, losses: Tensor) -> Tensor:
+        """The same of gradients `[n, P]` and losses `[n, T]`, by a look at each."""
+        bad = ~gradients.isfinite()
+        found = torch.where(bad.any(1), bad.int().argmax(1), ALL_FINITE)
+        if self.skips:
+            found = torch.where((found == ALL_FINITE) & ~losses.isfinite().all(1), LOSS, found)
+        return found
 
     def gradient_norms(self) -> Tensor:
         """Norms `[R]` of the network's gradients in the last step, noise included, before clipping and weight decay."""
@@ -144,6 +191,18 @@ class Step:
         norms, lengths = (torch.linalg.vector_norm(v, dim=1, dtype=torch.float64) for v in (shared[self.noisy], z))
         factors = self.noise_levels * (norms / lengths).to(shared)
         shared.index_add_(0, self.noisy, z * factors.unsqueeze(1))
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in tensors.items()}
+
+
+def _take_back(tensors: Mapping[str, Tensor], before: Mapping[str, Tensor], fine: Tensor) -> None:
+    """Give back to tensors `[R, ...]` what they held before, but for the runs that are `fine`, `[R, 1]`. A count that
+    all runs share goes on."""
+    for name, value in tensors.items():
+        if value.dim():
+            value.copy_(torch.where(fine.view(-1, *[1] * (value.dim() - 1)), value, before[name]))
 
 
 def pulls_back(network: Network) -> bool:

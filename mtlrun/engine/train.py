@@ -28,6 +28,7 @@ from mtlrun.engine.gates import mean_gates
 from mtlrun.engine.importance import permutation_importance
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack, model_tree
+from mtlrun.engine.step import ALL_FINITE
 from mtlrun.errors import Interrupted
 from mtlrun.lr import is_constant, schedule_factors
 from mtlrun.results.environment import peak_memory
@@ -38,20 +39,20 @@ from mtlrun.results.writer import Row, RunWriter, write_importance
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints, at least; any of them resumes exactly
 CHECKPOINT_SHARE = 20  # and at least so many times what the last one took
 REHEARSED_STEPS, REHEARSED_SECONDS = 12, 0.03  # to tell how long training will take
-CHECK_STEPS = 256  # between two looks at whether losses are finite
+CHECK_STEPS = 256  # between two looks at whether losses and parameters are finite
 CONFLICT_BATCHES = 8  # the last ones of an epoch, which conflict_rate counts
 
 
 class History:
-    """Losses, weights and presence of the steps since the last evaluation, `[n, R, T]` each."""
+    """Losses, weights and presence of the steps since the last evaluation, `[n, R, T]`, and `Step.odd`, `[n, R]`."""
 
     def __init__(self, saved: dict[str, Tensor] | None = None) -> None:
         self.saved = saved
-        self.pending: list[tuple[Tensor, Tensor, Tensor | None]] = []
+        self.pending: list[tuple[Tensor, Tensor, Tensor | None, Tensor | None]] = []
 
-    def add(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> None:
-        """Keep one step's tensors `[R, T]`; nothing is computed here."""
-        self.pending.append((losses, weights, present))
+    def add(self, losses: Tensor, weights: Tensor, present: Tensor | None, odd: Tensor | None) -> None:
+        """Keep one step's tensors, `[R, T]` and `odd` `[R]`; nothing is computed here."""
+        self.pending.append((losses, weights, present, odd))
 
     def __bool__(self) -> bool:
         """Whether a step was taken since the last evaluation."""
@@ -62,7 +63,10 @@ class History:
         if self.pending:
             losses = torch.stack([p[0] for p in self.pending])
             present = [torch.ones_like(p[0], dtype=torch.bool) if p[2] is None else p[2] for p in self.pending]
-            new = {"loss": losses, "weight": torch.stack([p[1] for p in self.pending]), "present": torch.stack(present)}
+            fine = torch.full_like(losses[0, :, 0], ALL_FINITE, dtype=torch.long)
+            odd = torch.stack([fine if p[3] is None else p[3] for p in self.pending])
+            new = {"loss": losses, "weight": torch.stack([p[1] for p in self.pending]),
+                   "present": torch.stack(present), "odd": odd}  # fmt: skip
             self.saved = new if self.saved is None else {k: torch.cat([v, new[k]]) for k, v in self.saved.items()}
             self.pending = []
         return self.saved or {}
@@ -81,6 +85,8 @@ class Member:
     writer: RunWriter | None = None  # none for a run that ended before this process began
     best: dict[str, Any] = field(default_factory=dict)  # score, step, epoch, figures
     waited: int = 0
+    skipped: int = 0  # steps that were not taken, up to the last evaluation
+    idle: int = 0  # of these, the last ones without another between them
     goal_step: int | None = None  # steps before the losses first summed to trainer.goal or less
 
     @property
@@ -170,7 +176,7 @@ class Training:
         times.append(time.monotonic())
         for taken in range(REHEARSED_STEPS):
             losses, weights = self.stack.step(batch, taken)
-            self.history.add(losses, weights, batch.targets.present)
+            self.history.add(losses, weights, batch.targets.present, self.stack.step.odd)
             times.append(time.monotonic())
             if taken and times[-1] - times[1] > REHEARSED_SECONDS:
                 break
@@ -219,10 +225,11 @@ class Training:
                 for scale in network.scales:
                     scale.advance(self.global_step / self.total)
             losses, weights = step(batch, self.global_step)
-            self.history.add(losses, weights, batch.targets.present)
+            self.history.add(losses, weights, batch.targets.present, step.odd)
             self.position += 1
             self.global_step += 1
-            if self.trainer.debug or self.position % CHECK_STEPS == 0:
+            stopping = step.odd is not None and step.on_cpu and not step.skips
+            if stopping or self.trainer.debug or self.position % CHECK_STEPS == 0:
                 self._fail_diverged()
                 if not self.running:
                     return
@@ -237,32 +244,64 @@ class Training:
         return schedule_factors(self.stack.configs[0].lr, steps, self.total, self.stack.train.steps)
 
     def _fail_diverged(self) -> None:
-        """Fail the members with a loss or a parameter that is not finite, naming the first step and task."""
-        losses = self.history.tensors()["loss"]  # [n, R, T]
-        odd = (~losses.isfinite()).flatten(2).any(0).any(1)  # [R]
-        odd |= ~self.stack.step.flat.values.isfinite().all(1)
-        if not bool(odd.any()):
+        """Fail the members with a loss, a gradient or a parameter that is not finite, naming the first step and what it
+        was; with `trainer.on_nan=skip`, those with such a parameter."""
+        past = self.history.tensors()
+        bad = (past["odd"] != ALL_FINITE) | (~past["loss"].isfinite()).any(2)  # [n, R]
+        at_fault = ~self.stack.step.flat.values.isfinite().all(1)  # [R]
+        if not self.stack.step.skips:
+            at_fault |= bad.any(0)
+        if not bool(at_fault.any()):
             return
         failed = []
         for member in self.running:
-            if not odd[member.at]:
-                continue
-            bad = (~losses[:, member.at].isfinite()).nonzero()
-            if len(bad):
-                at, task = bad[0].tolist()
-                step = self.global_step - len(losses) + at + 1
-                value = float(losses[at, member.at, task])
-                error = f"diverged: the loss of {self.stack.network.tasks[task]} is {value:g} in step {step}"
-            else:
-                error = f"diverged: parameters are not finite after step {self.global_step}"
-            failed.append((member, error))
+            if at_fault[member.at]:
+                error = f"parameters are not finite after step {self.global_step}"
+                if bool(bad[:, member.at].any()):
+                    error = self._first_odd(member, bad[:, member.at])
+                failed.append((member, f"diverged: {error}"))
         self._fail(failed)
+
+    def _first_odd(self, member: Member, bad: Tensor) -> str:
+        """What was not finite in the first of the steps since the last evaluation that are `bad`, `[n]`, for a run."""
+        past = self.history.tensors()
+        at = int(bad.int().argmax())
+        step, losses = self.global_step - len(bad) + at + 1, past["loss"][at, member.at]  # [T]
+        for task, value in zip(self.stack.network.tasks, losses.tolist(), strict=True):
+            if not math.isfinite(value):
+                return f"the loss of {task} is {value:g} in step {step}"
+        name = self.stack.step.flat.name_of(int(past["odd"][at, member.at]))
+        return f"the gradient of {name} is not finite in step {step}, where all losses are"
+
+    def _note_skipped(self) -> dict[int, list[Row]]:
+        """With `trainer.on_nan=skip`: how many steps of each run were skipped so far, as rows by the run's place; a
+        line says so of those since the last evaluation. A run that took none for a whole epoch has failed."""
+        if not self.stack.step.skips:
+            return {}
+        odd = self.history.tensors()["odd"] != ALL_FINITE  # [n, R]
+        rows: dict[int, list[Row]] = {}
+        failed = []
+        for member in self.running:
+            own = odd[:, member.at]
+            if count := int(own.sum()):
+                member.skipped += count
+                first = self._first_odd(member, own)
+                self._say(member, f"{count} of {len(own)} steps skipped: {first}")
+                since_taken = int(own.flip(0).int().cumprod(0).sum())
+                member.idle = since_taken + (member.idle if count == len(own) else 0)
+                if member.idle >= self.stack.train.steps:
+                    failed.append((member, f"diverged: {first}, and the last {member.idle} steps were all skipped"))
+            else:
+                member.idle = 0
+            rows[member.at] = [(self.epoch, self.global_step, "train", "", "skipped", float(member.skipped))]
+        self._fail(failed)
+        return rows
 
     def _evaluate(self) -> None:
         """Figures of the epoch into the files; note the parameters of members that are the best so far."""
         if not self.running:
             return
-        reached = self._note_goal()
+        reached, skipped = self._note_goal(), self._note_skipped()
         every, train = self.stack.val(), self._train_figures()
         none: list[Figures] = [{} for _ in self.members]
         dead = dead_units(self.stack.val) if self.trainer.log_activations else none
@@ -277,7 +316,7 @@ class Training:
                 failed.append((member, f"diverged: the loss of {odd} after step {self.global_step}"))
                 continue
             figures = {key: value for key, value in figures.items() if math.isfinite(value)}
-            rows = [*train[member.at], *reached.get(member.at, [])]
+            rows = [*train[member.at], *reached.get(member.at, []), *skipped.get(member.at, [])]
             looked_at = dead[member.at] | gates[member.at]
             self._writer(member).rows([*rows, *self._rows("val", figures), *self._rows("val", looked_at)])
             score = member.selection(figures)
@@ -396,9 +435,12 @@ class Training:
         """For every run: the epoch's mean losses and weights, the rates of its last step, the norm of its last
         gradient, and what the strategy counts; with `trainer.log_gradients` the tasks' own gradients."""
         past = self.history.tensors()
-        counts = past["present"].sum(0)  # [R, T]
-        losses = ((past["loss"].double() * past["present"]).sum(0) / counts).tolist()
-        weights, labelled = past["weight"].double().mean(0).tolist(), counts.tolist()
+        seen, given = past["present"] & past["loss"].isfinite(), past["weight"].double()  # [n, R, T]
+        counts = seen.sum(0)  # [R, T]
+        losses = (past["loss"].double().where(seen, 0).sum(0) / counts).tolist()
+        # a step that was skipped may have weights that are no numbers
+        weights = (given.nanmean(0) if self.stack.step.skips else given.mean(0)).tolist()
+        labelled = counts.tolist()
         norms = self.stack.step.gradient_norms().tolist()
         factor = float(self._factors(np.array([self.global_step - 1]))[0])
         key = (self.epoch, self.global_step, "train")
@@ -484,7 +526,8 @@ class Training:
             # still to be logged, where the epoch's last step is done
             "gradient_norms": step.gradient_norms(), "history": self.history.tensors(),
             "members": [{"best": m.best, "waited": m.waited, "offset": m.writer.offset if m.writer else 0,
-                         "goal_step": m.goal_step} for m in self.members],
+                         "goal_step": m.goal_step, "skipped": m.skipped, "idle": m.idle}
+                        for m in self.members],
             "seconds": self.seconds_before + time.monotonic() - self.started,
             "data_hash": self.stack.datasets[0].hash,
             "inputs": self.stack.network.encoder.state_dict(),  # perhaps another run's, see transfer.py
@@ -509,6 +552,7 @@ class Training:
         self.history = History({k: v.to(device) for k, v in state["history"].items()} or None)
         for member, saved in zip(self.members, state["members"], strict=True):
             member.best, member.waited, member.goal_step = saved["best"], saved["waited"], saved.get("goal_step")
+            member.skipped, member.idle = saved.get("skipped", 0), saved.get("idle", 0)
         self.seconds_before = state["seconds"]
 
     def _seconds(self) -> float:

@@ -9,19 +9,12 @@ import pandas as pd
 import pytest
 import torch
 from support import make_config, make_dataset, make_stack
+from trainings import InterruptAt, training
 
 from mtlrun.build import build
 from mtlrun.engine import checkpoint
-from mtlrun.engine.train import Training
 from mtlrun.errors import Interrupted
 from mtlrun.results.progress import Progress
-
-
-def training(stack, folder, state=None, console=print):
-    """A stack of one run, ready to train into `folder`."""
-    return Training(
-        stack, [folder], [{"settings": {}, "status": "running"}], folder / "checkpoints/last.pt", state, console
-    )
 
 
 def run(config, folder, state=None, stack=None, **data):
@@ -29,18 +22,6 @@ def run(config, folder, state=None, stack=None, **data):
     stack = stack or make_stack([config], **data)
     running = training(stack, folder, state)
     return running.train(Progress(running.total, stack.network.tasks))[0]
-
-
-class InterruptAt(Progress):
-    """Sends this process a signal after a given step."""
-
-    def __init__(self, step, signum=signal.SIGINT):
-        super().__init__(0, [])
-        self.at, self.signum = step, signum
-
-    def step(self, step, losses):
-        if step == self.at:
-            os.kill(os.getpid(), self.signum)
 
 
 def interrupted(config, folder, step, signum=signal.SIGINT, **data):
