@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from mtlrun import __version__
 from mtlrun.config import GROUPS, conf_dir
-from mtlrun.errors import Interrupted, RequestError, TrainingError, listing, nearest
+from mtlrun.errors import Interrupted, RequestError, StorageError, TrainingError, listing, nearest
 
 if TYPE_CHECKING:
     from mtlrun.compose import Request
@@ -96,6 +96,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except TrainingError as error:
         print(f"mtlrun: the run failed: {error}", file=sys.stderr)
+        return 1
+    except StorageError as error:
+        print(f"mtlrun: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # of a file or a pipe, or of the system as a whole: there is nothing of ours to mend
+        print(f"mtlrun: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        if error.filename is None:  # perhaps of standard output, which would be written once more at the end
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt as interrupt:
         print("mtlrun: interrupted", file=sys.stderr)

@@ -16,6 +16,11 @@ class TrainingError(Exception):
     """A run failed while training, for a reason that can be named (exit status 1)."""
 
 
+class StorageError(Exception):
+    """A disk takes no more (full, over its quota, read-only, broken): work ends here, and what was written before is
+    whole (exit status 1). Nothing has failed that could not go on later."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM arrived; what was reached is saved (exit status 128 + signal)."""
 

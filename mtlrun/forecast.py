@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mtlrun.compose import Member
-from mtlrun.config import Config
+from mtlrun.config import Config, plain
 from mtlrun.stacks import Division, Size
 
 SEED_KEYS = ("seed", "data.split.seed")
@@ -209,15 +209,15 @@ def _line(shape: Shape, folder: Path) -> Line:
 def _seconds(configs: Sequence[Config], folder: Path) -> tuple[float, float]:
     """Seconds that a stack takes to its last step at most; and those of the processor that it took to find out."""
     from mtlrun.data.dataset import load_dataset
+    from mtlrun.results import asked
     from mtlrun.run import rehearse
-    from mtlrun.workers import Job, prepare_folder
 
     began, busy = time.monotonic(), time.process_time()
     folders = [folder / str(number) for number in range(len(configs))]
     try:
         datasets = [load_dataset(config) for config in configs]
-        for number, (config, own) in enumerate(zip(configs, folders, strict=True)):
-            prepare_folder(Job(number, own, [], config))
+        for config, own in zip(configs, folders, strict=True):
+            asked.write(own, plain(config), [])
         prepared = time.monotonic() - began
         return prepared + rehearse(configs, datasets, folders), time.process_time() - busy
     except Exception as error:

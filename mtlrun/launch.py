@@ -3,27 +3,29 @@
 torch loads only when a run is prepared, so that a wrong request is answered without it.
 """
 
+import contextlib
+import errno
 import logging
 import os
 import shlex
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra._internal.callbacks import Callbacks
 from hydra.core.utils import run_job
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtlrun.compose import ROOT, Request, single
 from mtlrun.config import Config, plain
 from mtlrun.data.paths import require_files
-from mtlrun.errors import RequestError, TrainingError
-from mtlrun.results.files import at_work, write_text
+from mtlrun.errors import RequestError, StorageError, TrainingError
+from mtlrun.results import asked
+from mtlrun.results.files import at_work, disk, take_over
 from mtlrun.results.summary import read, record_end
 from mtlrun.results.sweep import PLAN, TABLE, rebuild
 
@@ -48,14 +50,20 @@ def run_one(request: Request) -> int:
     from mtlrun.run import prepare
 
     run = prepare(config)
-    claim(folder, "hydra.run.dir", folder / ".hydra")
+    with claimed(folder, "hydra.run.dir"):
+        asked.claim(folder, plain(config), list(request.cfg.hydra.overrides.task), _hydra_yaml(request.cfg, folder))
 
     def work() -> None:
-        save_config(folder, config)
         run.train(folder)
 
+    stopped: list[StorageError] = []  # Hydra would keep it, and print a line of its own
+
     def task(_: DictConfig) -> str | None:
-        error = guarded(folder, config, work)
+        try:
+            error = guarded(folder, config, work)
+        except StorageError as full:
+            stopped.append(full)
+            return None
         if error is None:
             log.info("results: %s", shown(folder))
             if config.trainer.tensorboard:
@@ -72,8 +80,19 @@ def run_one(request: Request) -> int:
         if status_of(folder) != "completed":
             say_how_to_go_on(folder)
         raise
+    if stopped:
+        say_how_to_go_on(folder)
+        raise stopped[0]
     callbacks.on_run_end(config=request.cfg, config_name=ROOT, job_return=job)
     return 0 if job.return_value is None else _say_failed(folder, job.return_value)
+
+
+def _hydra_yaml(cfg: DictConfig, folder: Path) -> str:
+    """Hydra's own settings, as it writes them into hydra.yaml."""
+    own = OmegaConf.masked_copy(cfg, "hydra")
+    with open_dict(own):
+        own.hydra.runtime.output_dir = str(folder)
+    return OmegaConf.to_yaml(own)
 
 
 def resume(folder: Path) -> int:
@@ -82,8 +101,9 @@ def resume(folder: Path) -> int:
 
     if (folder / PLAN).is_file():
         with at_work(folder, alone=True):
+            take_over(folder)
             return resume_sweep(folder)
-    if not (folder / ".hydra" / "config.yaml").is_file():
+    if not (folder / asked.FOLDER / asked.CONFIG).is_file():
         raise RequestError(f"{folder}: there is no run in it\nallowed: the folder of a run or sweep, outputs/runs/...")
     if status_of(folder) == "completed":
         print(f"{shown(folder)}: finished already")
@@ -97,11 +117,15 @@ def resume(folder: Path) -> int:
     handlers = log_to(folder / "run.log")
     try:
         with at_work(folder.parent if (folder.parent / PLAN).is_file() else folder, alone=True):
+            take_over(folder)
             summary = resume_run(folder)
         log.info("results: %s", shown(folder))
         if summary["settings"]["trainer"]["tensorboard"]:
             log.info("%s", tensorboard_command(folder))
     except RequestError:
+        raise
+    except StorageError:
+        say_how_to_go_on(folder)
         raise
     except Exception as error:
         return _say_failed(folder, _note_failure(folder, error))
@@ -116,12 +140,6 @@ def print_notes(request: Request) -> None:
     """What composing found worth a line."""
     for note in request.notes:
         print(note)
-
-
-def save_config(folder: Path, config: Config) -> None:
-    """Writes the complete checked configuration to FOLDER/.hydra/config.yaml, over what Hydra wrote."""
-    (folder / ".hydra").mkdir(exist_ok=True)
-    write_text(folder / ".hydra" / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
 
 
 def shown(path: Path) -> str:
@@ -139,11 +157,16 @@ def tensorboard_command(folder: Path) -> str:
 
 
 def guarded(folder: Path, config: Config, work: Callable[[], Any]) -> str | None:
-    """Does the work of a run. None, or the error in one line if it failed; an interrupt is noted and passes."""
+    """Does the work of a run. None, or the error in one line if it failed; an interrupt is noted and passes, and so is
+    a disk that takes no more."""
     try:
         work()
     except KeyboardInterrupt:
         record_end(folder, "interrupted", seed=config.seed, settings=plain(config))
+        raise
+    except StorageError:
+        with contextlib.suppress(StorageError):
+            record_end(folder, "interrupted", seed=config.seed, settings=plain(config))
         raise
     except Exception as error:
         return _note_failure(folder, error, config)
@@ -195,19 +218,17 @@ def _refuse_if_taken(folder: Path, key: str) -> None:
                            f"choose another folder, or go on with it: mtlrun resume {shown(folder)}")  # fmt: skip
 
 
-def claim(folder: Path, key: str, mark: Path) -> None:
-    """Makes the folder, and in one step the mark that says it is taken: of two commands at once, one gets it.
-
-    Raises RequestError if the folder cannot be made or was taken meanwhile.
+@contextlib.contextmanager
+def claimed(folder: Path, key: str) -> Iterator[None]:
+    """Makes the folder, and inside what says that it is taken is to be written, in one step: of two commands at once,
+    one gets it. Raises RequestError if the folder cannot be made or was taken meanwhile, and StorageError.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if mark.name == PLAN:
-            mark.open("x").close()
-        else:
-            mark.mkdir()
+        with disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        if isinstance(error, FileExistsError):
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             _refuse_if_taken(folder, key)
         raise RequestError(f"{key}: cannot make {shown(folder)} ({error.strerror})\n"
                            "allowed: a folder, new or without a run in it") from error  # fmt: skip

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtlrun import predict
 from mtlrun.build import build
 from mtlrun.check import check
@@ -22,8 +20,8 @@ from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Member, Training
 from mtlrun.errors import RequestError, TrainingError
 from mtlrun.extensions import require, used_by
-from mtlrun.results import environment
-from mtlrun.results.files import write_json, write_text
+from mtlrun.results import asked, environment
+from mtlrun.results.files import write_json
 from mtlrun.results.progress import Progress, closing_lines
 from mtlrun.results.summary import EMPTY, ENDED, FILE, read, record_end
 from mtlrun.results.writer import LOG_FORMAT, log_lines
@@ -158,7 +156,8 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
             assert member.writer is not None, "it ended just now"
             done = member.summary["status"] == "completed"
             lines = _closing(member.dataset, member.summary) if done else [f"failed: {member.summary['error']}"]
-            member.writer.log(lines)
+            with contextlib.suppress(OSError):  # it may be what the run has failed of
+                member.writer.log(lines)
         ended(members)
 
     training: Training | Boosting
@@ -211,14 +210,9 @@ def _train_firsts(configs: Sequence[Config], datasets: Sequence[Dataset], folder
 
 def _prepare_first(first: Config, folder: Path) -> None:
     """.hydra/ of the first stage of the run in `folder`: its configuration, and the words that would ask for it."""
-    inside, typed = folder / PRETRAIN / ".hydra", folder / ".hydra" / "overrides.yaml"
-    inside.mkdir(parents=True, exist_ok=True)
-    words = list(yaml.safe_load(typed.read_text(encoding="utf-8")) or []) if typed.exists() else []
     changed = ("only", "model.pretrain", "model.freeze")
-    words = [word for word in words if word.lstrip("+~").split("=")[0] not in changed]
-    words.append(f"only=[{','.join(first.active)}]")
-    write_text(inside / "config.yaml", yaml.safe_dump(plain(first), sort_keys=False, allow_unicode=True))
-    write_text(inside / "overrides.yaml", yaml.safe_dump(words, allow_unicode=True))
+    words = [word for word in asked.read_words(folder) if word.lstrip("+~").split("=")[0] not in changed]
+    asked.write(folder / PRETRAIN, plain(first), [*words, f"only=[{','.join(first.active)}]"])
 
 
 def _failed_first(folder: Path) -> str | None:
@@ -278,15 +272,15 @@ def resume(folder: Path) -> dict[str, Any]:
 
     Raises RequestError where `folder` holds no run, or where the data or the schema changed.
     """
-    path = folder / ".hydra" / "config.yaml"
-    if not path.exists():
+    settings = asked.read_config(folder)
+    if settings is None:
         raise RequestError(f"{folder}: holds no run (.hydra/config.yaml)\nallowed: the folder of a run")
     summary = read(folder)
     if summary is not None and summary["status"] == "completed":
         log.info(f"{folder}: this run is completed, nothing is left to do")
         return summary
     require((summary or {}).get("packages"))
-    config = check(yaml.safe_load(path.read_text(encoding="utf-8")))
+    config = check(settings)
     state = checkpoint.load(folder / LAST) if (folder / LAST).exists() else None
     run = prepare(config, state)
     _require_same_data(state, config, run.stack.datasets[0])

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra._internal.callbacks import Callbacks
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
@@ -30,24 +29,24 @@ from mtlrun.check import check
 from mtlrun.compose import ROOT, Member, Request, checked_config, members
 from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.paths import require_files
-from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.errors import RequestError, StorageError, listing, nearest
 from mtlrun.extensions import require, used_by
 from mtlrun.launch import (
-    claim,
+    claimed,
     close_log,
     free_folder,
     guarded,
     log_to,
     print_notes,
-    save_config,
     say_how_to_go_on,
     shown,
     status_of,
     tensorboard_command,
 )
-from mtlrun.results.files import at_work, write_text
+from mtlrun.results import asked
+from mtlrun.results.files import at_work
 from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep import COMMAND, PLAN, TABLE, best, primary_metric, read_plan, rebuild, write_plan
+from mtlrun.results.sweep import PLAN, TABLE, best, causes, claim_sweep, primary_metric, read_plan, rebuild
 from mtlrun.stacks import Division, Limits, Size, divide, size
 from mtlrun.stages import PRETRAIN, first_stage
 
@@ -61,6 +60,7 @@ PACKAGES = {
 OVER = tuple(PACKAGES)
 TABLE_SECONDS = 0.5  # between two writings of results.csv while stacks train, at least
 TABLE_SHARE = 20  # and at least so many times what the last one took: with a thousand runs it takes a tenth of a second
+ERROR_WIDTH = 160  # of an error in the summary of a sweep
 LOCAL = (None, "joblib", "submitit_local")
 
 
@@ -154,10 +154,9 @@ def run_sweep(request: Request) -> int:
                 job["processes"] = limits.processes  # the stacks' memory and threads are made for so many
         words += f" in {_counted(divided, limits, settings)},"
     ahead = _forecast(request, runs, sizes, settings)
-    claim(folder, "hydra.sweep.dir", folder / PLAN)
+    with claimed(folder, "hydra.sweep.dir"):
+        claim_sweep(folder, plan, request.command)
     print("\n".join([f"{words} in {shown(folder)}", *ahead]), flush=True)
-    write_text(folder / COMMAND, request.command + "\n")
-    write_plan(folder, plan)
 
     callbacks = _Callbacks(request.cfg)
     callbacks.on_multirun_start(config=request.cfg, config_name=ROOT)
@@ -171,7 +170,7 @@ def run_sweep(request: Request) -> int:
                 _launch(launcher, request.cfg.hydra.runtime.choices["hydra/launcher"], jobs)
             else:
                 launcher.launch(jobs, initial_job_idx=0)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StorageError):
         say_how_to_go_on(folder)
         raise
     finally:
@@ -288,7 +287,8 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) ->
     def close(numbers: list[int]) -> list[str]:
         if time.monotonic() - written["at"] > max(TABLE_SECONDS, TABLE_SHARE * written["took"]):
             began = time.monotonic()
-            rebuild(folder)
+            with contextlib.suppress(StorageError):  # it is derived, and written once more at the end
+                rebuild(folder)
             written.update(at=time.monotonic(), took=time.monotonic() - began)
         return [_line_of(n, len(plan), folder / plan[n]["run"], jobs[n].config) for n in numbers]
 
@@ -296,12 +296,14 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) ->
         processes = default_processes([job.config for job in jobs.values()])
     with SweepProgress(len(plan), len(ended), left, close, alone=processes > 0) as display:
         train_all(works, processes, display)
-    rebuild(folder)
+    with contextlib.suppress(StorageError):
+        rebuild(folder)
 
 
 def _line_of(number: int, count: int, folder: Path, config: Config) -> str:
     place, summary = f"run {number + 1} of {count}: {folder.name}", read(folder)
-    assert summary is not None, "it has ended"
+    if summary is None:
+        return f"{place}  failed: its folder cannot be written"
     if summary["status"] == "failed":
         return f"{place}  failed: {summary['error']}"
     return f"{place}  {_headline(config, summary['figures'], summary['seconds'])}"
@@ -359,10 +361,10 @@ def run_member(cfg: DictConfig) -> str | None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     place = f"run {HydraConfig.get().job.num + 1} of {len(read_plan(folder.parent))}: {folder.name}"
     with at_work(folder.parent):
-        return _member(folder, place, checked_config(cfg))
+        return _member(folder, place, checked_config(cfg), list(HydraConfig.get().overrides.task))
 
 
-def _member(folder: Path, place: str, config: Config) -> str | None:
+def _member(folder: Path, place: str, config: Config, words: Sequence[str]) -> str | None:
     """Trains, or goes on with, one run of a sweep: one line on the terminal, the others in its own run.log."""
 
     def work() -> None:
@@ -376,7 +378,7 @@ def _member(folder: Path, place: str, config: Config) -> str | None:
             else:
                 from mtlrun.run import prepare
 
-                save_config(folder, config)
+                asked.write(folder, plain(config), words)
                 rebuild(folder.parent)  # it is running now
                 summary = prepare(config).train(folder)
         log.info("%s  %s", place, _headline(config, summary["figures"], summary["seconds"]))
@@ -426,7 +428,7 @@ def resume_sweep(folder: Path) -> int:
         for number in left:
             if "stack" not in plan[number]:
                 _resume_member(folder, plan, number, configs[number])
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StorageError):
         say_how_to_go_on(folder)
         raise
     finally:
@@ -436,12 +438,10 @@ def resume_sweep(folder: Path) -> int:
 
 def _resume_member(folder: Path, plan: list[dict[str, Any]], number: int, config: Config) -> None:
     run_folder = folder / plan[number]["run"]
-    typed = run_folder / ".hydra" / "overrides.yaml"
-    if not typed.exists():  # a run that Hydra did not come to
-        write_text(typed, yaml.safe_dump(plan[number]["arguments"], allow_unicode=True))
+    run_folder.mkdir(exist_ok=True)  # of a run that the sweep did not come to
     handlers = log_to(run_folder / "run.log")
     try:
-        _member(run_folder, f"run {number + 1} of {len(plan)}: {run_folder.name}", config)
+        _member(run_folder, f"run {number + 1} of {len(plan)}: {run_folder.name}", config, plan[number]["arguments"])
     finally:
         close_log(handlers)
 
@@ -547,7 +547,9 @@ def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]
         print("seeds have different splits: compare settings by their means over seeds")
     failed = sum(row["status"] == "failed" for row in rows)
     if failed:
-        print(f"{failed} of {len(rows)} runs failed; why is in the run.log of each")
+        print(f"{failed} of {len(rows)} runs failed; why is in the run.log of each:")
+        for count, error, run in causes(rows):
+            print(f"  {count} × {error[:ERROR_WIDTH]}{'…'[: len(error) > ERROR_WIDTH]}  ({run})")
     left = sum(row["status"] not in ENDED for row in rows)
     if left:  # of workers that did not come to their end
         print(f"{left} of {len(rows)} runs are left")

@@ -15,21 +15,20 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
-import yaml
 
 from mtlrun.config import Config, plain
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint, hardware
 from mtlrun.engine.train import Member, part_of
-from mtlrun.errors import Interrupted, RequestError, TrainingError
-from mtlrun.results.files import write_text
+from mtlrun.errors import Interrupted, RequestError, StorageError, TrainingError
+from mtlrun.results import asked
 from mtlrun.results.progress import Progress, SweepProgress
 from mtlrun.results.summary import ENDED, read, record_end
 from mtlrun.results.sweep import restacked
@@ -58,6 +57,7 @@ class Work:
     number: int
     sweep: Path
     jobs: Sequence[Job]
+    broken: bool = False  # a part of one that ended with an error
 
     @property
     def checkpoint(self) -> Path:
@@ -78,13 +78,15 @@ def train_here(work: Work, tell: Tell) -> None:
 
     ("steps", number of the stack, steps taken by all runs, steps that are left at most),
     ("ended", numbers of the runs that have just ended), ("memory", number of the stack, why),
+    ("broken", number of the stack, why: one of its runs may be at fault alone),
     ("refused", number of the stack, why it cannot go on).
-    An error of any other kind is noted in every run that has not ended. Raises Interrupted after a signal.
+    An error with a name, and any of a single run, is noted in every run that has not ended. Raises Interrupted after a
+    signal.
     """
     try:
         for job in work.jobs:
             if not _has_ended(job):
-                prepare_folder(job)
+                asked.write(job.folder, plain(job.config), job.arguments)
         tell(("ended", []))  # they are running now
         datasets = [load_dataset(job.config) for job in work.jobs]
 
@@ -104,11 +106,14 @@ def train_here(work: Work, tell: Tell) -> None:
         traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
         if _is_out_of_memory(error) and len(work.jobs) > 1:
             tell(("memory", work.number, str(error).splitlines()[0][:200]))
-        elif isinstance(error, RequestError) and work.checkpoint.exists():
-            # what it was to go on from is not as it was: whoever mends that can still go on
-            for job in work.jobs:
-                record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
+        elif isinstance(error, StorageError) or (isinstance(error, RequestError) and work.checkpoint.exists()):
+            # the disk, or what it was to go on from, is not as it was: whoever mends that can still go on
+            with contextlib.suppress(StorageError):
+                for job in work.jobs:
+                    record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
             tell(("refused", work.number, str(error)))
+        elif len(work.jobs) > 1 and not isinstance(error, (TrainingError, RequestError)):
+            tell(("broken", work.number, _in_one_line(error)))
         else:
             left = [job.number for job in work.jobs if not _has_ended(job)]
             _fail(work, error)
@@ -150,20 +155,6 @@ def _drop_checkpoint(work: Work) -> None:
             path.unlink(missing_ok=True)
 
 
-def prepare_folder(job: Job) -> None:
-    """.hydra/ of a run, as Hydra writes it: the complete configuration and the words that asked for it."""
-    inside = job.folder / ".hydra"
-    inside.mkdir(parents=True, exist_ok=True)
-    write_text(inside / "config.yaml", dump(plain(job.config)))
-    write_text(inside / "overrides.yaml", dump(list(job.arguments)))
-
-
-def dump(tree: Any) -> str:
-    """Plain values as YAML, by libyaml where it is there: a sweep writes many."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(tree, Dumper=dumper, sort_keys=False, allow_unicode=True))
-
-
 def _is_out_of_memory(error: Exception) -> bool:
     words = ("out of memory", "allocate memory", "not enough memory")
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
@@ -171,23 +162,28 @@ def _is_out_of_memory(error: Exception) -> bool:
     )
 
 
-def _fail(work: Work, error: Exception) -> None:
-    """Note an error that ends the whole stack in every run that has not ended."""
+def _in_one_line(error: Exception) -> str:
     message = "; ".join(line.strip() for line in str(error).splitlines())
-    if not isinstance(error, (TrainingError, RequestError)):
-        message = f"{type(error).__name__}: {message}"
+    return message if isinstance(error, (TrainingError, RequestError)) else f"{type(error).__name__}: {message}"
+
+
+def _fail(work: Work, error: Exception) -> None:
+    """Note an error that ends the whole stack in every run that has not ended, as far as its folder takes that."""
     trace = "".join(traceback.format_exception(error)).rstrip()
     for job in work.jobs:
         if not _has_ended(job):
-            record_end(job.folder, "failed", message, seed=job.config.seed, settings=plain(job.config))
-            log_lines(job.folder, [f"the run failed\n{trace}"])
+            with contextlib.suppress(OSError, StorageError):
+                settings = plain(job.config)
+                record_end(job.folder, "failed", _in_one_line(error), seed=job.config.seed, settings=settings)
+                log_lines(job.folder, [f"the run failed\n{trace}"])
 
 
 # ---------------------------------------------------------------- in the process of the sweep
 
 
 def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> None:
-    """Train stacks, so many processes at once, the largest first; a stack that memory is too small for is halved.
+    """Train stacks, so many processes at once, the largest first; a stack that memory is too small for is halved, and
+    so is one that breaks, until the run at fault is alone.
 
     `processes` 0: in this process, which is a worker itself.
 
@@ -196,16 +192,21 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> 
     waiting = sorted(works, key=lambda work: -len(work.jobs))
     running: dict[Connection, tuple[Work, Any]] = {}
 
-    def halve(work: Work, why: str) -> None:
-        parts = _halves(work)
+    def halve(work: Work, why: str, broken: bool = False) -> None:
+        parts = [replace(part, broken=broken) for part in _halves(work)]
         display.halved(work.number, {part.number: len(part.jobs) for part in parts})
-        display.note(f"stack {work.number} was too large for the memory ({why}): it goes on as two, "
-                     + " and ".join(_counted(part) for part in parts))  # fmt: skip
+        if not broken:
+            display.note(f"stack {work.number} was too large for the memory ({why}): it goes on as two, "
+                         + " and ".join(_counted(part) for part in parts))  # fmt: skip
+        elif not work.broken:  # said once
+            display.note(f"stack {work.number} broke ({why}): it goes on in parts, so that a run at fault fails alone")
         waiting[:0] = parts
 
     def heard(message: tuple[Any, ...], work: Work) -> None:
         if message[0] == "memory":
             halve(work, message[2])
+        elif message[0] == "broken":
+            halve(work, message[2], broken=True)
         elif message[0] == "refused":
             display.note(f"stack {message[1]} cannot go on: {message[2]}")
         elif message[0] == "ended":
@@ -294,7 +295,7 @@ def _end_with_parent() -> None:
         ctypes.CDLL("libc.so.6").prctl(set_death_signal, signal.SIGTERM)
 
 
-def _ended(status: int | None, work: Work, halve: Callable[[Work, str], None], display: SweepProgress) -> None:
+def _ended(status: int | None, work: Work, halve: Callable[..., None], display: SweepProgress) -> None:
     """What the end of a process means, where it did not say so itself."""
     left = [job for job in work.jobs if not _has_ended(job)]
     if not left:
@@ -304,8 +305,12 @@ def _ended(status: int | None, work: Work, halve: Callable[[Work, str], None], d
         halve(work, "the system ended its process")
     elif status not in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT):
         killed = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
-        _fail(work, TrainingError(f"the process that trained it ended with {killed}"))
-        display.ended([job.number for job in left])
+        error = TrainingError(f"the process that trained it ended with {killed}")
+        if len(work.jobs) > 1:
+            halve(work, str(error), broken=True)
+        else:
+            _fail(work, error)
+            display.ended([job.number for job in left])
 
 
 def _interrupt(running: dict[Connection, tuple[Work, Any]]) -> None:

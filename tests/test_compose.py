@@ -260,10 +260,11 @@ def test_composing_many_members_is_fast() -> None:
 
 
 def test_values_survive_yaml(tmp_path: Path) -> None:
-    from mtlrun.launch import save_config
+    from mtlrun.results import asked
 
     found = config("lr=per_head", "optimizer=rmsprop", "tasks.kind.where='a == 1'")
-    save_config(tmp_path, found)
+    asked.write(tmp_path, plain(found), [])
     tree: dict[str, Any] = yaml.safe_load((tmp_path / ".hydra" / "config.yaml").read_text())
+    assert asked.read_config(tmp_path) == tree
     assert tree == plain(found)
     assert OmegaConf.create(tree).optimizer.eps == 1e-8

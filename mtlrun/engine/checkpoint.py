@@ -1,5 +1,6 @@
 """Checkpoints: last.pt goes on from where a run was, best.pt is the trained model."""
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,18 @@ from mtlrun.results.files import write_atomic
 SCHEMA = 1
 
 
-def save(path: Path, tree: dict[str, Any]) -> None:
-    """Write tensors and plain values to `path`, atomically."""
-    write_atomic(path, lambda beside: torch.save({"schema": SCHEMA, **tree}, beside))
+def save(path: Path, tree: dict[str, Any], durable: bool = False) -> None:
+    """Write tensors and plain values to `path`, atomically; `durable`: it is on the disk before it takes the place of
+    another. Raises StorageError."""
+
+    def write(beside: Path) -> None:
+        with beside.open("wb") as file:  # given a path, torch would write it without the system's reasons for failing
+            torch.save({"schema": SCHEMA, **tree}, file)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+
+    write_atomic(path, write)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ All members take the same steps. What is one run's own - files, best evaluation,
 one that has ended, well or badly, stays in the stack frozen, so that the others' bits do not change.
 """
 
+import contextlib
 import math
 import signal
 import time
@@ -16,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor
 
 from mtlrun.config import Config
@@ -29,8 +29,9 @@ from mtlrun.engine.importance import permutation_importance
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack, model_tree
 from mtlrun.engine.step import ALL_FINITE
-from mtlrun.errors import Interrupted
+from mtlrun.errors import Interrupted, StorageError
 from mtlrun.lr import is_constant, schedule_factors
+from mtlrun.results import asked
 from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress, evaluation_line
 from mtlrun.results.summary import ENDED, flatten
@@ -85,6 +86,7 @@ class Member:
     writer: RunWriter | None = None  # none for a run that ended before this process began
     best: dict[str, Any] = field(default_factory=dict)  # score, step, epoch, figures
     waited: int = 0
+    lost: str = ""  # why its files cannot be written any more
     skipped: int = 0  # steps that were not taken, up to the last evaluation
     idle: int = 0  # of these, the last ones without another between them
     goal_step: int | None = None  # steps before the losses first summed to trainer.goal or less
@@ -154,6 +156,11 @@ class Training:
                         if self.running and self._checkpoint_is_due():
                             self._save()
                 self._share_seconds()
+            except StorageError:
+                with contextlib.suppress(StorageError):  # the summaries say "running" then, which is as good
+                    for member in self.running:
+                        self._record(member, "interrupted", None)
+                raise
             except Interrupted:
                 self._save()
                 for member in self.running:
@@ -318,7 +325,9 @@ class Training:
             figures = {key: value for key, value in figures.items() if math.isfinite(value)}
             rows = [*train[member.at], *reached.get(member.at, []), *skipped.get(member.at, [])]
             looked_at = dead[member.at] | gates[member.at]
-            self._writer(member).rows([*rows, *self._rows("val", figures), *self._rows("val", looked_at)])
+            new = [*rows, *self._rows("val", figures), *self._rows("val", looked_at)]
+            with self._files(member):
+                self._writer(member).rows(new)
             score = member.selection(figures)
             best = not member.best or member.selection.latest or score > member.best["score"]
             better[member.at] = best
@@ -335,7 +344,7 @@ class Training:
                                               member.selection.name, shown, best))  # fmt: skip
         chosen = better.to(self.best_values.device).unsqueeze(1)
         torch.where(chosen, self.stack.step.flat.values, self.best_values, out=self.best_values)
-        self._fail(failed)
+        self._fail([*failed, *((m, m.lost) for m in self.running if m.lost)])
         self.history = History()
 
     def _note_goal(self) -> dict[int, list[Row]]:
@@ -378,30 +387,46 @@ class Training:
             found = permutation_importance(self.stack.test, "test", self.stack.datasets, seeds, every)
             for member in self.members:
                 if member in members or member.summary["status"] == "completed":
-                    write_importance(member.folder, found[member.at])
+                    with self._files(member):
+                        write_importance(member.folder, found[member.at])
         for member in members:
             tree = model_tree(self.stack, member.at) | {
                 "step": member.best["step"], "epoch": member.best["epoch"], "by": member.selection.name,
             }  # fmt: skip
-            checkpoint.save(member.folder / "checkpoints" / "best.pt", tree)
+            with self._files(member):
+                checkpoint.save(member.folder / "checkpoints" / "best.pt", tree)
         flat.values.copy_(last)
         state = self._state()
         for member in members:
             # one row far away may be beyond float32 on test, where val was finite
             figures = {key: value for key, value in every[member.at].items() if math.isfinite(value)}
             writer = self._writer(member)
-            checkpoint.save(member.folder / "checkpoints" / "last.pt", part_of(state, slice(member.at, member.at + 1)))
-            rows = self._rows("test", figures)
-            writer.rows([(member.best["epoch"], member.best["step"], *row[2:]) for row in rows])
+            rows = [(member.best["epoch"], member.best["step"], *row[2:]) for row in self._rows("test", figures)]
+            with self._files(member):
+                own = part_of(state, slice(member.at, member.at + 1))
+                checkpoint.save(member.folder / "checkpoints" / "last.pt", own)
+                writer.rows(rows)
             final = member.best["figures"] | {f"test/{t}/{m}": v for (t, m), v in figures.items()}
             if member.goal_step is not None:
                 final["train//goal_step"] = float(member.goal_step)
             primary = [f"test/{t}/{target.primary}" for t, target in member.dataset.targets.items()]
             shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
-            writer.hyperparameters(hyperparameters(member), shown)
-            self._record(member, "completed", None, final)
+            with self._files(member):
+                writer.hyperparameters(hyperparameters(member), shown)
+            if not member.lost:
+                self._record(member, "completed", None, final)
         self._freeze()
-        self._tell(list(members))
+        self._tell([member for member in members if not member.lost])
+        self._fail([(member, member.lost) for member in members if member.lost])
+
+    @contextmanager
+    def _files(self, member: Member) -> Iterator[None]:
+        """While files of one member are written: where its folder does not take them, that member alone is `lost`. A
+        disk that takes no more is no matter of a member, and passes as a StorageError."""
+        try:
+            yield
+        except OSError as error:
+            member.lost = member.lost or f"its files cannot be written: {error.filename} ({error.strerror})"
 
     def _fail(self, failed: Sequence[tuple[Member, str]]) -> None:
         """Record members as failed and freeze them."""
@@ -427,7 +452,8 @@ class Training:
         for member in self.members:
             if member.writer is not None and len(self.members) > 1:
                 member.summary["seconds"] = self._seconds()
-                member.writer.summary(member.summary)
+                with self._files(member):
+                    member.writer.summary(member.summary)
 
     # -------------------------------------------------- figures
 
@@ -513,7 +539,7 @@ class Training:
     def _save(self) -> None:
         """All that the stack needs to go on exactly."""
         began = time.monotonic()
-        checkpoint.save(self.path, self._state())
+        checkpoint.save(self.path, self._state(), durable=True)
         self.saved_at = time.monotonic()
         self.save_seconds = self.saved_at - began
 
@@ -525,7 +551,7 @@ class Training:
             "optimizer": step.optimizer.state, "strategy": step.strategy.state(),
             # still to be logged, where the epoch's last step is done
             "gradient_norms": step.gradient_norms(), "history": self.history.tensors(),
-            "members": [{"best": m.best, "waited": m.waited, "offset": m.writer.offset if m.writer else 0,
+            "members": [{"best": m.best, "waited": m.waited, "offset": self._offset(m),
                          "goal_step": m.goal_step, "skipped": m.skipped, "idle": m.idle}
                         for m in self.members],
             "seconds": self.seconds_before + time.monotonic() - self.started,
@@ -560,7 +586,7 @@ class Training:
         return (self.seconds_before + time.monotonic() - self.started) / len(self.members)
 
     def _record(self, member: Member, status: str, error: str | None, figures: dict[str, float] | None = None) -> None:
-        """Write summary.json with this status."""
+        """Write summary.json with this status, as far as the member's folder takes it."""
         best = None
         if member.best:
             best = {"step": member.best["step"], "epoch": member.best["epoch"], "by": member.selection.name,
@@ -569,7 +595,15 @@ class Training:
             "status": status, "error": error, "steps": self.global_step, "best": best,
             "figures": figures or {}, "seconds": self._seconds(), "memory": peak_memory(self.stack.device),
         }  # fmt: skip
-        self._writer(member).summary(member.summary)
+        with self._files(member):
+            self._writer(member).summary(member.summary)
+
+    def _offset(self, member: Member) -> int:
+        """How long the member's metrics.csv is; 0 where that does not matter any more."""
+        if member.writer is not None:
+            with self._files(member):
+                return member.writer.offset
+        return 0
 
     def _writer(self, member: Member) -> RunWriter:
         assert member.writer is not None, "it has not ended before this process began"
@@ -579,7 +613,8 @@ class Training:
         if self.console is not None:
             self.console(line)
         else:
-            self._writer(member).log([line])
+            with self._files(member):
+                self._writer(member).log([line])
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -617,8 +652,7 @@ def part_of(state: dict[str, Any], runs: slice) -> dict[str, Any]:
 def hyperparameters(member: Member) -> dict[str, Any]:
     """Settings for TensorBoard's table, which sorts its columns and shows a few: the core, and what was typed."""
     settings = flatten(member.summary["settings"])
-    path = member.folder / ".hydra" / "overrides.yaml"
-    typed = list(yaml.safe_load(path.read_text(encoding="utf-8")) or []) if path.exists() else []
+    typed = asked.read_words(member.folder)
     settings["seed"] = str(settings.get("seed"))  # a label, not a quantity
     keys = dict.fromkeys(["loss", "lr", "graph", "seed", *(line.split("=")[0] for line in typed)])
     return {name: settings[name] for key in keys for name in settings if f"{name}.".startswith(f"{key}.")}

@@ -1,27 +1,54 @@
 """A sweep's plan (sweep.json) and the table derived from it and from each run's summary.json (results.csv).
 
-Only the standard library is used. Locking is by `fcntl`, hence POSIX only.
+Only the standard library is used.
 """
 
 import contextlib
 import csv
-import fcntl
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mtlrun.errors import RequestError
-from mtlrun.results.files import write_json, write_text
+from mtlrun.results.files import as_json, create, locked, write_json, write_text
 from mtlrun.results.summary import FILE, read
 from mtlrun.task_types import HIGHER_IS_BETTER
 
 PLAN = "sweep.json"
 TABLE = "results.csv"
 COMMAND = "command.txt"
+LOCK = ".results.lock"
+RUN = re.compile(r"(?!\.+\Z)[A-Za-z0-9._=,+-]+")  # the name of a run's folder: a place in the sweep's, and no other
 MAX_NAME = 80  # TensorBoard shows folder names in full
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+# What a plan may say of a run, by key: whether it is that, and in words.
+_JOB: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "run": (lambda v: isinstance(v, str) and RUN.fullmatch(v) is not None, "the name of a folder in the sweep's"),
+    "overrides": (
+        lambda v: isinstance(v, dict) and not any(isinstance(x, (dict, list)) for x in v.values()),
+        "a mapping of single values",
+    ),
+    "arguments": (_texts, "a list of texts"),
+    "drawn": (_texts, "a list of texts"),
+    "arm": (lambda v: isinstance(v, str), "a text"),
+    "config": (lambda v: isinstance(v, dict), "a mapping"),
+    "packages": (lambda v: isinstance(v, dict), "a mapping"),
+    "steps": (_whole, "a whole number"),
+    "stack": (_whole, "a whole number"),
+    "processes": (_whole, "a whole number"),
+}
 
 
 def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = "") -> str:
@@ -47,13 +74,35 @@ def write_plan(sweep_dir: Path, plan: list[dict[str, Any]]) -> None:
     rebuild(sweep_dir)
 
 
+def claim_sweep(sweep_dir: Path, plan: list[dict[str, Any]], command: str) -> None:
+    """The same for a folder that is there, in one step: of two commands at once, one gets it. `command`: what asked for
+    the sweep. Raises FileExistsError where the folder has a plan."""
+    create(sweep_dir / PLAN, as_json(plan))
+    write_text(sweep_dir / COMMAND, command + "\n")
+    rebuild(sweep_dir)
+
+
 def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
-    """The job list that `write_plan` wrote. Raises RequestError where a sweep was stopped before it could."""
-    text = (sweep_dir / PLAN).read_text(encoding="utf-8")
-    if not text:
-        raise RequestError(f"{sweep_dir / PLAN}: empty, this sweep was stopped before its first run\n"
-                           "remove the folder, and sweep anew")  # fmt: skip
-    plan: list[dict[str, Any]] = json.loads(text)
+    """The job list that `write_plan` wrote. Raises RequestError where it is none, or a stranger's or damaged one."""
+    path = sweep_dir / PLAN
+    mend = "restore the file, or sweep anew in another folder"
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"{path}: not readable ({error.strerror})\n{mend}") from None
+    except (ValueError, RecursionError):
+        raise RequestError(f"{path}: not readable as JSON\n{mend}") from None
+    if not isinstance(plan, list) or not plan or not all(isinstance(job, dict) for job in plan):
+        raise RequestError(f"{path}: not the plan of a sweep\n{mend}")
+    for number, job in enumerate(plan):
+        for key, (sound, words) in _JOB.items():
+            if key in job and not sound(job[key]):
+                raise RequestError(f"{path}: {key} of run {number + 1} is {str(job[key])[:80]!r}\n"
+                                   f"allowed: {words}; {mend}")  # fmt: skip
+        if "run" not in job or "overrides" not in job:
+            raise RequestError(f"{path}: run {number + 1} has no name or no overrides\n{mend}")
+    if len({job["run"] for job in plan}) < len(plan):
+        raise RequestError(f"{path}: two runs have the same name\n{mend}")
     return plan
 
 
@@ -76,7 +125,7 @@ def restacked(sweep_dir: Path, stacks: Sequence[Sequence[int]]) -> Iterator[list
 
     Under a lock: workers that do so at once get numbers of their own.
     """
-    with _locked(sweep_dir):
+    with locked(sweep_dir / LOCK):
         plan = read_plan(sweep_dir)
         first = max(job["stack"] for job in plan) + 1
         numbers = list(range(first, first + len(stacks)))
@@ -94,7 +143,7 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
     nobody is at work any more: a run without a final status is shown as interrupted.
     Safe with many workers: under a lock, and the table is replaced in one step.
     """
-    with _locked(sweep_dir):
+    with locked(sweep_dir / LOCK):
         rows = [_row(sweep_dir, job, ended) for job in read_plan(sweep_dir)]
         keys = _in_order(row["overrides"] for row in rows)
         figures = _in_order(row["figures"] for row in rows)
@@ -130,6 +179,20 @@ def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[st
     return choose(found, key=lambda entry: entry[2])
 
 
+def causes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
+    """What failed runs failed of, the most frequent first: (how many, the error of the first of them, its name).
+
+    Errors that differ in numbers and in the names of runs alone are one cause.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["status"] == "failed":
+            kind = re.sub(r"\d+(\.\d*)?(e[+-]?\d+)?", "#", str(row["error"]).replace(row["run"], "…"))
+            found.setdefault(kind, []).append(row)
+    ordered = sorted(found.values(), key=len, reverse=True)
+    return [(len(own), str(own[0]["error"]), str(own[0]["run"])) for own in ordered]
+
+
 def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]:
     folder = sweep_dir / job["run"]
     summary = read(folder)
@@ -151,10 +214,3 @@ def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]
 
 def _in_order(mappings: Iterator[Mapping[str, Any]] | Any) -> list[str]:
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with open(folder / ".results.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

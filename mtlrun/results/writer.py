@@ -10,7 +10,7 @@ from typing import Any
 
 from mtlrun.errors import RequestError
 from mtlrun.results import events
-from mtlrun.results.files import write_json, write_text
+from mtlrun.results.files import append, disk, write_json, write_text
 from mtlrun.results.summary import FILE, IMPORTANCE, IMPORTANCE_HEADER, METRICS_HEADER
 
 Row = tuple[int, int, str, str, str, float]
@@ -39,11 +39,12 @@ class RunWriter:
                                    "restore the file, or train anew in another folder")  # fmt: skip
             os.truncate(self.path, offset)
         else:
-            self.path.write_bytes(_csv([METRICS_HEADER]))
+            write_text(self.path, _csv([METRICS_HEADER]).decode())
         self.events: Path | None = None
         if tensorboard:
             self.events = events.new_path(folder)
-            self.events.write_bytes(events.beginning(step + 1 if step else 0))
+            with disk(self.events):
+                self.events.write_bytes(events.beginning(step + 1 if step else 0))
 
     @property
     def offset(self) -> int:
@@ -89,21 +90,9 @@ def log_lines(folder: Path, lines: Sequence[str]) -> None:
     level = {"levelno": logging.INFO, "levelname": "INFO"}
     records = [logging.makeLogRecord({"msg": line, **level}) for line in lines]
     path = folder / "run.log"
-    path.touch()
+    with disk(path):
+        path.touch()
     append(path, "".join(LOG_FORMAT.format(record) + "\n" for record in records).encode(errors="backslashreplace"))
-
-
-def append(path: Path, data: bytes) -> None:
-    """Append `data`, whole, to a file that exists.
-
-    Raises FileNotFoundError where it is gone: without its beginning it would be of no use.
-    """
-    file = os.open(path, os.O_WRONLY | os.O_APPEND)
-    try:
-        while data:  # the system may take only a part
-            data = data[os.write(file, data) :]
-    finally:
-        os.close(file)
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
