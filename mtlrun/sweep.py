@@ -46,7 +46,7 @@ from mtlrun.launch import (
 from mtlrun.results import asked
 from mtlrun.results.files import at_work
 from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep import PLAN, TABLE, best, causes, claim_sweep, primary_metric, read_plan, rebuild
+from mtlrun.results.sweep import PLAN, TABLE, best, causes, primary_metric, read_plan, rebuild, write_plan
 from mtlrun.stacks import Division, Limits, Size, divide, size
 from mtlrun.stages import PRETRAIN, first_stage
 
@@ -155,7 +155,7 @@ def run_sweep(request: Request) -> int:
         words += f" in {_counted(divided, limits, settings)},"
     ahead = _forecast(request, runs, sizes, settings)
     with claimed(folder, "hydra.sweep.dir"):
-        claim_sweep(folder, plan, request.command)
+        write_plan(folder, plan, request.command)
     print("\n".join([f"{words} in {shown(folder)}", *ahead]), flush=True)
 
     callbacks = _Callbacks(request.cfg)
@@ -413,6 +413,7 @@ def resume_sweep(folder: Path) -> int:
     plan = read_plan(folder)
     left = [i for i, job in enumerate(plan) if status_of(folder / job["run"]) not in ENDED]
     if not left:
+        rebuild(folder)  # a sweep that was killed at its end has not come to it
         failed = sum(status_of(folder / job["run"]) == "failed" for job in plan)
         print(f"{shown(folder)}: finished already{f', {failed} of {len(plan)} runs failed' if failed else ''}")
         return 0

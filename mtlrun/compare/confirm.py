@@ -20,7 +20,7 @@ from mtlrun.errors import RequestError, StorageError
 from mtlrun.launch import claimed, say_how_to_go_on, shown
 from mtlrun.results.files import at_work
 from mtlrun.results.summary import read
-from mtlrun.results.sweep import PLAN, claim_sweep, folder_name, rebuild
+from mtlrun.results.sweep import PLAN, folder_name, rebuild, write_plan
 from mtlrun.sweep import StackSettings, check_members, division, train_stacks
 
 
@@ -61,7 +61,7 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
         names = [[m.run for m, (s, _, _) in zip(runs, wanted, strict=True) if s is setting] for setting in settings]
         known = [(Choice(tuple(s.tries), s.chosen), o) for s, o in zip(settings, names, strict=True) if any(s.tries)]
         write_choices(folder, known)  # before the plan: a sweep without it would say nothing of what had been tried
-        claim_sweep(folder, plan, quoted("mtlrun", "compare", *collection.folders, *words))
+        write_plan(folder, plan, quoted("mtlrun", "compare", *collection.folders, *words))
     print(f"{len(runs)} runs with seeds {seeds[0]} to {seeds[-1]} in {shown(folder)}", flush=True)
     try:
         with at_work(folder):

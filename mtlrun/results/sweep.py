@@ -62,23 +62,17 @@ def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = 
     return f"{number:0{digits}d}_{words}"[:MAX_NAME].rstrip("._,")
 
 
-def write_plan(sweep_dir: Path, plan: list[dict[str, Any]]) -> None:
-    """Writes the job list and results.csv with every run pending.
+def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -> None:
+    """Writes the job list, which says that the folder is taken, and results.csv with every run pending.
 
     A job is {run: FOLDER, overrides: {KEY: VALUE}}, with arm: LABEL where its arm has a label; for whoever trains it:
     arguments, as Hydra gets them, config, the most steps it takes, and the number of its stack where runs train side
-    by side.
+    by side. `command`: what asked for the sweep. Of two commands at once one gets the folder: raises FileExistsError.
     """
     sweep_dir.mkdir(parents=True, exist_ok=True)
-    write_json(sweep_dir / PLAN, plan)
-    rebuild(sweep_dir)
-
-
-def claim_sweep(sweep_dir: Path, plan: list[dict[str, Any]], command: str) -> None:
-    """The same for a folder that is there, in one step: of two commands at once, one gets it. `command`: what asked for
-    the sweep. Raises FileExistsError where the folder has a plan."""
     create(sweep_dir / PLAN, as_json(plan))
-    write_text(sweep_dir / COMMAND, command + "\n")
+    if command:
+        write_text(sweep_dir / COMMAND, command + "\n")
     rebuild(sweep_dir)
 
 
