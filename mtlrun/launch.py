@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.utils import run_job
@@ -28,6 +28,9 @@ from mtlrun.results import asked
 from mtlrun.results.files import at_work, disk, take_over
 from mtlrun.results.summary import read, record_end
 from mtlrun.results.sweep import PLAN, TABLE, rebuild
+
+if TYPE_CHECKING:
+    from mtlrun.run import Run
 
 log = logging.getLogger("mtlrun.launch")
 
@@ -50,6 +53,11 @@ def run_one(request: Request) -> int:
     from mtlrun.run import prepare
 
     run = prepare(config)
+    with to_be_resumed(folder):
+        return _train_one(request, config, folder, run)
+
+
+def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> int:
     with claimed(folder, "hydra.run.dir"):
         asked.claim(folder, plain(config), list(request.cfg.hydra.overrides.task), _hydra_yaml(request.cfg, folder))
 
@@ -73,15 +81,9 @@ def run_one(request: Request) -> int:
     callbacks = Callbacks(request.cfg)
     callbacks.on_run_start(config=request.cfg, config_name=ROOT)
     context = HydraContext(config_loader=request.loader, callbacks=callbacks)
-    try:
-        with at_work(folder):
-            job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
-    except KeyboardInterrupt:
-        if status_of(folder) != "completed":
-            say_how_to_go_on(folder)
-        raise
+    with at_work(folder):
+        job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
     if stopped:
-        say_how_to_go_on(folder)
         raise stopped[0]
     callbacks.on_run_end(config=request.cfg, config_name=ROOT, job_return=job)
     return 0 if job.return_value is None else _say_failed(folder, job.return_value)
@@ -97,6 +99,11 @@ def _hydra_yaml(cfg: DictConfig, folder: Path) -> str:
 
 def resume(folder: Path) -> int:
     """Goes on with an interrupted run or sweep; the exit status. Raises RequestError if the folder holds none."""
+    with to_be_resumed(folder):
+        return _resume(folder)
+
+
+def _resume(folder: Path) -> int:
     from mtlrun.sweep import part_of_a_stack, resume_sweep
 
     if (folder / PLAN).is_file():
@@ -122,10 +129,7 @@ def resume(folder: Path) -> int:
         log.info("results: %s", shown(folder))
         if summary["settings"]["trainer"]["tensorboard"]:
             log.info("%s", tensorboard_command(folder))
-    except RequestError:
-        raise
-    except StorageError:
-        say_how_to_go_on(folder)
+    except (RequestError, StorageError):
         raise
     except Exception as error:
         return _say_failed(folder, _note_failure(folder, error))
@@ -195,6 +199,17 @@ def _drop_frames(error: BaseException | None) -> None:
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
+
+
+@contextlib.contextmanager
+def to_be_resumed(folder: Path) -> Iterator[None]:
+    """Says how to go on with the run or sweep in `folder` where it is interrupted, or the disk takes no more."""
+    try:
+        yield
+    except (KeyboardInterrupt, StorageError):
+        if any((folder / mark).exists() for mark in (PLAN, asked.FOLDER)) and status_of(folder) != "completed":
+            say_how_to_go_on(folder)
+        raise
 
 
 def say_how_to_go_on(folder: Path) -> None:

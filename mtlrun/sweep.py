@@ -42,6 +42,7 @@ from mtlrun.launch import (
     shown,
     status_of,
     tensorboard_command,
+    to_be_resumed,
 )
 from mtlrun.results import asked
 from mtlrun.results.files import at_work
@@ -154,9 +155,15 @@ def run_sweep(request: Request) -> int:
                 job["processes"] = limits.processes  # the stacks' memory and threads are made for so many
         words += f" in {_counted(divided, limits, settings)},"
     ahead = _forecast(request, runs, sizes, settings)
-    with claimed(folder, "hydra.sweep.dir"):
-        write_plan(folder, plan, request.command)
-    print("\n".join([f"{words} in {shown(folder)}", *ahead]), flush=True)
+    with to_be_resumed(folder):
+        with claimed(folder, "hydra.sweep.dir"):
+            write_plan(folder, plan, request.command)
+        print("\n".join([f"{words} in {shown(folder)}", *ahead]), flush=True)
+        return _train_sweep(request, folder, runs, settings)
+
+
+def _train_sweep(request: Request, folder: Path, runs: Sequence[Member], settings: StackSettings | None) -> int:
+    """Trains the runs of a sweep whose folder holds its plan; the exit status."""
 
     callbacks = _Callbacks(request.cfg)
     callbacks.on_multirun_start(config=request.cfg, config_name=ROOT)
@@ -170,9 +177,6 @@ def run_sweep(request: Request) -> int:
                 _launch(launcher, request.cfg.hydra.runtime.choices["hydra/launcher"], jobs)
             else:
                 launcher.launch(jobs, initial_job_idx=0)
-    except (KeyboardInterrupt, StorageError):
-        say_how_to_go_on(folder)
-        raise
     finally:
         rows = rebuild(folder, ended=True)
     callbacks.on_multirun_end(config=request.cfg, config_name=ROOT)
@@ -429,9 +433,6 @@ def resume_sweep(folder: Path) -> int:
         for number in left:
             if "stack" not in plan[number]:
                 _resume_member(folder, plan, number, configs[number])
-    except (KeyboardInterrupt, StorageError):
-        say_how_to_go_on(folder)
-        raise
     finally:
         rows = rebuild(folder, ended=True)
     return _close_sweep(folder, rows, configs)

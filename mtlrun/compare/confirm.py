@@ -16,8 +16,8 @@ from mtlrun.compare.rows import refuse_varying
 from mtlrun.compare.settings import Setting
 from mtlrun.compose.request import Member
 from mtlrun.config import Config, plain
-from mtlrun.errors import RequestError, StorageError
-from mtlrun.launch import claimed, say_how_to_go_on, shown
+from mtlrun.errors import RequestError
+from mtlrun.launch import claimed, shown, to_be_resumed
 from mtlrun.results.files import at_work
 from mtlrun.results.summary import read
 from mtlrun.results.sweep import PLAN, folder_name, rebuild, write_plan
@@ -57,20 +57,18 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
         for m, size, number in zip(runs, sizes, divided.of_each(), strict=True)
     ]  # fmt: skip
     folder = _free(first, len(earlier))
-    with claimed(folder, "--confirm"):
+    with to_be_resumed(folder), claimed(folder, "--confirm"):
         names = [[m.run for m, (s, _, _) in zip(runs, wanted, strict=True) if s is setting] for setting in settings]
         known = [(Choice(tuple(s.tries), s.chosen), o) for s, o in zip(settings, names, strict=True) if any(s.tries)]
         write_choices(folder, known)  # before the plan: a sweep without it would say nothing of what had been tried
         write_plan(folder, plan, quoted("mtlrun", "compare", *collection.folders, *words))
     print(f"{len(runs)} runs with seeds {seeds[0]} to {seeds[-1]} in {shown(folder)}", flush=True)
-    try:
-        with at_work(folder):
-            train_stacks(folder, sorted({job["stack"] for job in plan}), limits.processes)
-    except (KeyboardInterrupt, StorageError):
-        say_how_to_go_on(folder)
-        raise
-    finally:
-        rebuild(folder, ended=True)
+    with to_be_resumed(folder):
+        try:
+            with at_work(folder):
+                train_stacks(folder, sorted({job["stack"] for job in plan}), limits.processes)
+        finally:
+            rebuild(folder, ended=True)
     print(f"go on comparing it with: mtlrun compare {shlex.quote(shown(folder))}\n", flush=True)
     return folder
 

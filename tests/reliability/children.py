@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import importlib
 import os
 import signal
@@ -23,6 +24,7 @@ for name in ("run", "sweep", "launch", "workers", "forecast", "compare.report"):
 
 LIMIT = 120.0  # seconds: what takes longer hangs
 WATCHED = ("open", "os.rename", "os.link", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree")
+TAKE_ROOM = ("open", "os.link", "os.mkdir")
 KILLED = -signal.SIGKILL
 
 
@@ -37,10 +39,10 @@ class Ended:
 
 class Moments:
     """Counts what a command and the processes that it forks do to files below a folder, and kills them all at one of
-    these moments. Between two of them nothing changes on the disk."""
+    these moments, or has the disk be `full` from then on. Between two of them nothing changes on the disk."""
 
-    def __init__(self, folder: Path, kill_at: int | None = None) -> None:
-        self.folder, self.kill_at = str(folder.resolve()), kill_at
+    def __init__(self, folder: Path, at: int | None = None, full: bool = False) -> None:
+        self.folder, self.at, self.full = str(folder.resolve()), at, full
         self.memory = shared_memory.SharedMemory(create=True, size=8)
         self.count = np.ndarray((1,), dtype=np.int64, buffer=self.memory.buf)
         self.count[0] = 0
@@ -52,14 +54,18 @@ class Moments:
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in WATCHED or not arguments or not isinstance(arguments[0], (str, bytes, os.PathLike)):
             return
-        if event == "open" and isinstance(arguments[1], str) and not set(arguments[1]) & set("wax+"):
+        if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             return
         path = os.path.abspath(os.fsdecode(arguments[0]))
         if not path.startswith(self.folder):
             return
         self.count[0] += 1  # of several processes at once perhaps one too few: any moment is as good
-        if self.count[0] == self.kill_at:
+        if self.at is None or self.count[0] < self.at:
+            return
+        if not self.full:
             os.killpg(0, signal.SIGKILL)
+        elif event in TAKE_ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
     def close(self) -> int:
         """How many there were."""
@@ -129,10 +135,10 @@ def command(words: Sequence[str], before: Callable[[], object] | None = None) ->
         return wait(child)
 
 
-def killed_at(moment: int | None, words: Sequence[str], folder: Path,
-              before: Callable[[], object] = lambda: None) -> tuple[Ended, int]:  # fmt: skip
-    """A command that is killed at a moment, None: not at all; and how many moments there were up to then."""
-    moments = Moments(folder, moment)
+def hurt_at(moment: int | None, words: Sequence[str], folder: Path, before: Callable[[], object] = lambda: None,
+            full: bool = False) -> tuple[Ended, int]:  # fmt: skip
+    """A command that is killed at a moment, or has a full disk from then on; None: neither. And how many there were."""
+    moments = Moments(folder, moment, full)
 
     def begin() -> None:
         before()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from children import KILLED, command, killed_at, often_saved, started, wait
+from children import KILLED, command, hurt_at, often_saved, started, wait
 
 from mtlrun.engine import checkpoint
 from mtlrun.results.files import BESIDE
@@ -83,7 +83,7 @@ def go_on(words: list[str], folder: Path) -> None:
 
 def moments(words: list[str], folder: Path) -> int:
     """How many moments a whole command has; its folder is kept as `whole`."""
-    ended, count = killed_at(None, words, folder, often_saved)
+    ended, count = hurt_at(None, words, folder, often_saved)
     assert ended.status == 0, ended.err
     folder.rename("whole")
     return count
@@ -96,38 +96,38 @@ def kills(words: list[str], folder: Path, number: int, require: Any, again: bool
     rng = random.Random(number)
     chosen = sorted(rng.sample(range(1, count + 1), min(number, count)))
     for moment in chosen:
-        ended, _ = killed_at(moment, words, folder, often_saved)
+        ended, _ = hurt_at(moment, words, folder, often_saved)
         assert ended.status in (KILLED, 0), (moment, ended)  # 0: two processes counted one moment
         if again and ended.status and folder.exists():  # and the one that goes on is killed too
-            killed_at(rng.randrange(1, 40), ["resume", folder.name], folder, often_saved)
+            hurt_at(rng.randrange(1, 40), ["resume", folder.name], folder, often_saved)
         go_on(words, folder)
         require(Path("whole"), folder)
         shutil.rmtree(folder)
 
 
-def test_a_run_that_is_killed_at_some_moments_ends_as_if_it_had_not_been(here: Path) -> None:
+def test_a_run_that_is_hurt_at_some_moments_ends_as_if_it_had_not_been(here: Path) -> None:
     kills(RUN, here / "r", 6, require_same_run)
 
 
-def test_a_stack_that_is_killed_at_some_moments_ends_as_if_it_had_not_been(here: Path) -> None:
+def test_a_stack_that_is_hurt_at_some_moments_ends_as_if_it_had_not_been(here: Path) -> None:
     kills(STACK, here / "s", 4, require_same_sweep)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("words", "number", "again"), [(RUN, 50, False), (RUN, 50, True), (PRETRAIN, 50, False)],
                          ids=["run", "run, twice", "pretrain"])  # fmt: skip
-def test_a_run_killed_at_fifty_moments(here: Path, words: list[str], number: int, again: bool) -> None:
+def test_a_run_hurt_at_fifty_moments(here: Path, words: list[str], number: int, again: bool) -> None:
     kills(words, here / "r", number, require_same_run, again)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [STACK, BASIC], ids=["stack", "basic"])
-def test_a_sweep_killed_at_twenty_moments(here: Path, words: list[str]) -> None:
+def test_a_sweep_hurt_at_twenty_moments(here: Path, words: list[str]) -> None:
     kills(words, here / "s", 20, require_same_sweep, again=True)
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_any_time(here: Path) -> None:
+def test_a_run_hurt_at_any_time(here: Path) -> None:
     """From outside, by the clock: also in the middle of a step, or of a checkpoint that is being written."""
     began = time.monotonic()
     assert command(RUN, often_saved).status == 0
