@@ -29,6 +29,14 @@ class Interrupted(KeyboardInterrupt):
         self.signum = signum
 
 
+def in_one_line(error: BaseException) -> str:
+    """What an error says, in one line; where it is none of ours, what kind of error it is too."""
+    words = "; ".join(line.strip() for line in str(error).splitlines())
+    if isinstance(error, (RequestError, TrainingError, StorageError)):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """`"; did you mean X?"` for the known spelling nearest to `word`, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.6)

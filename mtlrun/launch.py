@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from mtlrun.compose import ROOT, Request, single
 from mtlrun.config import Config, plain
 from mtlrun.data.paths import require_files
-from mtlrun.errors import RequestError, StorageError, TrainingError
+from mtlrun.errors import RequestError, StorageError, in_one_line
 from mtlrun.results import asked
 from mtlrun.results.files import at_work, disk, take_over
 from mtlrun.results.summary import read, record_end
@@ -179,9 +179,7 @@ def guarded(folder: Path, config: Config, work: Callable[[], Any]) -> str | None
 
 def _note_failure(folder: Path, error: Exception, config: Config | None = None) -> str:
     """Puts an error into the run's summary.json and its traceback into run.log; the error in one line."""
-    message = "; ".join(line.strip() for line in str(error).splitlines())
-    if not isinstance(error, (TrainingError, RequestError)):
-        message = f"{type(error).__name__}: {message}"
+    message = in_one_line(error)
     known = {"seed": config.seed, "settings": plain(config)} if config is not None else {}
     record_end(folder, "failed", message, **known)
     log.debug("the run failed", exc_info=error)  # the console shows INFO and above

@@ -27,7 +27,7 @@ from mtlrun.config import Config, plain
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint, hardware
 from mtlrun.engine.train import Member, part_of
-from mtlrun.errors import Interrupted, RequestError, StorageError, TrainingError
+from mtlrun.errors import Interrupted, RequestError, StorageError, TrainingError, in_one_line
 from mtlrun.results import asked
 from mtlrun.results.progress import Progress, SweepProgress
 from mtlrun.results.summary import ENDED, read, record_end
@@ -105,7 +105,7 @@ def train_here(work: Work, tell: Tell) -> None:
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
         if _is_out_of_memory(error) and len(work.jobs) > 1:
-            tell(("memory", work.number, str(error).splitlines()[0][:200]))
+            tell(("memory", work.number, in_one_line(error)[:200]))
         elif isinstance(error, StorageError) or (isinstance(error, RequestError) and work.checkpoint.exists()):
             # the disk, or what it was to go on from, is not as it was: whoever mends that can still go on
             with contextlib.suppress(StorageError):
@@ -113,7 +113,7 @@ def train_here(work: Work, tell: Tell) -> None:
                     record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
             tell(("refused", work.number, str(error)))
         elif len(work.jobs) > 1 and not isinstance(error, (TrainingError, RequestError)):
-            tell(("broken", work.number, _in_one_line(error)))
+            tell(("broken", work.number, in_one_line(error)[:200]))
         else:
             left = [job.number for job in work.jobs if not _has_ended(job)]
             _fail(work, error)
@@ -162,11 +162,6 @@ def _is_out_of_memory(error: Exception) -> bool:
     )
 
 
-def _in_one_line(error: Exception) -> str:
-    message = "; ".join(line.strip() for line in str(error).splitlines())
-    return message if isinstance(error, (TrainingError, RequestError)) else f"{type(error).__name__}: {message}"
-
-
 def _fail(work: Work, error: Exception) -> None:
     """Note an error that ends the whole stack in every run that has not ended, as far as its folder takes that."""
     trace = "".join(traceback.format_exception(error)).rstrip()
@@ -174,7 +169,7 @@ def _fail(work: Work, error: Exception) -> None:
         if not _has_ended(job):
             with contextlib.suppress(OSError, StorageError):
                 settings = plain(job.config)
-                record_end(job.folder, "failed", _in_one_line(error), seed=job.config.seed, settings=settings)
+                record_end(job.folder, "failed", in_one_line(error), seed=job.config.seed, settings=settings)
                 log_lines(job.folder, [f"the run failed\n{trace}"])
 
 
