@@ -100,7 +100,7 @@ def _group(group: str, tree: Any) -> Any:
     name = tree.get("name", DEFAULT_OPTION.get(group))
     if group == "trainer":
         return build(TrainerConfig, tree, group, group)
-    if name not in options:
+    if not isinstance(name, str) or name not in options:
         raise RequestError(f"{group}.name: found {name!r}{nearest(name, options)}\n"
                            f"allowed: {listing(options)}{unusable()}")  # fmt: skip
     label = group if group in DEFAULT_OPTION else f"{group}={name}"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from mtlrun import __version__
 from mtlrun.config import GROUPS, conf_dir
 from mtlrun.errors import Interrupted, RequestError, StorageError, TrainingError, listing, nearest
+from mtlrun.words import plain_records, say
 
 if TYPE_CHECKING:
     from mtlrun.compose import Request
@@ -92,22 +93,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except RequestError as error:
-        print(f"mtlrun: {error}", file=sys.stderr)
+        say(f"mtlrun: {error}", error=True)
         return 2
     except TrainingError as error:
-        print(f"mtlrun: the run failed: {error}", file=sys.stderr)
+        say(f"mtlrun: the run failed: {error}", error=True)
         return 1
     except StorageError as error:
-        print(f"mtlrun: {error}", file=sys.stderr)
+        say(f"mtlrun: {error}", error=True)
         return 1
     except OSError as error:  # of a file or a pipe, or of the system as a whole: there is nothing of ours to mend
-        print(f"mtlrun: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        say(f"mtlrun: {error.filename or 'the system'}: {error.strerror or error}", error=True)
         if error.filename is None:  # perhaps of standard output, which would be written once more at the end
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt as interrupt:
-        print("mtlrun: interrupted", file=sys.stderr)
+        say("mtlrun: interrupted", error=True)
         return 128 + getattr(interrupt, "signum", signal.SIGINT)
 
 
@@ -148,17 +149,17 @@ def _take_apart(argv: list[str]) -> Words:
 def _dispatch(request: Words) -> int:
     command, words, options = request.command, request.words, request.options
     if "version" in options:
-        print(f"mtlrun {__version__}")
+        say(f"mtlrun {__version__}")
         return 0
     if "help" in options:
-        print(_help(command))
+        say(_help(command))
         return 0
     if command == "init":
         return _init(_operands(command, words, 1)[0], options.get("targets"))
     if command == "fetch":
         from mtlrun.data.fetch import fetch
 
-        print(fetch(_operands(command, words, 1)[0]))
+        say(str(fetch(_operands(command, words, 1)[0])))
         return 0
     if command == "resume":
         from mtlrun.launch import resume
@@ -178,7 +179,7 @@ def _dispatch(request: Words) -> int:
 
     composed = compose(words, options.get("config_dir"), "multirun" in options)
     if command == "check":
-        print(_check(composed))
+        say(_check(composed))
         return 0
     if composed.sweep:
         from mtlrun.sweep import run_sweep
@@ -201,7 +202,7 @@ def _init(table: str, targets: str | None) -> int:
     from mtlrun.data.init import write_yaml
 
     path = write_yaml(Path(table), _names(targets) or [], Path("."))
-    print(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
+    say(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
     return 0
 
 
@@ -239,11 +240,11 @@ def _predict(run: Path, table: str, options: Mapping[str, str]) -> int:
     frame = read_table(resolve_path(table, "predict"), "predict")
     predictor = load(run, _names(options.get("tasks")))
     if predictor.note:
-        print(predictor.note)
+        say(predictor.note)
     write_text(out, predictor.predict(frame).to_csv(index=False))
     for column, count in predictor.unknown(frame).items():
-        print(f"{column}: {count} rows hold a value that is new to the model or was too rare in training: unknown")
-    print(f"{len(frame)} rows: {out}")
+        say(f"{column}: {count} rows hold a value that is new to the model or was too rare in training: unknown")
+    say(f"{len(frame)} rows: {out}")
     return 0
 
 
@@ -254,14 +255,14 @@ def _export(run: Path, options: Mapping[str, str]) -> int:
 
     found = export(run, out, _names(options.get("tasks")))
     for what, values in (("inputs", found.inputs), ("outputs", found.outputs)):
-        print(f"{what}:")
+        say(f"{what}:")
         width = max(map(len, [*values][:SHOWN]))
         for name, (kind, shape) in [*values.items()][:SHOWN]:
-            print(f"  {name:{width}}  {kind} {shape}")
+            say(f"  {name:{width}}  {kind} {shape}")
         if len(values) > SHOWN:
-            print(f"  … ({len(values)} in all)")
-    print(f"parity with predict on {found.rows}: largest difference {found.difference:.1g}".replace("e-0", "e-"))
-    print(f"{found.size:,} bytes: {out}")
+            say(f"  … ({len(values)} in all)")
+    say(f"parity with predict on {found.rows}: largest difference {found.difference:.1g}".replace("e-0", "e-"))
+    say(f"{found.size:,} bytes: {out}")
     return 0
 
 
@@ -309,11 +310,14 @@ def _logging_restored() -> Iterator[None]:
     """
     root = logging.getLogger()
     handlers, level, loud = root.handlers[:], root.level, logging.raiseExceptions
+    factory = logging.getLogRecordFactory()
     logging.raiseExceptions = False
+    logging.setLogRecordFactory(plain_records)
     try:
         yield
     finally:
         logging.raiseExceptions = loud
+        logging.setLogRecordFactory(factory)
         for handler in root.handlers:
             if handler not in handlers:
                 handler.close()

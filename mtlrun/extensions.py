@@ -8,7 +8,7 @@ Nothing here imports torch or pandas, and no more may a package's module that ho
 """
 
 import importlib
-import sys
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -21,6 +21,7 @@ from mtlrun.config_loss import LossConfig
 from mtlrun.data.paths import SUFFIXES
 from mtlrun.errors import RequestError
 from mtlrun.task_types import Direction, Labels
+from mtlrun.words import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +150,7 @@ def load() -> None:
         except Exception as error:  # whatever the package's code raises
             label = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
             broken[label] = _words(error)
-            print(f"mtlrun: {label} is left out, entry point {point.name}: {broken[label]}", file=sys.stderr)
+            say(f"mtlrun: {label} is left out, entry point {point.name}: {broken[label]}", error=True)
 
 
 def join(package: Package) -> None:
@@ -327,8 +328,13 @@ def require(used: Mapping[str, str] | None) -> None:
     """
     load()
     there = {package.distribution for package in packages.values()}
+    if not isinstance(used or {}, Mapping):
+        raise RequestError(f"packages: found {used!r}, no mapping of settings to packages")
     for setting, package in (used or {}).items():
-        distribution, _, version = package.partition(" ")
+        distribution, _, version = str(package).partition(" ")
         if distribution not in there:
+            # the folder may be a stranger's: nothing that a shell would take for more than a name
+            named = re.fullmatch(r"[\w.-]+", distribution, re.ASCII) and re.fullmatch(r"[\w.+!-]+", version, re.ASCII)
+            mend = f"install it: pip install {distribution}=={version}" if named else "install that package"
             raise RequestError(f"{setting}: no such option here, the run was made with package {package}{unusable()}\n"
-                               f"install it: pip install {distribution}=={version}")  # fmt: skip
+                               f"{mend}")  # fmt: skip

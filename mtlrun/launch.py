@@ -26,8 +26,9 @@ from mtlrun.data.paths import require_files
 from mtlrun.errors import RequestError, StorageError, in_one_line
 from mtlrun.results import asked
 from mtlrun.results.files import at_work, disk, take_over
-from mtlrun.results.summary import read, record_end
+from mtlrun.results.summary import record_end, status_of
 from mtlrun.results.sweep import PLAN, TABLE, rebuild
+from mtlrun.words import say
 
 if TYPE_CHECKING:
     from mtlrun.run import Run
@@ -113,7 +114,7 @@ def _resume(folder: Path) -> int:
     if not (folder / asked.FOLDER / asked.CONFIG).is_file():
         raise RequestError(f"{folder}: there is no run in it\nallowed: the folder of a run or sweep, outputs/runs/...")
     if status_of(folder) == "completed":
-        print(f"{shown(folder)}: finished already")
+        say(f"{shown(folder)}: finished already")
         return 0
     runs = part_of_a_stack(folder)
     if runs > 1:
@@ -143,7 +144,7 @@ def _resume(folder: Path) -> int:
 def print_notes(request: Request) -> None:
     """What composing found worth a line."""
     for note in request.notes:
-        print(note)
+        say(note)
 
 
 def shown(path: Path) -> str:
@@ -188,7 +189,7 @@ def _note_failure(folder: Path, error: Exception, config: Config | None = None) 
 
 
 def _say_failed(folder: Path, message: str) -> int:
-    print(f"mtlrun: the run failed: {message}\nits log: {shown(folder / 'run.log')}", file=sys.stderr)
+    say(f"mtlrun: the run failed: {message}\nits log: {shown(folder / 'run.log')}", error=True)
     return 1
 
 
@@ -211,7 +212,7 @@ def to_be_resumed(folder: Path) -> Iterator[None]:
 
 
 def say_how_to_go_on(folder: Path) -> None:
-    print(f"mtlrun: go on with: mtlrun resume {shlex.quote(shown(folder))}", file=sys.stderr)
+    say(f"mtlrun: go on with: mtlrun resume {shlex.quote(shown(folder))}", error=True)
 
 
 def free_folder(cfg: DictConfig, key: str) -> Path:
@@ -245,11 +246,6 @@ def claimed(folder: Path, key: str) -> Iterator[None]:
             _refuse_if_taken(folder, key)
         raise RequestError(f"{key}: cannot make {shown(folder)} ({error.strerror})\n"
                            "allowed: a folder, new or without a run in it") from error  # fmt: skip
-
-
-def status_of(folder: Path) -> str | None:
-    summary = read(folder)
-    return summary["status"] if summary is not None else None
 
 
 def log_to(path: Path) -> list[logging.Handler]:

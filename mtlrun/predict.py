@@ -203,7 +203,8 @@ def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
         raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{how_to_get_a_model(folder)}")
     tree = checkpoint.load(path)
     require(tree.get("packages"))
-    return check(tree["config"]), tree
+    with checkpoint.read_from(path):
+        return check(tree["config"]), tree
 
 
 def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
@@ -214,11 +215,21 @@ def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
     """
     config, tree = selected(folder)
     tasks = leaving(config, tasks)
+    with checkpoint.read_from(Path(folder, "checkpoints", "best.pt")):
+        return _from_tree(Path(folder), config, tree, tasks)
+
+
+def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str]) -> Predictor:
+    """The model that the selected checkpoint of the run in `folder` holds."""
     if config.boosting:
-        return _boosting(Path(folder), config, tree, tasks)
+        return _boosting(folder, config, tree, tasks)
     spec, specs = InputSpec.from_plain(tree["inputs"]), [TaskSpec(**s) for s in tree["specs"]]
     network = without_discarded(build_network([config], spec, specs), config, specs)
     network.load_state_dict(tree["network"])
     network.encoder.refresh()
     network.raw_labels = tree["raw_labels"]
+    for task in tasks:
+        outputs, classes = network.place[task][0].outputs, len(tree["classes"][task])
+        if classes > max(2, outputs) or (not classes and len(tree["units"][task]) != 2):
+            raise ValueError(f"{task} has {classes} classes and {outputs} outputs")
     return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks)

@@ -63,7 +63,8 @@ class Run:
         if self.config.boosting:
             training = Boosting(self.stack, folder, summary)
         else:
-            training = Training(self.stack, [folder], [summary], folder / LAST, state, log.info)
+            with checkpoint.read_from(folder / LAST) if state is not None else contextlib.nullcontext():
+                training = Training(self.stack, [folder], [summary], folder / LAST, state, log.info)
         summary = training.train(Progress(training.total, self.stack.network.tasks))[0]
         if summary["status"] == "failed":
             raise TrainingError(summary["error"])
@@ -102,7 +103,8 @@ def prepare(config: Config, state: dict[str, Any] | None = None) -> Run:
     """
     dataset = load_dataset(config)
     if state is not None:
-        return Run(config, build([config], [dataset], from_state(state)))
+        with checkpoint.read_from(LAST):
+            return Run(config, build([config], [dataset], from_state(state)))
     start, first = start_of(config, dataset.spec), first_stage(config)
     stack = build([config], [dataset], [start])
     return Run(config, stack, start, None if first is None else prepare(first))
@@ -131,10 +133,11 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
     if two_stages:
         before = _train_firsts(configs, datasets, folders, checkpoint_path, number, progress, state is not None)
     if state is not None:
-        starts = from_state(state)
+        with checkpoint.read_from(checkpoint_path):
+            stack = build(configs, datasets, from_state(state))
     else:
         starts = [start_of(c, d.spec, f) for c, d, f in zip(configs, datasets, folders, strict=True)]
-    stack = build(configs, datasets, starts)
+        stack = build(configs, datasets, starts)
     summaries, lost = [], []
     for folder, summary in zip(folders, _beginning(stack), strict=True):
         known = read(folder)
@@ -164,7 +167,8 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
     if configs[0].boosting:  # alone, see stacks.py
         training, state = Boosting(stack, folders[0], summaries[0], close), None
     else:
-        training = Training(stack, folders, summaries, checkpoint_path, state, None, close)
+        with checkpoint.read_from(checkpoint_path) if state is not None else contextlib.nullcontext():
+            training = Training(stack, folders, summaries, checkpoint_path, state, None, close)
     if lost and isinstance(training, Training):
         ended([member for member in training.members if member.folder in lost])
     resumed = f"resumed at step {state['step']}" if state else f"one of {len(configs)} runs of stack {number}"
@@ -294,7 +298,7 @@ def resume(folder: Path) -> dict[str, Any]:
 
 def _require_same_data(state: dict[str, Any] | None, config: Config, dataset: Dataset) -> None:
     """Raises RequestError if the table is not the one that a checkpoint was written with."""
-    if state is not None and state["data_hash"] != dataset.hash:
+    if state is not None and state.get("data_hash") != dataset.hash:
         raise RequestError(f"data.path: {config.data.path} has changed since this run began\n"
                            "restore the file, or train anew in another folder")  # fmt: skip
 

@@ -8,7 +8,6 @@ import contextlib
 import json
 import logging
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,16 +39,16 @@ from mtlrun.launch import (
     print_notes,
     say_how_to_go_on,
     shown,
-    status_of,
     tensorboard_command,
     to_be_resumed,
 )
 from mtlrun.results import asked
 from mtlrun.results.files import at_work
-from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep import PLAN, TABLE, best, causes, primary_metric, read_plan, rebuild, write_plan
+from mtlrun.results.summary import ENDED, read, status_of
+from mtlrun.results.sweep import PLAN, STACKS, TABLE, best, causes, primary_metric, read_plan, rebuild, write_plan
 from mtlrun.stacks import Division, Limits, Size, divide, size
 from mtlrun.stages import PRETRAIN, first_stage
+from mtlrun.words import say
 
 log = logging.getLogger("mtlrun.sweep")
 
@@ -136,7 +135,7 @@ def run_sweep(request: Request) -> int:
     runs = members(request)
     print_notes(request)
     for line in _repeats(runs):
-        print(line)
+        say(line)
     folder = free_folder(request.cfg, "hydra.sweep.dir")
     sizes = check_members(runs)
     plan: list[dict[str, Any]] = [
@@ -158,7 +157,7 @@ def run_sweep(request: Request) -> int:
     with to_be_resumed(folder):
         with claimed(folder, "hydra.sweep.dir"):
             write_plan(folder, plan, request.command)
-        print("\n".join([f"{words} in {shown(folder)}", *ahead]), flush=True)
+        say("\n".join([f"{words} in {shown(folder)}", *ahead]))
         return _train_sweep(request, folder, runs, settings)
 
 
@@ -344,7 +343,7 @@ def _launch(launcher: Launcher, name: str, jobs: list[list[str]]) -> None:
         wrong = [job._return_value for job in returned if job.status == JobStatus.FAILED]
     for reason in wrong:
         words = " ".join(str(reason).split())
-        print(f"mtlrun: {name}: {type(reason).__name__}: {words[:500]}", file=sys.stderr)
+        say(f"mtlrun: {name}: {type(reason).__name__}: {words[:500]}", error=True)
 
 
 def run_stack(cfg: DictConfig) -> None:
@@ -418,11 +417,16 @@ def resume_sweep(folder: Path) -> int:
     left = [i for i, job in enumerate(plan) if status_of(folder / job["run"]) not in ENDED]
     if not left:
         rebuild(folder)  # a sweep that was killed at its end has not come to it
+        shutil.rmtree(folder / STACKS, ignore_errors=True)
         failed = sum(status_of(folder / job["run"]) == "failed" for job in plan)
-        print(f"{shown(folder)}: finished already{f', {failed} of {len(plan)} runs failed' if failed else ''}")
+        say(f"{shown(folder)}: finished already{f', {failed} of {len(plan)} runs failed' if failed else ''}")
         return 0
-    print(f"{len(left)} of {len(plan)} runs are left in {shown(folder)}", flush=True)
-    for job in plan:
+    say(f"{len(left)} of {len(plan)} runs are left in {shown(folder)}")
+    for number, job in enumerate(plan, 1):
+        for key in ("arguments", "config", "steps"):
+            if key not in job:
+                raise RequestError(f"{folder / PLAN}: run {number} has no {key}\n"
+                                   "restore the file, or sweep anew in another folder")  # fmt: skip
         require(job.get("packages"))
     configs = [check(job["config"]) for job in plan]
     _require_same_data(folder, plan, configs)
@@ -435,6 +439,8 @@ def resume_sweep(folder: Path) -> int:
                 _resume_member(folder, plan, number, configs[number])
     finally:
         rows = rebuild(folder, ended=True)
+    if all(row["status"] in ENDED for row in rows):
+        shutil.rmtree(folder / STACKS, ignore_errors=True)  # perhaps left of one that was killed at its end
     return _close_sweep(folder, rows, configs)
 
 
@@ -536,29 +542,29 @@ def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]
     """Says what came of a sweep; the exit status."""
     tasks = {name: task for config in configs for name, task in config.active.items() if task.role == "main"}
     if len({config.data.path for config in configs}) > 1:
-        print("runs of different tables: compare those of one table only")
+        say("runs of different tables: compare those of one table only")
         tasks = {}
     for name, task in tasks.items():
         found = best(rows, name, task.primary_metric)
         if found is not None:
-            print(f"best for {name}: {found[0]} ({found[1]} {found[2]:.6g})")
+            say(f"best for {name}: {found[0]} ({found[1]} {found[2]:.6g})")
     drawn = [
         split.seed for c in configs if (split := c.data.split).column is None and "test" not in (split.files or {})
     ]
     if len(set(drawn)) > 1:
-        print("seeds have different splits: compare settings by their means over seeds")
+        say("seeds have different splits: compare settings by their means over seeds")
     failed = sum(row["status"] == "failed" for row in rows)
     if failed:
-        print(f"{failed} of {len(rows)} runs failed; why is in the run.log of each:")
+        say(f"{failed} of {len(rows)} runs failed; why is in the run.log of each:")
         for count, error, run in causes(rows):
-            print(f"  {count} × {error[:ERROR_WIDTH]}{'…'[: len(error) > ERROR_WIDTH]}  ({run})")
+            say(f"  {count} × {error[:ERROR_WIDTH]}{'…'[: len(error) > ERROR_WIDTH]}  ({run})")
     left = sum(row["status"] not in ENDED for row in rows)
     if left:  # of workers that did not come to their end
-        print(f"{left} of {len(rows)} runs are left")
+        say(f"{left} of {len(rows)} runs are left")
         say_how_to_go_on(folder)
-    print(f"results: {shown(folder / TABLE)}")
+    say(f"results: {shown(folder / TABLE)}")
     if len(rows) > 1 and tasks:
-        print(_comparing(folder))
+        say(_comparing(folder))
     if any(config.trainer.tensorboard for config in configs):
-        print(tensorboard_command(folder), flush=True)
+        say(tensorboard_command(folder))
     return 0 if all(row["status"] == "completed" for row in rows) else 1

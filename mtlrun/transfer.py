@@ -56,10 +56,19 @@ def from_run(folder: Path, config: Config, spec: InputSpec) -> Start:
     if not path.exists():
         raise RequestError(f"{KEY}: {folder} holds no trained model ({BEST})\n{how_to_get_a_model(folder)}")
     tree = checkpoint.load(path)
+    with checkpoint.read_from(path):
+        return _from_tree(folder, tree, config, spec)
+
+
+def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: InputSpec) -> Start:
+    """The same from what its checkpoint holds."""
     theirs = check(tree["config"])
     _require_alike(folder, theirs, config)
     _require_same_inputs(folder, InputSpec.from_plain(tree["inputs"]), spec)
     network: dict[str, Tensor] = tree["network"]
+    for name, value in network.items():
+        if not isinstance(value, Tensor) or value.untyped_storage().nbytes() < value.numel() * value.element_size():
+            raise TypeError(f"{name} is no parameter")  # a few bytes may say that they are terabytes
     shared = _below(network, "sharing.")
     tasks = listing(theirs.active)
     epochs = f"{tree['epoch']} epoch{'s'[: tree['epoch'] != 1]}"

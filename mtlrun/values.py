@@ -120,7 +120,7 @@ def convert(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
             return NO
         try:  # YAML 1.1 reads 1e-3 as text
             return float(value) if not isinstance(value, str) or value.strip()[:1] in "+-.0123456789" else NO
-        except ValueError:
+        except (ValueError, OverflowError):
             return NO
     if hint is int:
         return value if isinstance(value, int) and not isinstance(value, bool) else NO
@@ -144,7 +144,7 @@ def bound(number: float, key: str, bounds: Mapping[str, Any]) -> None:
 
 def require_task(name: Any, tasks: Mapping[str, Any], key: str) -> None:
     """Raises RequestError that names `key` unless `name` is one of `tasks`."""
-    if name not in tasks:
+    if not isinstance(name, str) or name not in tasks:
         raise RequestError(f"{key}: no task is named {name!r}{nearest(name, tasks)}\ntasks: {listing(tasks)}")
 
 

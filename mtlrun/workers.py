@@ -31,7 +31,7 @@ from mtlrun.errors import Interrupted, RequestError, StorageError, TrainingError
 from mtlrun.results import asked
 from mtlrun.results.progress import Progress, SweepProgress
 from mtlrun.results.summary import ENDED, read, record_end
-from mtlrun.results.sweep import restacked
+from mtlrun.results.sweep import STACKS, restacked
 from mtlrun.results.writer import log_lines
 from mtlrun.run import LAST, first_checkpoint, train_stack
 
@@ -67,7 +67,7 @@ class Work:
 
 def stack_checkpoint(sweep: Path, number: int, folders: Sequence[Path]) -> Path:
     """The checkpoint of stack `number`."""
-    return folders[0] / LAST if len(folders) == 1 else sweep / ".stacks" / f"{number:03d}.pt"
+    return folders[0] / LAST if len(folders) == 1 else sweep / STACKS / f"{number:03d}.pt"
 
 
 # ---------------------------------------------------------------- in the process of a stack

@@ -311,6 +311,8 @@ def _defaults(cls: type) -> dict[str, Any]:
 
 def _unfinished(path: Path) -> str | None:
     """What is wrong with the end of a completed run's metrics.csv, which is a whole line about test."""
+    if path.exists() and not path.is_file():
+        return f"{METRICS} is no file"
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.path.getsize(path) - 300))

@@ -14,6 +14,7 @@ from mtlrun.compare.render import Format, render
 from mtlrun.compare.settings import fold
 from mtlrun.compare.tune import choose
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.words import say
 
 FORMATS = get_args(Format)
 
@@ -27,6 +28,8 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
         raise RequestError(f"--format: found {asked}{nearest(asked, FORMATS)}\nallowed: {listing(FORMATS)}")
     options = options_from(words)
     out = Path(words["output"]) if "output" in words else folders[0] / "compare"
+    if "output" not in words and out.is_symlink():
+        raise RequestError(f"-o: {out} is a link to {os.readlink(out)}\nname a folder yourself: -o OUT")
     if out.exists() and not out.is_dir():
         raise RequestError(f"-o: {out} is a file\nallowed: a folder, new or not")
     collection = collect(folders)
@@ -36,7 +39,7 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
         return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
-    print(render(comparison, cast(Format, asked)), end="")
+    say(render(comparison, cast(Format, asked)).removesuffix("\n"))
     from mtlrun.compare.report import write_outputs
 
     with _writing(out):
@@ -44,7 +47,7 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     if asked == "text":
         names = [os.path.relpath(path) for path in written]
         shown = [name for name in names if not name.endswith(".png")]
-        print("\n" + "\n".join([*shown, *([f"{len(names) - len(shown)} pictures"] if len(names) > len(shown) else [])]))
+        say("\n" + "\n".join([*shown, *([f"{len(names) - len(shown)} pictures"] if len(names) > len(shown) else [])]))
     return 0
 
 
@@ -63,9 +66,9 @@ def _points(collection: Collection, out: Path, words: Mapping[str, str]) -> int:
 
     with _writing(out):
         text, written = compare_points(collection, out, words)
-    print(text, end="")
+    say(text.removesuffix("\n"))
     if words.get("format", "text") == "text":
-        print("\n" + "\n".join(os.path.relpath(path) for path in written))
+        say("\n" + "\n".join(os.path.relpath(path) for path in written))
     return 0
 
 

@@ -12,6 +12,7 @@ from mtlrun.compare.settings import text
 from mtlrun.config import conf_dir
 from mtlrun.errors import RequestError
 from mtlrun.extensions import conf_dirs
+from mtlrun.results import asked
 from mtlrun.results.summary import flatten
 from mtlrun.results.sweep import COMMAND, PLAN, read_plan
 
@@ -19,6 +20,7 @@ SWEEPS = re.compile(r"(range|choice|interval|tag|glob|sort|shuffle|int|float)\("
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # of the sweep that is there already
 PLANS = ("arms", "trials", "experiment")
 NOT_SPELLED = ("hydra", "name", "notes", "trials", "focus")  # what an experiment's file says of itself, not of its runs
+CONFIRMED = 100  # times over: a folder that says it confirms itself must not be followed for ever
 MULTIRUN = ("-m", "--multirun")
 
 
@@ -92,15 +94,21 @@ def _unfolded(words: Sequence[str]) -> list[str]:
     """The words with an experiment spelled out: the keys and options that its file sets, and words do not; what it
     sweeps, and its arms, stay behind."""
     named = [word.partition("=")[2] for word in words if word.partition("=")[0] == "experiment"]
+    named = [name for name in named if re.fullmatch(r"[\w.-]+", name)]
     file = next((f for name in named for place in (conf_dir(), *conf_dirs(), Path("conf"))
                  if (f := place / "experiment" / f"{name}.yaml").is_file()), None)  # fmt: skip
     if file is None:
         return [*words]
     import yaml
 
-    tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError, ValueError, RecursionError):
+        tree = None
+    if not isinstance(tree, dict):
+        return [*words]
     tree.pop("arms", None)
-    options = [entry for entry in tree.pop("defaults", []) if isinstance(entry, dict)]
+    options = [entry for entry in tree.pop("defaults", None) or [] if isinstance(entry, dict)]
     found = {key.split("/")[-1]: text(value) for entry in options for key, value in entry.items()}
     found |= {key: text(value) for key, value in flatten(tree).items() if key.split(".")[0] not in NOT_SPELLED}
     typed = {word.lstrip("+~").partition("=")[0] for word in words}
@@ -109,8 +117,12 @@ def _unfolded(words: Sequence[str]) -> list[str]:
 
 def _trained(place: Path) -> Path:
     """The sweep itself, or that whose settings `--confirm` trained anew there."""
-    words = _words(place)
-    return _trained(Path(words[1])) if words is not None and words[:1] == ["compare"] and len(words) > 1 else place
+    for _ in range(CONFIRMED):
+        words = _words(place)
+        if words is None or words[:1] != ["compare"] or len(words) < 2:
+            break
+        place = Path(words[1])
+    return place
 
 
 def _set_by_arms(place: Path, words: Sequence[str], keys: Iterable[str]) -> bool:
@@ -168,22 +180,34 @@ def _without(words: Sequence[str], keys: Sequence[str]) -> list[str]:
 
 @functools.cache
 def _words(place: Path) -> list[str] | None:
-    """The words behind `mtlrun` that made a sweep or run: from command.txt, from the plan, from Hydra's record."""
+    """The words behind `mtlrun` that made a sweep or run, but for those about Hydra: they go into commands that are
+    shown to be copied, the folder may be a stranger's, and Hydra's settings can run any program."""
+    words = _all_words(place)
+    if words is None:
+        return None
+    kept, skip = [], False
+    for word in words:
+        option = word.partition("=")[0]
+        if not skip and option != "--config-dir" and not re.match(r"\W*hydra\b", word) and word.isprintable():
+            kept.append(word)
+        skip = word == "--config-dir"
+    return kept
+
+
+def _all_words(place: Path) -> list[str] | None:
+    """The same, all of them: from command.txt, from the plan, from Hydra's record."""
     if (place / COMMAND).is_file():
-        words = shlex.split((place / COMMAND).read_text(encoding="utf-8"))
+        try:
+            words = shlex.split((place / COMMAND).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
         return words[1:] if words and words[0].rpartition("/")[2] == "mtlrun" else words
     if (place / PLAN).is_file():
         try:
             return _of_plan([dict(job["overrides"]) for job in read_plan(place)])
         except (RequestError, json.JSONDecodeError, KeyError, TypeError, ValueError):
             return None
-    typed = place / ".hydra" / "overrides.yaml"
-    if not typed.is_file():
-        return None
-    import yaml
-
-    lines = yaml.safe_load(typed.read_text(encoding="utf-8")) or []
-    return [str(line) for line in lines]
+    return asked.read_words(place) if (place / asked.FOLDER / asked.WORDS).is_file() else None
 
 
 def _of_plan(jobs: Sequence[Mapping[str, str]]) -> list[str] | None:

@@ -22,6 +22,7 @@ from mtlrun.results.files import at_work
 from mtlrun.results.summary import read
 from mtlrun.results.sweep import PLAN, folder_name, rebuild, write_plan
 from mtlrun.sweep import StackSettings, check_members, division, train_stacks
+from mtlrun.words import say
 
 
 def confirm(collection: Collection, settings: Sequence[Setting], needed: int, words: Sequence[str]) -> Path:
@@ -38,7 +39,7 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
     used |= {run.seed for own in before.values() for run in own}
     for place, own in before.items():
         number = len({run.seed for run in own})
-        print(f"an earlier confirmation is in {shown(place)}: {number} seed{'s'[: number > 1]}")
+        say(f"an earlier confirmation is in {shown(place)}: {number} seed{'s'[: number > 1]}")
     count = max(needed, *(len(setting.seeds) for setting in settings))
     seeds = range(max(used) + 1, max(used) + 1 + count)
     wanted = [(s, template, seed) for s in settings for template in _templates(s) for seed in seeds]
@@ -62,14 +63,14 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
         known = [(Choice(tuple(s.tries), s.chosen), o) for s, o in zip(settings, names, strict=True) if any(s.tries)]
         write_choices(folder, known)  # before the plan: a sweep without it would say nothing of what had been tried
         write_plan(folder, plan, quoted("mtlrun", "compare", *collection.folders, *words))
-    print(f"{len(runs)} runs with seeds {seeds[0]} to {seeds[-1]} in {shown(folder)}", flush=True)
+    say(f"{len(runs)} runs with seeds {seeds[0]} to {seeds[-1]} in {shown(folder)}")
     with to_be_resumed(folder):
         try:
             with at_work(folder):
                 train_stacks(folder, sorted({job["stack"] for job in plan}), limits.processes)
         finally:
             rebuild(folder, ended=True)
-    print(f"go on comparing it with: mtlrun compare {shlex.quote(shown(folder))}\n", flush=True)
+    say(f"go on comparing it with: mtlrun compare {shlex.quote(shown(folder))}\n")
     return folder
 
 

@@ -33,6 +33,7 @@ from mtlrun.experiments.affinity import PAIRS
 
 COSINE = "cosine_"
 SHARE = 0.95  # of the way from the trivial predictor's val figure to the reference's best: the target of `speeds`
+LARGEST_STEP = 2**53  # beyond it no figure of a step is drawn where it is
 SHOWN_RUNS = 240  # files of metrics.csv that are read: more bands do not become narrower to the eye
 KEYS = ("weight", "rate")
 FLAT = 1e-6  # of a line's height: what rounding may add to it
@@ -74,6 +75,8 @@ def read_curves(settings: Sequence[Setting], findings: list[Finding]) -> Curves:
 def _read(path: Path) -> tuple[dict[Key, tuple[list[int], list[float]]], bool]:
     """The rows that are drawn, and whether the file is whole. Names hold no commas, so lines are split at them."""
     found: dict[Key, tuple[list[int], list[float]]] = {}
+    if not path.is_file():
+        return found, False
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
@@ -91,6 +94,8 @@ def _read(path: Path) -> tuple[dict[Key, tuple[list[int], list[float]]], bool]:
             if key is not None:
                 steps, values = found.setdefault(key, ([], []))
                 at, figure = int(step), float(value)
+                if not 0 <= at < LARGEST_STEP:
+                    raise ValueError(step)
                 steps.append(at)
                 values.append(figure)
         except ValueError:
@@ -343,14 +348,15 @@ def importances(settings: Sequence[Setting], columns: Sequence[TaskColumn], infe
         every: dict[tuple[str, str], dict[int, float]] = {}
         for seed in setting.seeds:
             for run in {id(r): r for r in setting.runs[seed].values()}.values():
+                path = run.folder / "importance.csv"
+                if not path.is_file():
+                    continue
                 try:
-                    with open(run.folder / "importance.csv", encoding="utf-8", newline="") as file:
+                    with open(path, encoding="utf-8", newline="") as file:
                         for row in csv.DictReader(file):
                             if row["task"] in tasks:
                                 every.setdefault((row["task"], row["input"]), {})[seed] = float(row["value"])
-                except FileNotFoundError:
-                    continue
-                except (KeyError, TypeError, ValueError):
+                except (OSError, KeyError, TypeError, ValueError):
                     broken.append(run.name)
         for (task, name), values in every.items():
             if (estimate := inference.estimate(values)) is not None:

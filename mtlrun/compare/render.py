@@ -12,6 +12,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from mtlrun.compare.comparison import CONFLICTS, DEAD, Comparison, Cost, Effect, Estimate, Finding, Row, TaskColumn
+from mtlrun.words import cell, plain
 
 Format = Literal["text", "markdown", "latex", "csv"]
 
@@ -289,13 +290,6 @@ def _has_intervals(comparison: Comparison) -> bool:
 # Text
 
 
-def plain(text: str) -> str:
-    """`text` in one line, its control characters shown as their codes: a label cannot steer the terminal."""
-    return "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text.replace("\n", " ")
-    )
-
-
 def wrap(label: str, width: int, lines: int, name: str) -> tuple[list[str], bool]:
     """`label` in at most `lines` lines of `width`; what does not fit gives way to `… name`, and the flag is true."""
     wrapped = textwrap.wrap(plain(label), width, break_on_hyphens=False) or [""]
@@ -343,7 +337,7 @@ def _filled(text: str, width: int, indent: str = "") -> list[str]:
 
 def _widths(headings: Sequence[Heading], cells: Sequence[Sequence[str]]) -> list[int]:
     return [
-        max(cell_len(heading.top), cell_len(heading.below), *(cell_len(row[i]) for row in cells), 0)
+        max(cell_len(plain(heading.top)), cell_len(plain(heading.below)), *(cell_len(row[i]) for row in cells), 0)
         for i, heading in enumerate(headings)
     ]
 
@@ -385,9 +379,9 @@ def _block(
         padded = [" " * (widths[i] - cell_len(text)) + text for i, text in zip(block, texts, strict=True)]
         return "  ".join([f"{sign:1} {label}{' ' * (first - cell_len(label))}", *padded]).rstrip()
 
-    out = [line("", "setting", [headings[i].top for i in block])]
+    out = [line("", "setting", [plain(headings[i].top) for i in block])]
     if any(headings[i].below for i in block):
-        out.append(line("", "", [headings[i].below for i in block]))
+        out.append(line("", "", [plain(headings[i].below) for i in block]))
     out.append("─" * (2 + first + sum(widths[i] + 2 for i in block)))
     for row, label, figures in zip(comparison.rows, names, cells, strict=True):
         out.append(line(mark(comparison, row), label[0], [figures[i] for i in block]))
@@ -505,7 +499,7 @@ def _csv(comparison: Comparison) -> str:
             "parameters": row.parameters, "trials": row.trials, "failed": row.failed, "unfinished": row.unfinished,
             "runs": " ".join(row.runs),
         }  # fmt: skip
-        lines.append({key: _exact(value) for key, value in line.items()})
+        lines.append({cell(key): cell(_exact(value)) for key, value in line.items()})
     file = io.StringIO()
     writer = csv.DictWriter(file, list(lines[0]) if lines else ["label", "kind"], lineterminator="\n")
     writer.writeheader()

@@ -15,6 +15,7 @@ from mtlrun.compare.comparison import DEAD, Comparison, Row
 from mtlrun.compare.plots import GRID, PALETTE, PAPER, SOFT, Figure, figures, style
 from mtlrun.errors import RequestError
 from mtlrun.results.files import write_atomic, write_text
+from mtlrun.words import plain
 
 SIGNATURE = "mtlrun compare"  # stands in every file, and tells our files from others in the same folder
 DPI = 100
@@ -152,7 +153,7 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: render.plain(value) if type(value) is str else value,  # not Markup, which is ours
+        finalize=lambda value: plain(value) if type(value) is str else value,  # not Markup, which is ours
     )
     headings, cells = render.table(comparison)
     if sum(heading.task for heading in headings) > 3:  # what compares settings before what has to be scrolled to

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -32,8 +33,15 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
     Raises RequestError where it has no checkpoint that can be read, and where its table is not there or not the one
     that it was trained on.
     """
-    tree = checkpoint.load(folder / "checkpoints" / "best.pt")
+    path = folder / "checkpoints" / "best.pt"
+    tree = checkpoint.load(path)
     require(tree.get("packages"))
+    with checkpoint.read_from(path):
+        return _score(folder, tree, split, data_hash)
+
+
+def _score(folder: Path, tree: dict[str, Any], split: str, data_hash: str | None) -> RunScores:
+    """The same of what its checkpoint holds."""
     config = check(tree["config"])
     foreign = next((t for t, task in config.active.items() if task.type in REFERENCES["task type"]), None)
     if foreign is not None:

@@ -241,7 +241,11 @@ def _labels(runs: Sequence[Run]) -> dict[Path, str]:
 
 def _way(run: Run) -> Way:
     """The points of a run, from its settings and its metrics.csv as far as its lines are whole."""
-    start = tuple(float(v) for v in run.settings["model.start"])
+    try:
+        start = tuple(float(v) for v in run.settings["model.start"])
+    except (KeyError, TypeError, ValueError):
+        raise RequestError(f"{run.name}: its summary.json has no model.start that can be read\n"
+                           "leave it out of the comparison") from None  # fmt: skip
     found: dict[str, dict[int, float]] = {"x1": {}, "x2": {}}
     path = run.folder / METRICS
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[1:-1] if path.is_file() else []

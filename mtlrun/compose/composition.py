@@ -82,6 +82,8 @@ def answered() -> Iterator[None]:
         mark = error.problem_mark
         where = f"{mark.name}, line {mark.line + 1}" if mark else "YAML"
         raise RequestError(f"{where}: {error.problem or 'no YAML'}") from error
+    except RecursionError:
+        raise RequestError("this does not compose: values are nested too deeply, or in a circle") from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         lines = [line.strip() for line in str(error).splitlines()]
         noise = ("To append", "object_type", "reference_type")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
@@ -18,6 +19,7 @@ from mtlrun.config import GROUPS, TOP_LEVEL
 from mtlrun.errors import RequestError, listing, nearest
 
 ROOT = "config"  # conf/config.yaml
+MOST_VALUES = 100_000  # of a YAML with references
 OUTSIDE = "outside"  # Hydra's name ("provider") for folders other than ours
 
 
@@ -40,6 +42,36 @@ def search(found: Iterable[str]) -> None:
         if file.exists():
             raise RequestError(f"{os.path.relpath(file)}: refused, as hydra is no group of mtlrun\n"
                                f"allowed: {listing(OPTION_GROUPS)}")  # fmt: skip
+        for group in OPTION_GROUPS:
+            for file in sorted(Path(folder, group).glob("*.yaml")):
+                _require_small(file)
+
+
+def _require_small(file: Path) -> None:
+    """Raises RequestError where references (*x to &x) make more of a YAML than is written there: a few lines may stand
+    for any number of values, which whoever composes them copies one by one."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        if "&" not in text or "*" not in text:
+            return
+        count = _values(yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
+    except (OSError, ValueError, yaml.YAMLError):
+        return  # whoever reads it says so
+    except RecursionError:
+        count = MOST_VALUES + 1
+    if count > MOST_VALUES:
+        raise RequestError(f"{os.path.relpath(file)}: its references stand for more than {MOST_VALUES:,} values\n"
+                           "write them out")  # fmt: skip
+
+
+def _values(node: Any, counted: dict[int, int]) -> int:
+    """How many values a node of YAML stands for; those of one within itself are without end."""
+    if id(node) not in counted:
+        counted[id(node)] = MOST_VALUES + 1  # until it is known: a node within itself
+        inner = [] if isinstance(node, yaml.ScalarNode) or node is None else node.value
+        parts = [part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,))]
+        counted[id(node)] = 1 + sum(_values(part, counted) for part in parts)
+    return counted[id(node)]
 
 
 def check_files(loader: ConfigLoader, defaults: Iterable[ResultDefault]) -> list[str]:

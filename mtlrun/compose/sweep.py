@@ -271,7 +271,8 @@ def _overrides(settings: Mapping[Any, Any], where: str, loader: ConfigLoader, fr
             if re.split(r"[./]", key)[0] in NOT_INSIDE:
                 raise RequestError(f"{key}: not allowed here\nallowed: keys of a run, not {listing(NOT_INSIDE)}")
             override = checked_override(line, loader)
-        if from_file and not override.is_interval_sweep():
+        _require_few(_length(override))
+        if from_file and not override.is_interval_sweep() and not override.is_range_sweep():
             for single in _lines(override):
                 check_references(where, key, parse(single).value())
         found.append(override)

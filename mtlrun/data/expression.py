@@ -257,13 +257,15 @@ def _whitelist(node: ast.AST, key: str, text: str, quoted: dict[str, str], names
                 raise refuse("a whole number beyond 64 bits")
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             walk(left)
+            if len(ops) > 1 and any(isinstance(op, (ast.In, ast.NotIn)) for op in ops):
+                raise refuse("`in` beside another comparison without `and` between them")
             for op, comparator in zip(ops, comparators, strict=True):
                 if isinstance(op, (ast.In, ast.NotIn)):
                     if not isinstance(comparator, (ast.List, ast.Tuple)) or not comparator.elts:
                         raise refuse("`in` without a list of constants, such as [1, 2],")
                     for option in comparator.elts:
                         if _literal(option) is _NO_LITERAL:
-                            raise refuse(f"`{ast.unparse(option)}` in a list, other than a constant,")
+                            raise refuse("a list of other things than constants")
                 elif type(op) not in _COMPARE:
                     raise refuse(f"`{_symbol(op)}`")
                 else:

@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import pandas as pd
-import pyarrow
 
 from mtlrun.data.paths import require_file, synthetic_name
 from mtlrun.data.synthetic import synthetic_table
@@ -127,7 +126,9 @@ def _unreadable(path: Path, key: str, why: object, mend: str) -> RequestError:
 def _read_parquet(path: Path, key: str) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # what a damaged file, or its record of what pandas had, may lead to has no common name
         raise _unreadable(path, key, error, "allowed: a complete Parquet file") from None
     # of a part of a table the row numbers need not begin at 0 nor be consecutive; other labels are a column
     frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))

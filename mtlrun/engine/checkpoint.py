@@ -1,16 +1,18 @@
 """Checkpoints: last.pt goes on from where a run was, best.pt is the trained model."""
 
+import contextlib
 import os
-import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mtlrun.errors import RequestError
+from mtlrun.errors import RequestError, in_one_line
 from mtlrun.results.files import write_atomic
 
 SCHEMA = 1
+MEND = "restore the file, or train anew in another folder"
 
 
 def save(path: Path, tree: dict[str, Any], durable: bool = False) -> None:
@@ -33,9 +35,26 @@ def load(path: Path) -> dict[str, Any]:
         tree: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise RequestError(f"{path}: no such checkpoint") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise RequestError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from None
-    if not isinstance(tree, dict) or tree.get("schema", 0) > SCHEMA:
-        found = tree.get("schema") if isinstance(tree, dict) else None
-        raise RequestError(f"{path}: schema {found}, this mtlrun reads up to {SCHEMA}\nuse a newer mtlrun")
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file leads to
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RequestError(f"{path}: not a readable checkpoint ({why[:160]})\n{MEND}") from None
+    schema = tree.get("schema") if isinstance(tree, dict) else None
+    if isinstance(schema, bool) or not isinstance(schema, int):
+        raise RequestError(f"{path}: not a checkpoint of mtlrun\n{MEND}")
+    if schema > SCHEMA:
+        raise RequestError(f"{path}: schema {schema}, this mtlrun reads up to {SCHEMA}\nuse a newer mtlrun")
     return tree
+
+
+@contextlib.contextmanager
+def read_from(path: Path) -> Iterator[None]:
+    """While what a checkpoint holds is taken over: what does not fit, as a RequestError. It may be damaged, or another
+    run's, or a stranger's."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, RequestError):
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise RequestError(f"{path}: not the checkpoint of this run ({in_one_line(error)[:160]})\n{MEND}") from None

@@ -37,16 +37,32 @@ def _cpu() -> str:
         return platform.processor() or platform.machine()
 
 
+# The working directory's repository may be a stranger's, and its configuration names programs that git would run.
+GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.bareRepository=explicit",
+       "--no-optional-locks")  # fmt: skip
+
+
 def git() -> dict[str, Any] | None:
-    """Commit of the working directory and whether it holds changes; None outside a repository."""
+    """Commit of the working directory and whether it holds changes; None outside a repository.
+
+    Whether it does is not known, and null, where the repository's own configuration has filters: to look at files, git
+    would run them.
+    """
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    own = [_git("config", scope, "--includes", "--get-regexp", r"^filter\.") for scope in ("--local", "--worktree")]
+    changes = None if any(own) else _git("status", "--porcelain", "-uno", "--ignore-submodules=all")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(*words: str) -> str | None:
+    """What git says; None where it fails."""
     try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
-        if commit.returncode:
-            return None
-        changes = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10)
-        return {"commit": commit.stdout.strip(), "dirty": bool(changes.stdout.strip())}
+        done = subprocess.run([*GIT, *words], capture_output=True, text=True, timeout=10, errors="replace")
     except (OSError, subprocess.TimeoutExpired):
         return None
+    return None if done.returncode else done.stdout.strip()
 
 
 def peak_memory(device: torch.device) -> int:

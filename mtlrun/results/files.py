@@ -59,7 +59,7 @@ def locked(path: Path) -> Iterator[None]:
 def _lock_file(path: Path) -> Iterator[int]:
     """A file that is there to be locked; where it is a link it is refused, as is whatever it leads to."""
     with disk(path):
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     try:
         yield file
     finally:
@@ -169,8 +169,8 @@ def append(path: Path, data: bytes) -> None:
 
 
 def take_over(folder: Path) -> None:
-    """Before a command goes on in the folder of a run or sweep, alone: refuses links in it, which might lead anywhere,
-    and removes what a command that was killed was writing beside other files. Raises RequestError."""
+    """Before a command goes on in the folder of a run or sweep, alone: removes what one that was killed was writing
+    beside other files. Raises RequestError for links, which might lead anywhere, and for what is no file."""
     for below, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name != "compare"]
         for name in [*folders, *files]:
@@ -178,5 +178,7 @@ def take_over(folder: Path) -> None:
             if path.is_symlink():
                 raise RequestError(f"{path}: is a link to {os.readlink(path)}\n"
                                    "allowed: the files of a run or sweep themselves, in its folder")  # fmt: skip
+            if not path.is_file() and not path.is_dir():
+                raise RequestError(f"{path}: is no file\nallowed: the files of a run or sweep, in its folder")
             if BESIDE.fullmatch(name):
                 shutil.rmtree(path) if name in folders else path.unlink(missing_ok=True)

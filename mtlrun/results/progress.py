@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mtlrun.task_types import TASK_METRICS
+from mtlrun.words import plain, say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,9 +135,9 @@ class SweepProgress:
     def note(self, line: str) -> None:
         """Print a line."""
         if self.bar is not None:
-            self.bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
         else:
-            print(line, flush=True)
+            say(line)
 
     def refresh(self) -> None:
         """Show how far the sweep is, if it is time to."""

@@ -31,6 +31,8 @@ def read(folder: Path) -> dict[str, Any] | None:
     Raises RequestError where it cannot be read, is no JSON of a summary, or (NewerSchema) of a newer schema.
     """
     try:
+        if (folder / FILE).exists() and not (folder / FILE).is_file():
+            raise RequestError(f"{folder / FILE}: is no file\nremove it, and resume the run")
         summary: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -44,7 +46,15 @@ def read(folder: Path) -> dict[str, Any] | None:
     if summary.get("schema", 0) > SCHEMA:
         newer = f"schema {summary['schema']}, this mtlrun reads up to {SCHEMA}"
         raise NewerSchema(f"{folder}: {newer}\nuse a newer mtlrun")
+    if not isinstance(summary.get("status"), str):
+        raise RequestError(f"{folder / FILE}: says no status\nremove it, and resume the run")
     return summary
+
+
+def status_of(folder: Path) -> str | None:
+    """What became of the run in `folder`, as far as that is known. Raises RequestError as `read`."""
+    summary = read(folder)
+    return None if summary is None else str(summary["status"])
 
 
 def record_end(folder: Path, status: str, error: str | None = None, **known: Any) -> None:

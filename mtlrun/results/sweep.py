@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from mtlrun.errors import RequestError
 from mtlrun.results.files import as_json, create, locked, write_json, write_text
 from mtlrun.results.summary import FILE, read
 from mtlrun.task_types import HIGHER_IS_BETTER
+from mtlrun.words import cell
 
 PLAN = "sweep.json"
 TABLE = "results.csv"
 COMMAND = "command.txt"
+STACKS = ".stacks"  # the checkpoints of stacks that are at work
 LOCK = ".results.lock"
 RUN = re.compile(r"(?!\.+\Z)[A-Za-z0-9._=,+-]+")  # the name of a run's folder: a place in the sweep's, and no other
 MAX_NAME = 80  # TensorBoard shows folder names in full
@@ -44,7 +47,7 @@ _JOB: dict[str, tuple[Callable[[Any], bool], str]] = {
     "drawn": (_texts, "a list of texts"),
     "arm": (lambda v: isinstance(v, str), "a text"),
     "config": (lambda v: isinstance(v, dict), "a mapping"),
-    "packages": (lambda v: isinstance(v, dict), "a mapping"),
+    "packages": (lambda v: isinstance(v, dict) and _texts([*v.values()]), "a mapping of texts"),
     "steps": (_whole, "a whole number"),
     "stack": (_whole, "a whole number"),
     "processes": (_whole, "a whole number"),
@@ -103,14 +106,18 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
 def how_to_get_a_model(folder: Path) -> str:
     """What to do where a folder that should be a run with a model holds none: it may be a sweep, or lie above runs."""
     if (folder / FILE).exists():
-        return f"finish it: mtlrun resume {folder}"
+        return f"finish it: mtlrun resume {shlex.quote(str(folder))}"
     sweep = (folder / PLAN).exists()
     what = "this is a sweep" if sweep else "this folder holds runs"
     for depth in range(1, 4):  # outputs/NAME/DATE/RUN
         run = min(folder.glob("*/" * depth + "checkpoints/best.pt"), default=None)
         if run is not None:
             return f"{what}: name one of its runs, such as {run.parent.parent}"
-    return f"{what}, of which no run has a model yet: mtlrun resume {folder}" if sweep else "no run is there"
+    return (
+        f"{what}, of which no run has a model yet: mtlrun resume {shlex.quote(str(folder))}"
+        if sweep
+        else "no run is there"
+    )
 
 
 @contextlib.contextmanager
@@ -144,7 +151,7 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
         lines = [["run", "status", *keys, *figures, "seconds", "error"]]
         for row in rows:
             values = [row["overrides"].get(key, "") for key in keys] + [row["figures"].get(f, "") for f in figures]
-            lines.append([row["run"], row["status"], *values, row["seconds"], row["error"]])
+            lines.append([*map(cell, [row["run"], row["status"], *values, row["seconds"], row["error"]])])
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows(lines)
         write_text(sweep_dir / TABLE, table.getvalue())

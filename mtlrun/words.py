@@ -1,0 +1,51 @@
+"""Words for a terminal: whatever names and errors hold, they cannot steer it."""
+
+import logging
+import sys
+from typing import Any
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain(text: str) -> str:
+    """`text` in one line, its control characters shown as their codes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text.replace("\n", " ")
+    )
+
+
+def plain_lines(text: str) -> str:
+    """The same for each line of a text."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def say(text: str, error: bool = False) -> None:
+    """Prints lines, at once; on standard error if it is about one."""
+    print(plain_lines(text), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def cell(value: Any) -> Any:
+    """A cell of a table that people open in a spreadsheet: text that would be a formula there begins with an
+    apostrophe; numbers stay as they are."""
+    if not isinstance(value, str) or not value.startswith(FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+class PlainRecord(logging.LogRecord):
+    """A line of a log, which goes to the terminal too."""
+
+    def getMessage(self) -> str:
+        """The message, in lines that are plain."""
+        return plain_lines(super().getMessage())
+
+
+def plain_records(*arguments: Any, **named: Any) -> logging.LogRecord:
+    """For `logging.setLogRecordFactory`."""
+    return PlainRecord(*arguments, **named)
