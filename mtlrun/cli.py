@@ -5,6 +5,7 @@ Nothing here imports Hydra or torch before it is needed: help and a wrong reques
 
 import contextlib
 import csv
+import errno
 import logging
 import os
 import signal
@@ -43,6 +44,7 @@ VALUES = {"--config-dir": "config_dir", "--targets": "targets", "--tasks": "task
 EXAMPLES = {"config_dir": "settings", "targets": "price,kind", "tasks": "price,kind", "output": "out.csv",
             "by": "loss,lr", "reference": "'loss=sum lr=single'", "metric": "price=mae,cut=logloss", "split": "test",
             "margin": "1", "tune": "lr.base,loss.lr", "format": "markdown"}  # fmt: skip
+NO_SUCH_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENOENT)
 SHOWN = 20  # inputs or outputs of a model
 ALWAYS = ("help", "version")
 TAKES = {"": ("multirun", "config_dir"), "check": ("multirun", "config_dir"), "init": ("targets",), "fetch": (),
@@ -101,12 +103,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StorageError as error:
         say(f"mtlrun: {error}", error=True)
         return 1
-    except OSError as error:  # of a file or a pipe, or of the system as a whole: there is nothing of ours to mend
+    except OSError as error:  # of a file or a pipe, or of the system as a whole
         say(f"mtlrun: {error.filename or 'the system'}: {error.strerror or error}", error=True)
         if error.filename is None:  # perhaps of standard output, which would be written once more at the end
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 2 if error.errno in NO_SUCH_PLACE else 1
     except KeyboardInterrupt as interrupt:
         say("mtlrun: interrupted", error=True)
         return 128 + getattr(interrupt, "signum", signal.SIGINT)
@@ -118,8 +120,10 @@ def _take_apart(argv: list[str]) -> Words:
     queue = list(argv)
     while queue:
         word = queue.pop(0)
-        if len(word.splitlines()) > 1:
-            raise RequestError(f"{word!r}: a line break is not allowed here")
+        if word and word.splitlines() != [word]:
+            raise RequestError(f"{word[:100]!r}: a line break is not allowed here")
+        if "\0" in word:
+            raise RequestError(f"{word[:100]!r}: the character 0 is not allowed here")
         name, equals, value = word.partition("=")
         if not word.startswith("-"):
             rest.append(word)
@@ -210,7 +214,11 @@ def _names(words: str | None) -> list[str] | None:
     """The names in a list with commas; one that holds a comma goes in double quotes, as in a CSV file."""
     if words is None:
         return None
-    return [name.strip() for name in next(csv.reader([words], skipinitialspace=True), []) if name.strip()]
+    try:
+        found = next(csv.reader([words], skipinitialspace=True), [])
+    except csv.Error as error:
+        raise RequestError(f"{words[:60]}…: no list of names ({error})\nallowed: a,b,c") from None
+    return [name.strip() for name in found if name.strip()]
 
 
 def _check(composed: "Request") -> str:

@@ -280,7 +280,7 @@ class TrainerConfig:
     on_nan: Literal["stop", "skip"] = "stop"
     gradient_noise: float = per_run(0.0, at_least=0.0)
     device: str = "auto"
-    threads: int | None = bounded(None, at_least=1)
+    threads: int | None = bounded(None, at_least=1, at_most=1024)
     deterministic: bool = False
     tensorboard: bool = True
     log_gradients: bool = False

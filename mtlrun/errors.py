@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from mtlrun.words import plain
+
 
 class RequestError(Exception):
     """The request was wrong: nothing was trained, nothing overwritten (exit status 2).
@@ -45,6 +47,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def listing(words: Iterable[object], limit: int = 12) -> str:
     """The words in order, cut after `limit`; separated by commas, by semicolons where one of them holds a comma."""
-    items = [str(word) for word in words]
+    items = [plain(str(word)) for word in words]
     shown = ("; " if any(", " in item for item in items[:limit]) else ", ").join(items[:limit])
     return shown + (f", … ({len(items)} in all)" if len(items) > limit else "") if items else "none"

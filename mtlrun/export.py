@@ -265,6 +265,9 @@ def _decode(graph: _Graph, predictor: NetworkPredictor, task: str, outputs: str,
         values = graph.add("Concat", zeros, values, axis=1)
     probabilities = graph.add("Softmax", values, axis=1, output=of_probabilities)
     best = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
+    if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in classes):
+        raise RequestError(f"export: {task} has classes beyond the whole numbers of 64 bits, which ONNX cannot hold\n"
+                           "write them as text in the table, and train anew")  # fmt: skip
     known = graph.constant(classes, object if isinstance(classes[0], str) else None)
     graph.add("Gather", known, best, output=name)
     return [

@@ -20,9 +20,9 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from mtlrun.compose import ROOT, Request, single
+from mtlrun.compose import ROOT, Request, answered, single
 from mtlrun.config import Config, plain
-from mtlrun.data.paths import require_files
+from mtlrun.data.paths import absolute, require_files
 from mtlrun.errors import RequestError, StorageError, in_one_line
 from mtlrun.results import asked
 from mtlrun.results.files import at_work, disk, take_over
@@ -66,8 +66,10 @@ def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> in
         run.train(folder)
 
     stopped: list[StorageError] = []  # Hydra would keep it, and print a line of its own
+    begun: list[bool] = []
 
     def task(_: DictConfig) -> str | None:
+        begun.append(True)
         try:
             error = guarded(folder, config, work)
         except StorageError as full:
@@ -79,15 +81,35 @@ def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> in
                 log.info("%s", tensorboard_command(folder))
         return error
 
-    callbacks = Callbacks(request.cfg)
-    callbacks.on_run_start(config=request.cfg, config_name=ROOT)
-    context = HydraContext(config_loader=request.loader, callbacks=callbacks)
-    with at_work(folder):
-        job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
+    try:
+        callbacks = Callbacks(request.cfg)
+        callbacks.on_run_start(config=request.cfg, config_name=ROOT)
+        context = HydraContext(config_loader=request.loader, callbacks=callbacks)
+        with at_work(folder):
+            job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
+    except (RequestError, StorageError):
+        raise
+    except Exception as error:
+        if begun:
+            raise
+        # what was typed of Hydra's settings is wrong in a way that it has found only now
+        _give_back(folder)
+        words = [word for word in request.overrides if word.lstrip("+~").startswith("hydra")]
+        raise RequestError(f"{', '.join(words) or 'hydra'}: {in_one_line(error)[:200]}\n"
+                           "leave out what was set of hydra's own settings, or mend it") from error  # fmt: skip
     if stopped:
         raise stopped[0]
     callbacks.on_run_end(config=request.cfg, config_name=ROOT, job_return=job)
     return 0 if job.return_value is None else _say_failed(folder, job.return_value)
+
+
+def _give_back(folder: Path) -> None:
+    """Leaves a folder that was claimed as if it had not been, as far as nothing else lies there."""
+    shutil.rmtree(folder / asked.FOLDER, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        for name in (".lock", "run.log"):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _hydra_yaml(cfg: DictConfig, folder: Path) -> str:
@@ -217,7 +239,9 @@ def say_how_to_go_on(folder: Path) -> None:
 
 def free_folder(cfg: DictConfig, key: str) -> Path:
     """The folder that `key` names. Raises RequestError if it holds a run or a sweep already."""
-    folder = Path(os.path.abspath(str(OmegaConf.select(cfg, key))))
+    with answered():
+        asked_for = str(OmegaConf.select(cfg, key, throw_on_missing=True))
+    folder = absolute(asked_for, key)
     _refuse_if_taken(folder, key)
     if folder.exists() and not folder.is_dir():
         raise RequestError(f"{key}: {shown(folder)} is a file\nallowed: a folder, new or without a run in it")

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from mtlrun.extensions import require, used_by
 from mtlrun.results import asked, environment
 from mtlrun.results.files import write_json
 from mtlrun.results.progress import Progress, closing_lines
-from mtlrun.results.summary import EMPTY, ENDED, FILE, read, record_end
+from mtlrun.results.summary import EMPTY, ENDED, FILE, read, record_end, status_of
 from mtlrun.results.writer import LOG_FORMAT, log_lines
 from mtlrun.stacks import size
 from mtlrun.stages import PRETRAIN, first_stage
@@ -76,8 +77,7 @@ class Run:
         """Train the first stage in its folder inside `folder`, or go on with it, and begin with the trunk that it
         selected. Raises TrainingError where it fails; an interrupt is noted in `folder` too."""
         own = folder / PRETRAIN
-        known = read(own)
-        if known is None or known["status"] not in ENDED:
+        if status_of(own) not in ENDED:
             _prepare_first(first.config, folder)
             state = checkpoint.load(own / LAST) if (own / LAST).exists() else None
             _require_same_data(state, first.config, first.stack.datasets[0])
@@ -140,9 +140,8 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
         stack = build(configs, datasets, starts)
     summaries, lost = [], []
     for folder, summary in zip(folders, _beginning(stack), strict=True):
-        known = read(folder)
-        if known is not None and known["status"] in ENDED:
-            summary = known
+        if status_of(folder) in ENDED:
+            summary = EMPTY | (read(folder) or {})
         elif two_stages and (error := _failed_first(folder)) is not None:
             summary |= {"stack": {"id": number, "size": len(configs)}, "status": "failed", "error": error}
             write_json(folder / FILE, summary)
@@ -194,8 +193,7 @@ def _train_firsts(configs: Sequence[Config], datasets: Sequence[Dataset], folder
     firsts = [first for config in configs if (first := first_stage(config)) is not None]
     before = [load_dataset(first) for first in firsts]
     places = [folder / PRETRAIN for folder in folders]
-    known = [read(place) for place in places]
-    if not done and not all(own is not None and own["status"] in ENDED for own in known):
+    if not done and not all(status_of(place) in ENDED for place in places):
         for first, folder in zip(firsts, folders, strict=True):
             _prepare_first(first, folder)
         after = size(configs[0], datasets[0]).steps
@@ -221,8 +219,9 @@ def _prepare_first(first: Config, folder: Path) -> None:
 
 def _failed_first(folder: Path) -> str | None:
     """Why the first stage of the run in `folder` failed; None where it did not, or where there is none."""
-    known = read(folder / PRETRAIN)
-    return f"in the first stage, {PRETRAIN}/: {known['error']}" if known and known["status"] == "failed" else None
+    known = read(folder / PRETRAIN) or {}
+    failed = status_of(folder / PRETRAIN) == "failed"
+    return f"in the first stage, {PRETRAIN}/: {known.get('error')}" if failed else None
 
 
 def _words_of_first(first: Config) -> str:
@@ -280,7 +279,7 @@ def resume(folder: Path) -> dict[str, Any]:
     if settings is None:
         raise RequestError(f"{folder}: holds no run (.hydra/config.yaml)\nallowed: the folder of a run")
     summary = read(folder)
-    if summary is not None and summary["status"] == "completed":
+    if summary is not None and status_of(folder) == "completed":
         log.info(f"{folder}: this run is completed, nothing is left to do")
         return summary
     require((summary or {}).get("packages"))
@@ -314,6 +313,7 @@ def _beginning(stack: Stack) -> list[dict[str, Any]]:
             f"{split}/{task}/{metric}": value
             for split, figures in stack.trivial.items()
             for (task, metric), value in figures[r].items()
+            if math.isfinite(value)
         }
         rows = {"table": len(dataset.codes)} | {p: len(members) for p, members in dataset.split.parts().items()}
         summaries.append(EMPTY | {

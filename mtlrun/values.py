@@ -81,6 +81,7 @@ def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
 
 
 NO = object()
+LARGEST_WHOLE = 2**63  # what the libraries behind take
 
 
 def _flat(hint: Any) -> list[Any]:
@@ -137,6 +138,9 @@ def bound(number: float, key: str, bounds: Mapping[str, Any]) -> None:
         "at_most": ("at most", lambda b: number <= b),
     }
     bounds = {k: b for k, b in bounds.items() if k in tests}
+    if isinstance(number, int) and abs(number) >= LARGEST_WHOLE:
+        raise RequestError(f"{key}: found a whole number of {number.bit_length()} bits\n"
+                           f"allowed: below {LARGEST_WHOLE:,}")  # fmt: skip
     if not math.isfinite(number) or any(not tests[k][1](b) for k, b in bounds.items()):
         limits = " and ".join(f"{tests[k][0]} {b}" for k, b in bounds.items())
         raise RequestError(f"{key}: found {number}\nallowed: a number {limits or 'that is finite'}")

@@ -4,6 +4,7 @@ import logging
 import sys
 from typing import Any
 
+LONGEST = 1000  # of a line of an error, which may quote a cell of any length
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -22,8 +23,11 @@ def plain_lines(text: str) -> str:
 
 
 def say(text: str, error: bool = False) -> None:
-    """Prints lines, at once; on standard error if it is about one."""
-    print(plain_lines(text), file=sys.stderr if error else sys.stdout, flush=True)
+    """Prints lines, at once; on standard error, and each cut at a sane length, if it is about one."""
+    lines = [plain(line) for line in text.split("\n")]
+    if error:
+        lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in lines]
+    print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def cell(value: Any) -> Any:

@@ -30,7 +30,7 @@ from mtlrun.engine.train import Member, part_of
 from mtlrun.errors import Interrupted, RequestError, StorageError, TrainingError, in_one_line
 from mtlrun.results import asked
 from mtlrun.results.progress import Progress, SweepProgress
-from mtlrun.results.summary import ENDED, read, record_end
+from mtlrun.results.summary import ENDED, record_end, status_of
 from mtlrun.results.sweep import STACKS, restacked
 from mtlrun.results.writer import log_lines
 from mtlrun.run import LAST, first_checkpoint, train_stack
@@ -144,8 +144,7 @@ class _Told(Progress):
 
 
 def _has_ended(job: Job) -> bool:
-    known = read(job.folder)
-    return known is not None and known["status"] in ENDED
+    return status_of(job.folder) in ENDED
 
 
 def _drop_checkpoint(work: Work) -> None:

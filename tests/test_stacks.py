@@ -120,6 +120,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lr.final": ({"lr": {"final": 0.3}}, {}),
     "lr.decay": ({"lr": {"decay": 0.3}}, {}),
     "lr.decay_every": ({"lr": {"decay_every": 3}}, {}),
+    "trainer.on_nan": ({"trainer": {"on_nan": "skip"}}, {}),
     "optimizer.name": ({"optimizer": {"name": "adam"}}, {"optimizer": {"name": "adamw"}}),
     "optimizer.betas": ({"optimizer": {"betas": [0.8, 0.99]}}, {}),
     "optimizer.eps": ({"optimizer": {"eps": 1e-4}}, {}),

@@ -1,7 +1,7 @@
 """From the words of the command line to checked configurations, through Hydra's composition."""
 
-from mtlrun.compose.composition import checked_config
+from mtlrun.compose.composition import answered, checked_config
 from mtlrun.compose.outside import ROOT
 from mtlrun.compose.request import Member, Request, compose, compose_run, members, single
 
-__all__ = ["ROOT", "Member", "Request", "checked_config", "compose", "compose_run", "members", "single"]
+__all__ = ["ROOT", "Member", "Request", "answered", "checked_config", "compose", "compose_run", "members", "single"]

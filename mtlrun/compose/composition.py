@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from mtlrun.compose import outside
 from mtlrun.compose.outside import ROOT, check_files
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse, require_mapping
 from mtlrun.config import Config, ModelConfig
-from mtlrun.data.paths import SCHEMES
+from mtlrun.data.paths import SCHEMES, absolute
 from mtlrun.errors import RequestError, listing, nearest
 
 
@@ -60,16 +59,16 @@ def absolute_paths(config: Config, cwd: Path) -> Config:
     """The configuration with `data.path`, `data.split.files` and `model.init_from` absolute; `package:FILE` and its
     like stay."""
 
-    def absolute(path: str) -> str:
-        return path if path.startswith(SCHEMES) else os.path.abspath(cwd / Path(path).expanduser())
+    def whole(path: str, key: str) -> str:
+        return path if path.startswith(SCHEMES) else str(absolute(path, key, cwd))
 
     data, split = config.data, config.data.split
     if split.files is not None:
-        split = dataclasses.replace(split, files={part: absolute(path) for part, path in split.files.items()})
-    path = None if data.path is None else absolute(data.path)
+        split = dataclasses.replace(split, files={p: whole(f, f"data.split.files.{p}") for p, f in split.files.items()})
+    path = None if data.path is None else whole(data.path, "data.path")
     model = config.model
     if isinstance(model, ModelConfig) and model.init_from is not None:
-        model = dataclasses.replace(model, init_from=absolute(model.init_from))
+        model = dataclasses.replace(model, init_from=whole(model.init_from, "model.init_from"))
     return dataclasses.replace(config, data=dataclasses.replace(data, path=path, split=split), model=model)
 
 
@@ -86,9 +85,15 @@ def answered() -> Iterator[None]:
         raise RequestError("this does not compose: values are nested too deeply, or in a circle") from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         lines = [line.strip() for line in str(error).splitlines()]
-        noise = ("To append", "object_type", "reference_type")
-        useful = [line for line in lines if line and not line.startswith(noise)]
-        raise RequestError(f"this does not compose: {' '.join(useful[:2])[:300]}") from error
+        places = [line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")]
+        noise = ("To append", "object_type", "reference_type", "full_key")
+        useful = [line for line in lines if line and not line.startswith(noise)] or [type(error).__name__]
+        merging = useful[0].removeprefix("Error merging override ")
+        if merging != useful[0]:
+            raise RequestError(f"{merging[:200]}: this kind of value does not go into that key\n"
+                               "mtlrun check shows what there is") from error  # fmt: skip
+        where = f"{places[0]}: " if places and places[0] else "this does not compose: "
+        raise RequestError(f"{where}{' '.join(useful[:2])[:300]}") from error
 
 
 # ---------------------------------------------------------------- many configurations

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -34,6 +35,8 @@ MEANT = {
 }
 
 
+FUNCTIONS = ("range", "choice", "interval", "tag", "glob", "sort", "shuffle", "int", "float", "str", "bool", "json_str",
+             "extend_list")  # fmt: skip
 _PARSER = OverridesParser.create()
 
 
@@ -69,7 +72,7 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
     """The override, parsed; RequestError if it cannot mean anything. `stacked`: the launcher is that of stacks."""
     try:
         override = OverridesParser.create(loader).parse_override(line)
-    except HydraException as error:
+    except (HydraException, ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
         reason = next(iter(str(error).splitlines()), "").removeprefix("Error parsing override ")
         if "=" not in line and not line.startswith("~"):
             raise RequestError(f"{line}: no override\nallowed: KEY=VALUE; a sub-command is the first word") from error
@@ -111,6 +114,9 @@ def _why_not(line: str, reason: str) -> str:
         return "holds ==\nallowed: KEY=VALUE"
     if line.startswith("=") or line.endswith("="):
         return "a key or a value is missing\nno spaces around =: KEY=VALUE"
+    function = re.search(r"while evaluating '(.*)': (.*)", reason)
+    if function is not None:
+        return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; as text: '{function[1]}' in quotes of its own"
     hint = "a value with spaces or special signs needs quotes of its own: 'tasks.a.where=\"b == 1\"'"
     if line.startswith("arms="):
         hint = """a sweep inside an arm needs quotes: 'arms=[{loss: fixed, loss.weights.price: "0.1,1"}]'"""
@@ -136,6 +142,8 @@ def _check_key(override: Override) -> None:
         word = str(typed_value(override)).strip("'\"")
         raise RequestError(f"{key}: belongs to the option, which has settings of its own\n"
                            f"choose the option: {top}={word}")  # fmt: skip
+    if override.is_delete() and key in TOP_LEVEL:
+        raise RequestError(f"~{key}: cannot be removed\nset it: {key}=VALUE")
     if top in known and top != "experiment":
         return
     if top == "experiment" or "/" in key:
@@ -231,7 +239,53 @@ def _check_hydra_override(override: Override, loader: ConfigLoader, stacked: boo
     if key.startswith("hydra.launcher.") and stacked and name not in STACK_KEYS:
         raise RequestError(f"{key}: hydra/launcher=stack has no such key{nearest(name, STACK_KEYS)}\n"
                            f"allowed: hydra.launcher.KEY with KEY one of {listing(STACK_KEYS)}")  # fmt: skip
+    _check_hydra_value(override)
     if key == "hydra.sweep.subdir":
         raise RequestError("hydra.sweep.subdir: run folders are named by mtlrun\nallowed: hydra.sweep.dir=DIR")
     if key.startswith("hydra.searchpath"):
         raise RequestError("hydra.searchpath: not used by mtlrun\nallowed: --config-dir DIR")
+
+
+def _name(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[\w.-]+", value) is not None
+
+
+def _loggers(value: Any) -> bool:
+    return isinstance(value, (bool, str)) or (isinstance(value, list) and all(isinstance(x, str) for x in value))
+
+
+_TEXT = (lambda v: isinstance(v, str) and bool(v.strip()) and v != "???", "a text")
+_MAPPING = (lambda v: isinstance(v, dict), "a mapping")
+# Of Hydra's settings those that mean something to mtlrun, by their beginning: what a value has to be, and in words.
+# Values deeper in them are Hydra's, or Python's logging's, to judge.
+HYDRA_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "hydra.run.dir": _TEXT,
+    "hydra.sweep.dir": _TEXT,
+    "hydra.mode": (lambda v: v in ("RUN", "MULTIRUN"), "RUN, MULTIRUN"),
+    "hydra.verbose": (_loggers, "true, false, a logger's name, a list of them"),
+    "hydra.output_subdir": (lambda v: v is None or _name(v), "the name of a folder, null"),
+    "hydra.job.chdir": (lambda v: v is None or isinstance(v, bool), "true, false, null"),
+    "hydra.job.name": (_name, "letters, digits, _ - ."),
+    "hydra.job.env_set": _MAPPING,
+    "hydra.job.env_copy": (lambda v: isinstance(v, list), "a list of names"),
+    "hydra.job_logging": _MAPPING,
+    "hydra.hydra_logging": _MAPPING,
+    "hydra.callbacks": _MAPPING,
+    "hydra.launcher": (lambda v: False, "keys of a launcher; the launcher itself is hydra/launcher=NAME"),
+    "hydra/launcher": (lambda v: isinstance(v, str), "the name of a launcher"),
+    "hydra/sweeper": (lambda v: isinstance(v, str), "basic"),
+    "hydra/job_logging": (lambda v: isinstance(v, str), "the name of an option"),
+    "hydra/hydra_logging": (lambda v: isinstance(v, str), "the name of an option"),
+}  # fmt: skip
+
+
+def _check_hydra_value(override: Override) -> None:
+    """Raises RequestError for a setting of Hydra's that means nothing to mtlrun, or with a value of another kind."""
+    key = override.key_or_group
+    known = next((known for known in HYDRA_KEYS if key == known or key.startswith(f"{known}.")), None)
+    if known is None:
+        raise RequestError(f"{key}: nothing that mtlrun follows{nearest(key, HYDRA_KEYS)}\n"
+                           f"allowed: {listing(HYDRA_KEYS, 20)}")  # fmt: skip
+    sound, words = HYDRA_KEYS[known]
+    if key == known and not override.is_delete() and not sound(override.value()):
+        raise RequestError(f"{key}: found {typed_value(override)}\nallowed: {words}")

@@ -185,7 +185,7 @@ def _product(arm: Arm, trials: int) -> Iterable[Job]:
     swept = {key for key, o in arm.rest.items() if o.is_sweep_override()} | arm.named
     for parts in itertools.product(_combined(arm.own), draws, _combined(arm.rest)):
         line = parts[0] | parts[1] | parts[2]
-        overrides = {key: typed_value(parse(line[key])) for key in (*arm.own, *arm.rest)}
+        overrides = {key: typed_value(_parsed(line[key])) for key in (*arm.own, *arm.rest)}
         yield Job(
             arm=arm.name,
             label=arm.label,
@@ -194,6 +194,15 @@ def _product(arm: Arm, trials: int) -> Iterable[Job]:
             swept={key: value for key, value in overrides.items() if key in swept},
             drawn=tuple(full_key(o) for o in ranges),
         )
+
+
+def _parsed(line: str) -> Override:
+    """A line that Hydra's sweeper has written, which drops some quotes. Raises RequestError where it is none."""
+    try:
+        return parse(line)
+    except HydraException as error:
+        raise RequestError(f"{line}: needs quotes that a sweep drops\n"
+                           "put the value into an arm: 'arms=[{...}]', or into a YAML") from error  # fmt: skip
 
 
 def _combined(overrides: Mapping[str, Override]) -> list[dict[str, str]]:

@@ -147,6 +147,8 @@ def _unseen_categories(spec: InputSpec, codes: np.ndarray, split: Split) -> list
 def _unseen_classes(targets: dict[str, Target], split: Split) -> list[str]:
     notes = []
     for target in targets.values():
+        if not target.classes:
+            continue
         labels = target.values[split.train][target.observed[split.train]]
         unseen = np.setdiff1d(np.arange(len(target.classes)), labels.astype(np.int64))
         if len(unseen):

@@ -265,7 +265,7 @@ def _whitelist(node: ast.AST, key: str, text: str, quoted: dict[str, str], names
                         raise refuse("`in` without a list of constants, such as [1, 2],")
                     for option in comparator.elts:
                         if _literal(option) is _NO_LITERAL:
-                            raise refuse("a list of other things than constants")
+                            raise refuse("a list with something other than a constant")
                 elif type(op) not in _COMPARE:
                     raise refuse(f"`{_symbol(op)}`")
                 else:

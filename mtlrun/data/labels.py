@@ -145,7 +145,7 @@ def smoothed(name: str, smooth: SmoothConfig, table: Table, split: Split, weight
         raise RequestError(f"{key}: column {smooth.over!r} is missing in {missing} rows with a label of {name}\n"
                            f"leave them out: tasks.{name}.where='{smooth.over} != null'")  # fmt: skip
     result = np.where(observed, values, 0.0)
-    half = smooth.window // 2
+    half = min(smooth.window // 2, len(values))
     for rows in split.parts().values():
         members = rows[counted[rows]]
         members = members[np.argsort(order[members], kind="stable")]

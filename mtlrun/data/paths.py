@@ -63,7 +63,22 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
             raise RequestError(f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
                                f"allowed: {listing(known)}{extensions.unusable()}")  # fmt: skip
         return Path(path)
-    return Path(path).expanduser().absolute()
+    return absolute(path, key)
+
+
+def absolute(path: str, key: str, folder: Path | None = None) -> Path:
+    """A path of the file system, absolute, from `folder` on (None: the working directory), with `~` spelled out.
+
+    Raises RequestError for one that there cannot be.
+    """
+    try:
+        found = Path(os.path.abspath((folder or Path()) / Path(path).expanduser()))
+        found.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise RequestError(f"{key}: {path[:100]}{'…'[: len(path) > 100]} is no path ({why})\n"
+                           "allowed: the path of a file") from None  # fmt: skip
+    return found
 
 
 def synthetic_name(path: Path) -> str | None:
@@ -79,6 +94,10 @@ def require_file(path: Path, key: str) -> None:
     allowed = f"allowed: a file ending in {listing(SUFFIXES)}"
     if path.is_dir():
         raise RequestError(f"{key}: {path} is a folder\n{allowed}")
+    if path.exists() and not path.is_file():
+        raise RequestError(f"{key}: {path} is a device, a pipe or the like\n{allowed}")
+    if path.is_symlink() and not path.exists():
+        raise RequestError(f"{key}: {path} is a link to {os.readlink(path)}, which is not there\n{allowed}")
     if not path.is_file():
         folder = path.parent
         names = [p.name for p in folder.iterdir()] if folder.is_dir() else []

@@ -6,6 +6,7 @@ import decimal
 import gzip
 import hashlib
 import itertools
+import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ from typing import Any, Literal, TypeVar, cast
 import numpy as np
 import pandas as pd
 
-from mtlrun.data.paths import require_file, synthetic_name
+from mtlrun.data.paths import SUFFIXES, require_file, synthetic_name
 from mtlrun.data.synthetic import synthetic_table
 from mtlrun.errors import RequestError, listing, nearest
 
+SIGNS = {b"\x1f\x8b": "gzip", b"PAR1": "Parquet", b"PK\x03\x04": "zip", b"\x89PNG": "PNG"}  # first bytes of files
 DAY = 86_400e6  # microseconds, which reach from the year 1 to 9999 and beyond
 _KEPT_TABLES = 4
 _KEPT_ARRAYS = 32
@@ -125,20 +127,51 @@ def _unreadable(path: Path, key: str, why: object, mend: str) -> RequestError:
 
 def _read_parquet(path: Path, key: str) -> pd.DataFrame:
     try:
+        _require_plain(path, key)
         frame = pd.read_parquet(path, engine="pyarrow")
-    except MemoryError:
+        # of a part of a table the row numbers need not begin at 0 nor be consecutive; other labels are a column
+        frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
+    except (MemoryError, RequestError):
         raise
     except Exception as error:  # what a damaged file, or its record of what pandas had, may lead to has no common name
         raise _unreadable(path, key, error, "allowed: a complete Parquet file") from None
-    # of a part of a table the row numbers need not begin at 0 nor be consecutive; other labels are a column
-    frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
     frame.columns = [str(c) for c in frame.columns]
     _unique([str(c) for c in frame.columns], path, key)
     return frame
 
 
+def _require_plain(path: Path, key: str) -> None:
+    """Raises RequestError for columns of one name, and for one that holds lists, mappings, bytes, or text that is no
+    UTF-8."""
+    import pyarrow
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        _unique(list(schema.names), path, key)
+        texts = []
+        for field_ in schema:
+            kind = field_.type.value_type if pyarrow.types.is_dictionary(field_.type) else field_.type
+            kind = kind.storage_type if isinstance(kind, pyarrow.BaseExtensionType) else kind
+            if pyarrow.types.is_nested(kind) or "binary" in str(kind):
+                kinds = "allowed: numbers, truth values, text, dates, durations; write the file without that column"
+                raise RequestError(f"{key}: {path.name}: column {field_.name!r} holds {str(field_.type)[:80]}\n{kinds}")
+            if "string" in str(kind):
+                texts.append(field_.name)
+        for name in texts:
+            try:
+                file.read(columns=[name]).validate(full=True)
+            except pyarrow.ArrowInvalid:
+                raise RequestError(f"{key}: {path.name}: column {name!r} holds text that is not UTF-8\n"
+                                   "write it as UTF-8, or the file without that column") from None  # fmt: skip
+
+
 def _read_csv(path: Path, key: str) -> pd.DataFrame:
     compression: Any = "gzip" if path.name.lower().endswith(".gz") else None
+    with path.open("rb") as file:
+        kind = next((name for sign, name in SIGNS.items() if file.peek(8).startswith(sign)), None)
+    if kind is not None and kind != compression:
+        raise _unreadable(path, key, f"it is a {kind} file", f"give it the ending of one: {', '.join(SUFFIXES)}")
     try:
         with (
             gzip.open(path, "rt", encoding="utf-8", newline="")
@@ -146,6 +179,8 @@ def _read_csv(path: Path, key: str) -> pd.DataFrame:
             else path.open(encoding="utf-8", newline="") as file
         ):
             head = list(itertools.islice(filter(None, csv.reader(file)), 2))
+        if any("\0" in name for name in head[0]) if head else False:
+            raise ValueError("its names hold the character 0, as UTF-16 does")
         _unique([name for name in head[0] if name] if head else [], path, key)
         if head and len(head[0]) == 1 and (sign := next((s for s in ";\t|" if s in head[0][0]), None)) is not None:
             raise ValueError(f"its columns are separated by {sign!r}, not by commas")
@@ -182,6 +217,8 @@ def _plain_column(series: pd.Series) -> pd.Series:
         series = pd.Series(series.to_numpy(dtype=object), series.index, name=series.name).infer_objects()
     if pd.api.types.is_timedelta64_dtype(series.dtype):
         return series.dt.total_seconds() / 86_400.0
+    if series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "integer":
+        return series.map(_float, na_action="ignore").astype(float)  # beyond 64 bits
     if series.dtype == object:
         first = next((v for v in series if not _is_missing(v)), None)
         if isinstance(first, decimal.Decimal):
@@ -199,6 +236,13 @@ def _utc(dates: pd.Series) -> pd.Series:
     if isinstance(dates.dtype, pd.DatetimeTZDtype):
         dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
     return dates.astype("datetime64[us]")
+
+
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _is_missing(value: Any) -> bool:

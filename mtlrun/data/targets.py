@@ -160,6 +160,8 @@ def bin_edges(name: str, task: TaskConfig, labels: pd.Series, observed: np.ndarr
     numbers = finite_numbers(labels[observed], f"{key}: {column!r}")
     if not isinstance(task.bins, int):
         return np.array(task.bins, dtype=np.float64)
+    if task.bins > len(numbers):
+        raise RequestError(f"{key}: found {task.bins:,}, and there are {len(numbers)} labels\nallowed: fewer bins")
     edges: np.ndarray = np.quantile(numbers, np.arange(1, task.bins) / task.bins)
     counts = np.bincount(np.searchsorted(edges, numbers, side="right"), minlength=task.bins)
     if counts.min() == 0:
@@ -258,7 +260,7 @@ def _class_weights(
         index = _class_index(name, classes, f"{key}.{name}")
         try:
             weights[index] = float(weight) if not isinstance(weight, bool) else math.nan
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             weights[index] = math.nan
         if not (math.isfinite(weights[index]) and weights[index] >= 0):
             raise RequestError(f"{key}.{name}: found {weight!r}\nallowed: a number from 0")

@@ -6,6 +6,7 @@ table's columns as they are; figures come from the stack's evaluation, so that t
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -36,6 +37,18 @@ LOSSES = {"mse": "squared_error", "l1": "absolute_error"}  # huber is refused wi
 def tree_inputs(spec: InputSpec, numeric: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Inputs of trees [N, Dn + Dc] float64: numbers, then codes of categories; NaN where missing or unknown."""
     return np.concatenate([numeric, np.where(codes < 0, np.nan, codes)], 1)
+
+
+def _fit(model: Any, x: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, x_val: np.ndarray,
+         val: np.ndarray, weights_val: np.ndarray | None) -> None:  # fmt: skip
+    """scikit-learn's fit. It knows no column without a value, which here is one that is 0 throughout, and says of
+    classes what mtlrun's own notes say."""
+    empty = np.isnan(x).all(0)
+    if empty.any():
+        x, x_val = np.where(empty, 0.0, x), np.where(empty, 0.0, x_val)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        model.fit(x, labels, weights, X_val=x_val, y_val=val, sample_weight_val=weights_val)
 
 
 def categorical(spec: InputSpec) -> list[bool]:
@@ -131,8 +144,7 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
     model: Any = HistGradientBoostingClassifier(**common) if target.classes else None
     if model is None:
         model = HistGradientBoostingRegressor(loss=LOSSES[target.loss], **common)
-    model.fit(x[train], labels[train], _relative(weights[train]),
-              X_val=x[val], y_val=labels[val], sample_weight_val=_relative(weights[val]))  # fmt: skip
+    _fit(model, x[train], labels[train], _relative(weights[train]), x[val], labels[val], _relative(weights[val]))
     factor = 2.0 if target.loss == "mse" else 1.0  # scikit-learn's is half the squared error
     return Trees(target, model, [-factor * float(score) for score in model.train_score_[1:]], len(train))
 

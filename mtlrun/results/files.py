@@ -138,6 +138,8 @@ def create_folder(path: Path, fill: Callable[[Path], object]) -> None:
     beside = _beside(path)
     with disk(path):
         try:
+            if path.exists():  # also an empty one, whose place it would take
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
             beside.mkdir(parents=True)
             fill(beside)
             os.rename(beside, path)

@@ -46,15 +46,13 @@ def read(folder: Path) -> dict[str, Any] | None:
     if summary.get("schema", 0) > SCHEMA:
         newer = f"schema {summary['schema']}, this mtlrun reads up to {SCHEMA}"
         raise NewerSchema(f"{folder}: {newer}\nuse a newer mtlrun")
-    if not isinstance(summary.get("status"), str):
-        raise RequestError(f"{folder / FILE}: says no status\nremove it, and resume the run")
     return summary
 
 
 def status_of(folder: Path) -> str | None:
     """What became of the run in `folder`, as far as that is known. Raises RequestError as `read`."""
-    summary = read(folder)
-    return None if summary is None else str(summary["status"])
+    status = (read(folder) or {}).get("status")
+    return status if isinstance(status, str) else None
 
 
 def record_end(folder: Path, status: str, error: str | None = None, **known: Any) -> None:
@@ -64,7 +62,7 @@ def record_end(folder: Path, status: str, error: str | None = None, **known: Any
     run leaves the same files as any other.
     """
     summary = {**EMPTY, **known, **(read(folder) or {})}
-    if summary["status"] not in ENDED:
+    if status_of(folder) not in ENDED:
         write_json(folder / FILE, {**summary, "status": status, "error": error})
     if not (folder / "metrics.csv").exists():
         write_text(folder / "metrics.csv", ",".join(METRICS_HEADER) + "\n")

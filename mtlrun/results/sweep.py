@@ -84,7 +84,11 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
     path = sweep_dir / PLAN
     mend = "restore the file, or sweep anew in another folder"
     try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text:
+            raise RequestError(f"{path}: empty, this sweep was stopped before its first run\n"
+                               "remove the folder, and sweep anew")  # fmt: skip
+        plan = json.loads(text)
     except OSError as error:
         raise RequestError(f"{path}: not readable ({error.strerror})\n{mend}") from None
     except (ValueError, RecursionError):
@@ -96,8 +100,9 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
             if key in job and not sound(job[key]):
                 raise RequestError(f"{path}: {key} of run {number + 1} is {str(job[key])[:80]!r}\n"
                                    f"allowed: {words}; {mend}")  # fmt: skip
-        if "run" not in job or "overrides" not in job:
-            raise RequestError(f"{path}: run {number + 1} has no name or no overrides\n{mend}")
+        if "run" not in job:
+            raise RequestError(f"{path}: run {number + 1} has no name\n{mend}")
+        job.setdefault("overrides", {})
     if len({job["run"] for job in plan}) < len(plan):
         raise RequestError(f"{path}: two runs have the same name\n{mend}")
     return plan

@@ -368,7 +368,7 @@ def test_a_frozen_member_keeps_every_bit(optimizer: str) -> None:
         train_steps(s, 6, start=3)
     after = stack.step.flat.values.view(torch.int32)
     assert torch.equal(after[1], before[1])
-    assert not torch.equal(free.step.flat.values.view(torch.int32)[1], before[1])
+    assert torch.equal(free.step.flat.values.view(torch.int32)[1], before[1])  # nor does what is not finite move it
     for r in (0, 2):
         assert torch.equal(after[r], free.step.flat.values.view(torch.int32)[r]) and not torch.equal(
             after[r], before[r]
@@ -430,11 +430,11 @@ def crew() -> list[Config]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folders of the crew, trained without a break: four steps an epoch, run 0 ends after 12, run 3 after 4."""
+    """The folders of the crew, trained without a break: four steps an epoch, run 0 ends after 12, run 3 after 2."""
     folder = tmp_path_factory.mktemp("whole")
     summaries = train(crew(), datasets_of(crew(), missing=0.2), folder)
     assert [s["status"] for s in summaries] == ["completed"] * 3 + ["failed"]
-    assert [s["steps"] for s in summaries] == [12, 24, 24, 4]
+    assert [s["steps"] for s in summaries] == [12, 24, 24, 2]
     return folder
 
 
