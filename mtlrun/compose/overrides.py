@@ -195,7 +195,7 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
     options = loader.get_group_options(group)
     if override.is_delete():
         raise RequestError(f"~{group}: a group cannot be left out\nallowed: {group}={listing(options)}")
-    if override.is_sweep_override() and not override.is_discrete_sweep():
+    if override.is_sweep_override() and (not override.is_discrete_sweep() or override.is_range_sweep()):
         raise RequestError(f"{group}: found {typed_value(override)}\nallowed: {listing(options)}")
     values = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
     for value in values:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,9 @@ def save(path: Path, tree: dict[str, Any], durable: bool = False) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint without executing code. Raises RequestError where it is damaged or of a newer version."""
     try:
-        tree: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch finds odd about a file it either refuses or reads
+            tree: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise RequestError(f"{path}: no such checkpoint") from None
     except MemoryError:

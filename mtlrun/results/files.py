@@ -58,8 +58,12 @@ def locked(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _lock_file(path: Path) -> Iterator[int]:
     """A file that is there to be locked; where it is a link it is refused, as is whatever it leads to."""
-    with disk(path):
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    try:
+        with disk(path):
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be locked ({error.strerror})\n"
+                           "allowed: a file of mtlrun's own, in a folder that you may write to") from None  # fmt: skip
     try:
         yield file
     finally:
