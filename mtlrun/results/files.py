@@ -15,6 +15,7 @@ from typing import Any
 
 from mtlrun.errors import RequestError, StorageError
 
+PATIENCE = 5.0  # seconds: workers that have been told to end may take as long
 TAKES_NO_MORE = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -27,14 +28,14 @@ BESIDE = re.compile(r"\..+\.beside-[0-9a-f]{8}")  # a file that is being written
 
 
 @contextlib.contextmanager
-def at_work(folder: Path, alone: bool = False, patience: float = 5.0) -> Iterator[None]:
+def at_work(folder: Path, alone: bool = False) -> Iterator[None]:
     """Marks a run's or sweep's folder as being worked in, by this process and those that it forks, until they end.
 
     Any number may work there, but none beside one that is `alone`. Raises RequestError where that one, having waited
-    `patience` seconds, is not.
+    `PATIENCE` seconds, is not.
     """
     with _lock_file(folder / ".lock") as file:
-        until = time.monotonic() + patience
+        until = time.monotonic() + PATIENCE
         while True:
             try:
                 fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import errno
+import faulthandler
 import importlib
 import os
 import signal
@@ -77,8 +78,9 @@ class Moments:
 
 
 @contextlib.contextmanager
-def started(words: Sequence[str], before: Callable[[], object] | None = None) -> Iterator[int]:
-    """A command at work in a process, and a group, of its own: its number. What it prints goes to out.txt, err.txt."""
+def started(words: Sequence[str], before: Callable[[], object] | None = None, name: str = "") -> Iterator[int]:
+    """A command at work in a process, and a group, of its own: its number. What it prints goes to out.txt and err.txt,
+    whose names begin with `name`."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -87,8 +89,9 @@ def started(words: Sequence[str], before: Callable[[], object] | None = None) ->
         try:
             os.setpgid(0, 0)
             _die_with_parent()
-            for number, name in ((1, "out.txt"), (2, "err.txt")):
-                os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
+            faulthandler.disable()
+            for number, file in ((1, f"{name}out.txt"), (2, f"{name}err.txt")):
+                os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
             sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             if before is not None:
@@ -114,7 +117,7 @@ def started(words: Sequence[str], before: Callable[[], object] | None = None) ->
             os.waitpid(child, 0)
 
 
-def wait(child: int, limit: float = LIMIT) -> Ended:
+def wait(child: int, limit: float = LIMIT, name: str = "") -> Ended:
     """Waits for the end of a command. Raises TimeoutError."""
     until = time.monotonic() + limit
     while True:
@@ -122,9 +125,10 @@ def wait(child: int, limit: float = LIMIT) -> Ended:
         if found:
             break
         if time.monotonic() > until:
-            raise TimeoutError(f"still at work after {limit} s: {Path('out.txt').read_text()[-2000:]}")
+            raise TimeoutError(f"still at work after {limit} s: {Path(f'{name}out.txt').read_text()[-2000:]}")
         time.sleep(0.005)
-    ended = Ended(os.waitstatus_to_exitcode(status), Path("out.txt").read_text(), Path("err.txt").read_text())
+    out, err = (Path(f"{name}{stream}.txt").read_text() for stream in ("out", "err"))
+    ended = Ended(os.waitstatus_to_exitcode(status), out, err)
     assert "Traceback" not in ended.err, ended.err
     return ended
 

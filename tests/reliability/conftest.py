@@ -1,32 +1,16 @@
-"""A small table with three tasks, of which labels and cells are missing, and a working directory with it."""
+"""A working directory with a small table."""
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-
-YAML = """\
-# @package _global_
-data: {path: houses.csv}
-tasks:
-  price: {type: regression}
-  sold: {type: binary}
-  kind: {type: categorical}
-"""
+from small_table import YAML, houses
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with the table and a data option for it."""
     monkeypatch.chdir(tmp_path)
     Path("conf/data").mkdir(parents=True)
     Path("conf/data/houses.yaml").write_text(YAML)
-    rng = np.random.default_rng(0)
-    area, age = rng.uniform(20, 200, 160), rng.uniform(0, 100, 160)
-    frame = pd.DataFrame({
-        "area": np.where(rng.random(160) < 0.1, np.nan, area), "age": age, "city": rng.choice(["Ulm", "Bonn"], 160),
-        "price": np.where(rng.random(160) < 0.2, np.nan, 3 * area - age + rng.normal(0, 9, 160)),
-        "sold": rng.random(160) < age / 100, "kind": rng.choice(["flat", "house", None], 160),
-    })  # fmt: skip
-    frame.to_csv("houses.csv", index=False)
+    houses().to_csv("houses.csv", index=False)
     return tmp_path

@@ -134,8 +134,10 @@ def test_a_yaml_from_a_stranger_runs_nothing(here: Path, text: str) -> None:
     assert outcome(["-m", *words, "seed=1,2"]) == 2
 
 
-@pytest.mark.parametrize("file", ["hydra/launcher/stack.yaml", "hydra/launcher/basic.yaml", "hydra/config.yaml",
-                                  "hydra/callbacks/evil.yaml", "hydra/job_logging/default.yaml", "config.yaml"])  # fmt: skip
+@pytest.mark.parametrize("file", [
+    "hydra/launcher/stack.yaml", "hydra/launcher/basic.yaml", "hydra/config.yaml", "hydra/callbacks/evil.yaml",
+    "hydra/job_logging/default.yaml", "config.yaml",
+])  # fmt: skip
 def test_files_of_hydra_s_own_groups_are_not_followed(here: Path, file: str) -> None:
     Path("conf", file).parent.mkdir(parents=True, exist_ok=True)
     Path("conf", file).write_text(f"# @package _global_\nhydra: {{callbacks: {{a: {TARGET}}}}}\n_target_: os.system\n")

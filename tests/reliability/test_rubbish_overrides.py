@@ -37,7 +37,8 @@ WORDS = [
     "arms=[]", "trials=2", "trials=x", "focus=y", "focus=z", "only=[y]", "only=z", "tasks={}", "tasks.z={type: binary}",
     "graph.receives={y: {y: stop}}", "graph.receives={y: {k: stop}, k: {y: stop}}", "graph=chain", "lr=0.01",
     "lr=per_head", "model=boosting", "model=point", "data=diamonds", "experiment=hints", "experiment=nope",
-    "hydra.run.dir=${seed}", "hydra.verbose=true", "hydra.mode=MULTIRUN", "hydra/launcher=basic", "+hydra.callbacks.a={_target_: os.mkdir}",
+    "hydra.run.dir=${seed}", "hydra.verbose=true", "hydra.mode=MULTIRUN", "hydra/launcher=basic",
+    "+hydra.callbacks.a={_target_: os.mkdir}",
     "hydra.job_logging.root.level=NOPE", "hydra.sweeper.params={seed: '1,2'}", "hydra.job.env_copy=[HOME]", "\udcff",
     "seed=1\n", "a\0b", "~seed", "~loss", "~tasks.k", "name=../x", "--config-dir=nope",
 ]  # fmt: skip
