@@ -99,7 +99,7 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     "no batch": (["trainer.batch_size=0"], "trainer.batch_size: found 0", "at least 1"),
     "negative steps": (["trainer.max_steps=-5"], "trainer.max_steps: found -5", "at least 1"),
     "key below a value": (["seed.a=1"], "this does not compose", "seed.a"),
-    "reference to nothing": (["seed=${nothing}"], "this does not compose: Interpolation key 'nothing' not found", ""),
+    "reference to nothing": (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found", ""),
     "no list": (["lr.base=["], "lr.base=[", "quotes"),
     # sweeps
     "-m forgotten": (["seed=1,2"], "seed: found 1,2, which is a sweep", "add -m"),

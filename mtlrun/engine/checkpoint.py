@@ -43,12 +43,23 @@ def load(path: Path) -> dict[str, Any]:
     except Exception as error:  # whatever a damaged file leads to
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise RequestError(f"{path}: not a readable checkpoint ({why[:160]})\n{MEND}") from None
+    if (name := _larger_than_it_is(tree)) is not None:
+        raise RequestError(f"{path}: not a readable checkpoint ({name} is larger than what is stored of it)\n{MEND}")
     schema = tree.get("schema") if isinstance(tree, dict) else None
     if isinstance(schema, bool) or not isinstance(schema, int):
         raise RequestError(f"{path}: not a checkpoint of mtlrun\n{MEND}")
     if schema > SCHEMA:
         raise RequestError(f"{path}: schema {schema}, this mtlrun reads up to {SCHEMA}\nuse a newer mtlrun")
     return tree
+
+
+def _larger_than_it_is(tree: Any, name: str = "") -> str | None:
+    """The name of a tensor that says to have more numbers than its file holds: a few bytes could stand for terabytes."""
+    if isinstance(tree, torch.Tensor):
+        small = tree.untyped_storage().nbytes() < tree.numel() * tree.element_size()
+        return name.lstrip(".") if small else None
+    parts = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, (list, tuple)) else ()
+    return next((n for key, part in parts if (n := _larger_than_it_is(part, f"{name}.{key}")) is not None), None)
 
 
 @contextlib.contextmanager
