@@ -54,7 +54,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _larger_than_it_is(tree: Any, name: str = "") -> str | None:
-    """The name of a tensor that says to have more numbers than its file holds: a few bytes could stand for terabytes."""
+    """The name of a tensor that says to have more numbers than its file holds: a few bytes may stand for terabytes."""
     if isinstance(tree, torch.Tensor):
         small = tree.untyped_storage().nbytes() < tree.numel() * tree.element_size()
         return name.lstrip(".") if small else None
