@@ -59,6 +59,7 @@ def run_one(request: Request) -> int:
 
 
 def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> int:
+    before = list(folder.iterdir()) if folder.is_dir() else []
     with claimed(folder, "hydra.run.dir"):
         asked.claim(folder, plain(config), list(request.cfg.hydra.overrides.task), _hydra_yaml(request.cfg, folder))
 
@@ -93,7 +94,7 @@ def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> in
         if begun:
             raise
         # what was typed of Hydra's settings is wrong in a way that it has found only now
-        _give_back(folder)
+        _give_back(folder, before)
         words = [word for word in request.overrides if word.lstrip("+~").startswith("hydra")]
         raise RequestError(f"{', '.join(words) or 'hydra'}: {in_one_line(error)[:200]}\n"
                            "leave out what was set of hydra's own settings, or mend it") from error  # fmt: skip
@@ -103,13 +104,15 @@ def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> in
     return 0 if job.return_value is None else _say_failed(folder, job.return_value)
 
 
-def _give_back(folder: Path) -> None:
-    """Leaves a folder that was claimed as if it had not been, as far as nothing else lies there."""
+def _give_back(folder: Path, before: list[Path]) -> None:
+    """Leaves a folder that was claimed as it was, with what lay there `before`."""
     shutil.rmtree(folder / asked.FOLDER, ignore_errors=True)
     with contextlib.suppress(OSError):
         for name in (".lock", "run.log"):
-            (folder / name).unlink(missing_ok=True)
-        folder.rmdir()
+            if folder / name not in before:
+                (folder / name).unlink(missing_ok=True)
+        if not before:
+            folder.rmdir()
 
 
 def _hydra_yaml(cfg: DictConfig, folder: Path) -> str:
@@ -144,10 +147,11 @@ def _resume(folder: Path) -> int:
                            f"go on with all of them: mtlrun resume {shlex.quote(shown(folder.parent))}")  # fmt: skip
     from mtlrun.run import resume as resume_run
 
-    handlers = log_to(folder / "run.log")
+    handlers: list[logging.Handler] = []
     try:
         with at_work(folder.parent if (folder.parent / PLAN).is_file() else folder, alone=True):
             take_over(folder)
+            handlers = log_to(folder / "run.log")
             summary = resume_run(folder)
         log.info("results: %s", shown(folder))
         if summary["settings"]["trainer"]["tensorboard"]:
@@ -188,11 +192,8 @@ def guarded(folder: Path, config: Config, work: Callable[[], Any]) -> str | None
     a disk that takes no more."""
     try:
         work()
-    except KeyboardInterrupt:
-        record_end(folder, "interrupted", seed=config.seed, settings=plain(config))
-        raise
-    except StorageError:
-        with contextlib.suppress(StorageError):
+    except (KeyboardInterrupt, StorageError):
+        with contextlib.suppress(OSError, StorageError):
             record_end(folder, "interrupted", seed=config.seed, settings=plain(config))
         raise
     except Exception as error:
@@ -241,7 +242,7 @@ def free_folder(cfg: DictConfig, key: str) -> Path:
     """The folder that `key` names. Raises RequestError if it holds a run or a sweep already."""
     with answered():
         asked_for = str(OmegaConf.select(cfg, key, throw_on_missing=True))
-    folder = absolute(asked_for, key)
+    folder = absolute(asked_for, key, Path.cwd())
     _refuse_if_taken(folder, key)
     if folder.exists() and not folder.is_dir():
         raise RequestError(f"{key}: {shown(folder)} is a file\nallowed: a folder, new or without a run in it")

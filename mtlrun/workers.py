@@ -99,12 +99,13 @@ def train_here(work: Work, tell: Tell) -> None:
         configs, folders = [job.config for job in work.jobs], [job.folder for job in work.jobs]
         train_stack(configs, datasets, folders, work.checkpoint, work.number, progress, ended)
     except KeyboardInterrupt:
-        for job in work.jobs:
-            record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
+        with contextlib.suppress(OSError, StorageError):
+            for job in work.jobs:
+                record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
         raise
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
-        if _is_out_of_memory(error) and len(work.jobs) > 1:
+        if checkpoint.is_out_of_memory(error) and len(work.jobs) > 1:
             tell(("memory", work.number, in_one_line(error)[:200]))
         elif isinstance(error, StorageError) or (isinstance(error, RequestError) and work.checkpoint.exists()):
             # the disk, or what it was to go on from, is not as it was: whoever mends that can still go on
@@ -154,13 +155,6 @@ def _drop_checkpoint(work: Work) -> None:
             path.unlink(missing_ok=True)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    words = ("out of memory", "allocate memory", "not enough memory")
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, (RuntimeError, OSError)) and any(w in str(error).lower() for w in words)
-    )
-
-
 def _fail(work: Work, error: Exception) -> None:
     """Note an error that ends the whole stack in every run that has not ended, as far as its folder takes that."""
     trace = "".join(traceback.format_exception(error)).rstrip()
@@ -185,8 +179,10 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> 
     """
     waiting = sorted(works, key=lambda work: -len(work.jobs))
     running: dict[Connection, tuple[Work, Any]] = {}
+    parted: set[int] = set()  # stacks that others have taken the place of, however their processes end
 
     def halve(work: Work, why: str, broken: bool = False) -> None:
+        parted.add(work.number)
         parts = [replace(part, broken=broken) for part in _halves(work)]
         display.halved(work.number, {part.number: len(part.jobs) for part in parts})
         if not broken:
@@ -241,7 +237,8 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> 
                     del running[connection]
                     connection.close()
                     display.stack_ended(work.number)
-                    _ended(process.exitcode, work, halve, display)
+                    if work.number not in parted:
+                        _ended(process.exitcode, work, halve, display)
                 else:
                     heard(message, work)
             display.refresh()

@@ -1,5 +1,6 @@
 """Stacks at work: what counts as too little memory, and what the end of a process means."""
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ import pytest
 import torch
 from support import make_config
 
+from mtlrun.engine.checkpoint import is_out_of_memory
 from mtlrun.errors import RequestError
+from mtlrun.results.progress import SweepProgress
 from mtlrun.results.summary import read, record_end
 from mtlrun.results.sweep import read_plan, restacked, write_plan
-from mtlrun.workers import Job, Work, _ended, _is_out_of_memory, stack_checkpoint
+from mtlrun.workers import Job, Work, _ended, stack_checkpoint, train_all
 
 
 class Display:
@@ -33,7 +36,7 @@ class Display:
     (ValueError("out of memory"), False),
 ])  # fmt: skip
 def test_what_counts_as_too_little_memory(error: Exception, expected: bool) -> None:
-    assert _is_out_of_memory(error) is expected
+    assert is_out_of_memory(error) is expected
 
 
 def work(folder: Path, runs: int) -> Work:
@@ -64,6 +67,33 @@ def test_what_the_end_of_a_process_means(
         summary = read(tmp_path / f"{n:03d}")
         assert summary is not None and summary["status"] == "failed"
         assert summary["error"].startswith("the process that trained it ended with")
+
+
+def test_a_stack_that_others_have_taken_the_place_of_is_not_halved_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process may still die badly after it has said that it broke."""
+
+    def child(own: Work, connection: Any, processes: int) -> None:
+        if own.number == 0:
+            connection.send(("broken", 0, "a mistake"))
+            os._exit(9)
+        for job in own.jobs:
+            record_end(job.folder, "completed")
+        connection.send(("ended", [job.number for job in own.jobs]))
+        os._exit(0)
+
+    monkeypatch.setattr("mtlrun.workers._child", child)
+    write_plan(tmp_path, [{"run": f"{n:03d}", "stack": 0} for n in range(4)])
+    lines: list[str] = []
+    with SweepProgress(4, 0, {0: 4}, lambda numbers: [str(n) for n in numbers]) as display:
+        monkeypatch.setattr(display, "note", lines.append)
+        train_all([work(tmp_path, 4)], 2, display)
+    assert [line for line in lines if "broke" in line] == [
+        "stack 0 broke (a mistake): it goes on in parts, so that a run at fault fails alone"
+    ]
+    assert sorted(line for line in lines if line.isdigit()) == ["0", "1", "2", "3"] and display.done == 4
+    assert sorted(job["stack"] for job in read_plan(tmp_path)) == [1, 1, 2, 2]
 
 
 def test_a_process_that_dies_after_its_runs_have_ended_is_no_matter(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def search(found: Iterable[str]) -> None:
                                f"allowed: {listing(OPTION_GROUPS)}")  # fmt: skip
         for group in OPTION_GROUPS:
             for file in sorted(Path(folder, group).glob("*.yaml")):
-                _require_small(file)
+                if file.is_file():
+                    _require_small(file)
 
 
 def _require_small(file: Path) -> None:

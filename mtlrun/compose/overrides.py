@@ -247,14 +247,14 @@ def _check_hydra_override(override: Override, loader: ConfigLoader, stacked: boo
 
 
 def _name(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[\w.-]+", value) is not None
+    return isinstance(value, (str, int)) and re.fullmatch(r"[\w.-]+", str(value)) is not None
 
 
 def _loggers(value: Any) -> bool:
     return isinstance(value, (bool, str)) or (isinstance(value, list) and all(isinstance(x, str) for x in value))
 
 
-_TEXT = (lambda v: isinstance(v, str) and bool(v.strip()) and v != "???", "a text")
+_TEXT = (lambda v: isinstance(v, (int, float)) or (isinstance(v, str) and bool(v.strip()) and v != "???"), "a text")
 _MAPPING = (lambda v: isinstance(v, dict), "a mapping")
 # Of Hydra's settings those that mean something to mtlrun, by their beginning: what a value has to be, and in words.
 # Values deeper in them are Hydra's, or Python's logging's, to judge.

@@ -16,6 +16,7 @@ from mtlrun.data.split import require_column
 from mtlrun.data.table import column_kind, read_table
 from mtlrun.data.targets import classes_of, infer_type, no_classes, one_class_twice
 from mtlrun.errors import RequestError, listing
+from mtlrun.results.files import create
 
 SHIPPED = (
     "table",
@@ -45,8 +46,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     text = _text(str(table), option, frame, list(dict.fromkeys(targets)))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as out:
-            out.write(text)
+        create(file, text)
     except FileExistsError:
         raise RequestError(f"init: {file} exists already\nremove or rename it first: it is never overwritten") from None
     except OSError as error:

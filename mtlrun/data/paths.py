@@ -67,12 +67,14 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
 
 
 def absolute(path: str, key: str, folder: Path | None = None) -> Path:
-    """A path of the file system, absolute, from `folder` on (None: the working directory), with `~` spelled out.
+    """A path of the file system, absolute, with `~` spelled out: from `folder` on and without `..`, or (None) from the
+    working directory on, as it is.
 
     Raises RequestError for one that there cannot be.
     """
     try:
-        found = Path(os.path.abspath((folder or Path()) / Path(path).expanduser()))
+        found = (folder or Path.cwd()) / Path(path).expanduser()
+        found = Path(os.path.abspath(found)) if folder is not None else found
         found.exists()
     except (OSError, ValueError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)

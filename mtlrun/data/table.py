@@ -170,6 +170,9 @@ def _read_csv(path: Path, key: str) -> pd.DataFrame:
     compression: Any = "gzip" if path.name.lower().endswith(".gz") else None
     with path.open("rb") as file:
         kind = next((name for sign, name in SIGNS.items() if file.peek(8).startswith(sign)), None)
+        file.seek(-min(4, path.stat().st_size), 2)
+        if kind == "Parquet" and file.read() != b"PAR1":  # a column may have that name
+            kind = None
     if kind is not None and kind != compression:
         raise _unreadable(path, key, f"it is a {kind} file", f"give it the ending of one: {', '.join(SUFFIXES)}")
     try:
@@ -218,7 +221,8 @@ def _plain_column(series: pd.Series) -> pd.Series:
     if pd.api.types.is_timedelta64_dtype(series.dtype):
         return series.dt.total_seconds() / 86_400.0
     if series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "integer":
-        return series.map(_float, na_action="ignore").astype(float)  # beyond 64 bits
+        numbers = series.map(_float, na_action="ignore").astype(float)
+        return numbers if np.isinf(numbers).any() else series  # beyond any float; up to there a class is what it is
     if series.dtype == object:
         first = next((v for v in series if not _is_missing(v)), None)
         if isinstance(first, decimal.Decimal):

@@ -28,19 +28,27 @@ def save(path: Path, tree: dict[str, Any], durable: bool = False) -> None:
                 os.fsync(file.fileno())
 
     write_atomic(path, write)
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the rename too
+        finally:
+            os.close(folder)
 
 
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint without executing code. Raises RequestError where it is damaged or of a newer version."""
+    if path.exists() and not path.is_file():
+        raise RequestError(f"{path}: is no file\n{MEND}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch finds odd about a file it either refuses or reads
             tree: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise RequestError(f"{path}: no such checkpoint") from None
-    except MemoryError:
-        raise
     except Exception as error:  # whatever a damaged file leads to
+        if is_out_of_memory(error):
+            raise
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise RequestError(f"{path}: not a readable checkpoint ({why[:160]})\n{MEND}") from None
     if (name := _larger_than_it_is(tree)) is not None:
@@ -51,6 +59,14 @@ def load(path: Path) -> dict[str, Any]:
     if schema > SCHEMA:
         raise RequestError(f"{path}: schema {schema}, this mtlrun reads up to {SCHEMA}\nuse a newer mtlrun")
     return tree
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that there is too little memory, here or on a device."""
+    words = ("out of memory", "allocate memory", "not enough memory")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, (RuntimeError, OSError)) and any(w in str(error).lower() for w in words)
+    )
 
 
 def _larger_than_it_is(tree: Any, name: str = "") -> str | None:
@@ -68,7 +84,7 @@ def read_from(path: Path) -> Iterator[None]:
     run's, or a stranger's."""
     try:
         yield
-    except (torch.OutOfMemoryError, RequestError):
-        raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise RequestError(f"{path}: not the checkpoint of this run ({in_one_line(error)[:160]})\n{MEND}") from None

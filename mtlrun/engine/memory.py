@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FLOAT, DOUBLE = 4, 8
 COPIES = 12  # of each parameter: value, gradient, rate, decay, step, two moments, best, and what passes through
+SKIPPING = 4  # more, where a step may be taken back: values, moments, and which gradients are not finite
 BY_TASK = 5  # copies of the tasks' gradients of all parameters, where each is found by a pass of its own
 LABEL_BYTES = 64  # of a label in val or test: itself, weights, outputs, and the metrics' float64 copies of them
 
@@ -29,16 +30,18 @@ def parameters(config: Config, inputs: int, outputs: int) -> int:
 def run_bytes(config: Config, dataset: "Dataset") -> int:
     """About how much memory one run of a stack needs, in bytes; the table itself, held once, is not counted.
 
-    Parameters times 12 copies; activations of a batch, forward and backward; the tasks' own gradients, where the loss
-    strategy reads them, and what it keeps for each element; the epoch's order of rows; labels and outputs of val and
-    test; training labels that are the run's own. In float32 but for indices, metrics and labels.
+    Parameters times 12 copies, 16 with `trainer.on_nan=skip`; activations of a batch, forward and backward; the tasks'
+    own gradients, where the loss strategy reads them, and what it keeps for each element; the epoch's order of rows;
+    labels and outputs of val and test; training labels that are the run's own. In float32 but for indices, metrics and
+    labels.
     """
     inputs = dataset.spec.width
     from mtlrun.data.dataset import classes
 
     outputs = sum(max(1, n) for n in classes(dataset).values())
     kept = sum(max(1, len(t.classes)) for t in dataset.targets.values())  # of a reconstruction one number a row
-    network = FLOAT * COPIES * parameters(config, inputs, outputs)
+    copies = COPIES + (SKIPPING if config.trainer.on_nan == "skip" else 0)
+    network = FLOAT * copies * parameters(config, inputs, outputs)
     trunks = config.sharing.trunks(len(config.active))
     width = inputs + trunks * sum(config.net.hidden) + len(dataset.targets) * sum(config.net.head_hidden) + outputs
     split = dataset.split

@@ -162,9 +162,10 @@ class Training:
                         self._record(member, "interrupted", None)
                 raise
             except Interrupted:
-                self._save()
-                for member in self.running:
-                    self._record(member, "interrupted", None)
+                with contextlib.suppress(StorageError):  # then the last checkpoint is what there is
+                    self._save()
+                    for member in self.running:
+                        self._record(member, "interrupted", None)
                 raise
         if self.stopped_by:  # too late to stop these runs, in time for whatever would come after them
             raise Interrupted(self.stopped_by)
@@ -296,7 +297,7 @@ class Training:
                 self._say(member, f"{count} of {len(own)} steps skipped: {first}")
                 since_taken = int(own.flip(0).int().cumprod(0).sum())
                 member.idle = since_taken + (member.idle if count == len(own) else 0)
-                if member.idle >= self.stack.train.steps:
+                if member.idle >= min(self.stack.train.steps, self.total):
                     failed.append((member, f"diverged: {first}, and the last {member.idle} steps were all skipped"))
             else:
                 member.idle = 0
@@ -539,6 +540,9 @@ class Training:
     def _save(self) -> None:
         """All that the stack needs to go on exactly."""
         began = time.monotonic()
+        for member in self.running:
+            with self._files(member):
+                self._writer(member).sync()  # the checkpoint goes on from where it ends
         checkpoint.save(self.path, self._state(), durable=True)
         self.saved_at = time.monotonic()
         self.save_seconds = self.saved_at - began
@@ -575,7 +579,11 @@ class Training:
         step.optimizer.load({name: own(value) if value.dim() else value for name, value in state["optimizer"].items()})
         for name, value in step.strategy.state().items():
             value.copy_(state["strategy"][name])
-        self.history = History({k: v.to(device) for k, v in state["history"].items()} or None)
+        history = {k: v.to(device) for k, v in state["history"].items()}
+        if history:  # a checkpoint of before there was such a look
+            fine = torch.full_like(history["loss"][..., 0], ALL_FINITE, dtype=torch.long)
+            history.setdefault("odd", fine)
+        self.history = History(history or None)
         for member, saved in zip(self.members, state["members"], strict=True):
             member.best, member.waited, member.goal_step = saved["best"], saved["waited"], saved.get("goal_step")
             member.skipped, member.idle = saved.get("skipped", 0), saved.get("idle", 0)

@@ -136,6 +136,14 @@ class Strategy(nn.Module, ABC):
         """The same under `loss.heads=own`: None for 1, or `loss.weights`."""
         return self.given if self.gives else None
 
+    def turn(self, step: int) -> None:
+        """What is due at the beginning of a step, whatever its losses are, such as the end of an epoch: a step that is
+        skipped does not take it back. `weights` may do the same once more."""
+
+    def taken_back(self) -> None:
+        """Buffers and parameters of some runs hold again what they held before the step (`trainer.on_nan=skip`): what
+        is remembered of them elsewhere is void."""
+
     def after(self, losses: Tensor, present: Tensor | None) -> None:
         """Take note of the losses `[R, T]` of the same batch after the step; for `needs_losses_after`."""
 

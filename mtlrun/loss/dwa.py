@@ -36,9 +36,15 @@ class Dwa(Strategy):
         self.means = EpochMeans(members)
         self.current: Tensor | None = None  # weights of this epoch, if all tasks are present
 
-    def weights(self, seen: Seen) -> Tensor:
-        if self.means.is_over(seen.step):
+    def turn(self, step: int) -> None:
+        if self.means.is_over(step):
             self._end_epoch()
+
+    def taken_back(self) -> None:
+        self.current = None
+
+    def weights(self, seen: Seen) -> Tensor:
+        self.turn(seen.step)
         self.means.add(seen)
         if seen.present is not None:
             return softmax(self.rate / self.temperature, seen.present) * seen.present.sum(1, keepdim=True)

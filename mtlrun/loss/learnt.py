@@ -51,6 +51,9 @@ class LearntScale(Strategy):
         self.register_buffer("started", torch.tensor([[g is not None] * tasks for g in given]))
         self.waits, self.all_started = None in given, Glance()
 
+    def taken_back(self) -> None:
+        self.waits, self.all_started = True, Glance()
+
     def start(self, config: Any) -> float | None:
         """Where s of a run starts; None: at the optimum."""
         return None if config.init == "first_batch" else float(config.init)

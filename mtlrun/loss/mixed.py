@@ -44,6 +44,14 @@ class Mixed(Strategy):
         assert chosen is not None, "there is at least one strategy"
         return chosen
 
+    def turn(self, step: int) -> None:
+        for part, _ in self._owned():
+            part.turn(step)
+
+    def taken_back(self) -> None:
+        for part, _ in self._owned():
+            part.taken_back()
+
     def rates(self) -> list[float]:
         owned = [(own.flatten().tolist(), part.rates()) for part, own in self._owned()]
         return [next(rates[r] for own, rates in owned if own[r]) for r in range(len(self.configs))]

@@ -56,10 +56,13 @@ class Stch(Strategy):
         self.some_plain, self.all_plain = any(plain), all(plain)
         self.warmups = [c.warmup for c in members.configs if c.nadir == "warmup"]
 
+    def turn(self, step: int) -> None:
+        if self.means.is_over(step):
+            self._end_epoch(step // self.means.steps)
+
     def weights(self, seen: Seen) -> Tensor:
         epoch = seen.step // self.means.steps
-        if self.means.is_over(seen.step):
-            self._end_epoch(epoch)
+        self.turn(seen.step)
         self.means.add(seen)
         if self.all_plain:
             return self._of_losses(seen)

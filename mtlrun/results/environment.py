@@ -45,13 +45,14 @@ GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-
 def git() -> dict[str, Any] | None:
     """Commit of the working directory and whether it holds changes; None outside a repository.
 
-    Whether it does is not known, and null, where the repository's own configuration has filters: to look at files, git
-    would run them.
+    Whether it does is not known, and null, where the repository's own configuration has filters, or fetches what it
+    lacks: to look at files, git would run programs that it names.
     """
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return None
-    own = [_git("config", scope, "--includes", "--get-regexp", r"^filter\.") for scope in ("--local", "--worktree")]
+    programs = r"^(filter\.|extensions\.partialclone|remote\..*\.promisor)"
+    own = [_git("config", scope, "--includes", "--get-regexp", programs) for scope in ("--local", "--worktree")]
     changes = None if any(own) else _git("status", "--porcelain", "-uno", "--ignore-submodules=all")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 
@@ -59,7 +60,8 @@ def git() -> dict[str, Any] | None:
 def _git(*words: str) -> str | None:
     """What git says; None where it fails."""
     try:
-        done = subprocess.run([*GIT, *words], capture_output=True, text=True, timeout=10, errors="replace")
+        done = subprocess.run([*GIT, *words], capture_output=True, text=True, timeout=10, errors="replace",
+                              env=os.environ | {"GIT_NO_LAZY_FETCH": "1"})  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
     return None if done.returncode else done.stdout.strip()

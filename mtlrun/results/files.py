@@ -22,6 +22,10 @@ TAKES_NO_MORE = (
     errno.EFBIG,
     errno.EROFS,
     errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
 )  # whatever is to be written, and by whom
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of file systems without
 BESIDE = re.compile(r"\..+\.beside-[0-9a-f]{8}")  # a file that is being written beside the one whose place it takes

@@ -83,6 +83,8 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
     """The job list that `write_plan` wrote. Raises RequestError where it is none, or a stranger's or damaged one."""
     path = sweep_dir / PLAN
     mend = "restore the file, or sweep anew in another folder"
+    if path.exists() and not path.is_file():
+        raise RequestError(f"{path}: is no file\n{mend}")
     try:
         text = path.read_text(encoding="utf-8")
         if not text:

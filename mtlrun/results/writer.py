@@ -51,6 +51,11 @@ class RunWriter:
         """The size of metrics.csv in bytes."""
         return self.path.stat().st_size
 
+    def sync(self) -> None:
+        """Has metrics.csv be on the disk, and not only on its way there."""
+        with disk(self.path), self.path.open("rb") as file:
+            os.fsync(file.fileno())
+
     def rows(self, rows: Sequence[Row]) -> None:
         """Append rows, whole, to metrics.csv and to TensorBoard (tag SPLIT/TASK/METRIC)."""
         append(self.path, _csv([(*row[:-1], repr(float(row[-1]))) for row in rows]))

@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -150,3 +151,35 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(RequestError, match=r"data\.path: ") as error:
             read_table(resolve_path(file))
         assert said in str(error.value)
+
+
+def test_a_column_may_be_named_like_the_beginning_of_a_parquet_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("PAR1,y\n1,2\n3,4\n")
+    assert list(read_table(path).columns) == ["PAR1", "y"]
+
+
+def test_what_a_table_s_file_really_is_is_said(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "y": [3, 4]})
+    frame.to_parquet(tmp_path / "p.parquet")
+    frame.to_csv(tmp_path / "g.csv.gz", index=False)
+    for source, name, kind in (("p.parquet", "t.csv", "Parquet"), ("g.csv.gz", "u.csv", "gzip")):
+        (tmp_path / name).write_bytes((tmp_path / source).read_bytes())
+        with pytest.raises(RequestError, match=f"it is a {kind} file"):
+            read_table(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "values", [[[1, 2], [3]], [{"a": 1}, {"a": 2}], [b"\xff", b"a"]], ids=["lists", "maps", "bytes"]
+)
+def test_columns_of_parquet_that_are_no_table_s_are_named(tmp_path: Path, values: list[Any]) -> None:
+    pd.DataFrame({"x": values, "y": [1.0, 2.0]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(RequestError, match="column 'x' holds"):
+        read_table(tmp_path / "t.parquet")
+
+
+def test_whole_numbers_beyond_any_float_are_infinite_and_others_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"a,b\n{10**400},{2**70}\n-{10**400},{2**70 + 1}\n")
+    frame = read_table(tmp_path / "t.csv")
+    assert list(frame["a"]) == [np.inf, -np.inf]
+    assert frame["b"].nunique() == 2

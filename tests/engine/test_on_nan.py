@@ -36,6 +36,7 @@ def steps(stack, value=None):
     before = after = []
     for number, batch in zip(range(STEPS), (b for e in (1, 2, 3) for b in stack.train.epoch(e)), strict=False):
         if number == POISONED and value is not None:
+            stack.step.strategy.turn(number)  # an epoch has ended whatever this step comes to
             before = everything(stack, 0)
             stack.step(poisoned(batch, value), number)
             after = everything(stack, 0)
@@ -170,3 +171,83 @@ def test_a_run_with_skipped_steps_resumes_bit_for_bit(tmp_path):
         state = checkpoint.load(folder / "checkpoints/last.pt")
         training(stack(), folder, state).train(Progress(0, ["a", "b", "c"]))
         assert (folder / "metrics.csv").read_bytes() == (tmp_path / "whole/metrics.csv").read_bytes()
+
+
+@pytest.mark.parametrize("at", [0, 4, 8, 11])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_skipped_step_is_forgotten_by_a_process_that_goes_on_as_by_one_that_resumes(tmp_path, name, at):
+    """Also at the beginning of training and of epochs, of four steps, where strategies start and take stock."""
+
+    def stack():
+        made = make_stack([make_config(loss={"name": name}, trainer={"on_nan": "skip", "epochs": 4})])
+        own = type(made.step.flat).set_gradients
+        seen = made.step.strategy.turn
+
+        def turn(step):
+            made.now = step
+            seen(step)
+
+        def set_gradients(gradients):
+            own(made.step.flat, gradients)
+            if made.now == at:
+                made.step.flat.gradients[0, 3] = math.nan  # of finite losses, which a strategy has seen
+
+        made.step.strategy.turn, made.step.flat.set_gradients = turn, set_gradients
+        return made
+
+    summary = train(stack(), tmp_path / "whole")
+    assert summary["status"] == "completed"
+    with pytest.raises(Interrupted):
+        training(stack(), tmp_path / "parts").train(InterruptAt(at + 2))
+    state = checkpoint.load(tmp_path / "parts/checkpoints/last.pt")
+    training(stack(), tmp_path / "parts", state).train(Progress(0, ["a", "b", "c"]))
+    assert (tmp_path / "parts/metrics.csv").read_bytes() == (tmp_path / "whole/metrics.csv").read_bytes()
+
+
+def test_dwa_takes_stock_of_an_epoch_whose_end_is_skipped():
+    stack = make_stack([make_config(loss={"name": "dwa"}, trainer={"on_nan": "skip"})])
+    for number, batch in zip(range(14), (b for e in (1, 2, 3, 4) for b in stack.train.epoch(e)), strict=False):
+        stack.step(poisoned(batch, math.nan) if number in (4, 8) else batch, number)
+        assert float(stack.step.strategy.means.batches.max()) <= stack.train.steps
+    assert not torch.equal(stack.step.strategy.rate, torch.ones(1, 3))
+
+
+def test_learnt_weights_start_with_the_first_step_that_is_taken():
+    stack = make_stack([make_config(loss={"name": "uncertainty"}, trainer={"on_nan": "skip"})])
+    for number, batch in zip(range(3), stack.train.epoch(1), strict=False):
+        stack.step(poisoned(batch, math.nan) if number == 0 else batch, number)
+        assert bool((stack.step.strategy.s != 0).all()) is (number > 0)
+
+
+def test_an_infinite_loss_stops_a_run_where_its_gradient_is_finite(tmp_path):
+    stack = make_stack([make_config(trainer={"max_steps": 12})])
+    poison(stack, 1e25, every=9)  # its square is beyond float32
+    before = [stack.step.flat.values.clone()]
+    own = stack.step.optimizer.step
+
+    def step(rates):
+        before.append(stack.step.flat.values.clone())
+        own(rates)
+
+    stack.step.optimizer.step = step
+    summary = train(stack, tmp_path)
+    assert summary["error"] == "diverged: the loss of a is inf in step 2" and summary["steps"] == 2
+    assert torch.equal(stack.step.flat.values, before[-1])
+
+
+def test_a_short_run_that_takes_no_step_has_failed(tmp_path):
+    stack = make_stack([make_config(trainer={"on_nan": "skip", "max_steps": 3})])
+    poison(stack, math.nan)
+    assert train(stack, tmp_path)["status"] == "failed"
+
+
+def test_noise_is_not_blamed_for_a_gradient_that_is_not_finite(tmp_path):
+    stack = make_stack([make_config(trainer={"max_steps": 4, "gradient_noise": 0.5})])
+    own = type(stack.step.flat).set_gradients
+
+    def set_gradients(gradients):
+        own(stack.step.flat, gradients)
+        stack.step.flat.gradients[0, 60] = math.nan
+
+    stack.step.flat.set_gradients = set_gradients
+    assert "the gradient of trunk.layers.1.weight is not finite in step 1" in train(stack, tmp_path)["error"]

@@ -13,7 +13,7 @@ from trainings import InterruptAt, training
 
 from mtlrun.build import build
 from mtlrun.engine import checkpoint
-from mtlrun.errors import Interrupted
+from mtlrun.errors import Interrupted, StorageError
 from mtlrun.results.progress import Progress
 
 
@@ -231,3 +231,13 @@ def test_divergence_names_task_and_step_and_is_recorded(tmp_path):
     assert summary["status"] == returned["status"] == "failed"
     assert re.fullmatch(r"diverged: the loss of a is (nan|inf) in step \d+", summary["error"])
     assert not (tmp_path / "checkpoints/best.pt").exists()
+
+
+def test_a_signal_is_one_also_where_the_disk_takes_no_more(tmp_path, monkeypatch):
+    def full(path, tree, durable=False):
+        raise StorageError("no room")
+
+    running = training(make_stack([make_config()]), tmp_path)
+    monkeypatch.setattr(checkpoint, "save", full)
+    with pytest.raises(Interrupted):
+        running.train(InterruptAt(5))

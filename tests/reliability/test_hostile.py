@@ -179,6 +179,13 @@ def test_git_runs_nothing_of_the_repository_s(here: Path) -> None:
     hook.write_text(f"#!/bin/sh\n{TOUCH}\n")
     hook.chmod(0o755)
     assert git() == found
+    call("config", "extensions.partialClone", "origin")
+    call("config", "remote.origin.promisor", "true")
+    call("config", "remote.origin.uploadpack", evil)
+    assert git() == found | {"dirty": None}
+    call("config", "--remove-section", "remote.origin")
+    call("config", "--unset", "extensions.partialClone")
+    assert git() == found
     call("config", "filter.evil.clean", evil)
     Path(".git/info/attributes").write_text("*.csv filter=evil\n")
     assert git() == found | {"dirty": None}
@@ -222,12 +229,24 @@ def test_links_in_a_run_s_folder_are_refused(run: Path, file: str) -> None:
     assert (sorted(target.iterdir()) == []) if target.is_dir() else target.read_bytes() == before
 
 
-@pytest.mark.parametrize("file", ["metrics.csv", "summary.json", ".lock"])
+@pytest.mark.parametrize(
+    "file", ["metrics.csv", "summary.json", ".lock", "run.log", "sweep.json", "checkpoints/best.pt"]
+)
 def test_pipes_do_not_hang(run: Path, file: str) -> None:
     (unfinished(run) / file).unlink(missing_ok=True)
     os.mkfifo(run / file)
     assert outcome(["resume", "r"], tidy=False) == 2
     assert outcome(["compare", "r"]) in (0, 2)
+    if file.endswith(".pt"):
+        assert outcome(["predict", "r", "houses.csv", "-o", "p.csv"]) == 2
+        assert outcome([*SMALL, "model.init_from=r", "hydra.run.dir=o"]) == 2
+
+
+def test_a_link_in_place_of_a_log_is_not_followed(run: Path, here: Path) -> None:
+    (unfinished(run) / "run.log").unlink()
+    (run / "run.log").symlink_to(here / "made_by_link")
+    assert outcome(["resume", "r"], tidy=False) == 2
+    assert not (here / "made_by_link").exists()
 
 
 def test_a_link_is_no_place_for_a_report(run: Path, here: Path) -> None:

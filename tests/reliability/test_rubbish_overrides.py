@@ -130,3 +130,7 @@ def test_what_hydra_refuses_late_leaves_no_folder(words: list[str]) -> None:
         pd.DataFrame({"a": range(60), "y": range(60), "k": [0, 1] * 30, "c": ["p", "q", "r"] * 20}).to_csv("t.csv")
         assert outcome(["data=t", *ALONE, *words]) in (1, 2)
         assert not list(Path().glob("outputs/*/*"))
+        Path("mine").mkdir()
+        Path("mine/run.log").write_text("mine")
+        assert outcome(["data=t", *ALONE, *words, "hydra.run.dir=mine"]) in (1, 2)
+        assert [(p.name, p.read_text()) for p in Path("mine").iterdir()] == [("run.log", "mine")]

@@ -156,10 +156,10 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_beside_it(
 
 
 @contextlib.contextmanager
-def tmp_limit() -> Iterator[None]:
+def tmp_limit(size: int = 1000) -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
@@ -199,3 +199,12 @@ def test_a_run_whose_folder_is_gone_fails_alone_in_its_stack(here: Path) -> None
     assert [s["status"] for _, s in sorted(summaries.items())] == ["completed", "completed", "failed"]
     assert "its files cannot be written" in summaries["002_seed=2"]["error"]
     assert "1 × its files cannot be written" in ended.out and "(002_seed=2)" in ended.out
+
+
+def test_a_yaml_that_init_could_not_write_is_not_there(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from mtlrun.cli import main
+
+    with tmp_limit(300):
+        assert main(["init", "houses.csv", "--targets", "price,sold"]) in (1, 2)
+    shutil.rmtree("conf")
+    assert main(["init", "houses.csv", "--targets", "price,sold"]) == 0
