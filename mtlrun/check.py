@@ -96,6 +96,9 @@ def _group(group: str, tree: Any) -> Any:
     if not isinstance(tree, Mapping):
         raise RequestError(f"{group}: found {tree!r}, expected settings such as {group}.KEY=VALUE\n"
                            f"allowed options: {group}={listing(GROUPS[group])}")  # fmt: skip
+    if isinstance(tree.get(group), Mapping):
+        mend = "in a YAML of your own the first line must be # @package _global_"
+        raise RequestError(f"{group}.{group}: no such key\n{mend}")
     options = GROUPS[group]
     name = tree.get("name", DEFAULT_OPTION.get(group))
     if group == "trainer":

@@ -44,6 +44,7 @@ VALUES = {"--config-dir": "config_dir", "--targets": "targets", "--tasks": "task
 EXAMPLES = {"config_dir": "settings", "targets": "price,kind", "tasks": "price,kind", "output": "out.csv",
             "by": "loss,lr", "reference": "'loss=sum lr=single'", "metric": "price=mae,cut=logloss", "split": "test",
             "margin": "1", "tune": "lr.base,loss.lr", "format": "markdown"}  # fmt: skip
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 NO_SUCH_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENOENT)
 SHOWN = 20  # inputs or outputs of a model
 ALWAYS = ("help", "version")
@@ -295,7 +296,7 @@ def _require_folder(command: str, run: Path) -> None:
 
 @contextlib.contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM ends our work as Ctrl-C does, with a status of its own."""
+    """SIGTERM, and SIGHUP of a terminal that is closed, end our work as Ctrl-C does, with statuses of their own."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         raise Interrupted(signum)
@@ -303,11 +304,13 @@ def _sigterm_as_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    heeded = [s for s in ENDING if signal.getsignal(s) is not signal.SIG_IGN]  # nohup has SIGHUP ignored
+    before = {s: signal.signal(s, interrupt) for s in heeded}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 @contextlib.contextmanager

@@ -68,6 +68,7 @@ def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> in
 
     stopped: list[StorageError] = []  # Hydra would keep it, and print a line of its own
     begun: list[bool] = []
+    place, board = shown(folder), tensorboard_command(folder)  # before hydra.job.chdir
 
     def task(_: DictConfig) -> str | None:
         begun.append(True)
@@ -77,9 +78,9 @@ def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> in
             stopped.append(full)
             return None
         if error is None:
-            log.info("results: %s", shown(folder))
+            log.info("results: %s", place)
             if config.trainer.tensorboard:
-                log.info("%s", tensorboard_command(folder))
+                log.info("%s", board)
         return error
 
     try:
@@ -204,8 +205,10 @@ def guarded(folder: Path, config: Config, work: Callable[[], Any]) -> str | None
 def _note_failure(folder: Path, error: Exception, config: Config | None = None) -> str:
     """Puts an error into the run's summary.json and its traceback into run.log; the error in one line."""
     message = in_one_line(error)
+    # a request was checked before: the table, a checkpoint or a file is not as it was, and may be again
+    status = "interrupted" if isinstance(error, RequestError) else "failed"
     known = {"seed": config.seed, "settings": plain(config)} if config is not None else {}
-    record_end(folder, "failed", message, **known)
+    record_end(folder, status, message, **known)
     log.debug("the run failed", exc_info=error)  # the console shows INFO and above
     _drop_frames(error)
     return message

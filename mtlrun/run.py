@@ -16,6 +16,7 @@ from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.dataset import Dataset, load_dataset
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Boosting, run_notes
+from mtlrun.engine.checkpoint import BEGIN_ANEW
 from mtlrun.engine.hardware import set_up
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Member, Training
@@ -56,16 +57,18 @@ class Run:
             write_json(folder / FILE, _beginning(self.stack)[0])
             self._train_first(self.first, folder)
         summary = _beginning(self.stack)[0]
-        write_json(folder / FILE, summary)
         dataset = self.stack.datasets[0]
+        if state is None:
+            write_json(folder / FILE, summary)
         for note in [*run_notes(self.config, dataset), *_told(self.start)]:
             log.info(note)
         training: Training | Boosting
         if self.config.boosting:
             training = Boosting(self.stack, folder, summary)
         else:
-            with checkpoint.read_from(folder / LAST) if state is not None else contextlib.nullcontext():
+            with checkpoint.read_from(folder / LAST, BEGIN_ANEW) if state is not None else contextlib.nullcontext():
                 training = Training(self.stack, [folder], [summary], folder / LAST, state, log.info)
+            write_json(folder / FILE, summary)  # only now: what cannot go on is left as it was
         summary = training.train(Progress(training.total, self.stack.network.tasks))[0]
         if summary["status"] == "failed":
             raise TrainingError(summary["error"])
@@ -79,7 +82,7 @@ class Run:
         own = folder / PRETRAIN
         if status_of(own) not in ENDED:
             _prepare_first(first.config, folder)
-            state = checkpoint.load(own / LAST) if (own / LAST).exists() else None
+            state = checkpoint.load(own / LAST, BEGIN_ANEW) if (own / LAST).exists() else None
             _require_same_data(state, first.config, first.stack.datasets[0])
             try:
                 with _also_in(own / "run.log"):
@@ -103,7 +106,7 @@ def prepare(config: Config, state: dict[str, Any] | None = None) -> Run:
     """
     dataset = load_dataset(config)
     if state is not None:
-        with checkpoint.read_from(LAST):
+        with checkpoint.read_from(LAST, BEGIN_ANEW):
             return Run(config, build([config], [dataset], from_state(state)))
     start, first = start_of(config, dataset.spec), first_stage(config)
     stack = build([config], [dataset], [start])
@@ -127,13 +130,13 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
     With `model.pretrain` the first stages of all runs train before, as a stack of their own; a run whose first stage
     fails fails with it.
     """
-    state = checkpoint.load(checkpoint_path) if checkpoint_path.exists() else None
+    state = checkpoint.load(checkpoint_path, BEGIN_ANEW) if checkpoint_path.exists() else None
     _require_same_data(state, configs[0], datasets[0])
     two_stages, before = configs[0].net.pretrain is not None, 0
     if two_stages:
         before = _train_firsts(configs, datasets, folders, checkpoint_path, number, progress, state is not None)
     if state is not None:
-        with checkpoint.read_from(checkpoint_path):
+        with checkpoint.read_from(checkpoint_path, BEGIN_ANEW):
             stack = build(configs, datasets, from_state(state))
     else:
         starts = [start_of(c, d.spec, f) for c, d, f in zip(configs, datasets, folders, strict=True)]
@@ -166,7 +169,7 @@ def train_stack(configs: Sequence[Config], datasets: Sequence[Dataset], folders:
     if configs[0].boosting:  # alone, see stacks.py
         training, state = Boosting(stack, folders[0], summaries[0], close), None
     else:
-        with checkpoint.read_from(checkpoint_path) if state is not None else contextlib.nullcontext():
+        with checkpoint.read_from(checkpoint_path, BEGIN_ANEW) if state is not None else contextlib.nullcontext():
             training = Training(stack, folders, summaries, checkpoint_path, state, None, close)
     if lost and isinstance(training, Training):
         ended([member for member in training.members if member.folder in lost])
@@ -284,7 +287,7 @@ def resume(folder: Path) -> dict[str, Any]:
         return summary
     require((summary or {}).get("packages"))
     config = check(settings)
-    state = checkpoint.load(folder / LAST) if (folder / LAST).exists() else None
+    state = checkpoint.load(folder / LAST, BEGIN_ANEW) if (folder / LAST).exists() else None
     run = prepare(config, state)
     _require_same_data(state, config, run.stack.datasets[0])
     if config.boosting:

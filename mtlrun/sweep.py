@@ -7,6 +7,7 @@ later `mtlrun resume` need nothing else.
 import contextlib
 import json
 import logging
+import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -143,6 +144,7 @@ def run_sweep(request: Request) -> int:
         | ({"arm": m.arm} if m.arm else {})
         | ({"drawn": list(m.drawn)} if m.drawn else {})
         | ({"packages": used} if (used := used_by(m.config)) else {})
+        | {"data_hash": data_hash(m.config)}
         for m, s in zip(runs, sizes, strict=True)
     ]
     words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
@@ -180,6 +182,13 @@ def _train_sweep(request: Request, folder: Path, runs: Sequence[Member], setting
         rows = rebuild(folder, ended=True)
     callbacks.on_multirun_end(config=request.cfg, config_name=ROOT)
     return _close_sweep(folder, rows, [member.config for member in runs])
+
+
+def data_hash(config: Config) -> str:
+    """What tells the table of a run, as it is now, from another."""
+    from mtlrun.data.dataset import load_table
+
+    return load_table(config.data)[0].digest
 
 
 def _forecast(request: Request, runs: Sequence[Member], sizes: Sequence[Size],
@@ -281,7 +290,8 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) ->
     for number in numbers:
         own = [n for n, job in enumerate(plan) if job.get("stack") == number]
         if not ended.issuperset(own):
-            jobs |= {n: Job(n, folder / plan[n]["run"], plan[n]["arguments"], check(plan[n]["config"])) for n in own}
+            jobs |= {n: Job(n, folder / plan[n]["run"], plan[n]["arguments"], check(plan[n]["config"]),
+                            plan[n].get("data_hash")) for n in own}  # fmt: skip
             works.append(Work(number, folder, [jobs[n] for n in own]))
             left[number] = sum(plan[n]["steps"] for n in own)
 
@@ -309,7 +319,7 @@ def _line_of(number: int, count: int, folder: Path, config: Config) -> str:
         return f"{place}  failed: its folder cannot be written"
     if summary["status"] == "failed":
         return f"{place}  failed: {summary['error']}"
-    return f"{place}  {_headline(config, summary['figures'], summary['seconds'])}"
+    return f"{place}  {_headline(config, summary)}"
 
 
 def over_config(loader: ConfigLoader, over: str, options: Mapping[str, Any], folder: Path) -> DictConfig:
@@ -362,15 +372,17 @@ def run_stack(cfg: DictConfig) -> None:
 def run_member(cfg: DictConfig) -> str | None:
     """One run of a sweep, called by the launcher, perhaps in a process of its own; its error, if it has one."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    place = f"run {HydraConfig.get().job.num + 1} of {len(read_plan(folder.parent))}: {folder.name}"
+    plan, number = read_plan(folder.parent), HydraConfig.get().job.num
+    place = f"run {number + 1} of {len(plan)}: {folder.name}"
     with at_work(folder.parent):
-        return _member(folder, place, checked_config(cfg), list(HydraConfig.get().overrides.task))
+        return _member(folder, place, checked_config(cfg), list(HydraConfig.get().overrides.task), plan[number])
 
 
-def _member(folder: Path, place: str, config: Config, words: Sequence[str]) -> str | None:
+def _member(folder: Path, place: str, config: Config, words: Sequence[str], job: Mapping[str, Any]) -> str | None:
     """Trains, or goes on with, one run of a sweep: one line on the terminal, the others in its own run.log."""
 
     def work() -> None:
+        from mtlrun.data.dataset import load_dataset, require_unchanged
         from mtlrun.results.progress import quiet_console
 
         with quiet_console():
@@ -383,8 +395,9 @@ def _member(folder: Path, place: str, config: Config, words: Sequence[str]) -> s
 
                 asked.write(folder, plain(config), words)
                 rebuild(folder.parent)  # it is running now
+                require_unchanged(load_dataset(config), config, job.get("data_hash"), "sweep")
                 summary = prepare(config).train(folder)
-        log.info("%s  %s", place, _headline(config, summary["figures"], summary["seconds"]))
+        log.info("%s  %s", place, _headline(config, summary))
 
     try:
         error = guarded(folder, config, work)
@@ -395,14 +408,15 @@ def _member(folder: Path, place: str, config: Config, words: Sequence[str]) -> s
     return error
 
 
-def _headline(config: Config, figures: dict[str, float], seconds: float) -> str:
-    """The primary test figures of a run in one line."""
-    words = []
+def _headline(config: Config, summary: Mapping[str, Any]) -> str:
+    """The primary test figures of a run in one line, and how many of its steps were skipped."""
+    words, figures = [], summary["figures"]
     for name, task in config.active.items():
         metric = primary_metric(figures, "test", name, task.primary_metric)
         if task.role == "main" and metric is not None:
             words.append(f"{name} {metric} {figures[f'test/{name}/{metric}']:.4g}")
-    return f"{'  '.join(words)}  ({seconds:.1f} s)"
+    skipped = f", {summary['skipped']} of {summary['steps']} steps skipped" if summary.get("skipped") else ""
+    return f"{'  '.join(words)}  ({summary['seconds']:.1f} s{skipped})"
 
 
 # ---------------------------------------------------------------- going on
@@ -418,8 +432,11 @@ def resume_sweep(folder: Path) -> int:
     if not left:
         rebuild(folder)  # a sweep that was killed at its end has not come to it
         shutil.rmtree(folder / STACKS, ignore_errors=True)
-        failed = sum(status_of(folder / job["run"]) == "failed" for job in plan)
+        failures = [job["run"] for job in plan if status_of(folder / job["run"]) == "failed"]
+        failed = len(failures)
         say(f"{shown(folder)}: finished already{f', {failed} of {len(plan)} runs failed' if failed else ''}")
+        if failures:
+            say(f"to try one of them again: mtlrun resume {shlex.quote(shown(folder / failures[0]))}")
         return 0
     say(f"{len(left)} of {len(plan)} runs are left in {shown(folder)}")
     for number, job in enumerate(plan, 1):
@@ -449,7 +466,13 @@ def _resume_member(folder: Path, plan: list[dict[str, Any]], number: int, config
     run_folder.mkdir(exist_ok=True)  # of a run that the sweep did not come to
     handlers = log_to(run_folder / "run.log")
     try:
-        _member(run_folder, f"run {number + 1} of {len(plan)}: {run_folder.name}", config, plan[number]["arguments"])
+        _member(
+            run_folder,
+            f"run {number + 1} of {len(plan)}: {run_folder.name}",
+            config,
+            plan[number]["arguments"],
+            plan[number],
+        )
     finally:
         close_log(handlers)
 
@@ -541,6 +564,8 @@ def _comparing(folder: Path) -> str:
 def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]) -> int:
     """Says what came of a sweep; the exit status."""
     tasks = {name: task for config in configs for name, task in config.active.items() if task.role == "main"}
+    if not any(row["status"] == "completed" for row in rows):
+        tasks = {}  # there is nothing to be said of them
     if len({config.data.path for config in configs}) > 1:
         say("runs of different tables: compare those of one table only")
         tasks = {}
@@ -551,7 +576,7 @@ def _close_sweep(folder: Path, rows: list[dict[str, Any]], configs: list[Config]
     drawn = [
         split.seed for c in configs if (split := c.data.split).column is None and "test" not in (split.files or {})
     ]
-    if len(set(drawn)) > 1:
+    if len(set(drawn)) > 1 and any(row["status"] == "completed" for row in rows):
         say("seeds have different splits: compare settings by their means over seeds")
     failed = sum(row["status"] == "failed" for row in rows)
     if failed:

@@ -1,5 +1,6 @@
 """Words for a terminal: whatever names and errors hold, they cannot steer it."""
 
+import contextlib
 import logging
 import sys
 from typing import Any
@@ -27,7 +28,8 @@ def say(text: str, error: bool = False) -> None:
     lines = [plain(line) for line in text.split("\n")]
     if error:
         lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in lines]
-    print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
+    with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # a terminal that is closed hears nothing
+        print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def cell(value: Any) -> Any:

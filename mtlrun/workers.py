@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from mtlrun.config import Config, plain
-from mtlrun.data.dataset import load_dataset
+from mtlrun.data.dataset import load_dataset, require_unchanged
 from mtlrun.engine import checkpoint, hardware
 from mtlrun.engine.train import Member, part_of
 from mtlrun.errors import Interrupted, RequestError, StorageError, TrainingError, in_one_line
@@ -37,7 +37,7 @@ from mtlrun.run import LAST, first_checkpoint, train_stack
 
 Tell = Callable[[tuple[Any, ...]], None]
 REPORT_SECONDS = 0.5
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Job:
     folder: Path
     arguments: Sequence[str]
     config: Config
+    data_hash: str | None = None  # of its table when the sweep began
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def train_here(work: Work, tell: Tell) -> None:
                 asked.write(job.folder, plain(job.config), job.arguments)
         tell(("ended", []))  # they are running now
         datasets = [load_dataset(job.config) for job in work.jobs]
+        for job, dataset in zip(work.jobs, datasets, strict=True):
+            require_unchanged(dataset, job.config, job.data_hash, "sweep")
 
         def ended(members: list[Member]) -> None:
             tell(("ended", [work.jobs[m.at].number for m in members]))
@@ -107,13 +110,14 @@ def train_here(work: Work, tell: Tell) -> None:
         traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
         if checkpoint.is_out_of_memory(error) and len(work.jobs) > 1:
             tell(("memory", work.number, in_one_line(error)[:200]))
-        elif isinstance(error, StorageError) or (isinstance(error, RequestError) and work.checkpoint.exists()):
-            # the disk, or what it was to go on from, is not as it was: whoever mends that can still go on
+        elif isinstance(error, (StorageError, RequestError)):
+            # the disk, the table or what it was to go on from is not as it was when the sweep was checked: whoever
+            # mends that can still go on
             with contextlib.suppress(StorageError):
                 for job in work.jobs:
                     record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
             tell(("refused", work.number, str(error)))
-        elif len(work.jobs) > 1 and not isinstance(error, (TrainingError, RequestError)):
+        elif len(work.jobs) > 1 and not isinstance(error, TrainingError):
             tell(("broken", work.number, in_one_line(error)[:200]))
         else:
             left = [job.number for job in work.jobs if not _has_ended(job)]
@@ -186,7 +190,7 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> 
         parts = [replace(part, broken=broken) for part in _halves(work)]
         display.halved(work.number, {part.number: len(part.jobs) for part in parts})
         if not broken:
-            display.note(f"stack {work.number} was too large for the memory ({why}): it goes on as two, "
+            display.note(f"stack {work.number} may be too large for the memory ({why}): it goes on as two, "
                          + " and ".join(_counted(part) for part in parts))  # fmt: skip
         elif not work.broken:  # said once
             display.note(f"stack {work.number} broke ({why}): it goes on in parts, so that a run at fault fails alone")
@@ -254,7 +258,8 @@ def _child(work: Work, connection: Connection, processes: int) -> None:
             signal.raise_signal(signal.SIGTERM)
 
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which passes it on once
+        for signum in (signal.SIGINT, signal.SIGHUP):  # they reach the parent too, which passes them on once
+            signal.signal(signum, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _raise_interrupted)
         _end_with_parent()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -292,9 +297,14 @@ def _ended(status: int | None, work: Work, halve: Callable[..., None], display: 
     if not left:
         _drop_checkpoint(work)
         return
-    if status == -signal.SIGKILL and len(work.jobs) > 1:
-        halve(work, "the system ended its process")
-    elif status not in (0, 128 + signal.SIGTERM, 128 + signal.SIGINT):
+    if status == -signal.SIGKILL:
+        if len(work.jobs) > 1:
+            halve(work, "signal 9 ended its process")
+        else:  # nothing says that the run is at fault
+            display.note(f"stack {work.number}: signal 9 ended its process, perhaps for want of memory")
+    elif status == 128 + signal.SIGTERM:
+        display.note(f"stack {work.number}: its process was told to end (signal 15)")
+    elif status not in (0, 128 + signal.SIGINT):
         killed = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
         error = TrainingError(f"the process that trained it ended with {killed}")
         if len(work.jobs) > 1:

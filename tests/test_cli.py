@@ -333,7 +333,8 @@ def test_an_interrupted_sweep_goes_on(prepared: list[Config], capsys: pytest.Cap
     out = capsys.readouterr().out
     assert out.startswith("3 of 4 runs are left in s\n") and "1 of 4 runs failed" in out
     assert main(["resume", "s"]) == 0
-    assert capsys.readouterr().out == "s: finished already, 1 of 4 runs failed\n"
+    said = "s: finished already, 1 of 4 runs failed\nto try one of them again: mtlrun resume s/002_seed=90\n"
+    assert capsys.readouterr().out == said
 
 
 def test_a_run_s_folder_is_claimed_in_one_step(prepared: list[Config], capsys: pytest.CaptureFixture[str],

@@ -358,7 +358,7 @@ def test_a_stack_that_is_too_large_is_halved(
     assert main([*SWEEP, "hydra.launcher.processes=1"]) == 0
     out, err = capsys.readouterr()
     assert err == "" and statuses() == ["completed"] * 8
-    assert re.findall(r"stack (\d) was too large for the memory \(.+\): it goes on as two, 2 runs and 2 runs", out) == [
+    assert re.findall(r"stack (\d) may be too large for the memory \(.+\): it goes on as two, 2 runs and 2", out) == [
         "0", "1"]  # fmt: skip
     assert stacks() == [2, 2, 3, 3, 4, 4, 5, 5]
     assert {(summary["stack"]["id"], summary["stack"]["size"]) for summary in summaries()} == {
@@ -633,3 +633,35 @@ def test_a_sweep_says_that_splits_differ_only_where_seeds_draw_them(
     Path("houses.csv").write_text("".join(f"{line},{part}\n" for line, part in zip(lines, parts, strict=True)))
     assert main(["-m", *SMALL, *words, "seed=0,1", "trainer.max_steps=2", "hydra.sweep.dir=s"]) == 0
     assert ("seeds have different splits" in capfd.readouterr().out) is said
+
+
+# ---------------------------------------------------------------- a table that is not as it was
+
+
+@pytest.mark.parametrize("launcher", [["hydra.launcher.processes=1"], ["hydra/launcher=basic"]], ids=["stack", "basic"])
+@pytest.mark.parametrize("gone", [False, True], ids=["changed", "gone"])
+def test_a_table_that_changes_while_a_sweep_trains_is_not_mixed_with_the_first(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], launcher: list[str], gone: bool
+) -> None:
+    """What is left is interrupted, and goes on when the table is back."""
+    table = Path("houses.csv").read_bytes()
+    own = mtlrun.engine.train.Training.train
+
+    def train(self: Any, progress: Any) -> Any:
+        if Path("houses.csv").exists() and Path("houses.csv").read_bytes() == table:
+            Path("houses.csv").unlink() if gone else Path("houses.csv").write_bytes(table.replace(b"1", b"2"))
+        return own(self, progress)
+
+    monkeypatch.setattr(mtlrun.engine.train.Training, "train", train)
+    words = ["-m", *SMALL, "model.head_hidden=[4],[5],[6]", "trainer.epochs=1", "hydra.sweep.dir=s", *launcher]
+    assert main(words) == 1
+    assert sorted(statuses()) == ["completed", "interrupted", "interrupted"]
+    told = capsys.readouterr()
+    assert ("there is no file" if gone else "has changed since this sweep began") in told.out + told.err
+    assert "mtlrun resume s" in told.err
+    monkeypatch.setattr(mtlrun.engine.train.Training, "train", own)
+    if not gone:
+        assert main(["resume", "s"]) == 2
+    Path("houses.csv").write_bytes(table)
+    assert main(["resume", "s"]) == 0
+    assert statuses() == ["completed"] * 3 and len({s["data_hash"] for s in summaries()}) == 1

@@ -21,7 +21,7 @@ from mtlrun.launch import claimed, shown, to_be_resumed
 from mtlrun.results.files import at_work
 from mtlrun.results.summary import read
 from mtlrun.results.sweep import PLAN, folder_name, rebuild, write_plan
-from mtlrun.sweep import StackSettings, check_members, division, train_stacks
+from mtlrun.sweep import StackSettings, check_members, data_hash, division, train_stacks
 from mtlrun.words import say
 
 
@@ -54,7 +54,8 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
     divided, limits = division(runs, sizes, StackSettings(None, {}, None, None))
     plan: list[dict[str, Any]] = [
         {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config),
-         "steps": size.steps, "arm": m.arm, "stack": number, "processes": limits.processes}
+         "steps": size.steps, "arm": m.arm, "stack": number, "processes": limits.processes,
+         "data_hash": data_hash(m.config)}
         for m, size, number in zip(runs, sizes, divided.of_each(), strict=True)
     ]  # fmt: skip
     folder = _free(first, len(earlier))

@@ -193,7 +193,7 @@ def _apply(cfg: DictConfig, overrides: Sequence[Override]) -> None:
             if override.is_delete():
                 parent, _, name = key.rpartition(".")
                 node = OmegaConf.select(cfg, parent) if parent else cfg
-                if not isinstance(node, DictConfig) or node.get(name) is None:
+                if not isinstance(node, DictConfig) or name not in node:
                     known = [str(k) for k in node] if isinstance(node, DictConfig) else []
                     raise RequestError(f"~{key}: there is nothing of that name{nearest(name, known)}\n"
                                        f"{parent or 'keys'}: {listing(known)}")  # fmt: skip

@@ -56,6 +56,8 @@ def _require_small(file: Path) -> None:
         if "&" not in text or "*" not in text:
             return
         count = _values(yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
+    except UnicodeDecodeError:
+        raise RequestError(f"{os.path.relpath(file)}: is not UTF-8\nconvert it") from None
     except (OSError, ValueError, yaml.YAMLError):
         return  # whoever reads it says so
     except RecursionError:

@@ -119,6 +119,9 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
         as_list = "; of a range, trials=16 draws some" if forgotten.is_interval_sweep() else as_list
         raise RequestError(f"{forgotten.key_or_group}: found {typed_value(forgotten)}, which is a sweep\n"
                            f"add -m to train one run for each value{as_list}")  # fmt: skip
+    unused, used = ("hydra.run.dir", "hydra.sweep.dir")[:: 1 if sweep else -1]
+    if any(o.key_or_group == unused for o in overrides):
+        notes.append(f"{unused} is not used: the folder of a {'sweep' if sweep else 'single run'} is {used}")
     cfg.hydra.mode = RunMode.MULTIRUN if sweep else RunMode.RUN
     options = [*["-m"][: int(multirun)], *(["--config-dir", config_dir] if config_dir is not None else [])]
     return Request(loader, cfg, lines, sweep, notes, shlex.join(["mtlrun", *options, *arguments]))

@@ -232,21 +232,29 @@ def input_spec(
     return InputSpec(columns), notes
 
 
-def finite_numbers(series: pd.Series, where: str) -> np.ndarray:
-    """The column as float64 [N], NaN where missing. Text that spells numbers throughout is read as such."""
+def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None) -> np.ndarray:
+    """The column as float64 [N], NaN where missing. Text that spells numbers throughout is read as such.
+
+    Raises RequestError with the first row that does not; `rows` `[N]` are their numbers in the table, None: all of it.
+    """
+
+    def row_of(bad: np.ndarray) -> int:
+        at = int(np.argmax(bad))
+        return 1 + (at if rows is None else int(rows[at]))
+
     if column_kind(series) == "text":
         raw = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         odd = series.notna().to_numpy() & np.isnan(raw)
         if odd.any():
-            row = int(np.argmax(odd))
-            raise RequestError(f"{where} holds text, such as {series.iloc[row]!r} in row {row + 1}\n"
+            found = series.iloc[int(np.argmax(odd))]
+            raise RequestError(f"{where} holds text, such as {found!r} in row {row_of(odd)}\n"
                                "allowed: numbers; mend the table or leave the column out")  # fmt: skip
     else:
         raw = as_numbers(series)
     infinite = np.isinf(raw)
     if infinite.any():
-        row = int(np.argmax(infinite)) + 1
-        raise RequestError(f"{where} holds {int(infinite.sum())} infinite values, the first in row {row}\n"
+        first = f"the first in row {row_of(infinite)}"
+        raise RequestError(f"{where} holds {int(infinite.sum())} infinite values, {first}\n"
                            "allowed: finite numbers, or nothing where the value is missing")  # fmt: skip
     if np.nanmax(np.abs(raw), initial=0.0) > LARGEST:
         raise RequestError(f"{where} holds values as large as {np.nanmax(np.abs(raw)):g}\nallowed: up to {LARGEST:g}")

@@ -65,6 +65,13 @@ def load_dataset(config: Config) -> Dataset:
     return Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed)
 
 
+def require_unchanged(dataset: Dataset, config: Config, digest: str | None, what: str) -> None:
+    """Raises RequestError if the table is not the one that a run or sweep (`what`) began with; None: not known."""
+    if digest is not None and dataset.hash != digest:
+        raise RequestError(f"data.path: {config.data.path} has changed since this {what} began\n"
+                           "restore the file and go on, or begin anew in another folder")  # fmt: skip
+
+
 def trainable(dataset: Dataset) -> np.ndarray:
     """Which training rows have a label (of weight above 0) in any task, as a mask over `split.train`."""
     train = dataset.split.train

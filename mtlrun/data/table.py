@@ -20,7 +20,14 @@ from mtlrun.data.paths import SUFFIXES, require_file, synthetic_name
 from mtlrun.data.synthetic import synthetic_table
 from mtlrun.errors import RequestError, listing, nearest
 
-SIGNS = {b"\x1f\x8b": "gzip", b"PAR1": "Parquet", b"PK\x03\x04": "zip", b"\x89PNG": "PNG"}  # first bytes of files
+SIGNS = {
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"\x1f\x8b": "gzip",
+    b"PAR1": "Parquet",
+    b"PK\x03\x04": "zip",
+    b"\x89PNG": "PNG",
+}  # first bytes of files
 DAY = 86_400e6  # microseconds, which reach from the year 1 to 9999 and beyond
 _KEPT_TABLES = 4
 _KEPT_ARRAYS = 32
@@ -173,6 +180,9 @@ def _read_csv(path: Path, key: str) -> pd.DataFrame:
         file.seek(-min(4, path.stat().st_size), 2)
         if kind == "Parquet" and file.read() != b"PAR1":  # a column may have that name
             kind = None
+    if kind == "UTF-16":
+        mend = f"convert it: iconv -f utf-16 -t utf-8 {path.name} > utf8.csv"
+        raise _unreadable(path, key, "it is UTF-16, not UTF-8", mend)
     if kind is not None and kind != compression:
         raise _unreadable(path, key, f"it is a {kind} file", f"give it the ending of one: {', '.join(SUFFIXES)}")
     try:

@@ -114,7 +114,7 @@ def _encode(
     if task.bins is not None:
         edges = bin_edges(name, task, every, observed)
         classes: list[Any] = list(range(1, len(edges) + 2))
-        codes = np.searchsorted(edges, finite_numbers(labels, key), side="right")
+        codes = np.searchsorted(edges, finite_numbers(labels, key, np.flatnonzero(observed)), side="right")
         type_: TaskType = task.type or ("binary" if len(classes) == 2 else "categorical")
     else:
         type_ = task.type or _inferred(key, task, labels)
@@ -124,7 +124,7 @@ def _encode(
         if task.positive is not None:
             raise RequestError(f"{key}.positive: the task is a {type_}\nallowed: null, or {key}.type=binary")
         where = f"column {column!r}" if task.expression is None else f"expression {column!r}"
-        numbers = finite_numbers(labels, f"{key}: the target of a {type_}, {where},")
+        numbers = finite_numbers(labels, f"{key}: the target of a {type_}, {where},", np.flatnonzero(observed))
         if (wrong := wrong_labels(type_, numbers)) is not None:
             raise RequestError(f"{key}: the target of a {type_}, {where}: {wrong}\n"
                                f"mend the column, or choose another {key}.type")  # fmt: skip
@@ -157,7 +157,7 @@ def bin_edges(name: str, task: TaskConfig, labels: pd.Series, observed: np.ndarr
     labels in the whole table. Raises RequestError for labels that are no numbers, and where bins would be empty.
     """
     key, column = f"tasks.{name}.bins", task.expression or task.target or name
-    numbers = finite_numbers(labels[observed], f"{key}: {column!r}")
+    numbers = finite_numbers(labels[observed], f"{key}: {column!r}", np.flatnonzero(observed))
     if not isinstance(task.bins, int):
         return np.array(task.bins, dtype=np.float64)
     if task.bins > len(numbers):

@@ -25,7 +25,7 @@ from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Member, hyperparameters
-from mtlrun.errors import RequestError
+from mtlrun.errors import TrainingError
 from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import Row, RunWriter
@@ -113,7 +113,7 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
     """Trees of one task of a stack of one run: so many iterations, or fewer where val has not become better for
     `patience` of them. Without a label in val there are always so many.
 
-    Raises RequestError where class weights leave only one class.
+    Raises TrainingError where class weights leave only one class.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -129,7 +129,7 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
         labels = labels.astype(np.int64)
         known = np.unique(labels[train])
         if len(known) == 1:
-            raise RequestError(f"tasks.{task}.class_weights: leave {target.classes[known[0]]!r} as the only class\n"
+            raise TrainingError(f"tasks.{task}.class_weights: leave {target.classes[known[0]]!r} as the only class\n"
                                "allowed with model=boosting: weights above 0 for two classes or more")  # fmt: skip
         val = val[np.isin(labels[val], known)]  # what others add to the loss is the same after every iteration
     wait = patience or iterations

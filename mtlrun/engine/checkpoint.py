@@ -14,6 +14,7 @@ from mtlrun.results.files import write_atomic
 
 SCHEMA = 1
 MEND = "restore the file, or train anew in another folder"
+BEGIN_ANEW = "restore the file, or remove it and begin anew: mtlrun resume"  # of what a run goes on from
 
 
 def save(path: Path, tree: dict[str, Any], durable: bool = False) -> None:
@@ -36,10 +37,10 @@ def save(path: Path, tree: dict[str, Any], durable: bool = False) -> None:
             os.close(folder)
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path, mend: str = MEND) -> dict[str, Any]:
     """Read a checkpoint without executing code. Raises RequestError where it is damaged or of a newer version."""
     if path.exists() and not path.is_file():
-        raise RequestError(f"{path}: is no file\n{MEND}")
+        raise RequestError(f"{path}: is no file\n{mend}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what torch finds odd about a file it either refuses or reads
@@ -50,12 +51,12 @@ def load(path: Path) -> dict[str, Any]:
         if is_out_of_memory(error):
             raise
         why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RequestError(f"{path}: not a readable checkpoint ({why[:160]})\n{MEND}") from None
+        raise RequestError(f"{path}: not a readable checkpoint ({why[:100]})\n{mend}") from None
     if (name := _larger_than_it_is(tree)) is not None:
-        raise RequestError(f"{path}: not a readable checkpoint ({name} is larger than what is stored of it)\n{MEND}")
+        raise RequestError(f"{path}: not a readable checkpoint ({name} is larger than what is stored of it)\n{mend}")
     schema = tree.get("schema") if isinstance(tree, dict) else None
     if isinstance(schema, bool) or not isinstance(schema, int):
-        raise RequestError(f"{path}: not a checkpoint of mtlrun\n{MEND}")
+        raise RequestError(f"{path}: not a checkpoint of mtlrun\n{mend}")
     if schema > SCHEMA:
         raise RequestError(f"{path}: schema {schema}, this mtlrun reads up to {SCHEMA}\nuse a newer mtlrun")
     return tree
@@ -79,7 +80,7 @@ def _larger_than_it_is(tree: Any, name: str = "") -> str | None:
 
 
 @contextlib.contextmanager
-def read_from(path: Path) -> Iterator[None]:
+def read_from(path: Path, mend: str = MEND) -> Iterator[None]:
     """While what a checkpoint holds is taken over: what does not fit, as a RequestError. It may be damaged, or another
     run's, or a stranger's."""
     try:
@@ -87,4 +88,4 @@ def read_from(path: Path) -> Iterator[None]:
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise
-        raise RequestError(f"{path}: not the checkpoint of this run ({in_one_line(error)[:160]})\n{MEND}") from None
+        raise RequestError(f"{path}: not the checkpoint of this run ({in_one_line(error)[:100]})\n{mend}") from None

@@ -408,6 +408,8 @@ class Training:
                 checkpoint.save(member.folder / "checkpoints" / "last.pt", own)
                 writer.rows(rows)
             final = member.best["figures"] | {f"test/{t}/{m}": v for (t, m), v in figures.items()}
+            if self.stack.step.skips:
+                member.summary["skipped"] = member.skipped
             if member.goal_step is not None:
                 final["train//goal_step"] = float(member.goal_step)
             primary = [f"test/{t}/{target.primary}" for t, target in member.dataset.targets.items()]
@@ -626,13 +628,14 @@ class Training:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Note SIGINT and SIGTERM, to be acted on after the current step."""
+        """Note SIGINT, SIGTERM and SIGHUP, to be acted on after the current step."""
 
         def note(signum: int, frame: FrameType | None) -> None:
             self.stopped_by = signum
 
         try:
-            heeded = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
+            ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            heeded = [s for s in ending if signal.getsignal(s) is not signal.SIG_IGN]
             before = {s: signal.signal(s, note) for s in heeded}
         except ValueError:  # not in the main thread: whoever runs the thread handles signals
             yield

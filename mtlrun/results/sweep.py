@@ -48,6 +48,7 @@ _JOB: dict[str, tuple[Callable[[Any], bool], str]] = {
     "arm": (lambda v: isinstance(v, str), "a text"),
     "config": (lambda v: isinstance(v, dict), "a mapping"),
     "packages": (lambda v: isinstance(v, dict) and _texts([*v.values()]), "a mapping of texts"),
+    "data_hash": (lambda v: v is None or isinstance(v, str), "a text"),
     "steps": (_whole, "a whole number"),
     "stack": (_whole, "a whole number"),
     "processes": (_whole, "a whole number"),
@@ -187,18 +188,24 @@ def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[st
     return choose(found, key=lambda entry: entry[2])
 
 
-def causes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
-    """What failed runs failed of, the most frequent first: (how many, the error of the first of them, its name).
+NUMBER = r"\d+(\.\d*)?(e[+-]?\d+)?"
 
-    Errors that differ in numbers and in the names of runs alone are one cause.
+
+def causes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
+    """What failed runs failed of, the most frequent first: (how many, the error, the name of the first of them).
+
+    Errors that differ in numbers and in the names of runs alone are one cause, in which these are left out.
     """
     found: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if row["status"] == "failed":
-            kind = re.sub(r"\d+(\.\d*)?(e[+-]?\d+)?", "#", str(row["error"]).replace(row["run"], "…"))
+            kind = re.sub(NUMBER, "#", str(row["error"]).replace(row["run"], "…"))
             found.setdefault(kind, []).append(row)
     ordered = sorted(found.values(), key=len, reverse=True)
-    return [(len(own), str(own[0]["error"]), str(own[0]["run"])) for own in ordered]
+    said = [{str(row["error"]) for row in own} for own in ordered]
+    alike = [min(texts) if len(texts) == 1 else re.sub(NUMBER, "…", str(own[0]["error"]).replace(own[0]["run"], "…"))
+             for own, texts in zip(ordered, said, strict=True)]  # fmt: skip
+    return [(len(own), text, str(own[0]["run"])) for own, text in zip(ordered, alike, strict=True)]
 
 
 def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]:

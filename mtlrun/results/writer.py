@@ -35,8 +35,9 @@ class RunWriter:
         if offset:
             size = self.offset if self.path.exists() else 0
             if size < offset:
+                mend = "remove the checkpoint (last.pt, of a stack in .stacks) and begin anew: mtlrun resume"
                 raise RequestError(f"{self.path}: found {size} bytes, the checkpoint goes on from {offset}\n"
-                                   "restore the file, or train anew in another folder")  # fmt: skip
+                                   f"restore the file, or {mend}")  # fmt: skip
             os.truncate(self.path, offset)
         else:
             write_text(self.path, _csv([METRICS_HEADER]).decode())

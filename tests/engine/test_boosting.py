@@ -27,7 +27,7 @@ from mtlrun.config import Config, config_hash, plain
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
-from mtlrun.errors import RequestError
+from mtlrun.errors import RequestError, TrainingError
 from mtlrun.run import Run, _beginning
 from mtlrun.stacks import Limits, divide, size
 from tests.support import make_config, make_dataset
@@ -220,7 +220,7 @@ def test_without_labels_in_val_all_iterations_count(tmp_path: Path) -> None:
 
 def test_class_weights_that_leave_one_class_are_refused() -> None:
     config = boosted({"b": {"type": "binary", "class_weights": [1.0, 0.0]}})
-    with pytest.raises(RequestError, match=r"tasks\.b\.class_weights: leave 0 as the only class"):
+    with pytest.raises(TrainingError, match=r"tasks\.b\.class_weights: leave 0 as the only class"):
         boosting.fit(build([config], [make_dataset(config)]), "b", 5, None)
 
 

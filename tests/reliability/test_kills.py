@@ -186,3 +186,15 @@ def test_a_signal_ends_a_run_within_a_step_with_a_checkpoint(here: Path, signum:
     assert ended.err.splitlines() == ["mtlrun: go on with: mtlrun resume r", "mtlrun: interrupted"]
     assert json.loads(Path("r/summary.json").read_text())["status"] == "interrupted"
     assert checkpoint.load(Path("r/checkpoints/last.pt"))["step"] > 0
+
+
+def test_a_terminal_that_is_closed_leaves_a_run_and_a_sweep_to_be_gone_on_with(here: Path) -> None:
+    for words, folder, first in ((RUN, "r", "r"), (STACK, "s", "s/000_loss=uncertainty,seed=0")):
+        with started([*words, "trainer.epochs=2000"]) as child:
+            while not Path(first, "metrics.csv").exists():
+                time.sleep(0.01)
+            time.sleep(0.2)
+            os.killpg(child, signal.SIGHUP)
+            assert wait(child).status == 129
+        assert json.loads(Path(first, "summary.json").read_text())["status"] == "interrupted"
+        assert Path(folder).exists()

@@ -140,7 +140,7 @@ def test_errors_that_differ_in_numbers_and_names_alone_are_one_cause() -> None:
         {"run": "004_a", "status": "failed", "error": "diverged: the loss of b is nan in step 3"},
     ]
     assert causes(rows) == [
-        (2, "diverged: the loss of a is nan in step 17", "000_a"),
+        (2, "diverged: the loss of a is nan in step …", "000_a"),
         (1, "no room for s/001_a/metrics.csv", "001_a"),
         (1, "diverged: the loss of b is nan in step 3", "004_a"),
     ]
