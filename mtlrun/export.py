@@ -85,7 +85,7 @@ def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Expor
                                "name other tasks: --tasks")  # fmt: skip
     predictor = load(folder, leaving(config, tasks))
     assert isinstance(predictor, NetworkPredictor), "it is no boosting"
-    network = pruned(predictor.network, config, [TaskSpec(**s) for s in tree["specs"]], predictor.tasks)
+    network = pruned(predictor.network, config, [TaskSpec.from_plain(s) for s in tree["specs"]], predictor.tasks)
     size = sum(t.numel() * t.element_size() for t in network.state_dict().values())
     if size > LARGEST:
         raise RequestError(f"export: the parameters take {size / 2**30:.1f} GiB\nallowed: below 2 GiB, which is all "

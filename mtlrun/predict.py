@@ -202,8 +202,8 @@ def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
     if not path.exists():
         raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{how_to_get_a_model(folder)}")
     tree = checkpoint.load(path)
-    require(tree.get("packages"))
     with checkpoint.read_from(path):
+        require(tree.get("packages"))
         return check(tree["config"]), tree
 
 
@@ -223,13 +223,15 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
     """The model that the selected checkpoint of the run in `folder` holds."""
     if config.boosting:
         return _boosting(folder, config, tree, tasks)
-    spec, specs = InputSpec.from_plain(tree["inputs"]), [TaskSpec(**s) for s in tree["specs"]]
+    spec, specs = InputSpec.from_plain(tree["inputs"]), [TaskSpec.from_plain(s) for s in tree["specs"]]
     network = without_discarded(build_network([config], spec, specs), config, specs)
     network.load_state_dict(tree["network"])
     network.encoder.refresh()
     network.raw_labels = tree["raw_labels"]
     for task in tasks:
-        outputs, classes = network.place[task][0].outputs, len(tree["classes"][task])
-        if classes > max(2, outputs) or (not classes and len(tree["units"][task]) != 2):
-            raise ValueError(f"{task} has {classes} classes and {outputs} outputs")
+        outputs, classes, units = network.place[task][0].outputs, tree["classes"][task], tree["units"][task]
+        if len(classes) > max(2, outputs) or not all(isinstance(c, (bool, int, float, str)) for c in classes):
+            raise ValueError(f"{task} has {len(classes)} classes and {outputs} outputs")
+        if not classes and [type(number) for number in units] != [float, float]:
+            raise ValueError(f"{task} has no unit")
     return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks)

@@ -65,7 +65,7 @@ def _trunk(folder: "Path") -> "tuple[Tensor, Tensor]":
     tree = checkpoint.load(folder / "checkpoints" / "best.pt")
     with checkpoint.read_from(folder / "checkpoints" / "best.pt"):
         network = build_network([check(tree["config"])], InputSpec.from_plain(tree["inputs"]),
-                                [TaskSpec(**spec) for spec in tree["specs"]])  # fmt: skip
+                                [TaskSpec.from_plain(spec) for spec in tree["specs"]])  # fmt: skip
         initial = {f"sharing.{name}": value for name, value in network.sharing.named_parameters()}
         pair = [torch.cat([values[name].detach().double().flatten() for name in initial])
                 for values in (initial, tree["network"])]  # fmt: skip

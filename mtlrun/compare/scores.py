@@ -35,8 +35,8 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
     """
     path = folder / "checkpoints" / "best.pt"
     tree = checkpoint.load(path)
-    require(tree.get("packages"))
     with checkpoint.read_from(path):
+        require(tree.get("packages"))
         return _score(folder, tree, split, data_hash)
 
 

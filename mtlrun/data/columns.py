@@ -11,6 +11,7 @@ import pandas as pd
 from mtlrun.config import Config, DataConfig
 from mtlrun.data.table import as_numbers, as_texts, column_kind
 from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.values import build
 
 UNKNOWN, MISSING = -1, -2  # codes of a category column
 LARGEST = 1e30  # so that squares and scaled values stay finite in float32
@@ -70,7 +71,8 @@ class InputSpec:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "InputSpec":
-        return cls([InputColumn(**column) for column in plain["columns"]])
+        """The same as `to_plain` gave it. Raises RequestError, TypeError or AttributeError for anything else."""
+        return cls([build(InputColumn, column, "inputs", "a column") for column in plain["columns"]])
 
     def transform(self, frame: pd.DataFrame, key: str = "data.inputs") -> tuple[np.ndarray, np.ndarray]:
         """Numbers [N, Dn] float64, NaN where missing; codes [N, Dc] int32, -1 unknown, -2 missing.

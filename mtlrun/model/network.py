@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from mtlrun.model.point import ObjectiveBlock
 from mtlrun.model.trunk import Noise
 from mtlrun.sharing.base import Sharing
 from mtlrun.tasks import TYPES
+from mtlrun.values import build
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class TaskSpec:
     scale: float = 1.0
     head: str = ""
     columns: list[str] | None = None
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> "TaskSpec":
+        """The same from a checkpoint. Raises RequestError, TypeError or AttributeError for anything else."""
+        return build(cls, plain, "specs", "a task")
 
 
 @dataclass
