@@ -87,7 +87,7 @@ def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> in
         callbacks = Callbacks(request.cfg)
         callbacks.on_run_start(config=request.cfg, config_name=ROOT)
         context = HydraContext(config_loader=request.loader, callbacks=callbacks)
-        with at_work(folder):
+        with at_work(folder), disk(folder / "run.log"):  # which Hydra opens
             job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
     except (RequestError, StorageError):
         raise

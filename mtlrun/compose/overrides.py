@@ -287,5 +287,9 @@ def _check_hydra_value(override: Override) -> None:
         raise RequestError(f"{key}: nothing that mtlrun follows{nearest(key, HYDRA_KEYS)}\n"
                            f"allowed: {listing(HYDRA_KEYS, 20)}")  # fmt: skip
     sound, words = HYDRA_KEYS[known]
+    if known == "hydra.callbacks" and key.count(".") == 2 and not override.is_delete():
+        value = override.value()
+        if not isinstance(value, dict) or "_target_" not in map(str, value):
+            raise RequestError(f"{key}: found {typed_value(override)}\nallowed: {{_target_: CLASS, ...}}")
     if key == known and not override.is_delete() and not sound(override.value()):
         raise RequestError(f"{key}: found {typed_value(override)}\nallowed: {words}")

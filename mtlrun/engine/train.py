@@ -264,7 +264,9 @@ class Training:
         failed = []
         for member in self.running:
             if at_fault[member.at]:
-                error = f"parameters are not finite after step {self.global_step}"
+                column = int((~self.stack.step.flat.values[member.at].isfinite()).int().argmax())
+                name = self.stack.step.flat.name_of(column)
+                error = f"the parameter {name} is not finite after step {self.global_step}"
                 if bool(bad[:, member.at].any()):
                     error = self._first_odd(member, bad[:, member.at])
                 failed.append((member, f"diverged: {error}"))
