@@ -115,8 +115,8 @@ class Step:
         return losses, weights
 
     def _odd_columns(self, losses: Tensor) -> Tensor | None:
-        """What `odd` says of this step, whose losses are `[R, T]`. On the CPU one sum tells where all is well: 2 to
-        5 % of a small step. On another device, where a look at it would wait, the answer is always a tensor."""
+        """What `odd` says of this step, whose losses are `[R, T]`. On the CPU one sum tells where all is well. On
+        another device, where a look at it would wait, the answer is always a tensor."""
         gradients = self.flat.gradients
         if self.on_cpu:
             if math.isfinite(float(gradients.sum() + losses.sum())):
