@@ -71,7 +71,7 @@ def measure(folder: Path) -> tuple[float, float]:
 
 def profile(folder: Path) -> None:
     """Functions by the time inside them and everything below."""
-    from mtlrun.cli import main as command
+    from mtlrun.cli.main import main as command
 
     tracer = cProfile.Profile()
     with open(os.devnull, "w") as nowhere:
@@ -104,8 +104,15 @@ def main() -> None:
         for repeat in range(args.repeats):
             for shape in shapes:
                 seconds, spent = measure(root / shape)
-                rows.append({"case": f"{shape} runs", "side": "compare", "repeat": repeat, "seconds": seconds,
-                             "CPU seconds": spent})  # fmt: skip
+                rows.append(
+                    {
+                        "case": f"{shape} runs",
+                        "side": "compare",
+                        "repeat": repeat,
+                        "seconds": seconds,
+                        "CPU seconds": spent,
+                    }
+                )
                 print(f"{shape}, repeat {repeat + 1}: {seconds:.2f} s, {spent:.2f} s of CPU", flush=True)
     if not args.dry:
         record("compare", by_side(rows, "compare"), rows)

@@ -25,15 +25,25 @@ from pathlib import Path
 import numpy as np
 import record
 
-from mtlrun.cli import main as command_line
-from mtlrun.compare.analyse import Options, analyse
-from mtlrun.compare.collect import collect
+from mtlrun.cli.main import main as command_line
+from mtlrun.compare.analysis.analyse import Options, analyse
+from mtlrun.compare.collect.folders import collect
 
 SETTINGS = "abcdef"
 SEEDS = 8
-SMALL = ["data=diamonds", "data.train_rows=400", "only=[price,cut]", "model.hidden=[8]", "model.head_hidden=[8]",
-         "trainer.epochs=2", "trainer.batch_size=64", "trainer.tensorboard=false", "data.split.val=0.01",
-         "data.split.test=0.01", "data.split.train=0.01"]  # fmt: skip
+SMALL = [
+    "data=diamonds",
+    "data.train_rows=400",
+    "only=[price,cut]",
+    "model.hidden=[8]",
+    "model.head_hidden=[8]",
+    "trainer.epochs=2",
+    "trainer.batch_size=64",
+    "trainer.tensorboard=false",
+    "data.split.val=0.01",
+    "data.split.test=0.01",
+    "data.split.train=0.01",
+]
 
 
 def pool(folder: Path, splits: int, draws: int) -> dict[int, list[Path]]:
@@ -63,8 +73,16 @@ def family(folder: Path, runs: dict[int, list[Path]], random: np.random.Generato
             summary["seed"] = summary["settings"]["seed"] = seed
             summary["settings"]["data"]["split"]["seed"] = seed if len(runs) > 1 else 0
             name = f"{len(plan):03d}_{setting}"
-            plan.append({"run": name, "overrides": {"seed": str(seed)}, "arguments": [f"seed={seed}"], "arm": setting,
-                         "config": summary["settings"], "steps": summary["steps"]})  # fmt: skip
+            plan.append(
+                {
+                    "run": name,
+                    "overrides": {"seed": str(seed)},
+                    "arguments": [f"seed={seed}"],
+                    "arm": setting,
+                    "config": summary["settings"],
+                    "steps": summary["steps"],
+                }
+            )
             (folder / name).mkdir(parents=True)
             (folder / name / "summary.json").write_text(json.dumps(summary))
             shutil.copy(source / "metrics.csv", folder / name / "metrics.csv")
@@ -109,8 +127,13 @@ def main() -> int:
             shutil.rmtree(folder)
     share = wins / asked.comparisons
     error = math.sqrt(0.05 * 0.95 / asked.comparisons)
-    line = {"splits": "one" if asked.fixed else "one per seed", "comparisons": asked.comparisons,
-            'with a "better"': f"{share:.3f}", "± (standard error)": f"{error:.3f}", **counts}  # fmt: skip
+    line = {
+        "splits": "one" if asked.fixed else "one per seed",
+        "comparisons": asked.comparisons,
+        'with a "better"': f"{share:.3f}",
+        "± (standard error)": f"{error:.3f}",
+        **counts,
+    }
     record.record("false wins", [line], rows)
     return int(share > 0.05 + 2 * error)
 

@@ -83,11 +83,13 @@ def time_parts(stack: Stack, epochs: int) -> dict[str, float]:
 
     step = stack.step
     calls = [
-        ("forward", stack.network, "losses"), ("strategy", step.strategy, "weights"),
-        ("backward", torch.autograd, "grad"), ("strategy", step.strategy, "gradients"),
+        ("forward", stack.network, "losses"),
+        ("strategy", step.strategy, "weights"),
+        ("backward", torch.autograd, "grad"),
+        ("strategy", step.strategy, "gradients"),
         ("gradient copy", step.flat, "set_gradients"),
         ("optimiser", step.optimizer, "step"),
-    ]  # fmt: skip
+    ]
     with ExitStack() as patches:
         for part, owner, name in calls:
             patches.enter_context(patch.object(owner, name, timed(part, getattr(owner, name))))
@@ -116,9 +118,11 @@ def measure(args: argparse.Namespace, runs: int, table: Path) -> list[Row]:
     rows = []
     for repeat in range(-1, args.repeats):
         seconds = {
-            "products": time_products(items, steps), "last": time_products(items[-3:], steps),
-            "step": train_steps(stack, steps), **time_parts(stack, epochs),
-        }  # fmt: skip
+            "products": time_products(items, steps),
+            "last": time_products(items[-3:], steps),
+            "step": train_steps(stack, steps),
+            **time_parts(stack, epochs),
+        }
         if repeat >= 0:  # the first warms up
             figures = {part: value / steps / runs * 1e6 for part, value in seconds.items()}
             speed = flops * steps / seconds["products"] / 1e9
@@ -132,11 +136,14 @@ def line(rows: Sequence[Row]) -> Row:
     middle = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
     step = [row["step"] for row in rows]
     return {
-        "R": rows[0]["R"], "products": f"{middle['products']:.1f}", "GFLOP/s": f"{middle['GFLOP/s']:.1f}",
-        "last": f"{middle['last']:.1f}", "step (range)": f"{middle['step']:.1f} ({min(step):.1f}–{max(step):.1f})",
+        "R": rows[0]["R"],
+        "products": f"{middle['products']:.1f}",
+        "GFLOP/s": f"{middle['GFLOP/s']:.1f}",
+        "last": f"{middle['last']:.1f}",
+        "step (range)": f"{middle['step']:.1f} ({min(step):.1f}–{max(step):.1f})",
         "step / products": f"{middle['step / products']:.2f}",
         **{part: f"{middle[part]:.1f}" for part in (*PARTS, "rest")},
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

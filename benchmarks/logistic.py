@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from mtlrun.compose import compose_run
 from mtlrun.data.dataset import load_dataset
-from mtlrun.model.inputs import InputEncoder
+from mtlrun.network.inputs import InputEncoder
 
 
 def main() -> None:

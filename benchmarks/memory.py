@@ -17,8 +17,14 @@ import tempfile
 import time
 from pathlib import Path
 
-SMALL = ["data=diamonds", "data.train_rows=500", "only=[price]", "model.hidden=[8]", "model.head_hidden=[4]",
-         "trainer.epochs=1"]  # fmt: skip
+SMALL = [
+    "data=diamonds",
+    "data.train_rows=500",
+    "only=[price]",
+    "model.hidden=[8]",
+    "model.head_hidden=[4]",
+    "trainer.epochs=1",
+]
 WINDOW = 20  # runs
 LAUNCHERS = {
     "stacks": ["hydra.launcher.max_runs=20", "hydra.launcher.processes=1"],

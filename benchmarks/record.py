@@ -25,13 +25,19 @@ def by_side(rows: Sequence[Row], base: str) -> list[Row]:
     for (case, side), seconds in times.items():
         same = [row for row in rows if (row["case"], row["side"]) == (case, side)]
         median = statistics.median(seconds)
-        lines.append({
-            "case": case, "side": side,
-            "seconds (range)": f"{median:.2f} ({min(seconds):.2f}–{max(seconds):.2f})",
-            f"times {base}": f"{median / statistics.median(times[case, base]):.2f}",
-            **{key: f"{statistics.median(row[key] for row in same):.4g}"
-               for key in same[0] if key not in ("case", "side", "seconds", "repeat")},
-        })  # fmt: skip
+        lines.append(
+            {
+                "case": case,
+                "side": side,
+                "seconds (range)": f"{median:.2f} ({min(seconds):.2f}–{max(seconds):.2f})",
+                f"times {base}": f"{median / statistics.median(times[case, base]):.2f}",
+                **{
+                    key: f"{statistics.median(row[key] for row in same):.4g}"
+                    for key in same[0]
+                    if key not in ("case", "side", "seconds", "repeat")
+                },
+            }
+        )
     return lines
 
 
@@ -68,5 +74,7 @@ def machine() -> str:
 
     hardware, versions, git = environment.hardware(torch.device("cpu")), environment.versions(), environment.git()
     commit = f", commit {git['commit'][:10]}{' with changes' if git['dirty'] else ''}" if git else ""
-    return (f"{hardware['cpu']}, {hardware['cores']} cores; Python {versions['python']}, torch {versions['torch']}, "
-            f"mtlrun {versions['mtlrun']}{commit}")  # fmt: skip
+    return (
+        f"{hardware['cpu']}, {hardware['cores']} cores; Python {versions['python']}, torch {versions['torch']}, "
+        f"mtlrun {versions['mtlrun']}{commit}"
+    )

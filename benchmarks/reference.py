@@ -64,8 +64,12 @@ def figures(network: Network, x: Tensor, y: Tensor, unit: Tensor) -> Iterator[tu
     with torch.no_grad():
         errors = network(x) - y
         loss = errors.square().mean(0)
-        columns = {"loss": loss, "rmse": loss.sqrt() * unit, "mae": errors.abs().mean(0) * unit,
-                   "r2": 1 - loss / y.var(0, correction=0)}  # fmt: skip
+        columns = {
+            "loss": loss,
+            "rmse": loss.sqrt() * unit,
+            "mae": errors.abs().mean(0) * unit,
+            "r2": 1 - loss / y.var(0, correction=0),
+        }
     for metric, values in columns.items():
         for task, value in enumerate(values.tolist()):
             yield f"y{task}", metric, value

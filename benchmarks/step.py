@@ -27,14 +27,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from mtlrun.build import build
-from mtlrun.check import check
+from mtlrun.config.check import check
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import Target
 from mtlrun.engine.train import Training
 from mtlrun.results.progress import Progress
+from mtlrun.runs.build import build
 
 ROWS, INPUTS, TASKS, HEAD = 20_000, 50, 3, 64
 
@@ -72,15 +72,24 @@ def bare(x: np.ndarray, y: np.ndarray, hidden: int, batch: int) -> Callable[[], 
 def ours(x: np.ndarray, y: np.ndarray, hidden: int, batch: int, loss: str, folder: Path) -> Callable[[], int]:
     """One epoch of mtlrun's loop, logging included; returns its number of steps."""
     names = [f"task{t}" for t in range(TASKS)]
-    config = check({
-        "data": {"path": "none"}, "tasks": {n: {"type": "regression"} for n in names},
-        "model": {"name": "mlp", "hidden": [hidden, hidden], "head_hidden": [HEAD]}, "sharing": {"name": "hard"},
-        "graph": {"name": "none"}, "loss": {"name": loss}, "lr": {"name": "single"}, "optimizer": {"name": "adam"},
-        "trainer": {"batch_size": batch, "epochs": 10_000, "threads": 1},
-    })  # fmt: skip
+    config = check(
+        {
+            "data": {"path": "none"},
+            "tasks": {n: {"type": "regression"} for n in names},
+            "model": {"name": "mlp", "hidden": [hidden, hidden], "head_hidden": [HEAD]},
+            "sharing": {"name": "hard"},
+            "graph": {"name": "none"},
+            "loss": {"name": loss},
+            "lr": {"name": "single"},
+            "optimizer": {"name": "adam"},
+            "trainer": {"batch_size": batch, "epochs": 10_000, "threads": 1},
+        }
+    )
     every = np.arange(ROWS)
-    targets = {n: Target(n, n, "regression", "mse", "rmse", [], y[:, t], np.ones(ROWS, bool), None)
-               for t, n in enumerate(names)}  # fmt: skip
+    targets = {
+        n: Target(n, n, "regression", "mse", "rmse", [], y[:, t], np.ones(ROWS, bool), None)
+        for t, n in enumerate(names)
+    }
     spec = InputSpec([InputColumn(f"x{i}", "numeric") for i in range(INPUTS)])
     codes = np.empty((ROWS, 0), np.int32)
     dataset = Dataset(spec, x, codes, targets, None, Split(every, every[:100], every[:100]), "", [])
@@ -121,8 +130,10 @@ def main() -> None:
                     if repeat:  # the first pair warms up
                         times[side].append((time.perf_counter() - start) / steps * 1e6)
         ratios = [b / a for a, b in zip(*times, strict=True)]
-        print(f"{hidden:>5} {batch:>5} {statistics.median(times[0]):>9.0f} {statistics.median(times[1]):>10.0f} "
-              f"{statistics.median(ratios):>6.3f}   {min(ratios):.3f} {max(ratios):.3f}")  # fmt: skip
+        print(
+            f"{hidden:>5} {batch:>5} {statistics.median(times[0]):>9.0f} {statistics.median(times[1]):>10.0f} "
+            f"{statistics.median(ratios):>6.3f}   {min(ratios):.3f} {max(ratios):.3f}"
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ Peers use torch.optim.Adam(fused=True). Each side's plain sum is timed beside it
 the same side's plain sum in the same turn; / ours: the median of the ratios to mtlrun (parameters against parameters).
 outside: the share of our step in the strategy's weights, their scaling, the combination of gradients and the
 strategy's own gradients, which is what forward, backward and optimiser are not, from a turn with timers; where layers
-are wide, Gramian and combination are part of the backward pass (mtlrun/model/trunk.py, Factors). On a CUDA device
+are wide, Gramian and combination are part of the backward pass (mtlrun/model/trunks/mlp.py, Factors). On a CUDA device
 (--device cuda) syncs is how often a step of ours waits for it, counted by torch.cuda.set_sync_debug_mode.
 
 Results go to benchmarks/results/ as Markdown and CSV.
@@ -53,55 +53,80 @@ from torch import Tensor, nn
 from torchjd.autogram import Engine
 from torchjd.autojac import jac_to_grad, mtl_backward
 
-from mtlrun.build import build
-from mtlrun.check import check
-from mtlrun.config_loss import LOSSES, GradientLossConfig
+from mtlrun.config.check import check
+from mtlrun.config.loss_settings import LOSSES, GradientLossConfig
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import Target
 from mtlrun.engine.stack import Stack
-from mtlrun.errors import RequestError
 from mtlrun.loss import STRATEGIES
+from mtlrun.runs.build import build
+from mtlrun.util.errors import RequestError
 
 INPUTS, BATCHES, RATE, LEAST = 50, 16, 1e-4, 3
 NETS = {"8x64": [64] * 8, "4x512": [512] * 4}
 
 # Of torchjd, by our names: from T, a function of losses, and one of Jacobians.
 SCALARIZERS: dict[str, Callable[[int], Any]] = {
-    "fixed": lambda t: scalarization.Constant(torch.ones(t)), "uncertainty": scalarization.UW,
-    "dwa": lambda t: scalarization.DWA(), "rlw": lambda t: scalarization.Random(),
-    "gls": lambda t: scalarization.GeometricMean(), "imtl_l": scalarization.IMTLL,
-    "stch": lambda t: scalarization.STCH(1.0), "famo": scalarization.FAMO,
-}  # fmt: skip
+    "fixed": lambda t: scalarization.Constant(torch.ones(t)),
+    "uncertainty": scalarization.UW,
+    "dwa": lambda t: scalarization.DWA(),
+    "rlw": lambda t: scalarization.Random(),
+    "gls": lambda t: scalarization.GeometricMean(),
+    "imtl_l": scalarization.IMTLL,
+    "stch": lambda t: scalarization.STCH(1.0),
+    "famo": scalarization.FAMO,
+}
 AGGREGATORS: dict[str, Callable[[int], Any]] = {
-    "mgda": lambda t: aggregation.MGDA(), "pcgrad": lambda t: aggregation.PCGrad(),
-    "gradvac": lambda t: aggregation.GradVac(), "cagrad": lambda t: aggregation.CAGrad(0.5),
-    "imtl_g": lambda t: aggregation.IMTLG(), "nash_mtl": lambda t: aggregation.NashMTL(t),
-    "fairgrad": lambda t: aggregation.FairGrad(1.0), "aligned_mtl": lambda t: aggregation.AlignedMTL(),
-    "upgrad": lambda t: aggregation.UPGrad(), "dualproj": lambda t: aggregation.DualProj(),
-    "config": lambda t: aggregation.ConFIG(), "graddrop": lambda t: aggregation.GradDrop(),
+    "mgda": lambda t: aggregation.MGDA(),
+    "pcgrad": lambda t: aggregation.PCGrad(),
+    "gradvac": lambda t: aggregation.GradVac(),
+    "cagrad": lambda t: aggregation.CAGrad(0.5),
+    "imtl_g": lambda t: aggregation.IMTLG(),
+    "nash_mtl": lambda t: aggregation.NashMTL(t),
+    "fairgrad": lambda t: aggregation.FairGrad(1.0),
+    "aligned_mtl": lambda t: aggregation.AlignedMTL(),
+    "upgrad": lambda t: aggregation.UPGrad(),
+    "dualproj": lambda t: aggregation.DualProj(),
+    "config": lambda t: aggregation.ConFIG(),
+    "graddrop": lambda t: aggregation.GradDrop(),
     "excess_mtl": lambda t: aggregation.ExcessMTL(),
-}  # fmt: skip
+}
 WEIGHTINGS: dict[str, Callable[[], Any]] = {  # of Gramians
-    "mgda": aggregation.MGDAWeighting, "pcgrad": aggregation.PCGradWeighting, "gradvac": aggregation.GradVacWeighting,
-    "cagrad": lambda: aggregation.CAGradWeighting(0.5), "imtl_g": aggregation.IMTLGWeighting,
-    "fairgrad": lambda: aggregation.FairGradWeighting(1.0), "aligned_mtl": aggregation.AlignedMTLWeighting,
-    "upgrad": aggregation.UPGradWeighting, "dualproj": aggregation.DualProjWeighting,
-}  # fmt: skip
+    "mgda": aggregation.MGDAWeighting,
+    "pcgrad": aggregation.PCGradWeighting,
+    "gradvac": aggregation.GradVacWeighting,
+    "cagrad": lambda: aggregation.CAGradWeighting(0.5),
+    "imtl_g": aggregation.IMTLGWeighting,
+    "fairgrad": lambda: aggregation.FairGradWeighting(1.0),
+    "aligned_mtl": aggregation.AlignedMTLWeighting,
+    "upgrad": aggregation.UPGradWeighting,
+    "dualproj": aggregation.DualProjWeighting,
+}
 # Of LibMTL, by our names: its class, and the arguments that its command line has as defaults.
 LIBMTL: dict[str, tuple[str, dict[str, Any]]] = {
-    "sum": ("EW", {}), "uncertainty": ("UW", {}), "dwa": ("DWA", {"T": 2.0}), "rlw": ("RLW", {}), "gls": ("GLS", {}),
+    "sum": ("EW", {}),
+    "uncertainty": ("UW", {}),
+    "dwa": ("DWA", {"T": 2.0}),
+    "rlw": ("RLW", {}),
+    "gls": ("GLS", {}),
     "stch": ("STCH", {"STCH_mu": 1.0, "STCH_warmup_epoch": 4}),
-    "famo": ("FAMO", {"FAMO_w_lr": 0.025, "FAMO_w_gamma": 1e-3}), "gradnorm": ("GradNorm", {"alpha": 1.5}),
-    "mgda": ("MGDA", {"mgda_gn": "none"}), "pcgrad": ("PCGrad", {}),
+    "famo": ("FAMO", {"FAMO_w_lr": 0.025, "FAMO_w_gamma": 1e-3}),
+    "gradnorm": ("GradNorm", {"alpha": 1.5}),
+    "mgda": ("MGDA", {"mgda_gn": "none"}),
+    "pcgrad": ("PCGrad", {}),
     "gradvac": ("GradVac", {"GradVac_beta": 0.5, "GradVac_group_type": 0}),
-    "cagrad": ("CAGrad", {"calpha": 0.5, "rescale": 1}), "imtl": ("IMTL", {}),
+    "cagrad": ("CAGrad", {"calpha": 0.5, "rescale": 1}),
+    "imtl": ("IMTL", {}),
     "nash_mtl": ("Nash_MTL", {"update_weights_every": 1, "optim_niter": 20, "max_norm": 1.0}),
-    "fairgrad": ("FairGrad", {"FairGrad_alpha": 1.0}), "aligned_mtl": ("Aligned_MTL", {}),
-    "upgrad": ("UPGrad", {"UPGrad_norm_eps": 1e-4, "UPGrad_reg_eps": 1e-4}), "graddrop": ("GradDrop", {"leak": 0.0}),
-    "excess_mtl": ("ExcessMTL", {"robust_step_size": 1e-2}), "db_mtl": ("DB_MTL", {"DB_beta": 0.9, "DB_beta_sigma": 0}),
-}  # fmt: skip
+    "fairgrad": ("FairGrad", {"FairGrad_alpha": 1.0}),
+    "aligned_mtl": ("Aligned_MTL", {}),
+    "upgrad": ("UPGrad", {"UPGrad_norm_eps": 1e-4, "UPGrad_reg_eps": 1e-4}),
+    "graddrop": ("GradDrop", {"leak": 0.0}),
+    "excess_mtl": ("ExcessMTL", {"robust_step_size": 1e-2}),
+    "db_mtl": ("DB_MTL", {"DB_beta": 0.9, "DB_beta_sigma": 0}),
+}
 
 Batch = tuple[Tensor, Tensor]  # inputs [B, D], labels [B, T]
 Step = Callable[[], object]
@@ -113,19 +138,27 @@ Step = Callable[[], object]
 def make_stack(loss: str, at: str | None, tasks: int, hidden: Sequence[int], batch: int, device: str) -> Stack:
     """A run of T regressions on noise around smooth functions, not yet trained."""
     names = [f"task{t}" for t in range(tasks)]
-    config = check({
-        "data": {"path": "none"}, "tasks": {n: {"type": "regression"} for n in names},
-        "model": {"name": "mlp", "hidden": list(hidden), "head_hidden": []}, "sharing": {"name": "hard"},
-        "graph": {"name": "none"}, "loss": {"name": loss} | ({"at": at} if at else {}),
-        "lr": {"name": "single", "base": RATE}, "optimizer": {"name": "adam"},
-        "trainer": {"batch_size": batch, "epochs": 10_000, "threads": 1, "device": device, "patience": None},
-    })  # fmt: skip
+    config = check(
+        {
+            "data": {"path": "none"},
+            "tasks": {n: {"type": "regression"} for n in names},
+            "model": {"name": "mlp", "hidden": list(hidden), "head_hidden": []},
+            "sharing": {"name": "hard"},
+            "graph": {"name": "none"},
+            "loss": {"name": loss} | ({"at": at} if at else {}),
+            "lr": {"name": "single", "base": RATE},
+            "optimizer": {"name": "adam"},
+            "trainer": {"batch_size": batch, "epochs": 10_000, "threads": 1, "device": device, "patience": None},
+        }
+    )
     rng = np.random.default_rng(0)
     rows = BATCHES * batch
     x = rng.normal(size=(rows, INPUTS)).astype(np.float32)
     y = np.tanh(x @ rng.normal(size=(INPUTS, tasks)) / 5) + 0.1 * rng.normal(size=(rows, tasks))
-    targets = {n: Target(n, n, "regression", "mse", "rmse", [], y[:, t].astype(np.float32), np.ones(rows, bool), None)
-               for t, n in enumerate(names)}  # fmt: skip
+    targets = {
+        n: Target(n, n, "regression", "mse", "rmse", [], y[:, t].astype(np.float32), np.ones(rows, bool), None)
+        for t, n in enumerate(names)
+    }
     spec = InputSpec([InputColumn(f"x{i}", "numeric") for i in range(INPUTS)])
     every = np.arange(rows)
     dataset = Dataset(
@@ -190,8 +223,9 @@ class Net(nn.Module):
         layers = [part for a, b in itertools.pairwise(widths) for part in (nn.Linear(a, b), nn.ReLU())]
         self.trunk = nn.Sequential(*layers)
         self.one = one
-        self.heads = nn.ModuleList([nn.Linear(widths[-1], tasks)] if one else
-                                   [nn.Linear(widths[-1], 1) for _ in range(tasks)])  # fmt: skip
+        self.heads = nn.ModuleList(
+            [nn.Linear(widths[-1], tasks)] if one else [nn.Linear(widths[-1], 1) for _ in range(tasks)]
+        )
 
     def apart(self, x: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Features `[B, H]` and T losses."""
@@ -265,8 +299,9 @@ def _mtl_backward(net: Net, aggregator: Any, batches: Sequence[Batch], chunk: in
         features, losses = net.apart(*next(turn))
         optimizer.zero_grad()
         # the losses of one layer share its graph
-        mtl_backward(losses, features, tasks_params=own, shared_params=shared, parallel_chunk_size=chunk,
-                     retain_graph=net.one)  # fmt: skip
+        mtl_backward(
+            losses, features, tasks_params=own, shared_params=shared, parallel_chunk_size=chunk, retain_graph=net.one
+        )
         jac_to_grad(shared, aggregator, **more)
         optimizer.step()
 
@@ -399,8 +434,16 @@ def measure(args: argparse.Namespace, name: str, tasks: int, net: str, batch: in
     rows = []
     for repeat in range(args.repeats):
         for (side, which), step in sides.items():
-            row = {"T": tasks, "net": net, "batch": batch, "strategy": name, "side": side, "loss": which,
-                   "repeat": repeat, "us": 1e6 * time_steps(step, steps[side, which], device)}  # fmt: skip
+            row = {
+                "T": tasks,
+                "net": net,
+                "batch": batch,
+                "strategy": name,
+                "side": side,
+                "loss": which,
+                "repeat": repeat,
+                "us": 1e6 * time_steps(step, steps[side, which], device),
+            }
             stack = stacks.get((side, which))
             row["outside"] = outside(stack, step, steps[side, which]) if stack and which == name else ""
             rows.append(row | {"syncs": waits.get((side, which), ""), "way": ways.get((side, which), "")})
@@ -423,13 +466,21 @@ def lines(rows: Sequence[Row]) -> list[Row]:
         to_ours = statistics.median(us[side, name, k] / us[like, name, k] for k in repeats)
         outer = [r["outside"] for r in own if r["outside"] != ""]
         times = [r["us"] for r in own]
-        found.append({
-            "T": own[0]["T"], "net": own[0]["net"], "batch": own[0]["batch"], "strategy": name, "side": side,
-            "µs (range)": f"{statistics.median(times):.0f} ({min(times):.0f}–{max(times):.0f})",
-            "x sum": f"{to_sum:.2f}", "/ ours": f"{to_ours:.2f}",
-            "outside": f"{statistics.median(outer):.1%}" if outer else "", "syncs": own[0]["syncs"],
-            "way": own[0]["way"],
-        })  # fmt: skip
+        found.append(
+            {
+                "T": own[0]["T"],
+                "net": own[0]["net"],
+                "batch": own[0]["batch"],
+                "strategy": name,
+                "side": side,
+                "µs (range)": f"{statistics.median(times):.0f} ({min(times):.0f}–{max(times):.0f})",
+                "x sum": f"{to_sum:.2f}",
+                "/ ours": f"{to_ours:.2f}",
+                "outside": f"{statistics.median(outer):.1%}" if outer else "",
+                "syncs": own[0]["syncs"],
+                "way": own[0]["way"],
+            }
+        )
     return found
 
 

@@ -44,8 +44,11 @@ if TYPE_CHECKING:
 
 # Nothing heavy is imported here: a child's peak memory begins with that of the process that starts it.
 REFERENCE = Path(__file__).with_name("reference.py")
-SIDES = {"sweep": ["stack", "reference", "basic", "joblib"], "lessons": ["stack", "basic"],
-         "training": ["stack", "reference"]}  # fmt: skip
+SIDES = {
+    "sweep": ["stack", "reference", "basic", "joblib"],
+    "lessons": ["stack", "basic"],
+    "training": ["stack", "reference"],
+}
 FORK = multiprocessing.get_context("fork")
 INPUTS, TASKS = 50, 3
 CORES = len(os.sched_getaffinity(0))
@@ -68,8 +71,15 @@ def make_table(path: Path, inputs: int = INPUTS) -> None:
 def problem(table: Path, head: int, batch: int = 64) -> list[str]:
     """The words of mtlrun for the runs that the reference trains, but for their number of steps."""
     tasks = ", ".join(f"y{t}: {{type: regression}}" for t in range(TASKS))
-    return ["data=table", f"data.path={table}", f"tasks={{{tasks}}}", f"trainer.batch_size={batch}",
-            f"model.head_hidden=[{head or ''}]", "trainer.patience=null", "trainer.epochs=1000"]  # fmt: skip
+    return [
+        "data=table",
+        f"data.path={table}",
+        f"tasks={{{tasks}}}",
+        f"trainer.batch_size={batch}",
+        f"model.head_hidden=[{head or ''}]",
+        "trainer.patience=null",
+        "trainer.epochs=1000",
+    ]
 
 
 def grid() -> list[str]:
@@ -83,15 +93,16 @@ def grid() -> list[str]:
 
 def build_stack(words: Sequence[str], seeds: Sequence[int]) -> "Stack":
     """A stack of runs that differ in their seeds."""
-    from mtlrun.build import build
-    from mtlrun.check import check
     from mtlrun.compose import compose_run
-    from mtlrun.config import plain
+    from mtlrun.config.check import check
+    from mtlrun.config.schema import plain
     from mtlrun.data.dataset import load_dataset
+    from mtlrun.runs.build import build
 
     tree = plain(compose_run([*words, "seed=0"])[0])
-    configs = [check(tree | {"seed": s, "data": tree["data"] | {"split": tree["data"]["split"] | {"seed": s}}})
-               for s in seeds]  # fmt: skip
+    configs = [
+        check(tree | {"seed": s, "data": tree["data"] | {"split": tree["data"]["split"] | {"seed": s}}}) for s in seeds
+    ]
     return build(configs, [load_dataset(config) for config in configs])
 
 
@@ -165,8 +176,9 @@ def forked(work: Callable[..., Any], *calls: tuple[Any, ...]) -> list[Any]:
     return [receiver.recv() for receiver in receivers]
 
 
-def train_alone(side: str, seeds: Sequence[int], words: Sequence[str], table: Path, steps: int,
-                head: int, ready: Barrier) -> tuple[float, float]:  # fmt: skip
+def train_alone(
+    side: str, seeds: Sequence[int], words: Sequence[str], table: Path, steps: int, head: int, ready: Barrier
+) -> tuple[float, float]:
     """Trains these runs with one thread, from the moment that all processes are `ready`.
 
     Returns the seconds of the steps and the process's peak memory in MB.
@@ -206,10 +218,16 @@ def measure_training(args: argparse.Namespace, table: Path) -> list[Row]:
             (side, range(args.runs)[i::processes], words, table, steps, args.head, ready) for i in range(processes)
         ]
         seconds, memory = (max(values) for values in zip(*forked(train_alone, *calls), strict=True))
-        rows.append({
-            "case": f"{steps} steps, {processes} process{'es'[: 2 * (processes > 1)]}", "side": side, "repeat": repeat,
-            "seconds": seconds, "peak MB": memory, "runs x steps per second": args.runs * steps / seconds,
-        })  # fmt: skip
+        rows.append(
+            {
+                "case": f"{steps} steps, {processes} process{'es'[: 2 * (processes > 1)]}",
+                "side": side,
+                "repeat": repeat,
+                "seconds": seconds,
+                "peak MB": memory,
+                "runs x steps per second": args.runs * steps / seconds,
+            }
+        )
         print(f"{rows[-1]['case']}, repeat {repeat + 1}: {side} {seconds:.2f} s", flush=True)
     return rows
 
@@ -242,8 +260,11 @@ def main() -> None:
         rows = (measure_training if args.kind == "training" else measure_commands)(args, table)
     limit = ["trainer.max_steps=STEPS"] if any(args.steps) else []
     words = [*(grid() if lessons else problem(Path("TABLE"), args.head)), *args.words, *limit]
-    commands = [f"{side}: `python {shlex.join(sweep_words(side, args.runs, words))}`" for side in args.sides
-                if side != "reference" and args.kind != "training"]  # fmt: skip
+    commands = [
+        f"{side}: `python {shlex.join(sweep_words(side, args.runs, words))}`"
+        for side in args.sides
+        if side != "reference" and args.kind != "training"
+    ]
     base = "stack" if "stack" in args.sides else args.sides[0]
     steps = "".join(f" {n}" for n in args.steps) + " steps" if any(args.steps) else ""
     record(

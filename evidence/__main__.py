@@ -45,8 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for row in same:
                 result = measure(row, ran, commit)
                 results[row.mechanism] = result
-                print(f"  {row.mechanism}: {'holds' if result.holds else 'FAILS'} ({duration(result.seconds)})\n"
-                      f"    {result.text}", flush=True)  # fmt: skip
+                print(
+                    f"  {row.mechanism}: {'holds' if result.holds else 'FAILS'} ({duration(result.seconds)})\n"
+                    f"    {result.text}",
+                    flush=True,
+                )
             # after every command, so that one that is interrupted loses nothing
             write(asked.out, every, results)
     failing = [row for row in rows if not results[row.mechanism].holds]

@@ -7,9 +7,9 @@ import pandas as pd
 
 from evidence.reading import average, chance, curve, number, runs_of
 from evidence.row import Measured, Paired, Row, Runs, paired
-from mtlrun.compare.statistics import t_interval
+from mtlrun.compose.plans.shuffled import ALONE, SHUFFLED, TOGETHER
 from mtlrun.engine import checkpoint
-from mtlrun.experiments.shuffled import ALONE, SHUFFLED, TOGETHER
+from mtlrun.statistics import t_interval
 
 TITLE = "Auxiliary tasks"
 Figures = Callable[[Runs, str], pd.Series]  # of an arm, by seed; lower is better
@@ -39,8 +39,14 @@ def rmse(task: str) -> Figures:
     return lambda runs, label: runs.of(label, f"test/{task}/rmse")
 
 
-def transfer(word: str, figures: Figures, arm: str = TOGETHER, control: str = SHUFFLED, name: str = "with them",
-             seeds: float = 0.0) -> Callable[[Runs], Measured]:  # fmt: skip
+def transfer(
+    word: str,
+    figures: Figures,
+    arm: str = TOGETHER,
+    control: str = SHUFFLED,
+    name: str = "with them",
+    seeds: float = 0.0,
+) -> Callable[[Runs], Measured]:
     """The measure of a claim of transfer: `arm` below alone and below the control, which is not below alone.
 
     word: what is measured; name: what the arm is called; seeds: the share of seeds at least in which it is below alone
@@ -49,8 +55,10 @@ def transfer(word: str, figures: Figures, arm: str = TOGETHER, control: str = SH
     def measure(runs: Runs) -> Measured:
         alone, together, shuffled = (figures(runs, label) for label in (ALONE, arm, control))
         gain, labels, harmless = paired(together, alone), paired(together, shuffled), paired(shuffled, alone)
-        text = (f"{word} {average(alone)} alone, {average(together)} {name} ({against(gain)}), "
-                f"{average(shuffled)} shuffled ({against(labels)})")  # fmt: skip
+        text = (
+            f"{word} {average(alone)} alone, {average(together)} {name} ({against(gain)}), "
+            f"{average(shuffled)} shuffled ({against(labels)})"
+        )
         holds = below(gain) and below(labels) and not below(harmless) and gain.wins >= seeds * gain.n
         return Measured(text, holds)
 
@@ -109,8 +117,10 @@ def augmentation(runs: Runs) -> Measured:
     middle = seeds * found - (seeds - 1) * float(np.mean(without))
     half = 0.0 if high is None else high - middle
     one, most, shuffled = spread(own[1]), spread(own[16]), spread(directions("16 tasks, 15 shuffled"))
-    text = (f"slope {number(found, 2)} ± {number(half, 2)} over T = 1…16 ({seeds} seeds): variance "
-            f"{number(one)} with one task, {number(most)} with 16, {number(shuffled)} with 15 shuffled")  # fmt: skip
+    text = (
+        f"slope {number(found, 2)} ± {number(half, 2)} over T = 1…16 ({seeds} seeds): variance "
+        f"{number(one)} with one task, {number(most)} with 16, {number(shuffled)} with 15 shuffled"
+    )
     return Measured(text, abs(found + 1) <= 0.25 and shuffled >= one)
 
 
@@ -135,44 +145,96 @@ def regularisation(runs: Runs) -> Measured:
     alone, together = train_loss(runs, "alone"), train_loss(runs, "with random labels")
     more = paired(alone, together)
     test = runs.paired("with random labels", "alone", "test/y/rmse")
-    text = (f"train mse {average(alone)} alone, {average(together)} with random labels ({against(more)}); "
-            f"rmse on test {number(test.mean)} ± {number(test.half)}")  # fmt: skip
+    text = (
+        f"train mse {average(alone)} alone, {average(together)} with random labels ({against(more)}); "
+        f"rmse on test {number(test.mean)} ± {number(test.half)}"
+    )
     return Measured(text, below(more))
 
 
 def reconstruction(runs: Runs) -> Measured:
     """Both ways to predict the inputs count: as one task of type reconstruction, and as regressions."""
     control = "regressions shuffled"
-    found = [transfer("rmse", rmse("y"), arm, control, name)(runs)
-             for arm, name in (("inputs reconstructed", "with the inputs reconstructed"),
-                               ("one regression per input", "with a regression per input"))]  # fmt: skip
+    found = [
+        transfer("rmse", rmse("y"), arm, control, name)(runs)
+        for arm, name in (
+            ("inputs reconstructed", "with the inputs reconstructed"),
+            ("one regression per input", "with a regression per input"),
+        )
+    ]
     return Measured("; ".join(part.text for part in found), all(part.holds for part in found))
 
 
 ROWS = [
-    Row("hints", "Hints", "Abu-Mostafa 1990; Caruana 1997, 3.2.3",
+    Row(
+        "hints",
+        "Hints",
+        "Abu-Mostafa 1990; Caruana 1997, 3.2.3",
         "error below alone in 18 of 20 seeds, below shuffled; shuffled no better than alone",
-        transfer("error", error("main"), name="with hints", seeds=0.9), "hints shuffled"),
-    Row("attention_focusing", "Attention focusing", "Caruana 1997, 3.2.2",
-        "weight norm on irrelevant inputs below alone and below shuffled", focusing, "auxiliary labels shuffled"),
-    Row("quantisation_smoothing", "Quantisation smoothing", "Caruana 1997, 4.8",
+        transfer("error", error("main"), name="with hints", seeds=0.9),
+        "hints shuffled",
+    ),
+    Row(
+        "attention_focusing",
+        "Attention focusing",
+        "Caruana 1997, 3.2.2",
+        "weight norm on irrelevant inputs below alone and below shuffled",
+        focusing,
+        "auxiliary labels shuffled",
+    ),
+    Row(
+        "quantisation_smoothing",
+        "Quantisation smoothing",
+        "Caruana 1997, 4.8",
         "error below alone and below shuffled; shuffled no better than alone",
-        transfer("error", error("high"), name="with the number"), "numbers shuffled"),
-    Row("future", "Using the future", "Caruana 1997, 4.9",
+        transfer("error", error("high"), name="with the number"),
+        "numbers shuffled",
+    ),
+    Row(
+        "future",
+        "Using the future",
+        "Caruana 1997, 4.9",
         "rmse below alone and below shuffled; shuffled no better than alone",
-        transfer("rmse", rmse("y"), name="with what came later"), "what came later shuffled"),
-    Row("adversarial", "Adversarial task", "Ganin & Lempitsky 2015",
-        "target accuracy above alone, above the same head not reversed, above shuffled", adversarial,
-        "not reversed; domains shuffled"),
-    Row("implicit_augmentation", "Implicit data augmentation: one direction", "Caruana 1997, 3.2.1",
+        transfer("rmse", rmse("y"), name="with what came later"),
+        "what came later shuffled",
+    ),
+    Row(
+        "adversarial",
+        "Adversarial task",
+        "Ganin & Lempitsky 2015",
+        "target accuracy above alone, above the same head not reversed, above shuffled",
+        adversarial,
+        "not reversed; domains shuffled",
+    ),
+    Row(
+        "implicit_augmentation",
+        "Implicit data augmentation: one direction",
+        "Caruana 1997, 3.2.1",
         "log-log slope of the direction's variance over T within 0.25 of −1; shuffled no lower than alone",
-        augmentation, "15 of 16 tasks shuffled"),
-    Row("augmented_net", "Implicit data augmentation: a net, T = 8", "Caruana 1997, 3.2.1",
+        augmentation,
+        "15 of 16 tasks shuffled",
+    ),
+    Row(
+        "augmented_net",
+        "Implicit data augmentation: a net, T = 8",
+        "Caruana 1997, 3.2.1",
         "rmse below alone and below shuffled; shuffled no better than alone",
-        transfer("rmse", rmse("t0"), name="with seven others"), "the seven shuffled"),
-    Row("regularisation", "Regularisation", "Caruana 1997, 3.3",
-        "random labels: train error above alone after equal steps", regularisation),
-    Row("reconstruction", "Predicting the inputs", "Caruana 1997, 4.9; Le, Patterson & White 2018",
-        "rmse below alone and below shuffled; shuffled no better than alone", reconstruction,
-        "inputs to be predicted shuffled"),
-]  # fmt: skip
+        transfer("rmse", rmse("t0"), name="with seven others"),
+        "the seven shuffled",
+    ),
+    Row(
+        "regularisation",
+        "Regularisation",
+        "Caruana 1997, 3.3",
+        "random labels: train error above alone after equal steps",
+        regularisation,
+    ),
+    Row(
+        "reconstruction",
+        "Predicting the inputs",
+        "Caruana 1997, 4.9; Le, Patterson & White 2018",
+        "rmse below alone and below shuffled; shuffled no better than alone",
+        reconstruction,
+        "inputs to be predicted shuffled",
+    ),
+]

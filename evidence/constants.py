@@ -5,7 +5,7 @@ import torch
 
 from evidence.row import Measured, Row, Runs
 from mtlrun.data.synthetic import synthetic_table
-from mtlrun.run import load
+from mtlrun.runs.run import load
 
 TITLE = "Constants"
 ROWS_AT_ONCE = 4_000  # of noise, from which numbers are generated
@@ -25,10 +25,12 @@ def _pair(runs: Runs) -> Measured:
     _, stopped = _generated(runs, "stopped")
     near = (np.abs(means - MEAN) < 0.1) & (np.abs(spreads / SPREAD - 1) < 0.3)
     off = np.abs(loose / SPREAD - 1) > 0.3
-    text = (f"mean {means.mean():.2f} ({means.min():.2f} to {means.max():.2f}), standard deviation "
-            f"{spreads.mean():.2f} ({spreads.min():.2f} to {spreads.max():.2f}), both in {near.sum()} of {len(near)} "
-            f"seeds; not held constant {np.median(loose):.2f} (median), off in {off.sum()} of {len(off)}; stopped "
-            f"{stopped.mean():.2f}")  # fmt: skip
+    text = (
+        f"mean {means.mean():.2f} ({means.min():.2f} to {means.max():.2f}), standard deviation "
+        f"{spreads.mean():.2f} ({spreads.min():.2f} to {spreads.max():.2f}), both in {near.sum()} of {len(near)} "
+        f"seeds; not held constant {np.median(loose):.2f} (median), off in {off.sum()} of {len(off)}; stopped "
+        f"{stopped.mean():.2f}"
+    )
     return Measured(text, bool(near.all() and off.sum() > len(off) / 2 and (stopped < SPREAD / 2).all()))
 
 
@@ -46,15 +48,28 @@ def _held(runs: Runs) -> Measured:
     first = sum(bool(torch.equal(a[0], b[0])) for a, b in zip(rest, held, strict=True))
     second = sum(not torch.equal(a[1], b[1]) for a, b in zip(rest, held, strict=True))
     moved = sum(not torch.equal(a[0], b[0]) for a, b in zip(rest, free, strict=True))
-    text = (f"of {len(rest)} seeds layer 1 the same bit for bit in {first}, layer 2 moved in {second}; "
-            f"not held, layer 1 moved in {moved}")  # fmt: skip
+    text = (
+        f"of {len(rest)} seeds layer 1 the same bit for bit in {first}, layer 2 moved in {second}; "
+        f"not held, layer 1 moved in {moved}"
+    )
     return Measured(text, first == second == moved == len(rest))
 
 
 ROWS = [
-    Row("constants", "A tensor held constant for a loss", "the articles (tf.gradients with stop_gradients)",
-        "what lies behind it keeps every bit, what lies before moves", _held, "not held constant"),
-    Row("gan", "An adversarial pair: parameters held constant for a loss", "Goodfellow et al. 2014; the articles",
-        "generated numbers have the real mean 4 ± 0.1 and standard deviation 0.5 ± 30 % in every seed", _pair,
-        "the discriminator's head not held constant; the generator's gradient stopped"),
-]  # fmt: skip
+    Row(
+        "constants",
+        "A tensor held constant for a loss",
+        "the articles (tf.gradients with stop_gradients)",
+        "what lies behind it keeps every bit, what lies before moves",
+        _held,
+        "not held constant",
+    ),
+    Row(
+        "gan",
+        "An adversarial pair: parameters held constant for a loss",
+        "Goodfellow et al. 2014; the articles",
+        "generated numbers have the real mean 4 ± 0.1 and standard deviation 0.5 ± 30 % in every seed",
+        _pair,
+        "the discriminator's head not held constant; the generator's gradient stopped",
+    ),
+]

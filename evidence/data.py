@@ -3,7 +3,7 @@
 import pandas as pd
 
 from evidence.row import Measured, Row, Runs, paired
-from mtlrun.compare.statistics import t_interval
+from mtlrun.statistics import t_interval
 
 TITLE = "Real tables with many tasks"
 SHARED, ALONE = "hard sharing", "alone"
@@ -29,8 +29,10 @@ def both(runs: Runs) -> tuple[pd.Series, str]:
         mean, _, high = t_interval(values)
         words.append(f"{mean:.3f} ± {(high or mean) - mean:.3f} {label}")
     gain = paired(shared, alone)
-    text = (f"mean AUC {', '.join(words)}; difference {gain.mean:+.3f} ± {gain.half:.3f} "
-            f"({gain.n - gain.wins}/{gain.n}, p = {gain.p:.1g}); {gain.n} seeds")  # fmt: skip
+    text = (
+        f"mean AUC {', '.join(words)}; difference {gain.mean:+.3f} ± {gain.half:.3f} "
+        f"({gain.n - gain.wins}/{gain.n}, p = {gain.p:.1g}); {gain.n} seeds"
+    )
     return shared, text.replace("0.", ".")
 
 

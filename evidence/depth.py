@@ -7,9 +7,9 @@ import torch
 from evidence.auxiliary import error
 from evidence.reading import average, runs_of, small
 from evidence.row import Measured, Row, Runs
-from mtlrun.config_loss import FixedLossConfig
-from mtlrun.model.network import Targets
-from mtlrun.predict import NetworkPredictor, load
+from mtlrun.config.loss_settings import FixedLossConfig
+from mtlrun.network.network import Targets
+from mtlrun.runs.predictor import NetworkPredictor, load
 
 TITLE = "Outputs at different depths"
 ALONE, DEEP, CONTROL = "alone", "outputs at 4 and 8", "outputs shuffled"
@@ -32,8 +32,11 @@ def first_gradient(runs: Runs, label: str) -> np.ndarray:
         weights = torch.tensor([predictor.config.loss.weights.get(task, 1.0) for task in network.tasks])
         network.zero_grad()
         (network.losses(x, Targets(labels)) * weights).sum().backward()
-        first = [p.grad for name, p in network.named_parameters()
-                 if name.startswith("sharing.") and ".layers.0." in name and p.grad is not None]  # fmt: skip
+        first = [
+            p.grad
+            for name, p in network.named_parameters()
+            if name.startswith("sharing.") and ".layers.0." in name and p.grad is not None
+        ]
         norms.append(float(torch.cat([g.double().flatten() for g in first]).norm()))
     return np.array(norms)
 
@@ -42,15 +45,23 @@ def deep_supervision(runs: Runs) -> Measured:
     figures = error("y")
     alone, deep, shuffled = (figures(runs, label) for label in (ALONE, DEEP, CONTROL))
     before, after = (first_gradient(runs, f"{label}, untrained") for label in (ALONE, DEEP))
-    text = (f"error {average(alone)} alone, {average(deep)} with outputs at layers 4 and 8 "
-            f"({int((deep < alone).sum())}/{len(deep)}), {average(shuffled)} shuffled; gradient of the first layer "
-            f"{small(before.max())} at most alone, {small(after.min())} at least with them")  # fmt: skip
+    text = (
+        f"error {average(alone)} alone, {average(deep)} with outputs at layers 4 and 8 "
+        f"({int((deep < alone).sum())}/{len(deep)}), {average(shuffled)} shuffled; gradient of the first layer "
+        f"{small(before.max())} at most alone, {small(after.min())} at least with them"
+    )
     learnt = (deep < 0.05).all() and (alone > 0.4).all() and (shuffled > 0.4).all()
     return Measured(text, bool(learnt and (after > 1e4 * before).all()))
 
 
 ROWS = [
-    Row("deep_supervision", "Outputs at layers 4 and 8 of 12", "Lee et al. 2015; Szegedy et al. 2015",
+    Row(
+        "deep_supervision",
+        "Outputs at layers 4 and 8 of 12",
+        "Lee et al. 2015; Szegedy et al. 2015",
         "exclusive or through 12 sigmoid layers: error below .05 in all seeds, above .4 alone; the first layer's "
-        "gradient 10⁴ times as large", deep_supervision, "labels of the auxiliary outputs shuffled"),
-]  # fmt: skip
+        "gradient 10⁴ times as large",
+        deep_supervision,
+        "labels of the auxiliary outputs shuffled",
+    ),
+]

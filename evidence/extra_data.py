@@ -12,9 +12,18 @@ ALONE, TOGETHER, SHUFFLED = "alone", "with auxiliary tasks", "auxiliary labels s
 
 def extra_data(runs: Runs) -> Measured:
     one = "1 alone"
-    against = {label: runs.paired(label, one, FIGURE) for label in (
-        "2 with b on rows of a", "3 with b", "4 with b shuffled", "5 with inputs of b", "6 alone, all labels of a",
-        "1 alone, width-matched", "1 alone, compute-matched")}  # fmt: skip
+    against = {
+        label: runs.paired(label, one, FIGURE)
+        for label in (
+            "2 with b on rows of a",
+            "3 with b",
+            "4 with b shuffled",
+            "5 with inputs of b",
+            "6 alone, all labels of a",
+            "1 alone, width-matched",
+            "1 alone, compute-matched",
+        )
+    }
     shown = [f"{label} {average(runs.of(label, FIGURE))} ({chance(found.p)})" for label, found in against.items()]
     labels = runs.paired("3 with b", "4 with b shuffled", FIGURE)
     better = [against[label] for label in ("3 with b", "5 with inputs of b", "6 alone, all labels of a")] + [labels]
@@ -62,13 +71,32 @@ def _best(rows: pd.DataFrame, key: str) -> pd.Series:
 
 
 ROWS = [
-    Row("extra_data", "Extra data or sharing", "Caruana 1997; docs/experiments.md",
+    Row(
+        "extra_data",
+        "Extra data or sharing",
+        "Caruana 1997; docs/experiments.md",
         "better than 1 at .05: 3 (b's rows), 5 (inputs of b), 6 (all labels); 3 better than 4; not 2, 4, more width or "
-        "steps", extra_data, "b shuffled; width; compute", ("data=extra_data",)),
-    Row("shuffled", "What the auxiliary labels say", "Caruana 1997",
-        "with the auxiliary task better at .05 than alone and than with its labels shuffled", shuffled,
-        "auxiliary labels shuffled", ("data=extra_data", "seed=range(20)")),
-    Row("rivals", "Rival explanations of the gain", "Caruana 1997; docs/experiments.md",
-        "with the auxiliary task better at .05 than each rival, the best rate, width and restart chosen on val", rivals,
-        "each arm is one", ("data=extra_data", "seed=range(12)")),
-]  # fmt: skip
+        "steps",
+        extra_data,
+        "b shuffled; width; compute",
+        ("data=extra_data",),
+    ),
+    Row(
+        "shuffled",
+        "What the auxiliary labels say",
+        "Caruana 1997",
+        "with the auxiliary task better at .05 than alone and than with its labels shuffled",
+        shuffled,
+        "auxiliary labels shuffled",
+        ("data=extra_data", "seed=range(20)"),
+    ),
+    Row(
+        "rivals",
+        "Rival explanations of the gain",
+        "Caruana 1997; docs/experiments.md",
+        "with the auxiliary task better at .05 than each rival, the best rate, width and restart chosen on val",
+        rivals,
+        "each arm is one",
+        ("data=extra_data", "seed=range(12)"),
+    ),
+]

@@ -73,9 +73,11 @@ def learning_speed(runs: Runs) -> Measured:
         float(np.mean([steps[t]["together"][i] - steps[t]["alone"][i] for t in FAMILY])) for i in range(seeds)
     ]
     found = paired(pd.Series(differences), pd.Series(np.zeros(seeds)))
-    text = (f"goal_step is the first step at the goal in {right}/{len(frame)} runs; median steps together and alone: "
-            f"{shown}; difference {number(found.mean, 1)} ± {number(found.half, 1)} ({found.wins}/{found.n}, "
-            f"{chance(found.p)})")  # fmt: skip
+    text = (
+        f"goal_step is the first step at the goal in {right}/{len(frame)} runs; median steps together and alone: "
+        f"{shown}; difference {number(found.mean, 1)} ± {number(found.half, 1)} ({found.wins}/{found.n}, "
+        f"{chance(found.p)})"
+    )
     return Measured(text, right == len(frame) and found.mean < 0 and found.p < 0.05)
 
 
@@ -91,15 +93,19 @@ def affinity(runs: Runs) -> Measured:
         )
         lone = {t: alone[alone["only"].map(_names) == {t}].set_index("seed")[f"test/{t}/rmse"] for t in (one, other)}
         errors[one + other] = pd.DataFrame({t: 100 * both[f"test/{t}/rmse"] / lone[t] - 100 for t in lone})
-    shown = [f"{pair} {', '.join(number(v, 1) for v in errors[pair].mean())} % ({number(cosines[pair].mean(), 2)})"
-             for pair in errors]  # fmt: skip
+    shown = [
+        f"{pair} {', '.join(number(v, 1) for v in errors[pair].mean())} % ({number(cosines[pair].mean(), 2)})"
+        for pair in errors
+    ]
     inside, outside = ([pair for pair in errors if ("d" in pair) == strange] for strange in (False, True))
     gain, alike = (
         paired(_average([found[p] for p in inside]), _average([found[p] for p in outside]))
         for found in ({p: table.mean(axis=1) for p, table in errors.items()}, cosines)
     )
-    text = (f"change of error, and cosine: {'; '.join(shown)}; pairs of the family against those with d: error "
-            f"{difference(gain, 1)} %, cosine {difference(alike)}")  # fmt: skip
+    text = (
+        f"change of error, and cosine: {'; '.join(shown)}; pairs of the family against those with d: error "
+        f"{difference(gain, 1)} %, cosine {difference(alike)}"
+    )
     holds = gain.mean < 0 and gain.p < 0.05 and alike.mean > 0 and alike.wins == 0
     return Measured(text, holds and max(float(errors[p].mean().mean()) for p in inside) < 0)
 
@@ -119,9 +125,11 @@ def importance(runs: Runs) -> Measured:
             share = values[values.index.isin(mine)].sum() / values.clip(lower=0).sum()
             worst[str(task)] = min(worst.get(str(task), 1.0), float(share))
             noise = max(noise, float(values[~values.index.isin(mine)].max() / values.max()))
-    text = (f"share of importance on the inputs that count, least of {len(runs.frame)} seeds: "
-            f"{', '.join(f'{task} {number(share, 2)}' for task, share in sorted(worst.items()))}; largest of the "
-            f"others {number(noise, 2)} of the largest")  # fmt: skip
+    text = (
+        f"share of importance on the inputs that count, least of {len(runs.frame)} seeds: "
+        f"{', '.join(f'{task} {number(share, 2)}' for task, share in sorted(worst.items()))}; largest of the "
+        f"others {number(noise, 2)} of the largest"
+    )
     return Measured(text, min(worst.values()) >= 0.9)
 
 
@@ -158,21 +166,55 @@ def capacity(runs: Runs) -> Measured:
 
 
 ROWS = [
-    Row("learning_curve", "Error over training rows", "Caruana 1997",
-        "errors fall with rows; together below alone on all rows, and at .05 on half of them", learning_curve, "alone",
-        ("data=family", "only=[a,b,c]", "trainer.epochs=30", "trainer.batch_size=30", "seed=range(6)")),
-    Row("learning_speed", "Steps to a figure", "Caruana 1997",
-        "goal_step exact in every run; together sooner at 95 % of the way, at .05", learning_speed, "alone"),
-    Row("affinity", "Which tasks go together", "Standley 2020; Fifty 2021",
+    Row(
+        "learning_curve",
+        "Error over training rows",
+        "Caruana 1997",
+        "errors fall with rows; together below alone on all rows, and at .05 on half of them",
+        learning_curve,
+        "alone",
+        ("data=family", "only=[a,b,c]", "trainer.epochs=30", "trainer.batch_size=30", "seed=range(6)"),
+    ),
+    Row(
+        "learning_speed",
+        "Steps to a figure",
+        "Caruana 1997",
+        "goal_step exact in every run; together sooner at 95 % of the way, at .05",
+        learning_speed,
+        "alone",
+    ),
+    Row(
+        "affinity",
+        "Which tasks go together",
+        "Standley 2020; Fifty 2021",
         "each pair of the family gains on average; against pairs with d less error at .05, a higher cosine in every "
-        "seed", affinity, "d, of another family",
-        ("data=family", "trainer.epochs=30", "trainer.batch_size=30", "seed=range(8)")),
-    Row("importance", "Importance of inputs", "Breiman 2001, 10",
-        "≥ .9 of the importance on the five inputs that count for a task, in every seed", importance,
-        "ten inputs that count for none"),
-    Row("dead_units", "Dead ReLUs", "Lu 2019", "share never falls with the rate, and rises by > .1, in every seed",
-        dead_units, "the lowest of three rates"),
-    Row("capacity", "Hard sharing is no matter of capacity", "Caruana 1993",
-        "together better at .05 than alone at each of five widths", capacity,
-        "alone at the same widths"),
-]  # fmt: skip
+        "seed",
+        affinity,
+        "d, of another family",
+        ("data=family", "trainer.epochs=30", "trainer.batch_size=30", "seed=range(8)"),
+    ),
+    Row(
+        "importance",
+        "Importance of inputs",
+        "Breiman 2001, 10",
+        "≥ .9 of the importance on the five inputs that count for a task, in every seed",
+        importance,
+        "ten inputs that count for none",
+    ),
+    Row(
+        "dead_units",
+        "Dead ReLUs",
+        "Lu 2019",
+        "share never falls with the rate, and rises by > .1, in every seed",
+        dead_units,
+        "the lowest of three rates",
+    ),
+    Row(
+        "capacity",
+        "Hard sharing is no matter of capacity",
+        "Caruana 1993",
+        "together better at .05 than alone at each of five widths",
+        capacity,
+        "alone at the same widths",
+    ),
+]

@@ -43,9 +43,11 @@ def raw_targets(runs: Runs) -> Measured:
     r2 = pd.concat([runs.of(label, "test/price/r2") for label in ("sum", "uncertainty", "closed form")])
     seeds = len(arms["sum"])
     holds = (
-        arms["cut alone"].mean() >= 0.77 and arms["sum"].mean() <= 0.66
-        and min(arms["uncertainty"].min(), arms["closed form"].min()) >= 0.74 and r2.min() >= 0.85
-    )  # fmt: skip
+        arms["cut alone"].mean() >= 0.77
+        and arms["sum"].mean() <= 0.66
+        and min(arms["uncertainty"].min(), arms["closed form"].min()) >= 0.74
+        and r2.min() >= 0.85
+    )
     figures = ", ".join(f"{average(values)} {label}" for label, values in arms.items())
     return Measured(f"{figures}; r² {number(r2.min())} to {number(r2.max())}; {seeds} seeds", bool(holds))
 
@@ -62,8 +64,10 @@ def loss_scale(runs: Runs) -> Measured:
         moved = min(abs(float(a.iloc[-1] / a.iloc[0]) - 1) for a, _ in ways)
         if moved < 0.01:
             return Measured(f"{optimizer}: the head hardly moves", False)
-    text = (f"val losses along {len(ways[0][0])} evaluations differ by {small(max(off['adam']))} at most under Adam, "
-            f"by {number(min(off['sgd']), 2)} at least under SGD; {len(ways)} seeds")  # fmt: skip
+    text = (
+        f"val losses along {len(ways[0][0])} evaluations differ by {small(max(off['adam']))} at most under Adam, "
+        f"by {number(min(off['sgd']), 2)} at least under SGD; {len(ways)} seeds"
+    )
     return Measured(text, max(off["adam"]) < 1e-5 and min(off["sgd"]) > 0.01)
 
 
@@ -129,16 +133,19 @@ def definitions(runs: Runs) -> Measured:
     failing = [label for label in worst if off[label] > 1e-3]
     whole = len(off) - sum(label in off for label in PARTLY)
     partly = ", ".join(f"{label} {what}" for label, what in PARTLY.items() if label in off)
-    text = (f"{len(off) - len(failing)} of {len(off)} strategies agree to 1e-3, 4 seeds: {whole} are compared in every "
-            f"step, the others in part ({partly}); largest: {shown}")  # fmt: skip
+    text = (
+        f"{len(off) - len(failing)} of {len(off)} strategies agree to 1e-3, 4 seeds: {whole} are compared in every "
+        f"step, the others in part ({partly}); largest: {shown}"
+    )
     return Measured(text + (f"; not: {', '.join(failing)}" if failing else ""), len(off) == 24 and not failing)
 
 
 def _steps(metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights and losses `[n, T]` and the gradients' products `[n, T, T]` of a run that was evaluated every step."""
     tasks = ["a", "b", "d"]
-    w, L, norms = (np.stack([curve(metrics, "train", t, m).to_numpy() for t in tasks], 1)
-                   for m in ("weight", "loss", "grad_norm"))  # fmt: skip
+    w, L, norms = (
+        np.stack([curve(metrics, "train", t, m).to_numpy() for t in tasks], 1) for m in ("weight", "loss", "grad_norm")
+    )
     G = np.zeros((len(w), 3, 3))
     for i, a in enumerate(tasks):
         G[:, i, i] = norms[:, i] ** 2
@@ -150,11 +157,20 @@ def _steps(metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _gap(label: str, w: np.ndarray, L: np.ndarray, G: np.ndarray) -> float:
     """How far the weights of a run are from the strategy's definition, relative to the largest of a step."""
-    of_losses = {"uncertainty": formulas.closed_form, "gls": formulas.gls, "famo": formulas.shares,
-                 "db_mtl": formulas.inverse}  # fmt: skip
-    of_products = {"mgda": formulas.mgda, "imtl_g": formulas.impartial, "config": formulas.conflict_free,
-                   "aligned_mtl": formulas.aligned, "upgrad": formulas.upgrad,
-                   "dualproj": formulas.dualproj}  # fmt: skip
+    of_losses = {
+        "uncertainty": formulas.closed_form,
+        "gls": formulas.gls,
+        "famo": formulas.shares,
+        "db_mtl": formulas.inverse,
+    }
+    of_products = {
+        "mgda": formulas.mgda,
+        "imtl_g": formulas.impartial,
+        "config": formulas.conflict_free,
+        "aligned_mtl": formulas.aligned,
+        "upgrad": formulas.upgrad,
+        "dualproj": formulas.dualproj,
+    }
     steps = range(len(w))
     one = np.ones(3)
     if label == "sum":
@@ -226,9 +242,11 @@ def toy_a(runs: Runs) -> Measured:
     reached = {loss: int(np.isfinite(own["goal"]).sum()) for loss, own in frame.groupby("loss")}
     front = {loss: int(own["front"].sum()) for loss, own in frame.groupby("loss")}
     slowest = frame[frame["loss"] == "cagrad"]["goal"].max()
-    text = (f"minimum reached: sum {reached['sum']}, cagrad {reached['cagrad']}, mgda {reached['mgda']}, pcgrad "
-            f"{reached['pcgrad']} of 3; on the front: mgda {front['mgda']}, pcgrad {front['pcgrad']}; cagrad's worst "
-            f"start takes {slowest:,.0f} steps (published 57,700)")  # fmt: skip
+    text = (
+        f"minimum reached: sum {reached['sum']}, cagrad {reached['cagrad']}, mgda {reached['mgda']}, pcgrad "
+        f"{reached['pcgrad']} of 3; on the front: mgda {front['mgda']}, pcgrad {front['pcgrad']}; cagrad's worst "
+        f"start takes {slowest:,.0f} steps (published 57,700)"
+    )
     expected = {"sum": 1, "cagrad": 3, "mgda": 0, "pcgrad": 0}
     return Measured(text, reached == expected and front["mgda"] == front["pcgrad"] == 3)
 
@@ -242,8 +260,11 @@ def toy_b(runs: Runs) -> Measured:
     return Measured(f"{text} of 5", all(front[loss] == count for loss, count in ON_FRONT.items()))
 
 
-PUBLISHED: dict[str, dict[float, int]] = {"sum": {10: 26, 1: 22, 0.1: 709, 0.01: 9015}, "pcgrad": {10: 25, 1: 56},
-             "cagrad": {10: 27, 1: 32, 0.1: 802, 0.01: 11239}}  # fmt: skip
+PUBLISHED: dict[str, dict[float, int]] = {
+    "sum": {10: 26, 1: 22, 0.1: 709, 0.01: 9015},
+    "pcgrad": {10: 25, 1: 56},
+    "cagrad": {10: 27, 1: 32, 0.1: 802, 0.01: 11239},
+}
 
 
 def toy_c(runs: Runs) -> Measured:
@@ -275,36 +296,100 @@ def gradnorm_toy(runs: Runs) -> Measured:
 
 
 ROWS = [
-    Row("noise_optimum", "Learnt noise, regression", "Kendall 2018, eq. 7", "σ̂ within 3 % of √(train MSE), both tasks",
-        noise_optimum),
-    Row("noise_optimum_classes", "Learnt noise, classification", "Kendall 2018, eq. 10",
-        "σ̂² within 2 % of 2 H(p): 1.001 where 20 % of labels are flipped", noise_optimum_classes),
-    Row("raw_targets", "Uncertainty on real data", "Kendall 2018; diamonds, price in dollars",
+    Row(
+        "noise_optimum",
+        "Learnt noise, regression",
+        "Kendall 2018, eq. 7",
+        "σ̂ within 3 % of √(train MSE), both tasks",
+        noise_optimum,
+    ),
+    Row(
+        "noise_optimum_classes",
+        "Learnt noise, classification",
+        "Kendall 2018, eq. 10",
+        "σ̂² within 2 % of 2 H(p): 1.001 where 20 % of labels are flipped",
+        noise_optimum_classes,
+    ),
+    Row(
+        "raw_targets",
+        "Uncertainty on real data",
+        "Kendall 2018; diamonds, price in dollars",
         "accuracy of cut: alone ≥ .77, sum ≤ .66, uncertainty, closed form ≥ .74 in every seed; r² of price ≥ .85",
-        raw_targets, "plain sum; cut alone"),
-    Row("loss_scale", "A loss times 100, to its head", "Kingma & Ba 2015", "same way under Adam to 1e-5, not under SGD",
-        loss_scale, "SGD"),
-    Row("combined_direction", "One task's loss times 10: direction",
+        raw_targets,
+        "plain sum; cut alone",
+    ),
+    Row(
+        "loss_scale",
+        "A loss times 100, to its head",
+        "Kingma & Ba 2015",
+        "same way under Adam to 1e-5, not under SGD",
+        loss_scale,
+        "SGD",
+    ),
+    Row(
+        "combined_direction",
+        "One task's loss times 10: direction",
         "Liu 2021; Navon 2022; Liu 2024; Désidéri 2012; Senushkin 2023",
-        "IMTL-G, Nash-MTL, ConFIG: turns by < .01°; MGDA, Aligned-MTL: by > 1°", combined_direction,
-        "the two that see the scale"),
-    Row("symmetry", "Tasks in another order", "–", "the same weights and losses to 1e-3, all 20 without random numbers",
-        symmetry),
-    Row("definitions", "Weights of 24 strategies", "docs/losses.md",
+        "IMTL-G, Nash-MTL, ConFIG: turns by < .01°; MGDA, Aligned-MTL: by > 1°",
+        combined_direction,
+        "the two that see the scale",
+    ),
+    Row(
+        "symmetry",
+        "Tasks in another order",
+        "–",
+        "the same weights and losses to 1e-3, all 20 without random numbers",
+        symmetry,
+    ),
+    Row(
+        "definitions",
+        "Weights of 24 strategies",
+        "docs/losses.md",
         f"formula computed anew, agreement to 1e-3: {24 - len(PARTLY)} strategies in every step, {len(PARTLY)} in part",
-        definitions),
-    Row("", "Against an independent library", "torchjd 0.18",
-        "the same weights on sampled losses and gradients: tests pass", all_pass,
-        words=("tests/loss", "-k", "torchjd")),
-    Row("toy_a", "Two-objective toy, three starts", "Liu 2021 (CAGrad)",
-        "minimum reached: sum 1, CAGrad 3 of 3; MGDA and PCGrad stop elsewhere on the front", toy_a, "sum",
-        ("trainer.max_steps=75000",)),
-    Row("toy_b", "Two-objective toy, unequal scales", "Navon 2022",
-        "on the front: sum 3, PCGrad 4, CAGrad 3, MGDA, IMTL-G, Nash-MTL 5 of 5", toy_b, "sum"),
-    Row("toy_c", "Two-objective toy, four rates", "Elich 2024",
+        definitions,
+    ),
+    Row(
+        "",
+        "Against an independent library",
+        "torchjd 0.18",
+        "the same weights on sampled losses and gradients: tests pass",
+        all_pass,
+        words=("tests/loss", "-k", "torchjd"),
+    ),
+    Row(
+        "toy_a",
+        "Two-objective toy, three starts",
+        "Liu 2021 (CAGrad)",
+        "minimum reached: sum 1, CAGrad 3 of 3; MGDA and PCGrad stop elsewhere on the front",
+        toy_a,
+        "sum",
+        ("trainer.max_steps=75000",),
+    ),
+    Row(
+        "toy_b",
+        "Two-objective toy, unequal scales",
+        "Navon 2022",
+        "on the front: sum 3, PCGrad 4, CAGrad 3, MGDA, IMTL-G, Nash-MTL 5 of 5",
+        toy_b,
+        "sum",
+    ),
+    Row(
+        "toy_c",
+        "Two-objective toy, four rates",
+        "Elich 2024",
         "worst start as published: sum 26, 22, 709, 9,015, PCGrad 25, 56, CAGrad 27, 32, 802, 11,239 steps; at 10 and "
-        "1 to the step, else within 30 %; the sum first at .1 and .01", toy_c, "sum",
-        ("trainer.max_steps=12000", "lr.base=10,1,0.1,0.01")),
-    Row("gradnorm_toy", "GradNorm's ten scales", "Chen 2018, 4",
-        "Σ(1 − r²) a quarter below equal weights', in every seed", gradnorm_toy, "equal weights", ("seed=range(4)",)),
-]  # fmt: skip
+        "1 to the step, else within 30 %; the sum first at .1 and .01",
+        toy_c,
+        "sum",
+        ("trainer.max_steps=12000", "lr.base=10,1,0.1,0.01"),
+    ),
+    Row(
+        "gradnorm_toy",
+        "GradNorm's ten scales",
+        "Chen 2018, 4",
+        "Σ(1 − r²) a quarter below equal weights', in every seed",
+        gradnorm_toy,
+        "equal weights",
+        ("seed=range(4)",),
+    ),
+]

@@ -57,9 +57,12 @@ def run(row: Row, folder: Path) -> Ran:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     began = time.monotonic()
     ended = subprocess.run(
-        [sys.executable, "-m", program, *words], cwd=ROOT, capture_output=True, text=True,
+        [sys.executable, "-m", program, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-    )  # fmt: skip
+    )
     return Ran(folder, ended.returncode, ended.stderr.strip() or ended.stdout.strip(), time.monotonic() - began)
 
 
@@ -80,8 +83,9 @@ def measure(row: Row, ran: Ran, commit: str) -> Result:
 def all_pass(runs: Runs) -> Measured:
     """The measure function of a row whose command is a test: some pass and none fails. None is skipped."""
     suite = next(ElementTree.parse(runs.folder / TESTS).iter("testsuite"))
-    count, bad, skipped = (sum(int(suite.get(key, 0)) for key in keys)
-                           for keys in [("tests",), ("failures", "errors"), ("skipped",)])  # fmt: skip
+    count, bad, skipped = (
+        sum(int(suite.get(key, 0)) for key in keys) for keys in [("tests",), ("failures", "errors"), ("skipped",)]
+    )
     passed = count - bad - skipped
     text = f"{passed} tests pass" + (f", {bad} fail" if bad else "") + (f", {skipped} skipped" if skipped else "")
     return Measured(text, passed > 0 and bad == skipped == 0)

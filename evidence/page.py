@@ -34,9 +34,13 @@ def render(sections: Sequence[Section], results: Mapping[str, Result], machine: 
     if failing:
         lines += ["", f"Failing: {'; '.join(failing)}."]
     for section in sections:
-        lines += ["", f"## {section.title}", "",
-                  "| mechanism | source | command | criterion | measured | control | time | |",
-                  "|---|---|---|---|---|---|---:|---|"]  # fmt: skip
+        lines += [
+            "",
+            f"## {section.title}",
+            "",
+            "| mechanism | source | command | criterion | measured | control | time | |",
+            "|---|---|---|---|---|---|---:|---|",
+        ]
         lines += [_line(row, found.get(row.mechanism)) for row in section.rows]
     return "\n".join(lines) + "\n"
 

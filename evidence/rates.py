@@ -39,8 +39,10 @@ def two_rates(runs: Runs) -> Measured:
     means = {rate: float(np.mean(values)) for rate, values in factors.items()}
     best = min(means, key=lambda rate: means[rate])
     seeds = len(left)
-    text = (f"one rate: {number(means[best], 4)} per step at best, at {number(best, 4)} of {len(means)} rates; two "
-            f"rates: {small(max(left))} of the loss is left after one step; {seeds} seeds")  # fmt: skip
+    text = (
+        f"one rate: {number(means[best], 4)} per step at best, at {number(best, 4)} of {len(means)} rates; two "
+        f"rates: {small(max(left))} of the loss is left after one step; {seeds} seeds"
+    )
     return Measured(text, abs(means[best] - 99 / 101) < 5e-4 and max(left) < 1e-5)
 
 
@@ -67,8 +69,10 @@ def rate_or_weight(runs: Runs) -> Measured:
         off[optimizer] = [float((a / b - 1).abs().max()) for a, b in ways]
         if min(float((a / a.iloc[0] - 1).abs().max()) for a, _ in ways) < 0.01:
             return Measured(f"{optimizer}: the head hardly moves", False)
-    text = (f"val losses along {len(ways[0][0])} evaluations differ by {small(max(off['sgd']))} at most under SGD, by "
-            f"{number(min(off['adam']), 2)} at least under Adam; {len(ways)} seeds")  # fmt: skip
+    text = (
+        f"val losses along {len(ways[0][0])} evaluations differ by {small(max(off['sgd']))} at most under SGD, by "
+        f"{number(min(off['adam']), 2)} at least under Adam; {len(ways)} seeds"
+    )
     return Measured(text, max(off["sgd"]) < 1e-4 and min(off["adam"]) > 0.01)
 
 
@@ -86,21 +90,51 @@ def single_task_rates(runs: Runs) -> Measured:
             whole = curve(runs.metrics(runs_of(runs, "one rate")[seed]), "val", "a", "loss")
             still.append(bool(loss.iloc[-1] < loss.iloc[0]) and not np.allclose(loss, whole))
     shown = ", ".join(f"{number(trunk, 4)} and {number(head, 2)}" for trunk, head in rates)
-    text = (f"equal rates: the same bytes in {same} of {seeds} seeds; rates of trunk and head as asked for: {shown}; "
-            f"with either still the other learns, {sum(still)}/{len(still)}")  # fmt: skip
+    text = (
+        f"equal rates: the same bytes in {same} of {seeds} seeds; rates of trunk and head as asked for: {shown}; "
+        f"with either still the other learns, {sum(still)}/{len(still)}"
+    )
     return Measured(text, holds and all(still))
 
 
 ROWS = [
-    Row("equal_rates", "Equal rates are one rate", "Caruana 1997, 7.2", "metrics.csv bit for bit that of lr=single",
-        equal_rates),
-    Row("two_rates", "Rates 1 and .01 for curvatures 1 and 100", "gradient descent on quadratics",
-        "one rate contracts by .980 a step at best; two rates solve it in one step", two_rates, "eight single rates"),
-    Row("rates_raw", "Slow trunk, fast heads", "Caruana 1997, 7.2; diamonds, price in dollars",
+    Row(
+        "equal_rates",
+        "Equal rates are one rate",
+        "Caruana 1997, 7.2",
+        "metrics.csv bit for bit that of lr=single",
+        equal_rates,
+    ),
+    Row(
+        "two_rates",
+        "Rates 1 and .01 for curvatures 1 and 100",
+        "gradient descent on quadratics",
+        "one rate contracts by .980 a step at best; two rates solve it in one step",
+        two_rates,
+        "eight single rates",
+    ),
+    Row(
+        "rates_raw",
+        "Slow trunk, fast heads",
+        "Caruana 1997, 7.2; diamonds, price in dollars",
         "accuracy of cut: one rate ≤ .66, slow trunk and fast heads ≥ .72 and above in every seed, slow trunk alone "
-        "between", rates_raw, "one rate; the trunk alone lowered"),
-    Row("rate_or_weight", "A head's rate or its weight", "–",
-        "SGD: the same way for the head to 1e-4; Adam: not", rate_or_weight, "Adam"),
-    Row("single_task_rates", "The same policy on one task", "Caruana 1997, 7.2",
-        "equal rates bit for bit lr=single; rates of trunk and head apart", single_task_rates),
-]  # fmt: skip
+        "between",
+        rates_raw,
+        "one rate; the trunk alone lowered",
+    ),
+    Row(
+        "rate_or_weight",
+        "A head's rate or its weight",
+        "–",
+        "SGD: the same way for the head to 1e-4; Adam: not",
+        rate_or_weight,
+        "Adam",
+    ),
+    Row(
+        "single_task_rates",
+        "The same policy on one task",
+        "Caruana 1997, 7.2",
+        "equal rates bit for bit lr=single; rates of trunk and head apart",
+        single_task_rates,
+    ),
+]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from evidence.row import Paired, Runs
-from mtlrun.compare.statistics import t_interval
+from mtlrun.statistics import t_interval
 
 
 def curve(metrics: pd.DataFrame, split: str, task: str, metric: str) -> pd.Series:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mtlrun.compare.statistics import paired_t, t_interval
-from mtlrun.results.sweep import read_plan
+from mtlrun.results.sweep_folder import read_plan
+from mtlrun.statistics import paired_t, t_interval
 
 
 class Measured(NamedTuple):

@@ -9,8 +9,19 @@ import evidence
 from evidence.row import Row
 
 # As the reader meets them; a module that is not named here comes last.
-ORDER = ("losses", "rates", "estimates", "constants", "sharing", "depth", "auxiliary", "transfer", "extra_data",
-         "data", "further")  # fmt: skip
+ORDER = (
+    "losses",
+    "rates",
+    "estimates",
+    "constants",
+    "sharing",
+    "depth",
+    "auxiliary",
+    "transfer",
+    "extra_data",
+    "data",
+    "further",
+)
 
 
 class Section(NamedTuple):

@@ -7,9 +7,9 @@ import pandas as pd
 
 import mtlrun
 from evidence.row import Measured, Paired, Row, Runs, paired
-from mtlrun.compare.statistics import t_interval
 from mtlrun.data.synthetic.linear import true_weights
 from mtlrun.sharing.trace_norm import RANK_FROM
+from mtlrun.statistics import t_interval
 
 TITLE = "Sharing"
 SETTINGS = ["sharing.strength", "sharing.ridge"]
@@ -81,13 +81,16 @@ def counted(difference: Paired) -> str:
 
 
 def mean_regularized(runs: Runs) -> Measured:
-    errors = {label: over_seeds(runs, label, relative_error(true_weights("related")))
-              for label in ("alone", "pooled", "tied")}  # fmt: skip
+    errors = {
+        label: over_seeds(runs, label, relative_error(true_weights("related"))) for label in ("alone", "pooled", "tied")
+    }
     ends = [paired(errors["tied"], errors[end]) for end in ("alone", "pooled")]
     ratios = [errors["tied"].mean() / errors[end].mean() for end in ("alone", "pooled")]
-    text = (f"relative error of the weights {interval(errors['alone'])} alone, {interval(errors['pooled'])} pooled, "
-            f"{interval(errors['tied'])} mean-regularised ({strengths(runs, 'tied')}; below alone {counted(ends[0])}, "
-            f"below pooled {counted(ends[1])}, by {1 - ratios[1]:.0%} in the mean)")  # fmt: skip
+    text = (
+        f"relative error of the weights {interval(errors['alone'])} alone, {interval(errors['pooled'])} pooled, "
+        f"{interval(errors['tied'])} mean-regularised ({strengths(runs, 'tied')}; below alone {counted(ends[0])}, "
+        f"below pooled {counted(ends[1])}, by {1 - ratios[1]:.0%} in the mean)"
+    )
     return Measured(text, bool(max(ratios) <= 0.8))
 
 
@@ -96,9 +99,11 @@ def trace_norm(runs: Runs) -> Measured:
     errors = {label: over_seeds(runs, label, error) for label in ("ridge", "trace_norm")}
     ranks = over_seeds(runs, "trace_norm", rank)
     others = over_seeds(runs, "ridge", rank)
-    text = (f"relative error of the weights {interval(errors['ridge'])} ridge (rank {others.min():g} to "
-            f"{others.max():g}), {interval(errors['trace_norm'])} trace norm ({strengths(runs, 'trace_norm')}), rank 2 "
-            f"in {int((ranks == 2).sum())} of {len(ranks)} seeds")  # fmt: skip
+    text = (
+        f"relative error of the weights {interval(errors['ridge'])} ridge (rank {others.min():g} to "
+        f"{others.max():g}), {interval(errors['trace_norm'])} trace norm ({strengths(runs, 'trace_norm')}), rank 2 "
+        f"in {int((ranks == 2).sum())} of {len(ranks)} seeds"
+    )
     return Measured(text, bool(errors["trace_norm"].mean() <= 0.02 and (ranks == 2).all()))
 
 
@@ -110,11 +115,13 @@ def joint_features(runs: Runs) -> Measured:
     large = {label: over_seeds(runs, label, lambda w: f1(above_a_tenth(w), used)) for label in arms}
     exact = {label: over_seeds(runs, label, lambda w: f1((w != 0).any(0), used)) for label in arms}
     below = paired(errors["joint_features"], errors["l1"])
-    text = (f"relative error of the weights {interval(errors['ridge'])} ridge, {interval(errors['l1'])} lasso, "
-            f"{interval(errors['joint_features'])} L2,1 ({strengths(runs, 'joint_features')}; below lasso "
-            f"{counted(below)}); F1 of the inputs that matter {large['joint_features'].mean():.2f}, lasso "
-            f"{large['l1'].mean():.2f}; of all that are not exactly 0 {exact['joint_features'].mean():.2f}, lasso "
-            f"{exact['l1'].mean():.2f}, as the strength that predicts best keeps small weights")  # fmt: skip
+    text = (
+        f"relative error of the weights {interval(errors['ridge'])} ridge, {interval(errors['l1'])} lasso, "
+        f"{interval(errors['joint_features'])} L2,1 ({strengths(runs, 'joint_features')}; below lasso "
+        f"{counted(below)}); F1 of the inputs that matter {large['joint_features'].mean():.2f}, lasso "
+        f"{large['l1'].mean():.2f}; of all that are not exactly 0 {exact['joint_features'].mean():.2f}, lasso "
+        f"{exact['l1'].mean():.2f}, as the strength that predicts best keeps small weights"
+    )
     return Measured(text, bool(large["joint_features"].mean() >= 0.95 and below.mean + below.half < 0))
 
 
@@ -124,11 +131,13 @@ def l1(runs: Runs) -> Measured:
     zeros = {label: over_seeds(runs, label, lambda w: float((w == 0).mean())) for label in errors}
     supports = {label: over_seeds(runs, label, lambda w: f1(w != 0, true != 0)) for label in errors}
     ends = [paired(errors["l1"], errors[end]) for end in ("ridge", "joint_features")]
-    text = (f"relative error of the weights {interval(errors['ridge'])} ridge, {interval(errors['joint_features'])} "
-            f"L2,1, {interval(errors['l1'])} L1 ({strengths(runs, 'l1')}); weights exactly 0: "
-            f"{zeros['ridge'].mean():.0%}, {zeros['joint_features'].mean():.0%}, {zeros['l1'].mean():.0%} of 95 %; "
-            f"F1 of the support {interval(supports['ridge'])}, {interval(supports['joint_features'])}, "
-            f"{interval(supports['l1'])}")  # fmt: skip
+    text = (
+        f"relative error of the weights {interval(errors['ridge'])} ridge, {interval(errors['joint_features'])} "
+        f"L2,1, {interval(errors['l1'])} L1 ({strengths(runs, 'l1')}); weights exactly 0: "
+        f"{zeros['ridge'].mean():.0%}, {zeros['joint_features'].mean():.0%}, {zeros['l1'].mean():.0%} of 95 %; "
+        f"F1 of the support {interval(supports['ridge'])}, {interval(supports['joint_features'])}, "
+        f"{interval(supports['l1'])}"
+    )
     exact = bool((zeros["l1"] > 0.5).all() and (zeros["ridge"] == 0).all())
     return Measured(text, exact and all(end.mean + end.half < 0 for end in ends))
 
@@ -144,30 +153,59 @@ def soft_l2(runs: Runs) -> Measured:
     best = chosen(runs, "soft_l2")["sharing.strength"].iloc[0]
     gains = [paired(curve[best], ends[end]) for end in ("none", "hard")]
     shown = ", ".join(f"{s:g}: {values.mean():.3f}" for s, values in curve.items())
-    text = (f"test RMSE, mean of tasks: {interval(ends['none'])} none, {interval(ends['hard'])} hard; over λ {shown}; "
-            f"λ = {min(curve):g} off none by at most {gaps[0]:.1g}, λ = {max(curve):g} off hard by {gaps[1]:.1g}; "
-            f"λ = {best:g}, chosen on val, {gains[0].mean:+.3f} ± {gains[0].half:.3f} against none, "
-            f"{gains[1].mean:+.3f} ± {gains[1].half:.3f} against hard")  # fmt: skip
+    text = (
+        f"test RMSE, mean of tasks: {interval(ends['none'])} none, {interval(ends['hard'])} hard; over λ {shown}; "
+        f"λ = {min(curve):g} off none by at most {gaps[0]:.1g}, λ = {max(curve):g} off hard by {gaps[1]:.1g}; "
+        f"λ = {best:g}, chosen on val, {gains[0].mean:+.3f} ± {gains[0].half:.3f} against none, "
+        f"{gains[1].mean:+.3f} ± {gains[1].half:.3f} against hard"
+    )
     return Measured(text, max(gaps) < 1e-3)
 
 
 ROWS = [
-    Row("soft_l2", "Soft sharing, L2", "Duong et al. 2015",
+    Row(
+        "soft_l2",
+        "Soft sharing, L2",
+        "Duong et al. 2015",
         "RMSE at λ = 0 that of none, at λ → ∞ that of hard sharing at an eighth of the trunk's rate, within 0.1 % in "
         "every seed",
-        soft_l2, "the two ends"),
-    Row("mean_regularized", "Mean-regularised", "Evgeniou & Pontil 2004",
+        soft_l2,
+        "the two ends",
+    ),
+    Row(
+        "mean_regularized",
+        "Mean-regularised",
+        "Evgeniou & Pontil 2004",
         "relative error ‖W − W*‖²/‖W*‖² at least 20 % below each task alone and below all pooled, every arm tuned on "
         "val",
-        mean_regularized, "ridge regressions alone and pooled"),
-    Row("trace_norm", "Trace norm", "Argyriou et al. 2007; Yang & Hospedales 2017",
+        mean_regularized,
+        "ridge regressions alone and pooled",
+    ),
+    Row(
+        "trace_norm",
+        "Trace norm",
+        "Argyriou et al. 2007; Yang & Hospedales 2017",
         "relative error of the weights at most .02, and exactly 2 of their singular values above a tenth of the "
-        "largest, in every seed", trace_norm, "ridge regressions"),
-    Row("joint_features", "Joint features, L2,1", "Argyriou et al. 2007; Liu et al. 2009",
+        "largest, in every seed",
+        trace_norm,
+        "ridge regressions",
+    ),
+    Row(
+        "joint_features",
+        "Joint features, L2,1",
+        "Argyriou et al. 2007; Liu et al. 2009",
         "F1 of the inputs whose weights have a norm above a tenth of the largest at least .95, and relative error of "
         "the weights below lasso's, both tuned on val",
-        joint_features, "lasso, ridge regressions"),
-    Row("l1", "L1", "Tibshirani 1996",
+        joint_features,
+        "lasso, ridge regressions",
+    ),
+    Row(
+        "l1",
+        "L1",
+        "Tibshirani 1996",
         "most weights exactly 0, and relative error of the weights below ridge's and below that of L2,1, where tasks "
-        "have inputs of their own", l1, "L2,1, ridge regressions"),
-]  # fmt: skip
+        "have inputs of their own",
+        l1,
+        "L2,1, ridge regressions",
+    ),
+]

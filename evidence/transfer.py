@@ -13,10 +13,12 @@ def frozen_trunk(runs: Runs) -> Measured:
     over_scratch, over_shuffled = (runs.paired(FROZEN, other, FIGURE) for other in (SCRATCH, SHUFFLED))
     learns = runs.paired(LEARNS, SCRATCH, FIGURE)
     mean = {arm: runs.of(arm, FIGURE).mean() for arm in (SCRATCH, FROZEN, LEARNS, SHUFFLED)}
-    text = (f"rmse {mean[SCRATCH]:.3f} from scratch, frozen {mean[FROZEN]:.3f} ± {over_scratch.half:.3f} "
-            f"({over_scratch.wins}/{over_scratch.n}, p = {over_scratch.p:.2g}), not frozen {mean[LEARNS]:.3f} ± "
-            f"{learns.half:.3f} ({learns.wins}/{learns.n}, p = {learns.p:.2g}), shuffled {mean[SHUFFLED]:.3f}; "
-            f"{over_scratch.n} seeds, ± of the difference from scratch")  # fmt: skip
+    text = (
+        f"rmse {mean[SCRATCH]:.3f} from scratch, frozen {mean[FROZEN]:.3f} ± {over_scratch.half:.3f} "
+        f"({over_scratch.wins}/{over_scratch.n}, p = {over_scratch.p:.2g}), not frozen {mean[LEARNS]:.3f} ± "
+        f"{learns.half:.3f} ({learns.wins}/{learns.n}, p = {learns.p:.2g}), shuffled {mean[SHUFFLED]:.3f}; "
+        f"{over_scratch.n} seeds, ± of the difference from scratch"
+    )
     holds = all(pair.mean < 0 and pair.p < 0.01 for pair in (over_scratch, over_shuffled))
     return Measured(text, holds)
 

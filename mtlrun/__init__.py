@@ -2,14 +2,15 @@
 
 from typing import Any
 
-__version__ = "0.1.0"
+from mtlrun.util.version import __version__
+
 __all__ = ["__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
     # torch loads only when it is needed: the command line answers a wrong request without it.
     if name == "load":
-        from mtlrun.run import load
+        from mtlrun.runs.run import load
 
         return load
     raise AttributeError(f"module 'mtlrun' has no attribute {name!r}")

@@ -2,6 +2,6 @@
 
 import sys
 
-from mtlrun.cli import main
+from mtlrun.cli.main import main
 
 sys.exit(main())

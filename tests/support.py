@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtlrun.build import build
-from mtlrun.check import check
-from mtlrun.config import Config
+from mtlrun.config.check import check
+from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.labels import training_labels
@@ -17,6 +16,7 @@ from mtlrun.data.split import Split
 from mtlrun.data.table import Table
 from mtlrun.data.targets import LOSSES, PRIMARY, Target
 from mtlrun.engine.stack import Stack
+from mtlrun.runs.build import build
 
 
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:
@@ -37,8 +37,15 @@ def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config
     return check(tree)
 
 
-def make_dataset(config: Config, rows: int = 120, inputs: int = 4, missing: float = 0.0, weighted: bool = False,
-                 classes: Mapping[str, int] | None = None, seed: int = 0) -> Dataset:  # fmt: skip
+def make_dataset(
+    config: Config,
+    rows: int = 120,
+    inputs: int = 4,
+    missing: float = 0.0,
+    weighted: bool = False,
+    classes: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> Dataset:
     """A table of numbers whose targets depend on them; `missing` is the share of labels that are not observed."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, inputs))
@@ -46,8 +53,7 @@ def make_dataset(config: Config, rows: int = 120, inputs: int = 4, missing: floa
     for i, (name, task) in enumerate(config.active.items()):
         signal = np.tanh(x @ np.random.default_rng(100 + i).normal(size=inputs))
         kind = task.type or "regression"
-        count = {"regression": 0, "binary": 2, "categorical": (classes or {}).get(name, 3),
-                 "reconstruction": 0}[kind]  # fmt: skip
+        count = {"regression": 0, "binary": 2, "categorical": (classes or {}).get(name, 3), "reconstruction": 0}[kind]
         if not count:
             values = 5 + 3 * signal + 0.1 * rng.normal(size=rows)
         else:
@@ -57,10 +63,16 @@ def make_dataset(config: Config, rows: int = 120, inputs: int = 4, missing: floa
         if kind == "reconstruction":
             values, observed = np.zeros(rows), np.ones(rows, dtype=bool)
         targets[name] = Target(
-            task=name, column=name, type=kind, loss=task.loss or LOSSES[kind][0], primary=task.primary or PRIMARY[kind],
-            classes=list(range(count)), observed=observed, class_weights=task.class_weights,
+            task=name,
+            column=name,
+            type=kind,
+            loss=task.loss or LOSSES[kind][0],
+            primary=task.primary or PRIMARY[kind],
+            classes=list(range(count)),
+            observed=observed,
+            class_weights=task.class_weights,
             values=np.where(observed, values, 0).astype(np.float64),
-        )  # fmt: skip
+        )
     spec = InputSpec([InputColumn(f"x{j}", "numeric") for j in range(inputs)])
     order = np.random.default_rng(config.data.split.seed).permutation(rows)
     parts = [np.sort(p) for p in np.split(order, [rows * 6 // 10, rows * 8 // 10])]

@@ -20,8 +20,9 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Any:
     return runpy.run_path(str(BENCHMARKS / "strategies.py"))
 
 
-def test_a_quick_look_at_two_strategies(benchmark: Any, monkeypatch: pytest.MonkeyPatch,
-                                        capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+def test_a_quick_look_at_two_strategies(
+    benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     threads, before = torch.get_num_threads(), set((BENCHMARKS / "results").iterdir())
     monkeypatch.setattr(sys, "argv", ["strategies.py", "--quick", "--strategies", "pcgrad", "rlw"])
     try:
@@ -57,11 +58,30 @@ def test_peers_take_the_same_step(benchmark: Any) -> None:
 
 
 def test_ratios_are_medians_over_turns(benchmark: Any) -> None:
-    us = {("mtlrun", "sum"): [1, 2, 4], ("mtlrun", "pcgrad"): [2, 6, 8], ("torchjd", "sum"): [2, 2, 2],
-          ("torchjd", "pcgrad"): [8, 6, 40], ("representation", "pcgrad"): [1, 3, 8]}  # fmt: skip
-    rows = [{"T": 3, "net": "8x64", "batch": 64, "strategy": "pcgrad", "side": side, "loss": loss, "repeat": k, "us": u,
-             "outside": 0.1 * (k + 1) if side != "torchjd" and loss == "pcgrad" else "", "syncs": "", "way": ""}
-            for (side, loss), values in us.items() for k, u in enumerate(values)]  # fmt: skip
+    us = {
+        ("mtlrun", "sum"): [1, 2, 4],
+        ("mtlrun", "pcgrad"): [2, 6, 8],
+        ("torchjd", "sum"): [2, 2, 2],
+        ("torchjd", "pcgrad"): [8, 6, 40],
+        ("representation", "pcgrad"): [1, 3, 8],
+    }
+    rows = [
+        {
+            "T": 3,
+            "net": "8x64",
+            "batch": 64,
+            "strategy": "pcgrad",
+            "side": side,
+            "loss": loss,
+            "repeat": k,
+            "us": u,
+            "outside": 0.1 * (k + 1) if side != "torchjd" and loss == "pcgrad" else "",
+            "syncs": "",
+            "way": "",
+        }
+        for (side, loss), values in us.items()
+        for k, u in enumerate(values)
+    ]
     found = {line["side"]: line for line in benchmark["lines"](rows)}
     assert [found[s]["x sum"] for s in ("mtlrun", "representation", "torchjd")] == ["2.00", "1.50", "4.00"]
     assert [found[s]["/ ours"] for s in ("mtlrun", "representation", "torchjd")] == ["1.00", "0.50", "4.00"]

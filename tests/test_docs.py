@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from mtlrun.cli import COMMANDS, main
+from mtlrun.cli.main import COMMANDS, main
 from mtlrun.compose import compose, members, single
 
 ROOT = Path(__file__).parents[1]
@@ -52,9 +52,15 @@ def folder(tmp_path, monkeypatch):
     """A working directory with the table that the documents speak of."""
     monkeypatch.chdir(tmp_path)
     rows = range(60)
-    frame = pd.DataFrame({"area": [50.0 + 3 * (i % 17) for i in rows], "room_1": [i % 4 for i in rows],
-                          "price": [100.0 + i for i in rows], "kind": ["abc"[i % 3] for i in rows],
-                          "sold": [i % 2 for i in rows]})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "area": [50.0 + 3 * (i % 17) for i in rows],
+            "room_1": [i % 4 for i in rows],
+            "price": [100.0 + i for i in rows],
+            "kind": ["abc"[i % 3] for i in rows],
+            "sold": [i % 2 for i in rows],
+        }
+    )
     frame.to_csv("houses.csv", index=False)
     Path("conf/data").mkdir(parents=True)
     Path("conf/data/houses.yaml").write_text(HOUSES)
@@ -94,11 +100,16 @@ def test_the_example_of_a_data_yaml_in_the_documents_trains(tmp_path, monkeypatc
     example = re.search(r"```yaml\n(.*?)```", text, re.S)[1]
     assert set(yaml.safe_load(example)) == {"data", "tasks"}
     rows = range(200)
-    frame = pd.DataFrame({
-        "area": [50.0 + 3 * (i % 17) for i in rows], "room_1": [i % 4 for i in rows],
-        "price": [100.0 + 7 * (i % 17) for i in rows], "kind_of_house": ["abc"[i % 3] for i in rows],
-        "listed": [i % 2 for i in rows], "sold": ["yes" if i % 5 < 2 else "no" for i in rows],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "area": [50.0 + 3 * (i % 17) for i in rows],
+            "room_1": [i % 4 for i in rows],
+            "price": [100.0 + 7 * (i % 17) for i in rows],
+            "kind_of_house": ["abc"[i % 3] for i in rows],
+            "listed": [i % 2 for i in rows],
+            "sold": ["yes" if i % 5 < 2 else "no" for i in rows],
+        }
+    )
     frame.to_csv("houses.csv", index=False)
     Path("conf/data").mkdir(parents=True)
     Path("conf/data/houses.yaml").write_text(example)

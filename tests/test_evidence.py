@@ -14,7 +14,7 @@ from evidence.page import duration, render
 from evidence.reading import average, chance, number
 from evidence.row import Measured, Row, Runs, paired
 from evidence.sections import Section, chosen, sections
-from mtlrun.config import conf_dir
+from mtlrun.config.schema import conf_dir
 
 ROOT = Path(__file__).parents[1]
 ROWS = [row for section in sections() for row in section.rows]

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 import mtlrun
 from mtlrun.hydra_plugin.launcher import StackLauncherConf
-from mtlrun.sweep import STACK
+from mtlrun.sweeps.sweep import STACK
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def test_every_import_is_a_declared_dependency():
 def test_the_version_has_one_source():
     assert "version" not in PROJECT
     assert PROJECT["dynamic"] == ["version"]
-    assert PYPROJECT["tool"]["hatch"]["version"]["path"] == "mtlrun/__init__.py"
+    assert PYPROJECT["tool"]["hatch"]["version"]["path"] == "mtlrun/util/version.py"
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert newest and newest[1] == mtlrun.__version__
 
@@ -146,7 +146,7 @@ def test_the_wheel_built_from_the_sdist_holds_package_data_and_conf(tmp_path):
     plugin = {name.replace("mtlrun/hydra_plugin", PLUGIN) for name in tracked_files("mtlrun/hydra_plugin")}
     assert held == tracked_files("mtlrun") | {f"mtlrun/{name}" for name in tracked_files("conf")} | plugin
     assert f"{PLUGIN}/launcher.py" in held
-    assert "mtlrun = mtlrun.cli:main" in entry_points
+    assert "mtlrun = mtlrun.cli.main:main" in entry_points
     assert "License-Expression: MIT" in metadata
     assert "Requires-Python: <3.14,>=3.11" in metadata
     assert "licenses/LICENSE" in info

@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
 
-from mtlrun.compare.analyse import Options, analyse
-from mtlrun.compare.collect import Collection, collect
-from mtlrun.compare.comparison import Comparison
-from mtlrun.compare.render import Format, render
-from mtlrun.compare.settings import fold
-from mtlrun.compare.tune import choose
-from mtlrun.errors import RequestError, listing, nearest
-from mtlrun.words import say
+from mtlrun.compare.analysis.analyse import Options, analyse
+from mtlrun.compare.analysis.chosen_on_val import choose
+from mtlrun.compare.collect.folders import Collection, collect
+from mtlrun.compare.collect.settings import fold
+from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.render import Format, render
+from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.terminal import say
 
 FORMATS = get_args(Format)
 
@@ -40,7 +40,7 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
         folder = _confirm(collection, comparison, options, words)
         return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
     say(render(comparison, cast(Format, asked)).removesuffix("\n"))
-    from mtlrun.compare.report import write_outputs
+    from mtlrun.compare.report.page import write_outputs
 
     with _writing(out):
         written = write_outputs(comparison, out)
@@ -62,7 +62,7 @@ def _writing(out: Path) -> Iterator[None]:
 
 def _points(collection: Collection, out: Path, words: Mapping[str, str]) -> int:
     """The same for runs of model=point."""
-    from mtlrun.compare.toy import compare_points
+    from mtlrun.compare.report.toy import compare_points
 
     with _writing(out):
         text, written = compare_points(collection, out, words)
@@ -93,9 +93,14 @@ def options_from(words: Mapping[str, str]) -> Options:
     if not 0 < margin < 100:
         raise RequestError(f"--margin: found {words['margin']}\nallowed: percent, above 0 and below 100")
     return Options(
-        by=_list(words, "by"), reference=words.get("reference"), metrics=_metrics(words.get("metric")), split=split,
-        margin=margin, tune=_list(words, "tune"), rows="rows" in words,
-    )  # fmt: skip
+        by=_list(words, "by"),
+        reference=words.get("reference"),
+        metrics=_metrics(words.get("metric")),
+        split=split,
+        margin=margin,
+        tune=_list(words, "tune"),
+        rows="rows" in words,
+    )
 
 
 def _list(words: Mapping[str, str], name: str) -> tuple[str, ...]:

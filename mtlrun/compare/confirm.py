@@ -8,21 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlrun.check import check
-from mtlrun.compare.choice import Choice, write_choices
-from mtlrun.compare.collect import Collection, Run, collect
-from mtlrun.compare.commands import quoted
-from mtlrun.compare.rows import refuse_varying
-from mtlrun.compare.settings import Setting
+from mtlrun.compare.analysis.rows import refuse_varying
+from mtlrun.compare.collect.choice import Choice, write_choices
+from mtlrun.compare.collect.folders import Collection, Run, collect
+from mtlrun.compare.collect.settings import Setting
+from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compose.request import Member
-from mtlrun.config import Config, plain
-from mtlrun.errors import RequestError
-from mtlrun.launch import claimed, shown, to_be_resumed
+from mtlrun.config.check import check
+from mtlrun.config.schema import Config, plain
 from mtlrun.results.files import at_work
 from mtlrun.results.summary import read
-from mtlrun.results.sweep import PLAN, folder_name, rebuild, write_plan
-from mtlrun.sweep import StackSettings, check_members, data_hash, division, train_stacks
-from mtlrun.words import say
+from mtlrun.results.sweep_folder import PLAN, folder_name, rebuild, write_plan
+from mtlrun.runs.launch import claimed, shown, to_be_resumed
+from mtlrun.sweeps.sweep import StackSettings, check_members, data_hash, division, train_stacks
+from mtlrun.util.errors import RequestError
+from mtlrun.util.terminal import say
 
 
 def confirm(collection: Collection, settings: Sequence[Setting], needed: int, words: Sequence[str]) -> Path:
@@ -53,11 +53,19 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
     sizes = check_members(runs)
     divided, limits = division(runs, sizes, StackSettings(None, {}, None, None))
     plan: list[dict[str, Any]] = [
-        {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config),
-         "steps": size.steps, "arm": m.arm, "stack": number, "processes": limits.processes,
-         "data_hash": data_hash(m.config)}
+        {
+            "run": m.run,
+            "overrides": m.overrides,
+            "arguments": m.arguments,
+            "config": plain(m.config),
+            "steps": size.steps,
+            "arm": m.arm,
+            "stack": number,
+            "processes": limits.processes,
+            "data_hash": data_hash(m.config),
+        }
         for m, size, number in zip(runs, sizes, divided.of_each(), strict=True)
-    ]  # fmt: skip
+    ]
     folder = _free(first, len(earlier))
     with to_be_resumed(folder), claimed(folder, "--confirm"):
         names = [[m.run for m, (s, _, _) in zip(runs, wanted, strict=True) if s is setting] for setting in settings]

@@ -20,13 +20,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from mtlrun.check import check
 from mtlrun.compose import outside
 from mtlrun.compose.outside import ROOT, check_files
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse, require_mapping
-from mtlrun.config import Config, ModelConfig
+from mtlrun.config.check import check
+from mtlrun.config.schema import Config, ModelConfig
 from mtlrun.data.paths import SCHEMES, absolute
-from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, listing, nearest
 
 
 def load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictConfig, list[str]]:
@@ -41,8 +41,12 @@ def load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictCon
         return loader.load_configuration(ROOT, lines, mode, validate_sweep_overrides=False), notes
 
 
-def checked_config(cfg: DictConfig, hydra: DictConfig | None = None, known: Mapping[str, Any] | None = None,
-                   without: Sequence[str] = ("hydra", *SWEEP_KEYS)) -> Config:  # fmt: skip
+def checked_config(
+    cfg: DictConfig,
+    hydra: DictConfig | None = None,
+    known: Mapping[str, Any] | None = None,
+    without: Sequence[str] = ("hydra", *SWEEP_KEYS),
+) -> Config:
     """A composed configuration, resolved and checked, with absolute paths.
 
     `hydra` is the composition whose hydra node `${hydra:...}` refers to; None: the one of the running job.
@@ -90,8 +94,9 @@ def answered() -> Iterator[None]:
         useful = [line for line in lines if line and not line.startswith(noise)] or [type(error).__name__]
         merging = useful[0].removeprefix("Error merging override ")
         if merging != useful[0]:
-            raise RequestError(f"{merging[:200]}: this kind of value does not go into that key\n"
-                               "mtlrun check shows what there is") from error  # fmt: skip
+            raise RequestError(
+                f"{merging[:200]}: this kind of value does not go into that key\nmtlrun check shows what there is"
+            ) from error
         where = f"{places[0]}: " if places and places[0] else "this does not compose: "
         raise RequestError(f"{where}{' '.join(useful[:2])[:300]}") from error
 
@@ -147,8 +152,10 @@ class Compositions:
         experiment = base.choices.get("experiment")
         for key in SWEEP_KEYS:
             if base.plain[key] is not None and experiment != self._experiment:
-                raise RequestError(f"experiment={experiment}: sets {key}, and is one of several experiments\n"
-                                   f"name one experiment in a sweep, or leave out its {key}")  # fmt: skip
+                raise RequestError(
+                    f"experiment={experiment}: sets {key}, and is one of several experiments\n"
+                    f"name one experiment in a sweep, or leave out its {key}"
+                )
         return base
 
 
@@ -195,8 +202,10 @@ def _apply(cfg: DictConfig, overrides: Sequence[Override]) -> None:
                 node = OmegaConf.select(cfg, parent) if parent else cfg
                 if not isinstance(node, DictConfig) or name not in node:
                     known = [str(k) for k in node] if isinstance(node, DictConfig) else []
-                    raise RequestError(f"~{key}: there is nothing of that name{nearest(name, known)}\n"
-                                       f"{parent or 'keys'}: {listing(known)}")  # fmt: skip
+                    raise RequestError(
+                        f"~{key}: there is nothing of that name{nearest(name, known)}\n"
+                        f"{parent or 'keys'}: {listing(known)}"
+                    )
                 with open_dict(node):
                     del node[name]
             else:

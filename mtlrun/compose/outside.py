@@ -15,8 +15,8 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
 from mtlrun.compose.overrides import OPTION_GROUPS
-from mtlrun.config import GROUPS, TOP_LEVEL
-from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.config.schema import GROUPS, TOP_LEVEL
+from mtlrun.util.errors import RequestError, listing, nearest
 
 ROOT = "config"  # conf/config.yaml
 MOST_VALUES = 100_000  # of a YAML with references
@@ -40,8 +40,9 @@ def search(found: Iterable[str]) -> None:
     for folder in folders:
         file = Path(folder, "hydra", "config.yaml")
         if file.exists():
-            raise RequestError(f"{os.path.relpath(file)}: refused, as hydra is no group of mtlrun\n"
-                               f"allowed: {listing(OPTION_GROUPS)}")  # fmt: skip
+            raise RequestError(
+                f"{os.path.relpath(file)}: refused, as hydra is no group of mtlrun\nallowed: {listing(OPTION_GROUPS)}"
+            )
         for group in OPTION_GROUPS:
             for file in sorted(Path(folder, group).glob("*.yaml")):
                 if file.is_file():
@@ -63,8 +64,9 @@ def _require_small(file: Path) -> None:
     except RecursionError:
         count = MOST_VALUES + 1
     if count > MOST_VALUES:
-        raise RequestError(f"{os.path.relpath(file)}: its references stand for more than {MOST_VALUES:,} values\n"
-                           "write them out")  # fmt: skip
+        raise RequestError(
+            f"{os.path.relpath(file)}: its references stand for more than {MOST_VALUES:,} values\nwrite them out"
+        )
 
 
 def _values(node: Any, counted: dict[int, int]) -> int:
@@ -132,8 +134,10 @@ def _check_hydra_node(file: str, node: Any) -> None:
         wrong = [k for k in inner if k != "params"] if inner is not None else []
         if (key != "mode" and inner is None) or wrong:
             full = ".".join(["hydra", str(key), *map(str, wrong[:1])])
-            raise RequestError(f"{file}: {full} is refused: a YAML from outside may not change how Hydra runs\n"
-                               "allowed: hydra.mode, hydra.sweeper.params; anything on the command line")  # fmt: skip
+            raise RequestError(
+                f"{file}: {full} is refused: a YAML from outside may not change how Hydra runs\n"
+                "allowed: hydra.mode, hydra.sweeper.params; anything on the command line"
+            )
     params = node.get("sweeper", {}).get("params") if "sweeper" in node else None
     if params is not None and not isinstance(params, Mapping):
         raise RequestError(f"{file}: hydra.sweeper.params: found {params!r}\nallowed: {{KEY: 'a,b'}}")

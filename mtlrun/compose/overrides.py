@@ -11,10 +11,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString, Sweep, ValueType
 from hydra.errors import HydraException
 
-from mtlrun.config import DEFAULT_OPTION, GROUPS, TOP_LEVEL
-from mtlrun.errors import RequestError, listing, nearest
-from mtlrun.extensions import unusable
-from mtlrun.values import mapping_like
+from mtlrun.config.extensions import unusable
+from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL
+from mtlrun.config.values import mapping_like
+from mtlrun.util.errors import RequestError, listing, nearest
 
 OPTION_GROUPS = (*GROUPS, "experiment")
 SWEEP_KEYS = ("arms", "trials", "focus")  # they are about a sweep, and no run has them
@@ -35,8 +35,21 @@ MEANT = {
 }
 
 
-FUNCTIONS = ("range", "choice", "interval", "tag", "glob", "sort", "shuffle", "int", "float", "str", "bool", "json_str",
-             "extend_list")  # fmt: skip
+FUNCTIONS = (
+    "range",
+    "choice",
+    "interval",
+    "tag",
+    "glob",
+    "sort",
+    "shuffle",
+    "int",
+    "float",
+    "str",
+    "bool",
+    "json_str",
+    "extend_list",
+)
 _PARSER = OverridesParser.create()
 
 
@@ -88,8 +101,10 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
         glob: Any = override.value()
         options = glob.filter(loader.get_group_options(key)) if key in OPTION_GROUPS else []
         if not options:
-            raise RequestError(f"{key}: found {typed_value(override)}, which fits no option\n"
-                               f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}")  # fmt: skip
+            raise RequestError(
+                f"{key}: found {typed_value(override)}, which fits no option\n"
+                f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}"
+            )
         quoted = [QuotedString(option, Quote.single).with_quotes() for option in options]
         return parse(f"{key}=choice({','.join(quoted)})")  # what Hydra makes of it depends on its search path
     elif key in OPTION_GROUPS:
@@ -140,8 +155,9 @@ def _check_key(override: Override) -> None:
             require_mapping(key, value)
     if top in GROUPS and top not in DEFAULT_OPTION and key == f"{top}.name":
         word = str(typed_value(override)).strip("'\"")
-        raise RequestError(f"{key}: belongs to the option, which has settings of its own\n"
-                           f"choose the option: {top}={word}")  # fmt: skip
+        raise RequestError(
+            f"{key}: belongs to the option, which has settings of its own\nchoose the option: {top}={word}"
+        )
     if override.is_delete() and key in TOP_LEVEL:
         raise RequestError(f"~{key}: cannot be removed\nset it: {key}=VALUE")
     if top in known and top != "experiment":
@@ -149,8 +165,13 @@ def _check_key(override: Override) -> None:
     if top == "experiment" or "/" in key:
         raise RequestError(f"{key}: no such key\nallowed: GROUP=OPTION with GROUP one of {listing(OPTION_GROUPS)}")
     # Whoever types epochs=3 means trainer.epochs.
-    paths = {f.name: f"{group}.{f.name}" for group, options in GROUPS.items() for cls in options.values()
-             for f in dataclasses.fields(cls) if f.name != "name"}  # fmt: skip
+    paths = {
+        f.name: f"{group}.{f.name}"
+        for group, options in GROUPS.items()
+        for cls in options.values()
+        for f in dataclasses.fields(cls)
+        if f.name != "name"
+    }
     if key in paths:
         hint = f"; did you mean {paths[key]}?"
     else:
@@ -233,12 +254,16 @@ def _check_hydra_override(override: Override, loader: ConfigLoader, stacked: boo
         options = loader.get_group_options("hydra/launcher")
         if override.value() not in options:
             found = typed_value(override)
-            raise RequestError(f"hydra/launcher: found {found}{nearest(found, options)}\n"
-                               f"installed: {listing(options)}; joblib: pip install 'mtlrun[joblib]'")  # fmt: skip
+            raise RequestError(
+                f"hydra/launcher: found {found}{nearest(found, options)}\n"
+                f"installed: {listing(options)}; joblib: pip install 'mtlrun[joblib]'"
+            )
     name = key.removeprefix("hydra.launcher.").partition(".")[0]
     if key.startswith("hydra.launcher.") and stacked and name not in STACK_KEYS:
-        raise RequestError(f"{key}: hydra/launcher=stack has no such key{nearest(name, STACK_KEYS)}\n"
-                           f"allowed: hydra.launcher.KEY with KEY one of {listing(STACK_KEYS)}")  # fmt: skip
+        raise RequestError(
+            f"{key}: hydra/launcher=stack has no such key{nearest(name, STACK_KEYS)}\n"
+            f"allowed: hydra.launcher.KEY with KEY one of {listing(STACK_KEYS)}"
+        )
     _check_hydra_value(override)
     if key == "hydra.sweep.subdir":
         raise RequestError("hydra.sweep.subdir: run folders are named by mtlrun\nallowed: hydra.sweep.dir=DIR")
@@ -276,7 +301,7 @@ HYDRA_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "hydra/sweeper": (lambda v: isinstance(v, str), "basic"),
     "hydra/job_logging": (lambda v: isinstance(v, str), "the name of an option"),
     "hydra/hydra_logging": (lambda v: isinstance(v, str), "the name of an option"),
-}  # fmt: skip
+}
 
 
 def _check_hydra_value(override: Override) -> None:
@@ -284,8 +309,9 @@ def _check_hydra_value(override: Override) -> None:
     key = override.key_or_group
     known = next((known for known in HYDRA_KEYS if key == known or key.startswith(f"{known}.")), None)
     if known is None:
-        raise RequestError(f"{key}: nothing that mtlrun follows{nearest(key, HYDRA_KEYS)}\n"
-                           f"allowed: {listing(HYDRA_KEYS, 20)}")  # fmt: skip
+        raise RequestError(
+            f"{key}: nothing that mtlrun follows{nearest(key, HYDRA_KEYS)}\nallowed: {listing(HYDRA_KEYS, 20)}"
+        )
     sound, words = HYDRA_KEYS[known]
     if known == "hydra.callbacks" and key.count(".") == 2 and not override.is_delete():
         value = override.value()

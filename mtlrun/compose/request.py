@@ -20,12 +20,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
 from mtlrun.compose.composition import Compositions, checked_config, load
+from mtlrun.compose.members import Job, jobs
 from mtlrun.compose.overrides import SWEEP_KEYS, checked_override, hydra_line, typed_value
-from mtlrun.compose.sweep import Job, jobs
-from mtlrun.config import GROUPS, Config, conf_dir, config_hash
-from mtlrun.errors import RequestError
-from mtlrun.extensions import conf_dirs
-from mtlrun.results.sweep import folder_name, read_plan
+from mtlrun.config.extensions import conf_dirs
+from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
+from mtlrun.results.sweep_folder import folder_name, read_plan
+from mtlrun.util.errors import RequestError
 
 SCHEMA = "mtlrun_schema"  # the first of its defaults
 
@@ -117,8 +117,10 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
     if forgotten is not None and not sweep:
         as_list = f"; for a list write {forgotten.key_or_group}=[a,b]" if forgotten.is_choice_sweep() else ""
         as_list = "; of a range, trials=16 draws some" if forgotten.is_interval_sweep() else as_list
-        raise RequestError(f"{forgotten.key_or_group}: found {typed_value(forgotten)}, which is a sweep\n"
-                           f"add -m to train one run for each value{as_list}")  # fmt: skip
+        raise RequestError(
+            f"{forgotten.key_or_group}: found {typed_value(forgotten)}, which is a sweep\n"
+            f"add -m to train one run for each value{as_list}"
+        )
     unused, used = ("hydra.run.dir", "hydra.sweep.dir")[:: 1 if sweep else -1]
     if any(o.key_or_group == unused for o in overrides):
         notes.append(f"{unused} is not used: the folder of a {'sweep' if sweep else 'single run'} is {used}")

@@ -6,7 +6,7 @@ import math
 from hydra.core.override_parser.types import IntervalSweep, Override
 
 from mtlrun.compose.overrides import typed_value
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 
 def check_range(override: Override) -> None:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from mtlrun.config import Config, DataConfig
+from mtlrun.config.schema import Config, DataConfig
+from mtlrun.config.values import build
 from mtlrun.data.table import as_numbers, as_texts, column_kind
-from mtlrun.errors import RequestError, listing, nearest
-from mtlrun.values import build
+from mtlrun.util.errors import RequestError, listing, nearest
 
 UNKNOWN, MISSING = -1, -2  # codes of a category column
 LARGEST = 1e30  # so that squares and scaled values stay finite in float32
@@ -85,8 +85,10 @@ class InputSpec:
         if absent:
             found = [str(c) for c in frame.columns]
             words = [f"{name!r}{nearest(name, found)}" for name in absent]
-            raise RequestError(f"{key}: the table lacks {len(absent)} of {len(self.inputs)} input columns: "
-                               f"{listing(words, 50)}\ncolumns: {listing(found)}")  # fmt: skip
+            raise RequestError(
+                f"{key}: the table lacks {len(absent)} of {len(self.inputs)} input columns: "
+                f"{listing(words, 50)}\ncolumns: {listing(found)}"
+            )
         numeric = [c for c in self.columns if c.kind == "numeric"]
         category = [c for c in self.columns if c.kind == "category"]
         numbers = np.full((len(frame), len(numeric)), np.nan)
@@ -129,16 +131,20 @@ def input_columns(config: Config, frame: pd.DataFrame) -> list[str]:
     free = [c for c in columns if c not in reserved]
     if data.inputs is None:
         if not free:
-            raise RequestError("data.inputs: no column is left beside targets, split, group, weight and future\n"
-                               f"columns: {listing(columns)}")  # fmt: skip
+            raise RequestError(
+                "data.inputs: no column is left beside targets, split, group, weight and future\n"
+                f"columns: {listing(columns)}"
+            )
         return free
     chosen: set[str] = set()
     for i, pattern in enumerate(data.inputs):
         found = [pattern] if pattern in columns else fnmatch.filter(free, pattern)
         named = found if pattern in columns else fnmatch.filter(columns, pattern)
         if late := next((c for c in named if c in future), None):
-            raise RequestError(f"data.inputs[{i}]: {pattern!r} names {late}, which is not known when predicting, as "
-                               "data.future says\nname the inputs without it, or change data.future")  # fmt: skip
+            raise RequestError(
+                f"data.inputs[{i}]: {pattern!r} names {late}, which is not known when predicting, as "
+                "data.future says\nname the inputs without it, or change data.future"
+            )
         if not found:
             held_back = "matches only targets, split, group and weight columns; name a target in full"
             why = held_back if fnmatch.filter(columns, pattern) else f"matches no column{nearest(pattern, columns)}"
@@ -184,8 +190,9 @@ def _matching(patterns: Sequence[str], frame: pd.DataFrame, key: str) -> list[st
     for i, pattern in enumerate(patterns):
         found = [pattern] if pattern in columns else fnmatch.filter(columns, pattern)
         if not found:
-            raise RequestError(f"{key}[{i}]: {pattern!r} matches no column{nearest(pattern, columns)}\n"
-                               f"columns: {listing(columns)}")  # fmt: skip
+            raise RequestError(
+                f"{key}[{i}]: {pattern!r} matches no column{nearest(pattern, columns)}\ncolumns: {listing(columns)}"
+            )
         chosen.update(found)
     return [c for c in columns if c in chosen]
 
@@ -204,8 +211,12 @@ def input_notes(config: Config, inputs: list[str]) -> list[str]:
     """A line for each column that `data.inputs` names and that is left out, and for each target among the inputs."""
     roles, targets = _other_roles(config.data), {target_column(config, t) for t in config.active}
     for name, task in config.tasks.items():
-        roles |= {c: f"is for {name} to reconstruct" for c in config.data.inputs or [] for pattern in task.columns or []
-                  if fnmatch.fnmatchcase(c, pattern)}  # fmt: skip
+        roles |= {
+            c: f"is for {name} to reconstruct"
+            for c in config.data.inputs or []
+            for pattern in task.columns or []
+            if fnmatch.fnmatchcase(c, pattern)
+        }
     named = [c for c in dict.fromkeys(config.data.inputs or []) if c in roles]
     notes = [f"{c}: left out of the inputs, as it {roles[c]}" for c in named]
     return notes + [f"{c} is a target and also among the inputs" for c in inputs if c in targets]
@@ -249,15 +260,19 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
         odd = series.notna().to_numpy() & np.isnan(raw)
         if odd.any():
             found = series.iloc[int(np.argmax(odd))]
-            raise RequestError(f"{where} holds text, such as {found!r} in row {row_of(odd)}\n"
-                               "allowed: numbers; mend the table or leave the column out")  # fmt: skip
+            raise RequestError(
+                f"{where} holds text, such as {found!r} in row {row_of(odd)}\n"
+                "allowed: numbers; mend the table or leave the column out"
+            )
     else:
         raw = as_numbers(series)
     infinite = np.isinf(raw)
     if infinite.any():
         first = f"the first in row {row_of(infinite)}"
-        raise RequestError(f"{where} holds {int(infinite.sum())} infinite values, {first}\n"
-                           "allowed: finite numbers, or nothing where the value is missing")  # fmt: skip
+        raise RequestError(
+            f"{where} holds {int(infinite.sum())} infinite values, {first}\n"
+            "allowed: finite numbers, or nothing where the value is missing"
+        )
     if np.nanmax(np.abs(raw), initial=0.0) > LARGEST:
         raise RequestError(f"{where} holds values as large as {np.nanmax(np.abs(raw)):g}\nallowed: up to {LARGEST:g}")
     return raw
@@ -273,8 +288,10 @@ def _days(series: pd.Series, where: str) -> np.ndarray:
         dates, odd = series, present & (kind != "date")
     if odd.any():
         row = int(np.argmax(odd))
-        raise RequestError(f"{where} holds dates in training, but {series.iloc[row]!r} in row {row + 1}\n"
-                           "allowed: dates such as 2020-09-22, or nothing where the value is missing")  # fmt: skip
+        raise RequestError(
+            f"{where} holds dates in training, but {series.iloc[row]!r} in row {row + 1}\n"
+            "allowed: dates such as 2020-09-22, or nothing where the value is missing"
+        )
     return as_numbers(dates)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mtlrun.config import Config, DataConfig
+from mtlrun.config.schema import Config, DataConfig
 from mtlrun.data.columns import (
     MISSING,
     UNKNOWN,
@@ -20,7 +20,7 @@ from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, class_text, make_target, target_notes
-from mtlrun.errors import RequestError, listing
+from mtlrun.util.errors import RequestError, listing
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,10 @@ def load_dataset(config: Config) -> Dataset:
 def require_unchanged(dataset: Dataset, config: Config, digest: str | None, what: str) -> None:
     """Raises RequestError if the table is not the one that a run or sweep (`what`) began with; None: not known."""
     if digest is not None and dataset.hash != digest:
-        raise RequestError(f"data.path: {config.data.path} has changed since this {what} began\n"
-                           "restore the file and go on, or begin anew in another folder")  # fmt: skip
+        raise RequestError(
+            f"data.path: {config.data.path} has changed since this {what} began\n"
+            "restore the file and go on, or begin anew in another folder"
+        )
 
 
 def trainable(dataset: Dataset) -> np.ndarray:
@@ -112,8 +114,10 @@ def _weight(column: str | None, table: Table, split: Split) -> np.ndarray | None
         if bad.any():
             row = int(np.argmax(bad))
             found = table.frame[column].iloc[row]
-            raise RequestError(f"data.weight: column {column!r} holds {found} in row {row + 1}\n"
-                               "allowed: finite numbers from 0, in every row")  # fmt: skip
+            raise RequestError(
+                f"data.weight: column {column!r} holds {found} in row {row + 1}\n"
+                "allowed: finite numbers from 0, in every row"
+            )
         return weight
 
     weight = table.remember(("weight", column), make)
@@ -147,8 +151,11 @@ def _unseen_categories(spec: InputSpec, codes: np.ndarray, split: Split) -> list
         unseen[[MISSING, UNKNOWN]] = False
         if unseen.any():
             counts[name] = [int(unseen[column[rows]].sum()) for rows in (split.val, split.test)]
-    return [f"{name}: {val} val and {test} test rows hold values that train has not: treated as unknown"
-            for name, (val, test) in counts.items() if val or test]  # fmt: skip
+    return [
+        f"{name}: {val} val and {test} test rows hold values that train has not: treated as unknown"
+        for name, (val, test) in counts.items()
+        if val or test
+    ]
 
 
 def _unseen_classes(targets: dict[str, Target], split: Split) -> list[str]:

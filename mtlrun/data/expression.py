@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.data.table import as_numbers, as_texts, column_kind
-from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, listing, nearest
 
 MAX_LENGTH = 2000  # characters
 MAX_DEPTH = 50  # nested operations
@@ -26,8 +26,13 @@ _GRAMMAR = (
     "== != < <= > >= in, and or not, + - * / % **"
 )
 _CONSTANTS: dict[str, bool | None] = {
-    "true": True, "false": False, "null": None, "True": True, "False": False, "None": None,
-}  # fmt: skip
+    "true": True,
+    "false": False,
+    "null": None,
+    "True": True,
+    "False": False,
+    "None": None,
+}
 _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -93,8 +98,10 @@ class Expression:
         for name in self.names:
             if name not in frame.columns:
                 columns = [str(c) for c in frame.columns]
-                raise RequestError(f"{self.key}: no column is named {name!r}{nearest(name, columns)}\n"
-                                   f"in: {_shown(self.text)}; columns: {listing(columns)}")  # fmt: skip
+                raise RequestError(
+                    f"{self.key}: no column is named {name!r}{nearest(name, columns)}\n"
+                    f"in: {_shown(self.text)}; columns: {listing(columns)}"
+                )
         with np.errstate(all="ignore"):
             value = self._value(self._tree, frame)
         if value.kind == "null":
@@ -283,8 +290,10 @@ def _whitelist(node: ast.AST, key: str, text: str, quoted: dict[str, str], names
         case _:
             dotted = _dotted(node)
             if dotted and dotted.split(".")[0] not in quoted:
-                raise RequestError(f"{key}: an attribute (a.b) is not allowed in {_shown(text)}\n"
-                                   f"a column of that name goes in backticks: `{dotted}`")  # fmt: skip
+                raise RequestError(
+                    f"{key}: an attribute (a.b) is not allowed in {_shown(text)}\n"
+                    f"a column of that name goes in backticks: `{dotted}`"
+                )
             words = {ast.Call: "a call", ast.Attribute: "an attribute (a.b)", ast.Subscript: "an index (a[b])"}
             raise refuse(words.get(type(node), type(node).__name__))
 
@@ -350,10 +359,30 @@ def _an(kind: str) -> str:
 
 
 _SYMBOLS = {
-    "Eq": "==", "NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">=", "In": "in", "NotIn": "not in",
-    "Is": "is", "IsNot": "is not", "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "Mod": "%", "Pow": "**",
-    "FloorDiv": "//", "BitAnd": "&", "BitOr": "|", "BitXor": "^", "LShift": "<<", "RShift": ">>", "MatMult": "@",
-}  # fmt: skip
+    "Eq": "==",
+    "NotEq": "!=",
+    "Lt": "<",
+    "LtE": "<=",
+    "Gt": ">",
+    "GtE": ">=",
+    "In": "in",
+    "NotIn": "not in",
+    "Is": "is",
+    "IsNot": "is not",
+    "Add": "+",
+    "Sub": "-",
+    "Mult": "*",
+    "Div": "/",
+    "Mod": "%",
+    "Pow": "**",
+    "FloorDiv": "//",
+    "BitAnd": "&",
+    "BitOr": "|",
+    "BitXor": "^",
+    "LShift": "<<",
+    "RShift": ">>",
+    "MatMult": "@",
+}
 
 
 def _symbol(op: ast.AST) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mtlrun.config import Config
+from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputColumn, dates_as_text, input_notes, nearly_numbers, target_column
 from mtlrun.data.dataset import Dataset, load_table, width
 from mtlrun.data.expression import parse
@@ -20,7 +20,7 @@ from mtlrun.data.labels import observed_labels, raw_labels
 from mtlrun.data.table import as_numbers, as_texts, column_kind, text_of
 from mtlrun.data.targets import Target, bin_edges, class_text, target_notes
 from mtlrun.data.targets import task_rows as labels_of
-from mtlrun.errors import listing
+from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
 IDENTIFIER_SHARE = 0.95  # different values / rows, from which text is an identifier
@@ -77,8 +77,10 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
                 f"{name}: read as text, though nearly all values are numbers; not {listing(map(repr, odd), 3)}"
             )
         elif dates_as_text(series):
-            warnings.append(f"{name}: dates written as text, read as categories; leave the column out of data.inputs, "
-                            "or store it as dates in Parquet")  # fmt: skip
+            warnings.append(
+                f"{name}: dates written as text, read as categories; leave the column out of data.inputs, "
+                "or store it as dates in Parquet"
+            )
         elif is_identifier(series, name):
             warnings.append(f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs")
     return warnings + _duplicates(frame, names)
@@ -201,8 +203,10 @@ def _copies(dataset: Dataset, rows: np.ndarray, others: np.ndarray) -> list[str]
         same, similar = _occurrences(rows, members, train), _occurrences(others, members, train)
         copied = int(((same > 0) & (same >= COPY_AGREEMENT * similar)).sum())
         if len(members) >= MIN_ROWS and copied > COPIED_SHARE * len(members):
-            warnings.append(f"{part}: {copied} of {len(members)} rows are exact copies of training rows (inputs and "
-                            "targets), which flatters the figures: remove the copies from the table")  # fmt: skip
+            warnings.append(
+                f"{part}: {copied} of {len(members)} rows are exact copies of training rows (inputs and "
+                "targets), which flatters the figures: remove the copies from the table"
+            )
     return warnings
 
 

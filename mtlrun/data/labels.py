@@ -9,12 +9,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from mtlrun.config import Config, SmoothConfig, TaskConfig
+from mtlrun.config.schema import Config, SmoothConfig, TaskConfig
 from mtlrun.data.columns import finite_numbers
 from mtlrun.data.expression import condition, parse
 from mtlrun.data.split import Split, generator, require_column, row_groups
 from mtlrun.data.table import Table
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 
 def raw_labels(name: str, task: TaskConfig, table: Table) -> pd.Series | None:
@@ -79,8 +79,10 @@ def labelled_rows(name: str, config: Config, table: Table, split: Split, weight:
     if task.train_rows_of is not None:
         rows = np.intersect1d(rows, labelled_rows(task.train_rows_of, config, table, split, weight))
         if not len(rows):
-            raise RequestError(f"{key}.train_rows_of: no row of train has a label of {name} and of "
-                               f"{task.train_rows_of}\nleave it out ({key}.train_rows_of=null)")  # fmt: skip
+            raise RequestError(
+                f"{key}.train_rows_of: no row of train has a label of {name} and of "
+                f"{task.train_rows_of}\nleave it out ({key}.train_rows_of=null)"
+            )
     if task.train_labels is not None:
         if task.train_labels > len(rows):
             raise RequestError(
@@ -91,8 +93,15 @@ def labelled_rows(name: str, config: Config, table: Table, split: Split, weight:
     return rows
 
 
-def training_labels(name: str, config: Config, table: Table, split: Split, weight: np.ndarray | None,
-                    values: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def training_labels(
+    name: str,
+    config: Config,
+    table: Table,
+    split: Split,
+    weight: np.ndarray | None,
+    values: np.ndarray,
+    observed: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """`values` [N] and `observed` [N] of a task as a run trains on them.
 
     They are handed back as they came, the same arrays, where nothing is asked for. `smooth` replaces each label by a
@@ -117,8 +126,10 @@ def training_labels(name: str, config: Config, table: Table, split: Split, weigh
         groups = row_groups(table.frame, config.data.split.by)
         members = np.zeros(len(rows), dtype=np.int64) if groups is None else groups[rows]
         if len(np.unique(members)) == len(rows):
-            raise RequestError(f"tasks.{name}.shuffle: no group of {config.data.split.by} has two labels in train\n"
-                               f"leave it out (tasks.{name}.shuffle=false), or split otherwise")  # fmt: skip
+            raise RequestError(
+                f"tasks.{name}.shuffle: no group of {config.data.split.by} has two labels in train\n"
+                f"leave it out (tasks.{name}.shuffle=false), or split otherwise"
+            )
         order = generator(config.seed, f"shuffle {name}").permutation(len(rows))
         place = np.argsort(members, kind="stable")
         source = order[np.argsort(members[order], kind="stable")]  # the same groups in the same order, each shuffled
@@ -126,8 +137,15 @@ def training_labels(name: str, config: Config, table: Table, split: Split, weigh
     return changed, observed
 
 
-def smoothed(name: str, smooth: SmoothConfig, table: Table, split: Split, weight: np.ndarray | None,
-             values: np.ndarray, observed: np.ndarray) -> np.ndarray:  # fmt: skip
+def smoothed(
+    name: str,
+    smooth: SmoothConfig,
+    table: Table,
+    split: Split,
+    weight: np.ndarray | None,
+    values: np.ndarray,
+    observed: np.ndarray,
+) -> np.ndarray:
     """`values` [N] with each observed label replaced by the mean of those nearest in the order of `smooth.over`.
 
     A row's window are the `smooth.window` rows around it, itself in the middle, fewer at both ends, of the rows of the
@@ -142,8 +160,10 @@ def smoothed(name: str, smooth: SmoothConfig, table: Table, split: Split, weight
     counted = observed if weight is None else observed & (weight > 0)
     if np.isnan(order[counted]).any():
         missing = int(np.isnan(order[counted]).sum())
-        raise RequestError(f"{key}: column {smooth.over!r} is missing in {missing} rows with a label of {name}\n"
-                           f"leave them out: tasks.{name}.where='{smooth.over} != null'")  # fmt: skip
+        raise RequestError(
+            f"{key}: column {smooth.over!r} is missing in {missing} rows with a label of {name}\n"
+            f"leave them out: tasks.{name}.where='{smooth.over} != null'"
+        )
     result = np.where(observed, values, 0.0)
     half = min(smooth.window // 2, len(values))
     for rows in split.parts().values():
@@ -156,8 +176,10 @@ def smoothed(name: str, smooth: SmoothConfig, table: Table, split: Split, weight
 
 def without_controls(config: Config) -> Config:
     """The same configuration with all labels as they are in the table."""
-    free = {n: dataclasses.replace(t, shuffle=False, train_labels=None, train_rows_of=None, smooth=None)
-            for n, t in config.tasks.items()}  # fmt: skip
+    free = {
+        n: dataclasses.replace(t, shuffle=False, train_labels=None, train_rows_of=None, smooth=None)
+        for n, t in config.tasks.items()
+    }
     return dataclasses.replace(config, tasks=free)
 
 

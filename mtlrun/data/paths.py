@@ -4,10 +4,12 @@ import importlib.resources
 import os
 from pathlib import Path
 
-from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.config import extensions
+from mtlrun.config.extensions import SUFFIXES
+from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.registry import REFERENCES
 
 SCHEMES = ("package:", "fetched:", "synthetic:")  # of paths that are no paths of the file system
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # data set -> the files that `data.path=fetched:FILE` may name
 DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test.parquet"), "yeast": ("yeast.parquet",)}
 
@@ -33,35 +35,40 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
     scheme, _, name = path.partition(":")
     if scheme == "package":
         folder = Path(str(importlib.resources.files("mtlrun.data") / "files"))
-        from mtlrun import extensions
 
         files = {p.name: p for p in sorted(folder.iterdir()) if p.name.endswith(SUFFIXES)} | extensions.tables()
         if name not in files:
-            raise RequestError(f"{key}: no file of the package is named {name!r}{nearest(name, files)}\n"
-                               f"allowed: {listing(files)}{extensions.unusable()}")  # fmt: skip
+            raise RequestError(
+                f"{key}: no file of the package is named {name!r}{nearest(name, files)}\n"
+                f"allowed: {listing(files)}{extensions.unusable()}"
+            )
         return files[name]
     if scheme == "fetched":
         owners = {file: dataset for dataset, d in DATASETS.items() for file in d}
         if name not in owners:
-            raise RequestError(f"{key}: no data set has a file {name!r}{nearest(name, owners)}\n"
-                               f"allowed: {listing(owners)}")  # fmt: skip
+            raise RequestError(
+                f"{key}: no data set has a file {name!r}{nearest(name, owners)}\nallowed: {listing(owners)}"
+            )
         target = data_folder() / name
         if not target.is_file():
             raise RequestError(f"{key}: {path} is not there yet\nget it: mtlrun fetch {owners[name]}")
         return target
     if scheme == "synthetic":
-        from mtlrun import extensions
-        from mtlrun.data.synthetic import PROBLEMS
+        from mtlrun.data.synthetic import PROBLEMS  # needs numpy
 
         extensions.load()
-        theirs = extensions.REFERENCES["problem"]
+        theirs = REFERENCES["problem"]
         if name in theirs and name in PROBLEMS.own:
-            raise RequestError(f"{key}: {path} is a problem of mtlrun and one of {theirs[name].package}\n"
-                               "give that of the package another name")  # fmt: skip
+            raise RequestError(
+                f"{key}: {path} is a problem of mtlrun and one of {theirs[name].package}\n"
+                "give that of the package another name"
+            )
         known = [*PROBLEMS.own, *theirs]
         if name not in known:
-            raise RequestError(f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
-                               f"allowed: {listing(known)}{extensions.unusable()}")  # fmt: skip
+            raise RequestError(
+                f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
+                f"allowed: {listing(known)}{extensions.unusable()}"
+            )
         return Path(path)
     return absolute(path, key)
 
@@ -78,8 +85,9 @@ def absolute(path: str, key: str, folder: Path | None = None) -> Path:
         found.exists()
     except (OSError, ValueError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        raise RequestError(f"{key}: {path[:100]}{'…'[: len(path) > 100]} is no path ({why})\n"
-                           "allowed: the path of a file") from None  # fmt: skip
+        raise RequestError(
+            f"{key}: {path[:100]}{'…'[: len(path) > 100]} is no path ({why})\nallowed: the path of a file"
+        ) from None
     return found
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mtlrun.config import SplitConfig
+from mtlrun.config.schema import SplitConfig
 from mtlrun.data.table import as_texts
-from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, listing, nearest
 
 PARTS = ("train", "val", "test")
 WORDS = {"train": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2}
@@ -58,8 +58,10 @@ def split_rows(
     rows = [np.flatnonzero(part == p) for p in range(3)]
     for name, members in zip(PARTS, rows, strict=True):
         if not len(members):
-            raise RequestError(f"data.split: no row is in {name} ({_origin(frame, config, groups)})\n"
-                               "allowed: at least one row in each of train, val, test")  # fmt: skip
+            raise RequestError(
+                f"data.split: no row is in {name} ({_origin(frame, config, groups)})\n"
+                "allowed: at least one row in each of train, val, test"
+            )
     if train_rows is not None:
         if train_rows > len(rows[0]):
             raise RequestError(
@@ -100,8 +102,10 @@ def _given(frame: pd.DataFrame, column: str) -> np.ndarray:
     part = words.map(WORDS)
     if part.isna().any():
         odd = sorted({"(missing)" if not w else repr(w) for w in words[part.isna()]})
-        raise RequestError(f"data.split.column: {column} holds {listing(odd)} in {int(part.isna().sum())} rows\n"
-                           f"allowed: {listing(WORDS)}")  # fmt: skip
+        raise RequestError(
+            f"data.split.column: {column} holds {listing(odd)} in {int(part.isna().sum())} rows\n"
+            f"allowed: {listing(WORDS)}"
+        )
     return np.array(part, dtype=np.int64)
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from mtlrun.data.paths import SUFFIXES, require_file, synthetic_name
 from mtlrun.data.synthetic import synthetic_table
-from mtlrun.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, listing, nearest
 
 SIGNS = {
     b"\xff\xfe": "UTF-16",
@@ -74,9 +74,11 @@ def load_tables(paths: list[Path], keys: list[str]) -> Table:
             absent = [c for c in frames[0].columns if c not in frame.columns]
             if absent:
                 found = list(frame.columns)
-                raise RequestError(f"{key}: {path.name} lacks columns of {paths[0].name}: {absent[0]!r}"
-                                   f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
-                                   f"found: {listing(found)}")  # fmt: skip
+                raise RequestError(
+                    f"{key}: {path.name} lacks columns of {paths[0].name}: {absent[0]!r}"
+                    f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
+                    f"found: {listing(found)}"
+                )
         columns = list(frames[0].columns)
         frame = frames[0] if len(frames) == 1 else pd.concat([f[columns] for f in frames], ignore_index=True)
         while len(_TABLES) >= _KEPT_TABLES:
@@ -169,8 +171,10 @@ def _require_plain(path: Path, key: str) -> None:
             try:
                 file.read(columns=[name]).validate(full=True)
             except pyarrow.ArrowInvalid:
-                raise RequestError(f"{key}: {path.name}: column {name!r} holds text that is not UTF-8\n"
-                                   "write it as UTF-8, or the file without that column") from None  # fmt: skip
+                raise RequestError(
+                    f"{key}: {path.name}: column {name!r} holds text that is not UTF-8\n"
+                    "write it as UTF-8, or the file without that column"
+                ) from None
 
 
 def _read_csv(path: Path, key: str) -> pd.DataFrame:
@@ -217,8 +221,9 @@ def _read_csv(path: Path, key: str) -> pd.DataFrame:
 def _unique(names: list[str], path: Path, key: str) -> None:
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        raise RequestError(f"{key}: {path.name} has several columns named {listing(map(repr, twice))}\n"
-                           "allowed: every column name once")  # fmt: skip
+        raise RequestError(
+            f"{key}: {path.name} has several columns named {listing(map(repr, twice))}\nallowed: every column name once"
+        )
 
 
 # ---------------------------------------------------------------- columns

@@ -8,15 +8,15 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from mtlrun.config import Config, TaskConfig
+from mtlrun.config.extensions import wrong_labels
+from mtlrun.config.schema import Config, TaskConfig
 from mtlrun.data.columns import NUMERIC_SHARE, finite_numbers, numeric_share
 from mtlrun.data.expression import parse
 from mtlrun.data.labels import observed_labels, raw_labels, training_labels
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table, as_numbers, as_texts, column_kind
-from mtlrun.errors import RequestError, listing, nearest
-from mtlrun.extensions import wrong_labels
-from mtlrun.task_types import LABELS, LOSSES, PRIMARY, TASK_METRICS
+from mtlrun.tasks.types import LABELS, LOSSES, PRIMARY, TASK_METRICS
+from mtlrun.util.errors import RequestError, listing, nearest
 
 TaskType = str  # one of task_types.names()
 MANY_CLASSES = 20  # more than this, in more than half as many labels, are hardly classes
@@ -67,8 +67,9 @@ def make_target(name: str, config: Config, table: Table, split: Split, weight: n
     labels = raw_labels(name, task, table)
     type_, classes, values = table.remember(encoding, lambda: _encode(name, task, labels, observed))
     if task.smooth is not None and type_ != "regression":
-        raise RequestError(f"{key}.smooth: means of numbers, and the task is {type_}\n"
-                           f"set {key}.type=regression, or '~{key}.smooth'")  # fmt: skip
+        raise RequestError(
+            f"{key}.smooth: means of numbers, and the task is {type_}\nset {key}.type=regression, or '~{key}.smooth'"
+        )
     values, observed = training_labels(name, config, table, split, weight, values, observed)
     if task.unit is not None and LABELS[type_] != "numbers":
         raise RequestError(f"{key}.unit: found {task.unit!r}, and the task is {type_}\nallowed: null")
@@ -76,20 +77,26 @@ def make_target(name: str, config: Config, table: Table, split: Split, weight: n
     if loss not in LOSSES[type_]:
         raise RequestError(f"{key}.loss: {loss} does not fit {type_}\nallowed: {listing(LOSSES[type_])}")
     if primary not in TASK_METRICS[type_]:
-        raise RequestError(f"{key}.primary: {primary} is no metric of {type_}{nearest(primary, TASK_METRICS[type_])}\n"
-                           f"allowed: {listing(TASK_METRICS[type_])}")  # fmt: skip
+        raise RequestError(
+            f"{key}.primary: {primary} is no metric of {type_}{nearest(primary, TASK_METRICS[type_])}\n"
+            f"allowed: {listing(TASK_METRICS[type_])}"
+        )
     counted = observed if weight is None else observed & (weight > 0)
     source = column if task.expression is None else task.expression
     learnt = values[split.train][counted[split.train]]
     if not len(learnt):
         having = "a label" if weight is None else "a label and a weight above 0"
         where = f"{having} in {source!r}" if task.has_labels else having
-        raise RequestError(f"{key}: no row of train has {where}, in all {int(counted.sum())} have\n"
-                           "change data.split or `where`, or leave the task out")  # fmt: skip
+        raise RequestError(
+            f"{key}: no row of train has {where}, in all {int(counted.sum())} have\n"
+            "change data.split or `where`, or leave the task out"
+        )
     if task.has_labels and learnt.min() == learnt.max():
         found = repr(classes[int(learnt[0])]) if classes else f"{learnt[0]:g}"
-        raise RequestError(f"{key}: all {len(learnt)} labels of train are {found}\n"
-                           "allowed: two values or more; change data.split or `where`, or leave it out")  # fmt: skip
+        raise RequestError(
+            f"{key}: all {len(learnt)} labels of train are {found}\n"
+            "allowed: two values or more; change data.split or `where`, or leave it out"
+        )
     weights = _class_weights(task.class_weights, type_, classes, f"{key}.class_weights")
     return Target(name, column, type_, loss, primary, classes, values, observed, weights)
 
@@ -126,8 +133,9 @@ def _encode(
         where = f"column {column!r}" if task.expression is None else f"expression {column!r}"
         numbers = finite_numbers(labels, f"{key}: the target of a {type_}, {where},", np.flatnonzero(observed))
         if (wrong := wrong_labels(type_, numbers)) is not None:
-            raise RequestError(f"{key}: the target of a {type_}, {where}: {wrong}\n"
-                               f"mend the column, or choose another {key}.type")  # fmt: skip
+            raise RequestError(
+                f"{key}: the target of a {type_}, {where}: {wrong}\nmend the column, or choose another {key}.type"
+            )
         values[observed] = numbers
         return type_, [], values
     if LABELS[type_] == "two classes":
@@ -135,8 +143,9 @@ def _encode(
             found = listing(map(class_text, classes), 5)
             what = f"column {column!r} has {len(classes)} different values ({found})"
             what = what if task.bins is None else f"{len(classes)} bins are {len(classes)} classes"
-            raise RequestError(f"{key}: {what}\n"
-                               f"allowed for {type_}: two; otherwise {key}.type=categorical or regression")  # fmt: skip
+            raise RequestError(
+                f"{key}: {what}\nallowed for {type_}: two; otherwise {key}.type=categorical or regression"
+            )
         if task.positive is not None and _class_index(task.positive, classes, f"{key}.positive") == 0:
             classes, codes = classes[::-1], 1 - codes
     elif task.positive is not None:
@@ -144,8 +153,9 @@ def _encode(
     elif len(classes) == 1:
         raise RequestError(f"{key}: every label in {column!r} is {classes[0]!r}\nallowed: at least two classes")
     elif task.type is None and task.bins is None and (doubt := no_classes(classes, np.bincount(codes))):
-        raise RequestError(f"{key}.type: none is given for {column!r}, {doubt}\n"
-                           f"set it: {key}.type=categorical, or mend the column")  # fmt: skip
+        raise RequestError(
+            f"{key}.type: none is given for {column!r}, {doubt}\nset it: {key}.type=categorical, or mend the column"
+        )
     values[observed] = codes
     return type_, classes, values
 
@@ -166,9 +176,11 @@ def bin_edges(name: str, task: TaskConfig, labels: pd.Series, observed: np.ndarr
     counts = np.bincount(np.searchsorted(edges, numbers, side="right"), minlength=task.bins)
     if counts.min() == 0:
         values, times = np.unique(numbers, return_counts=True)
-        raise RequestError(f"{key}: found {task.bins}, and {listing(f'{e:g}' for e in edges)} leave a bin empty, as "
-                           f"{times.max()} of {len(numbers)} labels are {values[times.argmax()]:g}\n"
-                           "allowed: fewer bins, or a list of their inner edges")  # fmt: skip
+        raise RequestError(
+            f"{key}: found {task.bins}, and {listing(f'{e:g}' for e in edges)} leave a bin empty, as "
+            f"{times.max()} of {len(numbers)} labels are {values[times.argmax()]:g}\n"
+            "allowed: fewer bins, or a list of their inner edges"
+        )
     return edges
 
 
@@ -214,8 +226,11 @@ def one_class_twice(classes: Sequence[Any]) -> list[str]:
     for name in classes:
         if isinstance(name, str):
             alike.setdefault(name.strip().casefold(), []).append(name)
-    return [f"classes that differ only in blanks or upper and lower case: {listing(map(repr, names))}"
-            for names in alike.values() if len(names) > 1]  # fmt: skip
+    return [
+        f"classes that differ only in blanks or upper and lower case: {listing(map(repr, names))}"
+        for names in alike.values()
+        if len(names) > 1
+    ]
 
 
 def target_notes(target: Target) -> list[str]:
@@ -240,8 +255,9 @@ def _class_index(value: Any, classes: list[Any], key: str) -> int:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value in classes:
         return classes.index(value)
     quote = "; a word such as yes needs quotes in YAML" if isinstance(value, bool) else ""
-    raise RequestError(f"{key}: no class is {value!r}{nearest(str(value), texts)}{quote}\n"
-                       f"classes: {listing(map(class_text, classes))}")  # fmt: skip
+    raise RequestError(
+        f"{key}: no class is {value!r}{nearest(str(value), texts)}{quote}\nclasses: {listing(map(class_text, classes))}"
+    )
 
 
 def _class_weights(

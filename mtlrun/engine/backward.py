@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from mtlrun.engine.flat import Flat
-from mtlrun.model.heads import TiedBlock
-from mtlrun.model.network import Network, Targets
-from mtlrun.model.trunk import Factors, Noise, Passed
+from mtlrun.model.trunks.mlp import Factors, Noise, Passed
+from mtlrun.network.heads import TiedBlock
+from mtlrun.network.network import Network, Targets
 from mtlrun.sharing import Hard
 
 Combine = Callable[[Tensor, Tensor], Tensor]  # weights [R, T], gradients [R, T, D] -> direction [R, D]
@@ -50,8 +50,9 @@ class Split:
     layers comes from `Factors`, without the gradients themselves.
     """
 
-    def __init__(self, network: Network, flat: Flat, at: Literal["parameters", "representation"],
-                 gramian_only: bool = False) -> None:  # fmt: skip
+    def __init__(
+        self, network: Network, flat: Flat, at: Literal["parameters", "representation"], gramian_only: bool = False
+    ) -> None:
         """`gramian_only`: the Gramian may take the gradients' place, and their weighted sum is what is combined."""
         assert isinstance(network.sharing, Hard), "pulls_back"
         self.network, self.flat, self.at, self.sharing = network, flat, at, network.sharing
@@ -83,8 +84,12 @@ class Split:
         else:
             losses = self._pass_once(features, x, targets)
         if self.at == "parameters":
-            self.sharing.pull_back(self.tape, self.at_features, self.matrix[..., : self.flat.shared_size],
-                                   self.factors if self.factored else None)  # fmt: skip
+            self.sharing.pull_back(
+                self.tape,
+                self.at_features,
+                self.matrix[..., : self.flat.shared_size],
+                self.factors if self.factored else None,
+            )
             if not self.factors:
                 return losses, self.matrix
             parts = [self.matrix[..., columns] for columns in self._multiplied_out()]
@@ -102,8 +107,9 @@ class Split:
             h = h.detach() if count == 1 else h.detach().unsqueeze(1).expand(-1, count, -1, -1)
             leaves.append(h.requires_grad_())
         losses = self.network.losses_of(self.network.outputs(leaves, targets), x, targets)  # [R, T]
-        found = torch.autograd.grad(losses.sum(), [*leaves, *self.head_parameters], allow_unused=True,
-                                    materialize_grads=True)  # fmt: skip
+        found = torch.autograd.grad(
+            losses.sum(), [*leaves, *self.head_parameters], allow_unused=True, materialize_grads=True
+        )
         self.of_heads = list(found[len(leaves) :])
         own = iter(found)
         parts: dict[int, list[Tensor]] = {layer: [] for layer in self.layers}
@@ -116,8 +122,9 @@ class Split:
                 else:
                     runs, batch, width = features[layer].shape
                     known.append(features[layer].new_zeros(runs, count, batch, width))
-        self.at_features = {layer: known[0] if len(known) == 1 else torch.cat(known, 1)
-                            for layer, known in parts.items()}  # fmt: skip
+        self.at_features = {
+            layer: known[0] if len(known) == 1 else torch.cat(known, 1) for layer, known in parts.items()
+        }
         return losses.detach()
 
     def _pass_by_task(self, features: list[Tensor], x: Tensor, targets: Targets) -> Tensor:
@@ -127,10 +134,15 @@ class Split:
         losses = self.network.losses_of(self.network.outputs(read, targets), x, targets)  # [R, T]
         last = len(self.tasks) - 1
         every = [
-            torch.autograd.grad(losses[:, t].sum(), [*leaves.values(), *self.head_parameters], retain_graph=t < last,
-                                allow_unused=True, materialize_grads=True)
+            torch.autograd.grad(
+                losses[:, t].sum(),
+                [*leaves.values(), *self.head_parameters],
+                retain_graph=t < last,
+                allow_unused=True,
+                materialize_grads=True,
+            )
             for t in range(last + 1)
-        ]  # fmt: skip
+        ]
         stacked = [torch.stack(parts, 1) for parts in zip(*every, strict=True)]  # [R, T, ...]
         self.at_features = dict(zip(self.layers, stacked, strict=False))
         self.of_heads = [part.flatten(2) for part in stacked[len(self.layers) :]]  # [R, T, p]
@@ -206,9 +218,11 @@ class Apart:
         constants = network.graph.constants
         self.moved: Tensor | None = None  # [T, P], 0 where a task's loss holds a parameter constant
         if constants:
-            groups = {task: {"trunk": float("trunk" in constants.get(task, ()))}
-                      | {t: float(f"heads.{t}" in constants.get(task, ())) for t in network.tasks}
-                      for task in network.tasks}  # fmt: skip
+            groups = {
+                task: {"trunk": float("trunk" in constants.get(task, ()))}
+                | {t: float(f"heads.{t}" in constants.get(task, ())) for t in network.tasks}
+                for task in network.tasks
+            }
             runs = flat.values.shape[0]
             held = [flat.spread([groups[task]] * runs, [0.0] * runs)[0, : flat.network_size] for task in network.tasks]
             self.moved = 1 - torch.stack(held)
@@ -220,8 +234,13 @@ class Apart:
         rows = []
         for t, task in enumerate(self.network.tasks):
             self.network.going_back = task
-            found = torch.autograd.grad(losses[:, t].sum(), self.flat.network_parameters, retain_graph=t < last,
-                                        allow_unused=True, materialize_grads=True)  # fmt: skip
+            found = torch.autograd.grad(
+                losses[:, t].sum(),
+                self.flat.network_parameters,
+                retain_graph=t < last,
+                allow_unused=True,
+                materialize_grads=True,
+            )
             rows.append(torch.cat([gradient.flatten(1) for gradient in found], 1))
         self.network.going_back = ""
         self.every = torch.stack(rows, 1)

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtlrun.config import Config
+from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset, trainable
 from mtlrun.data.targets import Target
-from mtlrun.model.inputs import InputEncoder
 from mtlrun.model.layers import generator
-from mtlrun.model.network import Targets
+from mtlrun.network.inputs import InputEncoder
+from mtlrun.network.network import Targets
 
 CHUNK_BYTES = 1 << 20  # encoded inputs held at once while training: more leave the cache before they are used
 CHUNK_STEPS = 32
@@ -63,9 +63,11 @@ def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: 
 def _alike(targets: Sequence[Target]) -> bool:
     """Whether the runs of a stack have the same labels of a task; mostly they share the arrays."""
     first = targets[0]
-    return all((t.values is first.values or np.array_equal(t.values, first.values))
-               and (t.observed is first.observed or np.array_equal(t.observed, first.observed))
-               for t in targets[1:])  # fmt: skip
+    return all(
+        (t.values is first.values or np.array_equal(t.values, first.values))
+        and (t.observed is first.observed or np.array_equal(t.observed, first.observed))
+        for t in targets[1:]
+    )
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,14 @@ class Exchange:
 class Rows:
     """The whole table on the device, once for all runs of a stack, and how rows become batches."""
 
-    def __init__(self, datasets: Sequence[Dataset], tasks: Sequence[str], encoder: InputEncoder, scale: LabelScale,
-                 device: torch.device) -> None:  # fmt: skip
+    def __init__(
+        self,
+        datasets: Sequence[Dataset],
+        tasks: Sequence[str],
+        encoder: InputEncoder,
+        scale: LabelScale,
+        device: torch.device,
+    ) -> None:
         first = datasets[0]
         self.tasks, self.encoder = list(tasks), encoder
         self.row_weight = first.weight

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtlrun.config import Config, plain
+from mtlrun.config.schema import Config, plain
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
@@ -25,10 +25,10 @@ from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Member, hyperparameters
-from mtlrun.errors import TrainingError
 from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import Row, RunWriter
+from mtlrun.util.errors import TrainingError
 
 MOST_CATEGORIES = 255  # of one column, as trees tell categories apart by the bins of 8 bits, one of them for missing
 LOSSES = {"mse": "squared_error", "l1": "absolute_error"}  # huber is refused with the request
@@ -39,8 +39,15 @@ def tree_inputs(spec: InputSpec, numeric: np.ndarray, codes: np.ndarray) -> np.n
     return np.concatenate([numeric, np.where(codes < 0, np.nan, codes)], 1)
 
 
-def _fit(model: Any, x: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, x_val: np.ndarray,
-         val: np.ndarray, weights_val: np.ndarray | None) -> None:  # fmt: skip
+def _fit(
+    model: Any,
+    x: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None,
+    x_val: np.ndarray,
+    val: np.ndarray,
+    weights_val: np.ndarray | None,
+) -> None:
     """scikit-learn's fit. It knows no column without a value, which here is one that is 0 throughout, and says of
     classes what mtlrun's own notes say."""
     empty = np.isnan(x).all(0)
@@ -129,18 +136,26 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
         labels = labels.astype(np.int64)
         known = np.unique(labels[train])
         if len(known) == 1:
-            raise TrainingError(f"tasks.{task}.class_weights: leave {target.classes[known[0]]!r} as the only class\n"
-                               "allowed with model=boosting: weights above 0 for two classes or more")  # fmt: skip
+            raise TrainingError(
+                f"tasks.{task}.class_weights: leave {target.classes[known[0]]!r} as the only class\n"
+                "allowed with model=boosting: weights above 0 for two classes or more"
+            )
         val = val[np.isin(labels[val], known)]  # what others add to the loss is the same after every iteration
     wait = patience or iterations
     if not len(val):
         val, wait = train, iterations
     common: dict[str, Any] = {
-        "learning_rate": settings.learning_rate, "max_iter": iterations, "max_leaf_nodes": settings.max_leaf_nodes,
-        "min_samples_leaf": settings.min_samples_leaf, "l2_regularization": settings.l2,
-        "categorical_features": categorical(dataset.spec), "random_state": config.seed % 2**32,
-        "early_stopping": True, "n_iter_no_change": wait, "tol": 0.0,
-    }  # fmt: skip
+        "learning_rate": settings.learning_rate,
+        "max_iter": iterations,
+        "max_leaf_nodes": settings.max_leaf_nodes,
+        "min_samples_leaf": settings.min_samples_leaf,
+        "l2_regularization": settings.l2,
+        "categorical_features": categorical(dataset.spec),
+        "random_state": config.seed % 2**32,
+        "early_stopping": True,
+        "n_iter_no_change": wait,
+        "tol": 0.0,
+    }
     model: Any = HistGradientBoostingClassifier(**common) if target.classes else None
     if model is None:
         model = HistGradientBoostingRegressor(loss=LOSSES[target.loss], **common)
@@ -203,8 +218,9 @@ class Boosting:
     Nothing is saved on the way: an interrupted run begins anew. `ended` is called when the files are complete.
     """
 
-    def __init__(self, stack: Stack, folder: Path, summary: dict[str, Any],
-                 ended: Callable[[list[Member]], None] | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, stack: Stack, folder: Path, summary: dict[str, Any], ended: Callable[[list[Member]], None] | None = None
+    ) -> None:
         (config,), (dataset,) = stack.configs, stack.datasets
         assert config.boosting is not None, "run.py decides"
         self.stack, self.on_end = stack, ended
@@ -268,9 +284,12 @@ class Boosting:
         member = self.member
         assert member.writer is not None, "it has one from the beginning"
         tree = {
-            "config": plain(member.config), "data_hash": member.dataset.hash, "step": steps,
-            "iterations": dict(chosen), "losses": {t: value for (t, metric), value in best.items() if metric == "loss"},
-        }  # fmt: skip
+            "config": plain(member.config),
+            "data_hash": member.dataset.hash,
+            "step": steps,
+            "iterations": dict(chosen),
+            "losses": {t: value for (t, metric), value in best.items() if metric == "loss"},
+        }
         member.writer.rows(rows)
         for name in ("last.pt", "best.pt"):
             checkpoint.save(member.folder / "checkpoints" / name, tree)
@@ -278,11 +297,21 @@ class Boosting:
         shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
         member.writer.hyperparameters(hyperparameters(member), shown)
         selection = member.selection
-        self._record({
-            "status": "completed", "error": None, "steps": steps, "figures": final,
-            "best": {"step": last, "epoch": last, "by": selection.name, "value": selection.sign * selection(best),
-                     "iterations": dict(chosen)},
-        })  # fmt: skip
+        self._record(
+            {
+                "status": "completed",
+                "error": None,
+                "steps": steps,
+                "figures": final,
+                "best": {
+                    "step": last,
+                    "epoch": last,
+                    "by": selection.name,
+                    "value": selection.sign * selection(best),
+                    "iterations": dict(chosen),
+                },
+            }
+        )
 
     def _inputs(self, rows: np.ndarray) -> np.ndarray:
         dataset = self.member.dataset

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from mtlrun.errors import RequestError, in_one_line
 from mtlrun.results.files import write_atomic
+from mtlrun.util.errors import RequestError, in_one_line
 
 SCHEMA = 1
 MEND = "restore the file, or train anew in another folder"

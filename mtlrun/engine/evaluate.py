@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange, LabelScale, Rows
-from mtlrun.model.network import Network
+from mtlrun.network.network import Network
 from mtlrun.tasks import TYPES
 from mtlrun.tasks.metrics import weighted_mean
 
@@ -29,8 +29,9 @@ class Evaluation:
         longest = max(len(p) for p in parts)
         index = np.stack([np.resize(p, longest) for p in parts])  # [R, N]
         real = np.stack([np.arange(longest) < len(p) for p in parts])
-        observed = [np.stack([d.targets[t].observed[i] for t in rows.tasks], 1)
-                    for d, i in zip(datasets, index, strict=True)]  # fmt: skip
+        observed = [
+            np.stack([d.targets[t].observed[i] for t in rows.tasks], 1) for d, i in zip(datasets, index, strict=True)
+        ]
         weights = np.stack(observed) * real[..., None].astype(np.float64)
         if rows.row_weight is not None:
             weights *= rows.row_weight[index][..., None]
@@ -95,8 +96,12 @@ class Evaluation:
             for i, task in enumerate(block.tasks):
                 table[task, "loss"] = means[:, i]
                 at = these.start + i
-                figures = type(block.kind).metrics(out[:, :, i, : block.specs[i].outputs], self.labels[..., at],
-                                                   self.weights[..., at], self.unit[:, at])  # fmt: skip
+                figures = type(block.kind).metrics(
+                    out[:, :, i, : block.specs[i].outputs],
+                    self.labels[..., at],
+                    self.weights[..., at],
+                    self.unit[:, at],
+                )
                 table |= {(task, metric): value for metric, value in figures.items()}
         values = torch.stack(list(table.values())).cpu().tolist()  # one transfer
         return [

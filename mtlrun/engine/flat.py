@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mtlrun.model.network import Network
+from mtlrun.network.network import Network
 
 
 class Flat:
@@ -31,8 +31,11 @@ class Flat:
         self.sizes = [p[0].numel() for p in self.parameters]
         self.network_size = sum(self.sizes[: len(self.network_parameters)])
         self.shared_size = sum(self.sizes[: len(self.shared_parameters)])
-        self.trunk_size = sum(size for name, size in zip(self.names, self.sizes, strict=True)
-                              if name.startswith("network.") and name not in self.heads)  # fmt: skip
+        self.trunk_size = sum(
+            size
+            for name, size in zip(self.names, self.sizes, strict=True)
+            if name.startswith("network.") and name not in self.heads
+        )
         runs = self.parameters[0].shape[0]
         self.values = torch.cat([p.detach().reshape(runs, -1) for p in self.parameters], 1)  # [R, P]
         self.gradients = torch.zeros_like(self.values)  # [R, P]
@@ -66,8 +69,9 @@ class Flat:
             return f"{name.removeprefix('network.sharing.')} of {task}"
         return name.removeprefix("network.").removeprefix("sharing.")
 
-    def spread(self, rates: Sequence[Mapping[str, float]], strategy_rates: Sequence[float],
-               by_owner: bool = False) -> Tensor:  # fmt: skip
+    def spread(
+        self, rates: Sequence[Mapping[str, float]], strategy_rates: Sequence[float], by_owner: bool = False
+    ) -> Tensor:
         """Per-group rates of every run (`trunk` and each task) as one rate per parameter `[R, P]`.
 
         `by_owner`: what is a task's own in the trunk has that of the task, not the trunk's.

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import torch
 
-from mtlrun.config import Config
-from mtlrun.errors import RequestError
+from mtlrun.config.schema import Config
+from mtlrun.util.errors import RequestError
 
 # What this process may use where `trainer.threads` says nothing: the launcher of stacks shares the cores out.
 most_threads: int | None = None
@@ -29,8 +29,10 @@ def choose_device(name: str) -> torch.device:
         raise RequestError(f"trainer.device: found {name!r}\nallowed: auto, cpu, cuda, cuda:0, …") from None
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        raise RequestError(f"trainer.device: {name} asked for, and {count or 'no'} CUDA device is here\n"
-                           f"use trainer.device=cpu or trainer.device=auto")  # fmt: skip
+        raise RequestError(
+            f"trainer.device: {name} asked for, and {count or 'no'} CUDA device is here\n"
+            f"use trainer.device=cpu or trainer.device=auto"
+        )
     if device.type not in ("cpu", "cuda"):
         try:
             torch.zeros(1, device=device).sum().item()

@@ -9,7 +9,7 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange
 from mtlrun.engine.evaluate import Evaluation, Figures
 from mtlrun.model.layers import generator
-from mtlrun.task_types import TASK_METRICS
+from mtlrun.tasks.types import TASK_METRICS
 
 PERMUTATIONS = 3
 Importance = tuple[str, str, str, float]  # task, metric, input column, how much worse

@@ -8,7 +8,7 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from mtlrun.config import AdamConfig, RmspropConfig, SgdConfig
+from mtlrun.config.schema import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.engine.flat import Flat
 
 OptimizerConfig = AdamConfig | SgdConfig | RmspropConfig
@@ -67,9 +67,22 @@ def _begin(config: OptimizerConfig, values: Tensor) -> tuple[dict[str, Tensor], 
 
         def by_adam(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
             largest = [state["max_exp_avg_sq"]] if config.amsgrad else []
-            adam([p], [g], [state["exp_avg"]], [state["exp_avg_sq"]], largest, [state["step"]], fused=True, lr=rate,
-                 beta1=first, beta2=second, eps=config.eps, amsgrad=config.amsgrad, weight_decay=0.0,
-                 maximize=False)  # fmt: skip
+            adam(
+                [p],
+                [g],
+                [state["exp_avg"]],
+                [state["exp_avg_sq"]],
+                largest,
+                [state["step"]],
+                fused=True,
+                lr=rate,
+                beta1=first,
+                beta2=second,
+                eps=config.eps,
+                amsgrad=config.amsgrad,
+                weight_decay=0.0,
+                maximize=False,
+            )
 
         moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if config.amsgrad else [])]
         return _zeros(moments, values) | {"step": torch.zeros((), device=values.device)}, by_adam
@@ -77,17 +90,39 @@ def _begin(config: OptimizerConfig, values: Tensor) -> tuple[dict[str, Tensor], 
 
         def by_sgd(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
             # torch would begin with the first gradient, which is momentum · 0 + gradient
-            sgd([p], [g], list(state.values()) or [None], momentum=config.momentum, nesterov=config.nesterov,
-                fused=True, lr=rate, dampening=0.0, weight_decay=0.0, maximize=False)  # fmt: skip
+            sgd(
+                [p],
+                [g],
+                list(state.values()) or [None],
+                momentum=config.momentum,
+                nesterov=config.nesterov,
+                fused=True,
+                lr=rate,
+                dampening=0.0,
+                weight_decay=0.0,
+                maximize=False,
+            )
 
         return _zeros(["momentum_buffer"] * (config.momentum > 0), values), by_sgd
 
     def by_rmsprop(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
         centre = [state["grad_avg"]] if config.centered else []
         momentum = [state["momentum_buffer"]] if config.momentum > 0 else []
-        rmsprop([p], [g], [state["square_avg"]], centre, momentum, [state["step"]], alpha=config.alpha,
-                eps=config.eps, momentum=config.momentum, centered=config.centered, foreach=False, lr=rate,
-                weight_decay=0.0)  # fmt: skip
+        rmsprop(
+            [p],
+            [g],
+            [state["square_avg"]],
+            centre,
+            momentum,
+            [state["step"]],
+            alpha=config.alpha,
+            eps=config.eps,
+            momentum=config.momentum,
+            centered=config.centered,
+            foreach=False,
+            lr=rate,
+            weight_decay=0.0,
+        )
 
     moments = ["square_avg"] + ["grad_avg"] * config.centered + ["momentum_buffer"] * (config.momentum > 0)
     return _zeros(moments, values) | {"step": torch.zeros(())}, by_rmsprop  # a count that torch keeps on the CPU

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mtlrun.config import Config
+from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.evaluate import Figures
-from mtlrun.errors import RequestError
-from mtlrun.task_types import TASK_METRICS
+from mtlrun.tasks.types import TASK_METRICS
+from mtlrun.util.errors import RequestError
 
 OVER_TASKS = ("skill", "worst", "last")  # what is no task's name
 
@@ -36,8 +36,10 @@ def require_selection(config: Config, dataset: Dataset) -> None:
 
 def _undefined(by: str) -> RequestError:
     whose = "any main task" if by in OVER_TASKS else by
-    return RequestError(f"trainer.select={by}: undefined, as val has no labels (or one class) of {whose}\n"
-                        f"choose another task or a larger val split")  # fmt: skip
+    return RequestError(
+        f"trainer.select={by}: undefined, as val has no labels (or one class) of {whose}\n"
+        f"choose another task or a larger val split"
+    )
 
 
 def skills(figures: Figures, trivial: Figures, tasks: list[str]) -> dict[str, float]:

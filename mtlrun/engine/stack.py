@@ -6,15 +6,15 @@ from typing import Any
 
 import torch
 
-from mtlrun.config import Config, plain
+from mtlrun.config.extensions import used_by
+from mtlrun.config.schema import Config, plain
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, TrainBatches
 from mtlrun.engine.evaluate import Evaluation, Figures
 from mtlrun.engine.select import Selection
 from mtlrun.engine.step import Step
-from mtlrun.extensions import used_by
-from mtlrun.model.network import Network, TaskSpec
-from mtlrun.model.prune import without_discarded
+from mtlrun.network.network import Network, TaskSpec
+from mtlrun.network.prune import without_discarded
 
 
 @dataclass

@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mtlrun.config import Config, RmspropConfig, SgdConfig
-from mtlrun.config_loss import GradientLossConfig, LossConfig
+from mtlrun.config.graph import NOTHING
+from mtlrun.config.loss_settings import GradientLossConfig, LossConfig
+from mtlrun.config.schema import Config, RmspropConfig, SgdConfig
 from mtlrun.engine.backward import Apart, Split, Whole
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer, OptimizerConfig, clip
-from mtlrun.graph import NOTHING
 from mtlrun.loss import Seen, Strategy
 from mtlrun.lr import group_rates
-from mtlrun.model.heads import TiedBlock
 from mtlrun.model.layers import dropout_mask, generator
-from mtlrun.model.network import Network
-from mtlrun.model.trunk import Noise
+from mtlrun.model.trunks.mlp import Noise
+from mtlrun.network.heads import TiedBlock
+from mtlrun.network.network import Network
 
 ALL_FINITE, LOSS = -1, -2  # in `Step.odd`, where other numbers are columns
 
@@ -39,8 +39,9 @@ class Step:
         self.rate = float(self.rates[0, 0]) if same else None
         self.factor = 1.0
         # how far a gradient that stays the same moves the trunk, of each run: what a penalty's proximal step goes by
-        self.proximal_rates = torch.tensor([rates["trunk"] / (1 - _momentum(c.optimizer)) for rates, c in
-                                            zip(self.group_rates, configs, strict=True)]).to(self.rates)  # fmt: skip
+        self.proximal_rates = torch.tensor(
+            [rates["trunk"] / (1 - _momentum(c.optimizer)) for rates, c in zip(self.group_rates, configs, strict=True)]
+        ).to(self.rates)
         self.own = configs[0].loss.heads == "own"
         bounds = [c.trainer.clip for c in configs]
         self.clips = any(b is not None for b in bounds)
@@ -165,8 +166,11 @@ class Step:
         without a label in the batch has 0 throughout.
         """
         if self.apart is None:
-            self.apart = (Split(self.network, self.flat, "parameters") if pulls_back(self.network)
-                          else Apart(self.network, self.flat))  # fmt: skip
+            self.apart = (
+                Split(self.network, self.flat, "parameters")
+                if pulls_back(self.network)
+                else Apart(self.network, self.flat)
+            )
         _, gradients = self.apart.forward(batch.x, batch.targets, self._dropout(step))
         assert gradients is not None, "it was not asked for the Gramian alone"
         return gradients[..., : self.flat.shared_size]

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtlrun.config import Config
+from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
 from mtlrun.engine.activations import dead_units
@@ -29,13 +29,13 @@ from mtlrun.engine.importance import permutation_importance
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack, model_tree
 from mtlrun.engine.step import ALL_FINITE
-from mtlrun.errors import Interrupted, StorageError
 from mtlrun.lr import is_constant, schedule_factors
-from mtlrun.results import asked
+from mtlrun.results import hydra_folder
 from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress, evaluation_line
 from mtlrun.results.summary import ENDED, flatten
 from mtlrun.results.writer import Row, RunWriter, write_importance
+from mtlrun.util.errors import Interrupted, StorageError
 
 CHECKPOINT_SECONDS = 5.0  # between two checkpoints, at least; any of them resumes exactly
 CHECKPOINT_SHARE = 20  # and at least so many times what the last one took
@@ -66,8 +66,12 @@ class History:
             present = [torch.ones_like(p[0], dtype=torch.bool) if p[2] is None else p[2] for p in self.pending]
             fine = torch.full_like(losses[0, :, 0], ALL_FINITE, dtype=torch.long)
             odd = torch.stack([fine if p[3] is None else p[3] for p in self.pending])
-            new = {"loss": losses, "weight": torch.stack([p[1] for p in self.pending]),
-                   "present": torch.stack(present), "odd": odd}  # fmt: skip
+            new = {
+                "loss": losses,
+                "weight": torch.stack([p[1] for p in self.pending]),
+                "present": torch.stack(present),
+                "odd": odd,
+            }
             self.saved = new if self.saved is None else {k: torch.cat([v, new[k]]) for k, v in self.saved.items()}
             self.pending = []
         return self.saved or {}
@@ -105,10 +109,16 @@ class Training:
     of a run go through logging; otherwise straight into its run.log.
     """
 
-    def __init__(self, stack: Stack, folders: Sequence[Path], summaries: Sequence[dict[str, Any]],
-                 checkpoint_path: Path, state: dict[str, Any] | None = None,
-                 console: Callable[[str], None] | None = None,
-                 ended: Callable[[list[Member]], None] | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        stack: Stack,
+        folders: Sequence[Path],
+        summaries: Sequence[dict[str, Any]],
+        checkpoint_path: Path,
+        state: dict[str, Any] | None = None,
+        console: Callable[[str], None] | None = None,
+        ended: Callable[[list[Member]], None] | None = None,
+    ) -> None:
         self.stack, self.path, self.console, self.on_end = stack, checkpoint_path, console, ended
         self.trainer = stack.configs[0].trainer  # but for what is per run
         self.total = self.trainer.epochs * stack.train.steps
@@ -336,15 +346,28 @@ class Training:
             better[member.at] = best
             if best:
                 member.best = {
-                    "score": score, "step": self.global_step, "epoch": self.epoch,
+                    "score": score,
+                    "step": self.global_step,
+                    "epoch": self.epoch,
                     "figures": {f"val/{t}/{m}": v for (t, m), v in figures.items()}
                     | {f"train/{t}/{m}": v for _, _, _, t, m, v in rows if m == "loss"},
-                }  # fmt: skip
+                }
             member.waited = 0 if best else member.waited + 1
             primary = {t: target.primary for t, target in member.dataset.targets.items()}
             shown = member.selection.sign * score
-            self._say(member, evaluation_line(self.epoch, self.trainer.epochs, self.global_step, figures, primary,
-                                              member.selection.name, shown, best))  # fmt: skip
+            self._say(
+                member,
+                evaluation_line(
+                    self.epoch,
+                    self.trainer.epochs,
+                    self.global_step,
+                    figures,
+                    primary,
+                    member.selection.name,
+                    shown,
+                    best,
+                ),
+            )
         chosen = better.to(self.best_values.device).unsqueeze(1)
         torch.where(chosen, self.stack.step.flat.values, self.best_values, out=self.best_values)
         self._fail([*failed, *((m, m.lost) for m in self.running if m.lost)])
@@ -394,8 +417,10 @@ class Training:
                         write_importance(member.folder, found[member.at])
         for member in members:
             tree = model_tree(self.stack, member.at) | {
-                "step": member.best["step"], "epoch": member.best["epoch"], "by": member.selection.name,
-            }  # fmt: skip
+                "step": member.best["step"],
+                "epoch": member.best["epoch"],
+                "by": member.selection.name,
+            }
             with self._files(member):
                 checkpoint.save(member.folder / "checkpoints" / "best.pt", tree)
         flat.values.copy_(last)
@@ -554,18 +579,32 @@ class Training:
     def _state(self) -> dict[str, Any]:
         step = self.stack.step
         return {
-            "epoch": self.epoch, "position": self.position, "step": self.global_step,
-            "columns": step.columns(), "values": step.flat.values.clone(), "best_values": self.best_values.clone(),
-            "optimizer": step.optimizer.state, "strategy": step.strategy.state(),
+            "epoch": self.epoch,
+            "position": self.position,
+            "step": self.global_step,
+            "columns": step.columns(),
+            "values": step.flat.values.clone(),
+            "best_values": self.best_values.clone(),
+            "optimizer": step.optimizer.state,
+            "strategy": step.strategy.state(),
             # still to be logged, where the epoch's last step is done
-            "gradient_norms": step.gradient_norms(), "history": self.history.tensors(),
-            "members": [{"best": m.best, "waited": m.waited, "offset": self._offset(m),
-                         "goal_step": m.goal_step, "skipped": m.skipped, "idle": m.idle}
-                        for m in self.members],
+            "gradient_norms": step.gradient_norms(),
+            "history": self.history.tensors(),
+            "members": [
+                {
+                    "best": m.best,
+                    "waited": m.waited,
+                    "offset": self._offset(m),
+                    "goal_step": m.goal_step,
+                    "skipped": m.skipped,
+                    "idle": m.idle,
+                }
+                for m in self.members
+            ],
             "seconds": self.seconds_before + time.monotonic() - self.started,
             "data_hash": self.stack.datasets[0].hash,
             "inputs": self.stack.network.encoder.state_dict(),  # perhaps another run's, see transfer.py
-        }  # fmt: skip
+        }
 
     def _restore(self, state: dict[str, Any]) -> None:
         step, device = self.stack.step, self.stack.device
@@ -601,12 +640,21 @@ class Training:
         """Write summary.json with this status, as far as the member's folder takes it."""
         best = None
         if member.best:
-            best = {"step": member.best["step"], "epoch": member.best["epoch"], "by": member.selection.name,
-                    "value": member.selection.sign * member.best["score"]}  # fmt: skip
+            best = {
+                "step": member.best["step"],
+                "epoch": member.best["epoch"],
+                "by": member.selection.name,
+                "value": member.selection.sign * member.best["score"],
+            }
         member.summary |= {
-            "status": status, "error": error, "steps": self.global_step, "best": best,
-            "figures": figures or {}, "seconds": self._seconds(), "memory": peak_memory(self.stack.device),
-        }  # fmt: skip
+            "status": status,
+            "error": error,
+            "steps": self.global_step,
+            "best": best,
+            "figures": figures or {},
+            "seconds": self._seconds(),
+            "memory": peak_memory(self.stack.device),
+        }
         with self._files(member):
             self._writer(member).summary(member.summary)
 
@@ -657,15 +705,23 @@ def part_of(state: dict[str, Any], runs: slice) -> dict[str, Any]:
 
     own = cut({k: state[k] for k in ("values", "best_values", "gradient_norms")})
     history = {k: v[:, runs].clone() for k, v in state["history"].items()}
-    return state | own | {"optimizer": cut(state["optimizer"]), "strategy": cut(state["strategy"]),
-                          "inputs": cut(state.get("inputs", {})), "history": history,
-                          "members": state["members"][runs]}  # fmt: skip
+    return (
+        state
+        | own
+        | {
+            "optimizer": cut(state["optimizer"]),
+            "strategy": cut(state["strategy"]),
+            "inputs": cut(state.get("inputs", {})),
+            "history": history,
+            "members": state["members"][runs],
+        }
+    )
 
 
 def hyperparameters(member: Member) -> dict[str, Any]:
     """Settings for TensorBoard's table, which sorts its columns and shows a few: the core, and what was typed."""
     settings = flatten(member.summary["settings"])
-    typed = asked.read_words(member.folder)
+    typed = hydra_folder.read_words(member.folder)
     settings["seed"] = str(settings.get("seed"))  # a label, not a quantity
     keys = dict.fromkeys(["loss", "lr", "graph", "seed", *(line.split("=")[0] for line in typed)])
     return {name: settings[name] for key in keys for name in settings if f"{name}.".startswith(f"{key}.")}

@@ -30,16 +30,18 @@ class StackLauncher(Launcher):
     """Hands the sweep that its folder's sweep.json describes to mtlrun."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        if getattr(task_function, "__module__", None) != "mtlrun.sweep":
-            raise HydraException("hydra/launcher=stack trains sweeps of mtlrun (mtlrun -m ...), and nothing else; "
-                                 "use another launcher here: hydra/launcher=basic")  # fmt: skip
+        if getattr(task_function, "__module__", None) != "mtlrun.sweeps.sweep":
+            raise HydraException(
+                "hydra/launcher=stack trains sweeps of mtlrun (mtlrun -m ...), and nothing else; "
+                "use another launcher here: hydra/launcher=basic"
+            )
         self.hydra_context, self.config = hydra_context, config
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from mtlrun.sweep import launch_stacks
+        from mtlrun.sweeps.sweep import launch_stacks
 
         return launch_stacks(self.hydra_context, self.config)
 

@@ -1,10 +1,9 @@
 """Loss strategies, one file each: losses `[R, T]` in, weights `[R, T]` out."""
 
-from mtlrun.extensions import Registry
 from mtlrun.loss.aligned_mtl import AlignedMtl
 from mtlrun.loss.base import Members, Seen, Strategy
 from mtlrun.loss.cagrad import Cagrad
-from mtlrun.loss.config import ConfigStrategy
+from mtlrun.loss.conflict_free import ConfigStrategy
 from mtlrun.loss.db_mtl import DbMtl
 from mtlrun.loss.dualproj import Dualproj
 from mtlrun.loss.dwa import Dwa
@@ -29,6 +28,7 @@ from mtlrun.loss.stch import Stch
 from mtlrun.loss.sum import Sum
 from mtlrun.loss.uncertainty import Uncertainty
 from mtlrun.loss.upgrad import Upgrad
+from mtlrun.util.registry import Registry
 
 _OWN: dict[str, type[Strategy]] = {
     "sum": Sum,

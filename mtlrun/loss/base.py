@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mtlrun.errors import TrainingError
-from mtlrun.extensions import REFERENCES
 from mtlrun.model.layers import generator
+from mtlrun.util.errors import TrainingError
+from mtlrun.util.registry import REFERENCES
 
 BLOCK = 256  # steps whose random numbers are drawn at once: a generator for every step costs more than the numbers
 
@@ -174,8 +174,9 @@ class Strategy(nn.Module, ABC):
 class Stream:
     """Random numbers for every run and step, from (seed, purpose) alone, so that a resumed run gets the same ones."""
 
-    def __init__(self, members: Members, purpose: str, shape: Sequence[int],
-                 draw: Callable[..., Tensor] = torch.randn) -> None:  # fmt: skip
+    def __init__(
+        self, members: Members, purpose: str, shape: Sequence[int], draw: Callable[..., Tensor] = torch.randn
+    ) -> None:
         """`draw`: a function of torch with `size` and `generator`, randn or rand; `shape`: of one run and step."""
         self.seeds, self.purpose, self.shape, self.draw = list(members.seeds), purpose, list(shape), draw
         self.block, self.drawn = -1, torch.empty(0)

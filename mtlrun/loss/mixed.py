@@ -57,5 +57,8 @@ class Mixed(Strategy):
         return [next(rates[r] for own, rates in owned if own[r]) for r in range(len(self.configs))]
 
     def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
-        return [torch.where(own, gradient, 0.0) for part, own in self._owned()
-                for gradient in part.gradients(losses, weights, present)]  # fmt: skip
+        return [
+            torch.where(own, gradient, 0.0)
+            for part, own in self._owned()
+            for gradient in part.gradients(losses, weights, present)
+        ]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mtlrun.config import LrConfig, PerHeadLrConfig
-from mtlrun.values import rate
+from mtlrun.config.schema import LrConfig, PerHeadLrConfig
+from mtlrun.config.values import rate
 
 
 def group_rates(config: LrConfig, tasks: Sequence[str], frozen: bool = False) -> dict[str, float]:

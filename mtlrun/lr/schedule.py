@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mtlrun.config import LrConfig
+from mtlrun.config.schema import LrConfig
 
 
 def schedule_factors(config: LrConfig, steps: np.ndarray, total: int, per_epoch: int) -> np.ndarray:

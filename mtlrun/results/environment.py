@@ -10,15 +10,19 @@ from typing import Any
 
 import torch
 
-import mtlrun
-from mtlrun import extensions
+from mtlrun.config import extensions
+from mtlrun.util.version import __version__
 
 
 def versions() -> dict[str, str]:
     """Versions of Python, of this package, of those that extend it, and of the libraries that figures depend on."""
     names = ("torch", "numpy", "pandas", "scikit-learn", "hydra-core", "omegaconf")
-    return {"python": platform.python_version(), "mtlrun": mtlrun.__version__, **extensions.versions(),
-            **{n: version(n) for n in names}}  # fmt: skip
+    return {
+        "python": platform.python_version(),
+        "mtlrun": __version__,
+        **extensions.versions(),
+        **{n: version(n) for n in names},
+    }
 
 
 def hardware(device: torch.device) -> dict[str, Any]:
@@ -38,8 +42,16 @@ def _cpu() -> str:
 
 
 # The working directory's repository may be a stranger's, and its configuration names programs that git would run.
-GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "safe.bareRepository=explicit",
-       "--no-optional-locks")  # fmt: skip
+GIT = (
+    "git",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "safe.bareRepository=explicit",
+    "--no-optional-locks",
+)
 
 
 def git() -> dict[str, Any] | None:
@@ -60,8 +72,14 @@ def git() -> dict[str, Any] | None:
 def _git(*words: str) -> str | None:
     """What git says; None where it fails."""
     try:
-        done = subprocess.run([*GIT, *words], capture_output=True, text=True, timeout=10, errors="replace",
-                              env=os.environ | {"GIT_NO_LAZY_FETCH": "1"})  # fmt: skip
+        done = subprocess.run(
+            [*GIT, *words],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            errors="replace",
+            env=os.environ | {"GIT_NO_LAZY_FETCH": "1"},
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return None if done.returncode else done.stdout.strip()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mtlrun.errors import RequestError, StorageError
+from mtlrun.util.errors import RequestError, StorageError
 
 PATIENCE = 5.0  # seconds: workers that have been told to end may take as long
 TAKES_NO_MORE = (
@@ -46,8 +46,9 @@ def at_work(folder: Path, alone: bool = False) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > until:
-                    raise RequestError(f"{folder}: another command is at work in this folder\n"
-                                       "wait until it has ended, or end it first") from None  # fmt: skip
+                    raise RequestError(
+                        f"{folder}: another command is at work in this folder\nwait until it has ended, or end it first"
+                    ) from None
                 time.sleep(0.1)
         yield
 
@@ -67,8 +68,10 @@ def _lock_file(path: Path) -> Iterator[int]:
         with disk(path):
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise RequestError(f"{path}: cannot be locked ({error.strerror})\n"
-                           "allowed: a file of mtlrun's own, in a folder that you may write to") from None  # fmt: skip
+        raise RequestError(
+            f"{path}: cannot be locked ({error.strerror})\n"
+            "allowed: a file of mtlrun's own, in a folder that you may write to"
+        ) from None
     try:
         yield file
     finally:
@@ -86,8 +89,9 @@ def disk(path: Path) -> Iterator[None]:
         cause: BaseException | None = error
         while cause is not None:  # torch.save raises an error of its own in place of the system's
             if isinstance(cause, OSError) and cause.errno in TAKES_NO_MORE:
-                raise StorageError(f"{path}: cannot be written ({cause.strerror})\n"
-                                   "what was written before is whole; make room") from error  # fmt: skip
+                raise StorageError(
+                    f"{path}: cannot be written ({cause.strerror})\nwhat was written before is whole; make room"
+                ) from error
             cause = cause.__cause__ or cause.__context__
         raise
 
@@ -187,8 +191,10 @@ def take_over(folder: Path) -> None:
         for name in [*folders, *files]:
             path = Path(below, name)
             if path.is_symlink():
-                raise RequestError(f"{path}: is a link to {os.readlink(path)}\n"
-                                   "allowed: the files of a run or sweep themselves, in its folder")  # fmt: skip
+                raise RequestError(
+                    f"{path}: is a link to {os.readlink(path)}\n"
+                    "allowed: the files of a run or sweep themselves, in its folder"
+                )
             if not path.is_file() and not path.is_dir():
                 raise RequestError(f"{path}: is no file\nallowed: the files of a run or sweep, in its folder")
             if BESIDE.fullmatch(name):

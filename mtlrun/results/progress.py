@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.task_types import TASK_METRICS
-from mtlrun.words import plain, say
+from mtlrun.tasks.types import TASK_METRICS
+from mtlrun.util.terminal import plain, say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,8 +50,14 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            self.bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
-                           TimeRemainingColumn(), transient=True)  # fmt: skip
+            self.bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("steps"),
+                TimeRemainingColumn(),
+                transient=True,
+            )
             self.row = self.bar.add_task("training", total=self.total)
             self.bar.start()
             self.quiet = quiet_console()  # lines would run through the bar
@@ -86,8 +92,14 @@ class SweepProgress:
     terminal, and bars would run into each other.
     """
 
-    def __init__(self, runs: int, ended: int, left: Mapping[int, int], close: Callable[[list[int]], list[str]],
-                 alone: bool = True) -> None:  # fmt: skip
+    def __init__(
+        self,
+        runs: int,
+        ended: int,
+        left: Mapping[int, int],
+        close: Callable[[list[int]], list[str]],
+        alone: bool = True,
+    ) -> None:
         self.runs, self.done, self.close, self.alone = runs, ended, close, alone
         self.left = dict(left)
         self.taken: dict[int, int] = {}  # by each stack, since the display began
@@ -160,8 +172,16 @@ class SweepProgress:
         return f"{words}  {rate:,.0f} steps/s  {clock} left"
 
 
-def evaluation_line(epoch: int, epochs: int, step: int, figures: Mapping[tuple[str, str], float],
-                    primary: Mapping[str, str], by: str, score: float, better: bool) -> str:  # fmt: skip
+def evaluation_line(
+    epoch: int,
+    epochs: int,
+    step: int,
+    figures: Mapping[tuple[str, str], float],
+    primary: Mapping[str, str],
+    by: str,
+    score: float,
+    better: bool,
+) -> str:
     """One line for an evaluation on val, with each task's metric in `primary`; an asterisk marks the best so far."""
     shown = "  ".join(f"{t} {m} {figures[t, m]:.4g}" for t, m in primary.items() if (t, m) in figures)
     mark = "*" if better else " "
@@ -189,8 +209,9 @@ def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary:
     return lines
 
 
-def results_table(types: Mapping[str, str], figures: Mapping[str, float], trivial: Mapping[str, float],
-                  primary: Mapping[str, str]) -> str:  # fmt: skip
+def results_table(
+    types: Mapping[str, str], figures: Mapping[str, float], trivial: Mapping[str, float], primary: Mapping[str, str]
+) -> str:
     """Test figures beside the trivial predictor's, one line per metric, arrows for what is better."""
     lines = [f"{'test':<34} {'this run':>12} {'trivial':>12}"]
     for task, kind in types.items():

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mtlrun.errors import RequestError
 from mtlrun.results.files import write_json, write_text
+from mtlrun.util.errors import RequestError
 
 SCHEMA = 1
 FILE = "summary.json"
@@ -14,11 +14,27 @@ IMPORTANCE = "importance.csv"
 IMPORTANCE_HEADER = ("task", "metric", "input", "value")
 ENDED = ("completed", "failed")  # nothing of such a run changes any more
 EMPTY: dict[str, Any] = {
-    "schema": SCHEMA, "status": "pending", "error": None, "seed": None, "settings": {}, "config_hash": None,
-    "data_hash": None, "versions": {}, "hardware": {}, "git": None, "stack": {"id": 0, "size": 1}, "steps": 0,
-    "best": None, "figures": {}, "trivial": {}, "rows": {}, "seconds": 0.0, "memory": 0, "parameters": None,
+    "schema": SCHEMA,
+    "status": "pending",
+    "error": None,
+    "seed": None,
+    "settings": {},
+    "config_hash": None,
+    "data_hash": None,
+    "versions": {},
+    "hardware": {},
+    "git": None,
+    "stack": {"id": 0, "size": 1},
+    "steps": 0,
+    "best": None,
+    "figures": {},
+    "trivial": {},
+    "rows": {},
+    "seconds": 0.0,
+    "memory": 0,
+    "parameters": None,
     "packages": {},
-}  # fmt: skip
+}
 
 
 class NewerSchema(RequestError):

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlrun.errors import RequestError
 from mtlrun.results import events
 from mtlrun.results.files import append, disk, write_json, write_text
 from mtlrun.results.summary import FILE, IMPORTANCE, IMPORTANCE_HEADER, METRICS_HEADER
+from mtlrun.util.errors import RequestError
 
 Row = tuple[int, int, str, str, str, float]
 
@@ -36,8 +36,10 @@ class RunWriter:
             size = self.offset if self.path.exists() else 0
             if size < offset:
                 mend = "remove the checkpoint (last.pt, of a stack in .stacks) and begin anew: mtlrun resume"
-                raise RequestError(f"{self.path}: found {size} bytes, the checkpoint goes on from {offset}\n"
-                                   f"restore the file, or {mend}")  # fmt: skip
+                raise RequestError(
+                    f"{self.path}: found {size} bytes, the checkpoint goes on from {offset}\n"
+                    f"restore the file, or {mend}"
+                )
             os.truncate(self.path, offset)
         else:
             write_text(self.path, _csv([METRICS_HEADER]).decode())

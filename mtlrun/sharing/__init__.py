@@ -1,6 +1,5 @@
 """How tasks share features: one file for each scheme."""
 
-from mtlrun.extensions import Registry
 from mtlrun.sharing.base import Plan, Sharing
 from mtlrun.sharing.cgc import Cgc
 from mtlrun.sharing.cross_stitch import CrossStitch
@@ -13,11 +12,21 @@ from mtlrun.sharing.none import NoSharing
 from mtlrun.sharing.ple import Ple
 from mtlrun.sharing.soft_l2 import SoftL2
 from mtlrun.sharing.trace_norm import TraceNorm
+from mtlrun.util.registry import Registry
 
 _OWN: dict[str, type[Sharing]] = {
-    "hard": Hard, "none": NoSharing, "soft_l2": SoftL2, "mean_regularized": MeanRegularized, "trace_norm": TraceNorm,
-    "joint_features": JointFeatures, "l1": L1, "cross_stitch": CrossStitch, "mmoe": Mmoe, "cgc": Cgc, "ple": Ple,
-}  # fmt: skip
+    "hard": Hard,
+    "none": NoSharing,
+    "soft_l2": SoftL2,
+    "mean_regularized": MeanRegularized,
+    "trace_norm": TraceNorm,
+    "joint_features": JointFeatures,
+    "l1": L1,
+    "cross_stitch": CrossStitch,
+    "mmoe": Mmoe,
+    "cgc": Cgc,
+    "ple": Ple,
+}
 SHARING: Registry[type[Sharing]] = Registry("sharing", _OWN, Sharing)
 
 __all__ = ["SHARING", "Hard", "Plan", "Sharing"]

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from mtlrun.config import ModelConfig
-from mtlrun.config_sharing import SharingConfig
-from mtlrun.model.trunk import Noise
+from mtlrun.config.schema import ModelConfig
+from mtlrun.config.sharing_settings import SharingConfig
 from mtlrun.model.trunks import Trunk
+from mtlrun.model.trunks.mlp import Noise
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from mtlrun.config_sharing import CgcConfig
-from mtlrun.model.trunk import Noise
+from mtlrun.config.sharing_settings import CgcConfig
+from mtlrun.model.trunks.mlp import Noise
 from mtlrun.sharing.base import Plan, Sharing
 from mtlrun.sharing.experts import Experts, Gates, mixed, own_names, shared_names
 

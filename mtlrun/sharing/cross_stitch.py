@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mtlrun.config_sharing import CrossStitchConfig
-from mtlrun.model.trunk import Noise
+from mtlrun.config.sharing_settings import CrossStitchConfig
+from mtlrun.model.trunks.mlp import Noise
 from mtlrun.sharing.base import Plan, Sharing
 from mtlrun.sharing.none import TaskTrunks
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from mtlrun.model.trunk import Factors, Noise, Passed
+from mtlrun.model.trunks.mlp import Factors, Noise, Passed
 from mtlrun.sharing.base import Plan, Sharing
 
 
@@ -25,8 +25,9 @@ class Hard(Sharing):
         features: list[Tensor] = self.trunk(x, noise, tape)
         return features
 
-    def pull_back(self, tape: Sequence[Passed], gradients: Mapping[int, Tensor], out: Tensor,
-                  factors: list[Factors] | None = None) -> None:  # fmt: skip
+    def pull_back(
+        self, tape: Sequence[Passed], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
+    ) -> None:
         """Gradients `[R, T, S]` with respect to the shared parameters; as `MlpTrunk.pull_back`."""
         self.trunk.pull_back(tape, gradients, out, factors)
 

@@ -1,6 +1,6 @@
 """Multi-gate mixture of experts."""
 
-from mtlrun.config_sharing import MmoeConfig
+from mtlrun.config.sharing_settings import MmoeConfig
 from mtlrun.sharing.base import Plan
 from mtlrun.sharing.cgc import Cgc
 

@@ -1,12 +1,15 @@
 """What every task type provides."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-import torch
-from torch import Tensor
+from mtlrun.util.lazy import np, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class TaskType(ABC):

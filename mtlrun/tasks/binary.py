@@ -1,13 +1,15 @@
 """Binary classification: one logit per task."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
+from mtlrun.util.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Binary(TaskType):
@@ -20,7 +22,7 @@ class Binary(TaskType):
         return 1
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(outputs.squeeze(-1), labels, reduction="none")
+        return torch.nn.functional.binary_cross_entropy_with_logits(outputs.squeeze(-1), labels, reduction="none")
 
     def estimate(self, outputs: Tensor, task: int) -> Tensor:
         return torch.sigmoid(outputs[:, :, task])
@@ -35,5 +37,5 @@ class Binary(TaskType):
             "accuracy": metrics.weighted_mean((logits > 0) == (labels > 0.5), weights),
             "auroc": metrics.auroc(logits, labels, weights),
             "auprc": metrics.auprc(logits, labels, weights),
-            "logloss": metrics.weighted_mean(F.softplus(logits) - logits * labels, weights),
+            "logloss": metrics.weighted_mean(torch.nn.functional.softplus(logits) - logits * labels, weights),
         }

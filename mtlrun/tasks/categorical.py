@@ -1,12 +1,15 @@
 """Categorical classification: one logit per class; tasks with fewer classes are padded with −∞."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-from torch import Tensor
-from torch.nn import functional as F
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
+from mtlrun.util.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _shifted(outputs: Tensor) -> Tensor:
@@ -36,7 +39,7 @@ class Categorical(TaskType):
         return odds / odds.sum(-1, keepdim=True)
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
-        return F.one_hot(labels.long(), self.classes[task]).to(labels.dtype)
+        return torch.nn.functional.one_hot(labels.long(), self.classes[task]).to(labels.dtype)
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:

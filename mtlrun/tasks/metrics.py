@@ -3,8 +3,14 @@
 A row of weight 0 does not count. A figure that is undefined (no rows, one class only) is NaN.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtlrun.util.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

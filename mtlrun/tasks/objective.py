@@ -1,11 +1,14 @@
 """Objectives: a function of the trunk's point takes the place of a head, and its value is the loss."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Objective(TaskType):

@@ -1,12 +1,15 @@
 """Reconstruction of the run's own inputs: an auxiliary task that needs no labels."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
+from mtlrun.util.lazy import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Reconstruction(TaskType):

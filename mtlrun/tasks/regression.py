@@ -1,11 +1,14 @@
 """Regression: one output per task, in the units of its (standardised) labels."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Regression(TaskType):

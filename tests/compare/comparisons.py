@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtlrun.compare.comparison import (
+from mtlrun.compare.records import (
     Affinity,
     Against,
     Comparison,
@@ -123,8 +123,9 @@ def curve(what: str, label: str, task: str, metric: str, start: float, end: floa
     share = np.linspace(0, 1, len(x))
     mean = end + (start - end) * np.exp(-4 * share)
     band = abs(start - end) * 0.05 * (1.2 - share)
-    return Series(what, label, task, metric, x.tolist(), mean.tolist(), (mean - band).tolist(),
-                  (mean + band).tolist(), 8, key)  # fmt: skip
+    return Series(
+        what, label, task, metric, x.tolist(), mean.tolist(), (mean - band).tolist(), (mean + band).tolist(), 8, key
+    )
 
 
 def rich(rows: int = 6, tasks: int = 2, series: int = 6) -> Comparison:
@@ -149,16 +150,21 @@ def rich(rows: int = 6, tasks: int = 2, series: int = 6) -> Comparison:
         drawn.append(curve("rate", entry.label, "trunk", "rate", 1e-3, 1e-5 * (index + 1)))
         drawn.append(curve("cosine", entry.label, "price", "cut", 0.4, -0.1 + 0.02 * index))
     names = [column.task for column in heads]
-    pairs = {(a, b): estimate((i - j) * 0.7 + 0.3, 0.5) for i, a in enumerate(names) for j, b in enumerate(names)
-             if a != b}  # fmt: skip
+    pairs = {
+        (a, b): estimate((i - j) * 0.7 + 0.3, 0.5) for i, a in enumerate(names) for j, b in enumerate(names) if a != b
+    }
     angles = {pair: estimate(math.tanh(gain.mean / 3), 0.05) for pair, gain in pairs.items()}
     return comparison(
         made,
         heads,
         findings=[
             Finding("warning", "rate at the edge", "lr.base=0.01 is the largest of its grid for loss=uncertainty"),
-            Finding("missing", "baseline: boosting", "no gradient boosting beside the nets",
-                    "mtlrun -m experiment=baselines data=diamonds 'seed=range(0,8)' hydra.sweep.dir=/tmp/baselines"),
+            Finding(
+                "missing",
+                "baseline: boosting",
+                "no gradient boosting beside the nets",
+                "mtlrun -m experiment=baselines data=diamonds 'seed=range(0,8)' hydra.sweep.dir=/tmp/baselines",
+            ),
         ],
         effects=[
             Effect("loss", "uncertainty", "sum", estimate(-1.5, 0.4), 0.0078, 0.0234),
@@ -169,7 +175,8 @@ def rich(rows: int = 6, tasks: int = 2, series: int = 6) -> Comparison:
         speeds=[Speed("loss=sum", "price", 612.0, 1400, 8, 8), Speed("loss=uncertainty", "price", 612.0, None, 3, 8)],
         importances=[
             Importance(entry.label, column.task, name, estimate(size, size / 8))
-            for entry in made[:2] for column in heads[:4]
+            for entry in made[:2]
+            for column in heads[:4]
             for name, size in (("carat", 410.0), ("depth", 12.0), ("table_width", 3.1), ("x", 85.0))
         ],
         diagnostics=[
@@ -183,7 +190,7 @@ def rich(rows: int = 6, tasks: int = 2, series: int = 6) -> Comparison:
         tuned=["lr.base"],
         shared={"data": "diamonds", "trainer.steps": "3000", "model.trunk.layers": "[64,64]"},
         provenance={"mtlrun": "0.4.0", "data": "sha256 9f86d081884c7d659a2feaa0c55ad015", "hardware": "cpu"},
-    )  # fmt: skip
+    )
 
 
 def with_gaps() -> Comparison:
@@ -204,22 +211,38 @@ def hostile() -> Comparison:
     rows[5] = replace(rows[5], label=LONG)
     drawn = [replace(entry, label=HOSTILE) if entry.label == "loss=sum" else entry for entry in made.series]
     finding = Finding("missing", HOSTILE, HOSTILE, f"mtlrun -m '{HOSTILE}'")
-    return replace(made, rows=rows, reference=HOSTILE, baseline=HOSTILE, title=HOSTILE, verdict=[HOSTILE],
-                   series=drawn, findings=[finding], shared={"notes": HOSTILE})  # fmt: skip
+    return replace(
+        made,
+        rows=rows,
+        reference=HOSTILE,
+        baseline=HOSTILE,
+        title=HOSTILE,
+        verdict=[HOSTILE],
+        series=drawn,
+        findings=[finding],
+        shared={"notes": HOSTILE},
+    )
 
 
 def long_names() -> Comparison:
     """Tasks, metrics and units whose names fill more than a line."""
     made = rich(6, 3)
     heads = [
-        replace(column, task=f"{column.task}_of_the_house_next_door_in_the_street", metric=f"{column.metric}_per_mile",
-                unit="thousands of dollars of 2026")
+        replace(
+            column,
+            task=f"{column.task}_of_the_house_next_door_in_the_street",
+            metric=f"{column.metric}_per_mile",
+            unit="thousands of dollars of 2026",
+        )
         for column in made.columns
-    ]  # fmt: skip
+    ]
     renamed = {old.task: new for old, new in zip(made.columns, heads, strict=True)}
     rows = [replace(r, figures={renamed[t].task: e for t, e in r.figures.items()}) for r in made.rows]
-    drawn = [replace(s, task=renamed[s.task].task, metric=renamed[s.task].metric if s.what == "curve" else s.metric)
-             for s in made.series if s.task in renamed]  # fmt: skip
+    drawn = [
+        replace(s, task=renamed[s.task].task, metric=renamed[s.task].metric if s.what == "curve" else s.metric)
+        for s in made.series
+        if s.task in renamed
+    ]
     weights = [replace(i, task=renamed[i.task].task, input=f"{i.input}_as_measured_by_hand") for i in made.importances]
     affinity = replace(
         made.affinity,

@@ -6,10 +6,21 @@ from pathlib import Path
 from typing import Any
 
 SETTINGS: dict[str, Any] = {
-    "data.path": "table.csv", "data.split.train": 0.7, "data.split.val": 0.15, "data.split.test": 0.15,
-    "model": "mlp", "model.hidden": [64, 64], "sharing": "hard", "graph": "none", "graph.gradient": "stop",
-    "loss": "sum", "lr": "single", "lr.base": 0.001, "optimizer": "adam", "trainer.epochs": 3,
-}  # fmt: skip
+    "data.path": "table.csv",
+    "data.split.train": 0.7,
+    "data.split.val": 0.15,
+    "data.split.test": 0.15,
+    "model": "mlp",
+    "model.hidden": [64, 64],
+    "sharing": "hard",
+    "graph": "none",
+    "graph.gradient": "stop",
+    "loss": "sum",
+    "lr": "single",
+    "lr.base": 0.001,
+    "optimizer": "adam",
+    "trainer.epochs": 3,
+}
 PRIMARY = {"regression": "rmse", "binary": "auroc", "categorical": "accuracy"}
 
 
@@ -20,10 +31,20 @@ class Outputs:
         self.root = root
         self.plan: dict[Path, list[dict[str, Any]]] = {}
 
-    def run(self, name: str, values: Mapping[str, float], seed: int = 0, flat: Mapping[str, Any] | None = None,
-            split_seed: int | None = 0, val: Mapping[str, float] | None = None, arm: str | None = None,
-            roles: Mapping[str, str] | None = None, curve: Sequence[str] = (), sweep: str | None = None,
-            **summary: Any) -> Path:  # fmt: skip
+    def run(
+        self,
+        name: str,
+        values: Mapping[str, float],
+        seed: int = 0,
+        flat: Mapping[str, Any] | None = None,
+        split_seed: int | None = 0,
+        val: Mapping[str, float] | None = None,
+        arm: str | None = None,
+        roles: Mapping[str, str] | None = None,
+        curve: Sequence[str] = (),
+        sweep: str | None = None,
+        **summary: Any,
+    ) -> Path:
         """One run; `values` by task, or by SPLIT/TASK/METRIC; `val`: the tasks' raw losses on val (trivial: 1)."""
         folder = self.root / (f"{sweep}/{name}" if sweep else name)
         folder.mkdir(parents=True)
@@ -60,12 +81,25 @@ class Outputs:
             known[f"val/{task}/loss"] = (val or {}).get(task, 0.5)
             trivial[f"val/{task}/loss"] = 1.0
         whole = {
-            "schema": 1, "status": "completed", "error": None, "seed": seed, "settings": tree, "figures": known,
-            "config_hash": f"{name}-{seed}", "data_hash": "d" * 16, "trivial": trivial, "seconds": 3.0, "steps": 30,
-            "memory": 1000, "best": None, "stack": {"id": 0, "size": 1}, "git": None,
-            "versions": {"mtlrun": "0.1.0", "torch": "2"}, "hardware": {"device": "cpu", "cpu": "x", "threads": 1},
+            "schema": 1,
+            "status": "completed",
+            "error": None,
+            "seed": seed,
+            "settings": tree,
+            "figures": known,
+            "config_hash": f"{name}-{seed}",
+            "data_hash": "d" * 16,
+            "trivial": trivial,
+            "seconds": 3.0,
+            "steps": 30,
+            "memory": 1000,
+            "best": None,
+            "stack": {"id": 0, "size": 1},
+            "git": None,
+            "versions": {"mtlrun": "0.1.0", "torch": "2"},
+            "hardware": {"device": "cpu", "cpu": "x", "threads": 1},
             "rows": {"table": 100, "train": 70, "val": 15, "test": 15},
-        } | summary  # fmt: skip
+        } | summary
         (folder / "summary.json").write_text(json.dumps(whole), encoding="utf-8")
         lines = ["epoch,step,split,task,metric,value", *curve, "3,30,test,a,rmse,1.0"]
         (folder / "metrics.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from folders import Outputs
 
-from mtlrun.cli import main
+from mtlrun.cli.main import main
 
 
 @pytest.fixture

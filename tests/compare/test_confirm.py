@@ -5,15 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from mtlrun.cli import main
-from mtlrun.compare.analyse import Options, analyse
-from mtlrun.compare.choice import Choice, read_choices, write_choices
-from mtlrun.compare.collect import collect
-from mtlrun.compare.comparison import Comparison, Finding
+from mtlrun.cli.main import main
+from mtlrun.compare.analysis.analyse import Options, analyse
+from mtlrun.compare.collect.choice import Choice, read_choices, write_choices
+from mtlrun.compare.collect.folders import collect
+from mtlrun.compare.records import Comparison, Finding
 
 TABLE = "# @package _global_\ndata: {path: houses.csv}\ntasks: {price: {type: regression}, age: {type: regression}}\n"
-SMALL = ["-m", "data=houses", "model.hidden=[4]", "model.head_hidden=[]", "trainer.max_steps=4", "seed=0,1,2",
-         "trainer.tensorboard=false", "data.split.seed=0"]  # fmt: skip
+SMALL = [
+    "-m",
+    "data=houses",
+    "model.hidden=[4]",
+    "model.head_hidden=[]",
+    "trainer.max_steps=4",
+    "seed=0,1,2",
+    "trainer.tensorboard=false",
+    "data.split.seed=0",
+]
 
 
 @pytest.fixture
@@ -44,8 +52,9 @@ def test_a_split_that_seeds_share_stays_and_what_was_tried_is_known_later(
     assert {run.split_seed for run in runs} == {0} and {run.seed for run in runs} == set(range(3, 9))
     found = compared("lr[1]-confirm")
     assert {row.label: (row.trials, [*row.chosen]) for row in found.rows if row.kind == "method"} == {
-        "loss=sum": (2, ["lr.base"]), "loss=uncertainty": (2, ["lr.base"]),
-    }  # fmt: skip
+        "loss=sum": (2, ["lr.base"]),
+        "loss=uncertainty": (2, ["lr.base"]),
+    }
     assert found.tuned == ("lr.base",) and "rates not tuned" not in {f.condition for f in found.findings}
     own = missing(found)
     assert "fresh seeds" not in own and "equal trials" not in own
@@ -77,8 +86,9 @@ def test_unequal_trials_and_weights_are_remembered(here: Path) -> None:
     assert main(["compare", "s", "--tune", "loss.weights", "--confirm"]) == 0
     found = compared("s-confirm")
     assert {row.label: row.trials for row in found.rows if row.kind == "method"} == {
-        "plain sum": 1, "fixed weights": 3,
-    }  # fmt: skip
+        "plain sum": 1,
+        "fixed weights": 3,
+    }
     assert "fixed weights" not in missing(found)["baselines"].text, "three of them were tried"
     texts = [f.text for f in found.findings if f.condition in ("trials", "equal trials")]
     assert len(texts) == 1 and texts[0].startswith("fixed weights chose among 3 settings; 1 row has nothing of")

@@ -12,11 +12,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mtlrun.cli import main
+from mtlrun.cli.main import main
 from mtlrun.compose import Member, checked_config, compose, members, single
-from mtlrun.config import PerHeadLrConfig, config_hash, plain
-from mtlrun.config_loss import FixedLossConfig
-from mtlrun.errors import RequestError
+from mtlrun.config.loss_settings import FixedLossConfig
+from mtlrun.config.schema import PerHeadLrConfig, config_hash, plain
+from mtlrun.util.errors import RequestError
 
 THREE = 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1,10"},{loss: uncertainty, loss.lr: "0.01,0.1"}]'
 EXPERIMENT = "# @package _global_\ndefaults: [override /data: houses]\nhydra: {mode: MULTIRUN}\n"
@@ -57,13 +57,19 @@ def as_hydra_composes(runs: list[Member], overrides: list[str], multirun: bool =
 def test_arms_in_order_their_own_sweeps_outside_and_common_ones_inside() -> None:
     runs = found(THREE, "seed=range(2)")
     assert [run.run for run in runs] == [
-        "000_loss=sum,seed=0", "001_loss=sum,seed=1",
-        "002_loss=fixed,loss.weights.price=0.1,seed=0", "003_loss=fixed,loss.weights.price=0.1,seed=1",
-        "004_loss=fixed,loss.weights.price=1,seed=0", "005_loss=fixed,loss.weights.price=1,seed=1",
-        "006_loss=fixed,loss.weights.price=10,seed=0", "007_loss=fixed,loss.weights.price=10,seed=1",
-        "008_loss=uncertainty,loss.lr=0.01,seed=0", "009_loss=uncertainty,loss.lr=0.01,seed=1",
-        "010_loss=uncertainty,loss.lr=0.1,seed=0", "011_loss=uncertainty,loss.lr=0.1,seed=1",
-    ]  # fmt: skip
+        "000_loss=sum,seed=0",
+        "001_loss=sum,seed=1",
+        "002_loss=fixed,loss.weights.price=0.1,seed=0",
+        "003_loss=fixed,loss.weights.price=0.1,seed=1",
+        "004_loss=fixed,loss.weights.price=1,seed=0",
+        "005_loss=fixed,loss.weights.price=1,seed=1",
+        "006_loss=fixed,loss.weights.price=10,seed=0",
+        "007_loss=fixed,loss.weights.price=10,seed=1",
+        "008_loss=uncertainty,loss.lr=0.01,seed=0",
+        "009_loss=uncertainty,loss.lr=0.01,seed=1",
+        "010_loss=uncertainty,loss.lr=0.1,seed=0",
+        "011_loss=uncertainty,loss.lr=0.1,seed=1",
+    ]
     assert runs[5].arguments == ["data=houses", "seed=1", "loss=fixed", "loss.weights.price=1"]
     assert runs[5].overrides == {"loss": "fixed", "loss.weights.price": "1", "data": "houses", "seed": "1"}
     assert isinstance(runs[5].config.loss, FixedLossConfig) and runs[5].config.loss.weights == {"price": 1.0}
@@ -72,8 +78,11 @@ def test_arms_in_order_their_own_sweeps_outside_and_common_ones_inside() -> None
 
 def test_all_of_an_arm_s_own_keys_are_in_the_name_and_they_replace_common_ones() -> None:
     runs = found("arms=[{lr.base: 0.5},{seed: 3, lr: per_head}]", "lr.base=0.1,0.2", "+seed=1", "~tasks.kind.type")
-    assert [run.run for run in runs] == ["000_lr.base=0.5", "001_seed=3,lr=per_head,lr.base=0.1",
-                                         "002_seed=3,lr=per_head,lr.base=0.2"]  # fmt: skip
+    assert [run.run for run in runs] == [
+        "000_lr.base=0.5",
+        "001_seed=3,lr=per_head,lr.base=0.1",
+        "002_seed=3,lr=per_head,lr.base=0.2",
+    ]
     assert [(run.config.lr.base, run.config.seed) for run in runs] == [(0.5, 1), (0.1, 3), (0.2, 3)]
     assert isinstance(runs[1].config.lr, PerHeadLrConfig)
 
@@ -100,7 +109,11 @@ def test_values_of_every_kind() -> None:
 """
     runs = experiment(text, "seed=4,5")
     assert [(run.config.only, run.config.data.split.seed) for run in runs] == [
-        (["price"], 4), (["price"], 5), (["price", "kind"], 4), (["price", "kind"], 5)]  # fmt: skip
+        (["price"], 4),
+        (["price"], 5),
+        (["price", "kind"], 4),
+        (["price", "kind"], 5),
+    ]
     config = runs[3].config
     assert config.model.hidden == [8, 8] and config.trainer.clip is None and not config.data.standardize_targets
     assert config.data.inputs == ["area", "1", "null", 'rooms, "all" of \\them']
@@ -114,7 +127,8 @@ def test_an_experiment_is_crossed_with_its_params_and_with_the_command_line() ->
     text = "arms: [{loss: sum}, {loss: fixed, loss.weights.price: '0.1,1'}]\n"
     params = "{seed: 'range(2)', lr.base: '${model.dropout}'}"
     Path("conf/experiment/x.yaml").write_text(
-        EXPERIMENT.replace("MULTIRUN}", f"MULTIRUN, sweeper: {{params: {params}}}}}") + text)  # fmt: skip
+        EXPERIMENT.replace("MULTIRUN}", f"MULTIRUN, sweeper: {{params: {params}}}}}") + text
+    )
     request = compose(["experiment=x", "model.dropout=0.25,0.5"])
     runs = members(request)
     assert len(runs) == 3 * 2 * 2
@@ -134,8 +148,12 @@ def test_an_arm_may_choose_the_data_that_a_common_removal_is_about() -> None:
 def test_equal_runs_are_left_out_and_a_line_says_how_many() -> None:
     request = compose(["data=houses", "arms=[{loss: sum},{seed: 1},{loss: uncertainty}]", "seed=0,1"], multirun=True)
     runs = members(request)
-    assert [run.run for run in runs] == ["000_loss=sum,seed=0", "001_loss=sum,seed=1", "002_loss=uncertainty,seed=0",
-                                         "003_loss=uncertainty,seed=1"]  # fmt: skip
+    assert [run.run for run in runs] == [
+        "000_loss=sum,seed=0",
+        "001_loss=sum,seed=1",
+        "002_loss=uncertainty,seed=0",
+        "003_loss=uncertainty,seed=1",
+    ]
     assert request.notes == ["1 run left out: the same settings as another run"]
     plain_product = compose(["data=houses", "seed=1,1"], multirun=True)
     assert len(members(plain_product)) == 2 and plain_product.notes == []
@@ -150,11 +168,15 @@ def test_labels_stand_in_names_of_folders_for_what_the_arm_sets_but_does_not_swe
     assert main(words) == 0
     plan = json.loads(Path("s/sweep.json").read_text())
     assert [job["run"] for job in plan] == [
-        "000_plain-sum,seed=0", "001_plain-sum,seed=1",
-        "002_fixed-2-weights,loss.weights.price=2,seed=0", "003_fixed-2-weights,loss.weights.price=2,seed=1",
-        "004_fixed-2-weights,loss.weights.price=3,seed=0", "005_fixed-2-weights,loss.weights.price=3,seed=1",
-        "006_lr.base=0.1,seed=0", "007_lr.base=0.1,seed=1",
-    ]  # fmt: skip
+        "000_plain-sum,seed=0",
+        "001_plain-sum,seed=1",
+        "002_fixed-2-weights,loss.weights.price=2,seed=0",
+        "003_fixed-2-weights,loss.weights.price=2,seed=1",
+        "004_fixed-2-weights,loss.weights.price=3,seed=0",
+        "005_fixed-2-weights,loss.weights.price=3,seed=1",
+        "006_lr.base=0.1,seed=0",
+        "007_lr.base=0.1,seed=1",
+    ]
     assert [job.get("arm") for job in plan] == ["plain sum"] * 2 + ["fixed, 2 weights"] * 4 + [None] * 2
     with open("s/results.csv", newline="") as file:
         assert not {"arm", "label", "arms", "focus"} & set(next(csv.reader(file)))
@@ -162,10 +184,18 @@ def test_labels_stand_in_names_of_folders_for_what_the_arm_sets_but_does_not_swe
     assert shlex.split(command) == ["mtlrun", *words]
 
 
-SETTINGS = {"loss": ["sum", "uncertainty"], "lr.base": ["0.1", "0.2", "0.3"], "model.dropout": ["0", "0.5"],
-            "seed": ["0", "1"]}  # fmt: skip
-some = st.fixed_dictionaries({}, optional={key: st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)
-                                           for key, values in SETTINGS.items()})  # fmt: skip
+SETTINGS = {
+    "loss": ["sum", "uncertainty"],
+    "lr.base": ["0.1", "0.2", "0.3"],
+    "model.dropout": ["0", "0.5"],
+    "seed": ["0", "1"],
+}
+some = st.fixed_dictionaries(
+    {},
+    optional={
+        key: st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True) for key, values in SETTINGS.items()
+    },
+)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -204,14 +234,25 @@ def test_a_sweep_of_arms_and_trials_trains_and_fills_its_table(capsys: pytest.Ca
         rows = list(csv.DictReader(file))
     assert list(rows[0])[2:8] == ["loss", "experiment", "seed", "trainer", "trainer.tensorboard", "loss.lr"]
     assert [f"{row['loss']} {row['loss.lr']} {row['seed']}" for row in rows] == [
-        "sum  0", "sum  1", "uncertainty 0.0762102 0", "uncertainty 0.0762102 1", "uncertainty 0.0404138 0",
-        "uncertainty 0.0404138 1"]  # fmt: skip
+        "sum  0",
+        "sum  1",
+        "uncertainty 0.0762102 0",
+        "uncertainty 0.0762102 1",
+        "uncertainty 0.0404138 0",
+        "uncertainty 0.0404138 1",
+    ]
     assert {row["status"] for row in rows} == {"completed"}
     tree = yaml.safe_load(Path("s", rows[-1]["run"], ".hydra/config.yaml").read_text())
     assert tree["loss"]["lr"] == 0.0404138 and "arms" not in tree and "trials" not in tree
     typed = yaml.safe_load(Path("s", rows[-1]["run"], ".hydra/overrides.yaml").read_text())
-    assert typed == ["experiment=x", "seed=1", "trainer=debug", "trainer.tensorboard=False", "loss=uncertainty",
-                     "loss.lr=0.0404138"]  # fmt: skip
+    assert typed == [
+        "experiment=x",
+        "seed=1",
+        "trainer=debug",
+        "trainer.tensorboard=False",
+        "loss=uncertainty",
+        "loss.lr=0.0404138",
+    ]
 
 
 # ---------------------------------------------------------------- wrong requests
@@ -248,7 +289,7 @@ WRONG = [
     ("arms=[{a b: 1}]", "a b: no key\nallowed: GROUP or GROUP.KEY (in arms[0])"),
     ('arms=[{seed: "range(0)"}]', "seed: found range(0), which holds no value\n"),
     ('arms=[{seed: "range(0,1,0)"}]', "seed: found range(0,1,0), which has no end\n"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("arms", "answer"), WRONG)
@@ -285,22 +326,25 @@ def test_arms_of_one_of_several_experiments_are_not_passed_over() -> None:
 SECRET = "found ${oc.env:HOME}\nallowed: references to keys"
 
 
-@pytest.mark.parametrize(("text", "answer"), [
-    ("arms: [{hydra.callbacks.a: {_target_: os.mkdir, path: executed}}]", "hydra.callbacks.a: not allowed here"),
-    ("arms: [{'seed=1 hydra.verbose': 1}]", "seed=1 hydra.verbose: no key"),
-    ("arms: [{hydra/launcher: basic}]", "hydra/launcher: not allowed here"),
-    ("arms: [{hydra/launcher@seed: basic}]", "hydra/launcher: not allowed here"),
-    ("arms: [{name: '${oc.env:HOME}'}]", "conf/experiment/x.yaml: arms[0].name: " + SECRET),
-    (r"arms: [{name: '$\{oc.env\:HOME\}'}]", "arms[0]: name: " + SECRET),
-    (r"arms: [{name: 'a,$\{oc.env\:HOME\}'}]", "arms[0]: name: " + SECRET),
-    (r"arms: [{data.inputs: '[$\{oc.env\:HOME\}]'}]", "arms[0]: data.inputs[0]: " + SECRET),
-    ("arms: [{name: !!binary aGk=}]", "name: found b'hi'\nallowed: text, numbers"),
-    (r"arms: [{data.split: '{by: $\{oc.env\:HOME\}}'}]", "arms[0]: data.split.by: " + SECRET),
-    ("arms: [{data: evil}]", "conf/data/evil.yaml: hydra: a YAML from outside may set its own group"),
-    ("arms: [{model._target_: os.mkdir}]", "model._target_: model=mlp has no such key"),
-    ("arms: [{\"seed: 1\\nx\": 1}]", "a line break is not allowed here"),
-    ("arms: ${oc.env:HOME}", "conf/experiment/x.yaml: arms: " + SECRET),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("arms: [{hydra.callbacks.a: {_target_: os.mkdir, path: executed}}]", "hydra.callbacks.a: not allowed here"),
+        ("arms: [{'seed=1 hydra.verbose': 1}]", "seed=1 hydra.verbose: no key"),
+        ("arms: [{hydra/launcher: basic}]", "hydra/launcher: not allowed here"),
+        ("arms: [{hydra/launcher@seed: basic}]", "hydra/launcher: not allowed here"),
+        ("arms: [{name: '${oc.env:HOME}'}]", "conf/experiment/x.yaml: arms[0].name: " + SECRET),
+        (r"arms: [{name: '$\{oc.env\:HOME\}'}]", "arms[0]: name: " + SECRET),
+        (r"arms: [{name: 'a,$\{oc.env\:HOME\}'}]", "arms[0]: name: " + SECRET),
+        (r"arms: [{data.inputs: '[$\{oc.env\:HOME\}]'}]", "arms[0]: data.inputs[0]: " + SECRET),
+        ("arms: [{name: !!binary aGk=}]", "name: found b'hi'\nallowed: text, numbers"),
+        (r"arms: [{data.split: '{by: $\{oc.env\:HOME\}}'}]", "arms[0]: data.split.by: " + SECRET),
+        ("arms: [{data: evil}]", "conf/data/evil.yaml: hydra: a YAML from outside may set its own group"),
+        ("arms: [{model._target_: os.mkdir}]", "model._target_: model=mlp has no such key"),
+        ('arms: [{"seed: 1\\nx": 1}]', "a line break is not allowed here"),
+        ("arms: ${oc.env:HOME}", "conf/experiment/x.yaml: arms: " + SECRET),
+    ],
+)
 def test_arms_of_a_file_are_no_way_around_what_it_may_not_set(text: str, answer: str) -> None:
     evil = "# @package _global_\nhydra: {callbacks: {run_me: {_target_: os.mkdir, path: executed}}}\n"
     Path("conf/data/evil.yaml").write_text(evil)
@@ -310,15 +354,19 @@ def test_arms_of_a_file_are_no_way_around_what_it_may_not_set(text: str, answer:
     assert not Path("executed").exists()
 
 
-@pytest.mark.parametrize(("params", "answer"), [
-    (r"{name: '$\{oc.env\:HOME\}'}", "hydra.sweeper.params: name: " + SECRET),
-    ("{arms: '[{loss: sum}]'}", "arms: not allowed here"),
-    ("{trials: 3}", "trials: not allowed here"),
-    ("{experiment: y}", "experiment: not allowed here"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("params", "answer"),
+    [
+        (r"{name: '$\{oc.env\:HOME\}'}", "hydra.sweeper.params: name: " + SECRET),
+        ("{arms: '[{loss: sum}]'}", "arms: not allowed here"),
+        ("{trials: 3}", "trials: not allowed here"),
+        ("{experiment: y}", "experiment: not allowed here"),
+    ],
+)
 def test_neither_are_hydra_s_params(params: str, answer: str) -> None:
     Path("conf/experiment/x.yaml").write_text(
-        EXPERIMENT.replace("MULTIRUN}", f"MULTIRUN, sweeper: {{params: {params}}}}}"))  # fmt: skip
+        EXPERIMENT.replace("MULTIRUN}", f"MULTIRUN, sweeper: {{params: {params}}}}}")
+    )
     Path("conf/experiment/y.yaml").write_text("# @package _global_\nseed: 1\n")
     assert answer in refused("experiment=x", multirun=False)
 

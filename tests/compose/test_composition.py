@@ -8,17 +8,41 @@ from hypothesis import strategies as st
 
 from mtlrun.compose import checked_config, compose
 from mtlrun.compose.composition import Compositions
-from mtlrun.config import Config, plain
-from mtlrun.errors import RequestError
+from mtlrun.config.schema import Config, plain
+from mtlrun.util.errors import RequestError
 
 LINES = [
-    "loss=sum", "loss=fixed", "loss=uncertainty", "lr=per_head", "lr={base:0.5}", "lr.base=0.01", "lr.heads.price=0.5x",
-    "lr.heads={kind:1e-2}", "graph=chain", "graph.receives.price.kind=pass",
-    "tasks.kind.loss=cross_entropy", "tasks.rooms={type:regression}", "~tasks.kind", "~tasks.price.type", "only=price",
-    "only=[price]", "only=null", "seed=3", "seed=4", "data.split.seed=1", "data.split.seed=${seed}", "~data.split.seed",
-    "name=${hydra:runtime.choices.loss}", "model.dropout=${lr.base}", "lr.warmup=${data.split.seed}",
-    "trainer.clip=1", "trainer.clip=null", "trainer=debug", "model={hidden:[8],dropout:0.5}", "model.hidden=[]",
-]  # fmt: skip
+    "loss=sum",
+    "loss=fixed",
+    "loss=uncertainty",
+    "lr=per_head",
+    "lr={base:0.5}",
+    "lr.base=0.01",
+    "lr.heads.price=0.5x",
+    "lr.heads={kind:1e-2}",
+    "graph=chain",
+    "graph.receives.price.kind=pass",
+    "tasks.kind.loss=cross_entropy",
+    "tasks.rooms={type:regression}",
+    "~tasks.kind",
+    "~tasks.price.type",
+    "only=price",
+    "only=[price]",
+    "only=null",
+    "seed=3",
+    "seed=4",
+    "data.split.seed=1",
+    "data.split.seed=${seed}",
+    "~data.split.seed",
+    "name=${hydra:runtime.choices.loss}",
+    "model.dropout=${lr.base}",
+    "lr.warmup=${data.split.seed}",
+    "trainer.clip=1",
+    "trainer.clip=null",
+    "trainer=debug",
+    "model={hidden:[8],dropout:0.5}",
+    "model.hidden=[]",
+]
 
 
 @functools.cache

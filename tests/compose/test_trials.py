@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mtlrun.compose import Member, checked_config, compose, members
 from mtlrun.compose.overrides import parse
 from mtlrun.compose.trials import check_range, drawn
-from mtlrun.config import plain
-from mtlrun.errors import RequestError
+from mtlrun.config.schema import plain
+from mtlrun.util.errors import RequestError
 
 RATE = "lr.base=tag(log,interval(1e-4,1e-1))"
 
@@ -81,7 +81,10 @@ def test_draws_are_uniform_and_those_of_two_keys_unrelated() -> None:
 
 def test_a_draw_is_what_it_was_in_every_version() -> None:
     assert [drawn(parse(RATE), trial) for trial in range(3)] == [
-        "lr.base=0.00332695", "lr.base=0.000141047", "lr.base=0.0543729"]  # fmt: skip
+        "lr.base=0.00332695",
+        "lr.base=0.000141047",
+        "lr.base=0.0543729",
+    ]
 
 
 # ---------------------------------------------------------------- runs
@@ -121,11 +124,15 @@ def test_arms_are_paired_and_only_those_with_a_range_have_trials() -> None:
 def test_an_experiment_may_set_trials_and_its_ranges() -> None:
     Path("conf/experiment/x.yaml").write_text(
         "# @package _global_\ndefaults: [override /data: houses]\ntrials: 3\nhydra: {mode: MULTIRUN, "
-        "sweeper: {params: {lr.base: 'tag(log,interval(1e-4,1e-1))', seed: '0,1'}}}\n")  # fmt: skip
+        "sweeper: {params: {lr.base: 'tag(log,interval(1e-4,1e-1))', seed: '0,1'}}}\n"
+    )
     request = compose(["experiment=x"])
     runs = members(request)
-    assert [run.run for run in runs[:3]] == ["000_lr.base=0.00332695,seed=0", "001_lr.base=0.00332695,seed=1",
-                                             "002_lr.base=0.000141047,seed=0"]  # fmt: skip
+    assert [run.run for run in runs[:3]] == [
+        "000_lr.base=0.00332695,seed=0",
+        "001_lr.base=0.00332695,seed=1",
+        "002_lr.base=0.000141047,seed=0",
+    ]
     by_hydra = request.loader.load_sweep_config(request.cfg, list(runs[5].arguments))
     assert by_hydra.trials == 3 and plain(checked_config(by_hydra, by_hydra)) == plain(runs[5].config)
     assert len(members(compose(["experiment=x", "trials=5"]))) == 10
@@ -165,7 +172,7 @@ WRONG = [
     (["trials=2", 'arms=[{lr.base: "interval(2,1)"}]'], "both finite (in arms[0])"),
     (["trials=2", "model=interval(0,1)"], "model: found interval(0,1)\nallowed: boosting, mlp"),
     (["trials=2", "seed=interval(0,9)"], "seed: found "),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("words", "answer"), WRONG)
@@ -179,9 +186,15 @@ def test_a_range_without_m_asks_for_it() -> None:
     assert "trials=16" in answer
 
 
-@pytest.mark.parametrize("words", [["seed=range(1000000000)"], ["seed=range(1000)", "lr.base=range(1,1000)"],
-                                   ["trials=100000", "lr.base=interval(0.001,0.01)"],
-                                   ["seed=range(0,1e9,0.5)", "loss=sum,fixed"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["seed=range(1000000000)"],
+        ["seed=range(1000)", "lr.base=range(1,1000)"],
+        ["trials=100000", "lr.base=interval(0.001,0.01)"],
+        ["seed=range(0,1e9,0.5)", "loss=sum,fixed"],
+    ],
+)
 def test_a_sweep_without_measure_is_answered_at_once(words: list[str]) -> None:
     with pytest.raises(RequestError, match=r"this sweep has [\d,]+ runs\nallowed: at most 20,000"):
         members(compose(words, multirun=True))

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtlrun.check import check
-from mtlrun.config import Config
+from mtlrun.config.check import check
+from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 NAMES = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single"}
 ROWS = 60

@@ -11,8 +11,8 @@ from houses import ROWS, TASKS, config, houses, refused, save
 from mtlrun.data.columns import MISSING, InputSpec, dates_as_text, nearly_numbers
 from mtlrun.data.dataset import classes, load_dataset
 from mtlrun.data.table import read_table
-from mtlrun.errors import RequestError
-from mtlrun.preview import report
+from mtlrun.runs.preview import report
+from mtlrun.util.errors import RequestError
 
 
 @pytest.fixture

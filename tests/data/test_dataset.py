@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from houses import ROWS, TASKS, config, houses, refused, save
 
-from mtlrun.config import DataConfig
+from mtlrun.config.schema import DataConfig
 from mtlrun.data.dataset import load_dataset, load_table
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtlrun.data.expression import condition, parse
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 FRAME = pd.DataFrame(
     {

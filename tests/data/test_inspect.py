@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from mtlrun.check import check
-from mtlrun.config import Config
+from mtlrun.config.check import check
+from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.inspect import describe, inspect, is_identifier
 

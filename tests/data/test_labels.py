@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from houses import config, houses, save
 
-from mtlrun.check import check
-from mtlrun.config import plain
+from mtlrun.config.check import check
+from mtlrun.config.schema import plain
 from mtlrun.data.dataset import Dataset, load_dataset, trainable
 from mtlrun.data.labels import controls, without_controls
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 ROWS = 400
 
@@ -20,8 +20,16 @@ ROWS = 400
 def table() -> pd.DataFrame:
     """Targets whose values are different in every row; b has no label in every third."""
     n = np.arange(ROWS)
-    return pd.DataFrame({"x": n % 7, "a": n + 0.5, "b": np.where(n % 3 == 0, np.nan, 1000.0 + n), "k": n % 4,
-                         "w": np.where(n % 5 == 0, 0.0, 1.0), "site": n // 8})  # fmt: skip
+    return pd.DataFrame(
+        {
+            "x": n % 7,
+            "a": n + 0.5,
+            "b": np.where(n % 3 == 0, np.nan, 1000.0 + n),
+            "k": n % 4,
+            "w": np.where(n % 5 == 0, 0.0, 1.0),
+            "site": n // 8,
+        }
+    )
 
 
 @pytest.fixture
@@ -190,30 +198,46 @@ def test_labels_are_cut_then_smoothed_then_shuffled(file: str) -> None:
 
 def test_what_was_cut_in_words(file: str) -> None:
     smooth = {"over": "when", "window": 3}
-    tasks = {"price": {}, "sold": {"train_rows_of": "price", "train_labels": 1200, "shuffle": True},
-             "area": {"smooth": smooth}}  # fmt: skip
+    tasks = {
+        "price": {},
+        "sold": {"train_rows_of": "price", "train_labels": 1200, "shuffle": True},
+        "area": {"smooth": smooth},
+    }
     found = config(tasks, path=file, split={"by": "site"})
     assert controls(found, "price") == []
     assert controls(found, "area") == ["means of 3 labels in the order of when, within train, val and test"]
-    assert controls(found, "sold") == ["only labels of train in rows with one of price",
-                                       "1,200 labels of train kept at random",
-                                       "labels of train shuffled within the groups of site"]  # fmt: skip
+    assert controls(found, "sold") == [
+        "only labels of train in rows with one of price",
+        "1,200 labels of train kept at random",
+        "labels of train shuffled within the groups of site",
+    ]
     assert without_controls(found) == config({"price": {}, "sold": {}, "area": {}}, path=file, split={"by": "site"})
     assert check(plain(found)) == found
 
 
-@pytest.mark.parametrize(("tasks", "said"), [
-    ({"b": {"train_rows_of": "aa"}}, "tasks.b.train_rows_of: no task is named 'aa'"),
-    ({"b": {"train_rows_of": "b"}}, "tasks.b.train_rows_of: goes in a circle, b -> b\nallowed: another task, or null"),
-    ({"a": {"train_rows_of": "k"}, "k": {"train_rows_of": "b"}, "b": {"train_rows_of": "k"}},
-     "tasks.b.train_rows_of: goes in a circle, b -> k -> b"),
-    ({"a": {"train_labels": 0}}, "tasks.a.train_labels: found 0\nallowed: a number at least 1"),
-    ({"a": {"train_labels": 281}}, "tasks.a.train_labels: found 281\nallowed: at most 280, the labels of train"),
-    ({"a": {"where": "x < 1"}, "k": {"where": "x > 1", "train_rows_of": "a"}},
-     "tasks.k.train_rows_of: no row of train has a label of k and of a\nleave it out (tasks.k.train_rows_of=null)"),
-    ({"a": {"train_labels": 1}}, "tasks.a: all 1 labels of train are"),
-    ({"k": {"unit": "cm"}}, "tasks.k.unit: found 'cm', and the task is categorical\nallowed: null"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [
+        ({"b": {"train_rows_of": "aa"}}, "tasks.b.train_rows_of: no task is named 'aa'"),
+        (
+            {"b": {"train_rows_of": "b"}},
+            "tasks.b.train_rows_of: goes in a circle, b -> b\nallowed: another task, or null",
+        ),
+        (
+            {"a": {"train_rows_of": "k"}, "k": {"train_rows_of": "b"}, "b": {"train_rows_of": "k"}},
+            "tasks.b.train_rows_of: goes in a circle, b -> k -> b",
+        ),
+        ({"a": {"train_labels": 0}}, "tasks.a.train_labels: found 0\nallowed: a number at least 1"),
+        ({"a": {"train_labels": 281}}, "tasks.a.train_labels: found 281\nallowed: at most 280, the labels of train"),
+        (
+            {"a": {"where": "x < 1"}, "k": {"where": "x > 1", "train_rows_of": "a"}},
+            "tasks.k.train_rows_of: no row of train has a label of k and of a\n"
+            "leave it out (tasks.k.train_rows_of=null)",
+        ),
+        ({"a": {"train_labels": 1}}, "tasks.a: all 1 labels of train are"),
+        ({"k": {"unit": "cm"}}, "tasks.k.unit: found 'cm', and the task is categorical\nallowed: null"),
+    ],
+)
 def test_wrong_requests(file: str, tasks: dict[str, Any], said: str) -> None:
     with pytest.raises(RequestError) as error:
         load(file, tasks)

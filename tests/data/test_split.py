@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtlrun.config import SplitConfig
+from mtlrun.config.schema import SplitConfig
 from mtlrun.data.split import Split, split_rows
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 
 def frame(rows: int, **columns: object) -> pd.DataFrame:

@@ -9,12 +9,12 @@ import pytest
 from houses import config
 from scipy.stats import ttest_rel
 
-from mtlrun.cli import main
+from mtlrun.cli.main import main
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.paths import require_files, resolve_path
 from mtlrun.data.synthetic import DECIMALS, PROBLEMS, synthetic_table
 from mtlrun.data.table import load_tables
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 TASKS = {"a": {"type": "regression", "train_labels": 60}, "b": {"type": "regression", "role": "auxiliary"}}
 SPLIT = {"train": 0.006, "val": 0.006, "test": 0.02}
@@ -87,8 +87,10 @@ def test_the_arms_of_extra_data_differ_as_they_are_made_to(tmp_path: Path) -> No
     assert main([*words, f"hydra.sweep.dir={tmp_path / 'out'}"]) == 0
     arms = [job["arm"] for job in json.loads((tmp_path / "out" / "sweep.json").read_text())]
     table = pd.read_csv(tmp_path / "out" / "results.csv").assign(arm=arms)
-    rmse = {arm if arm.startswith("1 alone,") else arm[0]: own.sort_values("seed")["test/a/rmse"].to_numpy()
-            for arm, own in table.groupby("arm")}  # fmt: skip
+    rmse = {
+        arm if arm.startswith("1 alone,") else arm[0]: own.sort_values("seed")["test/a/rmse"].to_numpy()
+        for arm, own in table.groupby("arm")
+    }
     assert {"1", "2", "3", "4", "5", "6"} < set(rmse) and all(len(values) == 30 for values in rmse.values())
     gain = {arm: (rmse["1"] - values).mean() for arm, values in rmse.items()}
     p = {arm: ttest_rel(rmse["1"], values).pvalue for arm, values in rmse.items() if arm != "1"}

@@ -10,7 +10,7 @@ import pytest
 
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.table import as_numbers, as_texts, column_kind, load_tables, read_table
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 
 def test_the_package_holds_diamonds() -> None:
@@ -37,10 +37,14 @@ def test_csv_gz_and_parquet_agree(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", [slice(-20, None), slice(None, None, 2), slice(3, None, 7)])
 def test_parquet_of_a_part_of_a_table_is_the_csv_of_it(part: slice, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    whole = pd.DataFrame({
-        "x": rng.normal(size=60), "grade": pd.Categorical(rng.choice(["a", "b"], 60)),
-        "code": pd.Categorical(rng.integers(0, 3, 60)), "text": rng.choice(["u", "v"], 60),
-    })  # fmt: skip
+    whole = pd.DataFrame(
+        {
+            "x": rng.normal(size=60),
+            "grade": pd.Categorical(rng.choice(["a", "b"], 60)),
+            "code": pd.Categorical(rng.integers(0, 3, 60)),
+            "text": rng.choice(["u", "v"], 60),
+        }
+    )
     whole.iloc[part].to_parquet(tmp_path / "t.parquet")
     whole.iloc[part].to_csv(tmp_path / "t.csv", index=False)
     found, expected = (read_table(tmp_path / f"t.{s}") for s in ("parquet", "csv"))

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from houses import ROWS, TASKS, config, houses, refused, save
 
-from mtlrun.config import Config
+from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.inspect import describe, inspect
 from mtlrun.data.targets import infer_type, task_rows
-from mtlrun.errors import RequestError
-from mtlrun.preview import report
+from mtlrun.runs.preview import report
+from mtlrun.util.errors import RequestError
 
 
 def test_targets(tmp_path: Path) -> None:
@@ -253,8 +253,11 @@ def test_bins_have_nearly_equally_many_labels(tmp_path: Path) -> None:
 
 
 def test_bins_by_their_inner_edges(tmp_path: Path) -> None:
-    tasks = {"four": {"target": "area", "bins": [60, 70.0, 100]}, "two": {"target": "area", "bins": [80]},
-             "made": {"expression": "area / 10", "bins": 2}}  # fmt: skip
+    tasks = {
+        "four": {"target": "area", "bins": [60, 70.0, 100]},
+        "two": {"target": "area", "bins": [80]},
+        "made": {"expression": "area / 10", "bins": 2},
+    }
     targets = load_dataset(declared(tmp_path, **tasks)).targets
     assert targets["four"].classes == [1, 2, 3, 4]
     np.testing.assert_array_equal(targets["four"].values, np.repeat([0, 1, 2, 3], [10, 10, 30, 10]))  # 60 is in bin 2

@@ -12,8 +12,8 @@ from support import make_config, make_stack
 from mtlrun.engine.activations import dead_units
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Training
-from mtlrun.errors import RequestError
 from mtlrun.results.progress import Progress
+from mtlrun.util.errors import RequestError
 
 DEEP = {"hidden": [12, 9], "head_hidden": [7, 5]}
 
@@ -75,9 +75,13 @@ def test_they_are_rows_of_val_at_every_evaluation_and_change_nothing_else(tmp_pa
         run.train(Progress(run.total, stack.network.tasks))
         tables.append(pd.read_csv(tmp_path / name / "metrics.csv", keep_default_na=False))
         if on:
-            last = {(task, metric): v for task, metric, v in
-                    tables[0][tables[0].step == run.global_step][["task", "metric", "value"]].itertuples(index=False)
-                    if metric.startswith("dead")}  # fmt: skip
+            last = {
+                (task, metric): v
+                for task, metric, v in tables[0][tables[0].step == run.global_step][
+                    ["task", "metric", "value"]
+                ].itertuples(index=False)
+                if metric.startswith("dead")
+            }
             assert last == pytest.approx(by_hand(stack, 0))  # the network as it stands after the last evaluation
     on, off = tables
     own = on.metric.str.startswith("dead_layer")
@@ -85,10 +89,13 @@ def test_they_are_rows_of_val_at_every_evaluation_and_change_nothing_else(tmp_pa
     assert on[~own].reset_index(drop=True).equals(off)
 
 
-@pytest.mark.parametrize(("model", "said"), [
-    ({"activation": "tanh"}, "counts units of relu that are 0, and model.activation is tanh"),
-    ({"hidden": [], "head_hidden": []}, "the network has no hidden layer"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"activation": "tanh"}, "counts units of relu that are 0, and model.activation is tanh"),
+        ({"hidden": [], "head_hidden": []}, "the network has no hidden layer"),
+    ],
+)
 def test_what_has_no_such_units_is_refused(model: dict[str, Any], said: str) -> None:
     with pytest.raises(RequestError, match=f"trainer.log_activations: {said}"):
         make_config(model=model, trainer={"log_activations": True})

@@ -11,7 +11,7 @@ from mtlrun.engine.backward import Apart, Split
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.stack import Stack
 from mtlrun.model.layers import ACTIVATIONS
-from mtlrun.model.trunk import Factors
+from mtlrun.model.trunks.mlp import Factors
 
 TASKS = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "regression"}, "d": {"type": "regression"}}
 GRAPHS: dict[str, list[dict[str, Any]]] = {
@@ -25,12 +25,17 @@ GRAPHS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def make(graphs: list[dict[str, Any]], missing: float = 0.3, model: dict[str, Any] | None = None,
-         loss: dict[str, Any] | None = None) -> tuple[Stack, Batch]:  # fmt: skip
+def make(
+    graphs: list[dict[str, Any]],
+    missing: float = 0.3,
+    model: dict[str, Any] | None = None,
+    loss: dict[str, Any] | None = None,
+) -> tuple[Stack, Batch]:
     """Two runs on one batch of each."""
     shape = {"hidden": [6, 5], "head_hidden": [3], "dropout": 0.25} | (model or {})
-    configs = [make_config(TASKS, seed=s, graph=g, model=shape, loss=loss or {"name": "sum"})
-               for s, g in enumerate(graphs)]  # fmt: skip
+    configs = [
+        make_config(TASKS, seed=s, graph=g, model=shape, loss=loss or {"name": "sum"}) for s, g in enumerate(graphs)
+    ]
     stack = make_stack(configs, missing=missing)
     return stack, next(iter(stack.train.epoch(1)))
 
@@ -39,12 +44,25 @@ def by_autograd(stack: Stack, batch: Batch) -> Tensor:
     """Gradients `[R, T, P]` of every task's loss in all parameters of the network."""
     step = stack.step
     losses = stack.network.losses(batch.x, batch.targets, step._dropout(0))
-    return torch.stack([
-        torch.cat([g.flatten(1) for g in torch.autograd.grad(
-            losses[:, t].sum(), step.flat.network_parameters, retain_graph=True, allow_unused=True,
-            materialize_grads=True)], 1)
-        for t in range(losses.shape[1])
-    ], 1)  # fmt: skip
+    return torch.stack(
+        [
+            torch.cat(
+                [
+                    g.flatten(1)
+                    for g in torch.autograd.grad(
+                        losses[:, t].sum(),
+                        step.flat.network_parameters,
+                        retain_graph=True,
+                        allow_unused=True,
+                        materialize_grads=True,
+                    )
+                ],
+                1,
+            )
+            for t in range(losses.shape[1])
+        ],
+        1,
+    )
 
 
 def sources(graph: dict[str, Any]) -> set[str]:
@@ -96,12 +114,17 @@ def test_gradients_are_those_of_the_whole_graph(name: str, at: Any, own: bool) -
     found = split.gradients(weights, None if own else weights, stack.step.strategy.direction)
     weighted = (expected * weights.unsqueeze(2)).sum(1)
     rest = expected.sum(1) if own else weighted
-    torch.testing.assert_close(torch.cat([g.flatten(1) for g in found], 1), torch.where(shared, weighted, rest),
-                               rtol=1e-4, atol=1e-6)  # fmt: skip
+    torch.testing.assert_close(
+        torch.cat([g.flatten(1) for g in found], 1), torch.where(shared, weighted, rest), rtol=1e-4, atol=1e-6
+    )
 
 
-@pytest.mark.parametrize("model", [{"activation": a} for a in ACTIVATIONS] + [{"head_hidden": []}, {"dropout": 0.0},
-                         {"hidden": [7]}, {"head_hidden": [9, 8]}], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "model",
+    [{"activation": a} for a in ACTIVATIONS]
+    + [{"head_hidden": []}, {"dropout": 0.0}, {"hidden": [7]}, {"head_hidden": [9, 8]}],
+    ids=str,
+)
 def test_every_trunk_is_carried_back(model: dict[str, Any]) -> None:
     stack, batch = make(GRAPHS["no edges"], model=model)
     gradients = stack.step.task_gradients(batch, 0)
@@ -159,8 +182,10 @@ def test_inner_products_from_factors_are_as_exact_as_from_gradients(common: floa
     lengths = exact.norm(dim=2)
     scale = lengths.unsqueeze(1) * lengths.unsqueeze(2)  # [R, T, T]
     found = Factors(slice(0, 246), read, delta).gramian()
-    error, usual = (((gramian - exact @ exact.mT).abs() / scale.where(scale > 0, 1.0)).amax()
-                    for gramian in (found, (rounded @ rounded.mT).double()))  # fmt: skip
+    error, usual = (
+        ((gramian - exact @ exact.mT).abs() / scale.where(scale > 0, 1.0)).amax()
+        for gramian in (found, (rounded @ rounded.mT).double())
+    )
     assert error < 4 * usual and usual < 1e-3
     assert not found[1, 2].any()  # a task without a label has no part
 
@@ -181,11 +206,21 @@ def test_gradients_in_the_representation_are_those_of_the_features() -> None:
     leaves = [f.detach().requires_grad_() for f in features]
     outputs = stack.network.outputs([leaves[b.specs[0].trunk.at] for b in stack.network.blocks], batch.targets)
     losses = stack.network.losses_of(outputs, batch.x, batch.targets)
-    expected = torch.stack([
-        torch.cat([g.flatten(1) for g in torch.autograd.grad(losses[:, t].sum(), leaves[1:], retain_graph=True,
-                                                             allow_unused=True, materialize_grads=True)], 1)
-        for t in range(4)
-    ], 1)  # fmt: skip
+    expected = torch.stack(
+        [
+            torch.cat(
+                [
+                    g.flatten(1)
+                    for g in torch.autograd.grad(
+                        losses[:, t].sum(), leaves[1:], retain_graph=True, allow_unused=True, materialize_grads=True
+                    )
+                ],
+                1,
+            )
+            for t in range(4)
+        ],
+        1,
+    )
     torch.testing.assert_close(matrix, expected, rtol=1e-5, atol=1e-7)
 
 
@@ -228,8 +263,16 @@ def test_own_heads_with_weights_from_losses_alone() -> None:
 
 def apart(sharing: str, graphs: list[dict[str, Any]]) -> tuple[Stack, Batch]:
     """Two runs in which tasks share in another way than by one trunk."""
-    configs = [make_config(TASKS, seed=s, graph=g, model={"hidden": [6, 5], "head_hidden": [3], "dropout": 0.25},
-                           sharing={"name": sharing}) for s, g in enumerate(graphs)]  # fmt: skip
+    configs = [
+        make_config(
+            TASKS,
+            seed=s,
+            graph=g,
+            model={"hidden": [6, 5], "head_hidden": [3], "dropout": 0.25},
+            sharing={"name": sharing},
+        )
+        for s, g in enumerate(graphs)
+    ]
     stack = make_stack(configs, missing=0.3)
     return stack, next(iter(stack.train.epoch(1)))
 
@@ -250,6 +293,7 @@ def test_any_way_of_sharing_goes_back_task_by_task(sharing: str, name: str, own:
     found = back.gradients(weights, None if own else weights, stack.step.strategy.direction)
     weighted = (expected * weights.unsqueeze(2)).sum(1)
     rest = expected.sum(1) if own else weighted
-    torch.testing.assert_close(torch.cat([g.flatten(1) for g in found], 1), torch.where(shared, weighted, rest),
-                               rtol=1e-4, atol=1e-6)  # fmt: skip
+    torch.testing.assert_close(
+        torch.cat([g.flatten(1) for g in found], 1), torch.where(shared, weighted, rest), rtol=1e-4, atol=1e-6
+    )
     assert not own or shared.all() or not torch.allclose(weighted, rest)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from support import make_config, make_dataset, make_stack
 
-from mtlrun.build import build
 from mtlrun.data.dataset import trainable
+from mtlrun.runs.build import build
 
 
 def epoch_rows(stack, epoch, start=0):
@@ -110,8 +110,9 @@ def test_standardised_labels_have_mean_0_and_spread_1_over_the_training_rows():
 
 
 def test_raw_labels_keep_their_unit():
-    config = make_config({"a": {"type": "regression"}}, trainer={"batch_size": 72},
-                         data={"path": "memory", "standardize_targets": False})  # fmt: skip
+    config = make_config(
+        {"a": {"type": "regression"}}, trainer={"batch_size": 72}, data={"path": "memory", "standardize_targets": False}
+    )
     dataset = make_dataset(config)
     target = dataset.targets["a"]
     raw = target.values[dataset.split.train]

@@ -20,16 +20,16 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 import mtlrun
 import mtlrun.engine.boosting as boosting
-from mtlrun.build import build
-from mtlrun.check import check
-from mtlrun.cli import main
-from mtlrun.config import Config, config_hash, plain
+from mtlrun.cli.main import main
+from mtlrun.config.check import check
+from mtlrun.config.schema import Config, config_hash, plain
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
-from mtlrun.errors import RequestError, TrainingError
-from mtlrun.run import Run, _beginning
-from mtlrun.stacks import Limits, divide, size
+from mtlrun.runs.build import build
+from mtlrun.runs.run import Run, _beginning
+from mtlrun.sweeps.stacks import Limits, divide, size
+from mtlrun.util.errors import RequestError, TrainingError
 from tests.support import make_config, make_dataset
 
 SETTINGS = {"name": "boosting", "iterations": 40, "learning_rate": 0.2, "max_leaf_nodes": 7, "min_samples_leaf": 5}
@@ -72,10 +72,12 @@ def test_figures_are_those_of_scikit_learn_by_hand(tmp_path: Path) -> None:
         else:
             model = HistGradientBoostingClassifier(**BY_HAND).fit(x[split.train], y[split.train])
             labels = model.classes_
-            course = [reference.log_loss(y[split.val], p, labels=labels)
-                      for p in model.staged_predict_proba(x[split.val])]  # fmt: skip
-            trained = [reference.log_loss(y[split.train], p, labels=labels)
-                       for p in model.staged_predict_proba(x[split.train])]  # fmt: skip
+            course = [
+                reference.log_loss(y[split.val], p, labels=labels) for p in model.staged_predict_proba(x[split.val])
+            ]
+            trained = [
+                reference.log_loss(y[split.train], p, labels=labels) for p in model.staged_predict_proba(x[split.train])
+            ]
         best = int(np.argmin(course))
         assert chosen[task] == best + 1
         own = metrics(tmp_path)
@@ -118,9 +120,13 @@ def mixed_inputs(dataset: Dataset) -> Dataset:
 
 @pytest.mark.parametrize("loss", ["mse", "l1"])
 def test_missing_labels_gaps_categories_and_weights_reach_scikit_learn(tmp_path: Path, loss: str) -> None:
-    config = boosted({"a": {"type": "regression", "loss": loss},
-                      "b": {"type": "binary", "class_weights": "balanced"},
-                      "c": {"type": "categorical", "class_weights": [1.0, 0.0, 3.0]}})  # fmt: skip
+    config = boosted(
+        {
+            "a": {"type": "regression", "loss": loss},
+            "b": {"type": "binary", "class_weights": "balanced"},
+            "c": {"type": "categorical", "class_weights": [1.0, 0.0, 3.0]},
+        }
+    )
     dataset = mixed_inputs(make_dataset(config, rows=500, missing=0.3, weighted=True))
     assert dataset.weight is not None
     dataset.weight[::11] = 0
@@ -194,8 +200,9 @@ def test_a_class_that_only_val_has_gets_the_odds_of_half_a_row(tmp_path: Path) -
     np.testing.assert_allclose(odds, 0.5 / len(train_rows), rtol=1e-6)
     direct = HistGradientBoostingClassifier(**BY_HAND | {"max_iter": 10})
     direct.fit(dataset.numeric[train_rows], values[train_rows])
-    np.testing.assert_allclose(np.delete(probabilities, 2, 1) * (1 + odds[:, None]),
-                               direct.predict_proba(dataset.numeric), rtol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        np.delete(probabilities, 2, 1) * (1 + odds[:, None]), direct.predict_proba(dataset.numeric), rtol=1e-6
+    )
     assert np.isfinite(train(config, dataset, tmp_path)["figures"]["val/c/loss"])
 
 
@@ -229,8 +236,10 @@ def test_more_categories_than_bins_count_as_numbers(tmp_path: Path) -> None:
     dataset = make_dataset(config, rows=900)
     rng = np.random.default_rng(0)
     codes = np.column_stack([rng.permutation(np.arange(900) % n) for n in (255, 256)]).astype(np.int32)
-    names = [InputColumn("few", "category", categories=[str(i) for i in range(255)]),
-             InputColumn("many", "category", categories=[str(i) for i in range(256)])]  # fmt: skip
+    names = [
+        InputColumn("few", "category", categories=[str(i) for i in range(255)]),
+        InputColumn("many", "category", categories=[str(i) for i in range(256)]),
+    ]
     dataset = dataclasses.replace(dataset, spec=InputSpec([*dataset.spec.columns, *names]), codes=codes)
     assert boosting.categorical(dataset.spec) == [False] * 4 + [True, False]
     (note,) = boosting.run_notes(dataclasses.replace(config, notes=()), dataset)
@@ -244,11 +253,17 @@ def test_more_categories_than_bins_count_as_numbers(tmp_path: Path) -> None:
 def test_what_only_networks_have_is_left_out_with_one_note() -> None:
     plainly = boosted()
     assert plainly.notes == ()
-    config = boosted(loss={"name": "uncertainty"}, lr={"base": 0.5}, optimizer={"momentum": 0.9, "name": "sgd"},
-                     graph={"receives": {"a": {"trunk": {"at": 2}}}},
-                     trainer={"batch_size": 8, "patience": None, "device": "cuda"})  # fmt: skip
-    assert config.notes == ("model=boosting: graph.receives, loss, lr.base, optimizer, trainer.batch_size, "
-                            "trainer.device left out, as only networks have that",)  # fmt: skip
+    config = boosted(
+        loss={"name": "uncertainty"},
+        lr={"base": 0.5},
+        optimizer={"momentum": 0.9, "name": "sgd"},
+        graph={"receives": {"a": {"trunk": {"at": 2}}}},
+        trainer={"batch_size": 8, "patience": None, "device": "cuda"},
+    )
+    assert config.notes == (
+        "model=boosting: graph.receives, loss, lr.base, optimizer, trainer.batch_size, "
+        "trainer.device left out, as only networks have that",
+    )
     tree = plain(config)
     assert not {"loss", "lr", "graph", "sharing", "optimizer"} & tree.keys()
     assert tree["trainer"] == {"patience": None, "device": "cpu", "threads": 1, "tensorboard": False}
@@ -332,8 +347,14 @@ def test_a_run_leaves_every_file_and_says_what_it_chose(here: Path, capsys: pyte
     chosen = summary["best"]["iterations"]
     assert "model=boosting: lr.base left out, as only networks have that" in out
     assert f"iterations with the least loss on val: price {chosen['price']}, kind {chosen['kind']}" in out
-    for name in (".hydra/config.yaml", ".hydra/overrides.yaml", "run.log", "metrics.csv", "checkpoints/last.pt",
-                 "checkpoints/best.pt"):  # fmt: skip
+    for name in (
+        ".hydra/config.yaml",
+        ".hydra/overrides.yaml",
+        "run.log",
+        "metrics.csv",
+        "checkpoints/last.pt",
+        "checkpoints/best.pt",
+    ):
         assert (Path("out") / name).stat().st_size > 0
     assert list(Path("out").glob("events.out.tfevents*"))
     rows = metrics(Path("out"))

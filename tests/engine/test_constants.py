@@ -9,16 +9,25 @@ from torch import Tensor
 
 from mtlrun.engine.backward import Apart
 from mtlrun.engine.stack import Stack
-from mtlrun.errors import RequestError
 from mtlrun.loss import STRATEGIES
+from mtlrun.util.errors import RequestError
 
 TASKS = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "regression"}}
 CHAIN = {"receives": {"b": {"a": "pass"}, "c": {"b": "pass"}}}  # a reaches c through b alone
 
 
 def make(graph: dict[str, Any], sharing: str = "hard", tasks: dict[str, Any] | None = None, **groups: Any) -> Stack:
-    configs = [make_config(tasks or TASKS, seed=s, graph=graph, sharing={"name": sharing},
-                           model={"hidden": [6, 5], "head_hidden": [3]}, **groups) for s in (0, 1)]  # fmt: skip
+    configs = [
+        make_config(
+            tasks or TASKS,
+            seed=s,
+            graph=graph,
+            sharing={"name": sharing},
+            model={"hidden": [6, 5], "head_hidden": [3]},
+            **groups,
+        )
+        for s in (0, 1)
+    ]
     return make_stack(configs, missing=0.2)
 
 
@@ -146,27 +155,44 @@ def test_every_strategy_heeds_constants(name: str) -> None:
     assert not torch.equal(before[2], after[2])
 
 
-@pytest.mark.parametrize(("graph", "said"), [
-    ({"constants": {"a": ["layer3"]}}, "graph.constants.a: nothing is named 'layer3'; did you mean"),
-    ({"constants": {"a": ["a"]}}, "graph.constants.a: a itself, and then the loss moves nothing"),
-    ({"constants": {"a": "layer1"}}, "graph.constants.a: found 'layer1'"),
-    ({"constants": {"x": ["layer1"]}}, "graph.constants.x: "),
-    (CHAIN | {"constants": {"b": ["a", "c"]}}, "graph.constants.b: c's estimate does not reach b\ngive it an edge: "),
-    ({"receives": {"a": {"trunk": "none"}}}, "graph.receives.a.trunk: none, and a receives nothing else"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("graph", "said"),
+    [
+        ({"constants": {"a": ["layer3"]}}, "graph.constants.a: nothing is named 'layer3'; did you mean"),
+        ({"constants": {"a": ["a"]}}, "graph.constants.a: a itself, and then the loss moves nothing"),
+        ({"constants": {"a": "layer1"}}, "graph.constants.a: found 'layer1'"),
+        ({"constants": {"x": ["layer1"]}}, "graph.constants.x: "),
+        (
+            CHAIN | {"constants": {"b": ["a", "c"]}},
+            "graph.constants.b: c's estimate does not reach b\ngive it an edge: ",
+        ),
+        ({"receives": {"a": {"trunk": "none"}}}, "graph.receives.a.trunk: none, and a receives nothing else"),
+    ],
+)
 def test_wrong_constants_are_refused(graph: dict[str, Any], said: str) -> None:
     with pytest.raises(RequestError) as error:
         make_config(TASKS, graph=graph)
     assert str(error.value).startswith(said)
 
 
-@pytest.mark.parametrize(("of_d", "graph", "said"), [
-    ({"type": "binary", "head": "d"}, {}, "tasks.d.head: d has no head of its own"),
-    ({"type": "binary", "head": "x"}, {}, "tasks.d.head: "),
-    ({"type": "regression", "head": "b"}, {}, "tasks.d.head: b has type binary, d regression"),
-    ({"type": "binary", "head": "b"}, {"receives": {"b": {"a": "stop"}}}, "tasks.d.head: b reads other sources than d"),
-    ({"type": "binary", "head": "b"}, {"receives": {"d": {"trunk": {"at": 1}}}}, "tasks.d.head: b reads other layer"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("of_d", "graph", "said"),
+    [
+        ({"type": "binary", "head": "d"}, {}, "tasks.d.head: d has no head of its own"),
+        ({"type": "binary", "head": "x"}, {}, "tasks.d.head: "),
+        ({"type": "regression", "head": "b"}, {}, "tasks.d.head: b has type binary, d regression"),
+        (
+            {"type": "binary", "head": "b"},
+            {"receives": {"b": {"a": "stop"}}},
+            "tasks.d.head: b reads other sources than d",
+        ),
+        (
+            {"type": "binary", "head": "b"},
+            {"receives": {"d": {"trunk": {"at": 1}}}},
+            "tasks.d.head: b reads other layer",
+        ),
+    ],
+)
 def test_wrong_heads_are_refused(of_d: dict[str, Any], graph: dict[str, Any], said: str) -> None:
     with pytest.raises(RequestError) as error:
         make(graph, tasks=TASKS | {"d": of_d})
@@ -183,12 +209,17 @@ def test_only_leaves_out_constants_and_heads_of_absent_tasks() -> None:
     assert stack.network.task_parameters("d")  # a head of its own, as b's is not there
 
 
-@pytest.mark.parametrize("graph", [
-    {"constants": {"a": ["trunk"]}}, {"constants": {"a": ["layer2"]}},
-    {"receives": {"a": {"trunk": "none", "b": "stop"}}},
-    {"receives": {"a": {"trunk": "none", "b": "pass"}}, "constants": {"a": ["b"]}},
-    {"receives": {"a": {"trunk": "stop"}}},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "graph",
+    [
+        {"constants": {"a": ["trunk"]}},
+        {"constants": {"a": ["layer2"]}},
+        {"receives": {"a": {"trunk": "none", "b": "stop"}}},
+        {"receives": {"a": {"trunk": "none", "b": "pass"}}, "constants": {"a": ["b"]}},
+        {"receives": {"a": {"trunk": "stop"}}},
+    ],
+    ids=str,
+)
 def test_a_head_that_a_strategy_would_give_no_weight_is_refused(graph: dict[str, Any]) -> None:
     for loss in ({"name": "excess_mtl"}, {"name": "mgda", "heads": "weighted"}):
         with pytest.raises(
@@ -227,8 +258,9 @@ def test_what_a_mixture_reads_on_the_way_cannot_be_held(sharing: str) -> None:
 
 def test_what_is_held_without_effect_is_told() -> None:
     config = make_config(TASKS, graph=CHAIN | {"constants": {"c": ["a"]}}, only=["a", "c"])  # a reached it through b
-    assert config.notes[-1] == ("graph.constants.c: without effect, as the estimate of a does not reach c among the "
-                                "tasks of `only`")  # fmt: skip
+    assert config.notes[-1] == (
+        "graph.constants.c: without effect, as the estimate of a does not reach c among the tasks of `only`"
+    )
     own = {"a": ["heads.a"], "b": ["heads.a"]}
     config = make_config(TASKS, graph={"constants": own})
     assert config.notes == (

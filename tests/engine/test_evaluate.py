@@ -4,7 +4,7 @@ import torch
 from sklearn import metrics as sk
 from support import make_config, make_dataset, make_stack, train_steps
 
-from mtlrun.build import build
+from mtlrun.runs.build import build
 
 
 def raw_outputs(stack, task, split):

@@ -9,12 +9,12 @@ import pytest
 import torch
 from support import make_config, make_dataset, make_stack, train_steps
 
-from mtlrun.build import build
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Training
-from mtlrun.errors import RequestError
 from mtlrun.model.layers import dropout_mask
 from mtlrun.results.progress import Progress
+from mtlrun.runs.build import build
+from mtlrun.util.errors import RequestError
 
 TWO = {"a": {"type": "regression"}, "b": {"type": "binary"}}
 LINEAR_HEADS = {"hidden": [6], "head_hidden": [], "activation": "tanh"}
@@ -50,14 +50,25 @@ def test_logged_norms_and_cosines_are_those_of_a_network_written_out(tmp_path: P
     """Two runs, dropout, a weighted loss (which does not count), a gradient that is reversed ever more."""
     graph = {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"strength": 0.7, "schedule": "ramp"}}
     trainer = {"epochs": 3, "max_steps": 11, "log_gradients": True}
-    configs = [make_config(TWO, seed=s, graph=graph, trainer=trainer, model=LINEAR_HEADS | {"dropout": 0.25},
-                           loss={"name": "fixed", "weights": {"a": 5.0, "b": 0.1}}) for s in (1, 2)]  # fmt: skip
+    configs = [
+        make_config(
+            TWO,
+            seed=s,
+            graph=graph,
+            trainer=trainer,
+            model=LINEAR_HEADS | {"dropout": 0.25},
+            loss={"name": "fixed", "weights": {"a": 5.0, "b": 0.1}},
+        )
+        for s in (1, 2)
+    ]
     stack = make_stack(configs, missing=missing)
     for r, table in enumerate(train(stack, tmp_path)):
         logged = table[table.metric.str.startswith("cosine") | ((table.metric == "grad_norm") & (table.task != ""))]
         assert set(logged.split) == {"train"} and sorted(set(logged.step)) == [4, 8, 11]
-        last = {(task, metric): v for task, metric, v in
-                logged[logged.step == 11][["task", "metric", "value"]].itertuples(index=False)}  # fmt: skip
+        last = {
+            (task, metric): v
+            for task, metric, v in logged[logged.step == 11][["task", "metric", "value"]].itertuples(index=False)
+        }
         assert set(last) == {("a", "grad_norm"), ("a", "cosine_b"), ("b", "grad_norm")}
         # after the last step: the network as it stands now; p = 10 / 11 of the run when that step began
         a, b = by_hand(stack, r, 11, 0.7 * (2 / (1 + np.exp(-10 * 10 / 11)) - 1))

@@ -16,12 +16,15 @@ from mtlrun.data.dataset import load_dataset
 from mtlrun.engine.importance import PERMUTATIONS
 from mtlrun.model.layers import generator
 from mtlrun.results.progress import Progress
-from mtlrun.run import prepare, train_stack
+from mtlrun.runs.run import prepare, train_stack
 
 TASKS: dict[str, Any] = {
-    "a": {"type": "regression"}, "b": {"type": "binary", "primary": "accuracy"}, "c": {"type": "categorical"},
-    "d": {"type": "regression", "primary": "r2", "role": "auxiliary"}, "x": {"type": "reconstruction"},
-}  # fmt: skip
+    "a": {"type": "regression"},
+    "b": {"type": "binary", "primary": "accuracy"},
+    "c": {"type": "categorical"},
+    "d": {"type": "regression", "primary": "r2", "role": "auxiliary"},
+    "x": {"type": "reconstruction"},
+}
 PRIMARY = {"a": "rmse", "b": "accuracy", "c": "accuracy"}
 
 
@@ -30,8 +33,15 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Text between numbers, gaps, row weights, missing labels; `noise` tells nothing."""
     rng = np.random.default_rng(0)
     n = 700
-    frame = pd.DataFrame({"u": rng.normal(3, 2, n), "k": rng.choice(list("pqr"), n), "v": rng.normal(size=n),
-                          "noise": rng.normal(size=n), "m": rng.choice(["s", None], n)})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "u": rng.normal(3, 2, n),
+            "k": rng.choice(list("pqr"), n),
+            "v": rng.normal(size=n),
+            "noise": rng.normal(size=n),
+            "m": rng.choice(["s", None], n),
+        }
+    )
     frame["a"] = 10 * (frame.u + 3 * (frame.k == "p"))
     frame["b"] = np.where(frame.v > 0, "yes", "no")
     frame["c"] = frame.k.str.upper()
@@ -94,8 +104,15 @@ def test_a_stack_gives_every_run_its_own_and_a_stop_before_the_end_changes_nothi
     """Runs that end at different times, each on its own split, as alone."""
     configs = [config_of(path, seed=s, patience=1, epochs=40) for s in range(3)]
     folders = [tmp_path / str(s) for s in range(3)]
-    train_stack(configs, [load_dataset(c) for c in configs], folders, tmp_path / "stack.pt", 0,
-                lambda *_: Progress(0, []), lambda members: None)  # fmt: skip
+    train_stack(
+        configs,
+        [load_dataset(c) for c in configs],
+        folders,
+        tmp_path / "stack.pt",
+        0,
+        lambda *_: Progress(0, []),
+        lambda members: None,
+    )
     steps = [json.loads((f / "summary.json").read_text())["steps"] for f in folders]
     assert len(set(steps)) > 1
     for config, folder in zip(configs, folders, strict=True):

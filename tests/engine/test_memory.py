@@ -10,7 +10,7 @@ from support import make_config, make_dataset, make_stack
 
 from mtlrun.engine.backward import Split
 from mtlrun.engine.memory import machine_bytes, parameters, run_bytes
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 MEASURE = """
 import json, sys, tempfile
@@ -100,11 +100,11 @@ def test_an_estimate_counts_what_a_strategy_keeps_of_the_gradients(name: str) ->
 def test_a_stack_beyond_the_memory_may_be_halved_and_a_run_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
     configs = [make_config(seed=r) for r in range(4)]
     one = 4 * 6 * sum(p.numel() for p in make_stack(configs[:1]).network.parameters())
-    monkeypatch.setattr("mtlrun.build.machine_bytes", lambda: 3 * one)
+    monkeypatch.setattr("mtlrun.runs.build.machine_bytes", lambda: 3 * one)
     with pytest.raises(MemoryError, match="not enough memory for 4 runs"):
         make_stack(configs)
     assert len(make_stack(configs[:2]).configs) == 2
-    monkeypatch.setattr("mtlrun.build.machine_bytes", lambda: one - 1)
+    monkeypatch.setattr("mtlrun.runs.build.machine_bytes", lambda: one - 1)
     for runs in (configs, configs[:1]):
         with pytest.raises(RequestError, match="model: "):
             make_stack(runs)

@@ -9,10 +9,10 @@ import torch
 from support import make_config, make_stack
 from trainings import InterruptAt, training
 
-from mtlrun.config_loss import LOSSES
+from mtlrun.config.loss_settings import LOSSES
 from mtlrun.engine import checkpoint
-from mtlrun.errors import Interrupted
 from mtlrun.results.progress import Progress
+from mtlrun.util.errors import Interrupted
 
 STEPS, POISONED = 8, 4
 
@@ -59,12 +59,18 @@ def test_a_skipped_step_changes_nothing_of_its_run_and_nothing_of_the_others(nam
     assert not torch.equal(after[0], everything(hurt, 0)[0])  # and it goes on
 
 
-@pytest.mark.parametrize("optimizer", [{"name": "sgd", "momentum": 0.9, "weight_decay": 0.1},
-                                       {"name": "adamw", "weight_decay": 0.1, "amsgrad": True},
-                                       {"name": "rmsprop", "momentum": 0.9, "centered": True}])  # fmt: skip
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"name": "sgd", "momentum": 0.9, "weight_decay": 0.1},
+        {"name": "adamw", "weight_decay": 0.1, "amsgrad": True},
+        {"name": "rmsprop", "momentum": 0.9, "centered": True},
+    ],
+)
 def test_a_skipped_step_leaves_every_optimiser_as_it_was(optimizer):
-    stack = make_stack([make_config(optimizer=optimizer, trainer={"on_nan": "skip", "clip": 1.0}, seed=s)
-                        for s in range(2)])  # fmt: skip
+    stack = make_stack(
+        [make_config(optimizer=optimizer, trainer={"on_nan": "skip", "clip": 1.0}, seed=s) for s in range(2)]
+    )
     before, after = steps(stack, math.inf)
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
@@ -104,8 +110,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_at_its_step_by_name(tmp_path):
     assert bool(stack.step.flat.values.isfinite().all()) and not torch.equal(stack.step.flat.values, before)
 
 
-@pytest.mark.parametrize(("column", "name"), [
-    (0, "trunk.layers.0.weight"), (95, "heads.a.weights.0"), (-1, "heads.c.biases.1")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("column", "name"), [(0, "trunk.layers.0.weight"), (95, "heads.a.weights.0"), (-1, "heads.c.biases.1")]
+)
 def test_a_gradient_that_is_not_finite_is_named_with_its_parameter(tmp_path, column, name):
     stack = make_stack([make_config(trainer={"max_steps": 12})])
     own = stack.step.flat.set_gradients
@@ -119,10 +126,13 @@ def test_a_gradient_that_is_not_finite_is_named_with_its_parameter(tmp_path, col
     assert summary["error"] == f"diverged: the gradient of {name} is not finite in step 1, where all losses are"
 
 
-@pytest.mark.parametrize(("settings", "name"), [
-    ({"sharing": {"name": "none"}}, "trunks.weights.0 of b"),
-    ({"loss": {"name": "uncertainty"}}, "strategy.s"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"sharing": {"name": "none"}}, "trunks.weights.0 of b"),
+        ({"loss": {"name": "uncertainty"}}, "strategy.s"),
+    ],
+)
 def test_columns_of_own_trunks_and_of_strategies_have_names(settings, name):
     flat = make_stack([make_config(**settings)]).step.flat
     names = [flat.name_of(column) for column in range(flat.values.shape[1])]
@@ -141,8 +151,9 @@ def test_skipped_steps_are_counted_said_and_out_of_the_means(tmp_path):
     assert rows[rows.metric == "skipped"][["step", "value"]].values.tolist() == [[4, 1], [8, 2]]
     assert len(rows[(rows.split == "train") & (rows.metric == "loss")]) == 6  # of every task, without that step
     assert [line for line in said if "skipped" in line] == [
-        "1 of 4 steps skipped: the loss of a is inf in step 2", "1 of 4 steps skipped: the loss of a is inf in step 6"
-    ]  # fmt: skip
+        "1 of 4 steps skipped: the loss of a is inf in step 2",
+        "1 of 4 steps skipped: the loss of a is inf in step 6",
+    ]
 
 
 def test_a_run_that_takes_no_step_for_an_epoch_has_failed(tmp_path):

@@ -15,20 +15,20 @@ import pytest
 import torch
 from support import make_config, make_dataset, make_stack, train_steps, with_own_labels
 
-import mtlrun.run
-from mtlrun.build import build
-from mtlrun.config import Config
+import mtlrun.runs.run
+from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.engine import checkpoint
 from mtlrun.engine.optimizer import clip
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Member, Training, part_of
-from mtlrun.errors import Interrupted
 from mtlrun.model.layers import GradientScale, dropout_mask
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import RunWriter
-from mtlrun.run import train_stack
+from mtlrun.runs.build import build
+from mtlrun.runs.run import train_stack
+from mtlrun.util.errors import Interrupted
 
 # ---------------------------------------------------------------- training in folders
 
@@ -58,8 +58,14 @@ class Quiet(Progress):
             self.action()
 
 
-def train(configs: Sequence[Config], datasets: Sequence[Dataset], folder: Path, quiet: Quiet | None = None,
-          names: Sequence[int] | None = None, path: Path | None = None) -> list[dict[str, Any]]:  # fmt: skip
+def train(
+    configs: Sequence[Config],
+    datasets: Sequence[Dataset],
+    folder: Path,
+    quiet: Quiet | None = None,
+    names: Sequence[int] | None = None,
+    path: Path | None = None,
+) -> list[dict[str, Any]]:
     """Trains a stack into numbered folders, or goes on with it; the summaries."""
     folders = [folder / str(n) for n in names or range(len(configs))]
     told: list[Path] = []
@@ -122,8 +128,10 @@ def chains(what: str, schedule: str = "constant") -> list[dict[str, Any]]:
 
 
 def decays(**optimizer: Any) -> list[dict[str, Any]]:
-    return [{"optimizer": optimizer | {"weight_decay": decay}, "loss": {"name": name}}
-            for decay, name in ((0.0, "sum"), (0.1, "uncertainty"), (0.01, "sum"))]  # fmt: skip
+    return [
+        {"optimizer": optimizer | {"weight_decay": decay}, "loss": {"name": name}}
+        for decay, name in ((0.0, "sum"), (0.1, "uncertainty"), (0.01, "sum"))
+    ]
 
 
 STRATEGIES: list[dict[str, Any]] = [
@@ -150,8 +158,10 @@ MEMBERS: dict[str, list[dict[str, Any]]] = {
     "rmsprop": decays(name="rmsprop"),
     "rmsprop, centered": decays(name="rmsprop", centered=True, momentum=0.5, eps=1e-3),
     "clipping": [s | {"trainer": {"clip": c}} for s, c in zip(STRATEGIES, (None, 0.1, 1e-3, 5.0, None), strict=True)],
-    "noise on gradients": [s | {"trainer": {"gradient_noise": g, "clip": c}}
-                           for s, g, c in zip(STRATEGIES, (0, 1, 0.3, 0, 5), (None, None, 0.1, 1, 1), strict=True)],
+    "noise on gradients": [
+        s | {"trainer": {"gradient_noise": g, "clip": c}}
+        for s, g, c in zip(STRATEGIES, (0, 1, 0.3, 0, 5), (None, None, 0.1, 1, 1), strict=True)
+    ],
     "gradients logged": [s | {"trainer": {"log_gradients": True}, "model": {"dropout": 0.3}} for s in STRATEGIES],
     "dropout": [s | {"model": {"dropout": 0.3}} for s in STRATEGIES],
     "predictions": chains("prediction"),
@@ -161,19 +171,36 @@ MEMBERS: dict[str, list[dict[str, Any]]] = {
     "labels": chains("label"),
     "reconstruction": [s | g | {"tasks": RECONSTRUCTED} for s, g in zip(STRATEGIES, chains("embedding"), strict=True)],
     "reconstructed estimates": [s | {"tasks": RECONSTRUCTED} for s in chains("prediction")],
-    "trunk edges": [{"graph": {"receives": {"b": {"trunk": {"at": 1, "gradient": g}}, "a": {"trunk": "pass"}},
-                               "reverse": {"schedule": "ramp"}}} for g in EDGES],
-    "training labels": [{"tasks": {name: task | own.get(name, {}) for name, task in TASKS.items()}} for own in (
-        {}, {"a": {"shuffle": True}, "c": {"shuffle": True}}, {"d": {"train_labels": 20}, "a": {"shuffle": True}},
-        {"c": {"train_rows_of": "d"}, "d": {"train_labels": 20}, "b": {"train_labels": 30, "shuffle": True}},
-    )],
-    **{f"sharing, {scheme['name']}": [s | g | {"sharing": scheme, "model": {"dropout": 0.3}}
-                                      for s, g in zip(STRATEGIES, chains("embedding", "ramp"), strict=True)]
-       for scheme in ({"name": "mmoe", "experts": 3}, {"name": "cgc"}, {"name": "ple", "shared_experts": 1})},
-    "stitches": [s | {"sharing": {"name": "cross_stitch", "own": 0.8 - 0.1 * r, "rate": 10.0**r}}
-                 for r, s in enumerate(POLICIES)],
+    "trunk edges": [
+        {
+            "graph": {
+                "receives": {"b": {"trunk": {"at": 1, "gradient": g}}, "a": {"trunk": "pass"}},
+                "reverse": {"schedule": "ramp"},
+            }
+        }
+        for g in EDGES
+    ],
+    "training labels": [
+        {"tasks": {name: task | own.get(name, {}) for name, task in TASKS.items()}}
+        for own in (
+            {},
+            {"a": {"shuffle": True}, "c": {"shuffle": True}},
+            {"d": {"train_labels": 20}, "a": {"shuffle": True}},
+            {"c": {"train_rows_of": "d"}, "d": {"train_labels": 20}, "b": {"train_labels": 30, "shuffle": True}},
+        )
+    ],
+    **{
+        f"sharing, {scheme['name']}": [
+            s | g | {"sharing": scheme, "model": {"dropout": 0.3}}
+            for s, g in zip(STRATEGIES, chains("embedding", "ramp"), strict=True)
+        ]
+        for scheme in ({"name": "mmoe", "experts": 3}, {"name": "cgc"}, {"name": "ple", "shared_experts": 1})
+    },
+    "stitches": [
+        s | {"sharing": {"name": "cross_stitch", "own": 0.8 - 0.1 * r, "rate": 10.0**r}} for r, s in enumerate(POLICIES)
+    ],
     "targets in raw units": [s | {"data": {"standardize_targets": False}} for s in chains("prediction")[:3]],
-}  # fmt: skip
+}
 
 
 def members(kind: str) -> list[Config]:
@@ -226,9 +253,16 @@ def assert_members_equal_their_solo_runs(tmp_path: Path, configs: Sequence[Confi
 
 
 def test_figures_after_1000_steps_are_those_of_solo_runs(tmp_path: Path) -> None:
-    configs = [make_config({"a": {"type": "regression"}, "b": {"type": "binary"}}, seed=s, lr={"base": 1e-3},
-                           model={"hidden": [8], "head_hidden": [5]},
-                           trainer={"epochs": 30, "max_steps": 1000, "patience": None}) for s in range(8)]  # fmt: skip
+    configs = [
+        make_config(
+            {"a": {"type": "regression"}, "b": {"type": "binary"}},
+            seed=s,
+            lr={"base": 1e-3},
+            model={"hidden": [8], "head_hidden": [5]},
+            trainer={"epochs": 30, "max_steps": 1000, "patience": None},
+        )
+        for s in range(8)
+    ]
     datasets = [make_dataset(c, rows=1200) for c in configs]
     together = train(configs, datasets, tmp_path / "stack")
     largest = []
@@ -281,7 +315,7 @@ def test_the_model_of_a_member_predicts_as_the_member_did(tmp_path: Path) -> Non
         dataset = datasets[r]
         rows = dataset.split.test
         frame = pd.DataFrame(dataset.numeric[rows], columns=[c.name for c in dataset.spec.columns])
-        found = mtlrun.run.load(tmp_path / str(r)).predict(frame)
+        found = mtlrun.runs.run.load(tmp_path / str(r)).predict(frame)
         error = found["a"] - dataset.targets["a"].values[rows]
         assert np.sqrt((error**2).mean()) == pytest.approx(summary["figures"]["test/a/rmse"], rel=1e-5)
         for task in "bc":
@@ -296,14 +330,21 @@ DIVERGING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # what all have
     "rate": ({"optimizer": {"name": "sgd"}}, {"lr": {"base": 1e30}}),
     "rate, with momentum, decay and dropout": (
         {"optimizer": {"name": "sgd", "momentum": 0.9, "weight_decay": 0.01}, "model": {"dropout": 0.2}},
-        {"lr": {"base": 1e30}}),
+        {"lr": {"base": 1e30}},
+    ),
     "rate, adamw with clipping": (
-        {"optimizer": {"name": "adamw", "weight_decay": 0.1}, "trainer": {"clip": 1.0}}, {"lr": {"base": 1e38}}),
-    "weight": ({"optimizer": {"name": "sgd"}, "loss": {"name": "fixed"}},
-               {"loss": {"name": "fixed", "weights": {"b": 3e38}}}),
-    "rate, rmsprop in a chain": ({"optimizer": {"name": "rmsprop"}, "graph": {"name": "chain", "gradient": "pass"}},
-                                 {"lr": {"base": 1e30}}),
-}  # fmt: skip
+        {"optimizer": {"name": "adamw", "weight_decay": 0.1}, "trainer": {"clip": 1.0}},
+        {"lr": {"base": 1e38}},
+    ),
+    "weight": (
+        {"optimizer": {"name": "sgd"}, "loss": {"name": "fixed"}},
+        {"loss": {"name": "fixed", "weights": {"b": 3e38}}},
+    ),
+    "rate, rmsprop in a chain": (
+        {"optimizer": {"name": "rmsprop"}, "graph": {"name": "chain", "gradient": "pass"}},
+        {"lr": {"base": 1e30}},
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", DIVERGING)
@@ -331,8 +372,10 @@ def test_a_member_that_diverges_fails_as_alone_and_disturbs_no_bit_of_the_others
 def test_a_member_that_stops_early_disturbs_no_bit_of_the_others(tmp_path: Path) -> None:
     def configs(rate: float) -> list[Config]:
         rates = (1e-2, rate, 5e-3)
-        return [make_config(seed=r, lr={"base": b}, loss={"name": n}, trainer={"epochs": 9, "patience": 2})
-                for r, (b, n) in enumerate(zip(rates, ("sum", "uncertainty", "sum"), strict=True))]  # fmt: skip
+        return [
+            make_config(seed=r, lr={"base": b}, loss={"name": n}, trainer={"epochs": 9, "patience": 2})
+            for r, (b, n) in enumerate(zip(rates, ("sum", "uncertainty", "sum"), strict=True))
+        ]
 
     datasets = datasets_of(configs(1e-2), missing=0.2, rows=420)
     long = train(configs(1e-2), datasets, tmp_path / "long")
@@ -469,8 +512,9 @@ def test_an_interrupted_stack_goes_on_bit_for_bit(tmp_path: Path, whole: Path, s
 
 
 @pytest.mark.parametrize("checkpoints", ["never", "after the first epoch", "after every epoch"])
-@pytest.mark.parametrize("moment", ["step 14", "summary of run 0", "summary of run 2", "best.pt of run 2",
-                                    "rows of run 2"])  # fmt: skip
+@pytest.mark.parametrize(
+    "moment", ["step 14", "summary of run 0", "summary of run 2", "best.pt of run 2", "rows of run 2"]
+)
 def test_a_stack_that_was_killed_ends_as_if_it_had_not_been(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: str, moment: str
 ) -> None:
@@ -576,8 +620,10 @@ def test_the_parts_of_a_stack_go_on_from_its_checkpoint(tmp_path: Path, middle: 
             for name, value in summaries[r]["figures"].items():
                 assert half["figures"][name] == pytest.approx(value, rel=1e-4, abs=1e-4)
             one, two = (checkpoint.load(f / str(r) / "checkpoints/last.pt") for f in (tmp_path / "whole", tmp_path))
-            columns = [dict(zip(t["columns"], t["values"].split(list(t["columns"].values()), 1), strict=True))
-                       for t in (one, two)]  # fmt: skip
+            columns = [
+                dict(zip(t["columns"], t["values"].split(list(t["columns"].values()), 1), strict=True))
+                for t in (one, two)
+            ]
             for name, value in columns[1].items():
                 torch.testing.assert_close(value, columns[0][name], rtol=1e-5, atol=1e-5)
             key = ["epoch", "step", "split", "task", "metric"]

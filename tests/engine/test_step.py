@@ -112,8 +112,12 @@ class Plain(nn.Module):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_training_equals_a_hand_written_loop(optimizer):
     tasks = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "categorical"}}
-    config = make_config(tasks, loss={"name": "fixed", "weights": {"a": 0.5}}, optimizer={"name": optimizer},
-                         lr={"name": "per_head", "trunk": 1e-2, "heads": {"default": 1e-2, "c": 3e-2}})  # fmt: skip
+    config = make_config(
+        tasks,
+        loss={"name": "fixed", "weights": {"a": 0.5}},
+        optimizer={"name": optimizer},
+        lr={"name": "per_head", "trunk": 1e-2, "heads": {"default": 1e-2, "c": 3e-2}},
+    )
     stack, twin = make_stack([config]), make_stack([config])
     plain = Plain(twin)
     groups = [{"params": plain.trunk.parameters(), "lr": 1e-2}]

@@ -11,10 +11,10 @@ import torch
 from support import make_config, make_dataset, make_stack
 from trainings import InterruptAt, training
 
-from mtlrun.build import build
 from mtlrun.engine import checkpoint
-from mtlrun.errors import Interrupted, StorageError
 from mtlrun.results.progress import Progress
+from mtlrun.runs.build import build
+from mtlrun.util.errors import Interrupted, StorageError
 
 
 def run(config, folder, state=None, stack=None, **data):
@@ -43,15 +43,25 @@ def test_the_same_configuration_gives_the_same_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("step", [1, 4, 5, 7, 11, 12])
-@pytest.mark.parametrize("settings", [
-    {"loss": {"name": "uncertainty"}, "model": {"dropout": 0.2}},
-    {"optimizer": {"name": "sgd", "momentum": 0.9}, "lr": {"schedule": "cosine", "warmup": 3}},
-    {"graph": {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"schedule": "ramp"}}, "trainer": {"max_steps": 12}},
-    {"graph": {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"schedule": "ramp"}}, "model": {"dropout": 0.2},
-     "trainer": {"gradient_noise": 0.5, "log_gradients": True, "log_activations": True, "importance": True}},
-    {"trainer": {"evaluate_every": 3}},
-    {"trainer": {"evaluate_every": 7, "max_steps": 12}},
-], ids=["uncertainty", "sgd", "reverse", "gradients and importance", "every 3 steps", "every 7 steps"])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": {"name": "uncertainty"}, "model": {"dropout": 0.2}},
+        {"optimizer": {"name": "sgd", "momentum": 0.9}, "lr": {"schedule": "cosine", "warmup": 3}},
+        {
+            "graph": {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"schedule": "ramp"}},
+            "trainer": {"max_steps": 12},
+        },
+        {
+            "graph": {"receives": {"b": {"trunk": "reverse"}}, "reverse": {"schedule": "ramp"}},
+            "model": {"dropout": 0.2},
+            "trainer": {"gradient_noise": 0.5, "log_gradients": True, "log_activations": True, "importance": True},
+        },
+        {"trainer": {"evaluate_every": 3}},
+        {"trainer": {"evaluate_every": 7, "max_steps": 12}},
+    ],
+    ids=["uncertainty", "sgd", "reverse", "gradients and importance", "every 3 steps", "every 7 steps"],
+)
 def test_a_resumed_run_ends_as_the_uninterrupted_one_bit_for_bit(tmp_path, settings, step):
     config = make_config(**settings)
     whole = run(config, tmp_path / "whole", missing=0.3)
@@ -83,8 +93,9 @@ def test_a_signal_during_the_last_evaluation_lets_the_run_end_and_is_not_forgott
 
 
 def test_a_signal_while_the_last_files_are_written_repeats_no_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("mtlrun.results.writer.RunWriter.hyperparameters",
-                        lambda *args: os.kill(os.getpid(), signal.SIGTERM))  # fmt: skip
+    monkeypatch.setattr(
+        "mtlrun.results.writer.RunWriter.hyperparameters", lambda *args: os.kill(os.getpid(), signal.SIGTERM)
+    )
     with pytest.raises(Interrupted):
         run(make_config(), tmp_path)
     metrics = pd.read_csv(tmp_path / "metrics.csv")
@@ -191,9 +202,18 @@ def test_training_stops_when_patience_is_over(tmp_path):
 
 
 def test_logged_weights_and_rates_are_those_in_force(tmp_path):
-    config = make_config(loss={"name": "fixed", "weights": {"a": 0.25}},
-                         lr={"name": "per_head", "base": 0.1, "trunk": "0.1x", "heads": {"default": 0.02, "c": "0.3x"},
-                             "schedule": "step", "decay_every": 1, "decay": 0.5})  # fmt: skip
+    config = make_config(
+        loss={"name": "fixed", "weights": {"a": 0.25}},
+        lr={
+            "name": "per_head",
+            "base": 0.1,
+            "trunk": "0.1x",
+            "heads": {"default": 0.02, "c": "0.3x"},
+            "schedule": "step",
+            "decay_every": 1,
+            "decay": 0.5,
+        },
+    )
     run(config, tmp_path)
     metrics = pd.read_csv(tmp_path / "metrics.csv", keep_default_na=False)
     first = metrics[metrics.epoch == 1].set_index(["task", "metric"]).value
@@ -207,8 +227,9 @@ def test_logged_weights_and_rates_are_those_in_force(tmp_path):
 
 
 def test_the_logged_training_loss_is_the_mean_over_the_labels_that_were_there(tmp_path):
-    config = make_config({"a": {"type": "regression"}, "b": {"type": "binary"}}, lr={"base": 0.0},
-                         trainer={"batch_size": 2, "epochs": 1})  # fmt: skip
+    config = make_config(
+        {"a": {"type": "regression"}, "b": {"type": "binary"}}, lr={"base": 0.0}, trainer={"batch_size": 2, "epochs": 1}
+    )
     dataset = make_dataset(config, missing=0.7)
     stack = build([config], [dataset])
     seen = [

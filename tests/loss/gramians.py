@@ -28,17 +28,22 @@ def hard_gradients(tasks: int, count: int, seed: int = 0) -> dict[str, Tensor]:
         "as many as numbers": normal(tasks, tasks),
         "lengths apart by 1e6": normal(tasks, size) * lengths(),
         "of low rank, lengths apart by 1e6": normal(tasks, max(2, tasks // 2)) * lengths(),
-        "ill-conditioned": normal(tasks, size) @ torch.linalg.qr(normal(size, size))[0] * 10 ** (-5 * torch.rand(
-            count, 1, size, generator=stream, dtype=torch.float64)),
+        "ill-conditioned": normal(tasks, size)
+        @ torch.linalg.qr(normal(size, size))[0]
+        * 10 ** (-5 * torch.rand(count, 1, size, generator=stream, dtype=torch.float64)),
         "two opposite groups": 0.3 * normal(tasks, 30) - alternating * normal(1, 30),
         "identical": normal(1, 9).expand(-1, tasks, -1),
         "nearly identical": normal(1, 9) + 0.01 * normal(tasks, 9),
-    }  # fmt: skip
+    }
     around = normal(tasks, size)
     found["around 0"] = around - around.mean(1, keepdim=True)
     found["nearly around 0"] = around - 0.999 * around.mean(1, keepdim=True)
-    for name, sign, noise in (("a pair", 1, 0.0), ("opposite", -1, 0.0), ("nearly a pair", 1, 1e-4),
-                              ("nearly opposite", -1, 1e-3)):  # fmt: skip
+    for name, sign, noise in (
+        ("a pair", 1, 0.0),
+        ("opposite", -1, 0.0),
+        ("nearly a pair", 1, 1e-4),
+        ("nearly opposite", -1, 1e-3),
+    ):
         pair = normal(tasks, 20)
         pair[:, 1] = sign * pair[:, 0] + noise * normal(20)
         found[name] = pair

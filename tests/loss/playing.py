@@ -15,8 +15,12 @@ EPOCH = 4  # steps of an epoch
 SIZE = 7  # of the gradients
 
 
-def members(settings: Sequence[Mapping[str, Any]], tasks: Sequence[str] = TASKS, noise: Sequence[Any] = NOISE,
-            seeds: Sequence[int] | None = None) -> Members:  # fmt: skip
+def members(
+    settings: Sequence[Mapping[str, Any]],
+    tasks: Sequence[str] = TASKS,
+    noise: Sequence[Any] = NOISE,
+    seeds: Sequence[int] | None = None,
+) -> Members:
     """The runs of a stack; each of the settings has the strategy's `name`. Seeds are 0, 1, … unless given."""
     configs = [make_config({t: {"type": "regression"} for t in tasks}, loss=dict(s)).loss for s in settings]
     return Members(
@@ -46,8 +50,9 @@ def some_gradients(steps: int, runs: int = 3, tasks: int = 3, size: int = SIZE, 
     return (own + common * shared) * lengths
 
 
-def play(strategy: Strategy, losses: Tensor, present: Tensor | None, gradients: Tensor,
-         first: int = 0) -> tuple[Tensor, Tensor, list[Tensor]]:  # fmt: skip
+def play(
+    strategy: Strategy, losses: Tensor, present: Tensor | None, gradients: Tensor, first: int = 0
+) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Weights `[steps, R, T]` and directions `[steps, R, D]` while the strategy's parameters descend at their rates,
     and where those end. After a step losses of tasks a, b, ... have fallen to 0.9, 0.81, ... of theirs. `first`: number
     of the first."""

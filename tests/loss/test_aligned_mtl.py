@@ -44,8 +44,10 @@ def test_the_combined_components_have_one_length() -> None:
 def test_the_direction_changes_with_the_scale_of_a_task() -> None:
     gradients = some_gradients(1, 10, common=0.5)[0]
     factors = torch.tensor([1.0, 1.0, 10.0]).unsqueeze(1)
-    ways = [torch.nn.functional.normalize((aligned(g).unsqueeze(2) * g.double()).sum(1), dim=1)
-            for g in (gradients, gradients * factors)]  # fmt: skip
+    ways = [
+        torch.nn.functional.normalize((aligned(g).unsqueeze(2) * g.double()).sum(1), dim=1)
+        for g in (gradients, gradients * factors)
+    ]
     assert ((ways[0] * ways[1]).sum(1) < 0.99).sum() >= 5
 
 

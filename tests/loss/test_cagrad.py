@@ -31,9 +31,13 @@ def test_weights_are_those_of_a_general_solver_on_the_dual(tasks: int) -> None:
         g = (gradients[r] @ gradients[r].mT).numpy()
         b, radius = g.mean(1), 0.4 * numpy.sqrt(g.mean())
         simplex = {"type": "eq", "fun": lambda w: w.sum() - 1}
-        reference = minimize(lambda w, g=g, b=b, radius=radius: w @ b + radius * numpy.sqrt(w @ g @ w),
-                             numpy.ones(tasks) / tasks, bounds=[(0, 1)] * tasks, constraints=simplex,
-                             options={"ftol": 1e-15, "maxiter": 999})  # fmt: skip
+        reference = minimize(
+            lambda w, g=g, b=b, radius=radius: w @ b + radius * numpy.sqrt(w @ g @ w),
+            numpy.ones(tasks) / tasks,
+            bounds=[(0, 1)] * tasks,
+            constraints=simplex,
+            options={"ftol": 1e-15, "maxiter": 999},
+        )
         expected = 1 / tasks + radius * reference.x / numpy.sqrt(reference.x @ g @ reference.x)
         torch.testing.assert_close(weights[r], torch.tensor(expected), rtol=2e-3, atol=2e-4)
 
@@ -42,8 +46,9 @@ def test_two_tasks_by_hand() -> None:
     """g = (1, 0), (−1, 2): the mean is (0, 1), and the least gain within c of it grows towards the first alone, by
     (1, 0) w1 + (−1, 2) w2 with gains x and −x + 2y equal at x = y, so for c < 1/√2 all the weight is on the first."""
     gradients = torch.tensor([[[1.0, 0], [-1, 2]]])
-    torch.testing.assert_close(weights_of("cagrad", gradients, c=0.3), torch.tensor([[0.8, 0.5]]).double(), rtol=0,
-                               atol=1e-5)  # fmt: skip
+    torch.testing.assert_close(
+        weights_of("cagrad", gradients, c=0.3), torch.tensor([[0.8, 0.5]]).double(), rtol=0, atol=1e-5
+    )
 
 
 def test_c_0_is_the_mean_of_the_losses() -> None:
@@ -54,16 +59,19 @@ def test_c_0_is_the_mean_of_the_losses() -> None:
 def test_the_direction_is_not_blind_to_the_size_of_a_loss() -> None:
     gradients = drawn(20, 3)
     larger = scaled_task(gradients, 10.0)
-    assert cosine(along(weights_of("cagrad", gradients), gradients),
-                  along(weights_of("cagrad", larger), larger)).min() < 0.9  # fmt: skip
+    assert (
+        cosine(along(weights_of("cagrad", gradients), gradients), along(weights_of("cagrad", larger), larger)).min()
+        < 0.9
+    )
     every = 100 * gradients
     torch.testing.assert_close(weights_of("cagrad", every), weights_of("cagrad", gradients), rtol=1e-4, atol=1e-5)
 
 
 def test_identical_tasks_give_their_gradient_and_c_of_it() -> None:
     gradients = drawn(5, 1).expand(-1, 4, -1)
-    torch.testing.assert_close(along(weights_of("cagrad", gradients), gradients), 1.4 * gradients[:, 0], rtol=1e-5,
-                               atol=1e-6)  # fmt: skip
+    torch.testing.assert_close(
+        along(weights_of("cagrad", gradients), gradients), 1.4 * gradients[:, 0], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_where_no_direction_lowers_all_losses_it_stays_in_the_ball() -> None:

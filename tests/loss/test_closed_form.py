@@ -5,15 +5,15 @@ import pytest
 import torch
 from support import make_config, make_stack, train_steps
 
-from mtlrun.build import build
-from mtlrun.config import Config
+from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import LOSSES, PRIMARY, Target
 from mtlrun.engine.stack import Stack
-from mtlrun.errors import RequestError
 from mtlrun.loss.uncertainty import Uncertainty
+from mtlrun.runs.build import build
+from mtlrun.util.errors import RequestError
 
 
 def make_data(config: Config, x: np.ndarray, labels: dict[str, np.ndarray]) -> Dataset:
@@ -22,10 +22,16 @@ def make_data(config: Config, x: np.ndarray, labels: dict[str, np.ndarray]) -> D
     for name, values in labels.items():
         kind = config.tasks[name].type
         targets[name] = Target(
-            task=name, column=name, type=kind, loss=LOSSES[kind][0], primary=PRIMARY[kind],
+            task=name,
+            column=name,
+            type=kind,
+            loss=LOSSES[kind][0],
+            primary=PRIMARY[kind],
             classes=[] if kind == "regression" else [0, 1],
-            values=values.astype(np.float64), observed=np.ones(len(x), bool), class_weights=None,
-        )  # fmt: skip
+            values=values.astype(np.float64),
+            observed=np.ones(len(x), bool),
+            class_weights=None,
+        )
     spec, none = InputSpec([InputColumn("x", "numeric")]), np.empty((len(x), 0), np.int32)
     split = Split(np.arange(len(x)), np.arange(10), np.arange(10))
     return Dataset(spec, x.astype(np.float32).reshape(-1, 1), none, targets, None, split, "memory", [])
@@ -43,11 +49,17 @@ def test_sigma_equals_the_residuals_of_two_regressions() -> None:
     x, noise = stream.normal(size=100), stream.normal(size=(100, 2))
     labels = {"y1": 2 * x + 8 + 10 * noise[:, 0], "y2": 3 * x + 3 + noise[:, 1]}
     configs = [
-        make_config({"y1": {"type": "regression"}, "y2": {"type": "regression"}}, seed=1,
-                    data={"standardize_targets": False}, model={"hidden": [1024], "head_hidden": []}, lr={"base": 1e-3},
-                    loss={"name": "uncertainty", "lr": 0.025, "init": init}, trainer={"batch_size": 20})
+        make_config(
+            {"y1": {"type": "regression"}, "y2": {"type": "regression"}},
+            seed=1,
+            data={"standardize_targets": False},
+            model={"hidden": [1024], "head_hidden": []},
+            lr={"base": 1e-3},
+            loss={"name": "uncertainty", "lr": 0.025, "init": init},
+            trainer={"batch_size": 20},
+        )
         for init in ("first_batch", 0.0)
-    ]  # fmt: skip
+    ]
     stack = build(configs, [make_data(c, x, labels) for c in configs])
     train_steps(stack, 3000)
     encoded = stack.network.encoder(torch.from_numpy(x.astype(np.float32)).view(1, -1, 1).expand(2, -1, -1), None)
@@ -64,8 +76,12 @@ def test_sigma_squared_is_twice_the_cross_entropy() -> None:
     """Labels of which one in five is 1, and an input that says nothing: CE = H(0.2) = 0.5004."""
     x, labels = np.ones(100), (np.arange(100) % 5 == 0).astype(float)
     tasks = {"flag": {"type": "binary"}, "class": {"type": "categorical"}}
-    config = make_config(tasks, loss={"name": "uncertainty", "init": 0.5}, trainer={"batch_size": 20},
-                         model={"hidden": [4], "head_hidden": []})  # fmt: skip
+    config = make_config(
+        tasks,
+        loss={"name": "uncertainty", "init": 0.5},
+        trainer={"batch_size": 20},
+        model={"hidden": [4], "head_hidden": []},
+    )
     stack = build([config], [make_data(config, x, dict.fromkeys(tasks, labels))])
     train_steps(stack, 1500)
     entropy = -(0.2 * np.log(0.2) + 0.8 * np.log(0.8))

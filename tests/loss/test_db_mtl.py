@@ -8,8 +8,8 @@ import torch
 from playing import NOISE, make, play, some_gradients, some_losses
 from support import make_config, make_stack, train_steps
 
-from mtlrun.errors import RequestError
 from mtlrun.loss.db_mtl import DbMtl
+from mtlrun.util.errors import RequestError
 
 
 def reference(losses: np.ndarray, gradients: np.ndarray, beta: float, sigma: float) -> np.ndarray:
@@ -81,10 +81,14 @@ def test_gradients_are_kept_of_all_that_may_be_shared(name: str) -> None:
     """In a stack where an edge passes gradients in one run and not in the other, each trains as alone."""
     tasks = {"a": {"type": "regression"}, "b": {"type": "regression"}}
     configs = [
-        make_config(tasks, loss={"name": name} | ({"warmup": 0, "lr": 0.5} if name == "excess_mtl" else {}), seed=i,
-                    graph={"receives": {"b": {"a": gradient}}})
+        make_config(
+            tasks,
+            loss={"name": name} | ({"warmup": 0, "lr": 0.5} if name == "excess_mtl" else {}),
+            seed=i,
+            graph={"receives": {"b": {"a": gradient}}},
+        )
         for i, gradient in enumerate(("pass", "stop"))
-    ]  # fmt: skip
+    ]
     together = make_stack(configs)
     train_steps(together, 10)
     kept = "average" if name == "db_mtl" else "squares"

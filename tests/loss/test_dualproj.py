@@ -35,11 +35,14 @@ def test_it_conflicts_with_no_task(tasks: int) -> None:
 def test_the_direction_is_not_blind_to_the_size_of_a_loss() -> None:
     gradients = drawn(20, 3)
     larger = scaled_task(gradients, 10.0)
-    assert cosine(along(weights_of("dualproj", gradients), gradients),
-                  along(weights_of("dualproj", larger), larger)).min() < 0.9  # fmt: skip
+    assert (
+        cosine(along(weights_of("dualproj", gradients), gradients), along(weights_of("dualproj", larger), larger)).min()
+        < 0.9
+    )
 
 
 def test_identical_tasks_give_their_own_gradient() -> None:
     gradients = drawn(5, 1).expand(-1, 4, -1)
-    torch.testing.assert_close(along(weights_of("dualproj", gradients), gradients), gradients[:, 0], rtol=1e-5,
-                               atol=1e-6)  # fmt: skip
+    torch.testing.assert_close(
+        along(weights_of("dualproj", gradients), gradients), gradients[:, 0], rtol=1e-5, atol=1e-6
+    )

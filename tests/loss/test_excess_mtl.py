@@ -8,7 +8,7 @@ from support import make_config
 from torch import Tensor
 from torchjd.aggregation import ExcessMTLWeighting
 
-from mtlrun.errors import RequestError
+from mtlrun.util.errors import RequestError
 
 
 def reference(gradients: np.ndarray, lr: float, warmup: int) -> np.ndarray:

@@ -35,8 +35,9 @@ def test_orthogonal_gradients_by_hand() -> None:
 
 def test_alpha_1_is_nash_mtl() -> None:
     gradients = drawn(20, 5)
-    torch.testing.assert_close(weights_of("fairgrad", gradients, alpha=1.0), weights_of("nash_mtl", gradients),
-                               rtol=1e-6, atol=0)  # fmt: skip
+    torch.testing.assert_close(
+        weights_of("fairgrad", gradients, alpha=1.0), weights_of("nash_mtl", gradients), rtol=1e-6, atol=0
+    )
 
 
 def test_a_large_alpha_comes_close_to_mgda() -> None:
@@ -56,8 +57,10 @@ def test_a_large_alpha_comes_close_to_mgda() -> None:
 def test_only_alpha_1_is_blind_to_the_size_of_a_loss(alpha: float, same: bool) -> None:
     gradients = drawn(20, 3)
     larger = scaled_task(gradients, 100.0)
-    least = cosine(along(weights_of("fairgrad", gradients, alpha=alpha), gradients),
-                   along(weights_of("fairgrad", larger, alpha=alpha), larger)).min()  # fmt: skip
+    least = cosine(
+        along(weights_of("fairgrad", gradients, alpha=alpha), gradients),
+        along(weights_of("fairgrad", larger, alpha=alpha), larger),
+    ).min()
     assert least > 1 - 1e-8 if same else least < 0.9
 
 

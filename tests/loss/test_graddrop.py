@@ -10,9 +10,9 @@ from support import make_config
 from torch import Tensor
 from torchjd.aggregation import GradDrop
 
-from mtlrun.errors import RequestError
 from mtlrun.loss import Seen
 from mtlrun.model.layers import generator
+from mtlrun.util.errors import RequestError
 
 
 def directions(settings: Sequence[dict[str, Any]], gradients: Tensor, steps: Sequence[int]) -> list[Tensor]:

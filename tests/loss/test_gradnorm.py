@@ -9,7 +9,7 @@ import torch
 from playing import SIZE, make, play, some_gradients, some_losses
 from torch import Tensor
 
-from mtlrun.cli import main
+from mtlrun.cli.main import main
 from mtlrun.loss import Seen
 from mtlrun.loss.gradnorm import SMALLEST
 

@@ -69,8 +69,10 @@ def test_the_direction_does_not_change_with_the_scale_of_a_task(size: int) -> No
     gradients = some_gradients(1, 10, 3, size)[0]
     factors = torch.tensor([1e-8, 1.0, 1e8]).unsqueeze(1)
     (one, _), (other, _) = impartial(gradients), impartial(gradients * factors)
-    ways = [torch.nn.functional.normalize((w.unsqueeze(2) * g.double()).sum(1), dim=1)
-            for w, g in ((one, gradients), (other, gradients * factors))]  # fmt: skip
+    ways = [
+        torch.nn.functional.normalize((w.unsqueeze(2) * g.double()).sum(1), dim=1)
+        for w, g in ((one, gradients), (other, gradients * factors))
+    ]
     torch.testing.assert_close(ways[1], ways[0], rtol=1e-3, atol=1e-4)
 
 
@@ -109,8 +111,9 @@ def test_the_corrected_step_descends_where_the_published_one_ascends() -> None:
     usual = published.abs().amax(1) < 100  # not so near to a denominator of 0 that float32 decides the rest
     assert (onto[usual] > 0).all()
     assert flipped.any() and (before[usual & flipped] < 0).all() and (before[usual & ~flipped] > 0).all()
-    torch.testing.assert_close(weights[usual & flipped].sum(1), -torch.ones(int((usual & flipped).sum())).double(),
-                               rtol=1e-4, atol=1e-4)  # fmt: skip
+    torch.testing.assert_close(
+        weights[usual & flipped].sum(1), -torch.ones(int((usual & flipped).sum())).double(), rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(("tasks", "share"), [(2, 0.0), (3, 0.081), (4, 0.111)])

@@ -32,9 +32,14 @@ def test_no_combination_is_shorter(tasks: int) -> None:
     for r in range(3):
         matrix = gramians[r].numpy()
         simplex = {"type": "eq", "fun": lambda a: a.sum() - 1}
-        reference = minimize(lambda a, m=matrix: a @ m @ a, numpy.ones(tasks) / tasks, bounds=[(0, 1)] * tasks,
-                             jac=lambda a, m=matrix: 2 * m @ a, constraints=simplex,
-                             options={"ftol": 1e-14, "maxiter": 500})  # fmt: skip
+        reference = minimize(
+            lambda a, m=matrix: a @ m @ a,
+            numpy.ones(tasks) / tasks,
+            bounds=[(0, 1)] * tasks,
+            jac=lambda a, m=matrix: 2 * m @ a,
+            constraints=simplex,
+            options={"ftol": 1e-14, "maxiter": 500},
+        )
         assert found[r] == pytest.approx(reference.fun, rel=1e-5)
 
 

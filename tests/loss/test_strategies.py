@@ -8,10 +8,10 @@ from playing import EPOCH, NOISE, TASKS, make, play, some_gradients, some_losses
 from support import make_config, make_stack, train_steps
 from torch import Tensor
 
-from mtlrun.config_loss import LOSSES
+from mtlrun.config.loss_settings import LOSSES
 from mtlrun.engine.stack import Stack
-from mtlrun.errors import RequestError
 from mtlrun.loss import STRATEGIES, GramianStrategy
+from mtlrun.util.errors import RequestError
 
 # Settings of three runs of each strategy.
 SETTINGS: dict[str, list[dict[str, Any]]] = {
@@ -48,8 +48,9 @@ GRADIENTS = [name for name, kind in STRATEGIES.items() if kind.needs_gradients]
 GRAMIANS = [name for name, kind in STRATEGIES.items() if issubclass(kind, GramianStrategy)]
 
 
-def everything(name: str, settings: list[dict[str, Any]], runs: slice = slice(None), complete: bool = False,
-               steps: int = 3 * EPOCH) -> tuple[Tensor, ...]:  # fmt: skip
+def everything(
+    name: str, settings: list[dict[str, Any]], runs: slice = slice(None), complete: bool = False, steps: int = 3 * EPOCH
+) -> tuple[Tensor, ...]:
     """Weights, directions and last parameters of some of the runs in a stack of their own."""
     losses, present = some_losses(steps)
     if complete:
@@ -110,8 +111,9 @@ def test_permuting_the_tasks_permutes_the_weights(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in STRATEGIES if n not in NO_WEIGHTS])
 def test_weights_sum_to_the_number_of_tasks_that_are_present(name: str) -> None:
     losses, present = some_losses(10)
-    weights, _, _ = play(make(name, [s | {"scale": "sum_to_T"} for s in SETTINGS[name]]), losses, present,
-                         some_gradients(10))  # fmt: skip
+    weights, _, _ = play(
+        make(name, [s | {"scale": "sum_to_T"} for s in SETTINGS[name]]), losses, present, some_gradients(10)
+    )
     counts = present.sum(2)
     assert counts.min() == 0 and counts.max() == 3
     torch.testing.assert_close((weights.abs() * present).sum(2), counts.float(), rtol=1e-5, atol=1e-6)

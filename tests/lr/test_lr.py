@@ -9,14 +9,14 @@ import torch
 from support import make_config, make_stack, train_steps
 from torch import nn
 
-from mtlrun.config_loss import SumLossConfig
+from mtlrun.config.loss_settings import SumLossConfig
+from mtlrun.config.values import rate
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer
-from mtlrun.errors import RequestError
 from mtlrun.loss import Members
 from mtlrun.loss.sum import Sum
 from mtlrun.lr import group_rates, is_constant, schedule_factors
-from mtlrun.values import rate
+from mtlrun.util.errors import RequestError
 
 
 def lr(**settings: Any) -> Any:

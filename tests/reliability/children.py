@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import mtlrun.engine.train
-from mtlrun.cli import main
+from mtlrun.cli.main import main
 
 for name in ("run", "sweep", "launch", "workers", "forecast", "compare.report"):  # before anything forks
     importlib.import_module(f"mtlrun.{name}")
@@ -139,8 +139,13 @@ def command(words: Sequence[str], before: Callable[[], object] | None = None) ->
         return wait(child)
 
 
-def hurt_at(moment: int | None, words: Sequence[str], folder: Path, before: Callable[[], object] = lambda: None,
-            full: bool = False) -> tuple[Ended, int]:  # fmt: skip
+def hurt_at(
+    moment: int | None,
+    words: Sequence[str],
+    folder: Path,
+    before: Callable[[], object] = lambda: None,
+    full: bool = False,
+) -> tuple[Ended, int]:
     """A command that is killed at a moment, or has a full disk from then on; None: neither. And how many there were."""
     moments = Moments(folder, moment, full)
 

@@ -21,8 +21,16 @@ from small_table import YAML, houses  # noqa: E402
 
 import mtlrun  # noqa: E402
 
-SMALL = ["data=houses", "model.hidden=[4]", "model.head_hidden=[4]", "trainer.batch_size=16", "trainer.epochs=4",
-         "trainer.tensorboard=false", "loss=uncertainty", "lr=per_head"]  # fmt: skip
+SMALL = [
+    "data=houses",
+    "model.hidden=[4]",
+    "model.head_hidden=[4]",
+    "trainer.batch_size=16",
+    "trainer.epochs=4",
+    "trainer.tensorboard=false",
+    "loss=uncertainty",
+    "lr=per_head",
+]
 
 
 def stop(words: list[str], file: Path) -> None:
@@ -55,8 +63,15 @@ def main() -> None:
     assert command(["predict", "run", "houses.csv", "-o", "predictions.csv"]).status == 0
     assert command(["-m", *SMALL[:-2], "loss=sum,gls", "seed=0,1", "hydra.sweep.dir=sweep"]).status == 0
     stop([*SMALL, "trainer.epochs=60", "hydra.run.dir=interrupted"], Path("interrupted/metrics.csv"))
-    long = ["-m", *SMALL[:-2], "trainer.epochs=60", "loss=sum,pcgrad", "seed=0,1", "hydra.sweep.dir=interrupted_sweep",
-            "hydra.launcher.processes=1"]  # fmt: skip
+    long = [
+        "-m",
+        *SMALL[:-2],
+        "trainer.epochs=60",
+        "loss=sum,pcgrad",
+        "seed=0,1",
+        "hydra.sweep.dir=interrupted_sweep",
+        "hydra.launcher.processes=1",
+    ]
     stop(long, Path("interrupted_sweep/000_loss=sum,seed=0/metrics.csv"))
     for name in ("out.txt", "err.txt"):
         Path(name).unlink()

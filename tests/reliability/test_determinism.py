@@ -12,11 +12,19 @@ import pytest
 import torch
 from support import make_config, make_stack
 
-from mtlrun.config_loss import LOSSES
-from mtlrun.model.network import Network
+from mtlrun.config.loss_settings import LOSSES
+from mtlrun.network.network import Network
 
-SMALL = ["data=houses", "model.hidden=[8]", "model.head_hidden=[4]", "model.dropout=0.2", "trainer.batch_size=16",
-         "trainer.epochs=2", "trainer.log_gradients=true", "trainer.importance=true"]  # fmt: skip
+SMALL = [
+    "data=houses",
+    "model.hidden=[8]",
+    "model.head_hidden=[4]",
+    "model.dropout=0.2",
+    "trainer.batch_size=16",
+    "trainer.epochs=2",
+    "trainer.log_gradients=true",
+    "trainer.importance=true",
+]
 
 
 def run_with(hash_seed: int, words: list[str], cwd: Path) -> None:
@@ -39,7 +47,7 @@ def test_the_same_command_gives_the_same_bytes_in_any_process(here: Path) -> Non
 
 
 def test_what_a_run_was_made_with_is_recorded(here: Path) -> None:
-    from mtlrun.cli import main
+    from mtlrun.cli.main import main
 
     assert main([*SMALL, "hydra.run.dir=r"]) == 0
     summary = json.loads(Path("r/summary.json").read_text())

@@ -19,14 +19,20 @@ import pytest
 import torch
 from outcomes import outcome
 
-from mtlrun.cli import main
-from mtlrun.compare.commands import with_seeds
+from mtlrun.cli.main import main
+from mtlrun.compare.collect.shell_commands import with_seeds
 from mtlrun.engine import checkpoint
 from mtlrun.results.environment import git
 
 SECRET = "a-value-of-the-environment"
-SMALL = ["data=houses", "trainer.max_steps=4", "trainer.batch_size=16", "model.hidden=[4]", "model.head_hidden=[4]",
-         "trainer.tensorboard=false"]  # fmt: skip
+SMALL = [
+    "data=houses",
+    "trainer.max_steps=4",
+    "trainer.batch_size=16",
+    "model.hidden=[4]",
+    "model.head_hidden=[4]",
+    "trainer.tensorboard=false",
+]
 HEAD = "# @package _global_\ndata: {path: houses.csv}\ntasks: {price: {}, sold: {}}\n"
 TOUCH = "touch executed"
 
@@ -98,34 +104,37 @@ PYTHON = "!!python/object/apply:os.system ['touch executed']"
 OUT = "{class: logging.FileHandler, filename: ../outside.log}"
 
 
-@pytest.mark.parametrize("text", [
-    HEAD + f"hydra: {{callbacks: {{a: {TARGET}}}}}",
-    HEAD + f"hydra: {{job_logging: {{formatters: {{a: {{'()': os.system, command: '{TOUCH}'}}}}}}}}",
-    HEAD + f"hydra: {{job_logging: {{handlers: {{a: {OUT}}}}}}}",
-    HEAD + f"hydra: {{launcher: {TARGET}}}",
-    HEAD + f"hydra: {{sweeper: {TARGET}}}",
-    HEAD + "hydra: {run: {dir: ../outside}}",
-    HEAD + "hydra: {job: {env_set: {A: b}, env_copy: [SECRET]}}",
-    HEAD + "hydra: {searchpath: ['file:///tmp']}",
-    HEAD.replace("sold: {}", f"sold: {TARGET}"),
-    HEAD.replace("path: houses.csv", f"path: {TARGET}"),
-    HEAD.replace("path: houses.csv", f"path: houses.csv, inputs: [{PYTHON}]"),
-    HEAD.replace("sold: {}", f"sold: {{unit: {PYTHON}}}"),
-    HEAD.replace("sold: {}", "sold: {unit: '${oc.env:SECRET}'}"),
-    HEAD.replace("sold: {}", "sold: {unit: '${oc.decode:${oc.env:SECRET}}'}"),
-    HEAD.replace("sold: {}", "'${oc.env:SECRET}': {target: sold}"),
-    HEAD + "name: ../outside",
-    HEAD + "name: ${oc.env:SECRET}",
-    "defaults: [{override /hydra/launcher: basic}]\n" + HEAD,
-    "defaults: [{override /hydra/job_logging: disabled}]\n" + HEAD,
-    "defaults: [../../../etc/passwd]\n" + HEAD,
-    "defaults: ['${oc.env:SECRET}']\n" + HEAD,
-    HEAD.replace("# @package _global_", "# @package hydra"),
-    HEAD.replace("sold: {}", "sold: {where: \"__import__('os').system('touch executed')\"}"),
-    HEAD.replace("sold: {}", "sold: {where: \"@os.system('touch executed')\"}"),
-    HEAD.replace("sold: {}", "sold: {where: 'price.__class__ == 1'}"),
-    HEAD.replace("price: {}", "price: {expression: \"().__class__.__bases__[0].__subclasses__()\"}"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + f"hydra: {{callbacks: {{a: {TARGET}}}}}",
+        HEAD + f"hydra: {{job_logging: {{formatters: {{a: {{'()': os.system, command: '{TOUCH}'}}}}}}}}",
+        HEAD + f"hydra: {{job_logging: {{handlers: {{a: {OUT}}}}}}}",
+        HEAD + f"hydra: {{launcher: {TARGET}}}",
+        HEAD + f"hydra: {{sweeper: {TARGET}}}",
+        HEAD + "hydra: {run: {dir: ../outside}}",
+        HEAD + "hydra: {job: {env_set: {A: b}, env_copy: [SECRET]}}",
+        HEAD + "hydra: {searchpath: ['file:///tmp']}",
+        HEAD.replace("sold: {}", f"sold: {TARGET}"),
+        HEAD.replace("path: houses.csv", f"path: {TARGET}"),
+        HEAD.replace("path: houses.csv", f"path: houses.csv, inputs: [{PYTHON}]"),
+        HEAD.replace("sold: {}", f"sold: {{unit: {PYTHON}}}"),
+        HEAD.replace("sold: {}", "sold: {unit: '${oc.env:SECRET}'}"),
+        HEAD.replace("sold: {}", "sold: {unit: '${oc.decode:${oc.env:SECRET}}'}"),
+        HEAD.replace("sold: {}", "'${oc.env:SECRET}': {target: sold}"),
+        HEAD + "name: ../outside",
+        HEAD + "name: ${oc.env:SECRET}",
+        "defaults: [{override /hydra/launcher: basic}]\n" + HEAD,
+        "defaults: [{override /hydra/job_logging: disabled}]\n" + HEAD,
+        "defaults: [../../../etc/passwd]\n" + HEAD,
+        "defaults: ['${oc.env:SECRET}']\n" + HEAD,
+        HEAD.replace("# @package _global_", "# @package hydra"),
+        HEAD.replace("sold: {}", "sold: {where: \"__import__('os').system('touch executed')\"}"),
+        HEAD.replace("sold: {}", "sold: {where: \"@os.system('touch executed')\"}"),
+        HEAD.replace("sold: {}", "sold: {where: 'price.__class__ == 1'}"),
+        HEAD.replace("price: {}", 'price: {expression: "().__class__.__bases__[0].__subclasses__()"}'),
+    ],
+)
 def test_a_yaml_from_a_stranger_runs_nothing(here: Path, text: str) -> None:
     Path("conf/data/evil.yaml").write_text(text)
     words = ["data=evil", *SMALL[1:]]
@@ -134,10 +143,17 @@ def test_a_yaml_from_a_stranger_runs_nothing(here: Path, text: str) -> None:
     assert outcome(["-m", *words, "seed=1,2"]) == 2
 
 
-@pytest.mark.parametrize("file", [
-    "hydra/launcher/stack.yaml", "hydra/launcher/basic.yaml", "hydra/config.yaml", "hydra/callbacks/evil.yaml",
-    "hydra/job_logging/default.yaml", "config.yaml",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "file",
+    [
+        "hydra/launcher/stack.yaml",
+        "hydra/launcher/basic.yaml",
+        "hydra/config.yaml",
+        "hydra/callbacks/evil.yaml",
+        "hydra/job_logging/default.yaml",
+        "config.yaml",
+    ],
+)
 def test_files_of_hydra_s_own_groups_are_not_followed(here: Path, file: str) -> None:
     Path("conf", file).parent.mkdir(parents=True, exist_ok=True)
     Path("conf", file).write_text(f"# @package _global_\nhydra: {{callbacks: {{a: {TARGET}}}}}\n_target_: os.system\n")
@@ -145,14 +161,21 @@ def test_files_of_hydra_s_own_groups_are_not_followed(here: Path, file: str) -> 
     assert outcome(["-m", *SMALL, "seed=1,2", "hydra.sweep.dir=o2"]) in (0, 2)
 
 
-@pytest.mark.parametrize("change", [
-    lambda text: text + f"\nhydra: {{callbacks: {{a: {TARGET}}}}}\n",
-    lambda text: text.replace("name: runs", f"name: {PYTHON}"),
-    lambda text: text.replace("name: runs", "name: ${oc.env:SECRET}"),
-    lambda text: text.replace("name: runs", "name: ../../outside"),
-    lambda text: f"a: &a {PYTHON}\n" + text,
-    lambda text: "[1, 2]", lambda text: "", lambda text: "{", lambda text: "\x00", lambda text: "- " * 4000,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text + f"\nhydra: {{callbacks: {{a: {TARGET}}}}}\n",
+        lambda text: text.replace("name: runs", f"name: {PYTHON}"),
+        lambda text: text.replace("name: runs", "name: ${oc.env:SECRET}"),
+        lambda text: text.replace("name: runs", "name: ../../outside"),
+        lambda text: f"a: &a {PYTHON}\n" + text,
+        lambda text: "[1, 2]",
+        lambda text: "",
+        lambda text: "{",
+        lambda text: "\x00",
+        lambda text: "- " * 4000,
+    ],
+)
 def test_the_configuration_of_a_stranger_s_run_runs_nothing(run: Path, change: Callable[[str], str]) -> None:
     path = unfinished(run) / ".hydra" / "config.yaml"
     path.write_text(change(path.read_text()))
@@ -299,9 +322,15 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 
-@pytest.mark.parametrize("text", [
-    HEAD + BOMB, "seed: &z {a: *z}\n" + HEAD, HEAD + "seed: " + "[" * 3000 + "]" * 3000,
-], ids=["bomb", "circle", "deep"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + BOMB,
+        "seed: &z {a: *z}\n" + HEAD,
+        HEAD + "seed: " + "[" * 3000 + "]" * 3000,
+    ],
+    ids=["bomb", "circle", "deep"],
+)
 def test_a_few_lines_of_yaml_do_not_hang(here: Path, text: str) -> None:
     Path("conf/data/evil.yaml").write_text(text)
     assert outcome(["check", "data=evil"]) == 2
@@ -317,10 +346,18 @@ def test_an_experiment_of_millions_of_runs_is_refused_at_once(here: Path, params
     assert outcome(["check", "-m", "experiment=many"]) == 2
 
 
-@pytest.mark.parametrize("where", [
-    "9**9**9 > 1", "(" * 900 + "1" + ")" * 900, "a in [1] in [2]", "a not in [1] not in [2]",
-    "a in [" + "-" * 1900 + "1]", "a in [a" + ".a" * 900 + "]", "x" * 100_000,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "where",
+    [
+        "9**9**9 > 1",
+        "(" * 900 + "1" + ")" * 900,
+        "a in [1] in [2]",
+        "a not in [1] not in [2]",
+        "a in [" + "-" * 1900 + "1]",
+        "a in [a" + ".a" * 900 + "]",
+        "x" * 100_000,
+    ],
+)
 def test_expressions_end(here: Path, where: str) -> None:
     Path("conf/data/evil.yaml").write_text(HEAD.replace("sold: {}", f"sold: {{where: '{where}'}}"))
     assert outcome(["check", "data=evil"]) in (0, 2)

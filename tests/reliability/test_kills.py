@@ -18,12 +18,27 @@ from children import KILLED, command, hurt_at, often_saved, started, wait
 from mtlrun.engine import checkpoint
 from mtlrun.results.files import BESIDE
 
-SMALL = ["data=houses", "model.hidden=[8]", "model.head_hidden=[4]", "model.dropout=0.2", "trainer.batch_size=16",
-         "trainer.epochs=4", "trainer.patience=null", "loss=uncertainty"]  # fmt: skip
+SMALL = [
+    "data=houses",
+    "model.hidden=[8]",
+    "model.head_hidden=[4]",
+    "model.dropout=0.2",
+    "trainer.batch_size=16",
+    "trainer.epochs=4",
+    "trainer.patience=null",
+    "loss=uncertainty",
+]
 RUN = [*SMALL, "trainer.evaluate_every=3", "hydra.run.dir=r"]
 PRETRAIN = [*SMALL, "model.pretrain=[price]", "only=[sold,kind]", "trainer.epochs=2", "hydra.run.dir=r"]
-STACK = ["-m", *SMALL[:-1], "loss=uncertainty,pcgrad", "seed=range(3)", "trainer.epochs=3", "hydra.sweep.dir=s",
-         "hydra.launcher.processes=2"]  # fmt: skip
+STACK = [
+    "-m",
+    *SMALL[:-1],
+    "loss=uncertainty,pcgrad",
+    "seed=range(3)",
+    "trainer.epochs=3",
+    "hydra.sweep.dir=s",
+    "hydra.launcher.processes=2",
+]
 BASIC = ["-m", *SMALL, "seed=0,1", "trainer.epochs=2", "hydra.sweep.dir=s", "hydra/launcher=basic"]
 TIMES = re.compile(r'"(seconds|memory)": .*')
 
@@ -114,8 +129,11 @@ def test_a_stack_that_is_hurt_at_some_moments_ends_as_if_it_had_not_been(here: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "number", "again"), [(RUN, 50, False), (RUN, 50, True), (PRETRAIN, 50, False)],
-                         ids=["run", "run, twice", "pretrain"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "number", "again"),
+    [(RUN, 50, False), (RUN, 50, True), (PRETRAIN, 50, False)],
+    ids=["run", "run, twice", "pretrain"],
+)
 def test_a_run_hurt_at_fifty_moments(here: Path, words: list[str], number: int, again: bool) -> None:
     kills(words, here / "r", number, require_same_run, again)
 

@@ -16,10 +16,16 @@ import torch
 from children import Ended, started, wait
 
 import mtlrun.engine.step
-from mtlrun.results.sweep import causes
+from mtlrun.results.sweep_folder import causes
 
-SMALL = ["data=houses", "model.hidden=[4]", "model.head_hidden=[4]", "trainer.batch_size=16", "trainer.max_steps=14",
-         "trainer.tensorboard=false"]  # fmt: skip
+SMALL = [
+    "data=houses",
+    "model.hidden=[4]",
+    "model.head_hidden=[4]",
+    "trainer.batch_size=16",
+    "trainer.max_steps=14",
+    "trainer.tensorboard=false",
+]
 WAYS = ("loss", "error", "memory", "crash", "folder")  # of failing
 CAUSES = {
     "loss": r"diverged: the loss of price is nan in step 9",

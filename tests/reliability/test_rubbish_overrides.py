@@ -12,10 +12,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from outcomes import outcome, workplace
 
-from mtlrun.config import GROUPS, TOP_LEVEL, SplitConfig, TaskConfig
+from mtlrun.config.schema import GROUPS, TOP_LEVEL, SplitConfig, TaskConfig
 
-ALONE = ["trainer.max_steps=2", "trainer.batch_size=8", "model.hidden=[4]", "model.head_hidden=[4]",
-         "trainer.tensorboard=false", "hydra.launcher.processes=1"]  # fmt: skip
+ALONE = [
+    "trainer.max_steps=2",
+    "trainer.batch_size=8",
+    "model.hidden=[4]",
+    "model.head_hidden=[4]",
+    "trainer.tensorboard=false",
+    "hydra.launcher.processes=1",
+]
 YAML = """\
 # @package _global_
 data: {path: t.csv}
@@ -25,23 +31,129 @@ tasks:
   c: {type: categorical}
 """
 VALUES = [
-    "0", "1", "-1", "3", "0.5", "-0.0", "1e400", "nan", "inf", "1" + "0" * 400, "9" * 5000, "true", "null", "", "''",
-    "a", "y", "k", "'a b'", '"a"', "é", "😀", "[1]", "[]", "[[1]]", "[y,k]", "{}", "{a: 1}", "{y: 1}", "{y: {k: stop}}",
-    "${seed}", "${a.b}", "${oc.env:HOME}", "${oc.env:NOPE}", "${oc.decode:'1'}", "${", "???", "1,2", "range(3)",
-    "choice(1,2)", "interval(0,1)", "glob(*)", "sort(3,1)", "shuffle(1,2)", "tag(a,1)", "int(1.5)", "str(3)", "foo(1)",
-    "stop", "pass", "reverse", "sum", "mlp", "../x", "/dev/null", "x" * 300, "=1", "[", "}", "a:b", "\\", "\x01", "\t",
-]  # fmt: skip
+    "0",
+    "1",
+    "-1",
+    "3",
+    "0.5",
+    "-0.0",
+    "1e400",
+    "nan",
+    "inf",
+    "1" + "0" * 400,
+    "9" * 5000,
+    "true",
+    "null",
+    "",
+    "''",
+    "a",
+    "y",
+    "k",
+    "'a b'",
+    '"a"',
+    "é",
+    "😀",
+    "[1]",
+    "[]",
+    "[[1]]",
+    "[y,k]",
+    "{}",
+    "{a: 1}",
+    "{y: 1}",
+    "{y: {k: stop}}",
+    "${seed}",
+    "${a.b}",
+    "${oc.env:HOME}",
+    "${oc.env:NOPE}",
+    "${oc.decode:'1'}",
+    "${",
+    "???",
+    "1,2",
+    "range(3)",
+    "choice(1,2)",
+    "interval(0,1)",
+    "glob(*)",
+    "sort(3,1)",
+    "shuffle(1,2)",
+    "tag(a,1)",
+    "int(1.5)",
+    "str(3)",
+    "foo(1)",
+    "stop",
+    "pass",
+    "reverse",
+    "sum",
+    "mlp",
+    "../x",
+    "/dev/null",
+    "x" * 300,
+    "=1",
+    "[",
+    "}",
+    "a:b",
+    "\\",
+    "\x01",
+    "\t",
+]
 WORDS = [
-    "-m", "--multirun", "-o", "--targets", "--", "-", "", " ", "~", "+", "=", "a=", "=a", "check", "resume", "loss=sum",
-    "los=sum", "loss@x=sum", "loss=sum,uncertainty", "seed=1,2", "arms=[{loss: sum},{loss: fixed}]", "arms=baselines",
-    "arms=[]", "trials=2", "trials=x", "focus=y", "focus=z", "only=[y]", "only=z", "tasks={}", "tasks.z={type: binary}",
-    "graph.receives={y: {y: stop}}", "graph.receives={y: {k: stop}, k: {y: stop}}", "graph=chain", "lr=0.01",
-    "lr=per_head", "model=boosting", "model=point", "data=diamonds", "experiment=hints", "experiment=nope",
-    "hydra.run.dir=${seed}", "hydra.verbose=true", "hydra.mode=MULTIRUN", "hydra/launcher=basic",
+    "-m",
+    "--multirun",
+    "-o",
+    "--targets",
+    "--",
+    "-",
+    "",
+    " ",
+    "~",
+    "+",
+    "=",
+    "a=",
+    "=a",
+    "check",
+    "resume",
+    "loss=sum",
+    "los=sum",
+    "loss@x=sum",
+    "loss=sum,uncertainty",
+    "seed=1,2",
+    "arms=[{loss: sum},{loss: fixed}]",
+    "arms=baselines",
+    "arms=[]",
+    "trials=2",
+    "trials=x",
+    "focus=y",
+    "focus=z",
+    "only=[y]",
+    "only=z",
+    "tasks={}",
+    "tasks.z={type: binary}",
+    "graph.receives={y: {y: stop}}",
+    "graph.receives={y: {k: stop}, k: {y: stop}}",
+    "graph=chain",
+    "lr=0.01",
+    "lr=per_head",
+    "model=boosting",
+    "model=point",
+    "data=diamonds",
+    "experiment=hints",
+    "experiment=nope",
+    "hydra.run.dir=${seed}",
+    "hydra.verbose=true",
+    "hydra.mode=MULTIRUN",
+    "hydra/launcher=basic",
     "+hydra.callbacks.a={_target_: os.mkdir}",
-    "hydra.job_logging.root.level=NOPE", "hydra.sweeper.params={seed: '1,2'}", "hydra.job.env_copy=[HOME]", "\udcff",
-    "seed=1\n", "a\0b", "~seed", "~loss", "~tasks.k", "name=../x", "--config-dir=nope",
-]  # fmt: skip
+    "hydra.job_logging.root.level=NOPE",
+    "hydra.sweeper.params={seed: '1,2'}",
+    "hydra.job.env_copy=[HOME]",
+    "\udcff",
+    "seed=1\n",
+    "a\0b",
+    "~seed",
+    "~loss",
+    "~tasks.k",
+    "name=../x",
+    "--config-dir=nope",
+]
 
 
 def keys() -> Iterator[str]:
@@ -61,11 +173,14 @@ def spoiled(word: str, seed: int) -> str:
     """A word with one sign left out, doubled, swapped with the next, or another in its place."""
     rng = random.Random(seed)
     at = rng.randrange(len(word) + 1)
-    return rng.choice([
-        word[:at] + word[at + 1 :], word[:at] + word[at : at + 1] * 2 + word[at + 1 :],
-        word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :],
-        word[:at] + rng.choice("=,.[]{}()'\"$~+@/:; \\é") + word[at + 1 :],
-    ])  # fmt: skip
+    return rng.choice(
+        [
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at : at + 1] * 2 + word[at + 1 :],
+            word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :],
+            word[:at] + rng.choice("=,.[]{}()'\"$~+@/:; \\é") + word[at + 1 :],
+        ]
+    )
 
 
 SETTING = st.tuples(st.sampled_from(["", "", "", "+", "++", "~"]), st.sampled_from(KEYS), st.sampled_from(VALUES)).map(
@@ -80,9 +195,14 @@ def one_line(words: list[str]) -> None:
         rng = np.random.default_rng(0)
         Path("conf/data").mkdir(parents=True)
         Path("conf/data/t.yaml").write_text(YAML)
-        pd.DataFrame({
-            "a": rng.normal(size=60), "y": rng.normal(size=60), "k": rng.integers(0, 2, 60), "c": ["p", "q", "r"] * 20,
-        }).to_csv("t.csv", index=False)  # fmt: skip
+        pd.DataFrame(
+            {
+                "a": rng.normal(size=60),
+                "y": rng.normal(size=60),
+                "k": rng.integers(0, 2, 60),
+                "c": ["p", "q", "r"] * 20,
+            }
+        ).to_csv("t.csv", index=False)
         before = sorted(map(str, Path().rglob("*")))
         checked = outcome(["check", "data=t", *words])
         assert sorted(map(str, Path().rglob("*"))) == before, "check writes nothing"
@@ -119,10 +239,15 @@ def test_many_words_are_followed_or_answered(words: list[str]) -> None:
     one_line(words)
 
 
-@pytest.mark.parametrize("words", [
-    ["hydra.verbose=${seed}"], ["hydra.job_logging.root.level=NOPE"], ["hydra.job_logging.handlers.file.filename=."],
-    ["+hydra.callbacks.x={_target_: nope.Nope}"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["hydra.verbose=${seed}"],
+        ["hydra.job_logging.root.level=NOPE"],
+        ["hydra.job_logging.handlers.file.filename=."],
+        ["+hydra.callbacks.x={_target_: nope.Nope}"],
+    ],
+)
 def test_what_hydra_refuses_late_leaves_no_folder(words: list[str]) -> None:
     with workplace():
         Path("conf/data").mkdir(parents=True)

@@ -14,16 +14,93 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from outcomes import outcome, workplace
 
-SMALL = ["trainer.max_steps=2", "trainer.batch_size=8", "model.hidden=[4]", "model.head_hidden=[4]",
-         "trainer.tensorboard=false"]  # fmt: skip
-NAMES = ["a", "b", "y", "k", "a/b", "a.b", "x y", " lead", "a,b", "a=b", "[x]", "{y}", "'q'", '"dq"', "${seed}", "é",
-         "日本", "\u200b", "😀", "a\tb", "a:b", "#", "*", "null", "true", "1", "trunk", "=1+1", "a`b",
-         "a" * 300]  # fmt: skip
-TEXTS = ["", "a", "b", " a ", "A", "null", "nan", "1", "1.0", "1e400", "0x1f", "1,5", "2020-01-01", "2020-13-45",
-         "true", "yes", "inf", "é", "e\u0301", "😀", "\x1b[31m", "a\nb", '"', "'", "x" * 5000, "${seed}", "=1+1",
-         "<b>"]  # fmt: skip
-NUMBERS = [0, 1, -1, 0.5, 2**53 + 1, 2**63 - 1, 2**64, 10**30, 1e300, -1e300, 1e38, 5e-324, np.inf, -np.inf, np.nan,
-           None]  # fmt: skip
+SMALL = [
+    "trainer.max_steps=2",
+    "trainer.batch_size=8",
+    "model.hidden=[4]",
+    "model.head_hidden=[4]",
+    "trainer.tensorboard=false",
+]
+NAMES = [
+    "a",
+    "b",
+    "y",
+    "k",
+    "a/b",
+    "a.b",
+    "x y",
+    " lead",
+    "a,b",
+    "a=b",
+    "[x]",
+    "{y}",
+    "'q'",
+    '"dq"',
+    "${seed}",
+    "é",
+    "日本",
+    "\u200b",
+    "😀",
+    "a\tb",
+    "a:b",
+    "#",
+    "*",
+    "null",
+    "true",
+    "1",
+    "trunk",
+    "=1+1",
+    "a`b",
+    "a" * 300,
+]
+TEXTS = [
+    "",
+    "a",
+    "b",
+    " a ",
+    "A",
+    "null",
+    "nan",
+    "1",
+    "1.0",
+    "1e400",
+    "0x1f",
+    "1,5",
+    "2020-01-01",
+    "2020-13-45",
+    "true",
+    "yes",
+    "inf",
+    "é",
+    "e\u0301",
+    "😀",
+    "\x1b[31m",
+    "a\nb",
+    '"',
+    "'",
+    "x" * 5000,
+    "${seed}",
+    "=1+1",
+    "<b>",
+]
+NUMBERS = [
+    0,
+    1,
+    -1,
+    0.5,
+    2**53 + 1,
+    2**63 - 1,
+    2**64,
+    10**30,
+    1e300,
+    -1e300,
+    1e38,
+    5e-324,
+    np.inf,
+    -np.inf,
+    np.nan,
+    None,
+]
 WAYS = ["", "", "", "", "latin-1", "utf-16", "bom", "semicolons", "ragged", "twice", "crlf"]  # of writing a CSV file
 
 
@@ -34,7 +111,9 @@ def cells(rows: int) -> st.SearchStrategy[list[Any]]:
         lambda parts: [*parts[0][: parts[2]], parts[1], *parts[0][parts[2] + 1 :]][:rows]
     )
     return st.one_of(
-        gauss, gauss, spoiled,
+        gauss,
+        gauss,
+        spoiled,
         st.sampled_from([0, 1.5, "same", None, True]).map(lambda value: [value] * rows),
         st.just([*range(rows)]),
         st.just([f"u{i}" for i in range(rows)]),
@@ -43,7 +122,7 @@ def cells(rows: int) -> st.SearchStrategy[list[Any]]:
         st.lists(st.sampled_from(NUMBERS), min_size=rows, max_size=rows),
         st.lists(st.sampled_from(TEXTS), min_size=rows, max_size=rows),
         st.lists(st.sampled_from([True, False, None]), min_size=rows, max_size=rows),
-    )  # fmt: skip
+    )
 
 
 @st.composite
@@ -65,8 +144,13 @@ def written(data: bytes, way: str) -> bytes:
     if way in ("latin-1", "utf-16"):
         return data.decode().encode(way, "replace")
     lines = data.replace(b"\n", b"\n1,")
-    ways = {"bom": b"\xef\xbb\xbf" + data, "semicolons": data.replace(b",", b";"), "twice": b"y," + lines,
-            "ragged": data + b"1,2,3,4,5,6,7,8\n", "crlf": data.replace(b"\n", b"\r\n")}  # fmt: skip
+    ways = {
+        "bom": b"\xef\xbb\xbf" + data,
+        "semicolons": data.replace(b",", b";"),
+        "twice": b"y," + lines,
+        "ragged": data + b"1,2,3,4,5,6,7,8\n",
+        "crlf": data.replace(b"\n", b"\r\n"),
+    }
     return ways.get(way, data)
 
 
@@ -100,11 +184,26 @@ def files(draw: st.DrawFn) -> tuple[str, bytes, list[str]]:
 
 
 FURTHER = [
-    "", "", "", "model=boosting model.iterations=2", "loss=uncertainty", "data.standardize_targets=false",
-    "data.split.by=a", "data.weight=b", "data.split.column=k", "tasks.t.where='a>0'", "tasks.t.bins=3", "loss=pcgrad",
-    "tasks.t.type=binary", "tasks.t.type=categorical", "tasks.t.type=regression", "data.train_rows=3",
-    "data.inputs=[a,'b*']", "trainer.on_nan=skip", "optimizer=sgd lr.base=1e20",
-]  # fmt: skip
+    "",
+    "",
+    "",
+    "model=boosting model.iterations=2",
+    "loss=uncertainty",
+    "data.standardize_targets=false",
+    "data.split.by=a",
+    "data.weight=b",
+    "data.split.column=k",
+    "tasks.t.where='a>0'",
+    "tasks.t.bins=3",
+    "loss=pcgrad",
+    "tasks.t.type=binary",
+    "tasks.t.type=categorical",
+    "tasks.t.type=regression",
+    "data.train_rows=3",
+    "data.inputs=[a,'b*']",
+    "trainer.on_nan=skip",
+    "optimizer=sgd lr.base=1e20",
+]
 
 
 def typed(key: str, value: str) -> str:
@@ -131,9 +230,11 @@ def one_table(file: tuple[str, bytes, list[str]], target: str, further: list[str
 
 TOO = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 TABLE = {
-    "file": files(), "target": st.sampled_from(NAMES[:6]),
-    "further": st.sampled_from(FURTHER).map(str.split), "check": st.booleans(),
-}  # fmt: skip
+    "file": files(),
+    "target": st.sampled_from(NAMES[:6]),
+    "further": st.sampled_from(FURTHER).map(str.split),
+    "check": st.booleans(),
+}
 
 
 def any_table(file: tuple[str, bytes, list[str]], target: str, further: list[str], check: bool) -> None:

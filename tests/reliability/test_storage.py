@@ -20,8 +20,8 @@ from test_kills import BASIC, PRETRAIN, RUN, STACK, moments, require_same_run, r
 
 import mtlrun.engine.step
 from mtlrun.engine import checkpoint
-from mtlrun.errors import StorageError
 from mtlrun.results.files import append, create, create_folder, write_text
+from mtlrun.util.errors import StorageError
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -88,9 +88,11 @@ def test_a_stack_on_a_full_disk_keeps_what_was_whole_and_goes_on(here: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "require"), [(RUN, require_same_run), (PRETRAIN, require_same_run),
-                                                (STACK, require_same_sweep), (BASIC, require_same_sweep)],
-                         ids=["run", "pretrain", "stack", "basic"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "require"),
+    [(RUN, require_same_run), (PRETRAIN, require_same_run), (STACK, require_same_sweep), (BASIC, require_same_sweep)],
+    ids=["run", "pretrain", "stack", "basic"],
+)
 def test_a_full_disk_at_fifty_moments(here: Path, words: list[str], require: Any) -> None:
     full_disks(words, here / ("s" if "-m" in words else "r"), 50, require)
 
@@ -202,7 +204,7 @@ def test_a_run_whose_folder_is_gone_fails_alone_in_its_stack(here: Path) -> None
 
 
 def test_a_yaml_that_init_could_not_write_is_not_there(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from mtlrun.cli import main
+    from mtlrun.cli.main import main
 
     with tmp_limit(300):
         assert main(["init", "houses.csv", "--targets", "price,sold"]) in (1, 2)

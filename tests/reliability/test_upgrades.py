@@ -68,8 +68,22 @@ def test_an_interrupted_sweep_goes_on(stored: Path) -> None:
 
 def test_runs_are_compared_with_new_ones(stored: Path) -> None:
     before = pd.read_csv("sweep/results.csv")
-    assert outcome(["-m", "data=houses", "model.hidden=[4]", "model.head_hidden=[4]", "trainer.batch_size=16",
-                    "trainer.epochs=4", "loss=gls", "seed=2", "hydra.sweep.dir=more"]) == 0  # fmt: skip
+    assert (
+        outcome(
+            [
+                "-m",
+                "data=houses",
+                "model.hidden=[4]",
+                "model.head_hidden=[4]",
+                "trainer.batch_size=16",
+                "trainer.epochs=4",
+                "loss=gls",
+                "seed=2",
+                "hydra.sweep.dir=more",
+            ]
+        )
+        == 0
+    )
     assert outcome(["compare", "sweep", "more", "--format", "csv", "-o", "out"]) == 0
     rows = pd.read_csv("out/comparison.csv").set_index("loss")
     assert str(rows.loc["gls", "seeds"]) == "0 1 2"
@@ -78,8 +92,16 @@ def test_runs_are_compared_with_new_ones(stored: Path) -> None:
 
 
 def test_a_trunk_is_taken_over(stored: Path) -> None:
-    words = ["data=houses", "model.hidden=[4]", "model.head_hidden=[4]", "trainer.batch_size=16", "trainer.epochs=1",
-             "model.init_from=run", "model.freeze=true", "hydra.run.dir=next"]  # fmt: skip
+    words = [
+        "data=houses",
+        "model.hidden=[4]",
+        "model.head_hidden=[4]",
+        "trainer.batch_size=16",
+        "trainer.epochs=1",
+        "model.init_from=run",
+        "model.freeze=true",
+        "hydra.run.dir=next",
+    ]
     assert outcome(words) == 0
     old, new = (torch.load(Path(r, "checkpoints/best.pt"), weights_only=True)["network"] for r in ("run", "next"))
     shared = [name for name in old if name.startswith("sharing.")]
@@ -94,21 +116,24 @@ def newer(path: Path) -> None:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 2}))
 
 
-@pytest.mark.parametrize(("file", "words"), [
-    ("run/summary.json", ["resume", "run"]),
-    ("run/summary.json", ["compare", "run"]),
-    ("interrupted/summary.json", ["resume", "interrupted"]),
-    ("interrupted/checkpoints/last.pt", ["resume", "interrupted"]),
-    ("run/checkpoints/best.pt", ["predict", "run", "houses.csv", "-o", "p.csv"]),
-    ("run/checkpoints/best.pt", ["export", "run", "-o", "m.onnx"]),
-    ("run/checkpoints/best.pt", ["data=houses", "model.hidden=[4]", "model.init_from=run", "hydra.run.dir=n"]),
-    ("interrupted_sweep/000_loss=sum,seed=0/summary.json", ["resume", "interrupted_sweep"]),
-    ("sweep/000_loss=sum,seed=0/summary.json", ["compare", "sweep"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("run/summary.json", ["resume", "run"]),
+        ("run/summary.json", ["compare", "run"]),
+        ("interrupted/summary.json", ["resume", "interrupted"]),
+        ("interrupted/checkpoints/last.pt", ["resume", "interrupted"]),
+        ("run/checkpoints/best.pt", ["predict", "run", "houses.csv", "-o", "p.csv"]),
+        ("run/checkpoints/best.pt", ["export", "run", "-o", "m.onnx"]),
+        ("run/checkpoints/best.pt", ["data=houses", "model.hidden=[4]", "model.init_from=run", "hydra.run.dir=n"]),
+        ("interrupted_sweep/000_loss=sum,seed=0/summary.json", ["resume", "interrupted_sweep"]),
+        ("sweep/000_loss=sum,seed=0/summary.json", ["compare", "sweep"]),
+    ],
+)
 def test_what_a_newer_version_wrote_is_refused_and_left_alone(
     stored: Path, file: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mtlrun.cli import main
+    from mtlrun.cli.main import main
 
     newer(Path(file))
     before = {path: path.read_bytes() for path in stored.rglob("*") if path.is_file() and ".lock" not in path.name}

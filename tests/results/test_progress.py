@@ -62,8 +62,17 @@ def test_a_bar_where_no_other_process_writes(alone: bool, monkeypatch: pytest.Mo
 
 def test_on_a_terminal_lines_stay_whole(tmp_path: Path) -> None:
     terminal, end = pty.openpty()
-    words = ["-m", "data=diamonds", "data.train_rows=500", "only=[price]", "seed=range(4)", "trainer.epochs=2",
-             "trainer.threads=1", "hydra.launcher.processes=2", "hydra.sweep.dir=s"]  # fmt: skip
+    words = [
+        "-m",
+        "data=diamonds",
+        "data.train_rows=500",
+        "only=[price]",
+        "seed=range(4)",
+        "trainer.epochs=2",
+        "trainer.threads=1",
+        "hydra.launcher.processes=2",
+        "hydra.sweep.dir=s",
+    ]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "200", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "mtlrun", *words]
     process = subprocess.Popen(command, cwd=tmp_path, stdin=end, stdout=end, stderr=end, env=environment)

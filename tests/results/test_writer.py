@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from mtlrun.errors import RequestError
 from mtlrun.results import events
 from mtlrun.results.writer import RunWriter
+from mtlrun.util.errors import RequestError
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {"loss": "uncertainty", "lr.base": 0.01, "trainer.epochs": 3, "model.bias": True, "seed": "1", "only": None}
@@ -166,8 +166,12 @@ def test_a_torn_last_record_does_not_hide_what_a_resumed_run_adds(tmp_path: Path
 
 
 def test_event_files_are_named_in_the_order_in_which_they_are_written(tmp_path: Path) -> None:
-    for name in ("events.out.tfevents.1111111111.host.1.0", "events.out.tfevents.9999999997.a.host.2.0",
-                 "events.out.tfevents.copy", "events.out.tfevents."):  # fmt: skip
+    for name in (
+        "events.out.tfevents.1111111111.host.1.0",
+        "events.out.tfevents.9999999997.a.host.2.0",
+        "events.out.tfevents.copy",
+        "events.out.tfevents.",
+    ):
         (tmp_path / name).touch()
     assert events.new_path(tmp_path).name.startswith("events.out.tfevents.9999999998.")  # the clock was put back
     RunWriter(tmp_path / "run", tensorboard=True)

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from support import make_config, make_stack, train_steps
 
-from mtlrun.config import Config
-from mtlrun.config_sharing import SHARINGS
+from mtlrun.config.schema import Config
+from mtlrun.config.sharing_settings import SHARINGS
 from mtlrun.engine.stack import Stack
 from mtlrun.model.layers import generator
 from mtlrun.sharing import SHARING, Plan
@@ -18,8 +18,14 @@ FULL = {"batch_size": 72, "epochs": 5000}
 
 
 def linear_config(name: str, rate: float = 0.1, momentum: float = 0.0, **settings: Any) -> Config:
-    return make_config(TASKS, sharing={"name": name, **settings}, model={"hidden": [], "head_hidden": []},
-                       optimizer={"name": "sgd", "momentum": momentum}, lr={"base": rate}, trainer=FULL)  # fmt: skip
+    return make_config(
+        TASKS,
+        sharing={"name": name, **settings},
+        model={"hidden": [], "head_hidden": []},
+        optimizer={"name": "sgd", "momentum": momentum},
+        lr={"base": rate},
+        trainer=FULL,
+    )
 
 
 def trained(configs: list[Config], steps: int = 600) -> Stack:

@@ -8,7 +8,7 @@ import torch
 from linear import linear_config, problem, scheme, trained, weights
 from sklearn.linear_model import MultiTaskLasso
 
-from mtlrun.config import AdamConfig
+from mtlrun.config.schema import AdamConfig
 
 
 def test_the_step_shrinks_inputs_as_wholes() -> None:

@@ -14,17 +14,17 @@ import torch
 from support import make_config, make_dataset, make_stack, train_steps
 from torch import Tensor
 
-import mtlrun.run
-from mtlrun.check import check
-from mtlrun.cli import main
-from mtlrun.config import Config, plain
-from mtlrun.config_loss import LOSSES
+import mtlrun.runs.run
+from mtlrun.cli.main import main
+from mtlrun.config.check import check
+from mtlrun.config.loss_settings import LOSSES
+from mtlrun.config.schema import Config, plain
 from mtlrun.engine.backward import Apart
 from mtlrun.engine.gates import mean_gates
 from mtlrun.engine.stack import Stack
-from mtlrun.errors import Interrupted, RequestError
 from mtlrun.results.progress import Progress
-from mtlrun.run import train_stack
+from mtlrun.runs.run import train_stack
+from mtlrun.util.errors import Interrupted, RequestError
 
 TASKS = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "regression"}}
 SCHEMES: dict[str, dict[str, Any]] = {
@@ -41,8 +41,9 @@ ONE_EXPERT: dict[str, dict[str, Any]] = {
 SHAPE = {"hidden": [6, 5, 4], "head_hidden": [3], "activation": "tanh"}
 
 
-def stack_of(sharing: Mapping[str, Any], seeds: int = 2, tasks: Mapping[str, Any] = TASKS, missing: float = 0.3,
-             **groups: Any) -> Stack:  # fmt: skip
+def stack_of(
+    sharing: Mapping[str, Any], seeds: int = 2, tasks: Mapping[str, Any] = TASKS, missing: float = 0.3, **groups: Any
+) -> Stack:
     """Runs that differ in their seeds, by plain gradient descent, which keeps rounding as small as it is."""
     settings = {"optimizer": {"name": "sgd"}, "lr": {"base": 0.1}, "model": SHAPE} | groups
     return make_stack([make_config(tasks, seed=s, sharing=sharing, **settings) for s in range(seeds)], missing=missing)
@@ -216,8 +217,18 @@ def test_features_are_the_formula_of_stitches() -> None:
 
 def test_stitches_learn_at_a_rate_of_their_own_in_every_run() -> None:
     rates = (0.0, 1.0, 30.0)
-    stack = make_stack([make_config(TASKS, model=SHAPE, optimizer={"name": "sgd"}, lr={"base": 0.02},
-                                    sharing={"name": "cross_stitch", "rate": rate}) for rate in rates])  # fmt: skip
+    stack = make_stack(
+        [
+            make_config(
+                TASKS,
+                model=SHAPE,
+                optimizer={"name": "sgd"},
+                lr={"base": 0.02},
+                sharing={"name": "cross_stitch", "rate": rate},
+            )
+            for rate in rates
+        ]
+    )
     before = [stitches.detach().clone() for stitches in stack.network.sharing.stitches]
     weight = stack.network.sharing.trunks.weights[0].detach().clone()
     batch = next(iter(stack.train.epoch(1)))
@@ -266,9 +277,16 @@ def test_names_of_gates() -> None:
     assert list(stack_of(SCHEMES["cgc"]).network.sharing.gates(x)) == own
     model = SHAPE | {"hidden": [6, 5]}
     ple = stack_of({"name": "ple", "shared_experts": 1}, model=model).network.sharing.gates(x)
-    assert list(ple) == ["gate_level1_shared0", "gate_level1_own0", "gate_level1_all_shared0", "gate_level1_all_a_own0",
-                         "gate_level1_all_b_own0", "gate_level1_all_c_own0", "gate_level2_shared0",
-                         "gate_level2_own0"]  # fmt: skip
+    assert list(ple) == [
+        "gate_level1_shared0",
+        "gate_level1_own0",
+        "gate_level1_all_shared0",
+        "gate_level1_all_a_own0",
+        "gate_level1_all_b_own0",
+        "gate_level1_all_c_own0",
+        "gate_level2_shared0",
+        "gate_level2_own0",
+    ]
     assert stack_of(SCHEMES["cross_stitch"]).network.sharing.gates(x) == {}
 
 
@@ -283,9 +301,25 @@ def test_what_is_one_tasks_own_is_what_no_other_loss_reaches(name: str) -> None:
     back = Apart(network, flat)
     _, found = back.forward(batch.x, batch.targets, None)
     losses = network.losses(batch.x, batch.targets)
-    expected = torch.stack([torch.cat([g.flatten(1) for g in torch.autograd.grad(
-        losses[:, t].sum(), flat.network_parameters, retain_graph=True, allow_unused=True, materialize_grads=True)], 1)
-        for t in range(3)], 1)  # fmt: skip
+    expected = torch.stack(
+        [
+            torch.cat(
+                [
+                    g.flatten(1)
+                    for g in torch.autograd.grad(
+                        losses[:, t].sum(),
+                        flat.network_parameters,
+                        retain_graph=True,
+                        allow_unused=True,
+                        materialize_grads=True,
+                    )
+                ],
+                1,
+            )
+            for t in range(3)
+        ],
+        1,
+    )
     torch.testing.assert_close(found, expected * back.shared.unsqueeze(1), rtol=1e-5, atol=1e-7)
     several = (expected != 0).sum(1) > 1
     assert torch.equal(several, back.shared)  # no more and no less: nothing is 0 by chance with tanh
@@ -296,8 +330,12 @@ def test_what_is_one_tasks_own_is_what_no_other_loss_reaches(name: str) -> None:
 @pytest.mark.parametrize("name", SCHEMES)
 def test_every_strategy_trains_a_stack_as_its_members_alone(name: str, loss: str) -> None:
     tasks = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "categorical"}}
-    settings: dict[str, Any] = {"sharing": SCHEMES[name], "loss": {"name": loss}, "optimizer": {"name": "sgd"},
-                                "model": {"hidden": [6, 5], "head_hidden": [3], "dropout": 0.2}}  # fmt: skip
+    settings: dict[str, Any] = {
+        "sharing": SCHEMES[name],
+        "loss": {"name": loss},
+        "optimizer": {"name": "sgd"},
+        "model": {"hidden": [6, 5], "head_hidden": [3], "dropout": 0.2},
+    }
     configs = [make_config(tasks, seed=s, **settings) for s in range(2)]
     together = make_stack(configs, missing=0.3)
     start = together.step.flat.values.clone()
@@ -373,8 +411,9 @@ def test_check_says_how_many_experts_and_parameters(capsys: pytest.CaptureFixtur
     # 4 inputs: 4·6 + 6 and 6·5 + 5 in an expert, (4 + 1)·N in a gate of the inputs, (6 + 1)·N in one of level 2
     assert told(SCHEMES["mmoe"]) == "3 shared experts, 65 parameters each; gates 45"
     assert told(SCHEMES["cgc"]) == "2 shared experts and 2 for each task, 65 parameters each; gates 60"
-    assert told(SCHEMES["ple"]) == ("2 levels of 2 shared experts and 2 for each task, 30 and 35 parameters each; "
-                                    "gates 184")  # fmt: skip
+    assert told(SCHEMES["ple"]) == (
+        "2 levels of 2 shared experts and 2 for each task, 30 and 35 parameters each; gates 184"
+    )
     assert told(SCHEMES["cross_stitch"]) == "3 trunks of 65 parameters; stitches 18"
     assert told({"name": "hard"}) == ""
     # 6 inputs of the diamonds
@@ -421,7 +460,7 @@ def test_a_run_is_resumed_bit_for_bit_logs_its_gates_and_predicts(name: str, tmp
         assert set(logged.split) == {"train" if name == "cross_stitch" else "val"}
     rows = datasets[0].split.test
     frame = pd.DataFrame(datasets[0].numeric[rows], columns=[c.name for c in datasets[0].spec.columns])
-    found = mtlrun.run.load(tmp_path / "cut" / "0").predict(frame)
+    found = mtlrun.runs.run.load(tmp_path / "cut" / "0").predict(frame)
     target = datasets[0].targets["a"]
     error = (found["a"].to_numpy() - target.values[rows])[target.observed[rows]]
     final = pd.read_csv(tmp_path / "cut" / "0" / "metrics.csv", keep_default_na=False)

@@ -3,7 +3,7 @@
 import torch
 from support import make_config
 
-from mtlrun.model.trunk import MlpTrunk
+from mtlrun.model.trunks.mlp import MlpTrunk
 from mtlrun.sharing import SHARING, Hard, Plan
 from mtlrun.sharing.none import NoSharing
 

@@ -13,15 +13,15 @@ import torch
 from support import make_config, make_dataset, make_stack, train_steps
 
 import mtlrun
-from mtlrun.build import build
-from mtlrun.config_loss import LOSSES
-from mtlrun.config_sharing import SHARINGS
+from mtlrun.config.loss_settings import LOSSES
+from mtlrun.config.sharing_settings import SHARINGS
 from mtlrun.engine import checkpoint
 from mtlrun.engine.stack import Stack
-from mtlrun.errors import Interrupted
 from mtlrun.loss import STRATEGIES
 from mtlrun.results.progress import Progress
-from mtlrun.run import train_stack
+from mtlrun.runs.build import build
+from mtlrun.runs.run import train_stack
+from mtlrun.util.errors import Interrupted
 
 OWN = [name for name, kind in SHARINGS.items() if kind.own_trunks]
 TIED = [name for name in OWN if name != "none"]
@@ -40,8 +40,11 @@ def by_task(stack: Stack, task: str) -> list[torch.Tensor]:
     return [p[0, at].detach() for p in network.sharing.parameters()] + list(network.task_parameters(task))
 
 
-@pytest.mark.parametrize("extra", [{}, {"model": {"dropout": 0.3}}, {"model": {"hidden": [], "head_hidden": []}}, SGD],
-                         ids=["adam", "dropout", "linear", "sgd"])  # fmt: skip
+@pytest.mark.parametrize(
+    "extra",
+    [{}, {"model": {"dropout": 0.3}}, {"model": {"hidden": [], "head_hidden": []}}, SGD],
+    ids=["adam", "dropout", "linear", "sgd"],
+)
 def test_none_is_the_single_task_nets(extra: dict[str, Any]) -> None:
     config = make_config(sharing={"name": "none"}, **extra)
     dataset = make_dataset(config)
@@ -52,8 +55,12 @@ def test_none_is_the_single_task_nets(extra: dict[str, Any]) -> None:
         own = make_config(sharing={"name": "hard"}, only=[task], **extra)
         alone = build([own], [dataclasses.replace(dataset, targets={task: dataset.targets[task]})])
         train_steps(alone, 20)
-        trunk = [p[0].detach() for kind in ("weight", "bias") for n, p in alone.network.sharing.named_parameters()
-                 if kind in n]  # fmt: skip
+        trunk = [
+            p[0].detach()
+            for kind in ("weight", "bias")
+            for n, p in alone.network.sharing.named_parameters()
+            if kind in n
+        ]
         expected = [*trunk, *alone.network.task_parameters(task)]
         for one, other in zip(by_task(together, task), expected, strict=True):
             torch.testing.assert_close(one.squeeze(), other.squeeze(), rtol=1e-6, atol=1e-6)
@@ -75,8 +82,9 @@ def test_strength_0_is_none_bit_for_bit(name: str, hidden: list[int]) -> None:
     assert torch.equal(*found)
 
 
-@pytest.mark.parametrize("extra", [{}, {"loss": {"name": "uncertainty"}}, {"model": {"dropout": 0.3}}],
-                         ids=["sum", "uncertainty", "dropout"])  # fmt: skip
+@pytest.mark.parametrize(
+    "extra", [{}, {"loss": {"name": "uncertainty"}}, {"model": {"dropout": 0.3}}], ids=["sum", "uncertainty", "dropout"]
+)
 def test_infinite_strength_is_hard_sharing_at_a_share_of_the_rate(extra: dict[str, Any]) -> None:
     """θ_t ← mean over t of θ − r g_t = θ − (r/T) Σ g_t."""
     tied = make_config(sharing={"name": "soft_l2", "strength": 1e12}, **(SGD | extra))
@@ -181,8 +189,14 @@ def test_files_checkpoints_and_predictions(name: str, tmp_path: Path) -> None:
         best = [checkpoint.load(folder / "checkpoints" / "best.pt")["network"] for folder in (one, two)]
         assert all(torch.equal(value, best[1][key]) for key, value in best[0].items())
     rows = pd.read_csv(whole[0] / "metrics.csv", keep_default_na=False)
-    logged = {"soft_l2": ["distance"], "mean_regularized": ["distance"], "trace_norm": ["rank_layer1", "rank_layer2"],
-              "joint_features": ["zeros"], "l1": ["zeros"], "none": []}[name]  # fmt: skip
+    logged = {
+        "soft_l2": ["distance"],
+        "mean_regularized": ["distance"],
+        "trace_norm": ["rank_layer1", "rank_layer2"],
+        "joint_features": ["zeros"],
+        "l1": ["zeros"],
+        "none": [],
+    }[name]
     for metric in logged:
         assert len(rows[(rows["metric"] == metric) & (rows["task"] == "")]) == 4
     for task in "abc":

@@ -55,10 +55,19 @@ def test_a_fixed_point_of_linear_nets_is_the_minimum() -> None:
 
 def test_heads_of_one_type_are_tied_whatever_block_they_are_in() -> None:
     """Linear nets: other losses and edges make blocks of their own, and the penalty is about all regressions."""
-    tasks = {"a": {"type": "regression"}, "b": {"type": "regression", "loss": "l1"}, "c": {"type": "regression"},
-             "d": {"type": "binary"}}  # fmt: skip
-    config = make_config(tasks, sharing={"name": "soft_l2", "strength": 1e12}, model={"hidden": [], "head_hidden": []},
-                         graph={"receives": {"c": {"a": "stop"}}}, optimizer={"name": "sgd"})  # fmt: skip
+    tasks = {
+        "a": {"type": "regression"},
+        "b": {"type": "regression", "loss": "l1"},
+        "c": {"type": "regression"},
+        "d": {"type": "binary"},
+    }
+    config = make_config(
+        tasks,
+        sharing={"name": "soft_l2", "strength": 1e12},
+        model={"hidden": [], "head_hidden": []},
+        graph={"receives": {"c": {"a": "stop"}}},
+        optimizer={"name": "sgd"},
+    )
     stack = make_stack([config])
     train_steps(stack, 5)
     weights = {t: stack.network.task_parameters(t)[0][:, :4] for t in tasks}

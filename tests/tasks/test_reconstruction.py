@@ -12,15 +12,15 @@ from sklearn import metrics as sk
 from support import make_config, make_dataset, train_steps
 
 import mtlrun
-from mtlrun.build import build
-from mtlrun.check import check
-from mtlrun.config import plain
+from mtlrun.config.check import check
+from mtlrun.config.schema import plain
 from mtlrun.data.dataset import classes, load_dataset, trainable
 from mtlrun.engine.memory import COPIES, FLOAT, parameters, run_bytes
-from mtlrun.errors import RequestError
-from mtlrun.preview import report
-from mtlrun.run import prepare
+from mtlrun.runs.build import build
+from mtlrun.runs.preview import report
+from mtlrun.runs.run import prepare
 from mtlrun.tasks import Reconstruction
+from mtlrun.util.errors import RequestError
 
 TASKS: dict[str, Any] = {"a": {"type": "regression"}, "x": {"type": "reconstruction"}}
 
@@ -145,9 +145,12 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "class weights": ({"class_weights": "balanced"}, {}, "tasks.x.class_weights: a reconstruction has none"),
     "role": ({"role": "main"}, {}, "tasks.x.role: found main, and tasks.x.type is reconstruction"),
     "selection": ({}, {"trainer": {"select": "x"}}, "trainer.select: x reconstructs the inputs"),
-    "labels passed on": ({}, {"graph": {"receives": {"a": {"x": {"gradient": "stop", "what": "label"}}}}},
-                         "graph.receives.a.x.what: label, and the labels of x are the inputs"),
-}  # fmt: skip
+    "labels passed on": (
+        {},
+        {"graph": {"receives": {"a": {"x": {"gradient": "stop", "what": "label"}}}}},
+        "graph.receives.a.x.what: label, and the labels of x are the inputs",
+    ),
+}
 
 
 @pytest.mark.parametrize("settings, groups, message", WRONG.values(), ids=WRONG)
@@ -157,11 +160,14 @@ def test_settings_without_a_meaning_are_refused(settings: dict, groups: dict, me
     assert str(error.value).startswith(message) and len(str(error.value).splitlines()) == 2
 
 
-@pytest.mark.parametrize("setting, message", [
-    ({"loss": "l1"}, "tasks.x.loss: l1 does not fit reconstruction"),
-    ({"primary": "rmse"}, "tasks.x.primary: rmse is no metric of reconstruction"),
-    ({"where": "u > 1e9"}, "tasks.x: has no label at all"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ({"loss": "l1"}, "tasks.x.loss: l1 does not fit reconstruction"),
+        ({"primary": "rmse"}, "tasks.x.primary: rmse is no metric of reconstruction"),
+        ({"where": "u > 1e9"}, "tasks.x: has no label at all"),
+    ],
+)
 def test_settings_that_go_with_other_types_are_refused(tmp_path: Path, setting: dict, message: str) -> None:
     with pytest.raises(RequestError) as error:
         load_dataset(on_table(tmp_path, {"a": TASKS["a"], "x": TASKS["x"] | setting}))
@@ -217,9 +223,13 @@ def test_hidden_columns_change_nothing_but_their_own_loss(tmp_path: Path, loss: 
     graph = {"receives": {name: {"trunk": "stop"} for name in "xyz"}}
     config = dataclasses.replace(on_table(tmp_path, HIDING))
     config = make_config(
-        HIDING, data={"path": config.data.path, "inputs": ["u", "v", "k"]}, model={"hidden": [8]},
-        loss={"name": loss}, graph=graph, trainer={"batch_size": 50, "epochs": 4},
-    )  # fmt: skip
+        HIDING,
+        data={"path": config.data.path, "inputs": ["u", "v", "k"]},
+        model={"hidden": [8]},
+        loss={"name": loss},
+        graph=graph,
+        trainer={"batch_size": 50, "epochs": 4},
+    )
     one = build([config], [load_dataset(config)])
     train_steps(one, 8)
     other = tmp_path / "other.csv"
@@ -232,8 +242,9 @@ def test_hidden_columns_change_nothing_but_their_own_loss(tmp_path: Path, loss: 
     assert one.test()[0]["x", "loss"] != two.test()[0]["x", "loss"]
     alone = dataclasses.replace(config, only=["a"], graph=make_config().graph)
     network = build([alone], [load_dataset(alone)]).network
-    for mine, theirs in zip(network.sharing.parameters(), build([config], [load_dataset(config)]).network.sharing
-                            .parameters(), strict=True):  # fmt: skip
+    for mine, theirs in zip(
+        network.sharing.parameters(), build([config], [load_dataset(config)]).network.sharing.parameters(), strict=True
+    ):
         assert torch.equal(mine, theirs)
 
 

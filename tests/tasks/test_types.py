@@ -91,14 +91,17 @@ def test_estimates_are_probabilities() -> None:
     )
 
 
-@pytest.mark.parametrize("kind, loss, optimum", [
-    (Regression, "mse", lambda mse: mse),  # σ² = MSE
-    (Regression, "huber", lambda huber: 2 * huber),  # half the square of a small error
-    (Regression, "l1", lambda mae: mae),  # b = MAE
-    (Reconstruction, "mse", lambda mse: mse),
-    (Binary, "cross_entropy", lambda ce: 2 * ce),  # σ² = 2 CE
-    (Categorical, "cross_entropy", lambda ce: 2 * ce),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind, loss, optimum",
+    [
+        (Regression, "mse", lambda mse: mse),  # σ² = MSE
+        (Regression, "huber", lambda huber: 2 * huber),  # half the square of a small error
+        (Regression, "l1", lambda mae: mae),  # b = MAE
+        (Reconstruction, "mse", lambda mse: mse),
+        (Binary, "cross_entropy", lambda ce: 2 * ce),  # σ² = 2 CE
+        (Categorical, "cross_entropy", lambda ce: 2 * ce),
+    ],
+)
 @pytest.mark.parametrize("value", [1e-3, 0.5004, 4e6])
 def test_noise_model_has_its_minimum_at_the_closed_form(kind, loss: str, optimum, value: float) -> None:
     a, c = kind.noise[loss]

@@ -4,10 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mtlrun.config import ModelConfig, SharingConfig
-from mtlrun.config_loss import LossConfig
-from mtlrun.extensions import Extension, Option, TaskTypeOption
-from mtlrun.fields import bounded, per_run
+from mtlrun.extensions import (
+    Extension,
+    LossConfig,
+    ModelConfig,
+    Option,
+    SharingConfig,
+    TaskTypeOption,
+    bounded,
+    per_run,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mtlrun.errors import RequestError, listing
-from mtlrun.extensions import REFERENCES, Registry
+from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.registry import REFERENCES, Registry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +42,10 @@ def _of_package(name: str, problem: Callable[[], Any]) -> dict[str, np.ndarray]:
     reference = REFERENCES["problem"][name]
 
     def wrong(found: str) -> RequestError:
-        return RequestError(f"problem {name}: {reference.made_by} of {reference.package} {found}\nmend the package; "
-                            "allowed: a mapping of columns to arrays of numbers, all of one length")  # fmt: skip
+        return RequestError(
+            f"problem {name}: {reference.made_by} of {reference.package} {found}\nmend the package; "
+            "allowed: a mapping of columns to arrays of numbers, all of one length"
+        )
 
     try:
         found = problem()

@@ -181,7 +181,15 @@ def _bit(signs: np.ndarray) -> np.ndarray:
 
 
 PROBLEMS: dict[str, Callable[[], Table]] = {
-    "hints": hints, "focusing": focusing, "quantised": quantised, "future": future, "augmentation": augmentation,
-    "shared_features": shared_features, "random_labels": random_labels, "views": views, "domains": domains,
-    "domains_source": domains_source, "domains_target": domains_target,
-}  # fmt: skip
+    "hints": hints,
+    "focusing": focusing,
+    "quantised": quantised,
+    "future": future,
+    "augmentation": augmentation,
+    "shared_features": shared_features,
+    "random_labels": random_labels,
+    "views": views,
+    "domains": domains,
+    "domains_source": domains_source,
+    "domains_target": domains_target,
+}

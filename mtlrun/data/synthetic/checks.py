@@ -66,5 +66,8 @@ def family() -> dict[str, np.ndarray]:
 
 
 PROBLEMS: dict[str, Callable[[], dict[str, np.ndarray]]] = {
-    "noise": noise, "flips": flips, "bowls": bowls, "family": family,
-}  # fmt: skip
+    "noise": noise,
+    "flips": flips,
+    "bowls": bowls,
+    "family": family,
+}

@@ -98,6 +98,9 @@ def _rows(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 PROBLEMS: dict[str, Callable[[], dict[str, np.ndarray]]] = {
-    "related": related, "low_rank": low_rank, "joint_inputs": joint_inputs, "own_inputs": own_inputs,
+    "related": related,
+    "low_rank": low_rank,
+    "joint_inputs": joint_inputs,
+    "own_inputs": own_inputs,
     "close_nets": close_nets,
-}  # fmt: skip
+}

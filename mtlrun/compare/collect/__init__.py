@@ -1,0 +1,1 @@
+"""From folders to records: the runs in them, their settings and figures."""

@@ -1,0 +1,49 @@
+"""What --tune tried and chose, left beside the runs that --confirm trains: chosen.json."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtlrun.results.files import write_json
+
+FILE = "chosen.json"
+Trial = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a row came to its settings: what was tried for it, and what was chosen, by key (of single-task nets that
+    chose for themselves by `KEY (TASK)`)."""
+
+    tried: tuple[Trial, ...]
+    chosen: Mapping[str, str]
+
+
+def write_choices(folder: Path, choices: Sequence[tuple[Choice, Sequence[str]]]) -> None:
+    """Writes chosen.json: each choice with the names of the runs that it was made for."""
+    write_json(
+        folder / FILE,
+        [
+            {"runs": list(runs), "tried": [dict(trial) for trial in own.tried], "chosen": dict(own.chosen)}
+            for own, runs in choices
+        ],
+    )
+
+
+def read_choices(folder: Path) -> dict[str, Choice]:
+    """The choice behind each run of a folder, by the run's name; {} where nothing was chosen.
+
+    Raises OSError and ValueError where the file cannot be read.
+    """
+    if not (folder / FILE).is_file():
+        return {}
+    found: dict[str, Choice] = {}
+    try:
+        for own in json.loads((folder / FILE).read_text(encoding="utf-8")):
+            tried = tuple(tuple((str(k), str(v)) for k, v in trial.items()) for trial in own["tried"])
+            choice = Choice(tried, {str(k): str(v) for k, v in own["chosen"].items()})
+            found |= dict.fromkeys(own["runs"], choice)
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{FILE} is not what --confirm writes") from error
+    return found

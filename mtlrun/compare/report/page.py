@@ -1,0 +1,219 @@
+"""The files of a comparison: comparison.csv, pictures, and one self-contained report.html."""
+
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from pathlib import Path
+
+import jinja2
+
+from mtlrun.compare.records import DEAD, Comparison, Row
+from mtlrun.compare.report import render
+from mtlrun.compare.report.plots import GRID, PALETTE, PAPER, SOFT, Figure, figures, style
+from mtlrun.results.files import write_atomic, write_text
+from mtlrun.util.errors import RequestError
+from mtlrun.util.terminal import plain
+
+SIGNATURE = "mtlrun compare"  # stands in every file, and tells our files from others in the same folder
+DPI = 100
+
+# Colours of the pictures -> names of the page's own, which follow light and dark.
+_COLOURS = dict(
+    zip(
+        [*PALETTE, SOFT, GRID, PAPER],
+        ["blue", "vermilion", "green", "purple", "orange", "sky", "ink", "soft", "grid", "paper"],
+        strict=True,
+    )
+)
+
+# Sections of pictures: (title, how their names begin, how to read them).
+_SECTIONS = {
+    "delta_m": ("Δm of every setting", "Dot: mean over seeds; line: its 95 % interval; dashed: the baseline."),
+    "interval": (
+        "Each task by itself",
+        "Dot: mean over seeds; line: its 95 % interval; dashed: the baseline. "
+        "Colours and signs are those of the verdict on Δm, over all tasks.",
+    ),
+    "effects": ("Main effects", "Each contrast is paired by seed and averages over all other factors."),
+    "front": (
+        "What is gained in one task and lost in another",
+        "Lines: 95 % intervals; rings, joined by a dotted line: the Pareto front of the means.",
+    ),
+    "curve": (
+        "Learning curves",
+        "Line: mean over seeds on val; band: 95 % interval. Of many settings the leader, the "
+        "reference, the baseline and the first of the table.",
+    ),
+    "weight": (
+        "Weights of the losses",
+        "Line: mean over seeds; band: 95 % interval. Weights that stay what they were are left out.",
+    ),
+    "rate": ("Learning rates", "Line: mean over seeds; band: 95 % interval."),
+    "cosine": ("Gradient conflicts", "Cosine of two tasks' gradients in the trunk; below 0 they pull apart."),
+    "importance": (
+        "What the tasks are learnt from",
+        "One input at a time is permuted in test; thin line: 95 % interval; longer: relied on more.",
+    ),
+    "affinity": (
+        "Which tasks help each other",
+        "Row: the task whose figure it is; column: the task trained with it. ±: half of the 95 % interval.",
+    ),
+    "shares": (
+        "What the tasks read",
+        "Row: who reads; column: what is read. Gates: their mean over val; stitches: as they are. At the last "
+        "evaluation, mean over seeds, ±: half of the 95 % interval. Experts of one kind have another order in "
+        "every seed: one by one they are shown of the first seed only, and over seeds as the sum of their kind. "
+        "Of many settings the first six.",
+    ),
+    "trend": ("How figures change with a setting", "Line: mean over seeds; band: 95 % interval."),
+    "expected": (
+        "What choosing among n trials brings",
+        "Expected value of the highest val skill among n trials drawn from those made (Dodge et al. 2019).",
+    ),
+    "cost": ("Cost", "Dashed: the plain sum."),
+}
+
+# Sections that are there where runs were asked for what they show: (what it is, the words that ask for it).
+_LOGGED = {
+    "importance": ("Importance of the inputs for each task", "trainer.importance=true"),
+    "cosine": ("Conflicts of the tasks' gradients", "trainer.log_gradients=true"),
+    "dead": ("Units of relu that are 0 on all of val", "trainer.log_activations=true"),
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the page: its name and its SVG in the page's colours."""
+
+    name: str
+    svg: str
+
+
+def write_outputs(comparison: Comparison, out: Path) -> list[Path]:
+    """Write comparison.csv, a PNG per picture and report.html into `out`, each whole or not at all; their paths.
+
+    Pictures of an earlier comparison that this one does not have are removed. Raises RequestError, before anything is
+    written, where a file that mtlrun compare has not made stands in the place of one of these.
+    """
+    with style():
+        drawn = figures(comparison)
+        table, page = out / "comparison.csv", out / "report.html"
+        paths = {name: out / f"{name}.png" for name in drawn}
+        require_ours([table, page, *paths.values()])
+        for old in out.glob("*.png"):
+            if old not in paths.values() and _ours(old):
+                old.unlink()
+        write_text(table, render.render(comparison, "csv"))
+        for name, path in paths.items():
+            write_atomic(path, partial(save_png, drawn[name]))
+        pictures = [Picture(name, inline_svg(figure, name)) for name, figure in drawn.items()]
+    write_text(page, html(comparison, pictures))
+    return [table, *paths.values(), page]
+
+
+def require_ours(paths: Iterable[Path]) -> None:
+    """Raises RequestError where a file that mtlrun compare has not made stands in one of these places."""
+    for path in paths:
+        if path.exists() and not _ours(path):
+            raise RequestError(
+                f"{path}: is there already, and mtlrun compare has not made it\n"
+                "name another folder with -o, or move the file"
+            )
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG, with our signature in it."""
+    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": SIGNATURE}, pil_kwargs={"compress_level": 1})
+
+
+def _ours(path: Path) -> bool:
+    with open(path, "rb") as file:
+        start = file.read(2000)
+    return start.startswith(b"label,kind,") if path.suffix == ".csv" else SIGNATURE.encode() in start
+
+
+def inline_svg(figure: Figure, name: str) -> str:
+    """The figure as an <svg> element for a page: its ids begin with `name`, its colours and font are the page's.
+
+    The page's are CSS variables: --blue … --ink, --soft, --grid, --paper and --font. To be called within `style()`.
+    """
+    file = io.StringIO()
+    empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    figure.savefig(file, format="svg", transparent=True, metadata=empty)
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    body = text[text.index(">") + 1 :]
+    box = re.search(r'viewBox="([^"]*)"', text)
+    assert box is not None  # matplotlib always writes one
+    # `>` and quotes of labels are escaped in the text, so that these patterns meet attributes alone
+    body = re.sub(r'(?<=\bid=")(?=[^"]*")', f"{name}-", body)
+    body = re.sub(r'(?<=href="#)', f"{name}-", body)
+    body = body.replace("url(#", f"url(#{name}-")
+    body = re.sub(r'(?<=style=")[^"]*', lambda match: _page_style(match[0]), body)
+    title = escape(str(figure.get_label()))
+    width = float(box[1].split()[2]) * 4 / 3  # points to CSS pixels
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box[1]}" '
+        f'width="{width:.0f}" role="img" aria-labelledby="{name}-title"><title id="{name}-title">{title}</title>'
+        f"{body.strip()}"
+    )
+
+
+def _page_style(declarations: str) -> str:
+    declarations = re.sub(r"#[0-9a-f]{6}", lambda match: _variable(match[0]), declarations)
+    return declarations.replace("'DejaVu Sans'", "var(--font)")
+
+
+def _variable(colour: str) -> str:
+    return f"var(--{_COLOURS[colour]})" if colour in _COLOURS else colour
+
+
+def html(comparison: Comparison, pictures: list[Picture]) -> str:
+    """The page with everything in it; all that comes from runs is escaped."""
+    source = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: plain(value) if type(value) is str else value,  # not Markup, which is ours
+    )
+    headings, cells = render.table(comparison)
+    if sum(heading.task for heading in headings) > 3:  # what compares settings before what has to be scrolled to
+        order = sorted(range(len(headings)), key=lambda i: headings[i].task)
+        headings, cells = [headings[i] for i in order], [[row[i] for i in order] for row in cells]
+    by_section: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        by_section.setdefault(_section(picture.name), []).append(picture)
+    dead = any(entry.metric.startswith(DEAD) for entry in comparison.diagnostics)
+    logged = {*by_section, *(["dead"] if dead else [])}
+    return environment.from_string(source).render(
+        comparison=comparison,
+        signature=SIGNATURE,
+        headings=headings,
+        rows=list(zip(comparison.rows, cells, strict=True)),
+        pictures=by_section,
+        sections=_SECTIONS,
+        findings=dict(render.by_kind(comparison.findings)),
+        costs=[row for row in comparison.rows if row.cost is not None or row.parameters is not None],
+        diagnostics=render.diagnostics(comparison),
+        unlogged={what: words for section, (what, words) in _LOGGED.items() if section not in logged},
+        kinds=render.KINDS,
+        mark=lambda row: render.mark(comparison, row),
+        tone=lambda row: _tone(comparison, row),
+        render=render,
+    )
+
+
+def _section(name: str) -> str:
+    return next(section for section in _SECTIONS if name == section or name.startswith(f"{section}_"))
+
+
+def _tone(comparison: Comparison, row: Row) -> str:
+    if row.label == comparison.reference:
+        return "reference"
+    return row.against.verdict if row.against else ""

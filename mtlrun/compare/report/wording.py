@@ -1,0 +1,279 @@
+"""The verdict: what a comparison answers, in short sentences, the most important first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mtlrun.compare.analysis.effects import Contrasts, main, word
+from mtlrun.compare.analysis.inference import LEVEL
+from mtlrun.compare.analysis.questions import Tested, Together
+from mtlrun.compare.records import Effect, Estimate, Row, Verdict
+from mtlrun.compare.report.render import number, probability, with_interval
+
+NAMED = 3  # rows, tasks or levels that a sentence names; the others it counts
+FACTORS = {
+    "loss": "Loss strategy",
+    "lr": "Learning rates",
+    "graph": "Edges",
+    "model": "Model",
+    "sharing": "Sharing",
+    "optimizer": "Optimiser",
+    "trainer": "Training",
+    "data": "Data",
+    "tasks": "Tasks",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the sentences are made from.
+
+    rows: in the order of the table, without the trivial predictor; seeds, needed: the most of a paired difference,
+    and from how many on anything can be significant; effects: main effects and interactions of a factorial
+    pairs: of a task and another that was trained with it, the first one's figure against that of its own net
+    curve: by number of training rows, the shared net against single-task nets of the same rows
+    boosting: its row's label, and its difference to every net
+    """
+
+    rows: Sequence[Row]
+    reference: Row
+    leader: str | None
+    best: bool
+    margin: float
+    seeds: int
+    needed: int
+    contrasts: Contrasts | None = None
+    effects: Sequence[Effect] = ()
+    together: Together | None = None
+    curve: Mapping[int, Tested] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, str], Tested] = field(default_factory=dict)
+    boosting: tuple[str, Sequence[Tested]] | None = None
+
+
+def verdict(facts: Facts) -> list[str]:
+    """The sentences: too few seeds; what the experiment was made to answer; whether training together helps; rows
+    against the reference; the leader; boosting; failures."""
+    said = []
+    if facts.best:
+        said.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
+    if not facts.seeds:
+        said.append("No seeds in common: nothing can be concluded.")
+    elif facts.seeds < facts.needed:
+        said.append(f"Too few seeds to conclude anything: {facts.seeds} of {facts.needed}.")
+    said += _contrasts(facts.contrasts, facts.margin) if facts.contrasts else _factorial(facts.effects, facts.margin)
+    if facts.pairs:
+        said.append(_pairs(facts.pairs))
+    if facts.curve:
+        said.append(_curve(facts.curve))
+    elif facts.together and not facts.contrasts:
+        said += _together(facts.together, facts.margin)
+    said += _rows(facts)
+    said += _leader(facts)
+    if facts.boosting:
+        said.append(_boosting(*facts.boosting))
+    return said + _failures(facts.rows)
+
+
+# ---------------------------------------------------------------- plans and factorials
+
+
+def _contrasts(found: Contrasts, margin: float) -> list[str]:
+    said = [answer] if (answer := found.answer) is not None else []
+    for effect in found.effects if len(found.effects) <= NAMED + 1 else []:
+        words = {"gain": "", "loss": ", a loss", "none": f", none within {margin:g} %", "undecided": ", undecided"}
+        size = f"{_percent(effect.estimate)}, {_p(effect.p_holm, True)}"
+        said.append(f"{_sentence(effect.factor)}: gain {size}{words[word(effect)]}.")
+    return said
+
+
+def _factorial(effects: Sequence[Effect], margin: float) -> list[str]:
+    """A sentence for each main effect, and one for what interacts."""
+    said = []
+    for factor in dict.fromkeys(effect.factor for effect in main(effects)):
+        own = [effect for effect in effects if effect.factor == factor]
+        decided = [effect for effect in own if effect.p_holm <= LEVEL and effect.estimate.mean != 0]
+        parts = [
+            f"{e.level} is {'better' if e.estimate.mean < 0 else 'worse'} than {e.against} "
+            f"({with_interval(e.estimate, signed=True)} %, {_p(e.p_holm, True)})"
+            for e in decided[:NAMED]
+        ]
+        parts += [f"{len(decided) - NAMED} more differ"] * (len(decided) > NAMED)
+        for within, verb in ((True, f"equivalent to {own[0].against} within {margin:g} %"), (False, "undecided")):
+            left = [effect.level for effect in own if effect not in decided and effect.equivalent == within]
+            if left and within:
+                parts.append(f"{enumerated(left)} {'is' if len(left) == 1 else 'are'} {verb}")
+            elif left:
+                parts.append(f"{enumerated(left)} against {own[0].against} {verb}")
+        said.append(f"{FACTORS.get(factor, factor)}: {'; '.join(parts)}.")
+    both = [e for e in effects if "×" in e.factor and e.p_holm <= LEVEL and e.estimate.mean != 0]
+    if both:
+        said.append(f"Not the sum of their parts: {enumerated([f'{e.level} ({_percent(e.estimate)})' for e in both])}.")
+    return said
+
+
+def _curve(found: Mapping[int, Tested]) -> str:
+    """From how many training rows on training together does not help."""
+    counts = sorted(found)
+    helps = [rows for rows in counts if found[rows].verdict == "better"]
+    harm = [rows for rows in counts if found[rows].verdict == "worse"]
+    harms = f" It is worse with {enumerated([f'{rows:,}' for rows in harm])} rows." if harm else ""
+    if not helps:
+        return f"Training together is not shown to help at any number of training rows.{harms}"
+    if helps == counts:
+        return f"Training together helps at every number of training rows, {counts[0]:,} to {counts[-1]:,}."
+    if helps[-1] == counts[-1]:
+        return f"Training together helps with {enumerated([f'{rows:,}' for rows in helps])} training rows.{harms}"
+    first = counts[counts.index(helps[-1]) + 1]
+    return f"From {first:,} training rows on, training together is not shown to help.{harms}"
+
+
+def _pairs(found: Mapping[tuple[str, str], Tested]) -> str:
+    """Which task gains by which other one."""
+    words: dict[str, Literal["better", "worse"]] = {"gains by": "better", "loses by": "worse"}
+    said = [
+        f"{task} {word} {other} ({_percent(result.difference)})"
+        for word, wanted in words.items()
+        for (task, other), result in found.items()
+        if result.verdict == wanted
+    ]
+    return f"In pairs, {enumerated(said)}." if said else "In pairs, no task is shown to gain or lose by another."
+
+
+# ---------------------------------------------------------------- together or alone
+
+
+def _together(found: Together, margin: float) -> list[str]:
+    """The shared net against single-task nets, and the tasks that gain or lose."""
+    against = "single-task nets" if found.alone == "alone" else found.alone
+    tail = f"{_percent(found.whole.difference)}, {_p(found.whole.p, found.whole.adjusted)}"
+    is_ = _is(found.whole.verdict, margin)
+    said = [f"Training together ({found.label}) {is_} {against}: {tail}."]
+    if found.whole.verdict == "undecided":
+        said = [f"Training together ({found.label}) against {against}: undecided, {tail}."]
+    changed: dict[str, Literal["better", "worse"]] = {"gains": "better", "loses": "worse"}
+    for verb, wanted in changed.items() if len(found.tasks) > 1 else ():
+        own = {task: result for task, result in found.tasks.items() if result.verdict == wanted}
+        if own:
+            words = [f"{task} ({_percent(result.difference)})" for task, result in own.items()]
+            said.append(f"{enumerated(words)} {verb if len(own) == 1 else verb.removesuffix('s')} by it.")
+    return said
+
+
+def _is(verdict: Verdict, margin: float) -> str:
+    words = {
+        "better": "is better than",
+        "worse": "is worse than",
+        "undecided": "is undecided against",
+        "equivalent": f"is equivalent within {margin:g} % to",
+    }
+    return words[verdict]
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _rows(facts: Facts) -> list[str]:
+    """Which rows are better than the reference, which worse, which equivalent; undecided ones are counted."""
+    name, margin = facts.reference.label, facts.margin
+    elsewhere = {facts.together.alone, facts.together.label} if facts.together and not facts.contrasts else set()
+    held = [(row, row.against) for row in facts.rows if row.against is not None and row.kind != "boosting"]
+    held = [(row, a) for row, a in held if row.label not in elsewhere]
+    if not any(row.against for row in facts.rows):
+        return [f"{name} stands alone: there is nothing to hold against it."]
+    if facts.contrasts or facts.curve:  # they have answered
+        return []
+    said = []
+    for verdict in ("better", "worse", "equivalent"):
+        own = [f"{row.label} ({_percent(a.difference)})" for row, a in held if a.verdict == verdict]
+        if own:
+            words = {
+                "better": f"better than {name}",
+                "worse": f"worse than {name}",
+                "equivalent": f"equivalent to {name} within {margin:g} %",
+            }
+            said.append(f"{_sentence(words[verdict])}: {enumerated(own)}.")
+    undecided = [row.label for row, a in held if a.verdict == "undecided"]
+    if undecided and len(undecided) < len(held):
+        said.append(f"Undecided against {name}: {enumerated(undecided)}.")
+    elif undecided:
+        said.append(
+            f"No other setting is shown to differ from {name}."
+            if elsewhere
+            else f"No setting is shown to differ from {name}."
+        )
+    return said
+
+
+def _leader(facts: Facts) -> list[str]:
+    """The row with the lowest mean Δm, and how many cannot be told apart from it."""
+    lead = next((row for row in facts.rows if row.label == facts.leader), None)
+    if lead is None or lead.delta_m is None or facts.best:
+        return []
+    others = [row for row in facts.rows if row.like_leader is not None]
+    like = sum(bool(row.like_leader) for row in others)
+    lowest = f"{lead.label} has the lowest Δm, {_percent(lead.delta_m)}"
+    if any(row.delta_m is not None and row.delta_m.mean < lead.delta_m.mean for row in facts.rows):
+        lowest = f"Of those that share their seeds, {lowest}"
+    if not others:
+        return [f"{lowest}."]
+    if not like:
+        return [f"{lowest}, and is told apart from {'all others' if len(others) > 1 else 'the other'}."]
+    if len(others) == 1:
+        return [f"{lowest}; the other cannot be told apart from it."]
+    return [f"{lowest}; {like} of {len(others)} others cannot be told apart from it."]
+
+
+def _boosting(label: str, found: Sequence[Tested]) -> str:
+    """Gradient boosting against every net."""
+    name = "Gradient boosting" if label == "boosting" else f"Gradient boosting ({label})"
+    counts = {kind: sum(own.verdict == kind for own in found) for kind in ("better", "worse", "equivalent")}
+    for kind in ("better", "worse"):
+        if counts[kind] == len(found):
+            nets = "every net" if len(found) > 1 else "the net"
+            nearest = min((own.difference for own in found), key=lambda own: abs(own.mean))
+            more = " or more" if len(found) > 1 else ""
+            return f"{name} is {kind} than {nets}, by {number(abs(nearest.mean), 2)} %{more} on average."
+    if not any(counts.values()):
+        return f"{name} is undecided against {'every net' if len(found) > 1 else 'the net'}."
+    parts = [f"{kind} than {count}" for kind, count in counts.items() if count and kind != "equivalent"]
+    parts += [f"equivalent to {counts['equivalent']}"] if counts["equivalent"] else []
+    left = len(found) - sum(counts.values())
+    parts += [f"undecided against {left}"] if left else []
+    return f"{name} is {enumerated(parts)} of {len(found)} net{'s'[: len(found) > 1]}."
+
+
+def _failures(rows: Sequence[Row]) -> list[str]:
+    counts = {"failed": sum(row.failed for row in rows), "not finished": sum(row.unfinished for row in rows)}
+    parts = [
+        f"{count} run{'s'[: count > 1]} {'are' if count > 1 else 'is'} {word}"
+        if word != "failed"
+        else f"{count} run{'s'[: count > 1]} failed"
+        for word, count in counts.items()
+        if count
+    ]
+    return [f"{enumerated(parts)}."] if parts else []
+
+
+# ---------------------------------------------------------------- figures
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{with_interval(estimate, signed=True)} %"
+
+
+def _p(value: float, adjusted: bool) -> str:
+    shown, name = probability(value), "Holm p" if adjusted else "unadjusted p"
+    return f"{name} {shown[0]} {shown[1:]}" if shown.startswith("<") else f"{name} = {shown}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def enumerated(words: Sequence[str], limit: int = NAMED) -> str:
+    """`a, b and c`; of more than `limit`, the first and `and 9 more`."""
+    shown = list(words[:limit]) + ([f"{len(words) - limit} more"] if len(words) > limit else [])
+    if len(shown) == 1:
+        return shown[0]
+    comma = any(", " in word for word in shown)
+    return f"{('; ' if comma else ', ').join(shown[:-1])}{';' * comma} and {shown[-1]}"

@@ -1,0 +1,80 @@
+"""Plans: experiments whose arms follow from the tasks at hand. `arms=NAME` makes them; see docs/experiments.md.
+
+A plan is a function of a `Base` that returns arms in the form in which they are written by hand: mappings of
+overrides, of which text may be a sweep, each with a `label`. What is common to all arms, seeds among it, stays with
+the request.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mtlrun.compose.plans.affinity import affinity
+from mtlrun.compose.plans.base import Base
+from mtlrun.compose.plans.baselines import READING as BASELINES
+from mtlrun.compose.plans.baselines import baselines
+from mtlrun.compose.plans.extra_data import READING as EXTRA_DATA
+from mtlrun.compose.plans.extra_data import extra_data
+from mtlrun.compose.plans.learning_curve import learning_curve
+from mtlrun.compose.plans.lessons import lessons
+from mtlrun.compose.plans.reading import Between, Contrast, Reading, between
+from mtlrun.compose.plans.rivals import READING as RIVALS
+from mtlrun.compose.plans.rivals import rivals
+from mtlrun.compose.plans.shuffled import READING as SHUFFLED
+from mtlrun.compose.plans.shuffled import shuffled
+from mtlrun.compose.plans.strategies import READING as STRATEGIES
+from mtlrun.compose.plans.strategies import strategies
+from mtlrun.util.errors import RequestError, listing, nearest
+
+__all__ = ["PLANS", "Base", "Between", "Contrast", "Reading", "planned", "reading_of", "restarts_of", "tune_of"]
+
+PLANS: dict[str, Callable[[Base], list[dict[str, Any]]]] = {
+    "baselines": baselines,
+    "lessons": lessons,
+    "shuffled": shuffled,
+    "extra_data": extra_data,
+    "rivals": rivals,
+    "learning_curve": learning_curve,
+    "affinity": affinity,
+    "strategies": strategies,
+}
+
+READINGS = (BASELINES, SHUFFLED, EXTRA_DATA, RIVALS, STRATEGIES)
+
+
+def reading_of(labels: Iterable[str]) -> tuple[Reading, list[Between]]:
+    """The plan of which most contrasts are to be had from arms of these labels, the first of several; and those."""
+    known = list(labels)
+    found = [(reading, between(reading, known)) for reading in READINGS]
+    return max(found, key=lambda pair: len({own.contrast for own in pair[1]}))
+
+
+def tune_of(labels: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """By label, the keys of which the arms list values to choose from: for `mtlrun compare --tune`."""
+    known = {label: keys for reading in READINGS for label, keys in reading.tune.items()}
+    return {label: known[label] for label in labels if label in known}
+
+
+def restarts_of(labels: Iterable[str]) -> dict[str, str]:
+    """By label, for arms that draw initial parameters anew, the label of the arm whose draw is one more of them."""
+    known = {label: first for reading in READINGS for label, first in reading.restarts.items()}
+    return {label: known[label] for label in labels if label in known}
+
+
+def planned(name: str, base: Base) -> list[dict[str, Any]]:
+    """The arms of the plan `name`. Raises RequestError where there is no such plan or the tasks do not allow it."""
+    require_plan(name)
+    if base.config.boosting:
+        raise RequestError(
+            f"arms: {name} compares networks, and model is boosting\n"
+            "leave it out: arms=baselines trains it beside the networks"
+        )
+    return PLANS[name](base)
+
+
+def require_plan(name: str) -> None:
+    """Raises RequestError unless there is a plan `name`."""
+    if name not in PLANS:
+        raise RequestError(
+            f"arms: found {name!r}, which is no plan{nearest(name, PLANS)}\n"
+            f"allowed: {listing(PLANS, 20)}; or a list of mappings: 'arms=[{{loss: sum}}]'"
+        )

@@ -1,0 +1,64 @@
+"""`arms=rivals`: what else than their labels may make auxiliary tasks help; one arm for each explanation."""
+
+from collections.abc import Mapping
+
+from mtlrun.compose.plans.base import Arm, Base
+from mtlrun.compose.plans.reading import Contrast, Reading, Word
+from mtlrun.compose.plans.shuffled import ALONE, SHUFFLED, TOGETHER, control, equal_budget, with_auxiliary
+
+RESTARTS = "1,2,3"  # further draws of initial parameters
+RATES = (0.1, 0.3, 3, 10)  # times lr.base
+WIDTHS = (0.5, 0.25)  # times every hidden layer
+
+NOISE, RESTARTED, OTHER_RATES, NARROWER = (
+    f"{ALONE}, {what}" for what in ("noise on gradients", "restarted", "other rates", "narrower")
+)
+GAIN = Contrast("auxiliary tasks against none", ALONE, TOGETHER)
+EXPLANATIONS = (
+    Contrast("anything but what labels say", SHUFFLED, TOGETHER),
+    Contrast("noise", NOISE, TOGETHER),
+    Contrast("other initial parameters", RESTARTED, TOGETHER),
+    Contrast("other dynamics", OTHER_RATES, TOGETHER),
+    Contrast("lost capacity", NARROWER, TOGETHER),
+)
+
+
+def answer(found: Mapping[str, Word]) -> str:
+    """Which rival explanations do not reach what the auxiliary tasks do, and which were not tried."""
+    if found.get(GAIN.name) == "loss":
+        return "The auxiliary tasks do harm: worse than alone."
+    if found.get(GAIN.name) != "gain":
+        return "There is no gain to explain: auxiliary tasks are not shown to be better than none."
+    names = [contrast.name for contrast in EXPLANATIONS if contrast.name in found]
+    out = [name for name in names if found[name] == "gain"]
+    left = [name for name in names if found[name] != "gain"]
+    untried = [contrast.name for contrast in EXPLANATIONS if contrast.name not in found]
+    if not left and not untried:
+        return "The gain is what the labels say: every rival explanation is ruled out."
+    parts = {"ruled out": out, "not ruled out": left, "not tried": untried}
+    said = "; ".join(f"{word}: {', '.join(own)}" for word, own in parts.items() if own)
+    return f"The auxiliary tasks help; {said}."
+
+
+READING = Reading((GAIN, *EXPLANATIONS), answer, {OTHER_RATES: ("lr.base",)}, ALONE, {RESTARTED: ALONE})
+
+
+def rivals(base: Base) -> list[Arm]:
+    """The focus with auxiliary tasks, with shuffled ones, and alone; and lone nets with noise on the gradients, as
+    large as these; with other initial draws on the same split; with other learning rates; and narrower ones."""
+    lone = base.as_auxiliary() | base.alone([base.focus])
+    rates = ",".join(f"{factor * base.config.lr.base:g}" for factor in RATES)
+    arms = [
+        with_auxiliary(base),
+        control(base),
+        {"label": ALONE} | lone,
+        {"label": NOISE} | lone | {"trainer.gradient_noise": 1.0},
+        {"label": RESTARTED} | lone | {"model.restart": RESTARTS},
+        {"label": OTHER_RATES} | lone | {"lr.base": rates},
+    ]
+    narrower = [base.scaled(width) for width in WIDTHS]
+    if not narrower[0]:
+        base.notes.append("alone, narrower: left out, as no layer is hidden")
+    arms += [{"label": NARROWER} | lone | widths for widths in narrower if widths]
+    budget = equal_budget(base)
+    return [arm | budget for arm in arms]

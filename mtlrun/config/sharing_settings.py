@@ -1,0 +1,148 @@
+"""The typed schema of the group `sharing`: one dataclass for each scheme of mtlrun/sharing/, by the same name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from mtlrun.config.fields import bounded, per_run
+
+MOST = 1e15  # of a penalty: float32 multiplies it still, and it is far beyond what ties exactly
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharingConfig:
+    """What every scheme has. `own_trunks`: no parameter of the trunk belongs to more than one task. `needs_layers`: it
+    has no meaning for a trunk without layers. `mixes`: what a task reads are mixtures of experts."""
+
+    own_trunks: ClassVar[bool] = False
+    needs_layers: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
+
+    name: str
+
+    def trunks(self, tasks: int) -> int:
+        """How many trunks, of the size that `model` says, are trained for so many tasks; gates and the like aside."""
+        return tasks if self.own_trunks else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardConfig(SharingConfig):
+    name: Literal["hard"] = "hard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoneConfig(SharingConfig):
+    own_trunks: ClassVar[bool] = True
+
+    name: Literal["none"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TiedConfig(SharingConfig):
+    """A trunk for each task, and a penalty on their weights. `layers`: the trunk's first layer, or all of them."""
+
+    own_trunks: ClassVar[bool] = True
+
+    strength: float = per_run(1e-3, at_least=0.0, at_most=MOST)
+    layers: Literal["first", "all"] = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftL2Config(TiedConfig):
+    name: Literal["soft_l2"] = "soft_l2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanRegularizedConfig(TiedConfig):
+    """`ridge`: how strongly weights are drawn to 0; `strength`: to their mean over tasks."""
+
+    name: Literal["mean_regularized"] = "mean_regularized"
+    ridge: float = per_run(1e-4, at_least=0.0, at_most=MOST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceNormConfig(TiedConfig):
+    name: Literal["trace_norm"] = "trace_norm"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointFeaturesConfig(TiedConfig):
+    name: Literal["joint_features"] = "joint_features"
+    layers: Literal["first", "all"] = "first"
+
+
+@dataclass(frozen=True, kw_only=True)
+class L1Config(TiedConfig):
+    name: Literal["l1"] = "l1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossStitchConfig(SharingConfig):
+    """`own`: how much of a task's own features it reads at first; the others' are the rest, in equal parts. `rate`: of
+    the stitches, times the trunk's."""
+
+    needs_layers: ClassVar[bool] = True
+
+    name: Literal["cross_stitch"] = "cross_stitch"
+    own: float = per_run(0.9)
+    rate: float = per_run(1.0, at_least=0.0)
+
+    def trunks(self, tasks: int) -> int:
+        return tasks
+
+
+@dataclass(frozen=True, kw_only=True)
+class MmoeConfig(SharingConfig):
+    needs_layers: ClassVar[bool] = True
+    mixes: ClassVar[bool] = True
+
+    name: Literal["mmoe"] = "mmoe"
+    experts: int = bounded(4, at_least=1)
+
+    def trunks(self, tasks: int) -> int:
+        return self.experts
+
+
+@dataclass(frozen=True, kw_only=True)
+class CgcConfig(SharingConfig):
+    """So many experts for all tasks, and so many for each of them alone."""
+
+    needs_layers: ClassVar[bool] = True
+    mixes: ClassVar[bool] = True
+
+    name: Literal["cgc"] = "cgc"
+    shared_experts: int = bounded(2, at_least=1)
+    task_experts: int = bounded(1, at_least=0)
+
+    def trunks(self, tasks: int) -> int:
+        return self.shared_experts + tasks * self.task_experts
+
+
+@dataclass(frozen=True, kw_only=True)
+class PleConfig(SharingConfig):
+    """As cgc, on each level, which is a layer of the trunk."""
+
+    needs_layers: ClassVar[bool] = True
+    mixes: ClassVar[bool] = True
+
+    name: Literal["ple"] = "ple"
+    shared_experts: int = bounded(2, at_least=1)
+    task_experts: int = bounded(1, at_least=0)
+
+    def trunks(self, tasks: int) -> int:
+        return self.shared_experts + tasks * self.task_experts
+
+
+SHARINGS: Mapping[str, type[SharingConfig]] = {
+    "hard": HardConfig,
+    "none": NoneConfig,
+    "soft_l2": SoftL2Config,
+    "mean_regularized": MeanRegularizedConfig,
+    "trace_norm": TraceNormConfig,
+    "joint_features": JointFeaturesConfig,
+    "l1": L1Config,
+    "cross_stitch": CrossStitchConfig,
+    "mmoe": MmoeConfig,
+    "cgc": CgcConfig,
+    "ple": PleConfig,
+}

@@ -1,0 +1,146 @@
+"""`mtlrun init TABLE --targets a,b`: a commented data YAML for a user's own table."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from mtlrun.config.check import RESERVED, TASK_NAME
+from mtlrun.data.columns import dates_as_text, nearly_numbers
+from mtlrun.data.inspect import is_identifier
+from mtlrun.data.paths import resolve_path
+from mtlrun.data.split import require_column
+from mtlrun.data.table import column_kind, read_table
+from mtlrun.data.targets import classes_of, infer_type, no_classes, one_class_twice
+from mtlrun.results.files import create
+from mtlrun.util.errors import RequestError, listing
+
+SHIPPED = (
+    "table",
+    "diamonds",
+    "census_income",
+    "extra_data",
+    "tox21",
+    "yeast",
+)  # options of `data` that ./conf cannot replace
+
+
+def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
+    """Write `folder`/conf/data/STEM.yaml for the table and return its path; `folder` is the working directory.
+
+    Task types are inferred, the inputs listed (identifiers, empty columns and dates written as text as
+    comments); comments say what looks wrong about an input or a target. Raises
+    RequestError for a table that cannot be read, a target that is no column, and a file that exists.
+    """
+    path = resolve_path(str(table), "init")
+    frame = read_table(path, "init")
+    if not targets:
+        raise RequestError("init: no target is given\nname the columns to predict: mtlrun init TABLE --targets a,b")
+    for target in targets:
+        require_column(target, frame, "--targets")
+    option = option_name(path.name)
+    file = folder / "conf" / "data" / f"{option}.yaml"
+    text = _text(str(table), option, frame, list(dict.fromkeys(targets)))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        create(file, text)
+    except FileExistsError:
+        raise RequestError(f"init: {file} exists already\nremove or rename it first: it is never overwritten") from None
+    except OSError as error:
+        raise RequestError(f"init: cannot write {file} ({error.strerror})\ncheck the folder") from None
+    return file
+
+
+def option_name(file: str) -> str:
+    """The file's stem as an option of the `data` group: letters, digits and _, none of the shipped names."""
+    stem = re.sub(r"(\.csv\.gz|\.csv|\.parquet)$", "", file, flags=re.IGNORECASE)
+    name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_") or "data"
+    if name[0].isdigit() or name.lower() in ("null", "true", "false", "nan", "inf"):
+        name = f"data_{name}"
+    return f"my_{name}" if name in SHIPPED else name
+
+
+def task_name(column: str, taken: set[str]) -> str:
+    """The column's name if it is legal for a task and free, else a cleaned one."""
+    name = column
+    if not TASK_NAME.match(name) or not name.isascii():
+        name = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "task"
+        name = name if not name[0].isdigit() else f"task_{name}"
+    if name in RESERVED or yaml.safe_load(name) != name:  # `on` and `null` are no text in YAML
+        name = f"{name}_task"
+    unique, n = name, 2
+    while unique in taken:
+        unique, n = f"{name}_{n}", n + 1
+    return unique
+
+
+def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> str:
+    inputs, left_out = [], []
+    for column in (str(c) for c in frame.columns if c not in targets):
+        series = frame[column]
+        if not series.notna().any():
+            left_out.append(f"    # - {_scalar(column)}  # empty")
+        elif odd := nearly_numbers(series):
+            inputs.append(f"    - {_scalar(column)}  # read as text: not {listing(map(repr, odd), 3)}")
+        elif dates_as_text(series):
+            left_out.append(f"    # - {_scalar(column)}  # dates written as text: store them as dates in Parquet")
+        elif is_identifier(series, column):
+            left_out.append(f"    # - {_scalar(column)}  # like an identifier: nearly every value is different")
+        else:
+            inputs.append(f"    - {_scalar(column)}")
+    if not inputs:
+        raise RequestError(
+            "init: no column is left for the inputs beside targets, identifiers, dates, empty columns\n"
+            "give fewer --targets, or write the YAML by hand (see data=table)"
+        )
+    lines = [
+        "# @package _global_",
+        f"# mtlrun check data={option}    shows what is read, and warns",
+        f"# mtlrun data={option} loss=uncertainty lr=per_head",
+        "data:",
+        f"  path: {_scalar(path)}  # relative to the working directory",
+        "  inputs:  # null: every column that is no target, split, group or weight column",
+        *inputs,
+        *left_out,
+        "  future: null  # columns, or patterns, that are not known when predicting: never inputs",
+        "  weight: null  # a column of row weights",
+        "  split: {train: 0.7, val: 0.15, test: 0.15, by: null, column: null, files: null}"
+        "  # by: a column of groups not to be torn apart",
+        "  train_rows: null  # fewer training rows, same val and test",
+        "  standardize_targets: true",
+        "tasks:  # type: regression, binary or categorical",
+    ]
+    taken: set[str] = set()
+    for column in targets:
+        name = task_name(column, taken)
+        taken.add(name)
+        series = frame[column]
+        missing = int(series.isna().sum())
+        comment = f"{series.nunique()} different values, {missing} of {len(series)} missing"
+        no_type, doubts = _doubts(series.dropna())
+        # without a type a run refuses such a target, and says how to mend it
+        settings = [] if no_type else [f"type: {infer_type(series)}"]
+        settings += [f"target: {_scalar(column)}"] if name != column else []
+        lines.append(f"  {name}: {{{', '.join(settings)}}}  # {comment}")
+        lines += [f"  # {doubt}" for doubt in doubts]
+    return "\n".join(lines) + "\n"
+
+
+def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
+    """Whether a target of text is no set of classes; and what looks wrong about it, in the words of a run's notes."""
+    if column_kind(labels) != "text":
+        return False, []
+    classes, codes = classes_of(labels, "--targets")
+    doubt = no_classes(classes, np.bincount(codes)) if infer_type(labels) == "categorical" else None
+    return doubt is not None, [*([doubt] if doubt else []), *one_class_twice(classes)]
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML, quoted unless it is a plain word; `${` is kept from being read as an interpolation."""
+    if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and yaml.safe_load(text) == text:
+        return text
+    escaped: Any = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", text)
+    return str(yaml.safe_dump(escaped, default_style='"', allow_unicode=True, width=10**9)).strip()

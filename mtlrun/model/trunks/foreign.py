@@ -1,0 +1,180 @@
+"""Trunks from installed packages: ordinary modules of one run, stacked over runs."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from mtlrun.config.schema import ModelConfig
+from mtlrun.model.layers import generator
+from mtlrun.model.trunks.mlp import Factors, Noise
+from mtlrun.util.errors import RequestError
+
+Make = Callable[[Any, int], nn.Module]  # settings of the model, number of inputs
+
+
+class ForeignTrunk(nn.Module):
+    """R modules that know no run axis, as one trunk.
+
+    Each is `make(config, inputs)`, with initial values drawn from its run's (seed, name). It maps `[B, inputs]` to the
+    features after every layer, a list of `[B, H]` with H as `model.hidden` has them, or to `[B, H]` itself where that
+    names one layer. Parameters and buffers are those of the module with the run axis in front, `[R, …]`; the forward
+    pass is `torch.func.vmap` over it.
+
+    Raises RequestError for a module whose features are not as wide as `model.hidden` says; that draws random numbers in
+    its forward pass (dropout), which a resumed run would not draw again; that changes a buffer there (the running
+    statistics of a BatchNorm), which is no part of a step; in which one row's features depend on other rows, so that a
+    prediction would depend on its company; or that vmap cannot take.
+    """
+
+    def __init__(self, make: Make, config: ModelConfig, seeds: Sequence[int], inputs: int, name: str = "trunk") -> None:
+        super().__init__()
+        self.key = f"model={config.name}"
+        if config.dropout:
+            raise RequestError(
+                f"model.dropout: found {config.dropout}, and the trunk of {self.key}, a package's, "
+                "takes no masks\nallowed: 0.0"
+            )
+        modules = [self._made(make, config, inputs, seed, name) for seed in seeds]
+        self.widths = [inputs, *config.hidden]
+        self._try(modules[0], config)
+        with torch.no_grad():
+            for part in ("named_parameters", "named_buffers"):
+                apart = [dict(getattr(module, part)()) for module in modules]
+                stacked = {key: torch.stack([own[key].detach() for own in apart]) for key in apart[0]}
+                for key, tensor in getattr(modules[0], part)():
+                    tensor.data = stacked[key]  # so that names, and tensors in two places, stay as they are
+        self.module = modules[0]
+        self.alone: list[nn.Module] = []  # see leave_stack; in a list, as it is no part of this module
+        self._try_stacked(len(seeds))
+
+    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
+        """Inputs `[R, B, D]` → those and the features after every layer `[R, B, H]`.
+
+        A `tape` is filled with the features and their graph, for `pull_back`; what is returned then has none.
+        """
+        if tape is None:
+            return [x, *self._features(x)]
+        with torch.enable_grad():
+            features = [x, *self._features(x)]
+        tape.append(features)
+        return [h.detach() for h in features]
+
+    def _features(self, x: Tensor) -> tuple[Tensor, ...]:
+        if self.alone:
+            return tuple(h.unsqueeze(0) for h in _listed(self.alone[0](x[0])))
+        values = {
+            f"{place}.{key}".lstrip("."): value
+            for place, part in self.module.named_modules()
+            for named in (part.named_parameters, part.named_buffers)
+            for key, value in named(recurse=False, remove_duplicate=False)
+        }
+        found: tuple[Tensor, ...] = vmap(self._one)(values, x)
+        return found
+
+    @torch.no_grad()
+    def leave_stack(self) -> None:
+        """From here on features come from the module of the only run itself, as an exporter needs it that cannot trace
+        vmap, and not from parameters with a run axis."""
+        module = copy.deepcopy(self.module)
+        for tensor in (*module.parameters(), *module.buffers()):
+            tensor.requires_grad_(False).data = tensor.data[0]
+        self.alone.append(module)
+
+    def _one(self, values: dict[str, Tensor], rows: Tensor) -> tuple[Tensor, ...]:
+        # every place of a shared tensor is named, once: tie_weights would break a module that stands in two places
+        return _listed(functional_call(self.module, values, (rows,), tie_weights=False))
+
+    @torch.no_grad()
+    def pull_back(
+        self, tape: Sequence[Any], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
+    ) -> None:
+        """Gradients `out` `[R, T, S]` of T tasks with respect to the parameters, from those with respect to the
+        features, `[R, T, B, H]` by layer: a backward pass for each task. Nothing is factored."""
+        (features,) = tape
+        read = [(features[layer], own) for layer, own in gradients.items() if features[layer].requires_grad]
+        parameters = list(self.module.parameters())
+        if not read:
+            out.zero_()
+            return
+        for t in range(out.shape[1]):
+            found = torch.autograd.grad(
+                [h for h, _ in read],
+                parameters,
+                [own[:, t] for _, own in read],
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            torch.cat([part.flatten(1) for part in found], 1, out=out[:, t])
+
+    def figures(self) -> dict[str, Tensor]:
+        """Nothing is logged of it."""
+        return {}
+
+    # ------------------------------------------------------------ what a module must keep to
+
+    def _made(self, make: Make, config: ModelConfig, inputs: int, seed: int, name: str) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(generator(seed, "init", name).initial_seed())
+            try:
+                module = make(config, inputs)
+            except Exception as error:  # whatever the package's code raises
+                raise self._refusal("cannot be made", error) from error
+        constant = next((key for key, p in module.named_parameters() if not p.requires_grad), None)
+        if constant is not None:
+            raise RequestError(f"{self.key}: {constant} is a parameter that does not learn\nmake it a buffer")
+        return module
+
+    def _try(self, module: nn.Module, config: ModelConfig) -> None:
+        """A look at the module of one run, on a few rows made up."""
+        rows = torch.randn(3, self.widths[0], generator=generator(0, "try"))
+        buffers = {key: value.clone() for key, value in module.named_buffers()}
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            state = torch.random.get_rng_state()
+            try:
+                features = _listed(module(rows))
+                alone = _listed(module(rows[:1]))
+            except Exception as error:
+                raise self._refusal("fails on rows of inputs", error) from error
+            drawn = not torch.equal(state, torch.random.get_rng_state())
+        shapes, due = [list(h.shape) for h in features], [[3, width] for width in config.hidden]
+        if shapes != due:
+            raise RequestError(
+                f"{self.key}: from 3 rows come features of shapes {shapes}, expected {due}\n"
+                "model.hidden names the widths of all layers that the trunk hands out"
+            )
+        if drawn:
+            raise RequestError(
+                f"{self.key}: draws random numbers in its forward pass, which a resumed run would not "
+                "draw again\nleave out dropout"
+            )
+        changed = next((k for k, v in module.named_buffers() if not torch.equal(v, buffers[k])), None)
+        if changed is not None:
+            raise RequestError(
+                f"{self.key}: changes the buffer {changed} in its forward pass, which is no part of a "
+                "step\nuse LayerNorm in place of BatchNorm"
+            )
+        if not all(torch.allclose(a, b[:1], rtol=1e-3, atol=1e-5) for a, b in zip(alone, features, strict=True)):
+            raise RequestError(
+                f"{self.key}: the features of a row depend on the other rows of its batch\n"
+                "use LayerNorm in place of BatchNorm"
+            )
+
+    def _try_stacked(self, runs: int) -> None:
+        try:
+            with torch.no_grad():
+                self._features(torch.zeros(runs, 2, self.widths[0]))
+        except Exception as error:
+            raise self._refusal("cannot be stacked over runs by torch.func.vmap", error) from error
+
+    def _refusal(self, what: str, error: Exception) -> RequestError:
+        words = " ".join(str(error).split())[:200]
+        return RequestError(f"{self.key}: its trunk {what} ({type(error).__name__}: {words})\nmend the package")
+
+
+def _listed(features: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (features,) if isinstance(features, Tensor) else tuple(features)

@@ -1,0 +1,1 @@
+"""The network of a stack: inputs, trunks, heads, assembled along the graph."""

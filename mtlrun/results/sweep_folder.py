@@ -1,0 +1,235 @@
+"""A sweep's plan (sweep.json) and the table derived from it and from each run's summary.json (results.csv).
+
+Only the standard library is used.
+"""
+
+import contextlib
+import csv
+import io
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mtlrun.results.files import as_json, create, locked, write_json, write_text
+from mtlrun.results.summary import FILE, read
+from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.util.errors import RequestError
+from mtlrun.util.terminal import cell
+
+PLAN = "sweep.json"
+TABLE = "results.csv"
+COMMAND = "command.txt"
+STACKS = ".stacks"  # the checkpoints of stacks that are at work
+LOCK = ".results.lock"
+RUN = re.compile(r"(?!\.+\Z)[A-Za-z0-9._=,+-]+")  # the name of a run's folder: a place in the sweep's, and no other
+MAX_NAME = 80  # TensorBoard shows folder names in full
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+# What a plan may say of a run, by key: whether it is that, and in words.
+_JOB: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "run": (lambda v: isinstance(v, str) and RUN.fullmatch(v) is not None, "the name of a folder in the sweep's"),
+    "overrides": (
+        lambda v: isinstance(v, dict) and not any(isinstance(x, (dict, list)) for x in v.values()),
+        "a mapping of single values",
+    ),
+    "arguments": (_texts, "a list of texts"),
+    "drawn": (_texts, "a list of texts"),
+    "arm": (lambda v: isinstance(v, str), "a text"),
+    "config": (lambda v: isinstance(v, dict), "a mapping"),
+    "packages": (lambda v: isinstance(v, dict) and _texts([*v.values()]), "a mapping of texts"),
+    "data_hash": (lambda v: v is None or isinstance(v, str), "a text"),
+    "steps": (_whole, "a whole number"),
+    "stack": (_whole, "a whole number"),
+    "processes": (_whole, "a whole number"),
+}
+
+
+def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = "") -> str:
+    """`007_loss=uncertainty,seed=2`, or `007_plain-sum,seed=2` of an arm with a label: unique by its number, cut at 80
+    characters, safe in file systems and shells."""
+    digits = max(3, len(str(count - 1)))
+    called = ["-".join(re.findall(r"\w[\w.=-]*", label))] if label else []
+    words = ",".join([*called, *(f"{key}={value}" for key, value in swept.items())])
+    words = re.sub(r"[\[\](){}'\" ]", "", words)
+    words = re.sub(r"[^A-Za-z0-9._=,+-]", "-", words)
+    return f"{number:0{digits}d}_{words}"[:MAX_NAME].rstrip("._,")
+
+
+def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -> None:
+    """Writes the job list, which says that the folder is taken, and results.csv with every run pending.
+
+    A job is {run: FOLDER, overrides: {KEY: VALUE}}, with arm: LABEL where its arm has a label; for whoever trains it:
+    arguments, as Hydra gets them, config, the most steps it takes, and the number of its stack where runs train side
+    by side. `command`: what asked for the sweep. Of two commands at once one gets the folder: raises FileExistsError.
+    """
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    create(sweep_dir / PLAN, as_json(plan))
+    if command:
+        write_text(sweep_dir / COMMAND, command + "\n")
+    rebuild(sweep_dir)
+
+
+def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
+    """The job list that `write_plan` wrote. Raises RequestError where it is none, or a stranger's or damaged one."""
+    path = sweep_dir / PLAN
+    mend = "restore the file, or sweep anew in another folder"
+    if path.exists() and not path.is_file():
+        raise RequestError(f"{path}: is no file\n{mend}")
+    try:
+        text = path.read_text(encoding="utf-8")
+        if not text:
+            raise RequestError(
+                f"{path}: empty, this sweep was stopped before its first run\nremove the folder, and sweep anew"
+            )
+        plan = json.loads(text)
+    except OSError as error:
+        raise RequestError(f"{path}: not readable ({error.strerror})\n{mend}") from None
+    except (ValueError, RecursionError):
+        raise RequestError(f"{path}: not readable as JSON\n{mend}") from None
+    if not isinstance(plan, list) or not plan or not all(isinstance(job, dict) for job in plan):
+        raise RequestError(f"{path}: not the plan of a sweep\n{mend}")
+    for number, job in enumerate(plan):
+        for key, (sound, words) in _JOB.items():
+            if key in job and not sound(job[key]):
+                raise RequestError(
+                    f"{path}: {key} of run {number + 1} is {str(job[key])[:80]!r}\nallowed: {words}; {mend}"
+                )
+        if "run" not in job:
+            raise RequestError(f"{path}: run {number + 1} has no name\n{mend}")
+        job.setdefault("overrides", {})
+    if len({job["run"] for job in plan}) < len(plan):
+        raise RequestError(f"{path}: two runs have the same name\n{mend}")
+    return plan
+
+
+def how_to_get_a_model(folder: Path) -> str:
+    """What to do where a folder that should be a run with a model holds none: it may be a sweep, or lie above runs."""
+    if (folder / FILE).exists():
+        return f"finish it: mtlrun resume {shlex.quote(str(folder))}"
+    sweep = (folder / PLAN).exists()
+    what = "this is a sweep" if sweep else "this folder holds runs"
+    for depth in range(1, 4):  # outputs/NAME/DATE/RUN
+        run = min(folder.glob("*/" * depth + "checkpoints/best.pt"), default=None)
+        if run is not None:
+            return f"{what}: name one of its runs, such as {run.parent.parent}"
+    return (
+        f"{what}, of which no run has a model yet: mtlrun resume {shlex.quote(str(folder))}"
+        if sweep
+        else "no run is there"
+    )
+
+
+@contextlib.contextmanager
+def restacked(sweep_dir: Path, stacks: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """New stacks of the runs of these numbers: gives the stacks' numbers, and notes them in the plan afterwards.
+
+    Under a lock: workers that do so at once get numbers of their own.
+    """
+    with locked(sweep_dir / LOCK):
+        plan = read_plan(sweep_dir)
+        first = max(job["stack"] for job in plan) + 1
+        numbers = list(range(first, first + len(stacks)))
+        yield numbers
+        for number, runs in zip(numbers, stacks, strict=True):
+            for run in runs:
+                plan[run]["stack"] = number
+        write_json(sweep_dir / PLAN, plan)
+
+
+def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
+    """Writes results.csv anew from the plan and each run's summary.json, and returns its rows in job order.
+
+    Columns: run, status, one per overridden key, one per final figure, seconds, error. With `ended`
+    nobody is at work any more: a run without a final status is shown as interrupted.
+    Safe with many workers: under a lock, and the table is replaced in one step.
+    """
+    with locked(sweep_dir / LOCK):
+        rows = [_row(sweep_dir, job, ended) for job in read_plan(sweep_dir)]
+        keys = _in_order(row["overrides"] for row in rows)
+        figures = _in_order(row["figures"] for row in rows)
+        lines = [["run", "status", *keys, *figures, "seconds", "error"]]
+        for row in rows:
+            values = [row["overrides"].get(key, "") for key in keys] + [row["figures"].get(f, "") for f in figures]
+            lines.append([*map(cell, [row["run"], row["status"], *values, row["seconds"], row["error"]])])
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(lines)
+        write_text(sweep_dir / TABLE, table.getvalue())
+    return rows
+
+
+def primary_metric(figures: Mapping[str, float], split: str, task: str, primary: str | None) -> str | None:
+    """The metric that stands for a task; where `primary` is None the type's own, told by which figures there are."""
+    for metric in [primary] if primary is not None else ["rmse", "auroc", "accuracy"]:
+        if f"{split}/{task}/{metric}" in figures:
+            return metric
+    return None
+
+
+def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[str, str, float] | None:
+    """The best completed run for a task, by its primary metric on val: (run, SPLIT/TASK/METRIC, figure)."""
+    found = []
+    for row in rows:
+        metric = primary_metric(row["figures"], "val", task, primary)
+        if row["status"] == "completed" and metric is not None:
+            name = f"val/{task}/{metric}"
+            found.append((row["run"], name, float(row["figures"][name])))
+    if not found:
+        return None
+    choose = max if found[0][1].rpartition("/")[2] in HIGHER_IS_BETTER else min
+    return choose(found, key=lambda entry: entry[2])
+
+
+NUMBER = r"\d+(\.\d*)?(e[+-]?\d+)?"
+
+
+def causes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
+    """What failed runs failed of, the most frequent first: (how many, the error, the name of the first of them).
+
+    Errors that differ in numbers and in the names of runs alone are one cause, in which these are left out.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["status"] == "failed":
+            kind = re.sub(NUMBER, "#", str(row["error"]).replace(row["run"], "…"))
+            found.setdefault(kind, []).append(row)
+    ordered = sorted(found.values(), key=len, reverse=True)
+    said = [{str(row["error"]) for row in own} for own in ordered]
+    alike = [
+        min(texts) if len(texts) == 1 else re.sub(NUMBER, "…", str(own[0]["error"]).replace(own[0]["run"], "…"))
+        for own, texts in zip(ordered, said, strict=True)
+    ]
+    return [(len(own), text, str(own[0]["run"])) for own, text in zip(ordered, alike, strict=True)]
+
+
+def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]:
+    folder = sweep_dir / job["run"]
+    summary = read(folder)
+    status = (summary or {}).get("status") or ("running" if folder.is_dir() else "pending")
+    if ended and status == "running":
+        status = "interrupted"
+    summary = summary or {}
+    return {
+        "run": job["run"],
+        "status": status,
+        "overrides": {
+            k: v for k, v in job["overrides"].items() if not k.startswith(("~", "hydra", "arms", "trials", "focus"))
+        },
+        "figures": summary.get("figures") or {},
+        "seconds": "" if summary.get("seconds") is None else summary["seconds"],
+        "error": " ".join(str(summary.get("error") or "").split()),
+    }
+
+
+def _in_order(mappings: Iterator[Mapping[str, Any]] | Any) -> list[str]:
+    return list(dict.fromkeys(key for mapping in mappings for key in mapping))

@@ -1,0 +1,1 @@
+"""A run in its folder: build, train, resume, transfer, predict, export."""

@@ -1,0 +1,154 @@
+"""From a checked configuration and loaded data to the objects of a run: the only place that knows both."""
+
+from collections.abc import Sequence
+
+import torch
+
+from mtlrun.config.graph import parse_graph
+from mtlrun.config.schema import Config
+from mtlrun.data.columns import InputSpec
+from mtlrun.data.dataset import Dataset, classes
+from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
+from mtlrun.engine.evaluate import Evaluation, trivial_outputs
+from mtlrun.engine.hardware import choose_device, set_up
+from mtlrun.engine.memory import machine_bytes, parameters
+from mtlrun.engine.select import Selection
+from mtlrun.engine.stack import Stack
+from mtlrun.engine.step import Step, pulls_back
+from mtlrun.loss import Members, make_strategy
+from mtlrun.model.trunks import make_trunk
+from mtlrun.network.inputs import InputEncoder
+from mtlrun.network.network import Network, TaskSpec
+from mtlrun.network.prune import without_discarded
+from mtlrun.runs.transfer import Start, begin
+from mtlrun.sharing import SHARING, Plan
+from mtlrun.util.errors import RequestError
+
+
+def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
+    """The active tasks as the network needs them, types and classes from the data."""
+    counts = classes(datasets[0])
+    return [
+        TaskSpec(
+            t.task,
+            t.type,
+            t.loss,
+            counts[t.task],
+            task.huber_delta,
+            task.target or t.task,
+            task.scale,
+            head=task.head if task.head in datasets[0].targets else "",
+            columns=columns,
+        )
+        for t in datasets[0].targets.values()
+        for task, columns in [(config.tasks[t.task], datasets[0].reconstructed.get(t.task))]
+    ]
+
+
+def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[TaskSpec]) -> Network:
+    """The network of a stack with initial parameters from each run's seed."""
+    first = configs[0]
+    seeds = [c.seed + (c.net.restart << 63) for c in configs]  # seeds are below 2⁶³
+    encoder = InputEncoder(spec, len(configs))
+    if spec.width == 0:
+        raise RequestError("data.inputs: no column is left to learn from")
+    _require_memory(first, spec.width, specs, len(configs))
+    models = [c.point or c.net for c in configs]
+    plan = Plan(
+        [c.sharing for c in configs],
+        first.net,
+        [s.name for s in specs],
+        seeds,
+        spec.width,
+        lambda: make_trunk(models, seeds, spec.width),
+    )
+    sharing = SHARING[first.sharing.name](plan)
+    graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.net.hidden)) for c in configs]
+    return Network(encoder, sharing, specs, graphs, first.net, seeds)
+
+
+def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
+    """Raises RequestError if parameters, gradients and optimiser state of a run cannot fit into this machine's memory,
+    and MemoryError if only those of all runs cannot: the stack may be halved."""
+    numbers = parameters(config, inputs, sum(max(s.classes, 1) for s in specs))
+    needed = 4 * 6 * numbers  # float32: values, gradients, the step taken, two moments, initial draws
+    held = machine_bytes()
+    if needed <= held < needed * runs:
+        raise MemoryError(f"not enough memory for {runs} runs of {numbers:,} parameters each")
+    if needed > held:
+        raise RequestError(
+            f"model: {numbers:,} parameters need {needed / 2**30:,.0f} GiB to train, this machine has "
+            f"{held / 2**30:,.0f}\nmake model.hidden or model.head_hidden smaller"
+        )
+
+
+def build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None] = ()) -> Stack:
+    """The objects of a stack of runs, whose trunks begin with `starts`, if those are given. Raises RequestError where
+    the request cannot be met."""
+    try:
+        return _build(configs, datasets, starts)
+    except (RuntimeError, MemoryError) as error:
+        if "memory" not in str(error).lower() or len(configs) > 1:  # a stack that is too large is halved
+            raise
+        raise RequestError(
+            f"model: too large for the memory at hand ({str(error).splitlines()[0][:120]})\n"
+            "make model.hidden, model.head_hidden or the table smaller"
+        ) from error
+
+
+def evaluation(config: Config, dataset: Dataset, split: str) -> Evaluation:
+    """A run's network as best.pt holds it, with the values before training, on the rows of one split, on the CPU.
+    Nothing that trains is built."""
+    device = torch.device("cpu")
+    specs = task_specs(config, [dataset])
+    whole = build_network([config], dataset.spec, specs)
+    network, scale, rows = _network([config], [dataset], without_discarded(whole, config, specs), device)
+    return Evaluation(rows, [dataset], split, network, scale)
+
+
+def _network(
+    configs: Sequence[Config],
+    datasets: Sequence[Dataset],
+    network: Network,
+    device: torch.device,
+    starts: Sequence[Start | None] = (),
+) -> tuple[Network, LabelScale, Rows]:
+    """The network of a stack on the device, with its inputs and labels as the training rows, or `starts`, say, and the
+    rows."""
+    first = configs[0]
+    set_up(first, network.encoder.width)
+    positions = network.encoder.positions(datasets[0].codes)
+    network.encoder.fit(datasets[0].numeric, positions, [d.split.train for d in datasets])
+    begin(network, starts)
+    scale = label_scale(datasets, network.tasks, first.data.standardize_targets)
+    if not first.data.standardize_targets:
+        network.label_mean.copy_(scale.mean)
+        network.label_inverse.copy_(1 / scale.spread)
+        network.raw_labels = True
+    network.to(device)
+    return network, scale, Rows(datasets, network.tasks, network.encoder, scale, device)
+
+
+def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None]) -> Stack:
+    first = configs[0]
+    device = choose_device(first.trainer.device)
+    specs = task_specs(first, datasets)
+    network = build_network(configs, datasets[0].spec, specs)
+    network, scale, rows = _network(configs, datasets, network, device, starts)
+    noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
+    train = TrainBatches(rows, datasets, configs)
+    seeds = [c.seed for c in configs]
+    # a head is shared where another task learns through it, which may be in some runs of a stack only
+    whole = network.edge_scales or not pulls_back(network)
+    shared = sum(p[0].numel() for p in (network if whole else network.sharing).parameters())
+    strategy = make_strategy(Members([c.loss for c in configs], network.tasks, noise, seeds, train.steps, shared))
+    strategy.to(device)
+    for edge in network.scales:
+        edge.to(device)
+    val = Evaluation(rows, datasets, "val", network, scale)
+    test = Evaluation(rows, datasets, "test", network, scale)
+    constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network, scale, rows).items()}
+    trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
+    selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
+    step = Step(configs, network, strategy)
+    return Stack(configs, datasets, device, scale, specs, network, step, train, val, test, trivial, selections)

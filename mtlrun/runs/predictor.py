@@ -1,0 +1,254 @@
+"""A trained run on new rows."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mtlrun.config.check import check
+from mtlrun.config.extensions import require
+from mtlrun.config.schema import Config
+from mtlrun.data.columns import MISSING, InputSpec
+from mtlrun.data.dataset import Dataset, load_dataset
+from mtlrun.engine import checkpoint
+from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
+from mtlrun.engine.evaluate import ROWS_AT_ONCE
+from mtlrun.engine.stack import Stack
+from mtlrun.network.network import Network, TaskSpec
+from mtlrun.network.prune import without_discarded
+from mtlrun.results.sweep_folder import how_to_get_a_model
+from mtlrun.runs.build import build, build_network
+from mtlrun.tasks import TaskType
+from mtlrun.util.errors import RequestError, listing, nearest
+
+
+class Predictor(ABC):
+    """A trained run that takes raw columns. `tasks` are those that it predicts, the main ones unless others are named.
+    `note`: a line on how it came to be, "" where there is nothing to say."""
+
+    note = ""
+
+    def __init__(
+        self,
+        config: Config,
+        spec: InputSpec,
+        classes: dict[str, list[Any]],
+        units: dict[str, list[float]],
+        tasks: Sequence[str] | None = None,
+    ) -> None:
+        self.config, self.spec, self.classes, self.units = config, spec, classes, units
+        self.tasks = leaving(config, tasks)
+
+    @abstractmethod
+    def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
+        """Outputs [N, K] of every task of `tasks` for numbers [N, Dn] and codes [N, Dc]."""
+
+    @abstractmethod
+    def _learnt(self, codes: np.ndarray) -> np.ndarray:
+        """Which of the codes [N, Dc] some training row had, as a mask [N, Dc]."""
+
+    def _type(self, task: str) -> type[TaskType]:
+        """The task's type, for what its outputs mean."""
+        return TaskType
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Predictions for every row of `frame`, with its index.
+
+        A regression has one column, TASK, in the target's unit; a classification has TASK, the most
+        probable class, and TASK[CLASS], the probability of each. Missing values are imputed as in
+        training, unknown categories count as unknown. Raises RequestError that names missing columns.
+        """
+        outputs = self._outputs(*self.spec.transform(frame))
+        columns: dict[str, Any] = {}
+        for task in self.tasks:
+            columns |= self._columns(task, outputs[task])
+        return pd.DataFrame(columns, index=frame.index)
+
+    def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
+        """How many rows of `frame` hold, per column, a category that no training row had or that was pooled as rare."""
+        _, codes = self.spec.transform(frame)
+        category = [c for c in self.spec.columns if c.kind == "category"]
+        counts = (~self._learnt(codes) & (codes != MISSING)).sum(0)
+        return {c.name: int(n) for c, n in zip(category, counts, strict=True) if n and not c.hidden}
+
+    def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
+        """The columns of one task from its outputs `[N, K]`."""
+        classes, kind = self.classes[task], self._type(task)
+        if not classes:
+            unit, offset = self.units[task]
+            return {task: kind.predicted(out, 0) * unit + offset}
+        probabilities = kind.predicted(out, len(classes))
+        best = np.array(classes, dtype=object)[probabilities.argmax(1)]
+        return {task: best} | {f"{task}[{c}]": probabilities[:, k] for k, c in enumerate(classes)}
+
+
+def leaving(config: Config, asked: Sequence[str] | None) -> list[str]:
+    """The tasks whose predictions leave with a run's model: those that are `asked` for, else the main ones.
+
+    Raises RequestError for a task that was not trained, or has no prediction to give.
+    """
+    known = [t for t in config.kept if config.active[t].type != "reconstruction"]
+    if asked is None:
+        asked = [t for t, c in config.active.items() if c.role == "main"]
+        if not asked:
+            raise RequestError(
+                f"--tasks: name some, as no task that was trained has role main\nallowed: {listing(known)}"
+            )
+    if not asked:
+        raise RequestError(f"--tasks: no task is named\nallowed: {listing(known)}")
+    for name in asked:
+        if list(asked).count(name) > 1:
+            raise RequestError(f"--tasks: {name} is given {list(asked).count(name)} times\nallowed: every task once")
+        if name in known:
+            continue
+        why = f"no such task{nearest(name, known)}"
+        if name in config.active:
+            why = "reconstructs the inputs, of which no column is predicted"
+            if config.active[name].discard:
+                why = f"its head existed only while training, as tasks.{name}.discard says"
+        elif name in config.tasks:
+            why = "was not trained, as `only` leaves it out"
+        raise RequestError(f"--tasks: {name}: {why}\nallowed: {listing(known)}")
+    return list(asked)
+
+
+def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The outputs of each block of a single run, `[1, N, T, K]` → those of each task, `[N, K]`."""
+    found = {}
+    for task in tasks:
+        block, i = network.place[task]
+        # a block is as wide as its widest task
+        found[task] = outputs[network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
+    return found
+
+
+class NetworkPredictor(Predictor):
+    """A trained network."""
+
+    def __init__(
+        self,
+        config: Config,
+        spec: InputSpec,
+        network: Network,
+        classes: dict[str, list[Any]],
+        units: dict[str, list[float]],
+        tasks: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(config, spec, classes, units, tasks)
+        self.network = network
+
+    def _type(self, task: str) -> type[TaskType]:
+        return type(self.network.place[task][0].kind)
+
+    @torch.no_grad()
+    def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
+        positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
+        values = torch.from_numpy(numeric)
+        if not self.network.encoder.gaps:  # the encoder imputes only where the training table had gaps
+            values = torch.where(values.isnan(), self.network.encoder.mean[0], values)
+        parts = {t: [np.zeros((0, self.network.place[t][0].outputs))] for t in self.tasks}
+        for start in range(0, len(numeric), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            x = self.network.encoder(values[None, rows], None if positions is None else positions[None, rows])
+            for task, out in task_outputs(self.network, self.tasks, self.network(x)).items():
+                parts[task].append(out.double().numpy())
+        return {task: np.concatenate(part[1:] or part) for task, part in parts.items()}
+
+    def _learnt(self, codes: np.ndarray) -> np.ndarray:
+        learnt = np.append(self.network.encoder.seen[0, len(self.network.encoder.gaps) :].numpy() > 0, False)
+        return np.asarray(learnt[self.network.encoder.positions(codes)])
+
+
+class BoostingPredictor(Predictor):
+    """Trees, fitted anew from the run's configuration: a checkpoint that is loaded without executing code has none."""
+
+    note = "model=boosting: fitted anew from the run's configuration and table"
+
+    def __init__(
+        self, config: Config, dataset: Dataset, stack: Stack, trees: dict[str, Trees], tasks: Sequence[str] | None
+    ) -> None:
+        scale = zip(stack.scale.unit[0].tolist(), stack.scale.offset[0].tolist(), strict=True)
+        units = {task: list(pair) for task, pair in zip(stack.network.tasks, scale, strict=True)}
+        super().__init__(config, dataset.spec, {t: list(v.classes) for t, v in dataset.targets.items()}, units, tasks)
+        self.trees = trees
+        self.train_codes = dataset.codes[dataset.split.train]
+
+    def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
+        if not len(numeric):
+            return {t: np.zeros((0, max(1, len(self.classes[t])))) for t in self.tasks}
+        x = tree_inputs(self.spec, numeric, codes)
+        return {task: self.trees[task].outputs(x) for task in self.tasks}
+
+    def _learnt(self, codes: np.ndarray) -> np.ndarray:
+        known = [np.isin(own, train) & (own >= 0) for own, train in zip(codes.T, self.train_codes.T, strict=True)]
+        return np.stack(known, 1) if known else np.zeros_like(codes, dtype=bool)
+
+
+def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
+    """The trees of a run anew. Raises RequestError where the table is another, or they do not come out as they were."""
+    dataset = load_dataset(config)
+    if dataset.hash != tree["data_hash"]:
+        raise RequestError(
+            f"data.path: {config.data.path} has changed since this run; to predict it is fitted anew\n"
+            "restore the file, or train anew in another folder"
+        )
+    stack = build([config], [dataset])
+    trees = refit(stack, tree["iterations"])
+    val = dataset.split.val
+    x = tree_inputs(dataset.spec, dataset.numeric[val], dataset.codes[val])
+    found = figures(stack, {task: own.outputs(x) for task, own in trees.items()}, "val")
+    for task, loss in tree["losses"].items():
+        if not math.isclose(found[task, "loss"], loss, rel_tol=1e-5, abs_tol=1e-9):
+            raise RequestError(
+                f"{folder}: fitted anew, {task} has loss {found[task, 'loss']:g} on val, not {loss:g}\n"
+                "use the versions of the libraries that its summary.json names"
+            )
+    return BoostingPredictor(config, dataset, stack, trees, tasks)
+
+
+def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
+    """The configuration of a run and what its selected checkpoint holds. Raises RequestError where there is none."""
+    folder = Path(folder)
+    path = folder / "checkpoints" / "best.pt"
+    if not path.exists():
+        raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{how_to_get_a_model(folder)}")
+    tree = checkpoint.load(path)
+    with checkpoint.read_from(path):
+        require(tree.get("packages"))
+        return check(tree["config"]), tree
+
+
+def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
+    """The model of a run's selected checkpoint, on the CPU; that of model=boosting is fitted anew.
+
+    It predicts the main tasks, or those that are named. Raises RequestError where there is no such model or task, or
+    where it does not come out as it was.
+    """
+    config, tree = selected(folder)
+    tasks = leaving(config, tasks)
+    with checkpoint.read_from(Path(folder, "checkpoints", "best.pt")):
+        return _from_tree(Path(folder), config, tree, tasks)
+
+
+def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str]) -> Predictor:
+    """The model that the selected checkpoint of the run in `folder` holds."""
+    if config.boosting:
+        return _boosting(folder, config, tree, tasks)
+    spec, specs = InputSpec.from_plain(tree["inputs"]), [TaskSpec.from_plain(s) for s in tree["specs"]]
+    network = without_discarded(build_network([config], spec, specs), config, specs)
+    network.load_state_dict(tree["network"])
+    network.encoder.refresh()
+    network.raw_labels = tree["raw_labels"]
+    for task in tasks:
+        outputs, classes, units = network.place[task][0].outputs, tree["classes"][task], tree["units"][task]
+        if len(classes) > max(2, outputs) or not all(isinstance(c, (bool, int, float, str)) for c in classes):
+            raise ValueError(f"{task} has {len(classes)} classes and {outputs} outputs")
+        if not classes and [type(number) for number in units] != [float, float]:
+            raise ValueError(f"{task} has no unit")
+    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks)

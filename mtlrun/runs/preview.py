@@ -1,0 +1,156 @@
+"""What `mtlrun check` shows: tasks, graph, data, sizes, warnings, and the resolved configuration."""
+
+import yaml
+
+from mtlrun.config.schema import BoostingConfig, Config, plain
+from mtlrun.data.columns import future_columns
+from mtlrun.data.dataset import Dataset, load_dataset, load_table
+from mtlrun.data.inspect import describe, inspect
+from mtlrun.data.labels import controls, without_controls
+from mtlrun.engine.boosting import categorical, run_notes
+from mtlrun.engine.stack import Stack
+from mtlrun.runs.run import Run, prepare
+from mtlrun.util.errors import listing
+
+
+def report(config: Config) -> str:
+    """The run that `config` describes, as text; nothing is trained.
+
+    Raises RequestError for everything that would keep the run from starting.
+    """
+    dataset = load_dataset(config)
+    run = prepare(config)
+    stack = run.stack
+    true = without_controls(config)  # the labels as they are in the table say what is wrong with it
+    warnings = list(dict.fromkeys(inspect(true, dataset if true == config else load_dataset(true))))
+    sections = [
+        ("tasks", _tasks(config, dataset)),
+        ("graph", stack.network.graph.draw() if not config.boosting else "none, every task by itself"),
+        ("data", _data(config, dataset)),
+        ("training", _training(run) if not config.boosting else _boosting(stack, config.boosting)),
+        ("configuration", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True).rstrip()),
+        (
+            "notes",
+            "\n".join(
+                note
+                for note in [*run_notes(config, dataset), *(run.start.notes if run.start else ())]
+                if note not in warnings
+            ),
+        ),
+        ("warnings", "\n".join(warnings)),
+    ]
+    return "\n\n".join(f"{name}\n{_indent(text or 'none')}" for name, text in sections)
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _tasks(config: Config, dataset: Dataset) -> str:
+    lines = []
+    for row in describe(config, dataset):
+        head = f"{row['task']}: {row['type']}, loss {row['loss']}, {row['role']}, primary metric {row['primary']}"
+        if row["expression"] is not None:
+            head += f", expression {row['expression']!r}"
+        elif row["target"] not in (row["task"], None):
+            head += f", column {row['target']!r}"
+        if config.tasks[row["task"]].discard:
+            head += ", head only while training"
+        counts = ", ".join(f"{part} {row[part]:,}" for part in ("train", "val", "test"))
+        if "effective" in row:
+            counts += f"; effective in train {row['effective']:,.1f}"
+        lines += [head, f"  {'labels' if config.tasks[row['task']].has_labels else 'rows'}: {counts}"]
+        if cuts := controls(config, row["task"]):
+            lines.append(f"  cut: {'; '.join(cuts)}")
+        if row["classes"]:
+            shares = [f"{name} {share:.1%}" for name, share in row["classes"].items()]
+            positive = f"; positive: {row['positive']}" if "positive" in row else ""
+            lines.append(f"  {len(shares)} classes: {listing(shares)}{positive}")
+            if row["bins"]:
+                edges = listing((f"{edge:g}" for edge in row["bins"]), 60)
+                lines.append(f"  class 1 below {row['bins'][0]:g}, the next from there on; inner edges {edges}")
+        elif row["type"] == "objective":
+            task = config.tasks[row["task"]]
+            lines.append(f"  {task.scale:g} times the function {task.target or row['task']} of a point; no labels")
+        elif row["type"] == "reconstruction":
+            names = dataset.reconstructed.get(row["task"])
+            of = f"columns {listing(names, 60)}, hidden from the network," if names else "inputs"
+            lines.append(f"  the {row['inputs']} encoded {of} are the target")
+        else:
+            unit = f" {config.tasks[row['task']].unit}" if config.tasks[row["task"]].unit else ""
+            lines.append(f"  mean {row['mean']:.6g}{unit}, standard deviation {row['std']:.6g}{unit}")
+    return "\n".join(lines)
+
+
+def _data(config: Config, dataset: Dataset) -> str:
+    split = {part: len(rows) for part, rows in dataset.split.parts().items()}
+    columns = [
+        f"{c.name} ({len(c.categories)} categories)" if c.kind == "category" else c.name for c in dataset.spec.inputs
+    ]
+    hidden = [c.name for c in dataset.spec.hidden]
+    future = future_columns(config, load_table(config.data)[0].frame)
+    files = [f"{part} {path}" for part, path in (config.data.split.files or {}).items()]
+    return "\n".join(
+        [
+            f"{', '.join([str(config.data.path), *files])}: {len(dataset.numeric):,} rows, SHA-256 {dataset.hash}",
+            "rows: " + ", ".join(f"{part} {n:,}" for part, n in split.items()),
+            f"{len(columns)} inputs: {listing(columns, 60)}",
+            *([f"hidden from the network, which reconstructs them: {listing(hidden, 60)}"] if hidden else []),
+            *([f"not known when predicting, and never inputs: {listing(future, 60)}"] if future else []),
+        ]
+    )
+
+
+def _boosting(stack: Stack, settings: BoostingConfig) -> str:
+    """Sizes and lengths of the trees."""
+    outputs = {t: block.specs[i].outputs for t, (block, i) in stack.network.place.items()}
+    spec, patience = stack.datasets[0].spec, stack.configs[0].trainer.patience
+    stop = "" if patience is None else f", fewer after {patience} without a smaller loss on val"
+    return "\n".join(
+        [
+            f"{len(spec.columns)} columns as they are, {sum(categorical(spec))} of them as categories",
+            "trees per iteration: "
+            + ", ".join(f"{t} {n}" for t, n in outputs.items())
+            + f"; of at most {settings.max_leaf_nodes} leaves",
+            f"learning rate {settings.learning_rate:g}; {settings.iterations:,} iterations{stop}",
+        ]
+    )
+
+
+def _trunk(run: Run) -> list[str]:
+    """Where the trunk comes from, if not from the seed, and whether it stays as it is."""
+    words = "trunk as the seed has it"
+    if run.start is not None:
+        words = run.start.words
+    elif run.first is not None:
+        tasks = ", ".join(run.first.config.active)
+        words = f"trunk from a first stage (trained on {tasks}, {_steps(run.first.stack)})"
+    elif not run.config.net.freeze:
+        return []
+    return [f"{words}, frozen" if run.config.net.freeze else words]
+
+
+def _steps(stack: Stack) -> str:
+    trainer, steps = stack.configs[0].trainer, stack.train.steps
+    return f"{min(trainer.epochs * steps, trainer.max_steps or trainer.epochs * steps):,} steps at most"
+
+
+def _training(run: Run) -> str:
+    """Sizes and lengths."""
+    stack = run.stack
+    network = stack.network
+    shared = sum(p[0].numel() for p in network.sharing.parameters())
+    heads = {t: sum(p[0].numel() for p in network.task_parameters(t)) for t in network.tasks}
+    steps = stack.train.steps
+    rates = stack.step.group_rates[0]
+    made_of = network.sharing.describe()
+    return "\n".join(
+        [
+            f"{stack.datasets[0].spec.width} encoded inputs; parameters: trunk {shared:,}, "
+            + ", ".join(f"{t} {n:,}" for t, n in heads.items()),
+            *([f"sharing={run.config.sharing.name}: {made_of}"] if made_of else []),
+            "learning rates: " + ", ".join(f"{group} {rate:g}" for group, rate in rates.items()),
+            f"{steps:,} steps per epoch of {stack.train.batch_size} rows; {_steps(stack)}, on {stack.device}",
+            *_trunk(run),
+        ]
+    )

@@ -1,0 +1,172 @@
+"""A trunk from another run: what is read from its checkpoint, whether it fits, and how a network takes it over."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mtlrun.config.check import check
+from mtlrun.config.schema import Config, ModelConfig, SplitConfig
+from mtlrun.config.stages import PRETRAIN, TASK_FREE
+from mtlrun.data.columns import InputSpec
+from mtlrun.engine import checkpoint
+from mtlrun.network.network import Network
+from mtlrun.results.sweep_folder import how_to_get_a_model
+from mtlrun.util.errors import RequestError, listing
+
+BEST = Path("checkpoints") / "best.pt"
+KEY = "model.init_from"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run's network begins with in place of values of its own.
+
+    shared: parameters of `Network.sharing` by name, `[1, ...]`; none where they come from elsewhere
+    inputs: buffers of `Network.encoder` by name, `[1, ...]`: the shared parameters were trained on inputs so scaled
+    words: where it comes from; notes: lines to print once
+    """
+
+    shared: Mapping[str, Tensor]
+    inputs: Mapping[str, Tensor]
+    words: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def start_of(config: Config, spec: InputSpec, folder: Path | None = None) -> Start | None:
+    """What the trunk of a run with inputs `spec` begins with: that of `model.init_from`, or of the run's first stage in
+    `folder`, where that was completed; None: with values of its own. Raises RequestError as `from_run`."""
+    if config.net.init_from is not None:
+        return from_run(Path(config.net.init_from), config, spec)
+    if folder is not None and config.net.pretrain is not None and (folder / PRETRAIN / BEST).exists():
+        return from_run(folder / PRETRAIN, config, spec)
+    return None
+
+
+def from_run(folder: Path, config: Config, spec: InputSpec) -> Start:
+    """The trunk of the selected checkpoint of the run in `folder`, for a run of `config` with inputs `spec`.
+
+    Raises RequestError where there is none, or where its sizes, activation, way of sharing or inputs are others.
+    """
+    path = folder / BEST
+    if not path.exists():
+        raise RequestError(f"{KEY}: {folder} holds no trained model ({BEST})\n{how_to_get_a_model(folder)}")
+    tree = checkpoint.load(path)
+    with checkpoint.read_from(path):
+        return _from_tree(folder, tree, config, spec)
+
+
+def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: InputSpec) -> Start:
+    """The same from what its checkpoint holds."""
+    theirs = check(tree["config"])
+    _require_alike(folder, theirs, config)
+    _require_same_inputs(folder, InputSpec.from_plain(tree["inputs"]), spec)
+    network: dict[str, Tensor] = tree["network"]
+    for name, value in network.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} is no parameter")
+    shared = _below(network, "sharing.")
+    tasks = listing(theirs.active)
+    epochs = f"{tree['epoch']} epoch{'s'[: tree['epoch'] != 1]}"
+    words = f"trunk from {folder} (trained on {tasks}, {epochs}; SHA-256 {digest(shared)})"
+    notes: tuple[str, ...] = ()
+    if theirs.data.path == config.data.path and _drawn(theirs.data.split) != _drawn(config.data.split):
+        notes = (
+            f"{KEY}: {folder} has another split of the same table: rows that its trunk was trained on may be in "
+            "val or test here",
+        )
+    return Start(shared, _below(network, "encoder."), words, notes)
+
+
+def from_state(state: Mapping[str, Any] | None) -> list[Start | None]:
+    """The scaling of inputs of every run of a stack, from what its last.pt holds; parameters come from there anyway."""
+    inputs: Mapping[str, Tensor] = (state or {}).get("inputs", {})  # older checkpoints have none
+    runs = max((len(value) for value in inputs.values()), default=0)
+    return [Start({}, {name: value[r : r + 1] for name, value in inputs.items()}) for r in range(runs)]
+
+
+def begin(network: Network, starts: Sequence[Start | None]) -> None:
+    """Have the runs of a network, before training, begin with `starts`, in order; None: with values of its own.
+
+    Raises RequestError where the shared parameters are others in number or shape.
+    """
+    shared, inputs = network.sharing.state_dict(), network.encoder.state_dict()
+    for r, start in enumerate(starts):
+        if start is None:
+            continue
+        wanted = {name: value.shape[1:] for name, value in shared.items()}
+        if start.shared and {name: value.shape[1:] for name, value in start.shared.items()} != wanted:
+            raise RequestError(
+                f"{KEY}: {start.words} has shared parameters of other names or shapes\n"
+                "allowed: a run with the same model and sharing"
+            )
+        for own, given in ((shared, start.shared), (inputs, start.inputs)):
+            for name, value in given.items():
+                own[name][r : r + 1].copy_(value)  # they are the network's own tensors
+    network.encoder.refresh()
+
+
+def digest(parameters: Mapping[str, Tensor]) -> str:
+    """SHA-256 (16 hexadecimal digits) of parameters, in the order of their names."""
+    found = hashlib.sha256()
+    for name in sorted(parameters):
+        found.update(name.encode() + parameters[name].contiguous().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+def _drawn(split: SplitConfig) -> SplitConfig:
+    """A split without its seed, where the table or its files give the parts."""
+    return split if split.column is None and split.files is None else replace(split, seed=None)
+
+
+def _below(network: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in network.items() if name.startswith(prefix)}
+
+
+def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
+    """Raises RequestError where the trunk in `folder` is no such trunk as `config` has."""
+    if not isinstance(theirs.model, ModelConfig):
+        raise RequestError(
+            f"{KEY}: {folder} is a run of model={theirs.model.name}, which has no trunk to take over\n"
+            "allowed: a run of model=mlp"
+        )
+    for key in ("hidden", "activation"):
+        found, wanted = getattr(config.net, key), getattr(theirs.model, key)
+        if found != wanted:
+            words = str(wanted).replace(" ", "")
+            raise RequestError(
+                f"model.{key}: found {found}, and the trunk in {folder} has {wanted}\nset it: 'model.{key}={words}'"
+            )
+    scheme = config.sharing.name
+    if scheme != theirs.sharing.name:
+        raise RequestError(
+            f"sharing: found {scheme}, and the trunk in {folder} has {theirs.sharing.name}\n"
+            f"set it: sharing={theirs.sharing.name}"
+        )
+    if scheme not in TASK_FREE and list(config.active) != list(theirs.active):
+        raise RequestError(
+            f"{KEY}: sharing={scheme} has parts of its own for each task, and {folder} was trained on "
+            f"{listing(theirs.active)}\nallowed: the same tasks, or sharing=hard"
+        )
+
+
+def _require_same_inputs(folder: Path, theirs: InputSpec, own: InputSpec) -> None:
+    """Raises RequestError that names columns in which the encoded inputs differ."""
+    if theirs == own:
+        return
+    there, here = ({c.name: c for c in spec.columns} for spec in (theirs, own))
+    words = [f"{name} only there" for name in there if name not in here]
+    words += [f"{name} only here" for name in here if name not in there]
+    for name in (n for n in there if n in here):
+        if there[name].kind != here[name].kind:
+            words.append(f"{name} {there[name].kind} there and {here[name].kind} here")
+        elif there[name] != here[name]:
+            words.append(f"{name} with other categories, gaps or dates")
+    raise RequestError(
+        f"{KEY}: {folder} has other inputs ({listing(words or ['in another order'], 5)})\n"
+        "allowed: a run with the same columns, of the same kinds and categories"
+    )

@@ -1,0 +1,105 @@
+"""Is a paired difference more than luck? One difference per seed, negative where the first of two methods is better."""
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betaincinv, stdtr
+
+from mtlrun.statistics.arrays import finite
+from mtlrun.statistics.interval import mean_of, standard_error
+
+EXACT_UP_TO = 16  # 2¹⁵ sums: milliseconds
+ROUNDING = 1e-9  # percent, or a share of a sum: what adding up in another order may change
+
+
+def paired_t(differences: ArrayLike, test_over_train: float | None = None) -> float:
+    """Two-sided p of Student's paired t test, t = d̄/SE with n − 1 degrees of freedom. differences: `[n]`.
+
+    `test_over_train`: n_test/n_train where the split varies with the seed; SE as in `t_interval`. One seed: p = 1,
+    nothing speaks against luck. No variance: the limit, p = 0, or 1 where all differences are 0 (whether seeds that
+    all say the same are seeds at all is for the caller to ask).
+
+    ValueError: no values, or one that is not finite.
+    """
+    differences = finite(differences, 1)
+    mean, n = mean_of(differences), len(differences)
+    if n == 1:
+        return 1.0
+    error = standard_error(differences, test_over_train)
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return min(1.0, 2 * float(stdtr(n - 1, -abs(mean) / error)))
+
+
+def sign_flip(differences: ArrayLike, draws: int = 100_000, seed: int = 0) -> float:
+    """Two-sided p of the sign-flip permutation test: the share of the 2ⁿ signings whose |Σ ±d| is at least |Σ d|.
+
+    differences: `[n]`. Exact up to n = 16, with 2/2ⁿ as the smallest p; above, `draws` random signings, (1 + count)/
+    (1 + draws) (Phipson & Smyth 2010). Holds where luck is symmetric around 0, whatever its distribution
+    (Fisher 1935; Pitman 1937). Sums equal but for rounding count as equal.
+
+    ValueError: no values, or one that is not finite.
+    """
+    differences = finite(differences, 1)
+    n = len(differences)
+    least = abs(differences.sum()) - ROUNDING * np.abs(differences).sum()
+    if n <= EXACT_UP_TO:
+        sums = differences[:1]  # the first keeps its sign: the other half mirrors this one
+        for difference in differences[1:]:
+            sums = np.concatenate([sums + difference, sums - difference])
+        return float((np.abs(sums) >= least).mean())
+    signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), size=(draws, n))
+    return (1 + int((np.abs(signs @ differences) >= least).sum())) / (1 + draws)
+
+
+def wins(differences: ArrayLike, level: float = 0.95, tie: float = ROUNDING) -> tuple[float, float, float]:
+    """(share, low, high): in which share of seeds the difference is negative, a tie counting ½. differences: `[n]`.
+
+    The interval is Clopper & Pearson's (Biometrika 1934) for P(A < B) + ½·P(A = B). Its low end counts ties (|d| ≤
+    `tie`) as lost, its high end as won: P(A < B) ≤ the estimated ≤ P(A ≤ B), so it covers however ties are meant.
+
+    ValueError: no values, or one that is not finite.
+    """
+    differences = finite(differences, 1)
+    n = len(differences)
+    won, lost = int((differences < -tie).sum()), int((differences > tie).sum())
+    tail = (1 - level) / 2
+    low = float(betaincinv(won, n - won + 1, tail)) if won else 0.0
+    high = float(betaincinv(n - lost + 1, lost, 1 - tail)) if lost else 1.0
+    return (won + (n - won - lost) / 2) / n, low, high
+
+
+def tost(
+    differences: ArrayLike, margin: float, level: float = 0.05, test_over_train: float | None = None
+) -> tuple[float, bool]:
+    """(p, equivalent): two one-sided t tests, of d̄ > −margin and d̄ < margin (Schuirmann 1987). differences: `[n]`.
+
+    p is the greater of the two, and equivalent means p ≤ level: the 1 − 2·level interval lies within ±margin.
+    One seed: p = 1. No variance: p = 0 where |d̄| < margin, else 1. `test_over_train` as in `t_interval`.
+
+    ValueError: no values, one that is not finite, or a margin that is not positive.
+    """
+    differences = finite(differences, 1)
+    if not 0 < margin < math.inf:
+        raise ValueError(f"margin {margin}: a positive number is due")
+    n = len(differences)
+    if n == 1:
+        return 1.0, False
+    room = margin - abs(mean_of(differences))
+    error = standard_error(differences, test_over_train)
+    p = (0.0 if room > 0 else 1.0) if error == 0 else float(stdtr(n - 1, -room / error))
+    return p, p <= level
+
+
+def verdict(
+    mean: float, p_holm: float, equivalent: bool, level: float = 0.05
+) -> Literal["better", "worse", "equivalent", "undecided"]:
+    """The word for a difference: better (mean < 0) or worse where p_holm ≤ level, else equivalent, else undecided.
+
+    A difference can be both certain and within the margin; then the word says its direction, its size is the mean.
+    """
+    if p_holm <= level and mean != 0:
+        return "better" if mean < 0 else "worse"
+    return "equivalent" if equivalent else "undecided"

@@ -1,0 +1,39 @@
+"""Several methods against one reference: adjusted p, and how many seeds that takes at least."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mtlrun.statistics.arrays import Floats, finite
+
+
+def holm(p: ArrayLike) -> Floats:
+    """Holm's (1979) adjusted p `[m]`: max over the i smallest of min(1, (m − i + 1)·p_(i)).
+
+    Rejecting where it is ≤ α keeps the chance of any false rejection in the family to α, however the tests depend.
+
+    ValueError: a p outside 0 … 1.
+    """
+    p = np.asarray(p, np.float64)
+    if not p.size:
+        return p
+    if ((p := finite(p, 1)) < 0).any() or (p > 1).any():
+        raise ValueError("a p outside 0 to 1")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+def seeds_needed(methods: int, level: float = 0.05) -> int:
+    """From how many seeds n on anything can be significant: the smallest with methods·2/2ⁿ ≤ level.
+
+    2/2ⁿ is the smallest two-sided p of the sign flips, which Holm multiplies by the number of methods.
+
+    ValueError: no method, or a level outside 0 … 1.
+    """
+    if methods < 1 or not 0 < level < 1:
+        raise ValueError(f"{methods} methods at level {level}")
+    n = 1
+    while 2 * methods > level * 2**n:
+        n += 1
+    return n

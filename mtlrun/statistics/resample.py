@@ -1,0 +1,178 @@
+"""Metrics over draws of test rows, for intervals that speak of other rows as well as of other seeds.
+
+A draw of N rows with replacement is how often each row was drawn, counts `[N]`; a metric of the draw is the metric with
+its rows' weights times their counts. So rows are drawn once, for all runs, and sums over rows are matrix products.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr
+
+from mtlrun.statistics.arrays import Floats
+
+CELLS = 1 << 21  # draws × rows that a sorted metric takes at once: 16 MiB in float64
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A task's rows as a run predicts them, `[N]` each; what a task has no use for is empty.
+
+    weight: what a row counts, 0 without a label; label, error: of a regression, in the target's unit; of a binary task
+    label is 0 or 1, score its logit; hit (0 or 1), logloss: of a classification
+    """
+
+    weight: Floats
+    label: Floats = field(default_factory=lambda: np.empty(0))
+    error: Floats = field(default_factory=lambda: np.empty(0))
+    score: Floats = field(default_factory=lambda: np.empty(0))
+    hit: Floats = field(default_factory=lambda: np.empty(0))
+    logloss: Floats = field(default_factory=lambda: np.empty(0))
+
+
+def row_draws(rows: int, draws: int, seed: int = 0, groups: ArrayLike | None = None) -> np.ndarray:
+    """How often each row is drawn, float32 `[1 + draws, N]`; the first line is the rows as they are, once each.
+
+    With `groups` `[N]` (numbers of groups) whole groups are drawn, as many as there are: rows of one are not
+    independent. Takes 4·(1 + draws)·N bytes.
+    """
+    generator = np.random.default_rng(seed)
+    found = np.ones((1 + draws, rows), np.float32)
+    members = np.arange(rows) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    units = int(members.max()) + 1
+    for line in found[1:]:
+        line[:] = np.bincount(generator.integers(units, size=units), minlength=units)[members]
+    return found
+
+
+def over_draws(counts: np.ndarray, wanted: Sequence[tuple[Scored, str]]) -> Floats:
+    """Metrics `[D, K]` of K tasks' (rows, name of metric) over the draws `counts` `[D, N]`; NaN where undefined.
+
+    Names as in summary.json: mse, rmse, mae, r2, accuracy, logloss, auroc, auprc. ValueError for another.
+    """
+    sums: list[np.ndarray] = []
+    for rows, metric in wanted:
+        if metric in SUMS:
+            sums += SUMS[metric][0](rows)
+        elif metric not in SORTED:
+            raise ValueError(f"{metric}: no metric of single rows")
+    added = counts @ np.stack(sums, 1).astype(np.float32) if sums else np.empty((len(counts), 0), np.float32)
+    found = np.full((len(counts), len(wanted)), np.nan)
+    at = 0
+    for k, (rows, metric) in enumerate(wanted):
+        if metric in SORTED:
+            found[:, k] = SORTED[metric](rows, counts)
+            continue
+        parts = len(SUMS[metric][0](rows))
+        columns = [added[:, at + i].astype(np.float64) for i in range(parts)]
+        at += parts
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[:, k] = SUMS[metric][1](*columns)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def seed_draws(values: Floats, seed: int = 0) -> Floats:
+    """Means `[D]` of `values` `[D, n]`, n ≥ 2, over n − 1 seeds drawn with replacement, anew for each draw of rows.
+
+    Rows and seeds are drawn independently (Owen, Annals of Applied Statistics 2007). With n − 1 of n seeds the variance
+    of their mean comes out as s²/n; with n it would be too small by (n − 1)/n (Rao & Wu, JASA 1988).
+    """
+    draws, n = values.shape
+    weights = np.random.default_rng(seed).multinomial(n - 1, np.full(n, 1 / n), size=draws) / (n - 1)
+    return np.asarray((weights * values).sum(1))
+
+
+def percentiles(drawn: Floats, level: float = 0.95) -> tuple[float, float]:
+    """(low, high): the middle `level` of draws `[D]`, without those where the figure is undefined; NaN if all are."""
+    known = drawn[~np.isnan(drawn)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def drawn_p(drawn: Floats) -> float:
+    """Two-sided p of a difference from its draws `[D]`: 2·Φ(−|mean|/s), s the standard deviation of the draws, which
+    is the bootstrap's standard error (Efron & Tibshirani 1993, ch. 6); 1 where they are undefined or all the same 0.
+
+    The share of draws beyond 0 would need thousands of draws before a p could survive Holm's adjustment.
+    """
+    known = drawn[~np.isnan(drawn)]
+    if len(known) < 2:
+        return 1.0
+    mean, spread = abs(float(known.mean())), float(known.std(ddof=1))
+    if spread == 0:
+        return 1.0 if mean == 0 else 0.0
+    return min(1.0, 2 * float(ndtr(-mean / spread)))
+
+
+# ---------------------------------------------------------------- metrics
+
+
+def _of(rows: Scored, *values: Floats) -> list[Floats]:
+    """Σ w and Σ w v of each v; rows of weight 0 may hold anything."""
+    kept = rows.weight > 0
+    return [rows.weight, *(np.where(kept, v, 0.0) * rows.weight for v in values)]
+
+
+def _centred(rows: Scored) -> Floats:
+    """Labels less their mean: float32 sums of squares keep their digits."""
+    kept = rows.weight > 0
+    return rows.label - (np.average(rows.label[kept], weights=rows.weight[kept]) if kept.any() else 0.0)
+
+
+def _r2(w: Floats, squares: Floats, label: Floats, label_squares: Floats) -> Floats:
+    """1 − Σ w e² / Σ w (y − ȳ)²."""
+    spread = label_squares - label**2 / w
+    return 1 - squares / np.where(spread > 1e-6 * label_squares, spread, np.nan)
+
+
+# metric -> what of the rows is summed, and the metric of the sums
+SUMS: Mapping[str, tuple[Callable[[Scored], list[Floats]], Callable[..., Floats]]] = {
+    "mse": (lambda r: _of(r, r.error**2), lambda w, s: s / w),
+    "rmse": (lambda r: _of(r, r.error**2), lambda w, s: np.sqrt(s / w)),
+    "mae": (lambda r: _of(r, abs(r.error)), lambda w, s: s / w),
+    "r2": (lambda r: _of(r, r.error**2, _centred(r), _centred(r) ** 2), _r2),
+    "accuracy": (lambda r: _of(r, r.hit), lambda w, s: s / w),
+    "logloss": (lambda r: _of(r, r.logloss), lambda w, s: s / w),
+}
+
+
+def _ranked(rows: Scored, counts: np.ndarray, area: Callable[[Floats, Floats], Floats]) -> Floats:
+    """`area` of the drawn weights of positives and negatives `[D, G]`, at the G different scores in ascending order."""
+    kept = np.flatnonzero(rows.weight > 0)
+    if not len(kept):
+        return np.full(len(counts), np.nan)
+    order = kept[np.argsort(rows.score[kept], kind="stable")]
+    score = rows.score[order]
+    starts = np.flatnonzero(np.append(True, score[1:] != score[:-1]))
+    positive, negative = rows.weight[order] * rows.label[order], rows.weight[order] * (1 - rows.label[order])
+    found, step = np.empty(len(counts)), max(1, CELLS // len(order))
+    for start in range(0, len(counts), step):
+        drawn = counts[start : start + step, order].astype(np.float64)
+        pos, neg = (np.add.reduceat(drawn * side, starts, axis=1) for side in (positive, negative))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            both = (pos.sum(1) > 0) & (neg.sum(1) > 0)
+            found[start : start + step] = np.where(both, area(pos, neg), np.nan)
+    return found
+
+
+def _auroc(pos: Floats, neg: Floats) -> Floats:
+    """P(positive scores above negative), ties ½ (Mann & Whitney 1947)."""
+    below = neg.cumsum(1) - neg / 2
+    return np.asarray((pos * below).sum(1) / (pos.sum(1) * neg.sum(1)))
+
+
+def _auprc(pos: Floats, neg: Floats) -> Floats:
+    """Average precision: Σ (step of recall)·precision over the different scores."""
+    true, false = (side[:, ::-1].cumsum(1)[:, ::-1] for side in (pos, neg))
+    seen = true + false
+    return np.asarray((pos * true / np.where(seen > 0, seen, 1.0)).sum(1) / pos.sum(1))
+
+
+SORTED: Mapping[str, Callable[[Scored, np.ndarray], Floats]] = {
+    "auroc": lambda rows, counts: _ranked(rows, counts, _auroc),
+    "auprc": lambda rows, counts: _ranked(rows, counts, _auprc),
+}

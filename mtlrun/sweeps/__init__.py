@@ -1,0 +1,1 @@
+"""The runs of a sweep: plan, division into stacks, processes, launchers, forecast."""

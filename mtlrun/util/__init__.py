@@ -1,0 +1,1 @@
+"""What every room uses: errors, text for a terminal, the version."""

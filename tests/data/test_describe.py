@@ -1,0 +1,149 @@
+"""`mtlrun init`: what it writes loads again, whatever the columns are called."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from mtlrun.config.check import TASK_NAME, check
+from mtlrun.data.dataset import load_dataset
+from mtlrun.data.describe import _scalar, option_name, task_name, write_yaml
+from mtlrun.util.errors import RequestError
+
+N = 80
+NAMES = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single"}
+REST: dict[str, Any] = {
+    "model": {"name": "mlp", "hidden": [4], "head_hidden": [4]},
+    "optimizer": {"name": "adam"},
+    **{g: {"name": n} for g, n in NAMES.items()},
+}
+
+
+def table(folder: Path) -> Path:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "row": np.arange(N),
+            "area": random.normal(size=N),
+            "no": random.normal(size=N),
+            'say "hi": [*] # ${x}\\': random.normal(size=N),
+            "nothing": None,
+            "price in €": random.normal(size=N),
+            "trunk": random.integers(0, 2, N),
+            "kind": random.choice(["a", "b", "c"], N),
+        }
+    )
+    frame.to_csv(folder / "houses 2024.csv.gz", index=False)
+    return folder / "houses 2024.csv.gz"
+
+
+def test_what_it_writes_loads(tmp_path: Path) -> None:
+    file = write_yaml(table(tmp_path), ["kind", "price in €", "trunk"], tmp_path)
+    assert file == tmp_path / "conf" / "data" / "houses_2024.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("# @package _global_\n")
+    assert "    # - row  # like an identifier" in text and "    # - nothing  # empty" in text
+    assert "80 different values, 0 of 80 missing" in text
+    plain = yaml.safe_load(text)
+    assert plain["tasks"] == {
+        "kind": {"type": "categorical"},
+        "price_in": {"type": "regression", "target": "price in €"},
+        "trunk_task": {"type": "binary", "target": "trunk"},
+    }
+    resolved = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
+    assert isinstance(resolved, dict)
+    config = check({"seed": 0, **resolved, **REST})
+    assert config.data.inputs == ["area", "no", 'say "hi": [*] # ${x}\\']
+    assert len(load_dataset(config).spec.columns) == 3
+
+
+def test_never_overwrites(tmp_path: Path) -> None:
+    file = write_yaml(table(tmp_path), ["kind"], tmp_path)
+    file.write_text("mine")
+    with pytest.raises(RequestError, match="exists already"):
+        write_yaml(table(tmp_path), ["kind"], tmp_path)
+    assert file.read_text() == "mine"
+
+
+def test_wrong_requests(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="--targets: no column is named 'kid'; did you mean kind"):
+        write_yaml(table(tmp_path), ["kid"], tmp_path)
+    with pytest.raises(RequestError, match="init: no target is given"):
+        write_yaml(table(tmp_path), [], tmp_path)
+    with pytest.raises(RequestError, match="init: there is no file"):
+        write_yaml(tmp_path / "none.csv", ["a"], tmp_path)
+    assert not (tmp_path / "conf").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "option"),
+    [
+        ("Houses.parquet", "Houses"),
+        ("my data-1.csv.gz", "my_data_1"),
+        ("2020.csv", "data_2020"),
+        ("diamonds.csv", "my_diamonds"),
+        ("ü.csv", "data"),
+        ("null.csv", "data_null"),
+    ],
+)
+def test_option_name(file: str, option: str) -> None:
+    assert option_name(file) == option
+
+
+@pytest.mark.parametrize(
+    ("column", "task"),
+    [
+        ("price", "price"),
+        ("a b", "a_b"),
+        ("2nd", "task_2nd"),
+        ("default", "default_task"),
+        ("on", "on_task"),
+        ("null", "null_task"),
+        ("*", "task"),
+        ("taken", "taken_2"),
+    ],
+)
+def test_task_name(column: str, task: str) -> None:
+    assert task_name(column, {"taken"}) == task
+    assert TASK_NAME.match(task)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
+def test_any_name_survives_yaml_and_interpolation(name: str) -> None:
+    text = f"list:\n  - {_scalar(name)}\n"
+    assert OmegaConf.to_container(OmegaConf.create(text), resolve=True) == {"list": [name]}
+
+
+def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    numbers = [f"{v:.3f}" for v in random.normal(size=N)]
+    frame = pd.DataFrame(
+        {
+            "size": ["n.a.?", *numbers[1:]],
+            "day": pd.date_range("2020-01-01", periods=N).strftime("%Y-%m-%d"),
+            "name": [f"row {i}" for i in range(N)],
+            "price": [" ", *numbers[1:]],
+            "cost": [f"CHF {v}" for v in numbers],
+            "sold": ["nein ", *["ja", "nein", "nein"] * 26, "ja"],
+        }
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    text = write_yaml(tmp_path / "t.csv", ["price", "cost", "sold"], tmp_path).read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["data"]["inputs"] == ["size"]
+    lines = text.splitlines()
+    assert "    - size  # read as text: not 'n.a.?'" in lines
+    assert "    # - day  # dates written as text: store them as dates in Parquet" in lines
+    assert "    # - name  # like an identifier: nearly every value is different" in lines
+    tasks = lines[lines.index("tasks:  # type: regression, binary or categorical") + 1 :]
+    assert [line for line in tasks if line.startswith("  #")] == [
+        "  # read as 79 classes, though nearly all labels are numbers; not ' '",
+        "  # 79 classes in 80 labels: is it a number in a notation of its own, or an identifier?",
+        "  # classes that differ only in blanks or upper and lower case: 'nein', 'nein '",
+    ]
