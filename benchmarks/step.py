@@ -34,7 +34,7 @@ from mtlrun.data.split import Split
 from mtlrun.data.targets import Target
 from mtlrun.engine.train import Training
 from mtlrun.results.progress import Progress
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 
 ROWS, INPUTS, TASKS, HEAD = 20_000, 50, 3, 64
 
@@ -93,7 +93,9 @@ def ours(x: np.ndarray, y: np.ndarray, hidden: int, batch: int, loss: str, folde
     spec = InputSpec([InputColumn(f"x{i}", "numeric") for i in range(INPUTS)])
     codes = np.empty((ROWS, 0), np.int32)
     dataset = Dataset(spec, x, codes, targets, None, Split(every, every[:100], every[:100]), "", [])
-    run = Training(build([config], [dataset]), [folder], [{"settings": {}, "status": "running"}], folder / "last.pt")
+    run = Training(
+        build_stack([config], [dataset]), [folder], [{"settings": {}, "status": "running"}], folder / "last.pt"
+    )
     progress, writer = Progress(run.total, names), run.members[0].writer
     assert writer is not None, "it is running"
 

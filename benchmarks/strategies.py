@@ -54,14 +54,14 @@ from torchjd.autogram import Engine
 from torchjd.autojac import jac_to_grad, mtl_backward
 
 from mtlrun.config.check import check
-from mtlrun.config.loss_settings import LOSSES, GradientLossConfig
+from mtlrun.config.loss_settings import LOSS_SETTINGS, GradientLossConfig
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import Target
 from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.util.errors import RequestError
 
 INPUTS, BATCHES, RATE, LEAST = 50, 16, 1e-4, 3
@@ -164,7 +164,7 @@ def make_stack(loss: str, at: str | None, tasks: int, hidden: Sequence[int], bat
     dataset = Dataset(
         spec, x, np.empty((rows, 0), np.int32), targets, None, Split(every, every[:50], every[:50]), "", []
     )
-    return build([config], [dataset])
+    return build_stack([config], [dataset])
 
 
 def ours(stack: Stack) -> Step:
@@ -414,7 +414,7 @@ def measure(args: argparse.Namespace, name: str, tasks: int, net: str, batch: in
     torch.manual_seed(0)
     stacks = {("mtlrun", "sum"): make_stack("sum", None, tasks, hidden, batch, args.device)}
     places = {"mtlrun": "parameters", "representation": "representation"}
-    for side, at in places.items() if issubclass(LOSSES[name], GradientLossConfig) else [("mtlrun", None)]:
+    for side, at in places.items() if issubclass(LOSS_SETTINGS[name], GradientLossConfig) else [("mtlrun", None)]:
         try:
             stacks[side, name] = make_stack(name, at, tasks, hidden, batch, args.device)
         except RequestError as error:  # of a strategy that has no meaning there

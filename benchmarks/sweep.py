@@ -95,15 +95,15 @@ def build_stack(words: Sequence[str], seeds: Sequence[int]) -> "Stack":
     """A stack of runs that differ in their seeds."""
     from mtlrun.compose import compose_run
     from mtlrun.config.check import check
-    from mtlrun.config.schema import plain
+    from mtlrun.config.schema import as_mapping
     from mtlrun.data.dataset import load_dataset
-    from mtlrun.runs.build import build
+    from mtlrun.runs.build import build_stack
 
-    tree = plain(compose_run([*words, "seed=0"])[0])
+    tree = as_mapping(compose_run([*words, "seed=0"])[0])
     configs = [
         check(tree | {"seed": s, "data": tree["data"] | {"split": tree["data"]["split"] | {"seed": s}}}) for s in seeds
     ]
-    return build(configs, [load_dataset(config) for config in configs])
+    return build_stack(configs, [load_dataset(config) for config in configs])
 
 
 def run_command(words: Sequence[str]) -> tuple[float, float, str]:

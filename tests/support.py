@@ -16,7 +16,7 @@ from mtlrun.data.split import Split
 from mtlrun.data.table import Table
 from mtlrun.data.targets import LOSSES, PRIMARY, Target
 from mtlrun.engine.stack import Stack
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 
 
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:
@@ -95,7 +95,7 @@ def with_own_labels(dataset: Dataset, config: Config) -> Dataset:
 def make_stack(configs: Sequence[Config], **data: Any) -> Stack:
     """A stack of runs on the same small table (each with its own split)."""
     datasets = [make_dataset(c, **data) for c in configs]
-    return build(configs, datasets)
+    return build_stack(configs, datasets)
 
 
 def train_steps(stack: Stack, steps: int, start: int = 0) -> None:

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from mtlrun.cli.main import COMMANDS, main
-from mtlrun.compose import compose, members, single
+from mtlrun.compose import compose, planned_runs, single
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -75,7 +75,7 @@ def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys):
     fetched = {"data=census_income", "experiment=census_sharing", "data=yeast", "experiment=yeast"}
     if fetched & set(words):  # not here: composed and checked, no more
         request = compose([w for w in words if w not in ("-m", "check")], multirun="-m" in words)
-        assert members(request) if request.sweep else single(request)
+        assert planned_runs(request) if request.sweep else single(request)
         return
     if words[0] == "init":
         Path("conf/data/houses.yaml").unlink()

@@ -10,12 +10,12 @@ from typing import Any
 
 from mtlrun.compare.analysis.rows import refuse_varying
 from mtlrun.compare.collect.choice import Choice, write_choices
-from mtlrun.compare.collect.folders import Collection, Run, collect
+from mtlrun.compare.collect.folders import Collection, RunRecord, collect
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.collect.shell_commands import quoted
-from mtlrun.compose.request import Member
+from mtlrun.compose.request import PlannedRun
 from mtlrun.config.check import check
-from mtlrun.config.schema import Config, plain
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.results.files import at_work
 from mtlrun.results.summary import read
 from mtlrun.results.sweep_folder import PLAN, folder_name, rebuild, write_plan
@@ -57,7 +57,7 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
             "run": m.run,
             "overrides": m.overrides,
             "arguments": m.arguments,
-            "config": plain(m.config),
+            "config": as_mapping(m.config),
             "steps": size.steps,
             "arm": m.arm,
             "stack": number,
@@ -92,12 +92,12 @@ def _free(first: Path, number: int) -> Path:
             return folder
 
 
-def _templates(setting: Setting) -> list[Run]:
+def _templates(setting: Setting) -> list[RunRecord]:
     """One run for each set of tasks that the setting trains at once."""
     return list({run.tasks: run for run in reversed(setting.members)}.values())[::-1]
 
 
-def _one_split(runs: Sequence[Run]) -> bool:
+def _one_split(runs: Sequence[RunRecord]) -> bool:
     """Whether several seeds share one split."""
     return len({run.split_seed for run in runs}) == 1 < len({run.seed for run in runs})
 
@@ -107,7 +107,7 @@ def _is_drawn(config: Config) -> bool:
     return config.data.split.column is None and "test" not in (config.data.split.files or {})
 
 
-def _member(number: int, count: int, setting: Setting, template: Run, seed: int, one_split: bool) -> Member:
+def _member(number: int, count: int, setting: Setting, template: RunRecord, seed: int, one_split: bool) -> PlannedRun:
     """A run like `template` with another seed, which its split follows if the template's did."""
     config = _config(template, seed, one_split)
     own = _chosen(setting, template) | ({"only": f"[{template.tasks[0]}]"} if template.alone else {})
@@ -115,10 +115,10 @@ def _member(number: int, count: int, setting: Setting, template: Run, seed: int,
     overrides = {k: v for k, v in setting.values.items() if k not in own} | own
     arguments = [f"{key}={value}" for key, value in overrides.items()]
     arm = setting.arm or setting.label
-    return Member(folder_name(number, count, own, setting.label), arguments, overrides, config, arm)
+    return PlannedRun(folder_name(number, count, own, setting.label), arguments, overrides, config, arm)
 
 
-def _chosen(setting: Setting, template: Run) -> dict[str, str]:
+def _chosen(setting: Setting, template: RunRecord) -> dict[str, str]:
     """What --tune chose for a run: single-task nets have their own."""
     own = {}
     for key, value in setting.chosen.items():
@@ -128,7 +128,7 @@ def _chosen(setting: Setting, template: Run) -> dict[str, str]:
     return own
 
 
-def _config(template: Run, seed: int, one_split: bool) -> Config:
+def _config(template: RunRecord, seed: int, one_split: bool) -> Config:
     summary = read(template.folder)
     if summary is None:
         raise RequestError(f"{template.folder}: its summary.json is gone\nrestore it, or compare without --confirm")

@@ -2,6 +2,16 @@
 
 from mtlrun.compose.composition import answered, checked_config
 from mtlrun.compose.outside import ROOT
-from mtlrun.compose.request import Member, Request, compose, compose_run, members, single
+from mtlrun.compose.request import PlannedRun, Request, compose, compose_run, planned_runs, single
 
-__all__ = ["ROOT", "Member", "Request", "answered", "checked_config", "compose", "compose_run", "members", "single"]
+__all__ = [
+    "ROOT",
+    "PlannedRun",
+    "Request",
+    "answered",
+    "checked_config",
+    "compose",
+    "compose_run",
+    "planned_runs",
+    "single",
+]

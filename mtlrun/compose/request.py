@@ -1,7 +1,7 @@
 """From the words of the command line to checked configurations, through Hydra's composition.
 
 `compose` answers what Hydra would answer badly (a misspelt key, a value for a group, a sweep without
--m), refuses what a YAML from outside must not set, and has Hydra compose. `single` and `members` turn
+-m), refuses what a YAML from outside must not set, and has Hydra compose. `single` and `planned_runs` turn
 the composed request into checked configurations: one, or one for each run of a sweep.
 """
 
@@ -47,7 +47,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Member:
+class PlannedRun:
     """One run of a sweep: its folder's name, its overrides for Hydra and as a mapping, its checked configuration, and
     what its arm is called ("" where that has no label); the keys whose values are those of a trial."""
 
@@ -140,7 +140,7 @@ def compose_run(arguments: Sequence[str], config_dir: str | None = None) -> tupl
     return single(request), request.cfg, request.loader
 
 
-def members(request: Request) -> list[Member]:
+def planned_runs(request: Request) -> list[PlannedRun]:
     """The runs of a sweep, in job order, each checked; of equal ones in a union or among trials, the first.
 
     Raises RequestError, which names the run, if one of them is wrong.
@@ -161,7 +161,7 @@ def members(request: Request) -> list[Member]:
         request.notes.append(f"{left_out} run{'s'[: left_out > 1]} left out: the same settings as another run")
     request.notes.extend(note for note in compositions.notes if note not in request.notes)
     return [
-        Member(
+        PlannedRun(
             folder_name(number, len(kept), job.swept, job.label),
             job.arguments,
             job.overrides,

@@ -26,7 +26,7 @@ from mtlrun.config.schema import (
 )
 from mtlrun.config.sharing_settings import SHARINGS, TiedConfig
 from mtlrun.config.stages import TASK_FREE, first_stage
-from mtlrun.config.values import build, rate, require_task, typed
+from mtlrun.config.values import from_mapping, rate, require_task, typed
 from mtlrun.tasks.toy_objectives import COORDINATES, OBJECTIVES
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -108,7 +108,7 @@ def _group(group: str, tree: Any) -> Any:
     options = GROUPS[group]
     name = tree.get("name", DEFAULT_OPTION.get(group))
     if group == "trainer":
-        return build(TrainerConfig, tree, group, group)
+        return from_mapping(TrainerConfig, tree, group, group)
     if not isinstance(name, str) or name not in options:
         raise RequestError(
             f"{group}.name: found {name!r}{nearest(name, options)}\nallowed: {listing(options)}{unusable()}"
@@ -122,7 +122,7 @@ def _group(group: str, tree: Any) -> Any:
                 f"{group}.{key}: {label} has no such key, {group}={listing(having)} has\n"
                 f"allowed: {listing(sorted(own - {'name'}))}"
             )
-    return build(options[name], tree, group, label)
+    return from_mapping(options[name], tree, group, label)
 
 
 def _tasks(tree: Any) -> dict[str, TaskConfig]:

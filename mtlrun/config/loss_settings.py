@@ -301,7 +301,7 @@ class DbMtlLossConfig(GradientLossConfig):
     sigma: float = per_run(0.0, at_least=0.0)
 
 
-LOSSES: dict[str, type[LossConfig]] = {
+LOSS_SETTINGS: dict[str, type[LossConfig]] = {
     "sum": SumLossConfig,
     "fixed": FixedLossConfig,
     "uncertainty": UncertaintyLossConfig,

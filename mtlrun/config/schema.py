@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mtlrun.config.fields import PER_RUN, bounded, one_of, per_run
-from mtlrun.config.loss_settings import LOSSES, LossConfig
+from mtlrun.config.loss_settings import LOSS_SETTINGS, LossConfig
 from mtlrun.config.sharing_settings import SHARINGS, SharingConfig
 from mtlrun.tasks.types import PRIMARY, losses, names
 
@@ -344,7 +344,7 @@ GROUPS: dict[str, dict[str, type]] = {
     "model": {"mlp": ModelConfig, "boosting": BoostingConfig, "point": PointConfig},
     "sharing": {**SHARINGS},
     "graph": {"none": GraphConfig, "chain": GraphConfig},
-    "loss": {**LOSSES},  # a package's are none of ours, of which experiment=strategies takes one after the other
+    "loss": {**LOSS_SETTINGS},  # a package's are none of ours, of which experiment=strategies takes one after the other
     "lr": {"single": LrConfig, "per_head": PerHeadLrConfig},
     "optimizer": {"adam": AdamConfig, "adamw": AdamConfig, "sgd": SgdConfig, "rmsprop": RmspropConfig},
     "trainer": {"trainer": TrainerConfig},
@@ -353,7 +353,7 @@ DEFAULT_OPTION = {"data": "table", "trainer": "trainer"}
 TOP_LEVEL = ("seed", "name", "tasks", "only", "arms", "trials", "focus")
 
 
-def plain(config: Config) -> dict[str, Any]:
+def as_mapping(config: Config) -> dict[str, Any]:
     """The configuration as nested plain mappings, of a boosting run without what only networks have.
 
     `check(plain(c))` gives `c` again.
@@ -368,7 +368,7 @@ def plain(config: Config) -> dict[str, Any]:
 
 def config_hash(config: Config) -> str:
     """SHA-256 (16 hexadecimal digits) of the configuration without its name."""
-    tree = plain(config)
+    tree = as_mapping(config)
     del tree["name"]
     return hashlib.sha256(repr(_ordered(tree)).encode()).hexdigest()[:16]
 

@@ -13,7 +13,7 @@ from mtlrun.util.errors import RequestError, listing, nearest
 C = TypeVar("C")
 
 
-def build(cls: type[C], tree: Mapping[str, Any], key: str, label: str) -> C:
+def from_mapping(cls: type[C], tree: Mapping[str, Any], key: str, label: str) -> C:
     """An instance of the dataclass `cls` from a mapping; `key` is its path, `label` how to speak of it."""
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
@@ -115,7 +115,7 @@ def convert(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             return NO
-        return build(typing.cast(type, hint), value, key, key)
+        return from_mapping(typing.cast(type, hint), value, key, key)
     if hint is bool:
         return value if isinstance(value, bool) else NO
     if hint is float:

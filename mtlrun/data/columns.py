@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import Config, DataConfig
-from mtlrun.config.values import build
+from mtlrun.config.values import from_mapping
 from mtlrun.data.table import as_numbers, as_texts, column_kind
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -72,7 +72,7 @@ class InputSpec:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "InputSpec":
         """The same as `to_plain` gave it. Raises RequestError, TypeError or AttributeError for anything else."""
-        return cls([build(InputColumn, column, "inputs", "a column") for column in plain["columns"]])
+        return cls([from_mapping(InputColumn, column, "inputs", "a column") for column in plain["columns"]])
 
     def transform(self, frame: pd.DataFrame, key: str = "data.inputs") -> tuple[np.ndarray, np.ndarray]:
         """Numbers [N, Dn] float64, NaN where missing; codes [N, Dc] int32, -1 unknown, -2 missing.

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtlrun.config.schema import Config, plain
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
@@ -284,7 +284,7 @@ class Boosting:
         member = self.member
         assert member.writer is not None, "it has one from the beginning"
         tree = {
-            "config": plain(member.config),
+            "config": as_mapping(member.config),
             "data_hash": member.dataset.hash,
             "step": steps,
             "iterations": dict(chosen),

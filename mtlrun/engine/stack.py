@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from mtlrun.config.extensions import used_by
-from mtlrun.config.schema import Config, plain
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, TrainBatches
 from mtlrun.engine.evaluate import Evaluation, Figures
@@ -42,7 +42,7 @@ def model_tree(stack: Stack, r: int) -> dict[str, Any]:
     network = without_discarded(stack.network, config, stack.specs)
     units = zip(stack.network.tasks, stack.scale.unit[r].tolist(), stack.scale.offset[r].tolist(), strict=True)
     return {
-        "config": plain(config),
+        "config": as_mapping(config),
         "packages": used_by(config),
         "inputs": dataset.spec.to_plain(),
         "specs": [vars(s) for s in stack.specs],

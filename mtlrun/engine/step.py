@@ -13,7 +13,7 @@ from mtlrun.engine.backward import Apart, Split, Whole
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer, OptimizerConfig, clip
-from mtlrun.loss import Seen, Strategy
+from mtlrun.loss import StepInputs, Strategy
 from mtlrun.lr import group_rates
 from mtlrun.model.layers import dropout_mask, generator
 from mtlrun.model.trunks.mlp import Noise
@@ -78,7 +78,7 @@ class Step:
         present = batch.targets.present
         noise = self._dropout(step)
         losses, shared = self.backward.forward(batch.x, batch.targets, noise)  # [R, T], [R, T, D] where asked for
-        seen = Seen(losses, present, step, shared, self.backward.gramian)
+        seen = StepInputs(losses, present, step, shared, self.backward.gramian)
         published = self.strategy.checked_weights(seen)  # [R, T]
         weights = self.strategy.scaled(published, present)
         of_heads = self.strategy.own_weights() if self.own else self.strategy.head_weights(weights, present)

@@ -1,7 +1,7 @@
 """Loss strategies, one file each: losses `[R, T]` in, weights `[R, T]` out."""
 
 from mtlrun.loss.aligned_mtl import AlignedMtl
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 from mtlrun.loss.cagrad import Cagrad
 from mtlrun.loss.conflict_free import ConfigStrategy
 from mtlrun.loss.db_mtl import DbMtl
@@ -60,10 +60,10 @@ _OWN: dict[str, type[Strategy]] = {
 STRATEGIES = Registry("loss", _OWN, Strategy)
 
 
-def make_strategy(members: Members) -> Strategy:
+def make_strategy(members: StrategySetup) -> Strategy:
     """The strategy of a stack."""
     kinds = [STRATEGIES[c.name] for c in members.configs]
     return kinds[0](members) if len(set(kinds)) == 1 else Mixed(kinds, members)
 
 
-__all__ = ["STRATEGIES", "GramianStrategy", "Members", "Mixed", "Seen", "Strategy", "make_strategy"]
+__all__ = ["STRATEGIES", "GramianStrategy", "Mixed", "StepInputs", "Strategy", "StrategySetup", "make_strategy"]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen
+from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.cosines import cosines_of, rank_of
 from mtlrun.loss.gramian import GramianStrategy
 
@@ -29,11 +29,11 @@ class AlignedMtl(GramianStrategy):
 
     places: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         self.register_buffer("places", torch.arange(len(members.tasks), 0, -1), persistent=False)  # T, …, 1
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
         values, vectors = torch.linalg.eigh(gramian)  # ascending
         bound = len(self.tasks) * torch.finfo(values.dtype).eps * values[:, -1:]
         kept = (self.places <= rank_of(cosines_of(gramian)[1])) & (values > bound)

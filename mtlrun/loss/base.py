@@ -16,7 +16,7 @@ BLOCK = 256  # steps whose random numbers are drawn at once: a generator for eve
 
 
 @dataclass(frozen=True)
-class Members:
+class StrategySetup:
     """The R runs of a stack, as a strategy sees them.
 
     configs: the strategy's settings, one per run; tasks: the T tasks in the order of the losses; noise: (a, c) of
@@ -37,7 +37,7 @@ class Members:
 
 
 @dataclass(frozen=True)
-class Seen:
+class StepInputs:
     """What a strategy sees of one step.
 
     losses: `[R, T]` before the step, detached, 0 for a task without a label; present: `[R, T]`, which tasks have a
@@ -81,7 +81,7 @@ class Strategy(nn.Module, ABC):
     gramian_only: ClassVar[bool] = False  # of the gradients it reads inner products alone, and `direction` is as below
     needs_losses_after: ClassVar[bool] = False  # of the same batch, after the parameters have moved: `after` gets them
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__()
         self.members = members
         self.configs, self.tasks = list(members.configs), list(members.tasks)
@@ -96,10 +96,10 @@ class Strategy(nn.Module, ABC):
     given: Tensor
 
     @abstractmethod
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         """Weights `[R, T]` of this step as published, constants as far as the network is concerned."""
 
-    def checked_weights(self, seen: Seen) -> Tensor:
+    def checked_weights(self, seen: StepInputs) -> Tensor:
         """`weights`; those of a package's strategy are looked at. Raises TrainingError where their shape is another, as
         they would be broadcast."""
         weights: object = self.weights(seen)
@@ -175,7 +175,7 @@ class Stream:
     """Random numbers for every run and step, from (seed, purpose) alone, so that a resumed run gets the same ones."""
 
     def __init__(
-        self, members: Members, purpose: str, shape: Sequence[int], draw: Callable[..., Tensor] = torch.randn
+        self, members: StrategySetup, purpose: str, shape: Sequence[int], draw: Callable[..., Tensor] = torch.randn
     ) -> None:
         """`draw`: a function of torch with `size` and `generator`, randn or rand; `shape`: of one run and step."""
         self.seeds, self.purpose, self.shape, self.draw = list(members.seeds), purpose, list(shape), draw

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen
+from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.gramian import GramianStrategy
 from mtlrun.loss.solvers import conditioned, max_min
 
@@ -27,11 +27,11 @@ class Cagrad(GramianStrategy):
 
     c: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         self.register_buffer("c", members.values("c").double(), persistent=False)  # [R, 1]
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         share = here / here.sum(1, keepdim=True).clamp(min=1)  # 1/T
         longest = torch.where(here, lengths, 0.0).amax(1, keepdim=True)

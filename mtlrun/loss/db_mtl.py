@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 EPSILON = 1e-8  # added to a loss before its logarithm, as published
 
@@ -34,7 +34,7 @@ class DbMtl(Strategy):
     beta: Tensor
     sigma: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         shape = len(members.configs), len(members.tasks)
         self.register_buffer("average", torch.zeros(*shape, members.shared))
@@ -43,7 +43,7 @@ class DbMtl(Strategy):
         self.register_buffer("sigma", members.values("sigma"), persistent=False)
         self.factors = torch.zeros(shape)  # of the averages, in this step's direction
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         gradients = seen.gradients
         assert gradients is not None, "needs_gradients"
         here = torch.ones_like(self.count, dtype=torch.bool) if seen.present is None else seen.present

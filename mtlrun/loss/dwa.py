@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 from mtlrun.loss.epochs import EpochMeans
 from mtlrun.loss.positive import floored
 from mtlrun.loss.softmax import softmax
@@ -27,7 +27,7 @@ class Dwa(Strategy):
     last: Tensor
     rate: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         shape = [len(members.configs), len(members.tasks)]
         self.register_buffer("temperature", members.values("temperature"), persistent=False)
@@ -43,7 +43,7 @@ class Dwa(Strategy):
     def taken_back(self) -> None:
         self.current = None
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         self.turn(seen.step)
         self.means.add(seen)
         if seen.present is not None:

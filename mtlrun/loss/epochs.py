@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mtlrun.loss.base import Members, Seen
+from mtlrun.loss.base import StepInputs, StrategySetup
 
 
 class EpochMeans(nn.Module):
@@ -15,14 +15,14 @@ class EpochMeans(nn.Module):
     sums: Tensor
     batches: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__()
         self.steps = members.epoch_steps
         shape = [len(members.configs), len(members.tasks)]
         self.register_buffer("sums", torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("batches", torch.zeros(shape))
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: StepInputs) -> None:
         """Take in the losses of a step; those of tasks without a label are 0."""
         self.sums.add_(seen.losses)
         self.batches.add_(1 if seen.present is None else seen.present)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 NOTHING = -1e30  # a finite stand-in for log 0: where no task is there, weights are equal, and not nan
 
@@ -38,7 +38,7 @@ class ExcessMtl(Strategy):
     warm: Tensor
     rate: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         shape = len(members.configs), len(members.tasks)
         self.register_buffer("squares", torch.zeros(*shape, members.shared))  # Σ g² over the steps so far
@@ -49,7 +49,7 @@ class ExcessMtl(Strategy):
         self.register_buffer("warm", warm, persistent=False)  # [R, 1], batches that it takes
         self.register_buffer("rate", members.values("lr") * warm, persistent=False)  # η / E(0) = rate / Σ E
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         gradients = seen.gradients
         assert gradients is not None, "needs_gradients"
         squares = self.squares[..., : gradients.shape[2]]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 from mtlrun.loss.positive import floored
 from mtlrun.loss.softmax import softmax
 
@@ -40,7 +40,7 @@ class Famo(Strategy):
     second: Tensor
     steps: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         for name in ("lr", "gamma"):
             self.register_buffer(name, members.values(name), persistent=False)
@@ -51,7 +51,7 @@ class Famo(Strategy):
             self.register_buffer(name, torch.zeros(shape))
         self.before, self.z = torch.empty(0), torch.empty(0)  # D and z of the step that is under way
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         self.before, self.z = floored(seen.losses - self.bound), softmax(self.xi, seen.present)
         weights = self.z / self.before
         return weights / weights.sum(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 
 class Fixed(Strategy):
@@ -11,10 +11,10 @@ class Fixed(Strategy):
 
     fixed: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         rows = [[float(c.weights.get(t, 1.0)) for t in members.tasks] for c in members.configs]
         self.register_buffer("fixed", torch.tensor(rows), persistent=False)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         return self.fixed

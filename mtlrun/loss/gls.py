@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy
 from mtlrun.loss.positive import floored
 
 
@@ -19,7 +19,7 @@ class Gls(Strategy):
     paper's variant with exponents for focussed tasks is not built.
     """
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         logs = torch.log(floored(seen.losses))
         if seen.present is None:
             return torch.exp(logs.mean(1, keepdim=True) - logs) / logs.shape[1]

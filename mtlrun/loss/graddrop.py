@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 from mtlrun.model.layers import generator
 
 
@@ -35,14 +35,14 @@ class Graddrop(Strategy):
     leak: Tensor
     ones: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         self.seeds, self.step = list(members.seeds), 0
         self.leaks = any(c.leak for c in members.configs)
         self.register_buffer("leak", members.values("leak"), persistent=False)
         self.register_buffer("ones", torch.ones(len(members.configs), len(members.tasks)), persistent=False)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         self.step = seen.step
         return self.ones
 

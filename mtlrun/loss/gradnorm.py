@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 SMALLEST = 1e-4  # a weight whose descent led it below, before the weights are scaled to their sum
 TINY = torch.finfo(torch.float32).tiny
@@ -35,7 +35,7 @@ class Gradnorm(Strategy):
     first: Tensor
     alpha: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         shape = len(members.configs), len(members.tasks)
         self.w = nn.Parameter(torch.ones(shape))
@@ -47,7 +47,7 @@ class Gradnorm(Strategy):
         return [c.lr for c in self.configs]
 
     @torch.no_grad()
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         self.norms = seen.norms()  # [R, T]
         # a loss of exactly 0 (a task without a label, too) is nothing to measure progress by
         self.first.copy_(torch.where(self.first > 0, self.first, seen.losses))

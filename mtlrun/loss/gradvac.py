@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Stream
+from mtlrun.loss.base import StepInputs, StrategySetup, Stream
 from mtlrun.loss.cosines import ROUNDING, cosines_of, in_orders, out_of_orders, random_orders
 from mtlrun.loss.gramian import GramianStrategy
 
@@ -32,14 +32,14 @@ class Gradvac(GramianStrategy):
     targets: Tensor
     beta: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         runs, tasks = len(members.configs), len(members.tasks)
         self.stream = Stream(members, "gradvac", [tasks, tasks], random_orders)
         self.register_buffer("targets", torch.zeros(runs, tasks, tasks, dtype=torch.float64))
         self.register_buffer("beta", members.values("beta").double().unsqueeze(2), persistent=False)  # [R, 1, 1]
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
         if len(self.tasks) == 1:
             return torch.ones_like(here, dtype=gramian.dtype)
         order = self.stream(seen.step, here.long())  # [R, i, k]: the k-th task that the gradient of i meets

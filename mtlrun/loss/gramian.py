@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy
 
 
 class GramianStrategy(Strategy):
@@ -21,11 +21,11 @@ class GramianStrategy(Strategy):
     gramian_only: ClassVar[bool] = True
 
     @abstractmethod
-    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
         """Weights `[R, T]` float64 from Gramians `[R, T, T]` float64, finite and symmetric, of which rows and columns
         of tasks that are not `here` `[R, T]` are 0. What it returns for those is put aside; perhaps no task is here."""
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         gramian = seen.products()
         finite = gramian.sum((1, 2)).isfinite()  # [R]
         gramian = torch.where(finite[:, None, None], gramian, 0.0)

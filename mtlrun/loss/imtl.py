@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from mtlrun.loss.base import Seen
+from mtlrun.loss.base import StepInputs
 from mtlrun.loss.imtl_g import ImtlG
 from mtlrun.loss.loss_scales import LossScales
 
@@ -24,7 +24,7 @@ class Imtl(LossScales, ImtlG):
     s has no part in the heads.
     """
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
         self.current(seen.losses)
         impartial = self.impartial(gramian)  # e^s of the gradients, times e^s of the weights, is 1
         return self.normalised(impartial, (impartial * self.scales(-1)).sum(1, keepdim=True))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen
+from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.cosines import cosines_of, equal_projections
 from mtlrun.loss.gramian import GramianStrategy
 
@@ -28,11 +28,11 @@ class ImtlG(GramianStrategy):
 
     flips: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         self.register_buffer("flips", torch.zeros(len(members.configs), dtype=torch.long))
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
         impartial = self.impartial(gramian)
         return self.normalised(impartial, impartial.sum(1, keepdim=True))
 

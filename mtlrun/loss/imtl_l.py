@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from mtlrun.loss.base import Seen
+from mtlrun.loss.base import StepInputs
 from mtlrun.loss.loss_scales import LossScales
 
 
@@ -21,6 +21,6 @@ class ImtlL(LossScales):
     reasons. The paper trains s with the network, at the network's rate.
     """
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         self.current(seen.losses)
         return self.scales()

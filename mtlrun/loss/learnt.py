@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtlrun.loss.base import Members, Strategy
+from mtlrun.loss.base import Strategy, StrategySetup
 
 
 class Glance:
@@ -43,7 +43,7 @@ class LearntScale(Strategy):
     s: Tensor
     started: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         given = [self.start(c) for c in members.configs]
         tasks = len(members.tasks)

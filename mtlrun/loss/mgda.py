@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen
+from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.gramian import GramianStrategy
 from mtlrun.loss.solvers import conditioned, nonnegative
 
@@ -30,14 +30,14 @@ class Mgda(GramianStrategy):
     by_length: Tensor
     by_loss: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         chosen = [c.normalize for c in members.configs]
         self.register_buffer("by_length", torch.tensor([[n in ("l2", "loss+")] for n in chosen]), persistent=False)
         self.register_buffer("by_loss", torch.tensor([[n in ("loss", "loss+")] for n in chosen]), persistent=False)
         self.plain = set(chosen) == {"none"}
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         d = here / lengths
         if not self.plain:  # of the gradients divided by n

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 
 class Mixed(Strategy):
@@ -18,7 +18,7 @@ class Mixed(Strategy):
     the others' strategies too, which get no gradient.
     """
 
-    def __init__(self, kinds: Sequence[type[Strategy]], members: Members) -> None:
+    def __init__(self, kinds: Sequence[type[Strategy]], members: StrategySetup) -> None:
         """`kinds`: the class of every run's strategy."""
         super().__init__(members)
         for kind in dict.fromkeys(kinds):
@@ -36,7 +36,7 @@ class Mixed(Strategy):
     def saved_name(self, name: str) -> str:
         return name  # it begins with that of the part
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         chosen: Tensor | None = None
         for part, own in self._owned():
             weights = part.checked_weights(seen)

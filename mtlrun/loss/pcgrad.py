@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Stream
+from mtlrun.loss.base import StepInputs, StrategySetup, Stream
 from mtlrun.loss.cosines import cosines_of, in_orders, out_of_orders, random_orders
 from mtlrun.loss.gramian import GramianStrategy
 
@@ -20,12 +20,12 @@ class Pcgrad(GramianStrategy):
     and the weights are the column sums of W. Orders are drawn anew in every step.
     """
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         tasks = len(members.tasks)
         self.stream = Stream(members, "pcgrad", [tasks, tasks], random_orders)
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: Seen) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
         if len(self.tasks) == 1:
             return torch.ones_like(here, dtype=gramian.dtype)
         order = self.stream(seen.step, here.long())  # [R, i, k]: the k-th task that the gradient of i is held against

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy, Stream
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup, Stream
 from mtlrun.loss.softmax import softmax
 
 
@@ -13,9 +13,9 @@ class Rlw(Strategy):
     The weights sum to 1; times T under `loss.scale=sum_to_T`.
     """
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         self.stream = Stream(members, "rlw", [len(members.tasks)])
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         return softmax(self.stream(seen.step, seen.losses), seen.present)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 from mtlrun.loss.epochs import EpochMeans
 from mtlrun.loss.positive import floored
 from mtlrun.loss.softmax import softmax
@@ -43,7 +43,7 @@ class Stch(Strategy):
     nadir: Tensor
     found: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         shape = [len(members.configs), len(members.tasks)]
         plain = [c.nadir == "none" for c in members.configs]
@@ -60,7 +60,7 @@ class Stch(Strategy):
         if self.means.is_over(step):
             self._end_epoch(step // self.means.steps)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         epoch = seen.step // self.means.steps
         self.turn(seen.step)
         self.means.add(seen)
@@ -75,11 +75,11 @@ class Stch(Strategy):
         torch.where(fresh, torch.log(floored(means)), self.nadir, out=self.nadir)
         self.found.logical_or_(fresh)
 
-    def _of_losses(self, seen: Seen) -> Tensor:
+    def _of_losses(self, seen: StepInputs) -> Tensor:
         count = _count(seen)
         return softmax(seen.losses / (self.mu * count), seen.present) / count
 
-    def _of_logarithms(self, seen: Seen, epoch: int) -> Tensor:
+    def _of_logarithms(self, seen: StepInputs, epoch: int) -> Tensor:
         losses = floored(seen.losses)
         if epoch < min(self.warmups):
             factors = torch.ones_like(losses) if seen.present is None else seen.present.to(losses)
@@ -92,6 +92,6 @@ class Stch(Strategy):
         return factors / losses
 
 
-def _count(seen: Seen) -> Tensor | int:
+def _count(seen: StepInputs) -> Tensor | int:
     """The number of tasks with a label in the batch, `[R, 1]`, at least 1."""
     return seen.losses.shape[1] if seen.present is None else seen.present.sum(1, keepdim=True).clamp_min(1)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen, Strategy
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 
 class Sum(Strategy):
@@ -11,9 +11,9 @@ class Sum(Strategy):
 
     ones: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         self.register_buffer("ones", torch.ones(len(members.configs), len(members.tasks)), persistent=False)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         return self.ones

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import Members, Seen
+from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.learnt import LearntScale
 from mtlrun.loss.positive import floored
 
@@ -34,7 +34,7 @@ class Uncertainty(LearntScale):
     ratio: Tensor
     solved: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         a, c = torch.tensor([a for a, _ in members.noise]), torch.tensor([c for _, c in members.noise])
         solved = [[_is_solved(config)] for config in members.configs]
@@ -49,13 +49,13 @@ class Uncertainty(LearntScale):
     def optimum(self, losses: Tensor) -> Tensor:
         return torch.log(losses * self.ratio)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         if self.all_solved:
             return self._solve(seen)
         learnt = self.a * torch.exp(-self.current(seen.losses))
         return torch.where(self.solved, self._solve(seen), learnt) if self.some_solved else learnt
 
-    def _solve(self, seen: Seen) -> Tensor:
+    def _solve(self, seen: StepInputs) -> Tensor:
         weights = self.c / floored(seen.losses)
         return weights if seen.present is None else weights * seen.present
 

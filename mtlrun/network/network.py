@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mtlrun.config.graph import NOTHING, Graph, TaskEdge
 from mtlrun.config.schema import ModelConfig
-from mtlrun.config.values import build
+from mtlrun.config.values import from_mapping
 from mtlrun.model.layers import GradientScale
 from mtlrun.model.trunks.mlp import Noise
 from mtlrun.network.heads import HeadBlock, HeadSpec, TiedBlock
@@ -38,7 +38,7 @@ class TaskSpec:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "TaskSpec":
         """The same from a checkpoint. Raises RequestError, TypeError or AttributeError for anything else."""
-        return build(cls, plain, "specs", "a task")
+        return from_mapping(cls, plain, "specs", "a task")
 
 
 @dataclass

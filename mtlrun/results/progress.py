@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mtlrun.tasks.types import TASK_METRICS
-from mtlrun.util.terminal import plain, say
+from mtlrun.util.terminal import printable, say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -147,7 +147,7 @@ class SweepProgress:
     def note(self, line: str) -> None:
         """Print a line."""
         if self.bar is not None:
-            self.bar.console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
+            self.bar.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
         else:
             say(line)
 

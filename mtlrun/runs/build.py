@@ -15,7 +15,7 @@ from mtlrun.engine.memory import machine_bytes, parameters
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step, pulls_back
-from mtlrun.loss import Members, make_strategy
+from mtlrun.loss import StrategySetup, make_strategy
 from mtlrun.model.trunks import make_trunk
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.network import Network, TaskSpec
@@ -82,7 +82,7 @@ def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs
         )
 
 
-def build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None] = ()) -> Stack:
+def build_stack(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None] = ()) -> Stack:
     """The objects of a stack of runs, whose trunks begin with `starts`, if those are given. Raises RequestError where
     the request cannot be met."""
     try:
@@ -141,7 +141,7 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     # a head is shared where another task learns through it, which may be in some runs of a stack only
     whole = network.edge_scales or not pulls_back(network)
     shared = sum(p[0].numel() for p in (network if whole else network.sharing).parameters())
-    strategy = make_strategy(Members([c.loss for c in configs], network.tasks, noise, seeds, train.steps, shared))
+    strategy = make_strategy(StrategySetup([c.loss for c in configs], network.tasks, noise, seeds, train.steps, shared))
     strategy.to(device)
     for edge in network.scales:
         edge.to(device)

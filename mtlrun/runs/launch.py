@@ -21,7 +21,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtlrun.compose import ROOT, Request, answered, single
-from mtlrun.config.schema import Config, plain
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.paths import absolute, require_files
 from mtlrun.results import hydra_folder
 from mtlrun.results.files import at_work, disk, take_over
@@ -31,7 +31,7 @@ from mtlrun.util.errors import RequestError, StorageError, in_one_line
 from mtlrun.util.terminal import say
 
 if TYPE_CHECKING:
-    from mtlrun.runs.run import Run
+    from mtlrun.runs.run import PreparedRun
 
 log = logging.getLogger("mtlrun.runs.launch")
 
@@ -58,11 +58,11 @@ def run_one(request: Request) -> int:
         return _train_one(request, config, folder, run)
 
 
-def _train_one(request: Request, config: Config, folder: Path, run: "Run") -> int:
+def _train_one(request: Request, config: Config, folder: Path, run: "PreparedRun") -> int:
     before = list(folder.iterdir()) if folder.is_dir() else []
     with claimed(folder, "hydra.run.dir"):
         hydra_folder.claim(
-            folder, plain(config), list(request.cfg.hydra.overrides.task), _hydra_yaml(request.cfg, folder)
+            folder, as_mapping(config), list(request.cfg.hydra.overrides.task), _hydra_yaml(request.cfg, folder)
         )
 
     def work() -> None:
@@ -201,7 +201,7 @@ def guarded(folder: Path, config: Config, work: Callable[[], Any]) -> str | None
         work()
     except (KeyboardInterrupt, StorageError):
         with contextlib.suppress(OSError, StorageError):
-            record_end(folder, "interrupted", seed=config.seed, settings=plain(config))
+            record_end(folder, "interrupted", seed=config.seed, settings=as_mapping(config))
         raise
     except Exception as error:
         return _note_failure(folder, error, config)
@@ -213,7 +213,7 @@ def _note_failure(folder: Path, error: Exception, config: Config | None = None) 
     message = in_one_line(error)
     # a request was checked before: the table, a checkpoint or a file is not as it was, and may be again
     status = "interrupted" if isinstance(error, RequestError) else "failed"
-    known = {"seed": config.seed, "settings": plain(config)} if config is not None else {}
+    known = {"seed": config.seed, "settings": as_mapping(config)} if config is not None else {}
     record_end(folder, status, message, **known)
     log.debug("the run failed", exc_info=error)  # the console shows INFO and above
     _drop_frames(error)

@@ -23,7 +23,7 @@ from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import without_discarded
 from mtlrun.results.sweep_folder import how_to_get_a_model
-from mtlrun.runs.build import build, build_network
+from mtlrun.runs.build import build_network, build_stack
 from mtlrun.tasks import TaskType
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -198,7 +198,7 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
             f"data.path: {config.data.path} has changed since this run; to predict it is fitted anew\n"
             "restore the file, or train anew in another folder"
         )
-    stack = build([config], [dataset])
+    stack = build_stack([config], [dataset])
     trees = refit(stack, tree["iterations"])
     val = dataset.split.val
     x = tree_inputs(dataset.spec, dataset.numeric[val], dataset.codes[val])

@@ -2,14 +2,14 @@
 
 import yaml
 
-from mtlrun.config.schema import BoostingConfig, Config, plain
+from mtlrun.config.schema import BoostingConfig, Config, as_mapping
 from mtlrun.data.columns import future_columns
 from mtlrun.data.dataset import Dataset, load_dataset, load_table
 from mtlrun.data.inspect import describe, inspect
 from mtlrun.data.labels import controls, without_controls
 from mtlrun.engine.boosting import categorical, run_notes
 from mtlrun.engine.stack import Stack
-from mtlrun.runs.run import Run, prepare
+from mtlrun.runs.run import PreparedRun, prepare
 from mtlrun.util.errors import listing
 
 
@@ -28,7 +28,7 @@ def report(config: Config) -> str:
         ("graph", stack.network.graph.draw() if not config.boosting else "none, every task by itself"),
         ("data", _data(config, dataset)),
         ("training", _training(run) if not config.boosting else _boosting(stack, config.boosting)),
-        ("configuration", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True).rstrip()),
+        ("configuration", yaml.safe_dump(as_mapping(config), sort_keys=False, allow_unicode=True).rstrip()),
         (
             "notes",
             "\n".join(
@@ -117,7 +117,7 @@ def _boosting(stack: Stack, settings: BoostingConfig) -> str:
     )
 
 
-def _trunk(run: Run) -> list[str]:
+def _trunk(run: PreparedRun) -> list[str]:
     """Where the trunk comes from, if not from the seed, and whether it stays as it is."""
     words = "trunk as the seed has it"
     if run.start is not None:
@@ -135,7 +135,7 @@ def _steps(stack: Stack) -> str:
     return f"{min(trainer.epochs * steps, trainer.max_steps or trainer.epochs * steps):,} steps at most"
 
 
-def _training(run: Run) -> str:
+def _training(run: PreparedRun) -> str:
     """Sizes and lengths."""
     stack = run.stack
     network = stack.network

@@ -11,7 +11,7 @@ from typing import Any
 
 from mtlrun.config.check import check
 from mtlrun.config.extensions import require, used_by
-from mtlrun.config.schema import Config, config_hash, plain
+from mtlrun.config.schema import Config, as_mapping, config_hash
 from mtlrun.config.stages import PRETRAIN, first_stage
 from mtlrun.data.dataset import Dataset, load_dataset
 from mtlrun.engine import checkpoint
@@ -26,7 +26,7 @@ from mtlrun.results.progress import Progress, closing_lines
 from mtlrun.results.summary import EMPTY, ENDED, FILE, read, record_end, status_of
 from mtlrun.results.writer import LOG_FORMAT, log_lines
 from mtlrun.runs import predictor
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.runs.transfer import Start, from_state, start_of
 from mtlrun.sweeps.stacks import size
 from mtlrun.util.errors import RequestError, TrainingError
@@ -37,7 +37,7 @@ LAST = Path("checkpoints") / "last.pt"
 
 
 @dataclass
-class Run:
+class PreparedRun:
     """One run that is ready to train; nothing has been written yet.
 
     start: what its trunk begins with, where that is another run's; first: the stage that trains the trunk before
@@ -46,7 +46,7 @@ class Run:
     config: Config
     stack: Stack
     start: Start | None = None
-    first: "Run | None" = None
+    first: "PreparedRun | None" = None
 
     def train(self, folder: Path, state: dict[str, Any] | None = None) -> dict[str, Any]:
         """Train into `folder` and return the summary. `state` is that of last.pt, to go on from it.
@@ -76,7 +76,7 @@ class Run:
             log.info(line)
         return summary
 
-    def _train_first(self, first: "Run", folder: Path) -> None:
+    def _train_first(self, first: "PreparedRun", folder: Path) -> None:
         """Train the first stage in its folder inside `folder`, or go on with it, and begin with the trunk that it
         selected. Raises TrainingError where it fails; an interrupt is noted in `folder` too."""
         own = folder / PRETRAIN
@@ -96,10 +96,10 @@ class Run:
         if (error := _failed_first(folder)) is not None:
             raise TrainingError(error)
         self.start = start_of(self.config, self.stack.datasets[0].spec, folder)
-        self.stack = build([self.config], self.stack.datasets, [self.start])
+        self.stack = build_stack([self.config], self.stack.datasets, [self.start])
 
 
-def prepare(config: Config, state: dict[str, Any] | None = None) -> Run:
+def prepare(config: Config, state: dict[str, Any] | None = None) -> PreparedRun:
     """Load the data and build everything, both stages where there are two. Raises RequestError; writes nothing.
 
     `state` is that of last.pt, to go on from it: then nothing is read from the run that the trunk came from.
@@ -107,10 +107,10 @@ def prepare(config: Config, state: dict[str, Any] | None = None) -> Run:
     dataset = load_dataset(config)
     if state is not None:
         with checkpoint.read_from(LAST, BEGIN_ANEW):
-            return Run(config, build([config], [dataset], from_state(state)))
+            return PreparedRun(config, build_stack([config], [dataset], from_state(state)))
     start, first = start_of(config, dataset.spec), first_stage(config)
-    stack = build([config], [dataset], [start])
-    return Run(config, stack, start, None if first is None else prepare(first))
+    stack = build_stack([config], [dataset], [start])
+    return PreparedRun(config, stack, start, None if first is None else prepare(first))
 
 
 def _told(start: Start | None) -> list[str]:
@@ -143,10 +143,10 @@ def train_stack(
         before = _train_firsts(configs, datasets, folders, checkpoint_path, number, progress, state is not None)
     if state is not None:
         with checkpoint.read_from(checkpoint_path, BEGIN_ANEW):
-            stack = build(configs, datasets, from_state(state))
+            stack = build_stack(configs, datasets, from_state(state))
     else:
         starts = [start_of(c, d.spec, f) for c, d, f in zip(configs, datasets, folders, strict=True)]
-        stack = build(configs, datasets, starts)
+        stack = build_stack(configs, datasets, starts)
     summaries, lost = [], []
     for folder, summary in zip(folders, _beginning(stack), strict=True):
         if status_of(folder) in ENDED:
@@ -230,7 +230,7 @@ def _prepare_first(first: Config, folder: Path) -> None:
     """.hydra/ of the first stage of the run in `folder`: its configuration, and the words that would ask for it."""
     changed = ("only", "model.pretrain", "model.freeze")
     words = [word for word in hydra_folder.read_words(folder) if word.lstrip("+~").split("=")[0] not in changed]
-    hydra_folder.write(folder / PRETRAIN, plain(first), [*words, f"only=[{','.join(first.active)}]"])
+    hydra_folder.write(folder / PRETRAIN, as_mapping(first), [*words, f"only=[{','.join(first.active)}]"])
 
 
 def _failed_first(folder: Path) -> str | None:
@@ -267,7 +267,7 @@ def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Se
     if firsts:
         before = rehearse(firsts, list(map(load_dataset, firsts)), [folder / PRETRAIN for folder in folders])
     began = time.monotonic()
-    stack = build(configs, datasets)
+    stack = build_stack(configs, datasets)
     training = Training(stack, folders, _beginning(stack), folders[0] / LAST)
     built = time.monotonic() - began
     return before + built + training.rehearse()
@@ -279,7 +279,7 @@ def _rehearse_boosting(config: Config, dataset: Dataset, folder: Path) -> float:
     seconds = {}
     for iterations in (1, 2, 8):
         began = time.monotonic()
-        stack = build([replace(config, model=replace(config.boosting, iterations=iterations))], [dataset])
+        stack = build_stack([replace(config, model=replace(config.boosting, iterations=iterations))], [dataset])
         Boosting(stack, folder / str(iterations), _beginning(stack)[0]).train(Progress(iterations, stack.network.tasks))
         seconds[iterations] = time.monotonic() - began
     each = max(0.0, seconds[8] - seconds[2]) / 6
@@ -340,7 +340,7 @@ def _beginning(stack: Stack) -> list[dict[str, Any]]:
             | {
                 "status": "running",
                 "seed": config.seed,
-                "settings": plain(config),
+                "settings": as_mapping(config),
                 "config_hash": config_hash(config),
                 "data_hash": dataset.hash,
                 "versions": versions,

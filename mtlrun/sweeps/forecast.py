@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from mtlrun.compose import Member
-from mtlrun.config.schema import Config, plain
+from mtlrun.compose import PlannedRun
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.sweeps.stacks import Division, Size
 
 SEED_KEYS = ("seed", "data.split.seed")
@@ -22,7 +22,7 @@ ENOUGH = 0.25  # seconds of the processor: where one run takes so long to be mea
 # ---------------------------------------------------------------- seeds
 
 
-def seeds_line(runs: Sequence[Member]) -> str | None:
+def seeds_line(runs: Sequence[PlannedRun]) -> str | None:
     """How many seeds a paired comparison of the settings of a sweep needs, and how many it has.
 
     None where there is one setting, or one seed. A setting is what `mtlrun compare` shows in a row: an arm, or the
@@ -86,7 +86,7 @@ class Line:
         return self.fixed + self.each * runs
 
 
-def time_line(runs: Sequence[Member], sizes: Sequence[Size], divided: Division, processes: int) -> str:
+def time_line(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Division, processes: int) -> str:
     """How long the stacks of a sweep take at most in so many processes of this machine, measured on a few steps.
 
     Of every shape one run and up to four are built and take some steps, an evaluation and their ends, in processes of
@@ -218,7 +218,7 @@ def _seconds(configs: Sequence[Config], folder: Path) -> tuple[float, float]:
     try:
         datasets = [load_dataset(config) for config in configs]
         for config, own in zip(configs, folders, strict=True):
-            hydra_folder.write(own, plain(config), [])
+            hydra_folder.write(own, as_mapping(config), [])
         prepared = time.monotonic() - began
         return prepared + rehearse(configs, datasets, folders), time.process_time() - busy
     except Exception as error:

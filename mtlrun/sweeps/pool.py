@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from mtlrun.config.schema import Config, plain
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.dataset import load_dataset, require_unchanged
 from mtlrun.engine import checkpoint, hardware
 from mtlrun.engine.train import Member, part_of
@@ -87,7 +87,7 @@ def train_here(work: Work, tell: Tell) -> None:
     try:
         for job in work.jobs:
             if not _has_ended(job):
-                hydra_folder.write(job.folder, plain(job.config), job.arguments)
+                hydra_folder.write(job.folder, as_mapping(job.config), job.arguments)
         tell(("ended", []))  # they are running now
         datasets = [load_dataset(job.config) for job in work.jobs]
         for job, dataset in zip(work.jobs, datasets, strict=True):
@@ -104,7 +104,7 @@ def train_here(work: Work, tell: Tell) -> None:
     except KeyboardInterrupt:
         with contextlib.suppress(OSError, StorageError):
             for job in work.jobs:
-                record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
+                record_end(job.folder, "interrupted", seed=job.config.seed, settings=as_mapping(job.config))
         raise
     except Exception as error:
         traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
@@ -115,7 +115,7 @@ def train_here(work: Work, tell: Tell) -> None:
             # mends that can still go on
             with contextlib.suppress(StorageError):
                 for job in work.jobs:
-                    record_end(job.folder, "interrupted", seed=job.config.seed, settings=plain(job.config))
+                    record_end(job.folder, "interrupted", seed=job.config.seed, settings=as_mapping(job.config))
             tell(("refused", work.number, str(error)))
         elif len(work.jobs) > 1 and not isinstance(error, TrainingError):
             tell(("broken", work.number, in_one_line(error)[:200]))
@@ -165,7 +165,7 @@ def _fail(work: Work, error: Exception) -> None:
     for job in work.jobs:
         if not _has_ended(job):
             with contextlib.suppress(OSError, StorageError):
-                settings = plain(job.config)
+                settings = as_mapping(job.config)
                 record_end(job.folder, "failed", in_one_line(error), seed=job.config.seed, settings=settings)
                 log_lines(job.folder, [f"the run failed\n{trace}"])
 

@@ -25,10 +25,10 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mtlrun.compose import ROOT, Member, Request, checked_config, members
+from mtlrun.compose import ROOT, PlannedRun, Request, checked_config, planned_runs
 from mtlrun.config.check import check
 from mtlrun.config.extensions import require, used_by
-from mtlrun.config.schema import Config, config_hash, plain
+from mtlrun.config.schema import Config, as_mapping, config_hash
 from mtlrun.config.stages import PRETRAIN, first_stage
 from mtlrun.data.paths import require_files
 from mtlrun.results import hydra_folder
@@ -128,7 +128,7 @@ def stack_settings(request: Request) -> StackSettings | None:
     return found
 
 
-def division(runs: Sequence[Member], sizes: Sequence[Size], settings: StackSettings) -> tuple[Division, Limits]:
+def division(runs: Sequence[PlannedRun], sizes: Sequence[Size], settings: StackSettings) -> tuple[Division, Limits]:
     """How the runs divide into stacks, and the limits that say so."""
     limits = Limits(settings.processes or default_processes([m.config for m in runs], settings.over), settings.max_runs)
     return divide(sizes, limits), limits
@@ -151,14 +151,20 @@ def run_sweep(request: Request) -> int:
     anything is written; KeyboardInterrupt passes once results.csv says what was reached.
     """
     settings = stack_settings(request)
-    runs = members(request)
+    runs = planned_runs(request)
     print_notes(request)
     for line in _repeats(runs):
         say(line)
     folder = free_folder(request.cfg, "hydra.sweep.dir")
     sizes = check_members(runs)
     plan: list[dict[str, Any]] = [
-        {"run": m.run, "overrides": m.overrides, "arguments": m.arguments, "config": plain(m.config), "steps": s.steps}
+        {
+            "run": m.run,
+            "overrides": m.overrides,
+            "arguments": m.arguments,
+            "config": as_mapping(m.config),
+            "steps": s.steps,
+        }
         | ({"arm": m.arm} if m.arm else {})
         | ({"drawn": list(m.drawn)} if m.drawn else {})
         | ({"packages": used} if (used := used_by(m.config)) else {})
@@ -181,7 +187,7 @@ def run_sweep(request: Request) -> int:
         return _train_sweep(request, folder, runs, settings)
 
 
-def _train_sweep(request: Request, folder: Path, runs: Sequence[Member], settings: StackSettings | None) -> int:
+def _train_sweep(request: Request, folder: Path, runs: Sequence[PlannedRun], settings: StackSettings | None) -> int:
     """Trains the runs of a sweep whose folder holds its plan; the exit status."""
 
     callbacks = _Callbacks(request.cfg)
@@ -210,7 +216,7 @@ def data_hash(config: Config) -> str:
 
 
 def _forecast(
-    request: Request, runs: Sequence[Member], sizes: Sequence[Size], settings: StackSettings | None
+    request: Request, runs: Sequence[PlannedRun], sizes: Sequence[Size], settings: StackSettings | None
 ) -> list[str]:
     """Lines on what a sweep needs: seeds, and time, where it trains on this machine as far as that is known."""
     from mtlrun.sweeps.forecast import seeds_line, time_line
@@ -237,7 +243,7 @@ class _Callbacks(Callbacks):
 def describe(request: Request) -> str:
     """What `mtlrun check -m` prints: how the sweep divides into stacks and why, and its runs."""
     settings = stack_settings(request)
-    runs = members(request)
+    runs = planned_runs(request)
     sizes = check_members(runs)
     words = f"{len(runs)} run{'s'[: len(runs) > 1]}"
     lines = [member.run for member in runs]
@@ -250,7 +256,7 @@ def describe(request: Request) -> str:
     return "\n".join([words, *ahead, divided.describe(), *_repeats(runs), *lines])
 
 
-def _repeats(runs: Sequence[Member]) -> list[str]:
+def _repeats(runs: Sequence[PlannedRun]) -> list[str]:
     """A line where runs of model=boosting differ in nothing that it has."""
     hashes = [config_hash(member.config) for member in runs if member.config.boosting]
     equal = len(hashes) - len(set(hashes))
@@ -421,7 +427,7 @@ def _member(folder: Path, place: str, config: Config, words: Sequence[str], job:
             else:
                 from mtlrun.runs.run import prepare
 
-                hydra_folder.write(folder, plain(config), words)
+                hydra_folder.write(folder, as_mapping(config), words)
                 rebuild(folder.parent)  # it is running now
                 require_unchanged(load_dataset(config), config, job.get("data_hash"), "sweep")
                 summary = prepare(config).train(folder)
@@ -533,7 +539,7 @@ def part_of_a_stack(folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def _in(member: Member) -> Iterator[None]:
+def _in(member: PlannedRun) -> Iterator[None]:
     """Says in which run of a sweep a request is wrong."""
     try:
         yield
@@ -541,7 +547,7 @@ def _in(member: Member) -> Iterator[None]:
         raise RequestError(f"{error} (in {member.run})") from error
 
 
-def check_members(runs: list[Member]) -> list[Size]:
+def check_members(runs: list[PlannedRun]) -> list[Size]:
     """Loads the data of every member, and builds one run for each set of tasks and sizes, for their errors.
 
     Returns their sizes. Raises RequestError that says in which run a request is wrong.
@@ -556,13 +562,13 @@ def check_members(runs: list[Member]) -> list[Size]:
             load_dataset(member.config)
     from mtlrun.engine.hardware import one_thread
     from mtlrun.engine.select import require_selection
-    from mtlrun.runs.build import build
+    from mtlrun.runs.build import build_stack
     from mtlrun.runs.transfer import start_of
 
     built, sizes = set(), []
     with one_thread():
         for member in runs:
-            tree = plain(member.config)
+            tree = as_mapping(member.config)
             del tree["data"]["split"]["seed"]
             parts = [tree["data"], tree["tasks"], tree["only"], tree["model"], tree.get("graph"), tree["trainer"]]
             shape = json.dumps(parts, default=str)
@@ -572,9 +578,9 @@ def check_members(runs: list[Member]) -> list[Size]:
                 first = first_stage(member.config)
                 before = None if first is None else load_dataset(first)
                 if shape not in built:
-                    build([member.config], [dataset], [start_of(member.config, dataset.spec)])
+                    build_stack([member.config], [dataset], [start_of(member.config, dataset.spec)])
                     if first is not None and before is not None:
-                        build([first], [before])
+                        build_stack([first], [before])
                     built.add(shape)
             sizes.append(size(member.config, dataset, before))
     return sizes

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-from mtlrun.util.terminal import plain
+from mtlrun.util.terminal import printable
 
 
 class RequestError(Exception):
@@ -47,6 +47,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def listing(words: Iterable[object], limit: int = 12) -> str:
     """The words in order, cut after `limit`; separated by commas, by semicolons where one of them holds a comma."""
-    items = [plain(str(word)) for word in words]
+    items = [printable(str(word)) for word in words]
     shown = ("; " if any(", " in item for item in items[:limit]) else ", ").join(items[:limit])
     return shown + (f", … ({len(items)} in all)" if len(items) > limit else "") if items else "none"

@@ -9,7 +9,7 @@ LONGEST = 1000  # of a line of an error, which may quote a cell of any length
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """`text` in one line, its control characters shown as their codes."""
     if text.isprintable():
         return text
@@ -20,12 +20,12 @@ def plain(text: str) -> str:
 
 def plain_lines(text: str) -> str:
     """The same for each line of a text."""
-    return "\n".join(map(plain, text.split("\n")))
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def say(text: str, error: bool = False) -> None:
     """Prints lines, at once; on standard error, and each cut at a sane length, if it is about one."""
-    lines = [plain(line) for line in text.split("\n")]
+    lines = [printable(line) for line in text.split("\n")]
     if error:
         lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in lines]
     with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # a terminal that is closed hears nothing

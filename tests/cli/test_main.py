@@ -18,8 +18,8 @@ import yaml
 
 import mtlrun.sweeps.forecast
 from mtlrun.cli.main import COMMANDS, main
-from mtlrun.config.loss_settings import LOSSES
-from mtlrun.config.schema import Config, plain
+from mtlrun.config.loss_settings import LOSS_SETTINGS
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.runs.launch import tensorboard_command
 from mtlrun.util.errors import Interrupted, TrainingError
 from mtlrun.util.version import __version__
@@ -94,7 +94,7 @@ def test_help_names_every_word_of_the_contract_in_80_columns(capsys: pytest.Capt
     assert all(len(line) <= 80 for line in text.splitlines())
     assert all(f"mtlrun {usage}" in text for usage, _ in COMMANDS.values())
     shown = text[text.index("  loss=") : text.index("  lr=")].replace(",", " ").split()
-    assert shown == ["loss=", *sorted(LOSSES)] and "'seed=range(3)'" in text
+    assert shown == ["loss=", *sorted(LOSS_SETTINGS)] and "'seed=range(3)'" in text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -159,7 +159,7 @@ def test_a_run_leaves_its_folder_and_says_where(prepared: list[Config], capsys: 
     assert main(["data=houses", "seed=3", "+lr.base=0.5", "hydra.run.dir=out/a b"]) == 0
     folder = Path("out/a b")
     tree = yaml.safe_load((folder / ".hydra/config.yaml").read_text())
-    assert tree == plain(prepared[0]) and tree["data"]["path"] == str(Path("houses.csv").absolute())
+    assert tree == as_mapping(prepared[0]) and tree["data"]["path"] == str(Path("houses.csv").absolute())
     assert yaml.safe_load((folder / ".hydra/overrides.yaml").read_text()) == ["data=houses", "seed=3", "lr.base=0.5"]
     out = capsys.readouterr().out
     assert out.endswith(f"results: out/a b\n{tensorboard_command(folder)}\n")
@@ -245,7 +245,7 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
     assert [row["status"] for row in table] == ["completed"] * 4
     assert [(row["loss"], row["seed"], row["val/price/rmse"]) for row in table][2] == ("uncertainty", "1", "9.0")
     for name, config in zip(names, prepared, strict=True):
-        assert yaml.safe_load(Path("s", name, ".hydra/config.yaml").read_text()) == plain(config)
+        assert yaml.safe_load(Path("s", name, ".hydra/config.yaml").read_text()) == as_mapping(config)
         assert "training with seed" in Path("s", name, "run.log").read_text()
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "4 runs in s" and out[1].endswith("; this sweep has 2")

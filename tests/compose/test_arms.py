@@ -13,42 +13,42 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtlrun.cli.main import main
-from mtlrun.compose import Member, checked_config, compose, members, single
+from mtlrun.compose import PlannedRun, checked_config, compose, planned_runs, single
 from mtlrun.config.loss_settings import FixedLossConfig
-from mtlrun.config.schema import PerHeadLrConfig, config_hash, plain
+from mtlrun.config.schema import PerHeadLrConfig, as_mapping, config_hash
 from mtlrun.util.errors import RequestError
 
 THREE = 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1,10"},{loss: uncertainty, loss.lr: "0.01,0.1"}]'
 EXPERIMENT = "# @package _global_\ndefaults: [override /data: houses]\nhydra: {mode: MULTIRUN}\n"
 
 
-def found(*overrides: str) -> list[Member]:
-    return members(compose(["data=houses", *overrides], multirun=True))
+def found(*overrides: str) -> list[PlannedRun]:
+    return planned_runs(compose(["data=houses", *overrides], multirun=True))
 
 
-def experiment(text: str, *overrides: str) -> list[Member]:
+def experiment(text: str, *overrides: str) -> list[PlannedRun]:
     """The runs of an experiment from a YAML of the working directory, without -m."""
     Path("conf/experiment/x.yaml").write_text(EXPERIMENT + text)
     request = compose(["experiment=x", *overrides])
     assert request.sweep
-    return members(request)
+    return planned_runs(request)
 
 
 def refused(*overrides: str, multirun: bool = True) -> str:
     with pytest.raises(RequestError) as caught:
         request = compose(["data=houses", *overrides], multirun=multirun)
-        members(request) if request.sweep else single(request)
+        planned_runs(request) if request.sweep else single(request)
     message = str(caught.value)
     assert 1 <= len(message.splitlines()) <= 2
     return message
 
 
-def as_hydra_composes(runs: list[Member], overrides: list[str], multirun: bool = True) -> None:
+def as_hydra_composes(runs: list[PlannedRun], overrides: list[str], multirun: bool = True) -> None:
     """What a launcher makes of each run's arguments is what was checked; and it is no wrong request there."""
     request = compose(overrides, multirun=multirun)
     for run in runs:
         by_hydra = request.loader.load_sweep_config(request.cfg, list(run.arguments))
-        assert plain(checked_config(by_hydra, by_hydra)) == plain(run.config)
+        assert as_mapping(checked_config(by_hydra, by_hydra)) == as_mapping(run.config)
 
 
 # ---------------------------------------------------------------- runs
@@ -130,24 +130,24 @@ def test_an_experiment_is_crossed_with_its_params_and_with_the_command_line() ->
         EXPERIMENT.replace("MULTIRUN}", f"MULTIRUN, sweeper: {{params: {params}}}}}") + text
     )
     request = compose(["experiment=x", "model.dropout=0.25,0.5"])
-    runs = members(request)
+    runs = planned_runs(request)
     assert len(runs) == 3 * 2 * 2
     assert runs[-1].run == "011_loss=fixed,loss.weights.price=1,seed=1,model.dropout=0.5"
     assert [run.config.lr.base for run in runs[:2]] == [0.25, 0.5]
     as_hydra_composes(runs, ["experiment=x", "model.dropout=0.25,0.5"], multirun=False)
-    assert len(members(compose(["experiment=x", "arms=null"]))) == 2
-    assert len(members(compose(["experiment=x", "arms=[{loss: sum}]"]))) == 2
+    assert len(planned_runs(compose(["experiment=x", "arms=null"]))) == 2
+    assert len(planned_runs(compose(["experiment=x", "arms=[{loss: sum}]"]))) == 2
 
 
 def test_an_arm_may_choose_the_data_that_a_common_removal_is_about() -> None:
-    runs = members(compose(["arms=[{data: houses},{data: barns}]", "~tasks.kind"], multirun=True))
+    runs = planned_runs(compose(["arms=[{data: houses},{data: barns}]", "~tasks.kind"], multirun=True))
     assert [list(run.config.tasks) for run in runs] == [["price"], ["price"]]
     assert refused("arms=[{data: houses},{data: diamonds}]", "~tasks.kind").endswith("(in arms[1]: 001_data=diamonds)")
 
 
 def test_equal_runs_are_left_out_and_a_line_says_how_many() -> None:
     request = compose(["data=houses", "arms=[{loss: sum},{seed: 1},{loss: uncertainty}]", "seed=0,1"], multirun=True)
-    runs = members(request)
+    runs = planned_runs(request)
     assert [run.run for run in runs] == [
         "000_loss=sum,seed=0",
         "001_loss=sum,seed=1",
@@ -156,7 +156,7 @@ def test_equal_runs_are_left_out_and_a_line_says_how_many() -> None:
     ]
     assert request.notes == ["1 run left out: the same settings as another run"]
     plain_product = compose(["data=houses", "seed=1,1"], multirun=True)
-    assert len(members(plain_product)) == 2 and plain_product.notes == []
+    assert len(planned_runs(plain_product)) == 2 and plain_product.notes == []
 
 
 def test_labels_stand_in_names_of_folders_for_what_the_arm_sets_but_does_not_sweep(
@@ -207,7 +207,7 @@ def test_a_sweep_is_the_union_of_its_arms(arms: list[dict[str, list[str]]], comm
     text = ",".join("{" + ", ".join(f'{key}: "{",".join(v)}"' for key, v in arm.items()) + "}" for arm in arms)
     words = ["data=houses", f"arms=[{text}]", *(f"{key}={','.join(v)}" for key, v in common.items())]
     request = compose(words, multirun=True)
-    runs = members(request)
+    runs = planned_runs(request)
     default = {"loss": "sum", "lr.base": "0.001", "model.dropout": "0", "seed": "0"}
     wanted = [default | chosen for arm in arms for chosen in product(common | arm)]
     reached = {(r.config.loss.name, r.config.lr.base, r.config.model.dropout, r.config.seed) for r in runs}
@@ -382,6 +382,6 @@ def test_the_experiment_in_the_documents_is_the_sweep_beside_it() -> None:
     example = re.findall(r"```yaml\n(.*?)```", text, re.S)[0]
     Path("conf/experiment/losses.yaml").write_text(example)
     words = shlex.split(re.findall(r"^mtlrun -m (.*)$", text, re.M)[0])
-    typed, read = members(compose(words, multirun=True)), members(compose(["experiment=losses"]))
+    typed, read = planned_runs(compose(words, multirun=True)), planned_runs(compose(["experiment=losses"]))
     assert len(typed) == 18 and [run.run for run in typed] == [run.run for run in read]
     assert [run.config for run in typed] == [run.config for run in read]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mtlrun.compose import checked_config, compose
 from mtlrun.compose.composition import Compositions
-from mtlrun.config.schema import Config, plain
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.util.errors import RequestError
 
 LINES = [
@@ -74,7 +74,7 @@ def test_no_run_leaves_a_trace_in_the_next(runs: list[list[str]]) -> None:
     compositions = Compositions(request.loader, request.cfg)
     for lines in [("data=houses", *lines) for lines in runs]:
         ours, theirs = by_us(compositions, lines), by_hydra(lines)
-        assert (None if ours is None else plain(ours)) == (None if theirs is None else plain(theirs)), lines
+        assert (None if ours is None else as_mapping(ours)) == (None if theirs is None else as_mapping(theirs)), lines
 
 
 def test_hydra_composes_once_per_choice_of_options(monkeypatch: pytest.MonkeyPatch) -> None:

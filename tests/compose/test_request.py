@@ -7,9 +7,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from mtlrun.compose import checked_config, compose, compose_run, members, single
+from mtlrun.compose import checked_config, compose, compose_run, planned_runs, single
 from mtlrun.config.loss_settings import FixedLossConfig
-from mtlrun.config.schema import Config, PerHeadLrConfig, plain
+from mtlrun.config.schema import Config, PerHeadLrConfig, as_mapping
 from mtlrun.util.errors import RequestError
 
 TABLE = """\
@@ -42,7 +42,7 @@ def config(*overrides: str) -> Config:
 def refused(*overrides: str, multirun: bool = False) -> str:
     with pytest.raises(RequestError) as caught:
         request = compose(list(overrides), multirun=multirun)
-        members(request) if request.sweep else single(request)
+        planned_runs(request) if request.sweep else single(request)
     message = str(caught.value)
     assert 1 <= len(message.splitlines()) <= 2
     return message
@@ -205,11 +205,11 @@ def test_an_experiment_may_choose_options_set_values_and_be_a_sweep() -> None:
     )
     request = compose(["experiment=x"])
     assert request.sweep
-    found = members(request)
+    found = planned_runs(request)
     assert [m.run for m in found] == ["000_loss=sum", "001_loss=uncertainty"]
     assert found[1].overrides == {"loss": "uncertainty", "experiment": "x"}
     assert (found[1].config.seed, found[1].config.trainer.epochs, found[1].config.lr.name) == (5, 3, "per_head")
-    assert len(members(compose(["experiment=x", "loss=fixed"]))) == 1
+    assert len(planned_runs(compose(["experiment=x", "loss=fixed"]))) == 1
 
 
 # ---------------------------------------------------------------- sweeps
@@ -231,15 +231,15 @@ SWEEP = [
 
 def test_members_are_what_hydra_composes() -> None:
     request = compose(SWEEP, multirun=True)
-    found = members(request)
+    found = planned_runs(request)
     assert len(found) == 8
     for member in found:
         by_hydra = request.loader.load_sweep_config(request.cfg, list(member.arguments))
-        assert plain(checked_config(by_hydra, by_hydra)) == plain(member.config)
+        assert as_mapping(checked_config(by_hydra, by_hydra)) == as_mapping(member.config)
 
 
 def test_names_and_overrides_of_members() -> None:
-    found = members(compose(SWEEP, multirun=True))
+    found = planned_runs(compose(SWEEP, multirun=True))
     assert found[0].run == "000_loss=fixed,tasks.price.loss=l1,only=price"
     assert found[3].run == "003_loss=fixed,tasks.price.loss=huber,only=price,kind"
     assert found[7].config.name == "uncertainty"
@@ -259,7 +259,7 @@ def test_names_and_overrides_of_members() -> None:
 
 def test_glob_stands_for_the_options_of_a_group() -> None:
     write("conf/data/my barn.yaml", TABLE)
-    found = members(compose(["data=glob([ho*,my*])", "loss=glob([f*,un*],exclude=fa*)"], multirun=True))
+    found = planned_runs(compose(["data=glob([ho*,my*])", "loss=glob([f*,un*],exclude=fa*)"], multirun=True))
     assert [m.run for m in found] == [
         "000_data=houses,loss=fixed",
         "001_data=houses,loss=uncertainty",
@@ -281,7 +281,7 @@ def test_composing_many_members_is_fast() -> None:
 
     request = compose(["data=houses", "loss=sum,uncertainty", "seed=range(50)"], multirun=True)
     start = time.perf_counter()
-    assert len(members(request)) == 100
+    assert len(planned_runs(request)) == 100
     assert time.perf_counter() - start < 4.0  # 50 ms each would be 5 s
 
 
@@ -289,8 +289,8 @@ def test_values_survive_yaml(tmp_path: Path) -> None:
     from mtlrun.results import hydra_folder
 
     found = config("lr=per_head", "optimizer=rmsprop", "tasks.kind.where='a == 1'")
-    hydra_folder.write(tmp_path, plain(found), [])
+    hydra_folder.write(tmp_path, as_mapping(found), [])
     tree: dict[str, Any] = yaml.safe_load((tmp_path / ".hydra" / "config.yaml").read_text())
     assert hydra_folder.read_config(tmp_path) == tree
-    assert tree == plain(found)
+    assert tree == as_mapping(found)
     assert OmegaConf.create(tree).optimizer.eps == 1e-8

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtlrun.compose import Member, checked_config, compose, members
+from mtlrun.compose import PlannedRun, checked_config, compose, planned_runs
 from mtlrun.compose.overrides import parse
 from mtlrun.compose.trials import check_range, drawn
-from mtlrun.config.schema import plain
+from mtlrun.config.schema import as_mapping
 from mtlrun.util.errors import RequestError
 
 RATE = "lr.base=tag(log,interval(1e-4,1e-1))"
 
 
-def found(*overrides: str) -> list[Member]:
-    return members(compose(["data=houses", *overrides], multirun=True))
+def found(*overrides: str) -> list[PlannedRun]:
+    return planned_runs(compose(["data=houses", *overrides], multirun=True))
 
 
 def refused(*overrides: str, multirun: bool = True) -> str:
     with pytest.raises(RequestError) as caught:
-        members(compose(["data=houses", *overrides], multirun=multirun))
+        planned_runs(compose(["data=houses", *overrides], multirun=multirun))
     message = str(caught.value)
     assert 1 <= len(message.splitlines()) <= 2
     return message
@@ -102,7 +102,7 @@ def test_trials_vary_slower_than_common_sweeps_and_every_seed_sees_the_same() ->
     request = compose(["data=houses", *words], multirun=True)
     for run in runs[::5]:
         by_hydra = request.loader.load_sweep_config(request.cfg, list(run.arguments))
-        assert plain(checked_config(by_hydra, by_hydra)) == plain(run.config)
+        assert as_mapping(checked_config(by_hydra, by_hydra)) == as_mapping(run.config)
 
 
 def test_more_trials_keep_the_first_ones() -> None:
@@ -118,7 +118,9 @@ def test_arms_are_paired_and_only_those_with_a_range_have_trials() -> None:
     assert {run.config.lr.base for run in runs[20:]} == {0.5}
     assert runs[10].run == "010_loss=uncertainty,loss.lr=0.0762102,lr.base=0.00332695,seed=0"
     alone = found('arms=[{loss: uncertainty, loss.lr: "interval(0.01,0.1)"}]', "trials=5")
-    assert [plain(run.config)["loss"]["lr"] for run in alone] == [plain(r.config)["loss"]["lr"] for r in runs[10:20:2]]
+    assert [as_mapping(run.config)["loss"]["lr"] for run in alone] == [
+        as_mapping(r.config)["loss"]["lr"] for r in runs[10:20:2]
+    ]
 
 
 def test_an_experiment_may_set_trials_and_its_ranges() -> None:
@@ -127,21 +129,21 @@ def test_an_experiment_may_set_trials_and_its_ranges() -> None:
         "sweeper: {params: {lr.base: 'tag(log,interval(1e-4,1e-1))', seed: '0,1'}}}\n"
     )
     request = compose(["experiment=x"])
-    runs = members(request)
+    runs = planned_runs(request)
     assert [run.run for run in runs[:3]] == [
         "000_lr.base=0.00332695,seed=0",
         "001_lr.base=0.00332695,seed=1",
         "002_lr.base=0.000141047,seed=0",
     ]
     by_hydra = request.loader.load_sweep_config(request.cfg, list(runs[5].arguments))
-    assert by_hydra.trials == 3 and plain(checked_config(by_hydra, by_hydra)) == plain(runs[5].config)
-    assert len(members(compose(["experiment=x", "trials=5"]))) == 10
-    assert len(members(compose(["experiment=x", "trials=null", "lr.base=0.1"]))) == 2
+    assert by_hydra.trials == 3 and as_mapping(checked_config(by_hydra, by_hydra)) == as_mapping(runs[5].config)
+    assert len(planned_runs(compose(["experiment=x", "trials=5"]))) == 10
+    assert len(planned_runs(compose(["experiment=x", "trials=null", "lr.base=0.1"]))) == 2
 
 
 def test_whole_numbers_that_are_drawn_twice_train_once() -> None:
     request = compose(["data=houses", "trials=20", "trainer.batch_size=int(interval(8,10))"], multirun=True)
-    assert sorted(run.config.trainer.batch_size for run in members(request)) == [8, 9, 10]
+    assert sorted(run.config.trainer.batch_size for run in planned_runs(request)) == [8, 9, 10]
     assert request.notes == ["17 runs left out: the same settings as another run"]
 
 
@@ -197,4 +199,4 @@ def test_a_range_without_m_asks_for_it() -> None:
 )
 def test_a_sweep_without_measure_is_answered_at_once(words: list[str]) -> None:
     with pytest.raises(RequestError, match=r"this sweep has [\d,]+ runs\nallowed: at most 20,000"):
-        members(compose(words, multirun=True))
+        planned_runs(compose(words, multirun=True))

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from mtlrun.config.check import check
-from mtlrun.config.schema import GROUPS, SplitConfig, TrainerConfig, conf_dir, config_hash, plain
+from mtlrun.config.schema import GROUPS, SplitConfig, TrainerConfig, as_mapping, conf_dir, config_hash
 from mtlrun.util.errors import RequestError
 
 CONF = conf_dir()
@@ -129,7 +129,7 @@ def tree(**changes: Any) -> dict[str, Any]:
 
 def test_check_and_plain_are_inverse() -> None:
     config = check(tree(seed=3, only="a"))
-    assert check(plain(config)) == config
+    assert check(as_mapping(config)) == config
     assert config.only == ["a"] and list(config.active) == ["a"]
     assert config.data.split.seed == 3
 

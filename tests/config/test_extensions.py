@@ -17,7 +17,7 @@ import pytest
 from mtlrun.config import extensions
 from mtlrun.config.extensions import Extension, Option, Package, TaskTypeOption, join
 from mtlrun.config.fields import per_run
-from mtlrun.config.loss_settings import LOSSES, LossConfig
+from mtlrun.config.loss_settings import LOSS_SETTINGS, LossConfig
 from mtlrun.config.schema import GROUPS, ModelConfig
 from mtlrun.tasks import types
 from mtlrun.util.errors import RequestError
@@ -276,7 +276,10 @@ COUNT = TaskTypeOption(made_by="m:C", metrics={"gain": "max"}, primary="gain", l
 @pytest.mark.parametrize(
     ("extension", "why"),
     [
-        (Extension(losses={"sum": Option(LOSSES["sum"], "m:C")}), "loss sum: mtlrun has one of this name already"),
+        (
+            Extension(losses={"sum": Option(LOSS_SETTINGS["sum"], "m:C")}),
+            "loss sum: mtlrun has one of this name already",
+        ),
         (Extension(losses={"thirds": Option(ThirdsConfig, "m:C")}), "loss thirds: there is no loss/thirds.yaml"),
         (Extension(losses={"halves": Option(ThirdsConfig, "m:C")}), "has default 'thirds', expected 'halves'"),
         (
@@ -314,7 +317,9 @@ def test_joined_names_are_found_and_two_packages_cannot_have_the_same(conf: Path
         problems={"spirals": "os.path:join"},
     )
     join(Package("p", "dist-p", "1", extension))
-    assert GROUPS["loss"]["thirds"] is ThirdsConfig and "thirds" not in LOSSES  # the experiment strategies has ours
+    assert (
+        GROUPS["loss"]["thirds"] is ThirdsConfig and "thirds" not in LOSS_SETTINGS
+    )  # the experiment strategies has ours
     assert "gain" in types.HIGHER_IS_BETTER and types.LABELS["c"] == "numbers"
     assert extensions.conf_dirs()[-1] == conf and extensions.yaml_of("loss", "thirds") == conf / "loss/thirds.yaml"
     assert extensions.versions()["dist-p"] == "1"

@@ -9,7 +9,7 @@ import pytest
 from houses import config, houses, save
 
 from mtlrun.config.check import check
-from mtlrun.config.schema import plain
+from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import Dataset, load_dataset, trainable
 from mtlrun.data.labels import controls, without_controls
 from mtlrun.util.errors import RequestError
@@ -212,7 +212,7 @@ def test_what_was_cut_in_words(file: str) -> None:
         "labels of train shuffled within the groups of site",
     ]
     assert without_controls(found) == config({"price": {}, "sold": {}, "area": {}}, path=file, split={"by": "site"})
-    assert check(plain(found)) == found
+    assert check(as_mapping(found)) == found
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 from support import make_config, make_dataset, make_stack
 
 from mtlrun.data.dataset import trainable
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 
 
 def epoch_rows(stack, epoch, start=0):
@@ -71,7 +71,7 @@ def test_rows_without_any_label_are_not_trained_on():
     dataset = make_dataset(config, missing=0.5)
     rows = dataset.split.train[trainable(dataset)]
     assert set(rows) == set(dataset.split.train) & set(np.flatnonzero(dataset.targets["a"].observed))
-    assert build([config], [dataset]).train.steps == len(rows) // 16
+    assert build_stack([config], [dataset]).train.steps == len(rows) // 16
 
 
 def test_leaving_out_a_task_keeps_the_order_of_the_rows():
@@ -79,9 +79,9 @@ def test_leaving_out_a_task_keeps_the_order_of_the_rows():
     alone = make_config({"a": {"type": "regression"}, "b": {"type": "binary"}}, only="a", trainer={"batch_size": 1})
     dataset = make_dataset(both, missing=0.5)
     fewer = replace(dataset, targets={"a": dataset.targets["a"]})
-    joint = epoch_rows(build([both], [dataset]), 1)[:, 0, 0, 0]
-    lone = epoch_rows(build([alone], [fewer]), 1)[:, 0, 0, 0]
-    missing = joint.new_tensor(float(build([both], [dataset]).train.rows.add[0, 0]))  # the label 0, standardised
+    joint = epoch_rows(build_stack([both], [dataset]), 1)[:, 0, 0, 0]
+    lone = epoch_rows(build_stack([alone], [fewer]), 1)[:, 0, 0, 0]
+    missing = joint.new_tensor(float(build_stack([both], [dataset]).train.rows.add[0, 0]))  # the label 0, standardised
     assert len(lone) < len(joint)
     assert torch.equal(joint[joint != missing], lone)
 
@@ -97,7 +97,7 @@ def test_class_weights_multiply_the_weight_of_a_label():
 def test_balanced_class_weights_make_every_class_count_the_same_in_training():
     config = make_config({"c": {"type": "categorical", "class_weights": "balanced"}}, trainer={"batch_size": 72})
     dataset = make_dataset(config)
-    batch = next(build([config], [dataset]).train.epoch(1))
+    batch = next(build_stack([config], [dataset]).train.epoch(1))
     shares = torch.zeros(3).scatter_add_(0, batch.targets.labels[0, :, 0].long(), batch.targets.weights[0, :, 0])
     torch.testing.assert_close(shares, torch.full((3,), 1 / 3))
 
@@ -116,5 +116,5 @@ def test_raw_labels_keep_their_unit():
     dataset = make_dataset(config)
     target = dataset.targets["a"]
     raw = target.values[dataset.split.train]
-    batch = next(build([config], [dataset]).train.epoch(1))
+    batch = next(build_stack([config], [dataset]).train.epoch(1))
     assert np.sort(batch.targets.labels[0, :, 0].numpy()) == pytest.approx(np.sort(raw), rel=1e-5)

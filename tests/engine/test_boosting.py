@@ -22,12 +22,12 @@ import mtlrun
 import mtlrun.engine.boosting as boosting
 from mtlrun.cli.main import main
 from mtlrun.config.check import check
-from mtlrun.config.schema import Config, config_hash, plain
+from mtlrun.config.schema import Config, as_mapping, config_hash
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
-from mtlrun.runs.build import build
-from mtlrun.runs.run import Run, _beginning
+from mtlrun.runs.build import build_stack
+from mtlrun.runs.run import PreparedRun, _beginning
 from mtlrun.sweeps.stacks import Limits, divide, size
 from mtlrun.util.errors import RequestError, TrainingError
 from tests.support import make_config, make_dataset
@@ -38,13 +38,13 @@ BY_HAND = {"max_iter": 40, "learning_rate": 0.2, "max_leaf_nodes": 7, "min_sampl
 
 def boosted(tasks: dict[str, Any] | None = None, model: dict[str, Any] | None = None, **groups: Any) -> Config:
     trainer = {"epochs": 20, "batch_size": 256, "patience": None} | groups.pop("trainer", {})
-    tree = plain(make_config(tasks, trainer=trainer, **{"lr": {"base": 0.001}} | groups))
+    tree = as_mapping(make_config(tasks, trainer=trainer, **{"lr": {"base": 0.001}} | groups))
     return check(tree | {"model": SETTINGS | (model or {})})
 
 
 def train(config: Config, dataset: Dataset, folder: Path) -> dict[str, Any]:
     (folder / ".hydra").mkdir(parents=True, exist_ok=True)
-    return Run(config, build([config], [dataset])).train(folder)
+    return PreparedRun(config, build_stack([config], [dataset])).train(folder)
 
 
 def metrics(folder: Path) -> pd.DataFrame:
@@ -192,7 +192,7 @@ def test_a_class_that_only_val_has_gets_the_odds_of_half_a_row(tmp_path: Path) -
     dataset = make_dataset(config, rows=300, classes={"c": 4})
     values, train_rows = dataset.targets["c"].values, dataset.split.train
     values[train_rows] = np.where(values[train_rows] == 2, 1, values[train_rows])
-    trees = boosting.fit(build([config], [dataset]), "c", 10, None)
+    trees = boosting.fit(build_stack([config], [dataset]), "c", 10, None)
     out = trees.outputs(dataset.numeric)
     assert out.shape == (300, 4)
     probabilities = np.exp(out) / np.exp(out).sum(1, keepdims=True)
@@ -211,7 +211,7 @@ def test_of_two_classes_seen_and_a_third_the_two_have_their_probabilities() -> N
     dataset = make_dataset(config, rows=300)
     values, rows = dataset.targets["c"].values, dataset.split.train
     values[rows] = np.where(values[rows] == 1, 2, values[rows])
-    out = boosting.fit(build([config], [dataset]), "c", 5, None).outputs(dataset.numeric)
+    out = boosting.fit(build_stack([config], [dataset]), "c", 5, None).outputs(dataset.numeric)
     direct = HistGradientBoostingClassifier(**BY_HAND | {"max_iter": 5}).fit(dataset.numeric[rows], values[rows])
     np.testing.assert_allclose(1 / (1 + np.exp(out[:, 0] - out[:, 2])), direct.predict_proba(dataset.numeric)[:, 1])
 
@@ -228,7 +228,7 @@ def test_without_labels_in_val_all_iterations_count(tmp_path: Path) -> None:
 def test_class_weights_that_leave_one_class_are_refused() -> None:
     config = boosted({"b": {"type": "binary", "class_weights": [1.0, 0.0]}})
     with pytest.raises(TrainingError, match=r"tasks\.b\.class_weights: leave 0 as the only class"):
-        boosting.fit(build([config], [make_dataset(config)]), "b", 5, None)
+        boosting.fit(build_stack([config], [make_dataset(config)]), "b", 5, None)
 
 
 def test_more_categories_than_bins_count_as_numbers(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_what_only_networks_have_is_left_out_with_one_note() -> None:
         "model=boosting: graph.receives, loss, lr.base, optimizer, trainer.batch_size, "
         "trainer.device left out, as only networks have that",
     )
-    tree = plain(config)
+    tree = as_mapping(config)
     assert not {"loss", "lr", "graph", "sharing", "optimizer"} & tree.keys()
     assert tree["trainer"] == {"patience": None, "device": "cpu", "threads": 1, "tensorboard": False}
     assert check(tree) == dataclasses.replace(config, notes=())
@@ -273,7 +273,7 @@ def test_what_only_networks_have_is_left_out_with_one_note() -> None:
 
 def test_a_reconstruction_is_left_out(tmp_path: Path) -> None:
     config = boosted({"a": {"type": "regression"}, "x": {"type": "reconstruction", "role": "auxiliary"}})
-    assert list(config.active) == ["a"] and check(plain(config)).active == config.active
+    assert list(config.active) == ["a"] and check(as_mapping(config)).active == config.active
     assert config.notes == ("model=boosting: tasks.x (reconstruction) left out, as only networks have that",)
     assert {key.split("/")[1] for key in train(config, make_dataset(config), tmp_path)["figures"]} == {"a"}
 
@@ -286,7 +286,7 @@ def test_huber_is_refused() -> None:
 
 
 def test_a_network_without_its_groups_is_still_refused() -> None:
-    tree = plain(make_config())
+    tree = as_mapping(make_config())
     del tree["loss"]
     with pytest.raises(RequestError, match=r"loss\.name"):
         check(tree)
@@ -304,7 +304,7 @@ def test_the_trivial_predictor_is_that_of_a_network() -> None:
     config = boosted()
     network = make_config()
     dataset = make_dataset(config, missing=0.2, weighted=True)
-    (own,), (other,) = (_beginning(build([c], [dataset])) for c in (config, network))
+    (own,), (other,) = (_beginning(build_stack([c], [dataset])) for c in (config, network))
     assert own["trivial"] == other["trivial"] and "test/a/rmse" in own["trivial"]
 
 

@@ -4,7 +4,7 @@ import torch
 from sklearn import metrics as sk
 from support import make_config, make_dataset, make_stack, train_steps
 
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 
 
 def raw_outputs(stack, task, split):
@@ -18,7 +18,7 @@ def raw_outputs(stack, task, split):
 def test_figures_agree_with_scikit_learn_in_the_targets_own_unit(missing, weighted):
     config = make_config()
     dataset = make_dataset(config, rows=300, missing=missing, weighted=weighted)
-    stack = build([config], [dataset])
+    stack = build_stack([config], [dataset])
     train_steps(stack, 20)
     figures = stack.test()[0]
     for task, target in dataset.targets.items():
@@ -67,16 +67,16 @@ def test_splits_of_different_sizes_share_a_stack():
     config = make_config({"a": {"type": "regression"}})
     short, long = make_dataset(config), make_dataset(config)
     object.__setattr__(short, "split", type(short.split)(short.split.train, short.split.val[:7], short.split.test))
-    together = build([config, config], [short, long]).val()
-    assert together[0] == pytest.approx(build([config], [short]).val()[0], rel=1e-6)
-    assert together[1] == pytest.approx(build([config], [long]).val()[0], rel=1e-6)
+    together = build_stack([config, config], [short, long]).val()
+    assert together[0] == pytest.approx(build_stack([config], [short]).val()[0], rel=1e-6)
+    assert together[1] == pytest.approx(build_stack([config], [long]).val()[0], rel=1e-6)
 
 
 def test_a_figure_of_a_task_without_labels_is_left_out():
     config = make_config()
     dataset = make_dataset(config)
     dataset.targets["b"].observed[dataset.split.val] = False
-    figures = build([config], [dataset]).val()[0]
+    figures = build_stack([config], [dataset]).val()[0]
     assert not any(task == "b" for task, _ in figures)
     assert ("a", "loss") in figures and ("c", "loss") in figures
 
@@ -84,7 +84,7 @@ def test_a_figure_of_a_task_without_labels_is_left_out():
 def test_the_trivial_predictor_knows_the_mean_and_the_class_rates_of_the_training_rows():
     config = make_config()
     dataset = make_dataset(config, rows=300)
-    figures = build([config], [dataset]).trivial["test"][0]
+    figures = build_stack([config], [dataset]).trivial["test"][0]
     train, test = dataset.split.train, dataset.split.test
     a, b, c = (dataset.targets[t] for t in "abc")
     y = a.values
@@ -102,7 +102,7 @@ def test_the_trivial_loss_is_finite_for_a_class_that_no_training_row_has():
     dataset = make_dataset(config)
     train = dataset.split.train
     dataset.targets["c"].values[train] = np.minimum(dataset.targets["c"].values[train], 1)
-    figures = build([config], [dataset]).trivial["test"][0]
+    figures = build_stack([config], [dataset]).trivial["test"][0]
     assert np.isfinite(figures["c", "loss"]) and figures["c", "loss"] > 1
 
 

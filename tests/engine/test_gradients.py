@@ -13,7 +13,7 @@ from mtlrun.engine.stack import Stack
 from mtlrun.engine.train import Training
 from mtlrun.model.layers import dropout_mask
 from mtlrun.results.progress import Progress
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.util.errors import RequestError
 
 TWO = {"a": {"type": "regression"}, "b": {"type": "binary"}}
@@ -112,7 +112,7 @@ def test_a_task_without_a_label_or_with_a_stopped_gradient_has_no_cosine(tmp_pat
     dataset = make_dataset(config)
     dataset.targets["c"].observed[dataset.split.train[1:]] = False
     dataset.targets["c"].observed[dataset.split.train[:1]] = True
-    stack = build([config], [dataset])
+    stack = build_stack([config], [dataset])
     last = list(stack.train.epoch(1))[-1]
     assert not bool(last.targets.present[0, stack.network.tasks.index("c")])  # the draw of seed 0
     (table,) = train(stack, tmp_path)

@@ -16,7 +16,7 @@ MEASURE = """
 import json, sys, tempfile
 from pathlib import Path
 from support import make_config, make_dataset
-from mtlrun.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.engine.memory import run_bytes
 from mtlrun.engine.train import Training
 from mtlrun.results.progress import Progress
@@ -31,7 +31,7 @@ configs = [make_config(seed=r, model={"hidden": hidden, "head_hidden": [32]},
 datasets = [make_dataset(configs[0], rows=6000, inputs=10)] * runs
 before = peak()
 with tempfile.TemporaryDirectory() as folder:
-    stack = build(configs, datasets)
+    stack = build_stack(configs, datasets)
     folders = [Path(folder) / str(r) for r in range(runs)]
     summaries = [{"settings": {}, "status": "running"} for _ in folders]
     training = Training(stack, folders, summaries, Path(folder) / "stack.pt", None)

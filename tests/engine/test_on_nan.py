@@ -9,7 +9,7 @@ import torch
 from support import make_config, make_stack
 from trainings import InterruptAt, training
 
-from mtlrun.config.loss_settings import LOSSES
+from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.engine import checkpoint
 from mtlrun.results.progress import Progress
 from mtlrun.util.errors import Interrupted
@@ -46,7 +46,7 @@ def steps(stack, value=None):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOSS_SETTINGS)
 def test_a_skipped_step_changes_nothing_of_its_run_and_nothing_of_the_others(name, value):
     configs = [make_config(loss={"name": name}, seed=seed, trainer={"on_nan": "skip"}) for seed in range(2)]
     well, hurt = make_stack(configs, missing=0.2), make_stack(configs, missing=0.2)
@@ -185,7 +185,7 @@ def test_a_run_with_skipped_steps_resumes_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize("at", [0, 4, 8, 11])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOSS_SETTINGS)
 def test_a_skipped_step_is_forgotten_by_a_process_that_goes_on_as_by_one_that_resumes(tmp_path, name, at):
     """Also at the beginning of training and of epochs, of four steps, where strategies start and take stock."""
 

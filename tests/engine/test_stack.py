@@ -26,7 +26,7 @@ from mtlrun.engine.train import Member, Training, part_of
 from mtlrun.model.layers import GradientScale, dropout_mask
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import RunWriter
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.runs.run import train_stack
 from mtlrun.util.errors import Interrupted
 
@@ -213,7 +213,7 @@ def members(kind: str) -> list[Config]:
 
 
 def trained(configs: Sequence[Config], datasets: Sequence[Dataset], folder: Path) -> Stack:
-    stack = build(configs, datasets)
+    stack = build_stack(configs, datasets)
     folders = [folder / str(r) for r in range(len(configs))]
     summaries = [{"settings": {}, "status": "running"} for _ in configs]
     training = Training(stack, folders, summaries, folder / "stack.pt", None, lambda line: None)
@@ -230,7 +230,7 @@ def test_a_member_equals_its_solo_run_after_20_steps(tmp_path: Path, kind: str) 
 def test_a_member_with_shuffled_labels_equals_its_solo_run_where_no_label_is_missing(tmp_path: Path) -> None:
     configs = members("training labels")[:2]
     assert_members_equal_their_solo_runs(tmp_path, configs)
-    assert build(configs, datasets_of(configs)).train.rows.complete
+    assert build_stack(configs, datasets_of(configs)).train.rows.complete
 
 
 def assert_members_equal_their_solo_runs(tmp_path: Path, configs: Sequence[Config], **data: Any) -> None:
@@ -583,7 +583,7 @@ def test_a_run_that_was_killed_after_its_last_epoch_takes_no_further_one(
 
 def test_a_figure_of_test_that_is_not_finite_is_left_out_and_ends_nobody_else(tmp_path: Path) -> None:
     configs = [make_config(seed=r) for r in range(2)]
-    stack = build(configs, datasets_of(configs))
+    stack = build_stack(configs, datasets_of(configs))
     rows = stack.test
 
     def figures() -> list[dict[tuple[str, str], float]]:

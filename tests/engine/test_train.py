@@ -13,7 +13,7 @@ from trainings import InterruptAt, training
 
 from mtlrun.engine import checkpoint
 from mtlrun.results.progress import Progress
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.util.errors import Interrupted, StorageError
 
 
@@ -231,7 +231,7 @@ def test_the_logged_training_loss_is_the_mean_over_the_labels_that_were_there(tm
         {"a": {"type": "regression"}, "b": {"type": "binary"}}, lr={"base": 0.0}, trainer={"batch_size": 2, "epochs": 1}
     )
     dataset = make_dataset(config, missing=0.7)
-    stack = build([config], [dataset])
+    stack = build_stack([config], [dataset])
     seen = [
         (losses, b.targets.present) for b in stack.train.epoch(1) for losses in [stack.network.losses(b.x, b.targets)]
     ]

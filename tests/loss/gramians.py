@@ -4,7 +4,7 @@ import torch
 from playing import make
 from torch import Tensor
 
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 from mtlrun.loss.solvers import conditioned
 
 
@@ -66,7 +66,7 @@ def weights_of(name: str, gradients: Tensor, losses: Tensor | None = None, **set
     names = [f"t{i}" for i in range(tasks)]
     strategy = make(name, [settings] * runs, tasks=names, noise=[(0.5, 0.5)] * tasks)
     seen = torch.ones(runs, tasks) if losses is None else losses
-    return strategy.weights(Seen(seen, None, 0, gradients.float())).double()
+    return strategy.weights(StepInputs(seen, None, 0, gradients.float())).double()
 
 
 def along(weights: Tensor, gradients: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from support import make_config
 from torch import Tensor
 
-from mtlrun.loss import STRATEGIES, Members, Seen, Strategy
+from mtlrun.loss import STRATEGIES, StepInputs, Strategy, StrategySetup
 
 TASKS = ["a", "b", "c"]
 NOISE = [(0.5, 0.5), (1.0, 0.5), (1.0, 1.0)]  # Gaussian, classification, Laplace
@@ -20,10 +20,10 @@ def members(
     tasks: Sequence[str] = TASKS,
     noise: Sequence[Any] = NOISE,
     seeds: Sequence[int] | None = None,
-) -> Members:
+) -> StrategySetup:
     """The runs of a stack; each of the settings has the strategy's `name`. Seeds are 0, 1, … unless given."""
     configs = [make_config({t: {"type": "regression"} for t in tasks}, loss=dict(s)).loss for s in settings]
-    return Members(
+    return StrategySetup(
         configs, list(tasks), list(noise), list(range(len(configs)) if seeds is None else seeds), EPOCH, SIZE
     )
 
@@ -62,7 +62,7 @@ def play(
     for i, step in enumerate(losses):
         here = None if present is None else present[i]
         apart = gradients[i] if here is None else gradients[i] * here.unsqueeze(2)
-        published = strategy.weights(Seen(step, here, first + i, apart if strategy.needs_gradients else None))
+        published = strategy.weights(StepInputs(step, here, first + i, apart if strategy.needs_gradients else None))
         weights.append(strategy.scaled(published, here).clone())
         directions.append(strategy.direction(weights[-1], apart).clone())
         for parameter, gradient in zip(strategy.parameters(), strategy.gradients(step, published, here), strict=True):
@@ -75,4 +75,4 @@ def play(
 
 def weigh(strategy: Strategy, losses: Tensor, present: Tensor | None = None, step: int = 0) -> Tensor:
     """The published weights of one step, for a strategy that reads losses alone."""
-    return strategy.weights(Seen(losses, present, step))
+    return strategy.weights(StepInputs(losses, present, step))

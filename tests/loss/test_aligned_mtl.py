@@ -6,7 +6,7 @@ from playing import make, some_gradients
 from torch import Tensor
 from torchjd.aggregation import AlignedMTLWeighting
 
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 
 
 def aligned(gradients: Tensor) -> Tensor:
@@ -14,7 +14,7 @@ def aligned(gradients: Tensor) -> Tensor:
     runs, tasks = gradients.shape[:2]
     names = [f"t{i}" for i in range(tasks)]
     strategy = make("aligned_mtl", [{}] * runs, tasks=names, noise=[(1.0, 0.5)] * tasks)
-    return strategy.weights(Seen(torch.ones(runs, tasks), None, 0, gradients)).double()
+    return strategy.weights(StepInputs(torch.ones(runs, tasks), None, 0, gradients)).double()
 
 
 @pytest.mark.parametrize(("tasks", "size"), [(2, 9), (3, 9), (10, 90), (40, 200), (3, 2), (10, 6), (40, 20)])

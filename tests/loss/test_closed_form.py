@@ -12,7 +12,7 @@ from mtlrun.data.split import Split
 from mtlrun.data.targets import LOSSES, PRIMARY, Target
 from mtlrun.engine.stack import Stack
 from mtlrun.loss.uncertainty import Uncertainty
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.util.errors import RequestError
 
 
@@ -60,7 +60,7 @@ def test_sigma_equals_the_residuals_of_two_regressions() -> None:
         )
         for init in ("first_batch", 0.0)
     ]
-    stack = build(configs, [make_data(c, x, labels) for c in configs])
+    stack = build_stack(configs, [make_data(c, x, labels) for c in configs])
     train_steps(stack, 3000)
     encoded = stack.network.encoder(torch.from_numpy(x.astype(np.float32)).view(1, -1, 1).expand(2, -1, -1), None)
     with torch.no_grad():
@@ -82,7 +82,7 @@ def test_sigma_squared_is_twice_the_cross_entropy() -> None:
         trainer={"batch_size": 20},
         model={"hidden": [4], "head_hidden": []},
     )
-    stack = build([config], [make_data(config, x, dict.fromkeys(tasks, labels))])
+    stack = build_stack([config], [make_data(config, x, dict.fromkeys(tasks, labels))])
     train_steps(stack, 1500)
     entropy = -(0.2 * np.log(0.2) + 0.8 * np.log(0.8))
     assert 2 * entropy == pytest.approx(1.0008, abs=1e-4)

@@ -6,7 +6,7 @@ from playing import make, some_gradients
 from torch import Tensor
 from torchjd.aggregation import ConFIG
 
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 
 
 def direction(gradients: Tensor) -> Tensor:
@@ -14,7 +14,7 @@ def direction(gradients: Tensor) -> Tensor:
     runs, tasks = gradients.shape[:2]
     names = [f"t{i}" for i in range(tasks)]
     strategy = make("config", [{}] * runs, tasks=names, noise=[(1.0, 0.5)] * tasks)
-    weights = strategy.weights(Seen(torch.ones(runs, tasks), None, 0, gradients))
+    weights = strategy.weights(StepInputs(torch.ones(runs, tasks), None, 0, gradients))
     return (weights.double().unsqueeze(2) * gradients.double()).sum(1)
 
 

@@ -4,7 +4,7 @@ from gramians import along, cosine, drawn, scaled_task, weights_of
 from playing import make
 from torchjd.aggregation import FairGradWeighting
 
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.5, 1.0, 2.0, 5.0, 10.0])
@@ -68,7 +68,7 @@ def test_runs_of_a_stack_may_differ_in_alpha() -> None:
     gradients = drawn(3, 4)
     settings = [{"alpha": 0.3}, {"alpha": 1.0}, {"alpha": 9.0}]
     strategy = make("fairgrad", settings, tasks=list("abcd"), noise=[(0.5, 0.5)] * 4)
-    together = strategy.weights(Seen(torch.ones(3, 4), None, 0, gradients.float())).double()
+    together = strategy.weights(StepInputs(torch.ones(3, 4), None, 0, gradients.float())).double()
     for r, s in enumerate(settings):
         alone = weights_of("fairgrad", gradients[r : r + 1], **s)
         torch.testing.assert_close(together[r : r + 1], alone, rtol=1e-6, atol=0)

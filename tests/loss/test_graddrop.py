@@ -10,7 +10,7 @@ from support import make_config
 from torch import Tensor
 from torchjd.aggregation import GradDrop
 
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 from mtlrun.model.layers import generator
 from mtlrun.util.errors import RequestError
 
@@ -19,7 +19,7 @@ def directions(settings: Sequence[dict[str, Any]], gradients: Tensor, steps: Seq
     strategy = make("graddrop", settings)
     found = []
     for step in steps:
-        weights = strategy.weights(Seen(torch.ones(gradients.shape[:2]), None, step, gradients))
+        weights = strategy.weights(StepInputs(torch.ones(gradients.shape[:2]), None, step, gradients))
         assert (weights == 1).all()
         found.append(strategy.direction(weights, gradients))
     return found

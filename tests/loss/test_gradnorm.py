@@ -10,7 +10,7 @@ from playing import SIZE, make, play, some_gradients, some_losses
 from torch import Tensor
 
 from mtlrun.cli.main import main
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 from mtlrun.loss.gradnorm import SMALLEST
 
 
@@ -28,9 +28,9 @@ def reference(w: Tensor, gradients: Tensor, losses: Tensor, first: Tensor, alpha
 def test_the_gradient_is_that_of_the_published_loss(alpha: float) -> None:
     strategy = make("gradnorm", [{"alpha": alpha}])
     losses, gradients = some_losses(2, runs=1)[0] + 0.5, some_gradients(2, runs=1)
-    strategy.weights(Seen(losses[0], None, 0, gradients[0]))
+    strategy.weights(StepInputs(losses[0], None, 0, gradients[0]))
     strategy.w.data.copy_(torch.tensor([[0.3, 2.0, 0.7]]))
-    published = strategy.weights(Seen(losses[1], None, 1, gradients[1]))
+    published = strategy.weights(StepInputs(losses[1], None, 1, gradients[1]))
     assert published.tolist() == [pytest.approx([0.3, 2.0, 0.7])]
     (found,) = strategy.gradients(losses[1], published, None)
     expected = reference(published[0], gradients[1, 0], losses[1, 0], losses[0, 0], alpha)
@@ -43,20 +43,20 @@ def test_a_task_without_a_label_has_no_part() -> None:
     losses, gradients = some_losses(1, runs=1)[0][0] + 0.5, some_gradients(1, runs=1)[0]
     strategy, fewer = make("gradnorm", [{}]), make("gradnorm", [{}], tasks=["a", "c"], noise=[(1.0, 1.0)] * 2)
     masked = losses * present
-    published = strategy.weights(Seen(masked, present, 0, gradients * present.unsqueeze(2)))
+    published = strategy.weights(StepInputs(masked, present, 0, gradients * present.unsqueeze(2)))
     (found,) = strategy.gradients(masked, published, present)
-    without = fewer.weights(Seen(losses[:, [0, 2]], None, 0, gradients[:, [0, 2]]))
+    without = fewer.weights(StepInputs(losses[:, [0, 2]], None, 0, gradients[:, [0, 2]]))
     (expected,) = fewer.gradients(losses[:, [0, 2]], without, None)
     assert found[0, 1] == 0 and strategy.state()["Gradnorm.first"][0, 1] == 0
     torch.testing.assert_close(found[:, [0, 2]], expected)
-    strategy.weights(Seen(torch.full((1, 3), 9.0), None, 1, gradients))
+    strategy.weights(StepInputs(torch.full((1, 3), 9.0), None, 1, gradients))
     assert strategy.state()["Gradnorm.first"].tolist() == [[losses[0, 0].item(), 9.0, losses[0, 2].item()]]
 
 
 def test_weights_sum_to_the_number_of_tasks_and_are_never_negative() -> None:
     strategy = make("gradnorm", [{}])
     strategy.w.data.copy_(torch.tensor([[-0.4, 1.0, 3.0]]))
-    weights = strategy.weights(Seen(torch.ones(1, 3), None, 0, torch.ones(1, 3, SIZE)))
+    weights = strategy.weights(StepInputs(torch.ones(1, 3), None, 0, torch.ones(1, 3, SIZE)))
     expected = torch.tensor([[SMALLEST, 1.0, 3.0]]) * 3 / (4 + SMALLEST)
     torch.testing.assert_close(weights, expected)
     assert torch.equal(strategy.w.data, weights)

@@ -8,7 +8,7 @@ from playing import make, some_gradients
 from torch import Tensor
 from torchjd.aggregation import GradVacWeighting
 
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 from mtlrun.loss.gradvac import Gradvac
 
 
@@ -20,7 +20,7 @@ def vaccine(beta: float, runs: int = 1, tasks: int = 2) -> Gradvac:
 
 
 def weigh(strategy: Gradvac, gradients: Tensor, step: int = 0) -> Tensor:
-    return strategy.weights(Seen(torch.ones(gradients.shape[:2]), None, step, gradients))
+    return strategy.weights(StepInputs(torch.ones(gradients.shape[:2]), None, step, gradients))
 
 
 def by_hand(gradients: Tensor, order: list[list[int]], targets: Tensor, beta: float) -> Tensor:
@@ -85,7 +85,7 @@ def test_without_a_target_it_is_pcgrad() -> None:
     strategy = vaccine(0.0)
     twin = make("pcgrad", [{}], tasks=["a", "b"], noise=[(1.0, 0.5)] * 2)
     for step, gradients in enumerate(some_gradients(20, 1, 2, common=0.0)):
-        expected = twin.weights(Seen(torch.ones(1, 2), None, step, gradients))
+        expected = twin.weights(StepInputs(torch.ones(1, 2), None, step, gradients))
         torch.testing.assert_close(weigh(strategy, gradients, step), expected, rtol=1e-6, atol=1e-6)
 
 

@@ -8,7 +8,7 @@ from playing import make, some_gradients, some_losses
 from support import make_config, make_stack
 from torch import Tensor
 
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 from mtlrun.loss.imtl import Imtl
 
 
@@ -31,7 +31,7 @@ def test_weights_are_those_of_impartial_gradients_of_the_scaled_losses() -> None
     strategy.s.data += torch.tensor([[0.0, 1.0, -2.0], [3.0, 0.0, -0.5]])
     scales = strategy.s.detach().exp()
     for step, gradients in enumerate(some_gradients(10, 2)):
-        weights = strategy.weights(Seen(torch.ones(2, 3), None, step, gradients))
+        weights = strategy.weights(StepInputs(torch.ones(2, 3), None, step, gradients))
         for r in range(2):
             torch.testing.assert_close(weights[r].double(), reference(gradients[r], scales[r]), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(strategy.head_weights(weights, None), scales, rtol=1e-6, atol=0)
@@ -52,12 +52,12 @@ def test_s_starts_at_its_optimum_for_the_first_loss_of_a_task() -> None:
     losses = torch.tensor([[4e6, 0.0, 0.02], [1.0, 1.0, 1.0]])
     present = torch.tensor([[True, False, True], [True, True, True]])
     gradients = some_gradients(1, 2)[0] * present.unsqueeze(2)
-    strategy.weights(Seen(losses, present, 0, gradients))
+    strategy.weights(StepInputs(losses, present, 0, gradients))
     assert strategy.s[0].tolist() == pytest.approx([-math.log(4e6), 0.0, -math.log(0.02)])
     assert strategy.s[1].tolist() == [-1.5] * 3
     assert strategy.started.tolist() == [[True, False, True], [True, True, True]]
     assert (strategy.gradients(losses, losses, present)[0][0]).tolist() == pytest.approx([0, 0, 0], abs=1e-6)
-    strategy.weights(Seen(torch.full((2, 3), 0.5), None, 1, some_gradients(1, 2)[0]))
+    strategy.weights(StepInputs(torch.full((2, 3), 0.5), None, 1, some_gradients(1, 2)[0]))
     assert strategy.s[0].tolist() == pytest.approx([-math.log(4e6), math.log(2), -math.log(0.02)])
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torchjd.aggregation import IMTLGWeighting
 
 from mtlrun.engine.train import Training
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 from mtlrun.loss.imtl_g import ImtlG
 from mtlrun.results.progress import Progress
 
@@ -23,7 +23,7 @@ def impartial(gradients: Tensor) -> tuple[Tensor, ImtlG]:
     runs, tasks = gradients.shape[:2]
     one = members([{"name": "imtl_g"}], tasks=[f"t{i}" for i in range(tasks)], noise=[(1.0, 0.5)] * tasks)
     strategy = ImtlG(dataclasses.replace(one, configs=list(one.configs) * runs, seeds=list(range(runs))))
-    weights = strategy.weights(Seen(torch.ones(runs, tasks), None, 0, gradients.float()))
+    weights = strategy.weights(StepInputs(torch.ones(runs, tasks), None, 0, gradients.float()))
     return weights.double(), strategy
 
 
@@ -130,7 +130,7 @@ def test_flips_are_counted_for_each_run() -> None:
     again = make("imtl_g", [{}, {}], tasks=TASKS)
     assert isinstance(again, ImtlG)
     for step in range(5):
-        again.weights(Seen(torch.ones(2, 3), None, step, torch.stack([draws[at], torch.eye(3)])))
+        again.weights(StepInputs(torch.ones(2, 3), None, step, torch.stack([draws[at], torch.eye(3)])))
     assert again.figures()["flips"].tolist() == [5, 0]
     assert again.state()["ImtlG.flips"].tolist() == [5, 0]
 

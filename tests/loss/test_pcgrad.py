@@ -6,7 +6,7 @@ from playing import make, some_gradients
 from torch import Tensor
 from torchjd.aggregation import PCGradWeighting
 
-from mtlrun.loss import Seen
+from mtlrun.loss import StepInputs
 from mtlrun.loss.pcgrad import Pcgrad
 
 
@@ -31,7 +31,7 @@ def test_the_direction_is_that_of_the_algorithm(tasks: int) -> None:
     for step, gradients in enumerate(some_gradients(3, 2, tasks, 60, common=0.1)):
         if tasks > 3:
             gradients[0, 2] = 0  # without a label
-        weights = strategy.weights(Seen(torch.ones(2, tasks), None, step, gradients))
+        weights = strategy.weights(StepInputs(torch.ones(2, tasks), None, step, gradients))
         orders = strategy.stream(step, torch.ones(1, dtype=torch.long)).tolist()
         for r, own in enumerate(gradients.double()):
             order = [[j for j in others if own[j].any()] for others in orders[r]]
@@ -50,6 +50,6 @@ def test_every_order_of_the_others_is_drawn_alike() -> None:
 def test_two_tasks_are_weighed_as_torchjd_does() -> None:
     strategy = make("pcgrad", [{}], tasks=["a", "b"], noise=[(1.0, 0.5)] * 2)
     for step, gradients in enumerate(some_gradients(20, 1, 2, common=0.0)):
-        weights = strategy.weights(Seen(torch.ones(1, 2), None, step, gradients))[0]
+        weights = strategy.weights(StepInputs(torch.ones(1, 2), None, step, gradients))[0]
         own = gradients[0].double()
         torch.testing.assert_close(weights.double(), PCGradWeighting()(own @ own.T), rtol=1e-5, atol=1e-6)

@@ -8,7 +8,7 @@ from playing import EPOCH, NOISE, TASKS, make, play, some_gradients, some_losses
 from support import make_config, make_stack, train_steps
 from torch import Tensor
 
-from mtlrun.config.loss_settings import LOSSES
+from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES, GramianStrategy
 from mtlrun.util.errors import RequestError
@@ -168,7 +168,7 @@ def test_a_strategy_goes_on_from_its_checkpoint(name: str) -> None:
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_head_of_a_task_that_only_reads_the_trunk_learns(name: str, heads: str) -> None:
     """Its gradient in what is shared is 0. Where this would be a weight of 0 for the head, the request is refused."""
-    if ("heads", heads) in LOSSES[name].refuses:
+    if ("heads", heads) in LOSS_SETTINGS[name].refuses:
         return
     tasks = {t: {"type": "regression"} for t in TASKS}
     settings = {"loss": {"name": name, "heads": heads}, "graph": {"receives": {"b": {"trunk": "stop"}}}}
@@ -202,7 +202,10 @@ def test_weights_are_constants_for_the_network(name: str) -> None:
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_given_weight_multiplies_what_the_strategy_makes_of_a_loss(name: str, heads: str) -> None:
     """loss.weights.b=0.3 under every strategy, in the first step, where nothing else can differ yet."""
-    if ("heads", heads) in LOSSES[name].refuses or (name, heads) == ("fixed", "own"):  # whose weights are the strategy
+    if ("heads", heads) in LOSS_SETTINGS[name].refuses or (name, heads) == (
+        "fixed",
+        "own",
+    ):  # whose weights are the strategy
         return
     stacks = []
     for factor in (1.0, 0.3):
@@ -244,7 +247,7 @@ def test_without_weights_a_given_one_multiplies_the_gradient() -> None:
 @pytest.mark.parametrize("at", ["parameters", "representation"])
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_a_stack_trains_as_its_members_alone(name: str, at: str) -> None:
-    if at == "representation" and (name not in GRADIENTS or ("at", at) in LOSSES[name].refuses):
+    if at == "representation" and (name not in GRADIENTS or ("at", at) in LOSS_SETTINGS[name].refuses):
         return
     where = {"at": at} if name in GRADIENTS else {}
     configs = [make_config(loss={"name": name} | where | s, seed=i) for i, s in enumerate(SETTINGS[name])]

@@ -13,7 +13,7 @@ from mtlrun.config.loss_settings import SumLossConfig
 from mtlrun.config.values import rate
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer
-from mtlrun.loss import Members
+from mtlrun.loss import StrategySetup
 from mtlrun.loss.sum import Sum
 from mtlrun.lr import group_rates, is_constant, schedule_factors
 from mtlrun.util.errors import RequestError
@@ -197,7 +197,7 @@ class Point(nn.Module):
 def descend(rates: dict[str, float], steps: int) -> float:
     """How far from the minimum (1, 1) plain gradient descent ends."""
     point = Point()
-    flat = Flat(point, Sum(Members([SumLossConfig()], ["t"], [(0.5, 0.5)], [0], 1, 1)))
+    flat = Flat(point, Sum(StrategySetup([SumLossConfig()], ["t"], [(0.5, 0.5)], [0], 1, 1)))
     optimizer = FlatOptimizer(flat, [make_config(optimizer={"name": "sgd"}).optimizer])
     for _ in range(steps):
         flat.set_gradients(torch.autograd.grad(point.losses().sum(), flat.network_parameters))

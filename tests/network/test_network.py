@@ -14,7 +14,7 @@ from mtlrun.config.graph import WHAT
 from mtlrun.config.schema import Config
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Targets
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 
 TASKS = {
     "price": {"type": "regression"},
@@ -414,7 +414,7 @@ def test_parameters_are_counted_without_padding(runs: int) -> None:
 def test_a_restart_draws_other_parameters_and_leaves_split_and_order_alone() -> None:
     configs = [make_config(TASKS, model={"restart": restart}, seed=seed) for seed in (3, 4) for restart in (0, 1, 2)]
     datasets = [make_dataset(config, classes=CLASSES) for config in configs]
-    stack = build(configs, datasets)
+    stack = build_stack(configs, datasets)
     values = stack.step.flat.values  # [R, P]
     drawn = list(values)
     apart = [float((a - b).abs().mean()) for i, a in enumerate(drawn) for b in drawn[:i]]
@@ -424,7 +424,7 @@ def test_a_restart_draws_other_parameters_and_leaves_split_and_order_alone() -> 
     for first in (0, 3):
         assert all(torch.equal(inputs[first], inputs[first + restart]) for restart in (1, 2))
     assert not torch.equal(inputs[0], inputs[3])
-    alone = build([make_config(TASKS, seed=3)], [make_dataset(make_config(TASKS, seed=3), classes=CLASSES)])
+    alone = build_stack([make_config(TASKS, seed=3)], [make_dataset(make_config(TASKS, seed=3), classes=CLASSES)])
     assert torch.equal(alone.step.flat.values[0], values[0])
 
 

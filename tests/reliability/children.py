@@ -20,7 +20,8 @@ import numpy as np
 import mtlrun.engine.train
 from mtlrun.cli.main import main
 
-for name in ("run", "sweep", "launch", "workers", "forecast", "compare.report"):  # before anything forks
+ROOMS = ("runs.run", "runs.launch", "sweeps.sweep", "sweeps.pool", "sweeps.forecast", "compare.report.page")
+for name in ROOMS:  # before anything forks
     importlib.import_module(f"mtlrun.{name}")
 
 LIMIT = 120.0  # seconds: what takes longer hangs

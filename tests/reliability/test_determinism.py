@@ -12,7 +12,7 @@ import pytest
 import torch
 from support import make_config, make_stack
 
-from mtlrun.config.loss_settings import LOSSES
+from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.network.network import Network
 
 SMALL = [
@@ -62,7 +62,7 @@ def test_what_a_run_was_made_with_is_recorded(here: Path) -> None:
 
 
 CHANGES: dict[str, dict[str, Any]] = {
-    **{f"loss={name}": {"loss": {"name": name}} for name in LOSSES},
+    **{f"loss={name}": {"loss": {"name": name}} for name in LOSS_SETTINGS},
     "per_head": {"lr": {"name": "per_head"}},
     "rate": {"lr": {"base": 0.3}},
     "chain": {"graph": {"name": "chain"}},

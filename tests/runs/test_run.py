@@ -14,7 +14,7 @@ import yaml
 import mtlrun
 from mtlrun.cli.main import main
 from mtlrun.config.check import check
-from mtlrun.config.schema import plain
+from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint
 from mtlrun.runs import run as runs
@@ -97,7 +97,7 @@ def test_the_stored_configuration_is_complete_checked_and_absolute(table, tmp_pa
     config = check(stored)
     assert stored["data"]["path"] == str(tmp_path / "houses.csv")
     assert stored["data"]["split"]["seed"] == 0
-    assert plain(config) == stored
+    assert as_mapping(config) == stored
 
 
 def logged_as_in_metrics(folder):
@@ -329,8 +329,8 @@ def once(path, tree, durable=False):
     os.kill(os.getpid(), signal.SIGKILL)
 checkpoint.save = once
 from mtlrun.cli.main import main
-from mtlrun.check import check
-from mtlrun.config import plain
+from mtlrun.config.check import check
+from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import load_dataset
 main({["data=houses", *SMALL, f"hydra.run.dir={folder}", *overrides]!r})
 """

@@ -17,8 +17,8 @@ from torch import Tensor
 import mtlrun.runs.run
 from mtlrun.cli.main import main
 from mtlrun.config.check import check
-from mtlrun.config.loss_settings import LOSSES
-from mtlrun.config.schema import Config, plain
+from mtlrun.config.loss_settings import LOSS_SETTINGS
+from mtlrun.config.schema import Config, as_mapping
 from mtlrun.engine.backward import Apart
 from mtlrun.engine.gates import mean_gates
 from mtlrun.engine.stack import Stack
@@ -326,7 +326,7 @@ def test_what_is_one_tasks_own_is_what_no_other_loss_reaches(name: str) -> None:
     assert 0 < flat.shared_size < flat.trunk_size
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", LOSS_SETTINGS)
 @pytest.mark.parametrize("name", SCHEMES)
 def test_every_strategy_trains_a_stack_as_its_members_alone(name: str, loss: str) -> None:
     tasks = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "categorical"}}
@@ -401,7 +401,7 @@ def test_a_trunk_without_layers_is_refused(name: str) -> None:
     with pytest.raises(RequestError, match=rf"sharing={name}: .*model.hidden is empty\nset model.hidden=\[64\]"):
         make_config(TASKS, sharing=SCHEMES[name], model={"hidden": []})
     config = make_config(TASKS, sharing=SCHEMES[name])
-    assert check(plain(config)) == config
+    assert check(as_mapping(config)) == config
 
 
 def test_check_says_how_many_experts_and_parameters(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,13 +13,13 @@ import torch
 from support import make_config, make_dataset, make_stack, train_steps
 
 import mtlrun
-from mtlrun.config.loss_settings import LOSSES
+from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.config.sharing_settings import SHARINGS
 from mtlrun.engine import checkpoint
 from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES
 from mtlrun.results.progress import Progress
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.runs.run import train_stack
 from mtlrun.util.errors import Interrupted
 
@@ -48,12 +48,12 @@ def by_task(stack: Stack, task: str) -> list[torch.Tensor]:
 def test_none_is_the_single_task_nets(extra: dict[str, Any]) -> None:
     config = make_config(sharing={"name": "none"}, **extra)
     dataset = make_dataset(config)
-    together = build([config], [dataset])
+    together = build_stack([config], [dataset])
     train_steps(together, 20)
     figures = together.val()[0]
     for task in "abc":
         own = make_config(sharing={"name": "hard"}, only=[task], **extra)
-        alone = build([own], [dataclasses.replace(dataset, targets={task: dataset.targets[task]})])
+        alone = build_stack([own], [dataclasses.replace(dataset, targets={task: dataset.targets[task]})])
         train_steps(alone, 20)
         trunk = [
             p[0].detach()
@@ -108,7 +108,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", [n for n in LOSSES if not STRATEGIES[n].needs_gradients])
+@pytest.mark.parametrize("name", [n for n in LOSS_SETTINGS if not STRATEGIES[n].needs_gradients])
 def test_strategies_that_read_losses_alone(name: str) -> None:
     """With missing labels and strengths of their own, in a stack as alone; every trunk moves."""
 

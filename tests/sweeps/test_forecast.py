@@ -10,7 +10,7 @@ import mtlrun.runs.run
 import mtlrun.sweeps.forecast
 import mtlrun.sweeps.sweep
 from mtlrun.cli.main import main
-from mtlrun.compose import Member, compose, members
+from mtlrun.compose import PlannedRun, compose, planned_runs
 from mtlrun.sweeps.forecast import Line, Shape, in_words, seeds_line, time_line
 from mtlrun.sweeps.stacks import Division, Limits, divide
 from mtlrun.sweeps.sweep import check_members
@@ -29,8 +29,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("plots.csv").write_text("a,b,p,q\n" + "".join(lines))
 
 
-def runs(*words: str) -> list[Member]:
-    return members(compose(["data=plots", *SMALL, *words], multirun=True))
+def runs(*words: str) -> list[PlannedRun]:
+    return planned_runs(compose(["data=plots", *SMALL, *words], multirun=True))
 
 
 def table(folder: str) -> list[dict[str, str]]:
@@ -164,7 +164,7 @@ def test_everything_that_a_run_does_can_be_measured(words: list[str], capsys: py
 @pytest.mark.parametrize("words", [[*SMALL, "loss=sum,uncertainty"], ["model=boosting", "model.iterations=60"]])
 def test_what_is_foretold_is_about_what_it_takes(words: list[str]) -> None:
     words = [*words, "seed=range(2)", "trainer.epochs=3", "trainer.patience=null"]
-    own = members(compose(words, multirun=True))  # of the diamonds, whose stacks take seconds
+    own = planned_runs(compose(words, multirun=True))  # of the diamonds, whose stacks take seconds
     divided = divide(check_members(own), Limits(1))
     groups = {group: stack for stack, group in zip(divided.stacks, divided.group, strict=True)}
     lines = mtlrun.sweeps.forecast._measured({g: Shape([own[n].config for n in s], 1) for g, s in groups.items()}, 1)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support import make_config, make_dataset, with_own_labels
 
 from mtlrun.config.graph import Graph, TaskEdge, TrunkEdge
-from mtlrun.config.loss_settings import LOSSES
+from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.config.schema import GROUPS, BoostingConfig, Config, TaskConfig
 from mtlrun.data.split import Split
 from mtlrun.loss import STRATEGIES
@@ -232,7 +232,7 @@ def test_the_schema_declares_what_the_runs_of_a_stack_may_differ_in() -> None:
 def test_every_setting_is_tried() -> None:
     """A new field of the schema belongs into one of the lists."""
     known = {key.split("=")[0] + "." + key.rpartition(".")[2] if "=" in key else key for key in MAY_DIFFER}
-    known |= {f"loss.{f.name}" for kind in LOSSES.values() for f in dataclasses.fields(kind)} - {
+    known |= {f"loss.{f.name}" for kind in LOSS_SETTINGS.values() for f in dataclasses.fields(kind)} - {
         f"loss.{name}" for name in SAME_IN_LOSSES
     }
     known |= set(OTHER_STACK) | NOT_SWEPT | MAY_DIFFER_IN_TASKS

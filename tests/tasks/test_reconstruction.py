@@ -13,10 +13,10 @@ from support import make_config, make_dataset, train_steps
 
 import mtlrun
 from mtlrun.config.check import check
-from mtlrun.config.schema import plain
+from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import classes, load_dataset, trainable
 from mtlrun.engine.memory import COPIES, FLOAT, parameters, run_bytes
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.runs.preview import report
 from mtlrun.runs.run import prepare
 from mtlrun.tasks import Reconstruction
@@ -67,7 +67,7 @@ def test_gradients_are_those_of_a_network_written_out() -> None:
     """One hidden layer and two linear heads, by hand: the reconstruction trains rows without any label."""
     config = make_config(TASKS, model={"hidden": [6], "head_hidden": [], "activation": "tanh"})
     dataset = make_dataset(config, missing=0.5)
-    stack = build([config], [dataset])
+    stack = build_stack([config], [dataset])
     batch = next(stack.train.epoch(1))
     losses = stack.network.losses(batch.x, batch.targets)
     found = torch.autograd.grad(losses.sum(), stack.step.flat.network_parameters)
@@ -89,7 +89,7 @@ def test_gradients_are_those_of_a_network_written_out() -> None:
 def test_figures_agree_with_scikit_learn_on_encoded_inputs(tmp_path: Path, weight: str | None) -> None:
     config = on_table(tmp_path, weight=weight)
     dataset, x = load_dataset(config), encoded(on_table(tmp_path))
-    stack = build([config], [dataset])
+    stack = build_stack([config], [dataset])
     train_steps(stack, 8)
     train, test = dataset.split.train, dataset.split.test
     numeric = torch.from_numpy(dataset.numeric[None, test])
@@ -118,7 +118,7 @@ def test_every_training_row_counts_or_those_that_where_names(tmp_path: Path) -> 
 
 def test_it_is_auxiliary_and_leaves_no_trace_in_selection_and_predictions(tmp_path: Path) -> None:
     config = on_table(tmp_path)
-    assert config.tasks["x"].role == "auxiliary" and check(plain(config)).tasks == config.tasks
+    assert config.tasks["x"].role == "auxiliary" and check(as_mapping(config)).tasks == config.tasks
     summary = prepare(config).train(tmp_path / "run")
     shown = {key for key in summary["figures"] if key.startswith("test/x/")}
     assert shown == {"test/x/loss", "test/x/mse", "test/x/r2"}
@@ -133,7 +133,7 @@ def test_the_memory_of_a_run_counts_an_output_for_every_input(tmp_path: Path) ->
     config = on_table(tmp_path)
     dataset = load_dataset(config)
     assert classes(dataset) == {"a": 0, "x": 6}
-    assert parameters(config, 6, 1 + 6) == build([config], [dataset]).step.flat.values.shape[1]
+    assert parameters(config, 6, 1 + 6) == build_stack([config], [dataset]).step.flat.values.shape[1]
     alone = dataclasses.replace(config, only=["a"])
     outputs = FLOAT * COPIES * (parameters(config, 6, 7) - parameters(alone, 6, 1))
     assert run_bytes(config, dataset) - run_bytes(alone, load_dataset(alone)) > outputs
@@ -197,7 +197,7 @@ def test_each_reconstructs_its_own_columns_and_the_rest_all_that_is_seen(tmp_pat
     dataset, columns = load_dataset(config), all_encoded(on_table(tmp_path))
     assert classes(dataset) == {"a": 0, "x": 2, "y": 4, "z": 1}
     own = {"x": columns["v"], "y": np.concatenate([columns["w"], columns["k"]], 1), "z": columns["u"]}
-    stack = build([config], [dataset])
+    stack = build_stack([config], [dataset])
     train_steps(stack, 8)
     train, test = dataset.split.train, dataset.split.test
     figures, trivial = stack.test()[0], stack.trivial["test"][0]
@@ -230,30 +230,32 @@ def test_hidden_columns_change_nothing_but_their_own_loss(tmp_path: Path, loss: 
         graph=graph,
         trainer={"batch_size": 50, "epochs": 4},
     )
-    one = build([config], [load_dataset(config)])
+    one = build_stack([config], [load_dataset(config)])
     train_steps(one, 8)
     other = tmp_path / "other.csv"
     frame = pd.read_csv(config.data.path)
     frame.assign(v=np.arange(len(frame)), k=frame.k[::-1].to_numpy(), w=7 * frame.w).to_csv(other, index=False)
     moved = dataclasses.replace(config, data=dataclasses.replace(config.data, path=str(other)))
-    two = build([moved], [load_dataset(moved)])
+    two = build_stack([moved], [load_dataset(moved)])
     train_steps(two, 8)
     assert one.test()[0]["a", "loss"] == two.test()[0]["a", "loss"]
     assert one.test()[0]["x", "loss"] != two.test()[0]["x", "loss"]
     alone = dataclasses.replace(config, only=["a"], graph=make_config().graph)
-    network = build([alone], [load_dataset(alone)]).network
+    network = build_stack([alone], [load_dataset(alone)]).network
     for mine, theirs in zip(
-        network.sharing.parameters(), build([config], [load_dataset(config)]).network.sharing.parameters(), strict=True
+        network.sharing.parameters(),
+        build_stack([config], [load_dataset(config)]).network.sharing.parameters(),
+        strict=True,
     ):
         assert torch.equal(mine, theirs)
 
 
 def test_a_stack_gives_each_run_its_own_figures(tmp_path: Path) -> None:
     configs = [dataclasses.replace(on_table(tmp_path, HIDING), seed=seed) for seed in (1, 2)]
-    together = build(configs, [load_dataset(c) for c in configs])
+    together = build_stack(configs, [load_dataset(c) for c in configs])
     train_steps(together, 6)
     for r, config in enumerate(configs):
-        alone = build([config], [load_dataset(config)])
+        alone = build_stack([config], [load_dataset(config)])
         train_steps(alone, 6)
         for key, value in alone.test()[0].items():
             assert together.test()[r][key] == pytest.approx(value, rel=1e-4), key

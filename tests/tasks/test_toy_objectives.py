@@ -24,7 +24,7 @@ from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
 from mtlrun.engine.train import Training
 from mtlrun.results.progress import Progress
-from mtlrun.runs.run import build
+from mtlrun.runs.run import build_stack
 from mtlrun.sweeps.stacks import Limits, divide, size
 from mtlrun.tasks import toy_objectives
 from mtlrun.util.errors import Interrupted, RequestError
@@ -62,7 +62,7 @@ def point_config(
 
 
 def stack_of(configs: list[Config]) -> Stack:
-    return build(configs, [load_dataset(c) for c in configs])
+    return build_stack(configs, [load_dataset(c) for c in configs])
 
 
 def train(configs: list[Config], folder: Path, state: dict[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss import Members, Seen, Strategy
+from mtlrun.loss import StepInputs, Strategy, StrategySetup
 
 
 class Halves(Strategy):
@@ -11,11 +11,11 @@ class Halves(Strategy):
 
     constant: Tensor
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: StrategySetup) -> None:
         super().__init__(members)
         first, others = members.values("first"), len(members.tasks) - 1  # [R, 1]
         constant = torch.cat([first, ((1 - first) / max(others, 1)).expand(-1, others)], 1)
         self.register_buffer("constant", constant, persistent=False)
 
-    def weights(self, seen: Seen) -> Tensor:
+    def weights(self, seen: StepInputs) -> Tensor:
         return self.constant

@@ -30,7 +30,7 @@ from mtlrun.compare.analysis.inference import LEVEL, Inference
 from mtlrun.compare.analysis.questions import less, unpaired
 from mtlrun.compare.analysis.reference import Figures, baselines_by_rows, find_baseline, find_reference, plain_sum
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
-from mtlrun.compare.collect.folders import TYPE_OF, Collection, Run
+from mtlrun.compare.collect.folders import TYPE_OF, Collection, RunRecord
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words, fold, shared
 from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compare.records import Against, Comparison, Effect, Estimate, Finding, Row, TaskColumn
@@ -225,7 +225,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     )
 
 
-def _how_to_go_on(runs: Sequence[Run]) -> str:
+def _how_to_go_on(runs: Sequence[RunRecord]) -> str:
     """What helps runs of which none is completed."""
     failed = next((run for run in runs if run.status == "failed"), None)
     left = dict.fromkeys(run.sweep or run.folder for run in runs if run.status == "unfinished")
@@ -237,7 +237,7 @@ def _how_to_go_on(runs: Sequence[Run]) -> str:
 # ---------------------------------------------------------------- columns and figures
 
 
-def _columns(runs: Sequence[Run], options: Options, findings: list[Finding]) -> list[TaskColumn]:
+def _columns(runs: Sequence[RunRecord], options: Options, findings: list[Finding]) -> list[TaskColumn]:
     """The tasks that are main in every run that trains them, and those that `--metric` names, with their metrics.
 
     Raises RequestError where there are none with a figure, and for `--metric` of what is not there.
@@ -315,7 +315,7 @@ def _figures(setting: Setting, columns: Sequence[TaskColumn], split: str) -> Fig
     return found
 
 
-def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[int, str, str, Run]]:
+def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[int, str, str, RunRecord]]:
     """Seed, task, metric, and the row's run that is to have this figure."""
     for seed in setting.seeds:
         for column in columns:
@@ -353,7 +353,7 @@ def _estimates(figures: Figures, columns: Sequence[TaskColumn], inference: Infer
 # ---------------------------------------------------------------- what is held against what
 
 
-def _tests(runs: Sequence[Run]) -> Inference:
+def _tests(runs: Sequence[RunRecord]) -> Inference:
     """Whether seeds have splits of their own, and the ratio of test to train rows in that case.
 
     Where a split leaves rows of the table out, those count as train: two random splits then share fewer rows, and

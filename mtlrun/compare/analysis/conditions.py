@@ -9,7 +9,7 @@ from typing import Any
 from mtlrun.compare.analysis.inference import Inference
 from mtlrun.compare.analysis.questions import FIXED_WEIGHTS, WEIGHTS, is_fixed, less, weights_tried
 from mtlrun.compare.collect.choice import Trial
-from mtlrun.compare.collect.folders import Collection, Run
+from mtlrun.compare.collect.folders import Collection, RunRecord
 from mtlrun.compare.collect.settings import NOT_A_SETTING, ONLY, SPLIT, TRAIN_ROWS, Setting, in_order, number
 from mtlrun.compare.collect.settings import text as text_of
 from mtlrun.compare.collect.shell_commands import (
@@ -457,7 +457,7 @@ def _same(collection: Collection) -> Iterator[Finding]:
         yield Finding("warning", "different code", text)
 
 
-def _one(condition: str, what: str, runs: Sequence[Run], values: Sequence[object]) -> Iterator[Finding]:
+def _one(condition: str, what: str, runs: Sequence[RunRecord], values: Sequence[object]) -> Iterator[Finding]:
     """A finding where `values` of the runs are not all the same; the command trains the rarest again."""
     counted = Counter(values).most_common()
     if len(counted) > 1:

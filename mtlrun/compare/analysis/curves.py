@@ -12,7 +12,7 @@ import numpy as np
 from mtlrun import statistics
 from mtlrun.compare.analysis.distance import distances
 from mtlrun.compare.analysis.inference import Inference
-from mtlrun.compare.collect.folders import METRICS, Run
+from mtlrun.compare.collect.folders import METRICS, RunRecord
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, number
 from mtlrun.compare.records import (
     CONFLICTS,
@@ -46,7 +46,7 @@ class Curves:
 
     runs: Mapping[Path, Mapping[Key, tuple[list[int], list[float]]]] = field(default_factory=dict)
 
-    def of(self, run: Run, key: Key) -> tuple[list[int], list[float]]:
+    def of(self, run: RunRecord, key: Key) -> tuple[list[int], list[float]]:
         """Steps and values of one figure of a run; empty where it has none."""
         return self.runs.get(run.folder, {}).get(key, ([], []))
 
@@ -150,7 +150,7 @@ What = Literal["curve", "weight", "rate", "cosine"]
 
 
 def _band(
-    what: What, label: str, task: str, metric: str, runs: Sequence[Run], curves: Curves, key: Key
+    what: What, label: str, task: str, metric: str, runs: Sequence[RunRecord], curves: Curves, key: Key
 ) -> Iterator[Series]:
     known = [own for run in runs if (own := curves.of(run, key))[0]]
     if not known:

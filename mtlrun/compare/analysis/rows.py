@@ -12,7 +12,7 @@ import numpy as np
 
 from mtlrun import statistics
 from mtlrun.compare.analysis.inference import LEVEL
-from mtlrun.compare.collect.folders import Collection, Run
+from mtlrun.compare.collect.folders import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.collect.shell_commands import compare_command
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
@@ -165,7 +165,7 @@ def _counts(rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
     return statistics.row_draws(len(rows), draws, groups=groups)
 
 
-def _differs(run: Run, split: str, keys: Sequence[tuple[str, str]], values: Floats) -> str:
+def _differs(run: RunRecord, split: str, keys: Sequence[tuple[str, str]], values: Floats) -> str:
     """Where a checkpoint does not give the figure that the run recorded, which; else an empty string."""
     for (task, metric), value in zip(keys, values, strict=True):
         recorded = run.figures[f"{split}/{task}/{metric}"]

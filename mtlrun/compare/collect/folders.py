@@ -53,7 +53,7 @@ TYPE_OF = {"rmse": "regression", "auroc": "binary", "accuracy": "categorical"}
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """One run. Files and folders as given on the command line.
 
     settings: flat, keys as they are typed, without those that are null and those of tasks that are not trained;
@@ -122,7 +122,7 @@ class Collection:
     """The runs of the folders that were named, each once, and what was noticed while reading them."""
 
     folders: tuple[Path, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -138,7 +138,7 @@ def collect(folders: Sequence[Path]) -> Collection:
     What else is wrong is a finding: a file that cannot be read, an unfinished one, a run without test figures, the
     same run twice.
     """
-    found: list[Run] = []
+    found: list[RunRecord] = []
     notes: Notes = []
     for folder in folders:
         if not folder.is_dir():
@@ -212,7 +212,7 @@ def _choices(sweep: Path, notes: Notes) -> dict[str, Choice]:
         return {}
 
 
-def _run(folder: Path, job: _Job | None, notes: Notes) -> Run | None:
+def _run(folder: Path, job: _Job | None, notes: Notes) -> RunRecord | None:
     """The run in `folder`; None, with a note, where nothing can be said about it."""
     entry = job.entry if job is not None else {}
     try:
@@ -266,7 +266,9 @@ def _finite(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
 
 
-def _described(folder: Path, job: _Job | None, known: Mapping[str, Any], tree: dict[str, Any], notes: Notes) -> Run:
+def _described(
+    folder: Path, job: _Job | None, known: Mapping[str, Any], tree: dict[str, Any], notes: Notes
+) -> RunRecord:
     """The run that a sound summary and the tree of its settings describe. AttributeError, KeyError, TypeError,
     ValueError: the tree is none of settings."""
     entry = job.entry if job is not None else {}
@@ -285,7 +287,7 @@ def _described(folder: Path, job: _Job | None, known: Mapping[str, Any], tree: d
             notes.append(("unfinished file", folder.name, problem))
     stack = known["stack"] or {"id": 0, "size": 1}
     place = str(job.sweep.resolve() if job is not None else folder.resolve())
-    return Run(
+    return RunRecord(
         folder=folder,
         status=status,
         error=" ".join(str(known["error"] or "").split()),
@@ -355,10 +357,10 @@ def _unfinished(path: Path) -> str | None:
     return None if b",test," in end.splitlines()[-1] else f"{METRICS} ends before the figures on test"
 
 
-def _each_once(runs: Sequence[Run], notes: Notes) -> list[Run]:
+def _each_once(runs: Sequence[RunRecord], notes: Notes) -> list[RunRecord]:
     """Of the same run from two folders the first, unless only a later one is completed."""
-    kept: dict[Any, Run] = {}
-    places: dict[Path, Run] = {}
+    kept: dict[Any, RunRecord] = {}
+    places: dict[Path, RunRecord] = {}
     for run in runs:  # one folder may lie below another that was named too
         places.setdefault(run.folder.resolve(), run)
     for run in places.values():

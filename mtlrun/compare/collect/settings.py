@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from mtlrun.compare.collect.choice import Trial
-from mtlrun.compare.collect.folders import Run
+from mtlrun.compare.collect.folders import RunRecord
 from mtlrun.compare.records import LONE, Finding, Kind
 from mtlrun.config.extensions import yaml_of
 from mtlrun.config.schema import GROUPS
@@ -33,7 +33,7 @@ ORDER = ("loss", "lr", "graph", "model", "sharing", "optimizer", "trainer", "dat
 ARM, ONLY, SPLIT, TRAIN_ROWS = "arm", "only", "data.split.seed", "data.train_rows"
 
 Words = dict[str, str]
-Runs = dict[int, dict[str, Run]]  # seed -> task -> the run that trained it
+Runs = dict[int, dict[str, RunRecord]]  # seed -> task -> the run that trained it
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Setting:
         return tuple(sorted(self.runs))
 
     @property
-    def members(self) -> list[Run]:
+    def members(self) -> list[RunRecord]:
         """Its runs, each once, by seed."""
         return list({id(run): run for seed in self.seeds for run in self.runs[seed].values()}.values())
 
@@ -84,12 +84,14 @@ class Setting:
         known = [sum(n for n in own if n is not None) for own in counts if None not in own]
         return max(known, default=None)
 
-    def of(self, task: str) -> dict[int, Run]:
+    def of(self, task: str) -> dict[int, RunRecord]:
         """The run of each seed that trained a task."""
         return {seed: self.runs[seed][task] for seed in self.seeds if task in self.runs[seed]}
 
 
-def fold(runs: Sequence[Run], by: Sequence[str] = (), tuned: Sequence[str] = ()) -> tuple[list[Setting], list[Finding]]:
+def fold(
+    runs: Sequence[RunRecord], by: Sequence[str] = (), tuned: Sequence[str] = ()
+) -> tuple[list[Setting], list[Finding]]:
     """Rows in the order of their first runs, and what was odd about them.
 
     Rows are told apart by the keys in which runs differ, or by the keys `by` (or all keys below them, or `arm`).
@@ -170,7 +172,7 @@ def number(value: str) -> float | None:
 # ---------------------------------------------------------------- what tells runs apart
 
 
-def _all_words(runs: Sequence[Run]) -> list[Words]:
+def _all_words(runs: Sequence[RunRecord]) -> list[Words]:
     """Each run's settings as text, without those that change no figure.
 
     The split's seed counts only where it neither follows the seed nor is one for all; the table's path only where
@@ -194,7 +196,7 @@ def _all_words(runs: Sequence[Run]) -> list[Words]:
     return found
 
 
-def _kind(run: Run) -> Kind:
+def _kind(run: RunRecord) -> Kind:
     if run.boosting:
         return "boosting"
     if not run.alone:
@@ -202,13 +204,13 @@ def _kind(run: Run) -> Kind:
     return "pre-trained" if run.pretrained else "alone"
 
 
-def _arms(runs: Sequence[Run], words: Sequence[Words]) -> list[str | None]:
+def _arms(runs: Sequence[RunRecord], words: Sequence[Words]) -> list[str | None]:
     """The arm of each run; one without takes that of a run with the same settings."""
     known = {tuple(sorted(own.items())): run.arm for run, own in zip(runs, words, strict=True) if run.arm is not None}
     return [run.arm or known.get(tuple(sorted(own.items()))) for run, own in zip(runs, words, strict=True)]
 
 
-def _differing(runs: Sequence[Run], words: Sequence[Words], per_task: bool) -> set[str]:
+def _differing(runs: Sequence[RunRecord], words: Sequence[Words], per_task: bool) -> set[str]:
     """The keys in which runs differ, of those that have the key.
 
     A key that only some runs have counts as well where they chose the same option of its group (a weight that one
@@ -240,7 +242,7 @@ def _setting(
     kind: Kind,
     arm: str | None,
     values: Words,
-    runs: Sequence[Run],
+    runs: Sequence[RunRecord],
     words: Sequence[Words],
     tune: Sequence[str],
     findings: list[Finding],

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mtlrun.compare.collect.folders import Run
+from mtlrun.compare.collect.folders import RunRecord
 from mtlrun.compare.collect.settings import text
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import conf_dir
@@ -24,7 +24,7 @@ CONFIRMED = 100  # times over: a folder that says it confirms itself must not be
 MULTIRUN = ("-m", "--multirun")
 
 
-def origin(run: Run) -> Path:
+def origin(run: RunRecord) -> Path:
     """Where the command of a run is to be found: its sweep's folder, or its own."""
     return run.sweep or run.folder
 

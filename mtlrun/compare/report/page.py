@@ -15,7 +15,7 @@ from mtlrun.compare.report import render
 from mtlrun.compare.report.plots import GRID, PALETTE, PAPER, SOFT, Figure, figures, style
 from mtlrun.results.files import write_atomic, write_text
 from mtlrun.util.errors import RequestError
-from mtlrun.util.terminal import plain
+from mtlrun.util.terminal import printable
 
 SIGNATURE = "mtlrun compare"  # stands in every file, and tells our files from others in the same folder
 DPI = 100
@@ -180,7 +180,7 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: plain(value) if type(value) is str else value,  # not Markup, which is ours
+        finalize=lambda value: printable(value) if type(value) is str else value,  # not Markup, which is ours
     )
     headings, cells = render.table(comparison)
     if sum(heading.task for heading in headings) > 3:  # what compares settings before what has to be scrolled to

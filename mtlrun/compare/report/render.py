@@ -12,7 +12,7 @@ from typing import Literal
 from rich.cells import cell_len
 
 from mtlrun.compare.records import CONFLICTS, DEAD, Comparison, Cost, Effect, Estimate, Finding, Row, TaskColumn
-from mtlrun.util.terminal import cell, plain
+from mtlrun.util.terminal import cell, printable
 
 Format = Literal["text", "markdown", "latex", "csv"]
 
@@ -309,7 +309,7 @@ def _has_intervals(comparison: Comparison) -> bool:
 
 def wrap(label: str, width: int, lines: int, name: str) -> tuple[list[str], bool]:
     """`label` in at most `lines` lines of `width`; what does not fit gives way to `… name`, and the flag is true."""
-    wrapped = textwrap.wrap(plain(label), width, break_on_hyphens=False) or [""]
+    wrapped = textwrap.wrap(printable(label), width, break_on_hyphens=False) or [""]
     if len(wrapped) <= lines:
         return wrapped, False
     tail = f"… {name}"
@@ -328,7 +328,7 @@ def _text(comparison: Comparison, width: int) -> str:
         lines, cut = wrap(row.label, limit, 3, f"[{index}]")
         names.append(lines)
         if cut:
-            legend += textwrap.wrap(f"[{index}] {plain(row.label)}", width, break_on_hyphens=False)
+            legend += textwrap.wrap(f"[{index}] {printable(row.label)}", width, break_on_hyphens=False)
     for block in blocks:
         out += ["", *_block(comparison, headings, cells, names, block)]
     out.append("")
@@ -344,17 +344,22 @@ def _text(comparison: Comparison, width: int) -> str:
         for finding in findings:
             out += _filled(f"- {finding.condition}: {finding.text}", width, "  ")
             if finding.command:
-                out.append(f"    {plain(finding.command)}")  # in one line, however long, to be copied
+                out.append(f"    {printable(finding.command)}")  # in one line, however long, to be copied
     return "\n".join(out) + "\n"
 
 
 def _filled(text: str, width: int, indent: str = "") -> list[str]:
-    return textwrap.wrap(plain(text), width, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(printable(text), width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _widths(headings: Sequence[Heading], cells: Sequence[Sequence[str]]) -> list[int]:
     return [
-        max(cell_len(plain(heading.top)), cell_len(plain(heading.below)), *(cell_len(row[i]) for row in cells), 0)
+        max(
+            cell_len(printable(heading.top)),
+            cell_len(printable(heading.below)),
+            *(cell_len(row[i]) for row in cells),
+            0,
+        )
         for i, heading in enumerate(headings)
     ]
 
@@ -365,7 +370,7 @@ def _blocks(
     """Which columns stand beside each other, and how wide labels may be: all in one block if they fit, else what
     compares settings in the first block and the tasks below."""
     widths = _widths(headings, cells)
-    longest = max((cell_len(plain(row.label)) for row in comparison.rows), default=10)
+    longest = max((cell_len(printable(row.label)) for row in comparison.rows), default=10)
     every = list(range(len(headings)))
     spare = width - 2 - sum(widths[i] + 2 for i in every)
     if spare >= min(longest, 24):
@@ -396,9 +401,9 @@ def _block(
         padded = [" " * (widths[i] - cell_len(text)) + text for i, text in zip(block, texts, strict=True)]
         return "  ".join([f"{sign:1} {label}{' ' * (first - cell_len(label))}", *padded]).rstrip()
 
-    out = [line("", "setting", [plain(headings[i].top) for i in block])]
+    out = [line("", "setting", [printable(headings[i].top) for i in block])]
     if any(headings[i].below for i in block):
-        out.append(line("", "", [plain(headings[i].below) for i in block]))
+        out.append(line("", "", [printable(headings[i].below) for i in block]))
     out.append("─" * (2 + first + sum(widths[i] + 2 for i in block)))
     for row, label, figures in zip(comparison.rows, names, cells, strict=True):
         out.append(line(mark(comparison, row), label[0], [figures[i] for i in block]))
@@ -410,7 +415,7 @@ def _block(
 
 
 def _escape_markdown(text: str) -> str:
-    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for character in "\\`*_[]|~$":
         text = text.replace(character, f"\\{character}")
     return text
@@ -437,7 +442,7 @@ def _markdown(comparison: Comparison) -> str:
         for finding in findings:
             out.append(f"- {escape(finding.condition)}: {escape(finding.text)}")
             if finding.command:
-                out += ["", "  ```sh", f"  {plain(finding.command)}", "  ```", ""]
+                out += ["", "  ```sh", f"  {printable(finding.command)}", "  ```", ""]
     return "\n".join(out).rstrip() + "\n"
 
 
@@ -479,14 +484,14 @@ _TEX = {
 
 
 def _escape_latex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in plain(text))
+    return "".join(_TEX.get(character, character) for character in printable(text))
 
 
 def _latex(comparison: Comparison) -> str:
     """A table for a paper (packages booktabs and graphicx); verdict and findings stand in it as comments."""
     escape = _escape_latex
     headings, cells = table(comparison)
-    out = [f"% {plain(line)}" for line in [comparison.title, *comparison.verdict]]
+    out = [f"% {printable(line)}" for line in [comparison.title, *comparison.verdict]]
     out += [
         r"\begin{table}",
         r"  \centering",
@@ -506,8 +511,8 @@ def _latex(comparison: Comparison) -> str:
     for title, findings in by_kind(comparison.findings):
         out.append(f"% {title}")
         for finding in findings:
-            out.append(f"% - {plain(finding.condition)}: {plain(finding.text)}")
-            out += [f"%     {plain(finding.command)}"] if finding.command else []
+            out.append(f"% - {printable(finding.condition)}: {printable(finding.text)}")
+            out += [f"%     {printable(finding.command)}"] if finding.command else []
     return "\n".join(out) + "\n"
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mtlrun.compare.collect.folders import METRICS, Collection, Run
+from mtlrun.compare.collect.folders import METRICS, Collection, RunRecord
 from mtlrun.compare.report.page import SIGNATURE, inline_svg, require_ours, save_png
 from mtlrun.compare.report.plots import GRID, INK, LETTER, LINE, PALETTE, SOFT, style
 from mtlrun.compare.report.render import wrap
@@ -193,7 +193,7 @@ def compare_points(collection: Collection, out: Path, words: Mapping[str, str]) 
     return text if asked == "csv" else "\n".join([text, *notes, *findings]) + "\n", paths
 
 
-def _objectives(runs: Sequence[Run]) -> Objectives:
+def _objectives(runs: Sequence[RunRecord]) -> Objectives:
     """The functions and factors, the same for all runs."""
     found = {
         tuple(
@@ -211,10 +211,10 @@ def _objectives(runs: Sequence[Run]) -> Objectives:
     return Objectives(runs[0].tasks, tuple(name for name, _ in pairs), tuple(scale for _, scale in pairs))
 
 
-def _groups(runs: Sequence[Run], objectives: Objectives) -> list[Group]:
+def _groups(runs: Sequence[RunRecord], objectives: Objectives) -> list[Group]:
     """One for each strategy and rate, in the order of the runs."""
     labels = _labels(runs)
-    found: dict[tuple[str, float], list[Run]] = {}
+    found: dict[tuple[str, float], list[RunRecord]] = {}
     for run in runs:
         found.setdefault((labels[run.folder], float(run.settings["lr.base"])), []).append(run)
     groups = []
@@ -229,7 +229,7 @@ def _groups(runs: Sequence[Run], objectives: Objectives) -> list[Group]:
     return groups
 
 
-def _agree(runs: Sequence[Run], ways: Sequence[Way], objectives: Objectives, known: Known) -> bool:
+def _agree(runs: Sequence[RunRecord], ways: Sequence[Way], objectives: Objectives, known: Known) -> bool:
     """Whether the runs are those of a known setting: its starts, functions, factors and steps, and nothing else."""
     plain = all(
         run.status == "completed"
@@ -242,9 +242,9 @@ def _agree(runs: Sequence[Run], ways: Sequence[Way], objectives: Objectives, kno
     return plain and same and sorted(way.start for way in ways) == sorted(known.starts)
 
 
-def _labels(runs: Sequence[Run]) -> dict[Path, str]:
+def _labels(runs: Sequence[RunRecord]) -> dict[Path, str]:
     """By folder: the arm's label, or the strategy with those of its settings in which runs of it differ."""
-    by_loss: dict[str, list[Run]] = {}
+    by_loss: dict[str, list[RunRecord]] = {}
     for run in runs:
         by_loss.setdefault(str(run.settings["loss"]), []).append(run)
     labels = {}
@@ -257,7 +257,7 @@ def _labels(runs: Sequence[Run]) -> dict[Path, str]:
     return labels
 
 
-def _way(run: Run) -> Way:
+def _way(run: RunRecord) -> Way:
     """The points of a run, from its settings and its metrics.csv as far as its lines are whole."""
     try:
         start = tuple(float(v) for v in run.settings["model.start"])

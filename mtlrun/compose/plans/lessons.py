@@ -47,9 +47,9 @@ def lessons(base: Base) -> list[Arm]:
 def weights(base: Base) -> dict[str, float]:
     """Weights w_t = T v_t / Σ v, with v_t = 1 / the loss of the trivial predictor on val, and three times that for
     the focus; of the split with seed 0, to three significant digits. They sum to the number of tasks T."""
-    from mtlrun.runs.build import build
+    from mtlrun.runs.build import build_stack
 
-    figures = build([base.standard], [base.dataset]).trivial["val"][0]
+    figures = build_stack([base.standard], [base.dataset]).trivial["val"][0]
     worth = {task: (FOCUS if task == base.focus else 1.0) / figures[task, "loss"] for task in base.tasks}
     total = sum(worth.values())
     return {task: float(f"{len(worth) * value / total:.3g}") for task, value in worth.items()}

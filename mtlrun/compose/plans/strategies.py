@@ -3,7 +3,7 @@
 from mtlrun.compose.plans.base import Arm, Base
 from mtlrun.compose.plans.lessons import weights
 from mtlrun.compose.plans.reading import Reading
-from mtlrun.config.loss_settings import LOSSES
+from mtlrun.config.loss_settings import LOSS_SETTINGS
 
 SUM = "sum"
 READING = Reading(reference=SUM)
@@ -19,7 +19,7 @@ def strategies(base: Base) -> list[Arm]:
     found = weights(base)
     base.notes.append("fixed weights: " + ", ".join(f"{task} {weight:g}" for task, weight in found.items()))
     arms: list[Arm] = [{"label": SUM, "loss": SUM}, {"label": "alone"} | base.alone(base.main)]
-    arms += [{"label": name, "loss": name} for name in LOSSES if name not in (SUM, "fixed")]
+    arms += [{"label": name, "loss": name} for name in LOSS_SETTINGS if name not in (SUM, "fixed")]
     arms += [{"label": label} | settings for label, settings in VARIANTS.items()]
     arms.append({"label": "fixed", "loss": "fixed"} | {f"loss.weights.{task}": value for task, value in found.items()})
     base.notes.append("gls, imtl_l and uncertainty in closed form are one direction, not three methods")

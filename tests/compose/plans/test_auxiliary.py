@@ -14,7 +14,7 @@ from scipy.stats import ttest_rel
 from evidence import auxiliary, depth
 from evidence.row import Row, Runs
 from mtlrun.cli.main import main
-from mtlrun.compose import compose, members
+from mtlrun.compose import compose, planned_runs
 from mtlrun.engine import checkpoint
 
 ROWS = [*auxiliary.ROWS, *depth.ROWS]
@@ -54,7 +54,7 @@ def row(name: str) -> Row:
 
 @pytest.mark.parametrize("name", [own.experiment for own in ROWS])
 def test_a_preset_is_paired_by_seed(name: str) -> None:
-    runs = members(compose([f"experiment={name}", "seed=range(2)"]))
+    runs = planned_runs(compose([f"experiment={name}", "seed=range(2)"]))
     seeds: dict[str, list[int]] = {}
     for run in runs:
         seeds.setdefault(run.arm, []).append(run.config.seed)
@@ -66,7 +66,7 @@ def test_a_preset_is_paired_by_seed(name: str) -> None:
 
 @pytest.mark.parametrize("name", [own.experiment for own in ROWS if own.control])
 def test_the_control_differs_in_shuffled_labels_only(name: str) -> None:
-    runs = members(compose([f"experiment={name}", "seed=0"]))
+    runs = planned_runs(compose([f"experiment={name}", "seed=0"]))
     controls = [run for run in runs if any(task.shuffle for task in run.config.active.values())]
     assert len(controls) == 1
     shuffled = {n for n, task in controls[0].config.active.items() if task.shuffle}

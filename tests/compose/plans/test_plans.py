@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtlrun.compose import Member, Request, compose, members
+from mtlrun.compose import PlannedRun, Request, compose, planned_runs
 from mtlrun.compose.plans import PLANS, Base, reading_of, tune_of
 from mtlrun.compose.plans.extra_data import READING as EXTRA_DATA
 from mtlrun.compose.plans.reading import Word
 from mtlrun.compose.plans.rivals import READING as RIVALS
 from mtlrun.compose.plans.shuffled import READING as SHUFFLED
-from mtlrun.config.loss_settings import LOSSES, FixedLossConfig
+from mtlrun.config.loss_settings import LOSS_SETTINGS, FixedLossConfig
 from mtlrun.config.schema import BoostingConfig, PerHeadLrConfig
 from mtlrun.data.dataset import load_dataset
-from mtlrun.runs.build import build
+from mtlrun.runs.build import build_stack
 from mtlrun.sweeps.forecast import seeds_line
 from mtlrun.sweeps.stacks import size
 from mtlrun.util.errors import RequestError
@@ -26,10 +26,10 @@ from mtlrun.util.errors import RequestError
 SMALL = ["data=plots", "model.hidden=[16,8]", "model.head_hidden=[8]", "trainer.batch_size=32", "trainer.epochs=4"]
 
 
-def planned(name: str, *overrides: str) -> tuple[list[Member], list[str]]:
+def planned(name: str, *overrides: str) -> tuple[list[PlannedRun], list[str]]:
     """The runs of a plan on small networks with three seeds, and the lines that it has to say."""
     request = compose([f"experiment={name}", *SMALL, "seed=range(3)", *overrides])
-    return members(request), request.notes
+    return planned_runs(request), request.notes
 
 
 def refused(name: str, *overrides: str) -> str:
@@ -39,13 +39,13 @@ def refused(name: str, *overrides: str) -> str:
     return str(caught.value)
 
 
-def arms(runs: Sequence[Member]) -> dict[str, list[Member]]:
+def arms(runs: Sequence[PlannedRun]) -> dict[str, list[PlannedRun]]:
     return {label: [run for run in runs if run.arm == label] for label in dict.fromkeys(run.arm for run in runs)}
 
 
-def parameters(runs: Sequence[Member]) -> int:
+def parameters(runs: Sequence[PlannedRun]) -> int:
     """The parameters of networks that are built."""
-    nets = [build([run.config], [load_dataset(run.config)]).network for run in runs]
+    nets = [build_stack([run.config], [load_dataset(run.config)]).network for run in runs]
     return sum(p.numel() for net in nets for p in net.parameters())
 
 
@@ -63,13 +63,13 @@ def test_every_arm_is_paired_by_seed_and_follows_what_is_asked_of_all(name: str)
         assert run.config.boosting or run.config.lr.base in rates
         assert run.config.data.split.train == 0.6 and run.config.name == name
     for own in arms(runs).values():  # one network at least can be built of every arm
-        build([own[0].config], [load_dataset(own[0].config)])
+        build_stack([own[0].config], [load_dataset(own[0].config)])
 
 
 def test_a_plan_on_the_command_line_is_the_experiment() -> None:
     by_experiment, _ = planned("shuffled")
     request = compose(["arms=shuffled", *SMALL, "seed=range(3)", "name=shuffled"], multirun=True)
-    assert [run.config for run in members(request)] == [run.config for run in by_experiment]
+    assert [run.config for run in planned_runs(request)] == [run.config for run in by_experiment]
 
 
 # ---------------------------------------------------------------- baselines
@@ -113,8 +113,8 @@ def test_parameters_are_counted_as_the_network_counts_them(only: list[str]) -> N
     frame = pd.read_csv("plots.csv")
     frame.assign(flag=(frame["a"] > 0).astype(int)).to_csv("plots.csv", index=False)
     words = ["+tasks.flag={type: binary}", "+tasks.inputs={type: reconstruction, role: auxiliary}"]
-    config = members(compose([*SMALL, *words, f"only=[{','.join(only)}]"]))[0].config
-    network = build([config], [load_dataset(config)]).network
+    config = planned_runs(compose([*SMALL, *words, f"only=[{','.join(only)}]"]))[0].config
+    network = build_stack([config], [load_dataset(config)]).network
     assert Base("baselines", [config]).parameters(only) == network.parameter_count()
 
 
@@ -182,7 +182,7 @@ def test_the_fixed_weights_of_lessons_are_inverse_trivial_losses() -> None:
 def test_every_strategy_has_an_arm_with_the_same_trials_and_seeds() -> None:
     runs, notes = planned("strategies", "trials=2", "lr.base=tag(log,interval(3e-4,1e-2))")
     found = arms(runs)
-    assert found.keys() == LOSSES.keys() | {"alone", "uncertainty, closed form"}
+    assert found.keys() == LOSS_SETTINGS.keys() | {"alone", "uncertainty, closed form"}
     rates = {run.config.lr.base for run in found["sum"]}
     assert len(rates) == 2 and all(3e-4 <= rate <= 1e-2 for rate in rates)
     for label, own in found.items():
@@ -235,7 +235,7 @@ def test_affinity() -> None:
 # ---------------------------------------------------------------- equal steps
 
 
-def steps(request_runs: Sequence[Member]) -> dict[str, set[tuple[int, str]]]:
+def steps(request_runs: Sequence[PlannedRun]) -> dict[str, set[tuple[int, str]]]:
     """The most steps and the batch size of each arm's runs."""
     sizes = [(run.arm, size(run.config, load_dataset(run.config))) for run in request_runs]
     return {arm: {(s.steps, s.shared["rows per batch"]) for a, s in sizes if a == arm} for arm, _ in sizes}
@@ -369,7 +369,7 @@ def test_wrong_requests(name: str, words: list[str], answer: str) -> None:
 
 def test_boosting_is_no_network_to_compare() -> None:
     with pytest.raises(RequestError, match="arms: shuffled compares networks, and model is boosting\nleave it out"):
-        members(compose(["arms=shuffled", "data=plots", "model=boosting"], multirun=True))
+        planned_runs(compose(["arms=shuffled", "data=plots", "model=boosting"], multirun=True))
 
 
 def test_a_plan_and_its_focus_are_no_run() -> None:
