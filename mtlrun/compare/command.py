@@ -9,8 +9,8 @@ from typing import cast, get_args
 
 from mtlrun.compare.analysis.analyse import Options, analyse
 from mtlrun.compare.analysis.chosen_on_val import choose
+from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.folders import Collection, collect
-from mtlrun.compare.collect.settings import fold
 from mtlrun.compare.records import Comparison
 from mtlrun.compare.report.render import Format, render
 from mtlrun.util.errors import RequestError, listing, nearest

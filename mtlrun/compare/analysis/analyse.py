@@ -30,8 +30,9 @@ from mtlrun.compare.analysis.inference import LEVEL, Inference
 from mtlrun.compare.analysis.questions import less, unpaired
 from mtlrun.compare.analysis.reference import Figures, baselines_by_rows, find_baseline, find_reference, plain_sum
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
+from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.folders import TYPE_OF, Collection, RunRecord
-from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words, fold, shared
+from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words, shared
 from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compare.records import Against, Comparison, Effect, Estimate, Finding, Row, TaskColumn
 from mtlrun.compare.report.wording import Facts, verdict
