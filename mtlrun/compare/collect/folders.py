@@ -11,11 +11,8 @@ from pathlib import Path
 from mtlrun.compare.collect.choice import FILE as CHOSEN
 from mtlrun.compare.collect.choice import Choice, read_choices
 from mtlrun.compare.collect.problems import Problems
-from mtlrun.compare.collect.run_record import Collection as Collection
-from mtlrun.compare.collect.run_record import RunRecord as RunRecord
-from mtlrun.compare.collect.summaries import METRICS as METRICS
-from mtlrun.compare.collect.summaries import TYPE_OF as TYPE_OF
-from mtlrun.compare.collect.summaries import PlanEntry, read_run
+from mtlrun.compare.collect.run_record import Collection, RunRecord
+from mtlrun.compare.collect.summaries import METRICS, PlanEntry, read_run
 from mtlrun.results.summary import FILE
 from mtlrun.results.sweep_folder import PLAN, read_plan
 from mtlrun.util.errors import RequestError, listing

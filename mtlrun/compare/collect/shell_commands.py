@@ -5,8 +5,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mtlrun.compare.collect.original_words import confirmed, spelled_out, words_of
-from mtlrun.compare.collect.original_words import is_confirmation as is_confirmation
+from mtlrun.compare.collect.original_words import confirmed, is_confirmation, spelled_out, words_of
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.results.sweep_folder import PLAN, read_plan
 from mtlrun.util.errors import RequestError

@@ -43,8 +43,6 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "packages": dict,
 }
 NUMBERS: dict[str, Callable[[Any], float]] = {"figures": float, "trivial": float, "rows": int}  # keys of mappings
-# the task type that a primary metric tells
-TYPE_OF = {"rmse": "regression", "auroc": "binary", "accuracy": "categorical"}
 
 
 @dataclass(frozen=True)
