@@ -12,7 +12,7 @@ def init(words: Words) -> int:
     (table,) = words.operands(1)
     if not words.options.get("targets"):
         raise RequestError(f"init: --targets is missing\n{words.usage}")
-    from mtlrun.data.describe import write_yaml
+    from mtlrun.data.init_yaml import write_yaml
 
     path = write_yaml(Path(table), words.names("targets") or [], Path("."))
     say(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
