@@ -11,7 +11,8 @@ import pytest
 from folders import Outputs
 
 from mtlrun.cli.main import main
-from mtlrun.compare.analysis.analyse import Options, analyse
+from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.records import Comparison, Row
 from mtlrun.runs.run import load
@@ -155,7 +156,7 @@ def test_refused_where_the_split_varies(outputs: Outputs, capsys: pytest.Capture
 def test_distances_of_trunks_that_began_alike(trained: Path) -> None:
     from mtlrun.compare.analysis.distance import distances
     from mtlrun.compare.analysis.inference import Inference
-    from mtlrun.compare.collect.settings import fold
+    from mtlrun.compare.collect.fold import fold
     from mtlrun.engine import checkpoint
     from mtlrun.model.layers import uniform
 
