@@ -2,9 +2,9 @@
 
 from mtlrun.config.extensions import Extension, Option, TaskTypeOption
 from mtlrun.config.fields import bounded, per_run
-from mtlrun.config.loss_settings import LossConfig
 from mtlrun.config.schema import ModelConfig
-from mtlrun.config.sharing_settings import SharingConfig
+from mtlrun.config.schema.loss import LossConfig
+from mtlrun.config.schema.sharing import SharingConfig
 
 __all__ = [
     "Extension",

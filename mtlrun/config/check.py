@@ -8,7 +8,6 @@ from typing import Any
 
 from mtlrun.config.extensions import load, unusable
 from mtlrun.config.graph import NOTHING, Graph, parse_graph
-from mtlrun.config.loss_settings import FamoLossConfig, GradientLossConfig, MgdaLossConfig
 from mtlrun.config.schema import (
     DEFAULT_OPTION,
     GROUPS,
@@ -24,7 +23,8 @@ from mtlrun.config.schema import (
     TaskConfig,
     TrainerConfig,
 )
-from mtlrun.config.sharing_settings import SHARINGS, TiedConfig
+from mtlrun.config.schema.loss import FamoLossConfig, GradientLossConfig, MgdaLossConfig
+from mtlrun.config.schema.sharing import SHARINGS, TiedConfig
 from mtlrun.config.stages import TASK_FREE, first_stage
 from mtlrun.config.values import from_mapping, rate, require_task, typed
 from mtlrun.tasks.toy_objectives import COORDINATES, OBJECTIVES

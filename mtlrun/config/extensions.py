@@ -14,8 +14,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.config.loss_settings import LossConfig
 from mtlrun.config.schema import GROUPS, Config, ModelConfig, SharingConfig, conf_dir
+from mtlrun.config.schema.loss import LossConfig
 from mtlrun.tasks import types
 from mtlrun.tasks.types import Direction, Labels
 from mtlrun.util.errors import RequestError

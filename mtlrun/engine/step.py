@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mtlrun.config.graph import NOTHING
-from mtlrun.config.loss_settings import GradientLossConfig, LossConfig
 from mtlrun.config.schema import Config, RmspropConfig, SgdConfig
+from mtlrun.config.schema.loss import GradientLossConfig, LossConfig
 from mtlrun.engine.backward import Apart, Split, Whole
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.flat import Flat

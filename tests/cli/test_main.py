@@ -18,8 +18,8 @@ import yaml
 
 import mtlrun.sweeps.forecast
 from mtlrun.cli.main import COMMANDS, main
-from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.config.schema import Config, as_mapping
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.runs.launch import tensorboard_command
 from mtlrun.util.errors import Interrupted, TrainingError
 from mtlrun.util.version import __version__

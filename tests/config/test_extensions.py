@@ -17,8 +17,8 @@ import pytest
 from mtlrun.config import extensions
 from mtlrun.config.extensions import Extension, Option, Package, TaskTypeOption, join
 from mtlrun.config.fields import per_run
-from mtlrun.config.loss_settings import LOSS_SETTINGS, LossConfig
 from mtlrun.config.schema import GROUPS, ModelConfig
+from mtlrun.config.schema.loss import LOSS_SETTINGS, LossConfig
 from mtlrun.tasks import types
 from mtlrun.util.errors import RequestError
 from mtlrun.util.registry import REFERENCES, Registry

@@ -9,7 +9,7 @@ import torch
 from support import make_config, make_stack, train_steps
 from torch import nn
 
-from mtlrun.config.loss_settings import SumLossConfig
+from mtlrun.config.schema.loss import SumLossConfig
 from mtlrun.config.values import rate
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer

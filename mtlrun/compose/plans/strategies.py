@@ -3,7 +3,7 @@
 from mtlrun.compose.plans.base import Arm, Base
 from mtlrun.compose.plans.lessons import weights
 from mtlrun.compose.plans.reading import Reading
-from mtlrun.config.loss_settings import LOSS_SETTINGS
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 
 SUM = "sum"
 READING = Reading(reference=SUM)
