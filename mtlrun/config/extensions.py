@@ -19,7 +19,7 @@ from mtlrun.config.schema.loss import LossConfig
 from mtlrun.tasks import types
 from mtlrun.tasks.types import Direction, Labels
 from mtlrun.util.errors import RequestError
-from mtlrun.util.registry import REFERENCES, Reference, described, imported
+from mtlrun.util.registry import BROKEN, REFERENCES, Reference, described, imported, unusable
 from mtlrun.util.terminal import say
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ class Package:
 
 BASES = {"loss": LossConfig, "model": ModelConfig, "sharing": SharingConfig}  # of settings, by group
 packages: dict[str, Package] = {}  # in use, by the name of the entry point
-broken: dict[str, str] = {}  # what could not be used: why
 _loaded = False
 
 
@@ -96,7 +95,7 @@ _loaded = False
 def load() -> None:
     """Puts what installed packages add into mtlrun's tables, once in a process.
 
-    A package that cannot be used is left out as a whole, with a line on stderr; `unusable` is for errors about names.
+    A package that cannot be used is left out as a whole, with a line on stderr.
     """
     global _loaded
     if _loaded:
@@ -107,8 +106,8 @@ def load() -> None:
             join(_package(point))
         except Exception as error:  # whatever the package's code raises
             label = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-            broken[label] = described(error)
-            say(f"mtlrun: {label} is left out, entry point {point.name}: {broken[label]}", error=True)
+            BROKEN[label] = described(error)
+            say(f"mtlrun: {label} is left out, entry point {point.name}: {BROKEN[label]}", error=True)
 
 
 def join(package: Package) -> None:
@@ -218,11 +217,6 @@ def _check_task_type(name: str, kind: object) -> None:
 
 
 # ---------------------------------------------------------------- what others ask
-
-
-def unusable() -> str:
-    """What a message about an unknown name ends with: packages that could not be used, which may have had it."""
-    return f"; left out: {', '.join(f'{label} ({why})' for label, why in broken.items())}" if broken else ""
 
 
 def conf_dirs() -> list[Path]:

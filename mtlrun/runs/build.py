@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 
-from mtlrun.config.graph import parse_graph
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset, classes
@@ -63,8 +62,7 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
         lambda: make_trunk(models, seeds, spec.width),
     )
     sharing = SHARING[first.sharing.name](plan)
-    graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.net.hidden)) for c in configs]
-    return Network(encoder, sharing, specs, graphs, first.net, seeds)
+    return Network(encoder, sharing, specs, [c.task_graph for c in configs], first.net, seeds)
 
 
 def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.config.graph import NOTHING, Graph, parse_graph
+from mtlrun.config.graph import NOTHING, Graph
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import first_stage
 from mtlrun.engine.memory import machine_bytes, run_bytes
@@ -85,7 +85,7 @@ def size(config: Config, dataset: "Dataset", first: "Dataset | None" = None) -> 
     those of a first stage (`model.pretrain`) from the data of that, `first`."""
     from mtlrun.data.dataset import trainable
 
-    graph = parse_graph(config.graph, config.tasks, config.active, len(config.net.hidden))
+    graph = config.task_graph
     found = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
     rows = int(trainable(dataset).sum())
     batch = min(config.trainer.batch_size, rows)

@@ -10,7 +10,7 @@ may train in one stack (see sweeps/stacks.py).
 
 from mtlrun.config.schema.config import Config, as_mapping, config_hash
 from mtlrun.config.schema.data import DataConfig, SplitConfig
-from mtlrun.config.schema.edges import GraphConfig, ReverseConfig
+from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig, ReverseConfig
 from mtlrun.config.schema.groups import DEFAULT_OPTION, GROUPS, NETWORK_GROUPS, TOP_LEVEL, TRAINER_OF_BOOSTING, conf_dir
 from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossConfig
 from mtlrun.config.schema.lr import LrConfig, PerHeadLrConfig
@@ -31,6 +31,7 @@ __all__ = [
     "TRAINER_OF_BOOSTING",
     "AdamConfig",
     "BoostingConfig",
+    "ChainGraphConfig",
     "Config",
     "DataConfig",
     "GradientLossConfig",

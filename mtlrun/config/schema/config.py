@@ -2,11 +2,15 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from mtlrun.config.fields import PER_RUN, per_run
+from mtlrun.config.graph import Graph
 from mtlrun.config.schema.data import DataConfig
+from mtlrun.config.schema.edge_parser import parse_graph
 from mtlrun.config.schema.edges import GraphConfig
 from mtlrun.config.schema.groups import NETWORK_GROUPS, TRAINER_OF_BOOSTING
 from mtlrun.config.schema.loss import LossConfig
@@ -20,7 +24,12 @@ from mtlrun.config.schema.trainer import TrainerConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A whole run, checked. `notes` are lines to print once (dropped edges, equal rates, …)."""
+    """A whole run, checked. `notes` are lines to print once (dropped edges, equal rates, …).
+
+    The fields hold the settings as they were written. `rates` and `task_graph` are what follows from them: `check` asks
+    for both, so that they raise nothing behind it. They are no settings: neither `as_mapping` nor `==` looks at them,
+    and `dataclasses.replace` makes a configuration with rates and a graph of its own.
+    """
 
     seed: int = field(metadata=PER_RUN)
     name: str = field(metadata=PER_RUN)
@@ -42,6 +51,17 @@ class Config:
         which has no encoded inputs, none that reconstructs them."""
         asked = {k: v for k, v in self.tasks.items() if self.only is None or k in self.only}
         return {k: v for k, v in asked.items() if not (self.boosting and v.type == "reconstruction")}
+
+    @cached_property
+    def rates(self) -> Mapping[str, float]:
+        """The rates of the trunk, under `trunk`, and of the active tasks' heads. A frozen trunk has rate 0."""
+        rates = self.lr.rates(self.active)
+        return rates | {"trunk": 0.0} if self.net.freeze else rates
+
+    @cached_property
+    def task_graph(self) -> Graph:
+        """The edges of the active tasks."""
+        return parse_graph(self.graph, self.tasks, self.active, len(self.net.hidden))
 
     @property
     def kept(self) -> list[str]:

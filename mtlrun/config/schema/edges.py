@@ -1,5 +1,6 @@
 """The settings of the group `graph`: edges as they are written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,15 +17,37 @@ class ReverseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class GraphConfig:
-    """Edges beyond the default one (every task reads the trunk's last layer), and by task what its loss holds constant;
-    see graph.py.
+    """Edges beyond the default one (every task reads the trunk's last layer), and by task what its loss holds constant.
 
-    Runs share a stack if these settings come to the same `graph.Graph`, whose gradients are per run.
+    `edge_parser.py` makes a `Graph` of them. Runs share a stack if they have the same graph but for its gradients.
     """
 
-    name: Literal["none", "chain"] = "none"
+    name: Literal["none"] = "none"
     gradient: Any = "stop"
     what: Literal["prediction", "logits", "embedding", "label"] = "prediction"
     receives: dict[str, Any] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     reverse: ReverseConfig = field(default_factory=ReverseConfig)
+
+    @property
+    def has_edges(self) -> bool:
+        """Whether some edge is written, or comes with the option."""
+        return bool(self.receives)
+
+    def default_edges(self, tasks: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The edges that come with the option, by receiver and source, before those of `receives`."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainGraphConfig(GraphConfig):
+    """Each task receives all tasks before it."""
+
+    name: Literal["chain"] = "chain"  # type: ignore[assignment]
+
+    @property
+    def has_edges(self) -> bool:
+        return True
+
+    def default_edges(self, tasks: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {task: dict.fromkeys(tasks[:i], self.gradient) for i, task in enumerate(tasks)}

@@ -3,7 +3,7 @@
 import pathlib
 
 from mtlrun.config.schema.data import DataConfig
-from mtlrun.config.schema.edges import GraphConfig
+from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig
 from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.config.schema.lr import LrConfig, PerHeadLrConfig
 from mtlrun.config.schema.model import MODELS
@@ -16,7 +16,7 @@ GROUPS: dict[str, dict[str, type]] = {
     "data": {"table": DataConfig},
     "model": {**MODELS},
     "sharing": {**SHARINGS},
-    "graph": {"none": GraphConfig, "chain": GraphConfig},
+    "graph": {"none": GraphConfig, "chain": ChainGraphConfig},
     "loss": {**LOSS_SETTINGS},  # a copy: experiment=strategies runs through mtlrun's own strategies only
     "lr": {"single": LrConfig, "per_head": PerHeadLrConfig},
     "optimizer": {"adam": AdamConfig, "adamw": AdamConfig, "sgd": SgdConfig, "rmsprop": RmspropConfig},

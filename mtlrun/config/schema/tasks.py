@@ -60,6 +60,16 @@ class TaskConfig:
     smooth: SmoothConfig | None = per_run(None)
 
     @property
+    def main(self) -> bool:
+        """Whether checkpoints are selected by it, and its figures count."""
+        return self.role == "main"
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether the trunk is to make it hard: its edge from the trunk reverses the gradient."""
+        return self.role == "adversarial"
+
+    @property
     def has_labels(self) -> bool:
         """Whether its labels come from the table: a column of it, or the value of an expression."""
         return self.type not in ("reconstruction", "objective")
