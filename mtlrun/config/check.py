@@ -27,7 +27,8 @@ from mtlrun.config.schema import (
 from mtlrun.config.sharing_settings import SHARINGS, TiedConfig
 from mtlrun.config.stages import TASK_FREE, first_stage
 from mtlrun.config.values import from_mapping, rate, require_task, typed
-from mtlrun.tasks.toy_objectives import COORDINATES, OBJECTIVES
+from mtlrun.tasks import INFERRED, names, type_of
+from mtlrun.tasks.toy_objectives import COORDINATES
 from mtlrun.util.errors import RequestError, listing, nearest
 
 TASK_NAME = re.compile(r"[A-Za-z_]\w*\Z")
@@ -91,7 +92,7 @@ def _leave_out_network(groups: dict[str, Any], tasks: Mapping[str, TaskConfig]) 
             continue
         keys = [f.name for f in dataclasses.fields(own) if getattr(own, f.name) != getattr(default, f.name)]
         without += [f"{group}.{key}" for key in keys if (key, getattr(own, key)) != ("device", "auto")]
-    without += [f"tasks.{name} (reconstruction)" for name, task in tasks.items() if task.type == "reconstruction"]
+    without += [f"tasks.{name} ({task.type})" for name, task in tasks.items() if task.reads_inputs]
     groups |= defaults
     return [f"model=boosting: {listing(without)} left out, as only networks have that"] if without else []
 
@@ -138,13 +139,10 @@ def _tasks(tree: Any) -> dict[str, TaskConfig]:
                 f"tasks.{name}: no name for a task\nallowed: letters, digits and _ with no digit first, "
                 f"but not {listing(RESERVED)}; the column's name goes to tasks.NAME.target"
             )
-        if isinstance(settings, Mapping) and settings.get("type") == "reconstruction":
-            settings = {"role": "auxiliary", **settings}
+        if isinstance(settings, Mapping) and settings.get("type") in names():
+            settings = {"role": type_of(settings["type"]).roles[0], **settings}
         tasks[name] = typed(settings if settings is not None else {}, TaskConfig, f"tasks.{name}", {})
-        if tasks[name].type == "reconstruction":
-            _reconstruction(tasks[name], f"tasks.{name}")
-        if tasks[name].type == "objective":
-            _objective(tasks[name], name)
+        _of_type(tasks[name], name)
         _derived(tasks[name], f"tasks.{name}")
         if tasks[name].discard and tasks[name].role == "main":
             raise RequestError(
@@ -190,31 +188,24 @@ def _require_rows_of(name: str, other: str | None, tasks: Mapping[str, TaskConfi
         other = tasks[other].train_rows_of if passed.count(other) == 1 else None  # a circle of others: theirs to report
 
 
-def _reconstruction(task: TaskConfig, key: str) -> None:
-    """Raises RequestError for settings that have no meaning where the inputs are the target."""
-    if task.role != "auxiliary":
-        raise RequestError(f"{key}.role: found {task.role}, and {key}.type is reconstruction\nallowed: auxiliary")
-    plain = TaskConfig()
-    for name in ("target", "expression", "bins", "smooth", "positive", "class_weights", "shuffle"):
-        if getattr(task, name) != getattr(plain, name):
-            raise RequestError(
-                f"{key}.{name}: a reconstruction has none, its target are the run's inputs\nremove it: '~{key}.{name}'"
-            )
-
-
-def _objective(task: TaskConfig, name: str) -> None:
-    """Raises RequestError for settings that have no meaning without labels, and for a function that there is not."""
-    plain, derived = TaskConfig(), ("expression", "bins", "smooth")
-    for key in (*derived, "positive", "class_weights", "shuffle", "train_labels", "train_rows_of"):
-        if getattr(task, key) != getattr(plain, key):
-            raise RequestError(
-                f"tasks.{name}.{key}: an objective has none, as it has no labels\nremove it: '~tasks.{name}.{key}'"
-            )
-    target = task.target or name
-    if target not in OBJECTIVES:
+def _of_type(task: TaskConfig, name: str) -> None:
+    """Raises RequestError for a role or settings that have no meaning with a task's type, and for a function that there
+    is not."""
+    declared, plain, key = task.declared, TaskConfig(), f"tasks.{name}"
+    if declared is None:
+        return
+    if task.role not in declared.roles:
         raise RequestError(
-            f"tasks.{name}.target: no objective is named {target!r}{nearest(target, OBJECTIVES)}\n"
-            f"allowed: {listing(OBJECTIVES)}"
+            f"{key}.role: found {task.role}, and {key}.type is {task.type}\nallowed: {listing(declared.roles)}"
+        )
+    for setting in declared.without:
+        if getattr(task, setting) != getattr(plain, setting):
+            raise RequestError(f"{key}.{setting}: {declared.because}\nremove it: '~{key}.{setting}'")
+    target = task.target or name
+    if declared.functions and target not in declared.functions:
+        raise RequestError(
+            f"{key}.target: no {task.type} is named {target!r}{nearest(target, declared.functions)}\n"
+            f"allowed: {listing(declared.functions)}"
         )
 
 
@@ -226,24 +217,25 @@ def _derived(task: TaskConfig, key: str) -> None:
             f"remove one of them: '~{key}.expression', or '~{key}.target'; an expression may name "
             "columns"
         )
-    if task.columns is not None and task.type != "reconstruction":
+    if task.columns is not None and not task.reads_inputs:
         raise RequestError(
             f"{key}.columns: says what a reconstruction is about, and {key}.type is {task.type}\n"
             f"set {key}.type=reconstruction, or '~{key}.columns'"
         )
-    bins, smooth = task.bins, task.smooth
+    bins, smooth, declared = task.bins, task.smooth, task.declared
     if bins is not None:
-        if task.type == "regression" or smooth is not None:
+        numbers = declared is not None and declared.has_numbers
+        if numbers or smooth is not None:
             other, mend = f"{key}.smooth gives numbers", f"remove one of them: '~{key}.bins', or '~{key}.smooth'"
-            if task.type == "regression":
-                other, mend = f"{key}.type is regression", f"set {key}.type=categorical, or '~{key}.bins'"
+            if numbers:
+                other, mend = f"{key}.type is {task.type}", f"set {key}.type=categorical, or '~{key}.bins'"
             raise RequestError(f"{key}.bins: makes classes, and {other}\n{mend}")
         if isinstance(bins, int) and bins < 2:
             raise RequestError(f"{key}.bins: found {bins}\nallowed: a whole number from 2, or a list of inner edges")
         if isinstance(bins, list) and (not bins or any(b <= a for a, b in pairwise(bins))):
             raise RequestError(f"{key}.bins: found {bins}\nallowed: inner edges that increase: [10, 20]")
     if smooth is not None:
-        if task.type in ("binary", "categorical"):
+        if declared is not None and not declared.averages:
             raise RequestError(
                 f"{key}.smooth: means of numbers, and {key}.type is {task.type}\nallowed with it: {key}.type=regression"
             )
@@ -256,8 +248,9 @@ def _derived(task: TaskConfig, key: str) -> None:
 
 def _point(config: Config) -> None:
     """What goes with objectives alone: model=point, and nothing that reads labels or heads. Raises RequestError."""
-    objectives = [name for name, task in config.active.items() if task.type == "objective"]
-    others = [name for name in config.active if name not in objectives]
+    active = config.active
+    objectives = [name for name, task in active.items() if task.declared is not None and task.declared.of_a_point]
+    others = [name for name in active if name not in objectives]
     if config.point is None:
         if objectives:
             raise RequestError(
@@ -427,15 +420,31 @@ def _require_trunk(config: Config) -> None:
         raise RequestError(f"{error} (in the first stage, model.pretrain={listing(first.active)})") from None
 
 
+def _require_boosted(tasks: Mapping[str, TaskConfig]) -> None:
+    """Raises RequestError for a task whose type or loss model=boosting does not have."""
+    for name, task in tasks.items():
+        kinds = [type_of(kind) for kind in ([task.type] if task.type is not None else INFERRED)]
+        having = [kind for kind in kinds if not kind.of_a_point and (task.loss or kind.default_loss) in kind.losses]
+        for kind in having:
+            if (task.loss or kind.default_loss) in kind.boosted_losses:
+                continue
+            if not kind.boosted_losses:
+                raise RequestError(
+                    f"tasks.{name}.type: {task.type}, whose losses model=boosting does not have\n"
+                    f"train it by a network (model=mlp), or leave it out: '~tasks.{name}'"
+                )
+            known = [f"{loss} ({theirs})" for loss, theirs in kind.boosted_losses.items()]
+            raise RequestError(
+                f"tasks.{name}.loss: {task.loss or kind.default_loss}, which model=boosting does not have\n"
+                f"allowed with it: {listing(known)}"
+            )
+
+
 def _cross_check(config: Config, notes: list[str]) -> Config:
     """What concerns more than one group: task names in mappings, selection, weights, rates, the graph."""
     active = config.active
-    huber = next((name for name, task in active.items() if task.loss == "huber" and config.boosting), None)
-    if huber is not None:
-        raise RequestError(
-            f"tasks.{huber}.loss: huber, which model=boosting does not have\n"
-            "allowed with it: mse (squared_error), l1 (absolute_error)"
-        )
+    if config.boosting:
+        _require_boosted(active)
 
     def drop_absent(mapping: Mapping[str, Any], key: str, also: tuple[str, ...] = ()) -> dict[str, Any]:
         kept = {}
@@ -511,7 +520,7 @@ def _cross_check(config: Config, notes: list[str]) -> Config:
         require_task(select, config.tasks, f"trainer.select ({', '.join(SELECT_BY)} or a task)")
         if select not in active:
             raise RequestError(f"trainer.select: {select} is not trained, as only={listing(config.only or [])}")
-        if active[select].type == "reconstruction":
+        if active[select].reads_inputs:
             raise RequestError(
                 f"trainer.select: {select} reconstructs the inputs\nallowed: {', '.join(SELECT_BY)}, another task"
             )

@@ -167,7 +167,7 @@ def parse_graph(
                 what = settings_.get("what", config.what)
                 if what not in WHAT:
                     raise RequestError(f"{key}.what: found {what!r}{nearest(what, WHAT)}\nallowed: {listing(WHAT)}")
-                if what == "label" and tasks[source].type == "reconstruction":
+                if what == "label" and tasks[source].reads_inputs:
                     raise RequestError(
                         f"{key}.what: label, and the labels of {source} are the inputs\n"
                         "allowed: prediction, logits, embedding"

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from mtlrun.config.fields import PER_RUN, bounded, one_of, per_run
 from mtlrun.config.loss_settings import LOSS_SETTINGS, LossConfig
 from mtlrun.config.sharing_settings import SHARINGS, SharingConfig
-from mtlrun.tasks.types import PRIMARY, losses, names
+from mtlrun.tasks import Declaration, losses, names, type_of
 
 # ---------------------------------------------------------------- data and tasks
 
@@ -110,9 +110,19 @@ class TaskConfig:
     smooth: SmoothConfig | None = per_run(None)
 
     @property
+    def declared(self) -> Declaration | None:
+        """What its type declares; None where the type follows from the column, which is then of the table."""
+        return None if self.type is None else type_of(self.type)
+
+    @property
+    def reads_inputs(self) -> bool:
+        """Whether its labels are the run's encoded inputs."""
+        return self.declared is not None and self.declared.reads_inputs
+
+    @property
     def has_labels(self) -> bool:
         """Whether its labels come from the table: a column of it, or the value of an expression."""
-        return self.type not in ("reconstruction", "objective")
+        return self.declared is None or self.declared.from_table
 
     @property
     def has_column(self) -> bool:
@@ -122,7 +132,7 @@ class TaskConfig:
     @property
     def primary_metric(self) -> str | None:
         """The primary metric as far as the settings say; None where that follows from the column."""
-        return self.primary or PRIMARY.get(self.type or "")
+        return self.primary or (self.declared.primary if self.declared is not None else None)
 
     @property
     def own_labels(self) -> bool:
@@ -312,7 +322,7 @@ class Config:
         """The tasks that are trained: all, or those that `only` names, in the order of `tasks`; with model=boosting,
         which has no encoded inputs, none that reconstructs them."""
         asked = {k: v for k, v in self.tasks.items() if self.only is None or k in self.only}
-        return {k: v for k, v in asked.items() if not (self.boosting and v.type == "reconstruction")}
+        return {k: v for k, v in asked.items() if not (self.boosting and v.reads_inputs)}
 
     @property
     def kept(self) -> list[str]:

@@ -20,6 +20,7 @@ from mtlrun.data.labels import observed_labels, raw_labels
 from mtlrun.data.table import as_numbers, as_texts, column_kind, text_of
 from mtlrun.data.targets import Target, bin_edges, class_text, target_notes
 from mtlrun.data.targets import task_rows as labels_of
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
@@ -354,7 +355,7 @@ def describe(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
             row["classes"] = {
                 class_text(c): float(n) / len(labels) for c, n in zip(target.classes, counts, strict=True)
             }
-            if target.type == "binary":
+            if type_of(target.type).has_two_classes:
                 row["positive"] = class_text(target.classes[1])
             if settings.bins is not None:
                 table, _ = load_table(config.data)

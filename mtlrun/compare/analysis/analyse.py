@@ -30,13 +30,13 @@ from mtlrun.compare.analysis.inference import LEVEL, Inference
 from mtlrun.compare.analysis.questions import less, unpaired
 from mtlrun.compare.analysis.reference import Figures, baselines_by_rows, find_baseline, find_reference, plain_sum
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
-from mtlrun.compare.collect.folders import TYPE_OF, Collection, RunRecord
+from mtlrun.compare.collect.folders import Collection, RunRecord
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words, fold, shared
 from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compare.records import Against, Comparison, Effect, Estimate, Finding, Row, TaskColumn
 from mtlrun.compare.report.wording import Facts, verdict
 from mtlrun.compose.plans.affinity import PAIRS
-from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.tasks import higher_is_better, inferred_primaries, known_metrics
 from mtlrun.util.errors import RequestError, listing, nearest
 
 SPLITS = ("test", "val")
@@ -274,7 +274,8 @@ def _columns(runs: Sequence[RunRecord], options: Options, findings: list[Finding
                     f"{task}: {listing(primaries)}; {primaries[0]} is shown, --metric {task}=... chooses",
                 )
             )
-        metrics = wanted.get(task) or (primaries[0] if primaries else next((m for m in TYPE_OF if m in every), ""),)
+        own_metric = primaries[0] if primaries else next((m for m in inferred_primaries() if m in every), "")
+        metrics = wanted.get(task) or (own_metric,)
         for metric in metrics:
             if metric not in every:
                 raise RequestError(
@@ -292,7 +293,7 @@ def _columns(runs: Sequence[RunRecord], options: Options, findings: list[Finding
                 )
         units = [run.units[task] for run in own if task in run.units]
         unit = _unit(units[0], metrics[0]) if units else ""
-        columns.append(TaskColumn(task, metrics[0], metrics[0] in HIGHER_IS_BETTER, unit, tuple(metrics)))
+        columns.append(TaskColumn(task, metrics[0], higher_is_better(metrics[0]), unit, tuple(metrics)))
     if not columns:
         raise RequestError(
             f"compare: no run has figures of a main task on {options.split}\n"
@@ -303,7 +304,9 @@ def _columns(runs: Sequence[RunRecord], options: Options, findings: list[Finding
 
 def _unit(unit: str, metric: str) -> str:
     """The unit of a metric of a target with this unit: squared for mse, none for shares."""
-    return {"rmse": unit, "mae": unit, "mse": f"{unit}²"}.get(metric, "")
+    known = known_metrics()
+    power = known[metric].unit_power if metric in known else 0
+    return ["", unit, f"{unit}²"][power]
 
 
 def _figures(setting: Setting, columns: Sequence[TaskColumn], split: str) -> Figures:
@@ -383,7 +386,7 @@ def _drops(own: Figures, base: Figures, columns: Sequence[TaskColumn]) -> dict[i
         pair = [
             np.array([[f[s].get((column.task, m), np.nan) for m in column.metrics] for s in seeds]) for f in (own, base)
         ]
-        arrays.append(statistics.relative_drop(pair[0], pair[1], [m in HIGHER_IS_BETTER for m in column.metrics]))
+        arrays.append(statistics.relative_drop(pair[0], pair[1], [higher_is_better(m) for m in column.metrics]))
     task, metric = statistics.delta_m_per_task(arrays), statistics.delta_m_per_metric(arrays)
     return {s: (float(a), float(b)) for s, a, b in zip(seeds, task, metric, strict=True) if np.isfinite(a)}
 
@@ -422,7 +425,7 @@ def _gaps(
     for column in columns:
         for metric in column.metrics:
             pairs = [(s, own[column.task, metric]) for s, own in complete[base].items() if (column.task, metric) in own]
-            zero = [s for s, v in pairs if np.isnan(statistics.relative_drop(v, v, metric in HIGHER_IS_BETTER))]
+            zero = [s for s, v in pairs if np.isnan(statistics.relative_drop(v, v, higher_is_better(metric)))]
             if zero:
                 text = f"{metric} of {column.task} is next to 0 for {name}, seed {listing(zero)}: left out of Δm"
                 found.append(Finding("warning", "a baseline of 0", text))

@@ -11,7 +11,7 @@ from mtlrun.compare.analysis.inference import LEVEL, Inference
 from mtlrun.compare.analysis.reference import Figures, closest_alone, unlike, usual_words
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Runs, Setting
 from mtlrun.compare.records import Affinity, Against, Estimate, TaskColumn, Verdict
-from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.tasks import higher_is_better
 
 WEIGHTS = "loss.weights."
 FIXED_WEIGHTS = 3  # settings of loss=fixed that count as a sweep
@@ -75,7 +75,7 @@ def by_task(
     """Each task's drop against `base`, its metrics averaged, with Holm's adjustment over the tasks."""
     found = {}
     for column in columns:
-        higher = [metric in HIGHER_IS_BETTER for metric in column.metrics]
+        higher = [higher_is_better(metric) for metric in column.metrics]
         values = {}
         for seed in sorted(own.keys() & base.keys()):
             one, other = ([f[seed].get((column.task, m), np.nan) for m in column.metrics] for f in (own, base))
@@ -154,7 +154,7 @@ def unpaired(own: Figures, other: Figures, base: Figures, columns: Sequence[Task
     if not keys or not own or not other or not base:
         return None
     tables = [np.array([[run[key] for key in keys] for run in f.values()]) for f in (own, other, base)]
-    higher = np.array([metric in HIGHER_IS_BETTER for _, metric in keys])
+    higher = np.array([higher_is_better(metric) for _, metric in keys])
     groups = [g for c in columns if (g := [i for i, (task, _) in enumerate(keys) if task == c.task])]
 
     def delta_m(runs: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from mtlrun.compare.collect.shell_commands import compare_command
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
 from mtlrun.statistics import delta_m_per_metric, delta_m_per_task
 from mtlrun.statistics.arrays import Floats
-from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import RequestError
 
 DRAWS, FEWEST = 1000, 200
@@ -169,7 +169,7 @@ def _differs(run: RunRecord, split: str, keys: Sequence[tuple[str, str]], values
     """Where a checkpoint does not give the figure that the run recorded, which; else an empty string."""
     for (task, metric), value in zip(keys, values, strict=True):
         recorded = run.figures[f"{split}/{task}/{metric}"]
-        if not np.isclose(value, recorded, rtol=TOLERANCE, atol=TOLERANCE if metric in HIGHER_IS_BETTER else 0):
+        if not np.isclose(value, recorded, rtol=TOLERANCE, atol=TOLERANCE if higher_is_better(metric) else 0):
             return f"{run.name}: its checkpoint gives {metric} of {task} {value:.4g}, not {recorded:.4g}"
     return ""
 
@@ -186,7 +186,7 @@ def _drops(own: Drawn, base: Drawn, columns: Sequence[TaskColumn]) -> dict[int, 
             continue
         nan = np.full(len(next(iter(own[seed].values()))), np.nan)
         drop = {
-            key: statistics.relative_drop(own[seed].get(key, nan), base[seed].get(key, nan), key[1] in HIGHER_IS_BETTER)
+            key: statistics.relative_drop(own[seed].get(key, nan), base[seed].get(key, nan), higher_is_better(key[1]))
             for key in keys
         }
         arrays = [np.stack([drop[c.task, m] for m in c.metrics], -1) for c in columns]
