@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mtlrun.tasks import higher_is_better
+
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 Kind = Literal["method", "alone", "pre-trained", "boosting", "trivial"]
-LONE: tuple[Kind, ...] = ("alone", "pre-trained")  # of nets, with a run for each task
+SINGLE_TASK: tuple[Kind, ...] = ("alone", "pre-trained")  # nets, with a run for each task
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,21 @@ class TaskColumn:
     higher: bool
     unit: str = ""  # "" for shares and other figures without one
     metrics: tuple[str, ...] = ()  # all that enter Δm per metric; (metric,) unless --metric names several
+
+    @property
+    def primary(self) -> tuple[str, str]:
+        """By what its figures are found: task and primary metric."""
+        return self.task, self.metric
+
+    @property
+    def keys(self) -> list[tuple[str, str]]:
+        """The same of all its metrics."""
+        return [(self.task, metric) for metric in self.metrics]
+
+    @property
+    def directions(self) -> list[bool]:
+        """Of each of its metrics whether higher is better."""
+        return [higher_is_better(metric) for metric in self.metrics]
 
 
 @dataclass(frozen=True)
@@ -98,6 +115,16 @@ class Row:
     runs: tuple[str, ...] = ()
     dominated: bool | None = None  # by another row, in every task
     dominated_by_fixed: bool | None = None  # by some setting of the sweep of fixed weights; None where there is none
+
+    @property
+    def trivial(self) -> bool:
+        """Is the trivial predictor, which knows no inputs."""
+        return self.kind == "trivial"
+
+    @property
+    def boosting(self) -> bool:
+        """Is no net but gradient boosting."""
+        return self.kind == "boosting"
 
 
 @dataclass(frozen=True)
