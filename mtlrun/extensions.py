@@ -5,12 +5,18 @@ from mtlrun.config.fields import bounded, per_run
 from mtlrun.config.schema import ModelConfig
 from mtlrun.config.schema.loss import LossConfig
 from mtlrun.config.schema.sharing import SharingConfig
+from mtlrun.tasks.declaration import Loss, Metric
+from mtlrun.tasks.trees import Classifier, Regressor
 
 __all__ = [
+    "Classifier",
     "Extension",
+    "Loss",
     "LossConfig",
+    "Metric",
     "ModelConfig",
     "Option",
+    "Regressor",
     "SharingConfig",
     "TaskTypeOption",
     "bounded",

@@ -21,6 +21,7 @@ from mtlrun.config.schema import (
     TrainerConfig,
 )
 from mtlrun.config.values import from_mapping, require_task, typed
+from mtlrun.tasks import names, type_of
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
 
@@ -126,8 +127,8 @@ def _task(name: Any, settings: Any) -> TaskConfig:
             f"tasks.{name}: no name for a task\nallowed: letters, digits and _ with no digit first, "
             f"but not {listing(RESERVED)}; the column's name goes to tasks.NAME.target"
         )
-    if isinstance(settings, Mapping) and settings.get("type") == "reconstruction":
-        settings = {"role": "auxiliary", **settings}
+    if isinstance(settings, Mapping) and settings.get("type") in names():
+        settings = {"role": type_of(settings["type"]).roles[0], **settings}
     task: TaskConfig = typed(settings if settings is not None else {}, TaskConfig, f"tasks.{name}", {})
     for rule in ONE_TASK:
         rule(name, task)

@@ -2,7 +2,7 @@
 
 A package names an `Extension` under the entry-point group `mtlrun`; docs/extending.md says how. `load` puts what all of
 them declare into the tables that mtlrun's own options stand in: the schema of the groups (config.py), task types
-(types.py), and references to code in `REFERENCES`, from which a `Registry` imports a class when a run asks for it.
+(mtlrun/tasks), and references to code in `REFERENCES`, from which a `Registry` imports a class when a run asks for it.
 
 Nothing here imports torch or pandas, and no more may a package's module that holds its `Extension`.
 """
@@ -12,18 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mtlrun.config.schema import GROUPS, Config, ModelConfig, SharingConfig, conf_dir
 from mtlrun.config.schema.loss import LossConfig
-from mtlrun.tasks import types
-from mtlrun.tasks.types import Direction, Labels
+from mtlrun.tasks import DECLARED, Declaration, Loss, Metric, known_metrics
 from mtlrun.util.errors import RequestError
-from mtlrun.util.registry import BROKEN, REFERENCES, Reference, described, imported, unusable
+from mtlrun.util.registry import BROKEN, REFERENCES, Reference, described, unusable
 from mtlrun.util.terminal import say
-
-if TYPE_CHECKING:
-    import numpy as np
 
 GROUP = "mtlrun"
 SUFFIXES = (".csv", ".csv.gz", ".parquet")  # of tables
@@ -38,19 +34,13 @@ class Option:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskTypeOption:
-    """A task type: "module:Class" of a `mtlrun.tasks.TaskType`; its metrics and which way they are better; the primary
-    one; its losses, the default first; what its labels are.
+class TaskTypeOption(Declaration):
+    """A task type: "module:Class" of a `mtlrun.tasks.TaskType`, and what it declares, as mtlrun's own types do.
 
-    `accepts`: "module:function" of a function from the labels [N], a numpy array, to what is wrong with them, or None.
+    `accepts` is "module:function". Labels are read from the table.
     """
 
     made_by: str
-    metrics: Mapping[str, Direction]
-    primary: str
-    losses: tuple[str, ...]
-    labels: Labels = "numbers"
-    accepts: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +109,9 @@ def join(package: Package) -> None:
             GROUPS[group][name] = option.settings
             REFERENCES[group][name] = Reference(option.made_by, package)
     for name, kind in own.task_types.items():
-        types.TASK_METRICS[name] = dict(kind.metrics)
-        types.PRIMARY[name] = kind.primary
-        types.LOSSES[name] = tuple(kind.losses)
-        types.LABELS[name] = kind.labels
-        types.HIGHER_IS_BETTER.update(metric for metric, better in kind.metrics.items() if better == "max")
+        DECLARED[name] = kind
         REFERENCES["task type"][name] = Reference(kind.made_by, package)
-        if kind.accepts:
+        if isinstance(kind.accepts, str):
             REFERENCES["labels"][name] = Reference(kind.accepts, package)
     for name, made_by in own.problems.items():
         REFERENCES["problem"][name] = Reference(made_by, package)
@@ -201,19 +187,25 @@ def _check_task_type(name: str, kind: object) -> None:
     key = f"task type {name}"
     if not isinstance(kind, TaskTypeOption):
         raise TypeError(f"{key}: found {kind!r}, expected a TaskTypeOption")
-    _check_name("task type", name, types.TASK_METRICS)
-    for reference in (kind.made_by, *([kind.accepts] if kind.accepts else [])):
+    _check_name("task type", name, DECLARED)
+    for reference in (kind.made_by, *([kind.accepts] if kind.accepts is not None else [])):
         _check_reference(key, reference)
     if kind.primary not in kind.metrics:
         raise ValueError(f"{key}: the primary metric {kind.primary} is none of its metrics")
-    if not isinstance(kind.losses, tuple) or not kind.losses:
-        raise ValueError(f"{key}: losses holds none, expected a tuple of names")
-    if kind.labels not in ("numbers", "two classes", "classes"):
+    for what, records, record in (("losses", kind.losses, Loss), ("metrics", kind.metrics, Metric)):
+        if not isinstance(records, Mapping) or not all(isinstance(value, record) for value in records.values()):
+            raise TypeError(f"{key}: {what} is {records!r}, expected a mapping of names to {record.__name__}")
+    if not kind.losses:
+        raise ValueError(f"{key}: losses holds none")
+    if kind.accepts is not None and not kind.allowed:
+        raise ValueError(f"{key}: accepts is given, and allowed does not say in words which labels it accepts")
+    if not kind.from_table:
         raise ValueError(f"{key}: labels is {kind.labels!r}, expected numbers, two classes or classes")
-    known = {m: better for own in types.TASK_METRICS.values() for m, better in own.items()}
-    for metric, better in kind.metrics.items():
-        if better not in ("min", "max") or known.get(metric, better) != better:
-            raise ValueError(f"{key}: metric {metric} is {better!r}, expected {known.get(metric, 'min or max')}")
+    known = known_metrics()
+    for name, metric in kind.metrics.items():
+        if metric.better not in ("min", "max") or known.get(name, metric).better != metric.better:
+            expected = known[name].better if name in known else "min or max"
+            raise ValueError(f"{key}: metric {name} is {metric.better!r}, expected {expected}")
 
 
 # ---------------------------------------------------------------- what others ask
@@ -241,15 +233,6 @@ def tables() -> dict[str, Path]:
         for file in sorted(folder.iterdir())
         if file.name.endswith(SUFFIXES)
     }
-
-
-def wrong_labels(kind: str, values: "np.ndarray") -> str | None:
-    """What is wrong with labels [n] of a package's task type, as the package says; None: nothing."""
-    reference = REFERENCES["labels"].get(kind)
-    if reference is None:
-        return None
-    found: str | None = imported(reference, f"labels of task type {kind}")(values)
-    return found
 
 
 def versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
 
 
@@ -83,7 +84,10 @@ def trainable(dataset: Dataset) -> np.ndarray:
 
 def classes(dataset: Dataset) -> dict[str, int]:
     """How many classes each task has: 0 for a regression, the number of encoded columns for a reconstruction."""
-    return {n: width(dataset, n) if t.type == "reconstruction" else len(t.classes) for n, t in dataset.targets.items()}
+    return {
+        name: width(dataset, name) if type_of(target.type).reads_inputs else len(target.classes)
+        for name, target in dataset.targets.items()
+    }
 
 
 def width(dataset: Dataset, task: str) -> int:

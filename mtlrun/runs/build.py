@@ -21,6 +21,7 @@ from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import without_discarded
 from mtlrun.runs.transfer import Start, begin
 from mtlrun.sharing import SHARING, Plan
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
 
@@ -133,7 +134,8 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     specs = task_specs(first, datasets)
     network = build_network(configs, datasets[0].spec, specs)
     network, scale, rows = _network(configs, datasets, network, device, starts)
-    noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
+    targets = [datasets[0].targets[task] for task in network.tasks]
+    noise = [type_of(target.type).losses[target.loss].noise for target in targets]
     train = TrainBatches(rows, datasets, configs)
     seeds = [c.seed for c in configs]
     # a head is shared where another task learns through it, which may be in some runs of a stack only

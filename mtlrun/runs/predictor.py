@@ -16,16 +16,20 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import MISSING, InputSpec
 from mtlrun.data.dataset import Dataset, load_dataset
+from mtlrun.data.paths import resolve_path
+from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import without_discarded
+from mtlrun.results.files import write_text
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.build import build_network, build_stack
-from mtlrun.tasks import TaskType
+from mtlrun.tasks import TYPES, TaskType
 from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.terminal import say
 
 
 class Predictor(ABC):
@@ -53,9 +57,9 @@ class Predictor(ABC):
     def _learnt(self, codes: np.ndarray) -> np.ndarray:
         """Which of the codes [N, Dc] some training row had, as a mask [N, Dc]."""
 
-    def _type(self, task: str) -> type[TaskType]:
+    @abstractmethod
+    def type_of(self, task: str) -> type[TaskType]:
         """The task's type, for what its outputs mean."""
-        return TaskType
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index.
@@ -79,7 +83,7 @@ class Predictor(ABC):
 
     def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its outputs `[N, K]`."""
-        classes, kind = self.classes[task], self._type(task)
+        classes, kind = self.classes[task], self.type_of(task)
         if not classes:
             unit, offset = self.units[task]
             return {task: kind.predicted(out, 0) * unit + offset}
@@ -93,7 +97,7 @@ def leaving(config: Config, asked: Sequence[str] | None) -> list[str]:
 
     Raises RequestError for a task that was not trained, or has no prediction to give.
     """
-    known = [t for t in config.kept if config.active[t].type != "reconstruction"]
+    known = [t for t in config.kept if not config.active[t].reads_inputs]
     if asked is None:
         asked = [t for t, c in config.active.items() if c.role == "main"]
         if not asked:
@@ -143,7 +147,7 @@ class NetworkPredictor(Predictor):
         super().__init__(config, spec, classes, units, tasks)
         self.network = network
 
-    def _type(self, task: str) -> type[TaskType]:
+    def type_of(self, task: str) -> type[TaskType]:
         return type(self.network.place[task][0].kind)
 
     @torch.no_grad()
@@ -178,6 +182,9 @@ class BoostingPredictor(Predictor):
         super().__init__(config, dataset.spec, {t: list(v.classes) for t, v in dataset.targets.items()}, units, tasks)
         self.trees = trees
         self.train_codes = dataset.codes[dataset.split.train]
+
+    def type_of(self, task: str) -> type[TaskType]:
+        return TYPES[self.trees[task].target.type]
 
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         if not len(numeric):
@@ -252,3 +259,15 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
         if not classes and [type(number) for number in units] != [float, float]:
             raise ValueError(f"{task} has no unit")
     return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks)
+
+
+def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | None) -> None:
+    """Writes the predictions of the run in a folder for every row of a table, as CSV, and says what is worth a line."""
+    frame = read_table(resolve_path(table, "predict"), "predict")
+    predictor = load(run, tasks)
+    if predictor.note:
+        say(predictor.note)
+    write_text(out, predictor.predict(frame).to_csv(index=False))
+    for column, count in predictor.unknown(frame).items():
+        say(f"{column}: {count} rows hold a value that is new to the model or was too rare in training: unknown")
+    say(f"{len(frame)} rows: {out}")

@@ -4,22 +4,28 @@ All formulas are in `statistics`; what is decided here is what is held against w
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from mtlrun import statistics
 from mtlrun.compare.analysis.answers import facts, find_answers
 from mtlrun.compare.analysis.chosen_on_val import best_of_restarts, choose
-from mtlrun.compare.analysis.conditions import Asked, conditions
-from mtlrun.compare.analysis.curves import diagnostics, importances, read_curves, series, shares, speeds, trends
+from mtlrun.compare.analysis.conditions import conditions
+from mtlrun.compare.analysis.conditions.context import Context
+from mtlrun.compare.analysis.curves.last_evaluation import diagnostics, shares
+from mtlrun.compare.analysis.curves.learning_speed import speeds
+from mtlrun.compare.analysis.curves.metrics_files import read_curves
+from mtlrun.compare.analysis.curves.over_steps import series
 from mtlrun.compare.analysis.delta_m import gaps, set_delta_m
 from mtlrun.compare.analysis.inference import inference_of
+from mtlrun.compare.analysis.input_importance import importances
+from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.provenance import provenance
 from mtlrun.compare.analysis.reference import find_comparators
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult, measure
 from mtlrun.compare.analysis.table_rows import set_rows, trivial_row, unvaried
 from mtlrun.compare.analysis.task_columns import find_columns
+from mtlrun.compare.analysis.trends import trends
 from mtlrun.compare.collect.folders import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting, fold, shared
 from mtlrun.compare.collect.shell_commands import quoted
@@ -29,23 +35,6 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 SPLITS = ("test", "val")
 DRAWN = 12  # rows whose curves are shown: more cannot be told apart in a picture
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line asks for.
-
-    by, tune: keys or prefixes of keys; reference: a label, or settings as they are typed
-    metrics: task -> metrics, the first stands in the table; margin: percent
-    """
-
-    by: tuple[str, ...] = ()
-    reference: str | None = None
-    metrics: Mapping[str, tuple[str, ...]] | None = None
-    split: str = "test"
-    margin: float = 1.0
-    tune: tuple[str, ...] = ()
-    rows: bool = False  # whether intervals speak of other test rows too
 
 
 def analyse(collection: Collection, options: Options) -> Comparison:
@@ -77,17 +66,18 @@ def analyse(collection: Collection, options: Options) -> Comparison:
 
     needed = statistics.seeds_needed(max(1, sum(result.row.against is not None for result in results)))
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
-    asked = Asked(options.tune, tuned, options.by, options.split, options.margin, options.rows)
     missing = conditions(
-        collection,
-        settings,
-        [result.row for result in results],
-        results.index(comparators.reference),
-        None if leader is None else results.index(leader),
-        needed,
-        asked,
-        trivial is not None,
-        criteria.inference,
+        Context(
+            collection=collection,
+            results=results,
+            reference=comparators.reference,
+            leader=leader,
+            seeds_needed=needed,
+            options=options,
+            tuned=tuned,
+            has_trivial=trivial is not None,
+            inference=criteria.inference,
+        )
     )
     answers = find_answers(results, comparators, criteria, findings)
     if options.rows and (answers.effects or comparators.by_rows):
@@ -118,10 +108,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
         importances=importance,
         findings=[*findings, *missing],
         effects=answers.effects,
-        series=[
-            *series(drawn, curves, columns),
-            *trends(settings, [r.figures for r in results], columns, criteria.inference),
-        ],
+        series=[*series(drawn, curves, columns), *trends(results, criteria)],
         speeds=speeds(drawn, curves, comparators.reference.setting, columns),
         diagnostics=diagnostics(drawn, curves, criteria.inference),
         shares=shares(drawn, curves, criteria.inference),

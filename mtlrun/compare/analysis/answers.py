@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from mtlrun import statistics
 from mtlrun.compare.analysis import questions
-from mtlrun.compare.analysis.curves import affinity
 from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
 from mtlrun.compare.analysis.reference import Comparators
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
+from mtlrun.compare.analysis.task_affinity import affinity
 from mtlrun.compare.records import Affinity, Effect, Finding, Row
 from mtlrun.compare.report.wording import Facts
 
@@ -39,13 +39,13 @@ class Answers:
 def find_answers(
     results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria, findings: list[Finding]
 ) -> Answers:
-    settings, deltas = [result.setting for result in results], [result.delta_m for result in results]
-    inference, margin = criteria.inference, criteria.margin
-    pairs = affinity(settings, comparators.baseline.setting, criteria.columns, criteria.split, inference, findings)
-    arms = contrasts(settings, deltas, inference, margin)
+    """Computes them; what cannot be read for them is a finding."""
+    settings = [result.setting for result in results]
+    pairs = affinity(settings, comparators.baseline.setting, criteria, findings)
+    arms = contrasts(results, criteria)
     if arms is not None or comparators.by_rows:
         return Answers(arms, (), pairs)
-    return Answers(arms, effects(settings, deltas, results.index(comparators.reference), inference, margin), pairs)
+    return Answers(None, effects(results, comparators.reference, criteria), pairs)
 
 
 def facts(

@@ -86,7 +86,7 @@ def plain_sum(results: Sequence[SettingResult]) -> SettingResult | None:
     shared = multi_task(results)
     usual = _usual_words([result.setting for result in shared])
     plain = {key: value for key, value in usual.items() if key in PLAIN}
-    sums = [result for result in shared if result.setting.words.get("loss") == "sum"]
+    sums = [result for result in shared if result.setting.plain_sum]
     return min(sums, key=lambda r: (_unlike(r.setting, plain), _unlike(r.setting, usual)), default=None)
 
 

@@ -21,8 +21,7 @@ def set_rows(results: Sequence[SettingResult], comparators: Comparators, criteri
     ranks, in_all_tasks = mean_ranks(results, criteria.columns), dominated(results, criteria.columns)
     by_fixed = under_fixed_weights(results, criteria)
     settings = [result.setting for result in results]
-    spent = costs(settings, None if comparators.plain is None else results.index(comparators.plain))
-    for result, cost in zip(results, spent, strict=True):
+    for result, cost in zip(results, costs(results, comparators.plain), strict=True):
         setting = result.setting
         result.row = Row(
             label=setting.label,

@@ -18,9 +18,8 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
 from mtlrun.results.summary import EMPTY, FILE, NewerSchema, flatten, read
 from mtlrun.results.sweep_folder import PLAN, read_plan
-from mtlrun.tasks.types import PRIMARY
+from mtlrun.tasks import stated_primary
 from mtlrun.util.errors import RequestError, listing
-from mtlrun.util.registry import REFERENCES
 
 Status = Literal["completed", "failed", "unfinished"]
 SKIPPED = ("compare", "checkpoints")  # folders in which there are no runs; those that begin with a dot likewise
@@ -48,8 +47,6 @@ SOUND: dict[str, type | tuple[type, ...]] = {
     "hardware": dict,
     "packages": dict,
 }
-# the task type that a primary metric tells
-TYPE_OF = {"rmse": "regression", "auroc": "binary", "accuracy": "categorical"}
 
 
 @dataclass(frozen=True)
@@ -310,7 +307,7 @@ def _described(
         split_seed=int(settings.get("data.split.seed", seed)),
         settings=settings,
         roles={t: str(c.get("role") or "main") for t, c in tasks.items()},
-        primaries={t: str(p) for t, c in tasks.items() if (p := c.get("primary") or _of_a_package(c.get("type")))},
+        primaries={t: str(p) for t, c in tasks.items() if (p := c.get("primary") or stated_primary(c.get("type")))},
         units={t: str(c["unit"]) for t, c in tasks.items() if c.get("unit")},
         arm=arm if isinstance(arm := entry.get("arm"), str) else None,
         sweep=job.sweep if job is not None else None,
@@ -329,11 +326,6 @@ def _described(
         hardware=known["hardware"],
         choice=job.choice if job is not None else None,
     )
-
-
-def _of_a_package(kind: Any) -> str | None:
-    """The primary metric of a task type that an installed package adds; mtlrun's own types show by their figures."""
-    return PRIMARY.get(kind) if isinstance(kind, str) and kind in REFERENCES["task type"] else None
 
 
 def _completed(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from mtlrun.util.errors import RequestError
 
 
 def point(config: Config) -> None:
-    objectives = [name for name, task in config.active.items() if task.type == "objective"]
-    others = [name for name in config.active if name not in objectives]
+    active = config.active
+    objectives = [name for name, task in active.items() if task.declared is not None and task.declared.of_a_point]
+    others = [name for name in active if name not in objectives]
     if config.point is None:
         if objectives:
             raise RequestError(

@@ -5,42 +5,28 @@ from itertools import pairwise
 
 from mtlrun.config.schema import Config, TaskConfig
 from mtlrun.config.values import require_task
-from mtlrun.tasks.toy_objectives import OBJECTIVES
 from mtlrun.util.errors import RequestError, listing, nearest
 
 # ---------------------------------------------------------------- one task
 
 
-def reconstruction(name: str, task: TaskConfig) -> None:
-    """Settings that have no meaning where the inputs are the target."""
-    if task.type != "reconstruction":
+def type_allows(name: str, task: TaskConfig) -> None:
+    """A role and settings that have a meaning with the task's type, and a function that there is."""
+    declared, plain, key = task.declared, TaskConfig(), f"tasks.{name}"
+    if declared is None:
         return
-    key, plain = f"tasks.{name}", TaskConfig()
-    if task.role != "auxiliary":
-        raise RequestError(f"{key}.role: found {task.role}, and {key}.type is reconstruction\nallowed: auxiliary")
-    for setting in ("target", "expression", "bins", "smooth", "positive", "class_weights", "shuffle"):
-        if getattr(task, setting) != getattr(plain, setting):
-            raise RequestError(
-                f"{key}.{setting}: a reconstruction has none, its target are the run's inputs\n"
-                f"remove it: '~{key}.{setting}'"
-            )
-
-
-def objective(name: str, task: TaskConfig) -> None:
-    """Settings that have no meaning without labels, and a function that there is not."""
-    if task.type != "objective":
-        return
-    key, plain, derived = f"tasks.{name}", TaskConfig(), ("expression", "bins", "smooth")
-    for setting in (*derived, "positive", "class_weights", "shuffle", "train_labels", "train_rows_of"):
-        if getattr(task, setting) != getattr(plain, setting):
-            raise RequestError(
-                f"{key}.{setting}: an objective has none, as it has no labels\nremove it: '~{key}.{setting}'"
-            )
-    target = task.target or name
-    if target not in OBJECTIVES:
+    if task.role not in declared.roles:
         raise RequestError(
-            f"{key}.target: no objective is named {target!r}{nearest(target, OBJECTIVES)}\n"
-            f"allowed: {listing(OBJECTIVES)}"
+            f"{key}.role: found {task.role}, and {key}.type is {task.type}\nallowed: {listing(declared.roles)}"
+        )
+    for setting in declared.without:
+        if getattr(task, setting) != getattr(plain, setting):
+            raise RequestError(f"{key}.{setting}: {declared.because}\nremove it: '~{key}.{setting}'")
+    target = task.target or name
+    if declared.functions and target not in declared.functions:
+        raise RequestError(
+            f"{key}.target: no {task.type} is named {target!r}{nearest(target, declared.functions)}\n"
+            f"allowed: {listing(declared.functions)}"
         )
 
 
@@ -57,7 +43,7 @@ def one_source(name: str, task: TaskConfig) -> None:
 
 def columns(name: str, task: TaskConfig) -> None:
     key = f"tasks.{name}"
-    if task.columns is not None and task.type != "reconstruction":
+    if task.columns is not None and not task.reads_inputs:
         raise RequestError(
             f"{key}.columns: says what a reconstruction is about, and {key}.type is {task.type}\n"
             f"set {key}.type=reconstruction, or '~{key}.columns'"
@@ -69,9 +55,9 @@ def bins(name: str, task: TaskConfig) -> None:
     key, found = f"tasks.{name}", task.bins
     if found is None:
         return
-    if task.type == "regression":
+    if task.declared is not None and task.declared.has_numbers:
         raise RequestError(
-            f"{key}.bins: makes classes, and {key}.type is regression\nset {key}.type=categorical, or '~{key}.bins'"
+            f"{key}.bins: makes classes, and {key}.type is {task.type}\nset {key}.type=categorical, or '~{key}.bins'"
         )
     if task.smooth is not None:
         raise RequestError(
@@ -89,7 +75,7 @@ def smooth(name: str, task: TaskConfig) -> None:
     key = f"tasks.{name}"
     if task.smooth is None:
         return
-    if task.type in ("binary", "categorical"):
+    if task.declared is not None and not task.declared.averages:
         raise RequestError(
             f"{key}.smooth: means of numbers, and {key}.type is {task.type}\nallowed with it: {key}.type=regression"
         )
@@ -109,8 +95,7 @@ def discard(name: str, task: TaskConfig) -> None:
 
 
 ONE_TASK: tuple[Callable[[str, TaskConfig], None], ...] = (
-    reconstruction,
-    objective,
+    type_allows,
     one_source,
     columns,
     bins,

@@ -17,7 +17,7 @@ def selection(config: Config) -> None:
     require_task(select, config.tasks, f"trainer.select ({', '.join(SELECT_BY)} or a task)")
     if select not in active:
         raise RequestError(f"trainer.select: {select} is not trained, as only={listing(config.only or [])}")
-    if active[select].type == "reconstruction":
+    if active[select].reads_inputs:
         raise RequestError(
             f"trainer.select: {select} reconstructs the inputs\nallowed: {', '.join(SELECT_BY)}, another task"
         )

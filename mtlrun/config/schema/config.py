@@ -50,7 +50,7 @@ class Config:
         """The tasks that are trained: all, or those that `only` names, in the order of `tasks`; with model=boosting,
         which has no encoded inputs, none that reconstructs them."""
         asked = {k: v for k, v in self.tasks.items() if self.only is None or k in self.only}
-        return {k: v for k, v in asked.items() if not (self.boosting and v.type == "reconstruction")}
+        return {k: v for k, v in asked.items() if not (self.boosting and v.reads_inputs)}
 
     @cached_property
     def rates(self) -> Mapping[str, float]:

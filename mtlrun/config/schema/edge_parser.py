@@ -113,7 +113,7 @@ class _Parser:
         what = settings.get("what", self.config.what)
         if what not in WHAT:
             raise RequestError(f"{key}.what: found {what!r}{nearest(what, WHAT)}\nallowed: {listing(WHAT)}")
-        if what == "label" and self.tasks[source].type == "reconstruction":
+        if what == "label" and self.tasks[source].reads_inputs:
             raise RequestError(
                 f"{key}.what: label, and the labels of {source} are the inputs\nallowed: prediction, logits, embedding"
             )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mtlrun.config.fields import bounded, one_of, per_run
-from mtlrun.tasks.types import PRIMARY, losses, names
+from mtlrun.tasks import Declaration, losses, names, type_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +70,19 @@ class TaskConfig:
         return self.role == "adversarial"
 
     @property
+    def declared(self) -> Declaration | None:
+        """What its type declares; None where the type follows from the column, which is then of the table."""
+        return None if self.type is None else type_of(self.type)
+
+    @property
+    def reads_inputs(self) -> bool:
+        """Whether its labels are the run's encoded inputs."""
+        return self.declared is not None and self.declared.reads_inputs
+
+    @property
     def has_labels(self) -> bool:
         """Whether its labels come from the table: a column of it, or the value of an expression."""
-        return self.type not in ("reconstruction", "objective")
+        return self.declared is None or self.declared.from_table
 
     @property
     def has_column(self) -> bool:
@@ -82,7 +92,7 @@ class TaskConfig:
     @property
     def primary_metric(self) -> str | None:
         """The primary metric as far as the settings say; None where that follows from the column."""
-        return self.primary or PRIMARY.get(self.type or "")
+        return self.primary or (self.declared.primary if self.declared is not None else None)
 
     @property
     def own_labels(self) -> bool:
