@@ -1,7 +1,7 @@
 """What a package imports to add options to mtlrun; docs/extending.md says how. Imports neither torch nor pandas."""
 
-from mtlrun.config.extensions import Extension, Option, TaskTypeOption
 from mtlrun.config.fields import bounded, per_run
+from mtlrun.config.package import Extension, Option, TaskTypeOption
 from mtlrun.config.schema import ModelConfig
 from mtlrun.config.schema.loss import LossConfig
 from mtlrun.config.schema.sharing import SharingConfig

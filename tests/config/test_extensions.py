@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from mtlrun.config import extensions
-from mtlrun.config.extensions import Extension, Option, Package, TaskTypeOption, join
+from mtlrun.config.extensions import join
 from mtlrun.config.fields import per_run
+from mtlrun.config.package import Extension, Option, Package, TaskTypeOption
 from mtlrun.config.schema import GROUPS, ModelConfig
 from mtlrun.config.schema.loss import LOSS_SETTINGS, LossConfig
 from mtlrun.tasks import DECLARED, Loss, Metric, higher_is_better
@@ -145,7 +146,11 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
     # what the type does not say how to do is refused with that reason
     for words, reason in {
         ("export", "alone", "-o", "m.onnx"): "export: minutes is of type duration, a package's, whose outputs only",
-        ("compare", "alone", "--rows"): "--rows: the metrics of minutes, of a package's type, cannot be made of other rows",
+        (
+            "compare",
+            "alone",
+            "--rows",
+        ): "--rows: the metrics of minutes, of a package's type, cannot be made of other rows",
         ("data=visits", "model=boosting"): "tasks.minutes.type: duration, whose losses model=boosting does not have",
     }.items():
         done = run(tmp_path, site, *words)
