@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 
 from mtlrun.compose.lines import combined, located, overrides_of
 from mtlrun.compose.overrides import ARMS, full_key, parse
-from mtlrun.compose.plans import Base, planned
+from mtlrun.compose.plans import PlanRequest, planned
 from mtlrun.compose.trials import drawn
 from mtlrun.config.schema import GROUPS, Config
 from mtlrun.util.errors import RequestError
@@ -103,7 +103,7 @@ def _plans(
         with located(f"arms={name}"):
             of_seeds = [lines | ranges | seed for seed in combined(seeds)]
             configs = [config_of([line[key] for key in common if key in line]) for line in of_seeds]
-            arms = planned(name, Base(name, configs, focus, new))
+            arms = planned(name, PlanRequest(name, configs, focus, new))
         notes.extend(note for note in new if note not in notes)
         yield {key: line for key, line in lines.items() if common[key].is_sweep_override()}, arms
 
