@@ -145,7 +145,11 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
     # what the type does not say how to do is refused with that reason
     for words, reason in {
         ("export", "alone", "-o", "m.onnx"): "export: minutes is of type duration, a package's, whose outputs only",
-        ("compare", "alone", "--rows"): "--rows: the metrics of minutes, of a package's type, cannot be made of other rows",
+        (
+            "compare",
+            "alone",
+            "--rows",
+        ): "--rows: the metrics of minutes, of a package's type, cannot be made",
         ("data=visits", "model=boosting"): "tasks.minutes.type: duration, whose losses model=boosting does not have",
     }.items():
         done = run(tmp_path, site, *words)

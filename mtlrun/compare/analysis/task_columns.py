@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import Finding, TaskColumn
 from mtlrun.tasks import higher_is_better, inferred_primaries, known_metrics
 from mtlrun.util.errors import RequestError, listing, nearest
