@@ -150,7 +150,7 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
             "compare",
             "alone",
             "--rows",
-        ): "--rows: the metrics of minutes, of a package's type, cannot be made of other rows",
+        ): "--rows: the metrics of minutes, of a package's type, cannot be made",
         ("data=visits", "model=boosting"): "tasks.minutes.type: duration, whose losses model=boosting does not have",
     }.items():
         done = run(tmp_path, site, *words)

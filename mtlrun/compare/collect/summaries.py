@@ -200,13 +200,11 @@ def _trained_tasks(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _primary(task: Mapping[str, Any]) -> str | None:
-    """A task's primary metric, where its settings name it or its type comes from an installed package.
+    """A task's primary metric, where its settings name it or a type that follows from no column.
 
-    The metric of mtlrun's own types shows by the figures.
+    That of other types shows by the figures.
     """
-    if primary := task.get("primary"):
-        return str(primary)
-    return stated_primary(task.get("type"))
+    return str(primary) if (primary := task.get("primary")) else stated_primary(task.get("type"))
 
 
 def _with_defaults(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, Any]:
