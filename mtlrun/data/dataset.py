@@ -13,6 +13,7 @@ from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
 
 
