@@ -10,6 +10,7 @@ def parsed(config: Config) -> tuple[str, ...]:
 
 
 def embeddings(config: Config) -> None:
+    """Heads that pass an embedding have a hidden layer."""
     if not config.net.head_hidden and any(e.what == "embedding" for e in config.task_graph.edges):
         raise RequestError(
             "graph: an edge passes an embedding, and heads have no hidden layer\n"

@@ -12,7 +12,7 @@ from mtlrun.util.errors import RequestError
 
 
 def lower_bounds(config: Config) -> list[str]:
-    """One number, or one for each task."""
+    """Lower bounds are one number, or one for each task."""
     loss, notes = config.loss, list[str]()
     if not isinstance(loss, FamoLossConfig):
         return notes
@@ -26,6 +26,7 @@ def lower_bounds(config: Config) -> list[str]:
 
 
 def warm_up(config: Config) -> list[str]:
+    """A note where the run ends before the strategy begins."""
     loss, epochs = config.loss, config.trainer.epochs
     if loss.warm_epochs < epochs:
         return []
@@ -36,6 +37,7 @@ def warm_up(config: Config) -> list[str]:
 
 
 def weights(config: Config) -> list[str]:
+    """Weights are numbers from 0, not all of them 0."""
     kept, notes = of_trained_tasks(config, config.loss.weights, "loss.weights")
     numbers = {n: typed(w, float, f"loss.weights.{n}", {"at_least": 0.0}) for n, w in kept.items()}
     if numbers and all(numbers.get(task, 1.0) == 0 for task in config.active):
@@ -44,6 +46,7 @@ def weights(config: Config) -> list[str]:
 
 
 def refused_values(config: Config) -> None:
+    """Values that every strategy has, and that have no meaning to this one."""
     loss = config.loss
     for (key, value), why in loss.refuses.items():
         if getattr(loss, key) == value:
@@ -54,7 +57,7 @@ def refused_values(config: Config) -> None:
 
 
 def every_head_learns(config: Config) -> None:
-    """A task whose gradient ends in its head would get no weight from the gradients in what is shared."""
+    """With loss.heads=weighted every task's gradient reaches what is shared: otherwise its head would get no weight."""
     loss, graph = config.loss, config.task_graph
     if not (isinstance(loss, GradientLossConfig) and loss.heads == "weighted" and loss.weighs_by_gradient):
         return

@@ -9,6 +9,7 @@ from mtlrun.util.errors import RequestError
 
 
 def point(config: Config) -> None:
+    """Objectives and model=point come together, with settings that read neither labels nor heads."""
     active = config.active
     objectives = [name for name, task in active.items() if task.declared is not None and task.declared.of_a_point]
     others = [name for name in active if name not in objectives]

@@ -6,6 +6,7 @@ from mtlrun.util.errors import RequestError
 
 
 def rates_per_head(config: Config) -> list[str]:
+    """Every rate is one; notes on those without effect."""
     lr, active = config.lr, config.active
     if not isinstance(lr, PerHeadLrConfig):
         return []
@@ -24,6 +25,7 @@ def rates_per_head(config: Config) -> list[str]:
 
 
 def optimizer(config: Config) -> None:
+    """Nesterov has a momentum, Adam two decay rates."""
     settings = config.optimizer
     if isinstance(settings, SgdConfig) and settings.nesterov and settings.momentum == 0:
         raise RequestError("optimizer.nesterov: needs a momentum\nset it: optimizer.momentum=0.9")

@@ -7,6 +7,7 @@ FILES = ("val", "test")  # parts that may come from further files
 
 
 def one_way_to_split(config: Config) -> None:
+    """Groups, a column or files say how to split, or none of them."""
     split = config.data.split
     given = [key for key in ("by", "column", "files") if getattr(split, key) is not None]
     if len(given) > 1:
@@ -14,6 +15,7 @@ def one_way_to_split(config: Config) -> None:
 
 
 def fractions(config: Config) -> None:
+    """The parts of a split by fractions are no more than the whole."""
     split = config.data.split
     total = split.train + split.val + split.test
     if split.column is None and split.files is None and total > 1 + 1e-9:
@@ -22,6 +24,7 @@ def fractions(config: Config) -> None:
 
 
 def files(config: Config) -> None:
+    """Further files are those of test, and of val."""
     named = config.data.split.files
     for part in named or {}:
         if part not in FILES:

@@ -42,6 +42,7 @@ def one_source(name: str, task: TaskConfig) -> None:
 
 
 def columns(name: str, task: TaskConfig) -> None:
+    """Columns belong to a reconstruction."""
     key = f"tasks.{name}"
     if task.columns is not None and not task.reads_inputs:
         raise RequestError(
@@ -87,6 +88,7 @@ def smooth(name: str, task: TaskConfig) -> None:
 
 
 def discard(name: str, task: TaskConfig) -> None:
+    """No main task is discarded."""
     if task.discard and task.main:
         raise RequestError(
             f"tasks.{name}.discard: found true, and tasks.{name}.role is main\n"
@@ -146,6 +148,7 @@ def _head(name: str, task: TaskConfig, other: str, tasks: Mapping[str, TaskConfi
 
 
 def absent_heads(config: Config) -> list[str]:
+    """A note where a task's head is that of a task that is not trained."""
     return [
         f"tasks.{name}.head: {task.head} is left out by `only`, so {name} has a head of its own"
         for name, task in config.active.items()

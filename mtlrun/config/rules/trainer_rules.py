@@ -46,6 +46,7 @@ def trunk_without_parameters(config: Config) -> None:
 
 
 def activations(config: Config) -> None:
+    """What counts units of relu that are 0 finds hidden layers, with relu."""
     if config.boosting or not config.trainer.log_activations:
         return
     if config.net.activation != "relu":

@@ -6,6 +6,7 @@ from mtlrun.util.errors import RequestError, listing
 
 
 def given_trunk(config: Config) -> None:
+    """There are parameters to begin with, to train first or to freeze; nothing else changes a frozen trunk."""
     net = config.net
     asked = [key for key in ("init_from", "pretrain", "freeze") if getattr(net, key)]
     if asked and not net.hidden:
@@ -21,6 +22,7 @@ def given_trunk(config: Config) -> None:
 
 
 def pretrained_trunk(config: Config) -> None:
+    """A trunk is trained first only if it comes from nowhere else, and its sharing has no parts of a single task."""
     if config.net.pretrain is None:
         return
     if config.net.init_from is not None:
