@@ -11,7 +11,7 @@ from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.config.schema.sharing import SHARINGS
 from mtlrun.config.schema.trainer import TrainerConfig
 
-# The options of each group, by the `name` in their YAML. Those of installed packages join them, see config/extensions.py.
+# The options of each group, by the `name` in their YAML. config/extensions.py adds those of packages.
 GROUPS: dict[str, dict[str, type]] = {
     "data": {"table": DataConfig},
     "model": {**MODELS},
