@@ -18,6 +18,7 @@ def of_trained_tasks(
     for name in mapping:
         if name not in also:
             require_task(name, config.tasks, f"{key}.{name}")
-    kept = {name: value for name, value in mapping.items() if name in also or name in config.active}
-    absent = [name for name in mapping if name not in kept and name not in (config.net.pretrain or ())]
+    active, pretrained = config.active, config.net.pretrain or ()
+    kept = {name: value for name, value in mapping.items() if name in also or name in active}
+    absent = [name for name in mapping if name not in kept and name not in pretrained]
     return kept, [f"{key}: {listing(absent)} left out, as `only` leaves out the task"] if absent else []

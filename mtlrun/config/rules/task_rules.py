@@ -149,10 +149,11 @@ def _head(name: str, task: TaskConfig, other: str, tasks: Mapping[str, TaskConfi
 
 def absent_heads(config: Config) -> list[str]:
     """A note where a task's head is that of a task that is not trained."""
+    active = config.active
     return [
         f"tasks.{name}.head: {task.head} is left out by `only`, so {name} has a head of its own"
-        for name, task in config.active.items()
-        if task.head is not None and task.head not in config.active
+        for name, task in active.items()
+        if task.head is not None and task.head not in active
     ]
 
 

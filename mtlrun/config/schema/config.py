@@ -26,9 +26,9 @@ from mtlrun.config.schema.trainer import TrainerConfig
 class Config:
     """A whole run, checked. `notes` are lines to print once (dropped edges, equal rates, …).
 
-    The fields hold the settings as they were written. `rates` and `task_graph` are what follows from them: `check` asks
-    for both, so that they raise nothing behind it. They are no settings: neither `as_mapping` nor `==` looks at them,
-    and `dataclasses.replace` makes a configuration with rates and a graph of its own.
+    The fields hold the settings as they were written. `rates` and `task_graph` are what they come to, in numbers.
+    `check` has made sure that both can be had, and nothing else reads what is written there. They are no fields:
+    `as_mapping` and `==` do not look at them, and a configuration from `dataclasses.replace` has its own.
     """
 
     seed: int = field(metadata=PER_RUN)
