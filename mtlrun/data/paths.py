@@ -41,7 +41,7 @@ def _shipped(name: str, key: str) -> Path:
     if name not in files:
         raise RequestError(
             f"{key}: no file of the package is named {name!r}{nearest(name, files)}\n"
-            f"allowed: {listing(files)}{extensions.unusable()}"
+            f"allowed: {listing(files)}{unusable()}"
         )
     return files[name]
 
@@ -70,7 +70,7 @@ def _generated(name: str, key: str) -> Path:
     if name not in known:
         raise RequestError(
             f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
-            f"allowed: {listing(known)}{extensions.unusable()}"
+            f"allowed: {listing(known)}{unusable()}"
         )
     return Path(f"synthetic:{name}")
 
