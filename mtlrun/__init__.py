@@ -10,7 +10,7 @@ __all__ = ["__version__", "load"]
 def __getattr__(name: str) -> Any:
     # torch loads only when it is needed: the command line answers a wrong request without it.
     if name == "load":
-        from mtlrun.runs.run import load
+        from mtlrun.runs.predictor import load
 
         return load
     raise AttributeError(f"module 'mtlrun' has no attribute {name!r}")

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 import mtlrun
 from mtlrun.hydra_plugin.launcher import StackLauncherConf
-from mtlrun.sweeps.sweep import STACK
+from mtlrun.sweeps.launchers import STACK
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")

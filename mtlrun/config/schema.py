@@ -5,7 +5,7 @@ pandas, so that a wrong request is answered fast.
 
 A group's options are told apart by their `name` (`loss.name`, `lr.name`, …). A field's metadata hold
 its bounds, `above`, `below`, `at_least`, `at_most`, and say whether it is `per_run`: runs that differ in such
-fields only may train in one stack (see stacks.py).
+fields only may train in one stack (see sweeps/division.py).
 """
 
 import dataclasses

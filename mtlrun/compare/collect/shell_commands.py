@@ -15,6 +15,7 @@ from mtlrun.results import hydra_folder
 from mtlrun.results.summary import flatten
 from mtlrun.results.sweep_folder import COMMAND, PLAN, read_plan
 from mtlrun.util.errors import RequestError
+from mtlrun.util.shell import quoted
 
 SWEEPS = re.compile(r"(range|choice|interval|tag|glob|sort|shuffle|int|float)\(")
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # of the sweep that is there already
@@ -27,21 +28,6 @@ MULTIRUN = ("-m", "--multirun")
 def origin(run: RunRecord) -> Path:
     """Where the command of a run is to be found: its sweep's folder, or its own."""
     return run.sweep or run.folder
-
-
-def quoted(*words: object) -> str:
-    """Words as a shell takes them, zsh too: nothing is expanded."""
-    return " ".join(_quoted(str(word)) for word in words)
-
-
-def _quoted(word: str) -> str:
-    # shlex leaves a = at a word's beginning, which zsh expands
-    return shlex.quote(word) if not word.startswith("=") else f"'{word}'"
-
-
-def compare_command(folders: Sequence[Path | str], *options: str) -> str:
-    """`mtlrun compare` of the folders with further options."""
-    return quoted("mtlrun", "compare", *folders, *options)
 
 
 def with_seeds(place: Path, seeds: Iterable[int]) -> str | None:
