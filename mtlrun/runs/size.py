@@ -9,7 +9,7 @@ from typing import Any
 from mtlrun.config.graph import NOTHING, Graph, parse_graph
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import first_stage
-from mtlrun.data.dataset import Dataset, trainable
+from mtlrun.data.dataset import Dataset
 from mtlrun.engine.memory import run_bytes
 
 
@@ -29,7 +29,7 @@ def size(config: Config, dataset: Dataset, first: Dataset | None = None) -> Size
     those of a first stage (`model.pretrain`) from the data of that, `first`."""
     graph = parse_graph(config.graph, config.tasks, config.active, len(config.net.hidden))
     shared = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
-    rows = int(trainable(dataset).sum())
+    rows = int(dataset.trainable().sum())
     batch = min(config.trainer.batch_size, rows)
     shared |= {"graph": _edges(graph), "rows per batch": str(batch), "steps per epoch": str(rows // batch)}
     steps = min(config.trainer.epochs * (rows // batch), config.trainer.max_steps or math.inf)
