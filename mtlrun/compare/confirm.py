@@ -110,7 +110,7 @@ def _is_drawn(config: Config) -> bool:
 def _member(number: int, count: int, setting: Setting, template: RunRecord, seed: int, one_split: bool) -> PlannedRun:
     """A run like `template` with another seed, which its split follows if the template's did."""
     config = _config(template, seed, one_split)
-    own = _chosen(setting, template) | ({"only": f"[{template.tasks[0]}]"} if template.alone else {})
+    own = _chosen(setting, template) | ({"only": f"[{template.tasks[0]}]"} if template.single_task else {})
     own["seed"] = str(seed)
     overrides = {k: v for k, v in setting.values.items() if k not in own} | own
     arguments = [f"{key}={value}" for key, value in overrides.items()]

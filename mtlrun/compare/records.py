@@ -9,7 +9,7 @@ from typing import Literal
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 Kind = Literal["method", "alone", "pre-trained", "boosting", "trivial"]
-LONE: tuple[Kind, ...] = ("alone", "pre-trained")  # of nets, with a run for each task
+SINGLE_TASK: tuple[Kind, ...] = ("alone", "pre-trained")  # nets, with a run for each task
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,16 @@ class Row:
     runs: tuple[str, ...] = ()
     dominated: bool | None = None  # by another row, in every task
     dominated_by_fixed: bool | None = None  # by some setting of the sweep of fixed weights; None where there is none
+
+    @property
+    def trivial(self) -> bool:
+        """Is the trivial predictor, which knows no inputs."""
+        return self.kind == "trivial"
+
+    @property
+    def boosting(self) -> bool:
+        """Is no net but gradient boosting."""
+        return self.kind == "boosting"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from mtlrun import statistics
 from mtlrun.compare.collect.choice import Trial
 from mtlrun.compare.collect.settings import Runs, Setting
-from mtlrun.compare.records import LONE, Finding
+from mtlrun.compare.records import SINGLE_TASK, Finding
 from mtlrun.compose.plans import restarts_of
 from mtlrun.util.errors import listing
 
@@ -27,7 +27,7 @@ def choose(
         if not tuned or not setting.tried or (setting.before and len(setting.tried) == 1):
             continue  # nothing to choose, or chosen before
         trained = list(dict.fromkeys(t for runs in setting.tried.values() for own in runs.values() for t in own))
-        groups = [[t] for t in trained] if setting.kind in LONE else [trained]
+        groups = [[t] for t in trained] if setting.kind in SINGLE_TASK else [trained]
         setting.runs, setting.chosen, setting.trials, setting.before = {}, {}, 0, ()
         for group in groups:
             skills = {trial: _skills(runs, [t for t in group if t in tasks]) for trial, runs in setting.tried.items()}

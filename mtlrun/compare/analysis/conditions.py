@@ -21,7 +21,7 @@ from mtlrun.compare.collect.shell_commands import (
     with_values,
     without_sweeps,
 )
-from mtlrun.compare.records import LONE, Finding, Row
+from mtlrun.compare.records import SINGLE_TASK, Finding, Row
 from mtlrun.compose.plans import reading_of, tune_of
 from mtlrun.util.errors import listing
 
@@ -407,7 +407,7 @@ def _one_setting(
                 collection.folders, "--by", ",".join([*asked.by, *setting.mixed]), *asked.tune_words
             )
             yield Finding("missing", "a seed twice in one row", text, command)
-        if setting.kind not in LONE or not row.figures:
+        if setting.kind not in SINGLE_TASK or not row.figures:
             continue
         of_task = {run.tasks[0]: run for run in setting.members}
         differing = {}

@@ -102,7 +102,22 @@ class RunRecord:
         return tuple(self.roles)
 
     @property
-    def alone(self) -> bool:
+    def completed(self) -> bool:
+        """Trained to its end; a run that has neither completed nor failed is unfinished."""
+        return self.status == "completed"
+
+    @property
+    def failed(self) -> bool:
+        """Ended with an error."""
+        return self.status == "failed"
+
+    @property
+    def unfinished(self) -> bool:
+        """Was interrupted, is still training, or has not begun."""
+        return self.status == "unfinished"
+
+    @property
+    def single_task(self) -> bool:
         """Trains exactly one task."""
         return len(self.roles) == 1
 
@@ -368,7 +383,7 @@ def _each_once(runs: Sequence[RunRecord], notes: Notes) -> list[RunRecord]:
         first = kept.setdefault(key, run)
         if first is run:
             continue
-        if first.status != "completed" and run.status == "completed":
+        if run.completed and not first.completed:
             kept[key], first, run = run, run, first
         notes.append(("the same run twice", run.name, f"the same as {first.name}, which counts"))
     return list(kept.values())

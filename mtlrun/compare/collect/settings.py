@@ -9,7 +9,7 @@ import yaml
 
 from mtlrun.compare.collect.choice import Trial
 from mtlrun.compare.collect.folders import RunRecord
-from mtlrun.compare.records import LONE, Finding, Kind
+from mtlrun.compare.records import SINGLE_TASK, Finding, Kind
 from mtlrun.config.extensions import yaml_of
 from mtlrun.config.schema import GROUPS
 from mtlrun.results.summary import flatten
@@ -63,6 +63,26 @@ class Setting:
     doubled: str = ""
 
     @property
+    def multi_task(self) -> bool:
+        """Trains several tasks in one net."""
+        return self.kind == "method"
+
+    @property
+    def alone(self) -> bool:
+        """Trains a net from scratch for each task: what a baseline may be."""
+        return self.kind == "alone"
+
+    @property
+    def single_task(self) -> bool:
+        """Trains a net for each task, from scratch or with a trunk that was trained before."""
+        return self.kind in SINGLE_TASK
+
+    @property
+    def boosting(self) -> bool:
+        """Is no net but gradient boosting."""
+        return self.kind == "boosting"
+
+    @property
     def tries(self) -> tuple[Trial, ...]:
         """The values of the keys of --tune that were tried for it, here or before."""
         return self.before or tuple(self.tried)
@@ -113,12 +133,12 @@ def fold(
     for group in {(kind, arm) for kind, arm in zip(kinds, arms, strict=True)}:
         # those without an arm are told from all others of their kind
         own = [i for i in range(len(runs)) if kinds[i] == group[0] and group[1] in (None, arms[i])]
-        told[group] = _differing([runs[i] for i in own], [words[i] for i in own], group[0] in LONE) - set(tune)
+        told[group] = _differing([runs[i] for i in own], [words[i] for i in own], group[0] in SINGLE_TASK) - set(tune)
     rows: dict[Any, list[int]] = {}
     for i, mine in enumerate(words):
         keys = told[kinds[i], arms[i]] if chosen is None else [k for k in chosen if k != ARM]
         arm = arms[i] if chosen is None or ARM in chosen else None
-        values = tuple((k, mine[k]) for k in sorted(keys) if k in mine and not (kinds[i] in LONE and k == ONLY))
+        values = tuple((k, mine[k]) for k in sorted(keys) if k in mine and not (kinds[i] in SINGLE_TASK and k == ONLY))
         rows.setdefault((kinds[i], arm, values), []).append(i)
     findings: list[Finding] = []
     settings = [
@@ -199,7 +219,7 @@ def _all_words(runs: Sequence[RunRecord]) -> list[Words]:
 def _kind(run: RunRecord) -> Kind:
     if run.boosting:
         return "boosting"
-    if not run.alone:
+    if not run.single_task:
         return "method"
     return "pre-trained" if run.pretrained else "alone"
 
@@ -255,7 +275,7 @@ def _setting(
     first: dict[int, Words] = {}
     twice, mixed = [], set[str]()
     for run, own in zip(runs, words, strict=True):
-        if run.status != "completed":
+        if not run.completed:
             continue
         trial = tried.setdefault(tuple((k, own[k]) for k in tune if k in own), {})
         seen = trial.setdefault(run.seed, {})
@@ -269,8 +289,8 @@ def _setting(
     doubled = "; ".join(twice[:3]) + (f"; and {len(twice) - 3} more" if len(twice) > 3 else "")
     if twice and not mixed:
         findings.append(Finding("warning", "a seed twice in one row", f"the first counts: {doubled}"))
-    failed = sum(run.status == "failed" for run in runs)
-    unfinished = sum(run.status == "unfinished" for run in runs)
+    failed = sum(run.failed for run in runs)
+    unfinished = sum(run.unfinished for run in runs)
     only = next(iter(tried.values())) if len(tried) == 1 else {}
     setting = Setting("", kind, arm, agreed, values, tried, only, failed, unfinished)
     setting.mixed, setting.doubled = tuple(in_order(mixed)), doubled
@@ -287,7 +307,7 @@ def _name(settings: Sequence[Setting]) -> None:
         words = " ".join(f"{key}={setting.values[key]}" for key in keys)
         if setting.arm is not None:
             setting.label = setting.arm
-        elif setting.kind == "method":
+        elif setting.multi_task:
             setting.label = words or f"loss={setting.words.get('loss', '?')}"
         else:
             setting.label = setting.kind

@@ -74,7 +74,7 @@ def figures(comparison: Comparison) -> dict[str, Figure]:
     front = comparison.columns[:3] if len(comparison.columns) <= 3 else comparison.columns[:2]
     for one, other in combinations(front, 2):
         add(f"front_{one.task}_{other.task}", _front(comparison, one, other, names))
-    settings = [row for row in every.rows if row.kind != "trivial"]
+    settings = [row for row in every.rows if not row.trivial]
     for what in ("curve", "weight", "rate", "cosine", "trend"):
         chosen = [series for series in comparison.series if series.what == what and len(series.x)]
         for task, metric, key in dict.fromkeys((series.task, series.metric, series.key) for series in chosen):
@@ -106,7 +106,7 @@ def figures(comparison: Comparison) -> dict[str, Figure]:
 def _foremost(comparison: Comparison) -> Comparison:
     """The comparison with the first 30 rows, the reference, the baseline and the trivial predictor alone."""
     kept = (comparison.reference, comparison.baseline)
-    rows = [row for i, row in enumerate(comparison.rows) if i < MOST_ROWS or row.label in kept or row.kind == "trivial"]
+    rows = [row for i, row in enumerate(comparison.rows) if i < MOST_ROWS or row.label in kept or row.trivial]
     return replace(comparison, rows=rows)
 
 
@@ -366,7 +366,7 @@ def _finite(estimate: Estimate | None) -> bool:
 
 def _delta_m(comparison: Comparison, names: Names) -> Figure | None:
     """Δm of every setting but the trivial predictor, whose distance would squeeze all others into a corner."""
-    shown = [(row, row.delta_m) for row in _by_delta(comparison.rows) if row.kind != "trivial"]
+    shown = [(row, row.delta_m) for row in _by_delta(comparison.rows) if not row.trivial]
     entries = [
         (names.lines(row.label), delta, _verdict_sign(comparison, row))
         for row, delta in shown
@@ -400,8 +400,8 @@ def _verdicts(entries: Sequence[tuple[str, Estimate, Sign]]) -> list[Sign]:
 def _interval(comparison: Comparison, column: TaskColumn, names: Names) -> Figure | None:
     """A task's figure by setting; the trivial predictor's stands in the title, as it would squeeze all others."""
     rows = [row for row in _by_delta(comparison.rows) if _finite(row.figures.get(column.task))]
-    trivial = [row for row in rows if row.kind == "trivial"]
-    rows = [row for row in rows if row.kind != "trivial"]
+    trivial = [row for row in rows if row.trivial]
+    rows = [row for row in rows if not row.trivial]
     if not rows:
         return None
     title = f"{column.task}{names.note}"
@@ -437,7 +437,7 @@ def _front(comparison: Comparison, one: TaskColumn, other: TaskColumn, names: Na
     rows = [
         row
         for row in comparison.rows
-        if row.kind != "trivial" and _finite(row.figures.get(one.task)) and _finite(row.figures.get(other.task))
+        if not row.trivial and _finite(row.figures.get(one.task)) and _finite(row.figures.get(other.task))
     ]
     if len(rows) < 2:
         return None

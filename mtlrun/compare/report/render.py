@@ -195,7 +195,7 @@ def table(comparison: Comparison) -> tuple[list[Heading], list[list[str]]]:
     """Headings, and by row the cells beside the label. Columns that would say the same of every row are left out."""
     rows = comparison.rows
     shown: list[tuple[Heading, list[str]]] = []
-    if len({row.seeds for row in rows if row.kind != "trivial"}) > 1:
+    if len({row.seeds for row in rows if not row.trivial}) > 1:
         shown.append((Heading("seeds", ""), [str(len(row.seeds)) for row in rows]))
     for column in comparison.columns:
         cells = _column([row.figures.get(column.task) for row in rows])
@@ -243,7 +243,7 @@ def _percent(share: Estimate | None) -> Estimate | None:
 
 def reading(comparison: Comparison) -> list[str]:
     """How the table is read: whose figures, what Δm is relative to, against what, and its signs."""
-    rows = [row for row in comparison.rows if row.kind != "trivial"]
+    rows = [row for row in comparison.rows if not row.trivial]
     seeds = sorted({seed for row in rows for seed in row.seeds})
     own = len(seeds) > 1 and ("; each has a split of its own" if comparison.split_varies else "; all share one split")
     lines = [

@@ -176,7 +176,7 @@ def _rows(facts: Facts) -> list[str]:
     """Which rows are better than the reference, which worse, which equivalent; undecided ones are counted."""
     name, margin = facts.reference.label, facts.margin
     elsewhere = {facts.together.alone, facts.together.label} if facts.together and not facts.contrasts else set()
-    held = [(row, row.against) for row in facts.rows if row.against is not None and row.kind != "boosting"]
+    held = [(row, row.against) for row in facts.rows if row.against is not None and not row.boosting]
     held = [(row, a) for row, a in held if row.label not in elsewhere]
     if not any(row.against for row in facts.rows):
         return [f"{name} stands alone: there is nothing to hold against it."]

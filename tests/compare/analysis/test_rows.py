@@ -72,7 +72,7 @@ def net(trained: Path, loss: str, seed: int) -> Path:
     return next(
         run.folder
         for run in collect([trained / "sweep"]).runs
-        if run.settings["loss"] == loss and run.seed == seed and not run.alone
+        if run.settings["loss"] == loss and run.seed == seed and not run.single_task
     )
 
 

@@ -30,7 +30,7 @@ def test_runs_sweeps_and_folders_of_them_are_found_but_not_reports_and_hidden_fo
 def test_settings_are_flat_without_nulls_and_without_tasks_that_are_not_trained(outputs: Outputs) -> None:
     outputs.run("one", {"a": 1.0}, 3, flat={"trainer.clip": None}, split_seed=None)
     run = collect([outputs.root]).runs[0]
-    assert run.alone and run.tasks == ("a",) and run.split_seed == 3
+    assert run.single_task and run.tasks == ("a",) and run.split_seed == 3
     assert run.settings["loss"] == "sum" and run.settings["only"] == ["a"] and run.settings["lr.base"] == 0.001
     assert "trainer.clip" not in run.settings and not any(key.startswith("tasks.b") for key in run.settings)
 
