@@ -237,7 +237,7 @@ def _operands(command: str, words: list[str], count: int) -> list[str]:
 def _init(table: str, targets: str | None) -> int:
     if not targets:
         raise RequestError("init: --targets is missing\nusage: mtlrun init TABLE --targets a,b")
-    from mtlrun.data.describe import write_yaml
+    from mtlrun.data.init_yaml import write_yaml
 
     path = write_yaml(Path(table), _names(targets) or [], Path("."))
     say(f"{path}\nlook at it, then: mtlrun check data={path.stem}")

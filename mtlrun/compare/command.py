@@ -7,31 +7,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
 
-from mtlrun.compare.analysis.analyse import Options, analyse
+from mtlrun.compare.analysis.analyse import analyse
 from mtlrun.compare.analysis.chosen_on_val import choose
+from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import Collection, collect
 from mtlrun.compare.collect.settings import fold
+from mtlrun.compare.confirm import confirm
 from mtlrun.compare.records import Comparison
 from mtlrun.compare.report.render import Format, render
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.terminal import say
 
 FORMATS = get_args(Format)
+TEXT: Format = "text"
 
 
 def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     """Compares the runs in `folders` as the options ask for; the exit status. Raises RequestError."""
     if not folders:
         raise RequestError("compare: no folder is named\nusage: mtlrun compare DIR... [-o OUT]")
-    asked = words.get("format", "text")
-    if asked not in FORMATS:
-        raise RequestError(f"--format: found {asked}{nearest(asked, FORMATS)}\nallowed: {listing(FORMATS)}")
+    shape = _format(words)
     options = options_from(words)
-    out = Path(words["output"]) if "output" in words else folders[0] / "compare"
-    if "output" not in words and out.is_symlink():
-        raise RequestError(f"-o: {out} is a link to {os.readlink(out)}\nname a folder yourself: -o OUT")
-    if out.exists() and not out.is_dir():
-        raise RequestError(f"-o: {out} is a file\nallowed: a folder, new or not")
+    out = _output(folders[0], words)
     collection = collect(folders)
     if any(run.settings.get("model") == "point" for run in collection.runs):
         return _points(collection, out, words)
@@ -39,16 +36,34 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
         return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
-    say(render(comparison, cast(Format, asked)).removesuffix("\n"))
-    from mtlrun.compare.report.page import write_outputs
+    say(render(comparison, shape).removesuffix("\n"))
+    from mtlrun.compare.report.page import write_outputs  # matplotlib, jinja2
 
     with _writing(out):
         written = write_outputs(comparison, out)
-    if asked == "text":
+    if shape == TEXT:
         names = [os.path.relpath(path) for path in written]
         shown = [name for name in names if not name.endswith(".png")]
         say("\n" + "\n".join([*shown, *([f"{len(names) - len(shown)} pictures"] if len(names) > len(shown) else [])]))
     return 0
+
+
+def _format(words: Mapping[str, str]) -> Format:
+    """How the table is printed. Raises RequestError for what is no format."""
+    asked = words.get("format", TEXT)
+    if asked not in FORMATS:
+        raise RequestError(f"--format: found {asked}{nearest(asked, FORMATS)}\nallowed: {listing(FORMATS)}")
+    return cast(Format, asked)
+
+
+def _output(first: Path, words: Mapping[str, str]) -> Path:
+    """The folder that files go to. Raises RequestError where they cannot, or where a link leads elsewhere."""
+    out = Path(words["output"]) if "output" in words else first / "compare"
+    if "output" not in words and out.is_symlink():
+        raise RequestError(f"-o: {out} is a link to {os.readlink(out)}\nname a folder yourself: -o OUT")
+    if out.exists() and not out.is_dir():
+        raise RequestError(f"-o: {out} is a file\nallowed: a folder, new or not")
+    return out
 
 
 @contextmanager
@@ -67,15 +82,13 @@ def _points(collection: Collection, out: Path, words: Mapping[str, str]) -> int:
     with _writing(out):
         text, written = compare_points(collection, out, words)
     say(text.removesuffix("\n"))
-    if words.get("format", "text") == "text":
+    if _format(words) == TEXT:
         say("\n" + "\n".join(os.path.relpath(path) for path in written))
     return 0
 
 
 def _confirm(collection: Collection, comparison: Comparison, options: Options, words: Mapping[str, str]) -> Path:
     """Trains the settings of a comparison anew; the folder of the sweep."""
-    from mtlrun.compare.confirm import confirm
-
     settings, findings = fold(collection.runs, options.by, options.tune)
     choose(settings, [column.task for column in comparison.columns], options.tune, findings)
     typed = [part for k, v in words.items() if k not in ("confirm", "rows", "output") for part in (f"--{k}", v)]

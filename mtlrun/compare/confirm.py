@@ -4,7 +4,7 @@ import glob
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,58 +33,85 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
     where a setting cannot be trained any more, and for --rows where seeds would have splits of their own.
     """
     first = collection.folders[0]
-    earlier = sorted(first.resolve().parent.glob(f"{glob.escape(first.resolve().name)}-confirm*"))
-    used = {run.seed for run in collection.runs}
-    before = {folder: collect([folder]).runs for folder in earlier if (folder / PLAN).is_file()}
-    used |= {run.seed for own in before.values() for run in own}
-    for place, own in before.items():
-        number = len({run.seed for run in own})
-        say(f"an earlier confirmation is in {shown(place)}: {number} seed{'s'[: number > 1]}")
+    earlier = _earlier(first)
     count = max(needed, *(len(setting.seeds) for setting in settings))
-    seeds = range(max(used) + 1, max(used) + 1 + count)
+    start = max(run.seed for runs in (collection.runs, *earlier.values()) for run in runs) + 1
+    seeds = range(start, start + count)
     wanted = [(s, template, seed) for s in settings for template in _templates(s) for seed in seeds]
-    runs = [
-        _member(number, len(wanted), s, template, seed, _one_split(s.members) or _one_split(collection.runs))
+    planned = [
+        (s, _member(number, len(wanted), s, template, seed, _one_split(s.members) or _one_split(collection.runs)))
         for number, (s, template, seed) in enumerate(wanted)
     ]
-    splits = {member.config.data.split.seed for member in runs if _is_drawn(member.config)}
+    runs = [run for _, run in planned]
+    splits = {run.config.data.split.seed for run in runs if _is_drawn(run.config)}
     if "--rows" in words and len(splits) > 1:
         raise refuse_varying(len(splits))
-    sizes = check_members(runs)
-    divided, limits = division(runs, sizes, StackSettings(None, {}, None, None))
-    plan: list[dict[str, Any]] = [
-        {
-            "run": m.run,
-            "overrides": m.overrides,
-            "arguments": m.arguments,
-            "config": as_mapping(m.config),
-            "steps": size.steps,
-            "arm": m.arm,
-            "stack": number,
-            "processes": limits.processes,
-            "data_hash": data_hash(m.config),
-        }
-        for m, size, number in zip(runs, sizes, divided.of_each(), strict=True)
-    ]
-    folder = _free(first, len(earlier))
+    plan, processes = _plan(runs)
+    folder = _free(first)
     with to_be_resumed(folder), claimed(folder, "--confirm"):
-        names = [[m.run for m, (s, _, _) in zip(runs, wanted, strict=True) if s is setting] for setting in settings]
-        known = [(Choice(tuple(s.tries), s.chosen), o) for s, o in zip(settings, names, strict=True) if any(s.tries)]
-        write_choices(folder, known)  # before the plan: a sweep without it would say nothing of what had been tried
+        # before the plan: a sweep without it would say nothing of what had been tried
+        write_choices(folder, _choices(settings, planned))
         write_plan(folder, plan, quoted("mtlrun", "compare", *collection.folders, *words))
     say(f"{len(runs)} runs with seeds {seeds[0]} to {seeds[-1]} in {shown(folder)}")
     with to_be_resumed(folder):
         try:
             with at_work(folder):
-                train_stacks(folder, sorted({job["stack"] for job in plan}), limits.processes)
+                train_stacks(folder, sorted({job["stack"] for job in plan}), processes)
         finally:
             rebuild(folder, ended=True)
     say(f"go on comparing it with: mtlrun compare {shlex.quote(shown(folder))}\n")
     return folder
 
 
-def _free(first: Path, number: int) -> Path:
-    """DIR-confirm, DIR-confirm-2, …: the first that is not there."""
+def _earlier(first: Path) -> Mapping[Path, Sequence[RunRecord]]:
+    """The runs of earlier confirmations of a folder, each of which is named."""
+    earlier = {folder: collect([folder]).runs for folder in _confirmations(first) if (folder / PLAN).is_file()}
+    for folder, runs in earlier.items():
+        number = len({run.seed for run in runs})
+        say(f"an earlier confirmation is in {shown(folder)}: {number} seed{'s'[: number > 1]}")
+    return earlier
+
+
+def _plan(runs: list[PlannedRun]) -> tuple[list[dict[str, Any]], int]:
+    """The jobs of a sweep of these runs, divided into stacks, and in how many processes they train."""
+    sizes = check_members(runs)
+    divided, limits = division(runs, sizes, StackSettings(None, {}, None, None))
+    jobs = [
+        {
+            "run": run.run,
+            "overrides": run.overrides,
+            "arguments": run.arguments,
+            "config": as_mapping(run.config),
+            "steps": size.steps,
+            "arm": run.arm,
+            "stack": number,
+            "processes": limits.processes,
+            "data_hash": data_hash(run.config),
+        }
+        for run, size, number in zip(runs, sizes, divided.of_each(), strict=True)
+    ]
+    return jobs, limits.processes
+
+
+def _choices(
+    settings: Sequence[Setting], planned: Sequence[tuple[Setting, PlannedRun]]
+) -> list[tuple[Choice, list[str]]]:
+    """What was tried for each setting, and chosen, with the names of the runs that train it now."""
+    return [
+        (Choice(tuple(setting.tries), setting.chosen), [run.run for trained, run in planned if trained is setting])
+        for setting in settings
+        if any(setting.tries)
+    ]
+
+
+def _confirmations(first: Path) -> list[Path]:
+    """DIR-confirm, DIR-confirm-2 and so on, as far as they are there."""
+    return sorted(first.resolve().parent.glob(f"{glob.escape(first.resolve().name)}-confirm*"))
+
+
+def _free(first: Path) -> Path:
+    """The folder of the next confirmation: the first that is not there."""
+    number = len(_confirmations(first))
     while True:
         number += 1
         folder = Path(f"{os.path.normpath(first.resolve())}-confirm{f'-{number}' if number > 1 else ''}")
@@ -110,22 +137,22 @@ def _is_drawn(config: Config) -> bool:
 def _member(number: int, count: int, setting: Setting, template: RunRecord, seed: int, one_split: bool) -> PlannedRun:
     """A run like `template` with another seed, which its split follows if the template's did."""
     config = _config(template, seed, one_split)
-    own = _chosen(setting, template) | ({"only": f"[{template.tasks[0]}]"} if template.single_task else {})
-    own["seed"] = str(seed)
-    overrides = {k: v for k, v in setting.values.items() if k not in own} | own
+    of_run = _chosen(setting, template) | ({"only": f"[{template.tasks[0]}]"} if template.single_task else {})
+    of_run["seed"] = str(seed)
+    overrides = {k: v for k, v in setting.values.items() if k not in of_run} | of_run
     arguments = [f"{key}={value}" for key, value in overrides.items()]
     arm = setting.arm or setting.label
-    return PlannedRun(folder_name(number, count, own, setting.label), arguments, overrides, config, arm)
+    return PlannedRun(folder_name(number, count, of_run, setting.label), arguments, overrides, config, arm)
 
 
 def _chosen(setting: Setting, template: RunRecord) -> dict[str, str]:
     """What --tune chose for a run: single-task nets have their own."""
-    own = {}
+    chosen = {}
     for key, value in setting.chosen.items():
         name, _, task = key.partition(" (")
         if not task or task.rstrip(")") in template.tasks:
-            own[name] = value
-    return own
+            chosen[name] = value
+    return chosen
 
 
 def _config(template: RunRecord, seed: int, one_split: bool) -> Config:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mtlrun.tasks.types import HIGHER_IS_BETTER
+
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 Kind = Literal["method", "alone", "pre-trained", "boosting", "trivial"]
 SINGLE_TASK: tuple[Kind, ...] = ("alone", "pre-trained")  # nets, with a run for each task
@@ -36,6 +38,21 @@ class TaskColumn:
     higher: bool
     unit: str = ""  # "" for shares and other figures without one
     metrics: tuple[str, ...] = ()  # all that enter Δm per metric; (metric,) unless --metric names several
+
+    @property
+    def primary(self) -> tuple[str, str]:
+        """By what its figures are found: task and primary metric."""
+        return self.task, self.metric
+
+    @property
+    def keys(self) -> list[tuple[str, str]]:
+        """The same of all its metrics."""
+        return [(self.task, metric) for metric in self.metrics]
+
+    @property
+    def directions(self) -> list[bool]:
+        """Of each of its metrics whether higher is better."""
+        return [metric in HIGHER_IS_BETTER for metric in self.metrics]
 
 
 @dataclass(frozen=True)

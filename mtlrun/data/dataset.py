@@ -5,21 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mtlrun.config.schema import Config, DataConfig
-from mtlrun.data.columns import (
-    MISSING,
-    UNKNOWN,
-    InputSpec,
-    finite_numbers,
-    hidden_columns,
-    input_columns,
-    input_notes,
-    input_spec,
-    target_column,
-)
+from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite_numbers, input_spec
+from mtlrun.data.doubts import class_text
 from mtlrun.data.paths import resolve_path
+from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
-from mtlrun.data.targets import Target, class_text, make_target, target_notes
+from mtlrun.data.targets import Target, make_target, target_notes
 from mtlrun.util.errors import RequestError, listing
 
 
@@ -37,6 +29,11 @@ class Dataset:
     notes: list[str]
     reconstructed: dict[str, list[str]] = field(default_factory=dict)  # columns of reconstructions that name some
 
+    def cells(self) -> list[tuple[InputColumn, np.ndarray]]:
+        """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32."""
+        numbers, codes = iter(self.numeric.T), iter(self.codes.T)
+        return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
+
 
 def load_dataset(config: Config) -> Dataset:
     """The data of a run. Arrays are shared between the runs of a process: do not write to them.
@@ -50,19 +47,20 @@ def load_dataset(config: Config) -> Dataset:
         if column is not None:
             require_column(column, frame, f"tasks.{name}.target")
     split = split_rows(frame, config.data.split, config.data.train_rows, files)
-    inputs = input_columns(config, frame)
-    every = hidden_columns(config, frame)  # also of tasks that are not trained here, so that a first stage has the same
-    reconstructed = {name: columns for name, columns in every.items() if name in config.active}
-    hidden = tuple(dict.fromkeys(c for names in every.values() for c in names))
+    roles = column_roles(config, frame)
+    # hidden are those of tasks that are not trained here, too, so that a first stage has the same columns
+    hidden = tuple(dict.fromkeys(c for names in roles.hidden.values() for c in names))
+    reconstructed = {name: columns for name, columns in roles.hidden.items() if name in config.active}
     most = config.data.max_categories
-    key = (tuple(inputs), hidden, most)
-    spec, pooled = table.remember(("spec", *key), lambda: input_spec(frame, inputs, most, hidden))
+    key = (tuple(roles.inputs), hidden, most)
+    spec, pooled = table.remember(("spec", *key), lambda: input_spec(frame, roles.inputs, most, hidden))
     numeric, codes = table.remember(("arrays", *key), lambda: spec.transform(frame))
     weight = _weight(config.data.weight, table, split)
     targets = {name: make_target(name, config, table, split, weight) for name in config.active}
-    notes = input_notes(config, inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
-    notes += _unlabelled(targets, split) + _unseen_categories(spec, codes, split) + _unseen_classes(targets, split)
-    return Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed)
+    notes = input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
+    dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed)
+    notes += _unlabelled(targets, split) + _unseen_categories(dataset) + _unseen_classes(targets, split)
+    return dataset
 
 
 def require_unchanged(dataset: Dataset, config: Config, digest: str | None, what: str) -> None:
@@ -140,22 +138,18 @@ def _unlabelled(targets: dict[str, Target], split: Split) -> list[str]:
     return notes
 
 
-def _unseen_categories(spec: InputSpec, codes: np.ndarray, split: Split) -> list[str]:
-    names = [c.name for c in spec.columns if c.kind == "category"]
-    sizes = [len(c.categories) for c in spec.columns if c.kind == "category"]
-    counts: dict[str, list[int]] = {}
-    for j, (name, size) in enumerate(zip(names, sizes, strict=True)):
-        column = codes[:, j]
-        unseen = np.ones(size + 2, dtype=bool)  # the last two are the codes -2 and -1, which are no categories
-        unseen[column[split.train]] = False
+def _unseen_categories(dataset: Dataset) -> list[str]:
+    notes, split = [], dataset.split
+    for column, codes in zip(dataset.spec.category, dataset.codes.T, strict=True):
+        unseen = np.ones(len(column.categories) + 2, dtype=bool)  # the last two are the codes -2 and -1: no categories
+        unseen[codes[split.train]] = False
         unseen[[MISSING, UNKNOWN]] = False
-        if unseen.any():
-            counts[name] = [int(unseen[column[rows]].sum()) for rows in (split.val, split.test)]
-    return [
-        f"{name}: {val} val and {test} test rows hold values that train has not: treated as unknown"
-        for name, (val, test) in counts.items()
-        if val or test
-    ]
+        val, test = (int(unseen[codes[rows]].sum()) for rows in (split.val, split.test))
+        if val or test:
+            notes.append(
+                f"{column.name}: {val} val and {test} test rows hold values that train has not: treated as unknown"
+            )
+    return notes
 
 
 def _unseen_classes(targets: dict[str, Target], split: Split) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import SplitConfig
-from mtlrun.data.table import as_texts
+from mtlrun.data.kinds import as_texts
 from mtlrun.util.errors import RequestError, listing, nearest
 
 PARTS = ("train", "val", "test")

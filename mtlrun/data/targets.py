@@ -1,7 +1,7 @@
 """Task types as the data know them, and how a column becomes the labels of a task."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,16 +10,17 @@ import pandas as pd
 
 from mtlrun.config.extensions import wrong_labels
 from mtlrun.config.schema import Config, TaskConfig
-from mtlrun.data.columns import NUMERIC_SHARE, finite_numbers, numeric_share
+from mtlrun.data.columns import finite_numbers
+from mtlrun.data.doubts import class_text, no_classes, one_class_twice
 from mtlrun.data.expression import parse
+from mtlrun.data.kinds import NUMBER, TEXT, TRUTH, kind_of
 from mtlrun.data.labels import observed_labels, raw_labels, training_labels
 from mtlrun.data.split import Split
-from mtlrun.data.table import Table, as_numbers, as_texts, column_kind
+from mtlrun.data.table import Table
 from mtlrun.tasks.types import LABELS, LOSSES, PRIMARY, TASK_METRICS
 from mtlrun.util.errors import RequestError, listing, nearest
 
 TaskType = str  # one of task_types.names()
-MANY_CLASSES = 20  # more than this, in more than half as many labels, are hardly classes
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,12 @@ def infer_type(series: pd.Series) -> TaskType:
     """The task type that a column suggests: truth values or two different values are binary, text and at
     most ten different whole numbers categorical, anything else is a regression."""
     distinct = series.dropna().unique()
-    kind = column_kind(series)
-    if kind == "bool" or len(distinct) == 2:
+    kind = kind_of(series)
+    if kind is TRUTH or len(distinct) == 2:
         return "binary"
-    if kind == "text":
+    if kind is TEXT:
         return "categorical"
-    if kind == "number" and len(distinct) <= 10 and all(float(v).is_integer() for v in distinct):
+    if kind is NUMBER and len(distinct) <= 10 and all(float(v).is_integer() for v in distinct):
         return "categorical"
     return "regression"
 
@@ -105,7 +106,7 @@ def _inferred(key: str, task: TaskConfig, labels: pd.Series) -> TaskType:
     """The type that the labels suggest: as `infer_type` has it, but for numbers that an expression computes, which are
     a regression."""
     computed = task.expression is not None and parse(task.expression, f"{key}.expression").column is None
-    return "regression" if computed and column_kind(labels) == "number" else infer_type(labels)
+    return "regression" if computed and kind_of(labels) is NUMBER else infer_type(labels)
 
 
 def _encode(
@@ -185,52 +186,16 @@ def bin_edges(name: str, task: TaskConfig, labels: pd.Series, observed: np.ndarr
 
 
 def classes_of(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
-    """The sorted classes as Python scalars (bool, int, float or str) and the index [n] of each label."""
-    kind = column_kind(labels)
-    if kind in ("text", "date"):
-        texts, codes = np.unique(as_texts(labels).astype(str), return_inverse=True)
-        return [str(t) for t in texts], codes
-    numbers = as_numbers(labels)
-    if np.isinf(numbers).any():
-        raise RequestError(f"{key}: the target holds infinite values\nallowed: classes, or nothing for no label")
-    distinct, codes = np.unique(numbers, return_inverse=True)
-    if kind == "bool":
-        return [bool(v) for v in distinct], codes
-    whole = all(float(v).is_integer() for v in distinct)
-    return [int(v) if whole else float(v) for v in distinct], codes
+    """The sorted classes as Python scalars (bool, int, float or str) and the index [n] of each label.
 
-
-def class_text(value: Any) -> str:
-    """A class as messages show it: blanks around it would be overlooked without quotes."""
-    text = str(value)
-    return text if text == text.strip() else repr(text)
-
-
-def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
-    """Why the values of a categorical target do not look like classes, or None; `counts` [K] are its labels."""
-    labels = int(counts.sum())
-    if isinstance(classes[0], str):
-        share, odd = numeric_share(classes, counts)
-        if share >= NUMERIC_SHARE and odd:
-            unlike = listing(map(repr, odd), 3)
-            return f"read as {len(classes)} classes, though nearly all labels are numbers; not {unlike}"
-    if len(classes) <= max(MANY_CLASSES, labels / 2):
-        return None
-    what = "a number in a notation of its own" if isinstance(classes[0], str) else "a regression"
-    return f"{len(classes)} classes in {labels} labels: is it {what}, or an identifier?"
-
-
-def one_class_twice(classes: Sequence[Any]) -> list[str]:
-    """A line for each set of classes that differ in the blanks around them or in upper and lower case only."""
-    alike: dict[str, list[str]] = {}
-    for name in classes:
-        if isinstance(name, str):
-            alike.setdefault(name.strip().casefold(), []).append(name)
-    return [
-        f"classes that differ only in blanks or upper and lower case: {listing(map(repr, names))}"
-        for names in alike.values()
-        if len(names) > 1
-    ]
+    Raises RequestError for infinite values.
+    """
+    try:
+        return kind_of(labels).classes(labels)
+    except ValueError:
+        raise RequestError(
+            f"{key}: the target holds infinite values\nallowed: classes, or nothing for no label"
+        ) from None
 
 
 def target_notes(target: Target) -> list[str]:

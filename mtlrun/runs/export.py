@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from mtlrun.config.schema import Config, config_hash
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import load_dataset, load_table
-from mtlrun.data.table import DAY, as_texts
+from mtlrun.data.kinds import DAY, as_texts
 from mtlrun.model.trunks.foreign import ForeignTrunk
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.network import Network, TaskSpec

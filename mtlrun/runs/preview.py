@@ -3,10 +3,11 @@
 import yaml
 
 from mtlrun.config.schema import BoostingConfig, Config, as_mapping
-from mtlrun.data.columns import future_columns
 from mtlrun.data.dataset import Dataset, load_dataset, load_table
-from mtlrun.data.inspect import describe, inspect
+from mtlrun.data.facts import task_facts
+from mtlrun.data.inspect import inspect
 from mtlrun.data.labels import controls, without_controls
+from mtlrun.data.roles import future_columns
 from mtlrun.engine.boosting import categorical, run_notes
 from mtlrun.engine.stack import Stack
 from mtlrun.runs.run import PreparedRun, prepare
@@ -48,7 +49,7 @@ def _indent(text: str) -> str:
 
 def _tasks(config: Config, dataset: Dataset) -> str:
     lines = []
-    for row in describe(config, dataset):
+    for row in task_facts(config, dataset):
         head = f"{row['task']}: {row['type']}, loss {row['loss']}, {row['role']}, primary metric {row['primary']}"
         if row["expression"] is not None:
             head += f", expression {row['expression']!r}"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from houses import ROWS, TASKS, config, houses, refused, save
 
-from mtlrun.data.columns import MISSING, InputSpec, dates_as_text, nearly_numbers
+from mtlrun.data.columns import MISSING, InputSpec
 from mtlrun.data.dataset import classes, load_dataset
 from mtlrun.data.table import read_table
 from mtlrun.runs.preview import report
@@ -192,23 +192,3 @@ def test_columns_stored_before_there_were_dates_are_read(tmp_path: Path) -> None
     old = InputSpec.from_plain(plain)
     assert not any(c.date for c in old.columns)
     np.testing.assert_array_equal(old.transform(dated())[0], spec.transform(dated())[0])
-
-
-@pytest.mark.parametrize(
-    ("values", "odd", "dates"),
-    [
-        (["1", "2.5", "-3e4"] * 4 + ["n.a.?"], ["n.a.?"], False),
-        (["1", "2"] * 20 + ["x", "?", "?"], ["?", "x"], False),
-        (["1", "x"] * 20, [], False),
-        (["1", "2"] * 20, [], False),
-        ([1, 2], [], False),
-        (["2020-09-22", "2020-09-23 10:30:00", None], [], True),
-        ([f"2020-09-{d:02}" for d in range(1, 21)] + ["later"], [], True),
-        (["2020-09-31", "2020-09-01"], [], False),
-        (["2020", "2021"], [], False),
-        (["22.9.2020", "23.9.2020"], [], False),
-    ],
-)
-def test_text_that_is_something_else(values: list[Any], odd: list[str], dates: bool) -> None:
-    assert nearly_numbers(pd.Series(values)) == odd
-    assert dates_as_text(pd.Series(values)) == dates

@@ -8,34 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from simulated import BASE, LABEL, RANDOM, VALUE, N, X, config, save
 
-from mtlrun.config.check import check
-from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.inspect import describe, inspect, is_identifier
-
-NAMES = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single"}
-N = 600
-RANDOM = np.random.default_rng(0)
-X = RANDOM.normal(size=N)
-LABEL = (X + RANDOM.normal(size=N) > 0).astype(int)
-VALUE = X + RANDOM.normal(size=N)
-BASE = pd.DataFrame({"x": X, "age": RANDOM.integers(18, 90, N), "label": LABEL, "value": VALUE})
-BASE["grade"] = np.array(["a", "b", "c"])[RANDOM.integers(0, 3, N)]
-
-
-def config(path: Path | str, tasks: dict[str, Any] | None = None, **data: Any) -> Config:
-    model = {"name": "mlp", "hidden": [4], "head_hidden": [4]}
-    names = {g: {"name": n} for g, n in NAMES.items()}
-    tasks = tasks or {"label": {"type": "binary"}, "value": {"type": "regression"}, "grade": {}}
-    return check(
-        {"tasks": tasks, "data": {"path": str(path), **data}, "model": model, "optimizer": {"name": "adam"}, **names}
-    )
-
-
-def save(frame: pd.DataFrame, folder: Path) -> Path:
-    frame.to_parquet(folder / "t.parquet")
-    return folder / "t.parquet"
+from mtlrun.data.inspect import inspect
 
 
 def warnings(tmp_path: Path, frame: pd.DataFrame, **data: Any) -> list[str]:
@@ -104,38 +80,6 @@ def test_chance_gives_no_warning(tmp_path: Path) -> None:
     rare[:6] = 1
     frame = BASE.assign(label=RANDOM.permutation(rare), pair=RANDOM.permutation(np.arange(N) // 2) * 1.5)
     assert warnings(tmp_path, frame) == []
-
-
-def test_identifiers() -> None:
-    assert is_identifier(pd.Series(RANDOM.permutation(N)), "n")
-    assert is_identifier(pd.Series(RANDOM.choice(10**9, N, replace=False)), "customer_id")
-    assert not is_identifier(pd.Series(RANDOM.choice(10**9, N, replace=False)), "income")
-    assert not is_identifier(pd.Series(X), "id")
-
-
-def test_describe(tmp_path: Path) -> None:
-    frame = BASE.assign(w=np.where(np.arange(N) < 300, 1.0, 0.0), part="train")
-    frame.loc[500:549, "part"], frame.loc[550:, "part"] = "val", "test"
-    frame["w"] = np.where(frame.part == "train", frame.w, 1.0)
-    frame.loc[:99, "value"] = np.nan
-    frame.to_parquet(tmp_path / "t.parquet")
-    checked = config(tmp_path / "t.parquet", weight="w", split={"column": "part"})
-    label, value, grade = describe(checked, load_dataset(checked))
-    assert label["classes"] == {"0": pytest.approx((LABEL[:500] == 0).mean()), "1": pytest.approx(LABEL[:500].mean())}
-    assert [label[p] for p in ("train", "val", "test")] == [500, 50, 50]
-    assert label["effective"] == pytest.approx(300) and value["effective"] == pytest.approx(200)
-    assert value["mean"] == pytest.approx(VALUE[100:500].mean(), abs=1e-5)
-    assert value["std"] == pytest.approx(VALUE[100:500].std(), abs=1e-5)
-    assert label["positive"] == "1" and "positive" not in value and "positive" not in grade
-    assert (value["type"], value["train"], value["loss"]) == ("regression", 400, "mse")
-    assert list(grade["classes"]) == ["a", "b", "c"] and grade["primary"] == "accuracy"
-
-
-def test_classes_are_shown_with_their_blanks(tmp_path: Path) -> None:
-    frame = BASE.assign(label=np.where(LABEL, "ja ", "nein"))
-    checked = config(save(frame, tmp_path), {"label": {"positive": "ja "}})
-    (label,) = describe(checked, load_dataset(checked))
-    assert list(label["classes"]) == ["nein", "'ja '"] and label["positive"] == "'ja '"
 
 
 def test_notes_on_targets_and_inputs_are_among_the_warnings(tmp_path: Path) -> None:

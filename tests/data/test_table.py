@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mtlrun.data.kinds import as_numbers, as_texts, kind_of
 from mtlrun.data.paths import resolve_path
-from mtlrun.data.table import as_numbers, as_texts, column_kind, load_tables, read_table
+from mtlrun.data.table import load_tables, read_table
 from mtlrun.util.errors import RequestError
 
 
@@ -27,7 +28,7 @@ def test_csv_gz_and_parquet_agree(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "t.parquet")
     tables = [read_table(tmp_path / f"t{s}") for s in (".csv", ".csv.gz", ".parquet")]
     for table in tables:
-        assert [column_kind(table[c]) for c in table] == ["number", "number", "text", "bool"]
+        assert [kind_of(table[c]).name for c in table] == ["number", "number", "text", "bool"]
         np.testing.assert_array_equal(as_numbers(table["n"]), [1.5, np.nan, 3.0])
         assert as_numbers(table["b"]).tolist() == [1.0, 0.0, 1.0]
         assert as_texts(table["t"]).tolist() == ["a", "", "ü"]
@@ -71,7 +72,7 @@ def test_columns_of_parquet(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "t.parquet")
     table = read_table(tmp_path / "t.parquet")
     kinds = ["date", "date", "text", "number", "number", "bool", "number", "text"]
-    assert [column_kind(table[c]) for c in table] == kinds
+    assert [kind_of(table[c]).name for c in table] == kinds
     np.testing.assert_array_equal(as_numbers(table["day"]), [1.0, np.nan, -0.5])
     np.testing.assert_array_equal(as_numbers(table["zone"]), [1.0, 1.0, 1.0])
     np.testing.assert_array_equal(as_numbers(table["count"]), [1.0, np.nan, 3.0])

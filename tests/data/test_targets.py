@@ -10,7 +10,8 @@ from houses import ROWS, TASKS, config, houses, refused, save
 
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.inspect import describe, inspect
+from mtlrun.data.facts import task_facts
+from mtlrun.data.inspect import inspect
 from mtlrun.data.targets import infer_type, task_rows
 from mtlrun.runs.preview import report
 from mtlrun.util.errors import RequestError
@@ -242,7 +243,7 @@ def test_bins_have_nearly_equally_many_labels(tmp_path: Path) -> None:
     assert np.bincount(target.values[5:].astype(int)).tolist() == [11] * 5
     order = frame["y"][5:].rank().to_numpy()
     np.testing.assert_array_equal(target.values[5:], (order - 1) // 11)
-    row = describe(checked, load_dataset(checked))[1]
+    row = task_facts(checked, load_dataset(checked))[1]
     ranked = np.sort(frame["y"][5:])
     assert all(ranked[11 * k - 1] < edge <= ranked[11 * k] for k, edge in enumerate(row["bins"], start=1))
     for seed in (1, 2):  # classes do not depend on the split

@@ -17,7 +17,7 @@ from onnx import numpy_helper
 import mtlrun
 from mtlrun.cli.main import main
 from mtlrun.compare.analysis.scores import score
-from mtlrun.data.table import as_texts
+from mtlrun.data.kinds import as_texts
 from mtlrun.engine import checkpoint
 from mtlrun.model.layers import ACTIVATIONS
 from mtlrun.runs import export as exporting

@@ -1,6 +1,6 @@
 """Of what was tried for each row, the settings with the best figures on val."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from mtlrun import statistics
 from mtlrun.compare.collect.choice import Trial
 from mtlrun.compare.collect.settings import Runs, Setting
-from mtlrun.compare.records import SINGLE_TASK, Finding
+from mtlrun.compare.records import Finding
 from mtlrun.compose.plans import restarts_of
 from mtlrun.util.errors import listing
 
@@ -26,32 +26,42 @@ def choose(
     for setting in settings:
         if not tuned or not setting.tried or (setting.before and len(setting.tried) == 1):
             continue  # nothing to choose, or chosen before
-        trained = list(dict.fromkeys(t for runs in setting.tried.values() for own in runs.values() for t in own))
-        groups = [[t] for t in trained] if setting.kind in SINGLE_TASK else [trained]
+        trained = _trained(setting.tried.values())
+        groups = [[task] for task in trained] if setting.single_task else [trained]
         setting.runs, setting.chosen, setting.trials, setting.before = {}, {}, 0, ()
         for group in groups:
-            skills = {trial: _skills(runs, [t for t in group if t in tasks]) for trial, runs in setting.tried.items()}
-            most = max(map(len, skills.values()))
-            fair = {trial: float(np.mean([*own.values()])) for trial, own in skills.items() if own and len(own) == most}
-            if not fair:
-                findings.append(
-                    Finding("warning", "tuning", f"{setting.label}: no figures of {listing(group)} on val to choose by")
-                )
-                continue
-            if dropped := [trial for trial, own in skills.items() if 0 < len(own) < most]:
-                text = "; ".join(_words(trial) for trial in dropped[:3])
-                findings.append(
-                    Finding("warning", "tuning", f"{setting.label}: fewer seeds than others, not to be chosen: {text}")
-                )
-            best = max(fair, key=lambda trial: fair[trial])
-            for seed, own in setting.tried[best].items():
-                setting.runs.setdefault(seed, {}).update({t: run for t, run in own.items() if t in group})
             suffix = f" ({group[0]})" if len(groups) > 1 else ""
-            setting.chosen |= {f"{key}{suffix}": value for key, value in best}
-            setting.trials = max(setting.trials, sum(map(bool, skills.values())))
-            if len(fair) > 1:
-                expected[f"{setting.label}{suffix}"] = statistics.expected_best([*fair.values()]).tolist()
+            skills = _choose_for(setting, group, suffix, tasks, findings)
+            if len(skills) > 1:
+                expected[f"{setting.label}{suffix}"] = statistics.expected_best(skills).tolist()
     return expected
+
+
+def _choose_for(
+    setting: Setting, group: Sequence[str], suffix: str, tasks: Sequence[str], findings: list[Finding]
+) -> list[float]:
+    """Adds the best trial's runs of the tasks in `group` to the row; the skills of the trials that were compared.
+
+    suffix: what the chosen keys are told apart by where groups choose for themselves.
+    """
+    by_trial = {trial: _skills(runs, [t for t in group if t in tasks]) for trial, runs in setting.tried.items()}
+    most = max(map(len, by_trial.values()))
+    skills = {trial: float(np.mean([*own.values()])) for trial, own in by_trial.items() if own and len(own) == most}
+    if not skills:
+        text = f"{setting.label}: no figures of {listing(group)} on val to choose by"
+        findings.append(Finding("warning", "tuning", text))
+        return []
+    if fewer := [trial for trial, own in by_trial.items() if 0 < len(own) < most]:
+        text = "; ".join(_words(trial) for trial in fewer[:3])
+        findings.append(
+            Finding("warning", "tuning", f"{setting.label}: fewer seeds than others, not to be chosen: {text}")
+        )
+    best = max(skills, key=lambda trial: skills[trial])
+    for seed, own in setting.tried[best].items():
+        setting.runs.setdefault(seed, {}).update({task: run for task, run in own.items() if task in group})
+    setting.chosen |= {f"{key}{suffix}": value for key, value in best}
+    setting.trials = max(setting.trials, sum(map(bool, by_trial.values())))
+    return [*skills.values()]
 
 
 def best_of_restarts(settings: Sequence[Setting], tasks: Sequence[str]) -> list[Setting]:
@@ -59,30 +69,43 @@ def best_of_restarts(settings: Sequence[Setting], tasks: Sequence[str]) -> list[
     the draw that they restart among them. Seeds that not all draws have are left out."""
     found = list(settings)
     for arm, first in restarts_of(s.arm for s in settings if s.arm is not None).items():
-        again = [s for s in found if s.arm == arm and s.runs]
-        draws = [s for s in found if s.arm == first and s.runs] + again
-        trained = [t for t in dict.fromkeys(t for s in draws for own in s.runs.values() for t in own) if t in tasks]
-        skills = [_skills(s.runs, trained) for s in draws]
-        runs: Runs = {}
-        for seed in sorted(set.intersection(*map(set, skills))) if again else ():
-            best = max(range(len(draws)), key=lambda i: skills[i][seed])
-            runs[seed] = draws[best].runs[seed]
-        if not runs:
-            continue
-        words = {k: v for k, v in again[0].words.items() if all(s.words.get(k) == v for s in again)}
-        row = replace(
-            again[0],
-            label=f"{arm} (of {len(draws)}, chosen on val)",
-            words=words,
-            values={},
-            tried={(): runs},
-            runs=runs,
-            trials=len(draws),
-            failed=sum(s.failed for s in again),
-            unfinished=sum(s.unfinished for s in again),
-        )
-        found = [row if s is again[0] else s for s in found if s.arm != arm or s is again[0] or not s.runs]
+        restarts = [s for s in found if s.arm == arm and s.runs]
+        draws = [s for s in found if s.arm == first and s.runs] + restarts
+        runs = _best_draws(draws, tasks) if restarts else {}
+        if runs:
+            row = _row_of_restarts(restarts, draws, runs)
+            found = [row if s is restarts[0] else s for s in found if s is restarts[0] or s.arm != arm or not s.runs]
     return found
+
+
+def _best_draws(draws: Sequence[Setting], tasks: Sequence[str]) -> Runs:
+    """Of each seed that all draws have, the runs of the draw with the highest skill on val."""
+    trained = [task for task in _trained([draw.runs for draw in draws]) if task in tasks]
+    skills = [_skills(draw.runs, trained) for draw in draws]
+    seeds = sorted(set.intersection(*map(set, skills)))
+    best = {seed: max(range(len(draws)), key=lambda i: skills[i][seed]) for seed in seeds}
+    return {seed: draws[i].runs[seed] for seed, i in best.items()}
+
+
+def _row_of_restarts(restarts: Sequence[Setting], draws: Sequence[Setting], runs: Runs) -> Setting:
+    """The row that stands for all draws, with the chosen runs."""
+    first = restarts[0]
+    return replace(
+        first,
+        label=f"{first.arm} (of {len(draws)}, chosen on val)",
+        words={k: v for k, v in first.words.items() if all(s.words.get(k) == v for s in restarts)},
+        values={},
+        tried={(): runs},
+        runs=runs,
+        trials=len(draws),
+        failed=sum(s.failed for s in restarts),
+        unfinished=sum(s.unfinished for s in restarts),
+    )
+
+
+def _trained(every: Iterable[Runs]) -> list[str]:
+    """The tasks that any of the runs trained, in order."""
+    return list(dict.fromkeys(task for runs in every for own in runs.values() for task in own))
 
 
 def _skills(runs: Runs, tasks: Sequence[str]) -> dict[int, float]:

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from mtlrun.compare.analysis.setting_result import SettingResult
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Cost
 
@@ -12,61 +14,76 @@ SECONDS = 5.0  # of a row's runs in all: below, starting and whatever else the m
 HARDWARE = ("device", "cpu", "gpu", "threads")
 
 
-def costs(settings: Sequence[Setting], plain: int | None) -> list[Cost | None]:
+@dataclass(frozen=True)
+class Timing:
+    """What the times of a row's runs come to.
+
+    per_step: seconds of a step; None where runs took none; total: seconds in all
+    conditions: what times depend on, size of the stacks and hardware
+    why_not: why they cannot be compared, "" where they can
+    """
+
+    per_step: float | None
+    total: float
+    conditions: object
+    why_not: str
+
+
+def costs(results: Sequence[SettingResult], plain: SettingResult | None) -> list[Cost | None]:
     """The cost of each row, relative to the row `plain`; None for rows without completed runs.
 
-    A run's time is its share of its stack's. Rows are comparable where their stacks are of one size, on the same
-    hardware, and hold runs of that row alone: runs of several rows in one stack share their time. Rows of less than
-    5 seconds in all have no relative time.
+    A run's time is the wall time of its stack divided by the number of runs. Rows are comparable where their stacks are
+    of one size, on the same hardware, and hold runs of that row alone: runs of several rows in one stack share their
+    time. Rows of less than 5 seconds in all have no relative time.
     """
-    measured = [_measured(setting) if setting.runs else None for setting in settings]
-    alike = [_alike(setting) for setting in settings]
-    found: list[Cost | None] = []
-    for i, setting in enumerate(settings):
-        seconds = measured[i]
-        if seconds is None:
-            found.append(None)
-            continue
-        memory = max(run.memory for run in setting.members) or None
-        why = alike[i][1]
-        relative = None
-        if setting.unfinished:
-            why = "runs are not finished, and their stacks' time is not known yet"
-        if setting.kind == "boosting":
-            seconds, why = None, "iterations of boosting are no steps"
-        elif plain is None or not (base := measured[plain]):
-            why = "there is no plain sum to be relative to"
-        elif not why and alike[plain][1]:
-            why = alike[plain][1]
-        elif not why and alike[i][0] != alike[plain][0]:
-            why = "stacks of unequal size, or unequal hardware"
-        elif not why and min(sum(run.seconds for run in own.members) for own in (setting, settings[plain])) < SECONDS:
-            why = "too short to be compared"
-        elif not why:
-            relative = seconds / base
-        found.append(Cost(relative, seconds, memory, why))
-    return found
+    base = None if plain is None else _timing(plain.setting)
+    return [_cost(result.setting, base) if result.setting.runs else None for result in results]
 
 
-def _measured(setting: Setting) -> float | None:
+def _cost(setting: Setting, base: Timing | None) -> Cost | None:
+    timing = _timing(setting)
+    if timing.per_step is None:
+        return None
+    memory = max(run.memory for run in setting.members) or None
+    if setting.boosting:
+        return Cost(None, None, memory, "iterations of boosting are no steps")
+    why = _not_comparable(setting, timing, base)
+    relative = timing.per_step / base.per_step if not why and base is not None and base.per_step else None
+    return Cost(relative, timing.per_step, memory, why)
+
+
+def _not_comparable(setting: Setting, timing: Timing, base: Timing | None) -> str:
+    """Why a row's time per step cannot be held against the plain sum's; "" where it can."""
+    if base is None or not base.per_step:
+        return "there is no plain sum to be relative to"
+    if setting.unfinished:
+        return "runs are not finished, and their stacks' time is not known yet"
+    if timing.why_not or base.why_not:
+        return timing.why_not or base.why_not
+    if timing.conditions != base.conditions:
+        return "stacks of unequal size, or unequal hardware"
+    return "too short to be compared" if min(timing.total, base.total) < SECONDS else ""
+
+
+def _timing(setting: Setting) -> Timing:
+    runs = setting.members
+    in_stack = Counter(run.stack for run in runs)
+    conditions = {(run.stack[1], *(run.hardware.get(key) for key in HARDWARE)) for run in runs}
+    why = ""
+    if any(count < size for (_, size), count in in_stack.items()):
+        why = "stacks hold runs of several settings, which share their time"
+    elif len(conditions) > 1:
+        why = "stacks of unequal size, or unequal hardware"
+    return Timing(_per_step(setting), sum(run.seconds for run in runs), next(iter(conditions), None), why)
+
+
+def _per_step(setting: Setting) -> float | None:
     """Seconds of a step, averaged over seeds; of single-task nets the sum over tasks."""
-    every: dict[tuple[str, ...], list[float]] = {}
+    by_tasks: dict[tuple[str, ...], list[float]] = {}
     steps: Counter[str] = Counter()  # a stack goes on until its last run ends
     for run in setting.members:
         steps[run.stack[0]] = max(steps[run.stack[0]], run.steps)
     for run in setting.members:
         if steps[run.stack[0]]:
-            every.setdefault(run.tasks, []).append(run.seconds / steps[run.stack[0]])
-    return sum(float(np.mean(own)) for own in every.values()) if every else None
-
-
-def _alike(setting: Setting) -> tuple[object, str]:
-    """What makes a row's times comparable (its stacks' size, the hardware), and what keeps them from it."""
-    members = setting.members
-    inside = Counter(run.stack for run in members)
-    conditions = {(run.stack[1], *(run.hardware.get(key) for key in HARDWARE)) for run in members}
-    if any(count < size for (_, size), count in inside.items()):
-        return None, "stacks hold runs of several settings, which share their time"
-    if len(conditions) > 1:
-        return None, "stacks of unequal size, or unequal hardware"
-    return next(iter(conditions), None), ""
+            by_tasks.setdefault(run.tasks, []).append(run.seconds / steps[run.stack[0]])
+    return sum(float(np.mean(seconds)) for seconds in by_tasks.values()) if by_tasks else None

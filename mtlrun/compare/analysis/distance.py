@@ -1,18 +1,21 @@
-"""How far apart the trunks of two single-task nets end that began at the same place. torch is imported only here."""
+"""How far apart the trunks of two single-task nets end that began at the same place. Imports torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from mtlrun.compare.analysis.inference import Inference
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Estimate, Finding
+from mtlrun.config.check import check
+from mtlrun.data.columns import InputSpec
+from mtlrun.engine import checkpoint
+from mtlrun.network.network import TaskSpec
+from mtlrun.runs.build import build_network
 from mtlrun.util.errors import RequestError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from torch import Tensor
 
 MOST_FILES = 200  # checkpoints that are read: of many seeds the first
 
@@ -26,7 +29,7 @@ def distances(
     of one seed and one width alone, which share their initial parameters θ₀: others differ by permutations of units,
     which change no function. It grows with training steps and rates that differ, so it compares pairs of one sweep.
     """
-    moved: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+    moved: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # task, seed -> initial and last parameters
     most = max(1, MOST_FILES // max(1, len(tasks)))
     unread = []
     for task in tasks:
@@ -40,39 +43,37 @@ def distances(
         findings.append(Finding("warning", "no checkpoint", text))
     found: dict[tuple[str, str], Estimate] = {}
     for a, b in combinations(tasks, 2):
-        values = {}
-        for seed in (s for t, s in moved if t == a and (b, s) in moved):
-            (start, one), (same, two) = moved[a, seed], moved[b, seed]
-            if start.shape != same.shape or not start.equal(same):
-                continue
-            scale = float(((one - start).norm() + (two - start).norm()) / 2)
-            if scale > 0:
-                values[seed] = float((one - two).norm()) / scale
-        if (estimate := inference.estimate(values)) is not None:
+        shared_seeds = [seed for task, seed in moved if task == a and (b, seed) in moved]
+        values = {seed: _distance(moved[a, seed], moved[b, seed]) for seed in shared_seeds}
+        estimate = inference.estimate({seed: value for seed, value in values.items() if value is not None})
+        if estimate is not None:
             found[a, b] = found[b, a] = estimate
     return found
 
 
-def _trunk(folder: "Path") -> "tuple[Tensor, Tensor]":
+def _distance(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> float | None:
+    """How far apart two trunks ended, over how far they moved on average; None where they did not begin alike or did
+    not move. Each is given as its initial and its last parameters."""
+    (start, one_end), (other_start, other_end) = one, other
+    if start.shape != other_start.shape or not start.equal(other_start):
+        return None
+    scale = float(((one_end - start).norm() + (other_end - start).norm()) / 2)
+    return float((one_end - other_end).norm()) / scale if scale > 0 else None
+
+
+def _trunk(folder: Path) -> tuple[Tensor, Tensor]:
     """All parameters of a run's trunk in a row, float64: initial ones and those of its selected checkpoint."""
-    import torch
-
-    from mtlrun.config.check import check
-    from mtlrun.data.columns import InputSpec
-    from mtlrun.engine import checkpoint
-    from mtlrun.network.network import TaskSpec
-    from mtlrun.runs.build import build_network
-
-    tree = checkpoint.load(folder / "checkpoints" / "best.pt")
-    with checkpoint.read_from(folder / "checkpoints" / "best.pt"):
+    path = folder / "checkpoints" / "best.pt"
+    tree = checkpoint.load(path)
+    with checkpoint.read_from(path):
         network = build_network(
             [check(tree["config"])],
             InputSpec.from_plain(tree["inputs"]),
             [TaskSpec.from_plain(spec) for spec in tree["specs"]],
         )
         initial = {f"sharing.{name}": value for name, value in network.sharing.named_parameters()}
-        pair = [
-            torch.cat([values[name].detach().double().flatten() for name in initial])
-            for values in (initial, tree["network"])
-        ]
-        return pair[0], pair[1]
+        return _in_a_row(initial, initial), _in_a_row(tree["network"], initial)
+
+
+def _in_a_row(values: Mapping[str, Tensor], names: Iterable[str]) -> Tensor:
+    return torch.cat([values[name].detach().double().flatten() for name in names])

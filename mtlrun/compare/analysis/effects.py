@@ -1,14 +1,15 @@
 """Differences with a name, paired by seed: rows that form a complete grid, read as a factorial, and arms of a plan."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
 from mtlrun import statistics
-from mtlrun.compare.analysis.inference import LEVEL, Inference
-from mtlrun.compare.analysis.questions import less
+from mtlrun.compare.analysis.inference import LEVEL, paired_difference
+from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
 from mtlrun.compare.collect.settings import Setting, in_order, number
 from mtlrun.compare.records import Effect, Estimate
 from mtlrun.compose.plans import Reading, reading_of
@@ -31,11 +32,11 @@ class Contrasts:
         """The plan's answer in a sentence. Rows of one arm that say different things leave their contrast undecided."""
         if self.reading.answer is None:
             return None
-        every: dict[str, set[Word]] = {}
+        words: dict[str, set[Word]] = {}
         for name, effect in zip(self.names, self.effects, strict=True):
-            every.setdefault(name, set()).add(word(effect))
-        found = {name: next(iter(own)) if len(own) == 1 else "undecided" for name, own in every.items()}
-        return self.reading.answer(found).format(**self.words)
+            words.setdefault(name, set()).add(word(effect))
+        agreed = {name: next(iter(of_rows)) if len(of_rows) == 1 else "undecided" for name, of_rows in words.items()}
+        return self.reading.answer(agreed).format(**self.words)
 
 
 def word(effect: Effect) -> Word:
@@ -45,66 +46,84 @@ def word(effect: Effect) -> Word:
     return "none" if effect.equivalent else "undecided"
 
 
-def contrasts(
-    settings: Sequence[Setting], per_task: Sequence[Estimate | None], inference: Inference, margin: float
-) -> Contrasts | None:
+def contrasts(results: Sequence[SettingResult], criteria: Criteria) -> Contrasts | None:
     """The contrasts of the plan whose arms the rows are, with Holm's adjustment over them; None where there are none.
 
     An arm with several rows has as many contrasts.
     """
+    arms: dict[str, list[SettingResult]] = {}
+    for result in results:
+        if result.setting.arm is not None and result.delta_m is not None:
+            arms.setdefault(result.setting.arm, []).append(result)
+    reading, planned = reading_of(arms)
+    known = []
+    for contrast in planned:
+        for one, other in product(arms[contrast.level], arms[contrast.against]):
+            estimate = criteria.inference.estimate(paired_difference(one.delta_m, other.delta_m))
+            if estimate is not None:
+                known.append((contrast, Difference(contrast.name, one.label, other.label, estimate)))
+    if not known:
+        return None
+    words = {key: value for contrast, _ in known for key, value in contrast.words.items()}
+    effects = _adjusted([difference for _, difference in known], criteria)
+    return Contrasts(reading, effects, [contrast.contrast.name for contrast, _ in known], words)
 
-    rows: dict[str, list[int]] = {}
-    for i, setting in enumerate(settings):
-        if setting.arm is not None and per_task[i] is not None:
-            rows.setdefault(setting.arm, []).append(i)
-    reading, found = reading_of(rows)
-    pairs = [(own, i, j) for own in found for i in rows[own.level] for j in rows[own.against]]
-    known = [(*pair, d) for pair in pairs if (d := inference.estimate(less(per_task[pair[1]], per_task[pair[2]])))]
-    p = [inference.p([*own[3].values.values()])[2] for own in known]
-    effects = []
-    for (own, i, j, estimate), alone, adjusted in zip(known, p, statistics.holm(p), strict=True):
-        within = inference.equivalent([*estimate.values.values()], margin)
-        labels = settings[i].label, settings[j].label
-        effects.append(Effect(own.name, *labels, estimate, alone, float(adjusted), within))
-    words = {key: value for own, *_ in known for key, value in own.words.items()}
-    return Contrasts(reading, effects, [own.contrast.name for own, *_ in known], words) if effects else None
 
-
-def effects(
-    settings: Sequence[Setting],
-    per_task: Sequence[Estimate | None],
-    reference: int,
-    inference: Inference,
-    margin: float,
-) -> list[Effect]:
+def effects(results: Sequence[SettingResult], reference: SettingResult, criteria: Criteria) -> list[Effect]:
     """Contrasts of Δm between the levels of each factor, against the reference's level where it is one of the rows.
 
     A factor is a group with all its keys that vary (chain, pass), or where that leaves a single factor a key.
     None where fewer than two vary, or where their combinations are not all there. Main effects are what is asked, and
     interactions what else is to be known: Holm over each of the two.
     """
-    rows = [i for i, s in enumerate(settings) if s.kind == "method" and per_task[i] is not None]
-    if reference in rows:
-        rows = [reference, *(i for i in rows if i != reference)]  # its levels come first
-    found = next((grid for whole in (True, False) if (grid := _grid([settings[i] for i in rows], whole))), None)
-    if found is None:
+    rows = [(r.setting, r.delta_m) for r in results if r.setting.multi_task and r.delta_m is not None]
+    rows.sort(key=lambda row: row[0] is not reference.setting)  # the reference's levels come first
+    settings = [setting for setting, _ in rows]
+    factorial = _factorial(settings, by_group=True) or _factorial(settings, by_group=False)
+    seeds = sorted(set.intersection(*(set(delta_m.values) for _, delta_m in rows))) if rows else []
+    if factorial is None or not seeds:
         return []
-    factors, cells = found
-    estimates = [own for i in rows if (own := per_task[i]) is not None]
-    seeds = sorted(set.intersection(*(set(own.values) for own in estimates)))
-    if not seeds:
-        return []
-    table = {cell: np.array([own.values[s] for s in seeds]) for cell, own in zip(cells, estimates, strict=True)}
-    effects = []
+    factors, cells = factorial
+    table = {cell: np.array([delta_m.values[s] for s in seeds]) for cell, (_, delta_m) in zip(cells, rows, strict=True)}
     pairs = list(combinations(factors, 2))
+    found = []
     for family in (statistics.main_effects(table, factors), statistics.interactions(table, factors, pairs)):
-        p = [inference.p(contrast.values.tolist())[2] for contrast in family]
-        for (factor, level, against, values), alone, adjusted in zip(family, p, statistics.holm(p), strict=True):
-            estimate = inference.estimate(dict(zip(seeds, values.tolist(), strict=True)))
+        differences = []
+        for factor, level, against, values in family:
+            estimate = criteria.inference.estimate(dict(zip(seeds, values.tolist(), strict=True)))
             assert estimate is not None, "there are seeds"
-            within = inference.equivalent(values.tolist(), margin)
-            effects.append(Effect(factor, level, against, estimate, alone, float(adjusted), within))
-    return effects
+            differences.append(Difference(factor, level, against, estimate))
+        found += _adjusted(differences, criteria)
+    return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An effect that is not tested yet."""
+
+    factor: str
+    level: str
+    against: str
+    estimate: Estimate
+
+
+def _adjusted(family: Sequence[Difference], criteria: Criteria) -> list[Effect]:
+    """Each difference tested, with Holm's adjustment over all of them."""
+    inference = criteria.inference
+    values = [[*own.estimate.values.values()] for own in family]
+    p = [inference.p(of_one)[2] for of_one in values]
+    return [
+        Effect(
+            own.factor,
+            own.level,
+            own.against,
+            own.estimate,
+            alone,
+            float(adjusted),
+            inference.equivalent(of_one, criteria.margin),
+        )
+        for own, of_one, alone, adjusted in zip(family, values, p, statistics.holm(p), strict=True)
+    ]
 
 
 def main(found: Sequence[Effect]) -> list[Effect]:
@@ -112,20 +131,20 @@ def main(found: Sequence[Effect]) -> list[Effect]:
     return [effect for effect in found if "×" not in effect.factor]
 
 
-def _grid(settings: Sequence[Setting], whole: bool) -> tuple[Levels, list[tuple[str, ...]]] | None:
+def _factorial(settings: Sequence[Setting], by_group: bool) -> tuple[Levels, list[tuple[str, ...]]] | None:
     """Factors with their levels, and each row's levels, if the rows are all combinations; None if they are not.
 
-    A factor is a key, or with `whole` a group with all its keys, which is named by the key where one varies.
+    A factor is a key, or `by_group` a group with all its keys, which is named by the key where one varies.
     """
-    keys = dict.fromkeys(k for s in settings for k in s.words if k not in s.chosen)
-    keys = {k: None for k in keys if len({s.words.get(k) for s in settings}) > 1}
-    names: dict[str, list[str]] = {}
-    for key in in_order(keys):
-        names.setdefault(key.split(".")[0] if whole else key, []).append(key)
-    names = {own[0] if len(own) == 1 else name: own for name, own in names.items()}
-    cells = [tuple(_level(s, own, settings) for own in names.values()) for s in settings]
-    levels = {name: list(dict.fromkeys(cell[n] for cell in cells)) for n, name in enumerate(names)}
-    complete = len(set(cells)) == len(cells) == np.prod([len(own) for own in levels.values()])
+    keys = dict.fromkeys(key for s in settings for key in s.words if key not in s.chosen)
+    varied = in_order(key for key in keys if len({s.words.get(key) for s in settings}) > 1)
+    groups: dict[str, list[str]] = {}
+    for key in varied:
+        groups.setdefault(key.split(".")[0] if by_group else key, []).append(key)
+    factors = {members[0] if len(members) == 1 else group: members for group, members in groups.items()}
+    cells = [tuple(_level(s, members, settings) for members in factors.values()) for s in settings]
+    levels = {name: list(dict.fromkeys(cell[n] for cell in cells)) for n, name in enumerate(factors)}
+    complete = len(set(cells)) == len(cells) == math.prod(map(len, levels.values()))
     return (levels, cells) if complete and len(levels) > 1 else None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtlrun import statistics
+from mtlrun.compare.collect.folders import RunRecord
 from mtlrun.compare.records import Estimate
 
 LEVEL = 0.05
@@ -56,3 +57,30 @@ class Inference:
         if it were the only one tested."""
         enough = len(differences) >= SEEDS_AT_LEAST
         return enough and statistics.tost(differences, margin, LEVEL, self.ratio)[1]
+
+
+def inference_of(runs: Sequence[RunRecord]) -> Inference:
+    """Whether seeds have splits of their own, and the ratio of test to train rows in that case.
+
+    Where a split leaves rows of the table out, those count as train: two random splits then share fewer rows, and
+    in the formula's derivation it is the shared ones that make figures depend on each other.
+    """
+    given = any(f"data.split.{key}" in run.settings for run in runs for key in ("column", "files.test"))
+    if given or len({run.split_seed for run in runs}) == 1:
+        return Inference(False, None)
+    ratios = []
+    for run in runs:
+        if {"table", "val", "test"} <= set(run.rows):
+            whole, val, test = (float(run.rows[part]) for part in ("table", "val", "test"))
+        else:
+            whole, val, test = 1.0, *(float(run.settings.get(f"data.split.{part}", 0.15)) for part in ("val", "test"))
+        rest = whole - val - test
+        ratios.append(test / rest if rest > 0 else 1.0)
+    return Inference(True, float(np.mean(ratios)))
+
+
+def paired_difference(one: Estimate | None, other: Estimate | None) -> dict[int, float]:
+    """The difference of two settings' Δm, of the seeds that both have."""
+    if one is None or other is None:
+        return {}
+    return {seed: value - other.values[seed] for seed, value in one.values.items() if seed in other.values}

@@ -1,101 +1,168 @@
-"""Which row others are held against: the plain sum, single-task nets, the reference, and what Δm is relative to."""
+"""What settings are held against: the plain sum, the reference, and what Δm is relative to."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from mtlrun.compare.analysis.setting_result import SettingResult
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words
 from mtlrun.compose.plans import reading_of
 from mtlrun.util.errors import RequestError, nearest
 
-Figures = Mapping[int, Mapping[tuple[str, str], float]]  # seed -> (task, metric) -> value
-PLAIN = {"lr": "single", "graph": "none"}  # what goes with a plain sum, wherever some row has it
+SAME_ROWS = f"alone with the same {TRAIN_ROWS}"  # what Δm is relative to in a learning curve
+PLAIN = {"lr": "single", "graph": "none"}  # what goes with a plain sum, wherever some setting has it
 
 
-def plain_sum(settings: Sequence[Setting], figures: Sequence[Figures]) -> int | None:
-    """The row of the plain sum of losses, with one rate and no edges if there is such a row, and all else at what
-    most rows have (of equally frequent ones the first)."""
-    methods = [i for i, s in enumerate(settings) if s.kind == "method" and figures[i]]
-    usual = usual_words([settings[i] for i in methods])
-    sums = [i for i in methods if settings[i].words.get("loss") == "sum"]
+@dataclass(frozen=True)
+class Comparators:
+    """What settings are held against.
+
+    plain: the plain sum, if there is one; reference: what differences and verdicts are of
+    baseline: what Δm is relative to, unless there are `baselines_by_rows`: single-task nets on several numbers of
+        training rows, of which each setting's Δm is relative to those with its own, `SettingResult.baseline`
+    """
+
+    plain: SettingResult | None
+    reference: SettingResult
+    baseline: SettingResult
+    baselines_by_rows: Sequence[SettingResult]
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether Δm is relative to single-task nets with the same number of training rows."""
+        return bool(self.baselines_by_rows)
+
+    @property
+    def reference_label(self) -> str:
+        """What the table calls the reference."""
+        return SAME_ROWS if self.reference in self.baselines_by_rows else self.reference.label
+
+    @property
+    def baseline_label(self) -> str:
+        """What the table calls the baseline."""
+        return SAME_ROWS if self.by_rows else self.baseline.label
+
+    def tested(self, results: Sequence[SettingResult]) -> list[SettingResult]:
+        """The settings that are tested against the reference: all others, but no baseline of a number of rows."""
+        return [r for r in results if r is not self.reference and r not in self.baselines_by_rows]
+
+
+def find_comparators(results: Sequence[SettingResult], asked: str | None) -> Comparators:
+    """What the settings are held against; sets the `baseline` of each. Raises RequestError as `find_reference` does."""
+    plain = plain_sum(results)
+    reference = find_reference(results, plain, asked)
+    baseline = reference if reference.setting.alone else closest_alone(results, reference) or reference
+    by_rows = _baselines_by_rows(results, baseline)
+    for result in results:
+        result.baseline = by_rows.get(result.setting.words.get(TRAIN_ROWS), baseline)
+    return Comparators(plain, reference, baseline, [own for own in by_rows.values() if own is not None])
+
+
+def _baselines_by_rows(
+    results: Sequence[SettingResult], baseline: SettingResult
+) -> dict[str | None, SettingResult | None]:
+    """By data.train_rows, the single-task nets trained on as many rows, None where there are none; empty unless
+    single-task nets were trained on several numbers of rows."""
+    counts = {r.setting.words.get(TRAIN_ROWS) for r in results if r.setting.alone and r.complete}
+    if not baseline.setting.alone or len(counts) < 2:
+        return {}
+    groups: dict[str | None, list[SettingResult]] = {}
+    for result in results:
+        groups.setdefault(result.setting.words.get(TRAIN_ROWS), []).append(result)
+    return {count: closest_alone(group, baseline) for count, group in groups.items()}
+
+
+# ---------------------------------------------------------------- the plain sum
+
+
+def multi_task(results: Sequence[SettingResult]) -> list[SettingResult]:
+    """The nets of several tasks that have figures of every task."""
+    return [result for result in results if result.setting.multi_task and result.complete]
+
+
+def plain_sum(results: Sequence[SettingResult]) -> SettingResult | None:
+    """The plain sum of losses, with one rate and no edges if there is such a setting, and all else at what most
+    settings have (of equally frequent ones the first)."""
+    shared = multi_task(results)
+    usual = _usual_words([result.setting for result in shared])
     plain = {key: value for key, value in usual.items() if key in PLAIN}
-    return min(sums, key=lambda i: (unlike(settings[i], plain), unlike(settings[i], usual)), default=None)
+    sums = [result for result in shared if result.setting.plain_sum]
+    return min(sums, key=lambda r: (_unlike(r.setting, plain), _unlike(r.setting, usual)), default=None)
 
 
-def usual_words(settings: Sequence[Setting]) -> Words:
+def most_usual(results: Sequence[SettingResult]) -> SettingResult | None:
+    """The net of several tasks that is most like the others."""
+    shared = multi_task(results)
+    usual = _usual_words([result.setting for result in shared])
+    return min(shared, key=lambda result: _unlike(result.setting, usual), default=None)
+
+
+def _usual_words(settings: Sequence[Setting]) -> Words:
     """The most frequent value of every key but the loss's."""
     keys = dict.fromkeys(k for s in settings for k in s.words if k.split(".")[0] != "loss" and k not in s.chosen)
     usual = {key: Counter(s.words.get(key, "") for s in settings).most_common(1)[0][0] for key in keys}
     return usual | {k: v for k, v in PLAIN.items() if any(s.words.get(k) == v for s in settings)}
 
 
-def unlike(setting: Setting, usual: Words) -> int:
-    """In how many keys a row is not as the usual one."""
+def _unlike(setting: Setting, usual: Words) -> int:
+    """In how many keys a setting is not as the usual one."""
     return sum(setting.words.get(key, "") != value for key, value in usual.items())
 
 
-def find_reference(
-    settings: Sequence[Setting], figures: Sequence[Figures], plain: int | None, asked: str | None
-) -> int:
-    """The row that others are held against.
+# ---------------------------------------------------------------- single-task nets
+
+
+def closest_alone(results: Sequence[SettingResult], to: SettingResult | None) -> SettingResult | None:
+    """The single-task nets that have every task; of several, those most like the setting `to`."""
+    alone = [result for result in results if result.setting.alone and result.complete]
+    usual = to.setting.words if to is not None else _usual_words([result.setting for result in multi_task(results)])
+    usual = {k: v for k, v in usual.items() if k.split(".")[0] not in ("only", "tasks")}
+    return min(alone, key=lambda result: _unlike(result.setting, usual), default=None)
+
+
+# ---------------------------------------------------------------- the reference
+
+
+def find_reference(results: Sequence[SettingResult], plain: SettingResult | None, asked: str | None) -> SettingResult:
+    """The setting that others are held against.
 
     Asked for by its label or by settings; else the arm that the experiment names; else the plain sum where losses
     differ, else single-task nets, else the plain sum, else the first. Raises RequestError for one that is not there, or
     that several rows answer to.
     """
-    whole = [i for i, own in enumerate(figures) if own]
-    if not whole:
+    complete = [result for result in results if result.complete]
+    if not complete:
         raise RequestError(
             "compare: no row has figures of every main task\n"
             "allowed: runs that train them all, or each; compare runs of other tasks apart"
         )
-    labels = [settings[i].label for i in whole]
     if asked is not None:
-        exact = [i for i in whole if asked.strip().casefold() == settings[i].label.casefold()]
-        words = [word.partition("=") for word in asked.split()]
-        fitting = exact or [i for i in whole if all(e and settings[i].words.get(k) == v for k, e, v in words)]
-        if len(fitting) != 1:
-            found = "no row is" if not fitting else f"{len(fitting)} rows are"
-            raise RequestError(
-                f"--reference: {found} {asked}{nearest(asked, labels) if not fitting else ''}\n"
-                f"allowed: {'; '.join(settings[i].label for i in fitting or whole)}"
-            )
-        return fitting[0]
-    reading, contrasts = reading_of([arm for i in whole if (arm := settings[i].arm) is not None])
-    named = [i for i in whole if contrasts and settings[i].arm == reading.reference]
-    if len(named) == 1:
-        return named[0]
-    losses = {settings[i].words.get("loss") for i in whole if settings[i].kind == "method"}
-    lone = closest_alone(settings, figures, plain)
-    if plain is not None and (len(losses) > 1 or lone is None):
+        return _asked_for(asked, complete)
+    if (named := _named_by_plan(complete)) is not None:
+        return named
+    losses = {result.setting.words.get("loss") for result in multi_task(results)}
+    alone = closest_alone(results, plain)
+    if plain is not None and (len(losses) > 1 or alone is None):
         return plain
-    return lone if lone is not None else whole[0]
+    return complete[0] if alone is None else alone
 
 
-def closest_alone(settings: Sequence[Setting], figures: Sequence[Figures], to: int | None) -> int | None:
-    """The row of single-task nets that has every task; of several, the one most like the row `to`."""
-    lone = [i for i, s in enumerate(settings) if s.kind == "alone" and figures[i]]
-    methods = [s for i, s in enumerate(settings) if s.kind == "method" and figures[i]]
-    usual = settings[to].words if to is not None else usual_words(methods)
-    usual = {k: v for k, v in usual.items() if k.split(".")[0] not in ("only", "tasks")}
-    return min(lone, key=lambda i: unlike(settings[i], usual), default=None)
+def _asked_for(asked: str, complete: Sequence[SettingResult]) -> SettingResult:
+    """The setting that --reference names. Raises RequestError unless exactly one answers to it."""
+    words = [word.partition("=") for word in asked.split()]
+    fitting = [r for r in complete if asked.strip().casefold() == r.label.casefold()]
+    fitting = fitting or [r for r in complete if all(e and r.setting.words.get(k) == v for k, e, v in words)]
+    if len(fitting) != 1:
+        close = "" if fitting else nearest(asked, [result.label for result in complete])
+        found = f"{len(fitting)} rows are" if fitting else "no row is"
+        raise RequestError(
+            f"--reference: {found} {asked}{close}\nallowed: {'; '.join(r.label for r in fitting or complete)}"
+        )
+    return fitting[0]
 
 
-def find_baseline(settings: Sequence[Setting], figures: Sequence[Figures], reference: int) -> int:
-    """What Δm is relative to: single-task nets where there are some for every task, else the reference."""
-    if settings[reference].kind == "alone":
-        return reference
-    lone = closest_alone(settings, figures, reference)
-    return reference if lone is None else lone
-
-
-def baselines_by_rows(settings: Sequence[Setting], figures: Sequence[Figures], base: int) -> list[int | None]:
-    """What each row's Δm is relative to: where single-task nets were trained on several numbers of training rows, those
-    with the row's own; None where there are none."""
-    counts = {s.words.get(TRAIN_ROWS) for s, own in zip(settings, figures, strict=True) if s.kind == "alone" and own}
-    if settings[base].kind != "alone" or len(counts) < 2:
-        return [base] * len(settings)
-    found: dict[str | None, int | None] = {}
-    for count in dict.fromkeys(s.words.get(TRAIN_ROWS) for s in settings):
-        alike = [own if s.words.get(TRAIN_ROWS) == count else {} for s, own in zip(settings, figures, strict=True)]
-        found[count] = closest_alone(settings, alike, base)
-    return [found[setting.words.get(TRAIN_ROWS)] for setting in settings]
+def _named_by_plan(complete: Sequence[SettingResult]) -> SettingResult | None:
+    """The setting of the arm that the plan's contrasts are against; None unless it is exactly one."""
+    reading, contrasts = reading_of([result.setting.arm for result in complete if result.setting.arm is not None])
+    named = [result for result in complete if contrasts and result.setting.arm == reading.reference]
+    return named[0] if len(named) == 1 else None

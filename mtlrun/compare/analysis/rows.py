@@ -5,21 +5,27 @@ all runs on the same rows, and seeds are drawn beside them. An interval that is 
 and of the t interval over seeds; a difference counts as better, worse or equivalent only where both say so.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mtlrun import statistics
+from mtlrun.compare.analysis.delta_m import relative_drops
 from mtlrun.compare.analysis.inference import LEVEL
+from mtlrun.compare.analysis.reference import Comparators
+from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
 from mtlrun.compare.collect.folders import Collection, RunRecord
-from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.collect.shell_commands import compare_command
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
-from mtlrun.statistics import delta_m_per_metric, delta_m_per_task
 from mtlrun.statistics.arrays import Floats
 from mtlrun.tasks.types import HIGHER_IS_BETTER
 from mtlrun.util.errors import RequestError
+
+if TYPE_CHECKING:
+    from mtlrun.compare.analysis.scores import RunScores
 
 DRAWS, FEWEST = 1000, 200
 CELLS = 1 << 28  # draws × rows: 1 GiB of memory
@@ -43,115 +49,155 @@ def refuse_varying(seeds: int) -> RequestError:
     )
 
 
-def over_rows(
-    rows: Sequence[Row],
-    settings: Sequence[Setting],
-    columns: Sequence[TaskColumn],
-    split: str,
-    margin: float,
-    bases: Sequence[int | None],
-    reference: int,
-    leader: int | None,
-    findings: list[Finding],
-) -> tuple[list[Row], str]:
-    """The rows with wider intervals and more careful verdicts, and in words how their intervals are made.
+@dataclass(eq=False)
+class Resampled:
+    """A setting over draws of the test rows.
 
-    `rows` are those of `settings`, in the same order; `bases` (what the Δm of each is relative to), reference and
-    leader are places among them. Rows without checkpoints (boosting) stay as they are, and are named in a finding.
+    metrics: empty where the setting cannot be scored, `problem` says why
+    drops: seed -> Δm per task and per metric, each `[1 + D]`; empty where it or its baseline cannot be scored
+    """
+
+    result: SettingResult
+    metrics: Drawn
+    problem: str = ""
+    drops: Mapping[int, tuple[Floats, Floats]] = field(default_factory=dict)
+
+    @property
+    def per_task(self) -> dict[int, Floats]:
+        """Δm per task of each seed, `[1 + D]`."""
+        return {seed: per_task for seed, (per_task, _) in self.drops.items()}
+
+
+def over_rows(
+    results: Sequence[SettingResult],
+    comparators: Comparators,
+    leader: SettingResult | None,
+    criteria: Criteria,
+    findings: list[Finding],
+) -> str:
+    """Gives the rows of `results` wider intervals and more careful verdicts; in words how their intervals are made.
+
+    Rows without checkpoints (boosting) stay as they are, and are named in a finding.
     Takes up to 1 GiB and about a tenth of a second per run and 10,000 test rows.
 
-    Raises RequestError where the baseline or the reference cannot be scored, or runs do not share the rows.
+    Raises RequestError where a baseline or the reference cannot be scored, or runs do not share the rows.
     """
-    drawn, count, draws = _drawn(settings, columns, split, findings)
-    needed = [(base, "a baseline") for base in dict.fromkeys(bases) if base is not None]
-    for place, what in [*needed, (reference, "the reference")]:
-        if drawn[place] is None:
-            name, why = settings[place].label, findings[-1].text if findings else "no run"
+    from mtlrun.compare.analysis.scores import score
+
+    draws = RowDraws(score, criteria)
+    resampled = {result: _resample(result, draws) for result in results}
+    if finding := _not_scored([*resampled.values()]):
+        findings.append(finding)
+    _refuse_unscored(results, comparators.reference, resampled, finding)
+    for own in resampled.values():
+        if own.metrics and own.result.baseline is not None:
+            own.drops = _drops(own.metrics, resampled[own.result.baseline].metrics, criteria.columns)
+            own.result.row = _widened(own, criteria.columns)
+    _set_verdicts([*resampled.values()], resampled[comparators.reference].per_task, criteria.margin)
+    if leader is not None:
+        _set_like_leader([own for own in resampled.values() if own.result is not leader], resampled[leader].per_task)
+    bootstrap = f"a bootstrap of seeds and {len(draws.rows):,} rows ({draws.draws:,} draws)"
+    others = "trivial and boosting" if any(result.setting.boosting for result in results) else "trivial"
+    return (
+        f"over seeds and test rows, the wider of t(n−1)·s/√n over seeds and of {bootstrap}; {others}: over seeds alone"
+    )
+
+
+def _refuse_unscored(
+    results: Sequence[SettingResult],
+    reference: SettingResult,
+    resampled: Mapping[SettingResult, Resampled],
+    finding: Finding | None,
+) -> None:
+    """Raises RequestError where a baseline or the reference cannot be scored."""
+    needed = [(own.baseline, "a baseline") for own in results if own.baseline is not None] + [
+        (reference, "the reference")
+    ]
+    for result, what in needed:
+        if not resampled[result].metrics:
+            why = "no run" if finding is None else finding.text
             raise RequestError(
-                f"--rows: {name} is {what} and cannot be scored by rows ({why})\n"
+                f"--rows: {result.label} is {what} and cannot be scored by rows ({why})\n"
                 "allowed: runs with checkpoints/best.pt and their table"
             )
-    zeros = [None if base is None else drawn[base] for base in bases]
-    drops = [
-        None if own is None or zero is None else _drops(own, zero, columns)
-        for own, zero in zip(drawn, zeros, strict=True)
-    ]
-    found = []
-    for row, own, drop in zip(rows, drawn, drops, strict=True):
-        if own is None or drop is None:
-            found.append(row)
-            continue
-        figures = dict(row.figures)
-        for column in columns:
-            key = column.task, column.metric
-            wide = _wider(row.figures.get(column.task), {seed: f[key] for seed, f in own.items() if key in f})
-            if wide is not None:
-                figures[column.task] = wide
-        found.append(
-            replace(
-                row,
-                figures=figures,
-                delta_m=_wider(row.delta_m, {s: d[0] for s, d in drop.items()}),
-                delta_m_metrics=_wider(row.delta_m_metrics, {s: d[1] for s, d in drop.items()}),
-            )
-        )
-    of_task = [None if drop is None else {s: d[0] for s, d in drop.items()} for drop in drops]
-    found = _verdicts(found, of_task, reference, margin)
-    found = _like_leader(found, of_task, leader)
-    text = f"the wider of t(n−1)·s/√n over seeds and of a bootstrap of seeds and {count:,} rows ({draws:,} draws)"
-    alone = "trivial and boosting" if any(s.kind == "boosting" for s in settings) else "trivial"
-    return found, f"over seeds and test rows, {text}; {alone}: over seeds alone"
 
 
 # ---------------------------------------------------------------- scores of rows
 
 
-def _drawn(
-    settings: Sequence[Setting], columns: Sequence[TaskColumn], split: str, findings: list[Finding]
-) -> tuple[list[Drawn | None], int, int]:
-    """Of every row its metrics over the draws, None where they cannot be had; how many rows and draws there are."""
-    from mtlrun.compare.analysis.scores import RunScores, score
+class NotScored(Exception):
+    """A setting's checkpoints do not give its metrics on drawn rows; the message says why."""
 
-    first: RunScores | None = None
-    counts = np.empty((0, 0), np.float32)
-    found: list[Drawn | None] = []
-    without: list[str] = []
-    for setting in settings:
-        own: dict[int, dict[tuple[str, str], Floats]] = {}
-        problem = "trees are not in its checkpoint" if setting.kind == "boosting" else ""
-        for run in [] if problem else setting.members:
-            try:
-                scores = score(run.folder, split, run.data_hash)
-            except RequestError as error:
-                problem = str(error).splitlines()[0]
-                break
-            if first is None:
-                first, counts = scores, _counts(scores.rows, scores.groups)
-            if not np.array_equal(first.rows, scores.rows):
-                raise RequestError(
-                    f"--rows: {run.name} was evaluated on other rows than runs before it\n"
-                    "allowed: runs of one table and one split"
-                )
-            keys = [
-                (c.task, m)
-                for c in columns
-                if c.task in scores.tasks and c.task in run.tasks
-                for m in c.metrics
-                if f"{split}/{c.task}/{m}" in run.figures
-            ]
-            values = statistics.over_draws(counts, [(scores.tasks[task], metric) for task, metric in keys])
-            if problem := _differs(run, split, keys, values[0]):
-                break
-            for (task, metric), column in zip(keys, values.T, strict=True):
-                own.setdefault(run.seed, {})[task, metric] = column
-        found.append(own if own and not problem else None)
-        if problem:
-            without.append(f"{setting.label}: {problem}")
-    if without:
-        shown = "; ".join(without[:4]) + (f"; and {len(without) - 4} more" if len(without) > 4 else "")
-        text = f"intervals over seeds alone, and no word on other rows: {shown}"
-        findings.append(Finding("warning", "rows not scored", text))
-    return found, 0 if first is None else len(first.rows), max(0, len(counts) - 1)
+
+class RowDraws:
+    """The test rows that all runs share, those of the first run that is scored, and draws of them.
+
+    rows: their numbers in the table `[N]`; counts: how often each is drawn `[1 + D, N]`, the data as they are first
+    """
+
+    def __init__(self, score: Callable[[Path, str, str | None], "RunScores"], criteria: Criteria) -> None:
+        self.score = score
+        self.columns, self.split = criteria.columns, criteria.split
+        self.rows = np.empty(0, np.int64)
+        self.counts = np.empty((0, 0), np.float32)
+
+    @property
+    def draws(self) -> int:
+        """How often the rows were drawn."""
+        return max(0, len(self.counts) - 1)
+
+    def metrics(self, run: RunRecord) -> dict[tuple[str, str], Floats]:
+        """The metrics of a run over the draws, each `[1 + D]`.
+
+        Raises NotScored where it cannot be scored or does not give the recorded figures, RequestError where it was
+        evaluated on other rows than the runs before it.
+        """
+        try:
+            scores = self.score(run.folder, self.split, run.data_hash)
+        except RequestError as error:
+            raise NotScored(str(error).splitlines()[0]) from error
+        if not len(self.counts):
+            self.rows, self.counts = scores.rows, _counts(scores.rows, scores.groups)
+        if not np.array_equal(self.rows, scores.rows):
+            raise RequestError(
+                f"--rows: {run.name} was evaluated on other rows than runs before it\n"
+                "allowed: runs of one table and one split"
+            )
+        known = [
+            key
+            for column in self.columns
+            if column.task in scores.tasks and column.task in run.tasks
+            for key in column.keys
+        ]
+        recorded = {key: value for key in known if (value := run.figures.get("/".join((self.split, *key)))) is not None}
+        values = statistics.over_draws(self.counts, [(scores.tasks[task], metric) for task, metric in recorded])
+        for ((task, metric), figure), value in zip(recorded.items(), values[0], strict=True):
+            if not np.isclose(value, figure, rtol=TOLERANCE, atol=TOLERANCE if metric in HIGHER_IS_BETTER else 0):
+                raise NotScored(f"{run.name}: its checkpoint gives {metric} of {task} {value:.4g}, not {figure:.4g}")
+        return dict(zip(recorded, values.T, strict=True))
+
+
+def _resample(result: SettingResult, draws: RowDraws) -> Resampled:
+    """The metrics of a setting's runs over the draws."""
+    if result.setting.boosting:
+        return Resampled(result, {}, "trees are not in its checkpoint")
+    metrics: dict[int, dict[tuple[str, str], Floats]] = {}
+    try:
+        for run in result.setting.members:
+            if drawn := draws.metrics(run):
+                metrics.setdefault(run.seed, {}).update(drawn)
+    except NotScored as problem:
+        return Resampled(result, {}, str(problem))
+    return Resampled(result, metrics)
+
+
+def _not_scored(resampled: Sequence[Resampled]) -> Finding | None:
+    """Which settings cannot be scored, and why."""
+    without = [f"{own.result.label}: {own.problem}" for own in resampled if own.problem]
+    if not without:
+        return None
+    shown = "; ".join(without[:4]) + (f"; and {len(without) - 4} more" if len(without) > 4 else "")
+    return Finding("warning", "rows not scored", f"intervals over seeds alone, and no word on other rows: {shown}")
 
 
 def _counts(rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
@@ -165,33 +211,24 @@ def _counts(rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
     return statistics.row_draws(len(rows), draws, groups=groups)
 
 
-def _differs(run: RunRecord, split: str, keys: Sequence[tuple[str, str]], values: Floats) -> str:
-    """Where a checkpoint does not give the figure that the run recorded, which; else an empty string."""
-    for (task, metric), value in zip(keys, values, strict=True):
-        recorded = run.figures[f"{split}/{task}/{metric}"]
-        if not np.isclose(value, recorded, rtol=TOLERANCE, atol=TOLERANCE if metric in HIGHER_IS_BETTER else 0):
-            return f"{run.name}: its checkpoint gives {metric} of {task} {value:.4g}, not {recorded:.4g}"
-    return ""
-
-
 # ---------------------------------------------------------------- intervals and verdicts
 
 
 def _drops(own: Drawn, base: Drawn, columns: Sequence[TaskColumn]) -> dict[int, tuple[Floats, Floats]]:
     """Δm per task and per metric `[1 + D]` of each seed that the baseline has too, with every task."""
-    keys = [(c.task, m) for c in columns for m in c.metrics]
     found = {}
     for seed in own.keys() & base.keys():
-        if not all(c.task in {t for t, _ in f} for f in (own[seed], base[seed]) for c in columns):
-            continue
-        nan = np.full(len(next(iter(own[seed].values()))), np.nan)
-        drop = {
-            key: statistics.relative_drop(own[seed].get(key, nan), base[seed].get(key, nan), key[1] in HIGHER_IS_BETTER)
-            for key in keys
-        }
-        arrays = [np.stack([drop[c.task, m] for m in c.metrics], -1) for c in columns]
-        found[seed] = delta_m_per_task(arrays), delta_m_per_metric(arrays)
+        tasks = {task for task, _ in own[seed]} & {task for task, _ in base[seed]}
+        if all(column.task in tasks for column in columns):
+            drops = [relative_drops(_stacked(own[seed], c), _stacked(base[seed], c), c) for c in columns]
+            found[seed] = statistics.delta_m_per_task(drops), statistics.delta_m_per_metric(drops)
     return found
+
+
+def _stacked(metrics: Mapping[tuple[str, str], Floats], column: TaskColumn) -> Floats:
+    """A task's metrics `[1 + D, J]`, NaN for those that are not known."""
+    nan = np.full(len(next(iter(metrics.values()))), np.nan)
+    return np.stack([metrics.get(key, nan) for key in column.keys], -1)
 
 
 def _over_seeds(values: Mapping[int, Floats], seeds: Sequence[int]) -> Floats | None:
@@ -201,62 +238,76 @@ def _over_seeds(values: Mapping[int, Floats], seeds: Sequence[int]) -> Floats | 
     return statistics.seed_draws(np.stack([values[seed][1:] for seed in seeds], 1))
 
 
-def _wider(estimate: Estimate | None, values: Mapping[int, Floats]) -> Estimate | None:
+def _widened(own: Resampled, columns: Sequence[TaskColumn]) -> Row:
+    """The setting's row with wider intervals."""
+    row = own.result.row
+    figures = dict(row.figures)
+    for column in columns:
+        values = {seed: metrics[column.primary] for seed, metrics in own.metrics.items() if column.primary in metrics}
+        if column.task in figures:
+            figures[column.task] = _wider(figures[column.task], values)
+    return replace(
+        row,
+        figures=figures,
+        delta_m=row.delta_m and _wider(row.delta_m, own.per_task),
+        delta_m_metrics=row.delta_m_metrics and _wider(row.delta_m_metrics, {s: d for s, (_, d) in own.drops.items()}),
+    )
+
+
+def _wider(estimate: Estimate, values: Mapping[int, Floats]) -> Estimate:
     """The estimate with the wider interval at each end; as it is for one seed, which has none."""
-    drawn = None if estimate is None else _over_seeds(values, [*estimate.values])
-    if estimate is None or drawn is None or estimate.low is None or estimate.high is None:
+    drawn = _over_seeds(values, [*estimate.values])
+    if drawn is None or estimate.low is None or estimate.high is None:
         return estimate
     low, high = statistics.percentiles(drawn)
     return replace(estimate, low=float(np.fmin(low, estimate.low)), high=float(np.fmax(high, estimate.high)))
 
 
-def _verdicts(
-    rows: Sequence[Row], drops: Sequence[Mapping[int, Floats] | None], reference: int, margin: float
-) -> list[Row]:
-    """The rows against the reference: p is the greater of that over seeds and that over rows and seeds."""
-    base = drops[reference]
-    assert base is not None, "over_rows() has looked"
-    held: dict[int, Against] = {}
-    for i, row in enumerate(rows):
-        if row.against is None or not row.against.difference.values:  # not paired: nothing to adjust
-            continue
-        held[i] = row.against
-        own, seeds = drops[i], [*row.against.difference.values]
-        if own is None or not all(seed in own and seed in base for seed in seeds):
-            continue
-        differences = {seed: own[seed] - base[seed] for seed in seeds}
-        drawn = _over_seeds(differences, seeds)
-        if drawn is None:
-            continue
-        wide = _wider(row.against.difference, differences)
-        assert wide is not None, "it was none before"
-        low, high = statistics.percentiles(drawn, 1 - 2 * LEVEL)
-        inside = row.against.equivalent and -margin < low and high < margin
-        p = max(row.against.p, statistics.drawn_p(drawn))
-        held[i] = replace(row.against, difference=wide, p=p, equivalent=inside)
-    adjusted = dict(zip(held, statistics.holm([against.p for against in held.values()]), strict=True)) if held else {}
-    found = list(rows)
-    for i, against in held.items():
-        p_holm = float(adjusted[i])
+def _set_verdicts(resampled: Sequence[Resampled], reference: Mapping[int, Floats], margin: float) -> None:
+    """Tests the rows against the reference again: p is the greater of that over seeds and that over rows and seeds.
+
+    reference: its Δm per task by seed, `[1 + D]`
+    """
+    held = {
+        own.result: _more_careful(against, own.per_task, reference, margin)
+        for own in resampled
+        if (against := own.result.row.against) is not None and against.difference.values  # else not paired
+    }
+    adjusted = statistics.holm([against.p for against in held.values()]) if held else ()
+    for (result, against), p_holm in zip(held.items(), map(float, adjusted), strict=True):
         word = statistics.verdict(against.difference.mean, p_holm, against.equivalent, LEVEL)
-        found[i] = replace(rows[i], against=replace(against, p_holm=p_holm, verdict=word))
-    return found
+        result.row = replace(result.row, against=replace(against, p_holm=p_holm, verdict=word))
 
 
-def _like_leader(rows: list[Row], drops: Sequence[Mapping[int, Floats] | None], leader: int | None) -> list[Row]:
-    """The rows, with those marked as well that other test rows might put before the leader (Holm over all of them)."""
-    best = None if leader is None else drops[leader]
-    if best is None:
-        return rows
+def _more_careful(
+    against: Against, own: Mapping[int, Floats], reference: Mapping[int, Floats], margin: float
+) -> Against:
+    """The same test over rows and seeds, as far as the draws are there; without the adjustment."""
+    seeds = [*against.difference.values]
+    differences = {seed: own[seed] - reference[seed] for seed in seeds if seed in own and seed in reference}
+    drawn = _over_seeds(differences, seeds)
+    if drawn is None:
+        return against
+    low, high = statistics.percentiles(drawn, 1 - 2 * LEVEL)
+    return replace(
+        against,
+        difference=_wider(against.difference, differences),
+        p=max(against.p, statistics.drawn_p(drawn)),
+        equivalent=against.equivalent and -margin < low and high < margin,
+    )
+
+
+def _set_like_leader(others: Sequence[Resampled], leader: Mapping[int, Floats]) -> None:
+    """Marks those rows as well that other test rows might put before the leader (Holm over all of them).
+
+    leader: its Δm per task by seed, `[1 + D]`
+    """
     p = {}
-    for i, own in enumerate(drops):
-        if i == leader or own is None or rows[i].like_leader is None:
-            continue
-        seeds = sorted(own.keys() & best.keys())
-        drawn = _over_seeds({seed: own[seed] - best[seed] for seed in seeds}, seeds)
-        if drawn is not None:
-            p[i] = statistics.drawn_p(drawn)
-    found = list(rows)
-    for i, adjusted in zip(p, statistics.holm([*p.values()]) if p else (), strict=True):
-        found[i] = replace(rows[i], like_leader=bool(rows[i].like_leader or adjusted > LEVEL))
-    return found
+    for own in others:
+        seeds = sorted(own.per_task.keys() & leader.keys())
+        drawn = _over_seeds({seed: own.per_task[seed] - leader[seed] for seed in seeds}, seeds)
+        if drawn is not None and own.result.row.like_leader is not None:
+            p[own.result] = statistics.drawn_p(drawn)
+    adjusted = statistics.holm([*p.values()]) if p else ()
+    for result, p_holm in zip(p, adjusted, strict=True):
+        result.row = replace(result.row, like_leader=bool(result.row.like_leader or p_holm > LEVEL))

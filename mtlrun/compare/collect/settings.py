@@ -68,6 +68,11 @@ class Setting:
         return self.kind == "method"
 
     @property
+    def plain_sum(self) -> bool:
+        """Trains several tasks with the sum of their losses."""
+        return self.multi_task and self.words.get("loss") == "sum"
+
+    @property
     def alone(self) -> bool:
         """Trains a net from scratch for each task: what a baseline may be."""
         return self.kind == "alone"
@@ -97,16 +102,25 @@ class Setting:
         """Its runs, each once, by seed."""
         return list({id(run): run for seed in self.seeds for run in self.runs[seed].values()}.values())
 
+    def of_seed(self, seed: int) -> list[RunRecord]:
+        """The runs of one seed, each once."""
+        return list({id(run): run for run in self.runs[seed].values()}.values())
+
     @property
     def parameters(self) -> int | None:
         """How many parameters its nets of one seed have together, at most; None where no seed's runs all tell."""
-        counts = [{id(run): run.parameters for run in self.runs[seed].values()}.values() for seed in self.seeds]
+        counts = [[run.parameters for run in self.of_seed(seed)] for seed in self.seeds]
         known = [sum(n for n in own if n is not None) for own in counts if None not in own]
         return max(known, default=None)
 
     def of(self, task: str) -> dict[int, RunRecord]:
         """The run of each seed that trained a task."""
         return {seed: self.runs[seed][task] for seed in self.seeds if task in self.runs[seed]}
+
+    def tried_values(self, key: str) -> list[str]:
+        """The values of a key of --tune that were tried for it, in order of size."""
+        values = dict.fromkeys(value for trial in self.tries for tried, value in trial if tried == key)
+        return sorted(values, key=lambda value: (x if (x := number(value)) is not None else 0.0, value))
 
 
 def fold(

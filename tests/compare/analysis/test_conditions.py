@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from folders import Outputs
 
-from mtlrun.compare.analysis.analyse import Options, analyse
+from mtlrun.compare.analysis.analyse import analyse
 from mtlrun.compare.analysis.inference import Inference
+from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.shell_commands import _words, is_sweep, quoted, seed_words
 from mtlrun.compare.records import Comparison, Finding

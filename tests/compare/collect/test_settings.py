@@ -4,7 +4,8 @@ from typing import Any
 
 from folders import Outputs
 
-from mtlrun.compare.analysis.analyse import Options, analyse
+from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.settings import Setting, fold
 

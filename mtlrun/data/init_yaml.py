@@ -9,12 +9,12 @@ import pandas as pd
 import yaml
 
 from mtlrun.config.check import RESERVED, TASK_NAME
-from mtlrun.data.columns import dates_as_text, nearly_numbers
-from mtlrun.data.inspect import is_identifier
+from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers, no_classes, one_class_twice
+from mtlrun.data.kinds import TEXT, kind_of
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import require_column
-from mtlrun.data.table import column_kind, read_table
-from mtlrun.data.targets import classes_of, infer_type, no_classes, one_class_twice
+from mtlrun.data.table import read_table
+from mtlrun.data.targets import classes_of, infer_type
 from mtlrun.results.files import create
 from mtlrun.util.errors import RequestError, listing
 
@@ -83,8 +83,8 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         series = frame[column]
         if not series.notna().any():
             left_out.append(f"    # - {_scalar(column)}  # empty")
-        elif odd := nearly_numbers(series):
-            inputs.append(f"    - {_scalar(column)}  # read as text: not {listing(map(repr, odd), 3)}")
+        elif words := nearly_numbers(series):
+            inputs.append(f"    - {_scalar(column)}  # read as text: not {listing(map(repr, words), 3)}")
         elif dates_as_text(series):
             left_out.append(f"    # - {_scalar(column)}  # dates written as text: store them as dates in Parquet")
         elif is_identifier(series, column):
@@ -131,7 +131,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
 
 def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
     """Whether a target of text is no set of classes; and what looks wrong about it, in the words of a run's notes."""
-    if column_kind(labels) != "text":
+    if kind_of(labels) is not TEXT:
         return False, []
     classes, codes = classes_of(labels, "--targets")
     doubt = no_classes(classes, np.bincount(codes)) if infer_type(labels) == "categorical" else None

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from mtlrun.config.check import TASK_NAME, check
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.describe import _scalar, option_name, task_name, write_yaml
+from mtlrun.data.init_yaml import _scalar, option_name, task_name, write_yaml
 from mtlrun.util.errors import RequestError
 
 N = 80

@@ -1,0 +1,86 @@
+"""What a comparison answers beside its table: contrasts of a plan, effects of a factorial, pairs of tasks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mtlrun import statistics
+from mtlrun.compare.analysis import questions
+from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
+from mtlrun.compare.analysis.reference import Comparators
+from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
+from mtlrun.compare.analysis.task_affinity import affinity
+from mtlrun.compare.records import Affinity, Effect, Finding, Row
+from mtlrun.compare.report.wording import Facts
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the comparison answers beside its table.
+
+    contrasts: those of the plan whose arms the rows are; factorial: of rows that form a complete grid, where there are
+    no contrasts; affinity: of tasks trained in pairs
+    """
+
+    contrasts: Contrasts | None
+    factorial: Sequence[Effect]
+    affinity: Affinity | None
+
+    @property
+    def effects(self) -> Sequence[Effect]:
+        """All differences with a name."""
+        return self.factorial if self.contrasts is None else self.contrasts.effects
+
+    @property
+    def asked(self) -> Sequence[Effect]:
+        """Those that the experiment was made for: a plan's contrasts, or a factorial's main effects."""
+        return main(self.factorial) if self.contrasts is None else self.contrasts.effects
+
+
+def find_answers(
+    results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria, findings: list[Finding]
+) -> Answers:
+    """Computes them; what cannot be read for them is a finding."""
+    settings = [result.setting for result in results]
+    pairs = affinity(settings, comparators.baseline.setting, criteria, findings)
+    arms = contrasts(results, criteria)
+    if arms is not None or comparators.by_rows:
+        return Answers(arms, (), pairs)
+    return Answers(None, effects(results, comparators.reference, criteria), pairs)
+
+
+def facts(
+    answers: Answers,
+    rows: Sequence[Row],
+    leader: SettingResult | None,
+    best: bool,
+    needed: int,
+    results: Sequence[SettingResult],
+    comparators: Comparators,
+    criteria: Criteria,
+) -> Facts:
+    """What the verdict's sentences are made from; `rows` in the order of the table."""
+    seeds, needed = _seeds(rows, answers.asked, needed)
+    return Facts(
+        rows=rows,
+        reference=comparators.reference.row,
+        leader=None if leader is None else leader.label,
+        best=best,
+        margin=criteria.margin,
+        seeds=seeds,
+        needed=needed,
+        contrasts=answers.contrasts,
+        effects=answers.factorial,
+        together=questions.together(results, comparators, criteria),
+        curve=questions.curve(results, criteria) if comparators.by_rows else {},
+        pairs={} if answers.affinity is None else questions.pairs(answers.affinity, criteria),
+        boosting=questions.boosting(results, criteria),
+    )
+
+
+def _seeds(rows: Sequence[Row], asked: Sequence[Effect], needed: int) -> tuple[int, int]:
+    """The most seeds of a paired difference, and from how many on one could be significant: of those that the
+    experiment was made for, where it was made for some, else of the rows against the reference."""
+    if asked:
+        return max(effect.estimate.n for effect in asked), statistics.seeds_needed(len(asked))
+    paired = [row.against.difference.n for row in rows if row.against is not None and row.against.difference.n]
+    return max(paired, default=needed if len(rows) < 2 else 0), needed

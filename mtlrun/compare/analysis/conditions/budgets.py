@@ -1,0 +1,70 @@
+"""Condition: all nets are trained with the same epochs, steps and batches."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from mtlrun.compare.analysis.conditions.context import Context
+from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.settings import text as text_of
+from mtlrun.compare.collect.shell_commands import origin, with_values
+from mtlrun.compare.records import Finding
+from mtlrun.compose.plans import reading_of
+from mtlrun.util.errors import listing
+
+KEYS = ("trainer.epochs", "trainer.max_steps", "trainer.batch_size")
+UNEQUAL = 1.5  # from this ratio of steps on they are worth a word
+Budget = tuple[str, ...]  # values of the keys that --tune does not choose
+
+
+def equal_budgets(context: Context) -> Iterator[Finding]:
+    """The same budget of steps for all nets, and where that holds steps that are not far apart.
+
+    Plans whose arms are contrasts set what these take, and are left alone.
+    """
+    _, contrasts = reading_of(setting.arm for setting in context.nets if setting.arm is not None)
+    if not contrasts:
+        yield from [*_unequal_budgets(context)] or _unequal_steps(context)
+
+
+def _unequal_budgets(context: Context) -> Iterator[Finding]:
+    """The first net with another budget than most."""
+    keys = [key for key in KEYS if not context.is_tuned(key)]
+    budgets = [{_budget(run, keys) for run in setting.members} for setting in context.nets]
+    counted = Counter(budget for of_setting in budgets for budget in of_setting)
+    if len(counted) < 2:
+        return
+    usual = counted.most_common(1)[0][0]
+    setting, other = next(
+        (setting, budget)
+        for setting, of_setting in zip(context.nets, budgets, strict=True)
+        for budget in sorted(of_setting)
+        if budget != usual
+    )
+    differing = [(key, value, most) for key, value, most in zip(keys, other, usual, strict=True) if value != most]
+    differs = listing(f"{key}={value} instead of {most}" for key, value, most in differing)
+    run = next(run for run in setting.members if _budget(run, keys) == other)
+    command = with_values(origin(run), {key: most for key, _, most in differing})
+    yield Finding("missing", "equal budget", f"{setting.label} is trained with {differs}", command)
+
+
+def _budget(run: RunRecord, keys: Sequence[str]) -> Budget:
+    return tuple(text_of(run.settings.get(key)) for key in keys)
+
+
+def _unequal_steps(context: Context) -> Iterator[Finding]:
+    """Nets that take far more steps than others, averaged over seeds; of single-task nets each task by itself."""
+    steps: list[tuple[float, str]] = []
+    for setting in context.nets:
+        by_tasks: dict[tuple[str, ...], list[int]] = {}
+        for run in setting.members:
+            by_tasks.setdefault(run.tasks, []).append(run.steps)
+        steps += [(sum(of_runs) / len(of_runs), setting.label) for of_runs in by_tasks.values()]
+    (low, short), (high, long) = min(steps), max(steps)
+    if 0 < UNEQUAL * low < high:
+        most = str(max(run.steps for setting in context.nets for run in setting.members))
+        text = (
+            f"{short} takes {low:.0f} steps where {long} takes {high:.0f}: fewer rows with labels, or an earlier "
+            "stop, and not what is compared, may make the difference"
+        )
+        longer = {"trainer.max_steps": most, "trainer.epochs": most, "trainer.patience": "null"}
+        yield Finding("warning", "unequal steps", text, with_values(context.largest_sweep, longer))

@@ -1,0 +1,35 @@
+"""Conditions: figures had no part in what was chosen, and are held against the trivial predictor."""
+
+from collections.abc import Iterator
+
+from mtlrun.compare.analysis.conditions.context import Context
+from mtlrun.compare.collect.shell_commands import compare_command, with_seeds
+from mtlrun.compare.records import Finding
+
+
+def test_figures(context: Context) -> Iterator[Finding]:
+    """Figures are those of test: checkpoints were chosen by val."""
+    split = context.options.split
+    if split != "test":
+        text = f"figures on {split}, by which checkpoints were chosen: those of test did not take part in it"
+        yield Finding("missing", "test figures", text, context.compare_with(*context.options.tune_words))
+
+
+def trivial_predictor(context: Context) -> Iterator[Finding]:
+    """There are figures of the trivial predictor."""
+    if not context.has_trivial:
+        text = "no run has figures of the trivial predictor: whether anything was learnt is not known"
+        seeds = sorted({run.seed for run in context.collection.runs})
+        yield Finding("missing", "trivial predictor", text, with_seeds(context.largest_sweep, seeds))
+
+
+def fresh_seeds(context: Context) -> Iterator[Finding]:
+    """What --tune chose is reported on seeds that had no part in the choice."""
+    text = "settings were chosen on the seeds that are reported, which flatters them; fresh seeds do not"
+    settings = [result.setting for result in context.results]
+    if context.options.tune and any(len(setting.tries) > 1 for setting in settings):
+        command = context.compare_with(*context.options.tune_words, "--confirm")
+        yield Finding("missing", "fresh seeds", text, command)
+    elif any(run.choice is None for setting in settings if len(setting.before) > 1 for run in setting.members):
+        confirmed = [run.sweep for run in context.collection.runs if run.choice is not None and run.sweep is not None]
+        yield Finding("missing", "fresh seeds", text, compare_command([*dict.fromkeys(confirmed)]))

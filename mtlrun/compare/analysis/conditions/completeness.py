@@ -1,0 +1,59 @@
+"""Conditions: every run ended, enough seeds, and the same seeds for every row."""
+
+from collections.abc import Iterator
+
+from mtlrun.compare.analysis.conditions.context import Context
+from mtlrun.compare.collect.shell_commands import origin, quoted, with_seeds
+from mtlrun.compare.records import Finding
+from mtlrun.util.errors import listing
+
+
+def failed_runs(context: Context) -> Iterator[Finding]:
+    """No run failed."""
+    runs = context.collection.runs
+    failed = [run for run in runs if run.failed]
+    if failed:
+        first = f"{failed[0].name}: {failed[0].error or 'see its run.log'}"
+        yield Finding("warning", "failed runs", f"{len(failed)} of {len(runs)} runs failed ({first})")
+
+
+def unfinished_runs(context: Context) -> Iterator[Finding]:
+    """Every sweep is finished."""
+    folders = [run.sweep or run.folder for run in context.collection.runs if run.unfinished]
+    for folder in dict.fromkeys(folders):
+        count = folders.count(folder)
+        text = f"{count} run{'s are' if count > 1 else ' is'} not finished in {folder}"
+        yield Finding("missing", "unfinished runs", text, f"mtlrun resume {quoted(folder)}")
+
+
+def enough_seeds(context: Context) -> Iterator[Finding]:
+    """Every row has as many seeds as a significant difference takes."""
+    rows = [result.row for result in context.completed]
+    needed, fewest = context.seeds_needed, min(len(row.seeds) for row in rows)
+    if fewest >= needed:
+        return
+    text = f"{fewest} seed{'s'[: fewest > 1]}; no row can be significant below {needed}"
+    few = [row for row in rows if len(row.seeds) < needed]
+    if len(few) < len(rows):  # what they lack, others have: `equal_seeds` gives the commands
+        yield Finding("missing", "seeds", f"{listing([row.label for row in few], 4)}: {text}")
+    else:
+        start = max(seed for row in rows for seed in row.seeds) + 1
+        yield context.further_seeds("seeds", text, range(start, start + needed - fewest))
+
+
+def equal_seeds(context: Context) -> Iterator[Finding]:
+    """Every row has the seeds that others have, and is paired with the reference."""
+    reference = context.reference.row
+    used = sorted({seed for result in context.completed for seed in result.row.seeds})
+    for result in context.completed:
+        row, place = result.row, origin(context.runs_of(result)[-1])
+        absent = [seed for seed in used if seed not in row.seeds]
+        if row.seeds and not set(row.seeds) & set(reference.seeds):
+            text = (
+                f"{row.label} has no seed in common with {reference.label} ({listing(row.seeds)} and "
+                f"{listing(reference.seeds)}): its interval is a bootstrap of whole runs, and nothing is decided"
+            )
+            yield Finding("missing", "not paired", text, with_seeds(place, reference.seeds))
+        elif absent:
+            text = f"{row.label}: no completed run with seed {listing(absent)}, which other rows have"
+            yield Finding("missing", "equal seeds", text, with_seeds(place, absent))

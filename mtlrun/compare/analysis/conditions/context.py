@@ -1,0 +1,105 @@
+"""What the conditions look at, and what several of them ask of it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from mtlrun.compare.analysis.inference import Inference
+from mtlrun.compare.analysis.options import Options
+from mtlrun.compare.analysis.setting_result import SettingResult
+from mtlrun.compare.collect.folders import Collection, RunRecord
+from mtlrun.compare.collect.settings import ONLY, Setting
+from mtlrun.compare.collect.shell_commands import compare_command, origin, with_seeds, without_sweeps
+from mtlrun.compare.records import Finding
+
+RATES = ("lr.base", "lr.trunk", "lr.heads", "loss.lr")  # how keys of learning rates begin
+
+
+@dataclass(frozen=True)
+class Context:
+    """A comparison before it is shown.
+
+    reference: what others are held against; leader: the row with the lowest mean Δm, None where nothing leads
+    seeds_needed: from how many on anything can be significant
+    tuned: keys of --tune, here or before --confirm trained what it chose
+    has_trivial: whether there are figures of the trivial predictor
+    """
+
+    collection: Collection
+    results: Sequence[SettingResult]
+    reference: SettingResult
+    leader: SettingResult | None
+    seeds_needed: int
+    options: Options
+    tuned: Sequence[str]
+    has_trivial: bool
+    inference: Inference
+
+    @property
+    def completed(self) -> list[SettingResult]:
+        """The settings that have figures."""
+        return [result for result in self.results if result.row.figures]
+
+    @cached_property
+    def nets(self) -> list[Setting]:
+        """Those of them that are networks."""
+        return [result.setting for result in self.completed if not result.setting.boosting]
+
+    @property
+    def fewest_seeds(self) -> int:
+        """The least number of seeds of a row that has any."""
+        return min(len(result.row.seeds) for result in self.results if result.row.seeds)
+
+    @cached_property
+    def completed_runs(self) -> list[RunRecord]:
+        """The runs that were trained to their end."""
+        return [run for run in self.collection.runs if run.completed]
+
+    def is_tuned(self, key: str) -> bool:
+        """Whether --tune chooses, or chose, the value of a key."""
+        return any(key == tuned or key.startswith(f"{tuned}.") for tuned in self.tuned)
+
+    def leads(self, setting: Setting) -> bool:
+        """Whether a setting is that of the leader."""
+        return self.leader is not None and self.leader.setting is setting
+
+    def runs_of(self, result: SettingResult) -> list[RunRecord]:
+        """The runs of a setting, as they were collected."""
+        return [run for run in self.collection.runs if str(run.folder) in result.row.runs]
+
+    # ---------------------------------------------------------------- commands
+
+    @property
+    def largest_sweep(self) -> Path:
+        """The sweep that most runs belong to, or the first run."""
+        return _most_common(origin(run) for run in self.collection.runs)
+
+    def compare_with(self, *options: str) -> str:
+        """This comparison with other options."""
+        return compare_command(self.collection.folders, *options)
+
+    def tune_too(self, keys: Iterable[str]) -> str:
+        """This comparison with values of further keys chosen on val."""
+        return self.compare_with("--tune", ",".join([*self.options.tune, *keys]))
+
+    def baselines_command(self, seeds: Iterable[int]) -> str | None:
+        """The command that trains the baselines on the tasks of these runs."""
+        tasks = {task for run in self.collection.runs for task in run.tasks}
+        of_all_tasks = [origin(run) for run in self.collection.runs if set(run.tasks) == tasks]
+        if not of_all_tasks:
+            return without_sweeps(self.largest_sweep, "experiment=baselines", seeds, (ONLY,))
+        return without_sweeps(_most_common(of_all_tasks), "experiment=baselines", seeds)
+
+    def further_seeds(self, condition: str, text: str, seeds: Iterable[int]) -> Finding:
+        """What further seeds may mend, the command that trains them, and what is to be compared afterwards."""
+        command = with_seeds(self.largest_sweep, seeds)
+        if command is not None:
+            both = self.compare_with("B", *self.options.tune_words)
+            text += f"; then compare both, B the folder that the command prints: {both}"
+        return Finding("missing", condition, text, command)
+
+
+def _most_common(places: Iterable[Path]) -> Path:
+    return Counter(places).most_common(1)[0][0]

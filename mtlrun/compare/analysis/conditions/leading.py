@@ -1,0 +1,77 @@
+"""Condition: something leads, and is told apart from all others."""
+
+from collections.abc import Iterator
+from enum import Enum
+
+from mtlrun.compare.analysis.conditions.context import Context
+from mtlrun.compare.analysis.inference import paired_difference
+from mtlrun.compare.collect.settings import TRAIN_ROWS
+from mtlrun.compare.collect.shell_commands import is_confirmation, origin
+from mtlrun.compare.records import Finding, Row
+from mtlrun.util.errors import listing
+
+
+class Reason(Enum):
+    """Why a row cannot be told apart from the leader."""
+
+    EQUIVALENT = "the difference is within the margin"
+    LIMITED = "no number of seeds could show the difference, as their splits share rows"
+    OPEN = "more seeds may show it"
+
+
+def clear_leader(context: Context) -> Iterator[Finding]:
+    """Something leads. What cannot be told apart from it is named with the reason."""
+    if context.leader is None:
+        yield _nothing_leads(context)
+        return
+    leader = context.leader.row
+    rows = _like_leader(context, leader)
+    if not rows or context.fewest_seeds < context.seeds_needed:  # below that, the seeds are what is missing
+        return
+    reasons = {row.label: _reason(context, row, leader) for row in rows}
+    equivalent, limited, undecided = (
+        listing([label for label, own in reasons.items() if own is reason], 4) if reason in reasons.values() else ""
+        for reason in Reason
+    )
+    if equivalent:
+        text = f"{leader.label} is equivalent within {context.options.margin:g} % to {equivalent}"
+        yield Finding("missing", "a clear leader", text)
+    if limited:
+        text = (
+            f"{leader.label} cannot be told apart from {limited}, nor could it with any number of seeds: their splits "
+            "share rows, and the interval stays too wide"
+        )
+        yield Finding("missing", "a clear leader", text)
+    if undecided:
+        yield _more_seeds(context, f"{leader.label} cannot be told apart from {undecided}")
+
+
+def _nothing_leads(context: Context) -> Finding:
+    if len({result.row.settings.get(TRAIN_ROWS) for result in context.results}) > 1:
+        text = f"rows of different {TRAIN_ROWS} have baselines of their own: nothing leads among them"
+        return Finding("missing", "a leader", text)
+    text = "no seeds that all settings share, or a single setting: nothing leads"
+    return Finding("missing", "a leader", text, context.baselines_command(range(8)))
+
+
+def _like_leader(context: Context, leader: Row) -> list[Row]:
+    """The rows that are not told apart from the leader, or of which nothing is known."""
+    rows = [result.row for result in context.results if result.row is not leader]
+    return [row for row in rows if row.like_leader or (row.like_leader is None and row.delta_m is not None)]
+
+
+def _reason(context: Context, row: Row, leader: Row) -> Reason:
+    differences = [*paired_difference(row.delta_m, leader.delta_m).values()]
+    if not context.options.rows and context.inference.equivalent(differences, context.options.margin):
+        return Reason.EQUIVALENT
+    return Reason.LIMITED if context.inference.limited(differences) else Reason.OPEN
+
+
+def _more_seeds(context: Context, text: str) -> Finding:
+    """What more seeds may decide; those of a confirmation are not trained again until one pleases."""
+    if any(is_confirmation(origin(run)) for run in context.collection.runs):
+        text += ": the confirmation leaves it open, and training further ones until one pleases would undo it"
+        return Finding("missing", "a clear leader", text)
+    start = max(seed for result in context.results for seed in result.row.seeds) + 1
+    seeds = range(start, start + context.fewest_seeds)
+    return context.further_seeds("a clear leader", f"{text}: more seeds may do it", seeds)

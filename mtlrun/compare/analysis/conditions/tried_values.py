@@ -1,0 +1,96 @@
+"""Conditions: --tune gave every row the same number of trials, of the same values."""
+
+from collections.abc import Iterator, Sequence
+
+from mtlrun.compare.analysis.conditions.context import Context
+from mtlrun.compare.analysis.questions import WEIGHTS, is_fixed
+from mtlrun.compare.collect.choice import Trial
+from mtlrun.compare.collect.settings import Setting, number
+from mtlrun.compare.collect.shell_commands import with_values
+from mtlrun.compare.records import Finding
+from mtlrun.util.errors import listing
+
+
+def rates_tuned(context: Context) -> Iterator[Finding]:
+    """Rates were tuned, where all rows have the same."""
+    if any(key.split(".")[0] == "lr" for key in context.tuned):
+        return
+    rates = {setting.words.get("lr.base") for setting in context.nets}
+    rate = number(rates.pop() or "") if len(rates) == 1 else None
+    if rate:
+        values = ",".join(f"{rate * factor:.3g}" for factor in (0.3, 1, 3))
+        text = (
+            "one learning rate for all settings: at rates of their own they may stand in another order; "
+            f"afterwards compare with --tune {','.join([*context.tuned, 'lr.base'])}"
+        )
+        yield Finding("warning", "rates not tuned", text, with_values(context.largest_sweep, {"lr.base": values}))
+
+
+def equal_trials(context: Context) -> Iterator[Finding]:
+    """Every row had as many trials, and the same values of each key. Weights of loss=fixed do not count here."""
+    nets = context.nets
+    if not context.tuned:
+        return
+    counts = {setting.label: _trials_besides_weights(setting) for setting in nets}
+    if len(set(counts.values())) > 1:
+        few, many = min(counts, key=lambda label: counts[label]), max(counts, key=lambda label: counts[label])
+        text = f"unequal trials: {counts[many]} of {many}, {counts[few]} of {few}"
+        yield Finding("missing", "equal trials", text, _whole_grid(context))
+        return
+    for key in _tried_keys(nets):
+        grids = {setting.label: values for setting in nets if (values := setting.tried_values(key))}
+        if len(set(map(tuple, grids.values()))) > 1:
+            shown = "; ".join(f"{label}: {listing(values)}" for label, values in [*grids.items()][:3])
+            yield Finding("missing", "equal grids", f"unequal grids of {key}: {shown}", _whole_grid(context))
+
+
+def trials_of_weights(context: Context) -> Iterator[Finding]:
+    """A sweep of weights is a baseline of its own and may have more trials than others, unless it leads."""
+    if not context.tuned:
+        return
+    others = [setting for setting in context.nets if not is_fixed(setting)]
+    have = "1 row has" if len(others) == 1 else f"{len(others)} rows have"
+    for setting in context.nets:
+        count = len(setting.tries)
+        if count <= _trials_besides_weights(setting):
+            continue
+        text = f"{setting.label} chose among {count} settings; {have} nothing of {WEIGHTS[:-1]} to choose"
+        if context.leads(setting) and any(len(other.tries) < count for other in others):
+            command = _more_rates(context, others, count)
+            yield Finding("missing", "equal trials", f"{text}, and it leads", command)
+        else:
+            yield Finding("warning", "trials", text)
+
+
+def _trials_besides_weights(setting: Setting) -> int:
+    """How many trials there were but for the weights of loss=fixed."""
+
+    def without_weights(trial: Trial) -> Trial:
+        return tuple(value for value in trial if not (is_fixed(setting) and value[0].startswith(WEIGHTS)))
+
+    return len(set(map(without_weights, setting.tries)))
+
+
+def _tried_keys(nets: Sequence[Setting]) -> list[str]:
+    """The keys of which values were tried for some row."""
+    return list(dict.fromkeys(key for setting in nets for trial in setting.tries for key, _ in trial))
+
+
+def _whole_grid(context: Context) -> str | None:
+    """The sweep again with every value that any row tried."""
+    nets = context.nets
+    shared = [key for key in _tried_keys(nets) if all(setting.tried_values(key) for setting in nets)]
+    values = {key: ",".join(dict.fromkeys(v for s in nets for v in s.tried_values(key))) for key in shared}
+    return with_values(context.largest_sweep, values) if values else None
+
+
+def _more_rates(context: Context, others: Sequence[Setting], count: int) -> str | None:
+    """The sweep of the other strategies, each at so many rates: from a tenth of theirs to ten times that."""
+    losses = [s.words["loss"] for s in others if s.multi_task and "loss" in s.words]
+    rate = next((x for s in others if (x := number(s.words.get("lr.base", "")))), None)
+    if not losses or rate is None:
+        return None
+    rates = ",".join(f"{rate * 10 ** (2 * i / (count - 1) - 1):.3g}" for i in range(count))
+    seeds = sorted({seed for s in others for seed in s.seeds})
+    options = {"loss": ",".join(dict.fromkeys(losses))}
+    return with_values(context.largest_sweep, {"lr.base": rates}, options, seeds)

@@ -1,0 +1,114 @@
+"""What runs say of their training in one number, at the last evaluation: conflicts, dead units, gates, stitches."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtlrun.compare.analysis.curves.metrics_files import Curves
+from mtlrun.compare.analysis.inference import Inference
+from mtlrun.compare.collect.settings import Setting
+from mtlrun.compare.records import CONFLICTS, DEAD, GATE, STITCH, Diagnostic, Share
+
+STITCH_NAME = re.compile(rf"{STITCH}layer(?P<layer>\d+)_(?P<read>.+)")
+GATE_NAME = re.compile(rf"{GATE}(?:level(?P<level>\d+)_)?(?:all_)?(?:(?P<owner>.+)_)?(?P<kind>[a-z]+)(?P<number>\d+)$")
+BySeed = dict[int, float]
+
+
+def diagnostics(settings: Sequence[Setting], curves: Curves, inference: Inference) -> list[Diagnostic]:
+    """Rate of conflicts and shares of dead units at the last evaluation, where runs logged them: means over seeds, of
+    which each counts with the mean of its runs (single-task nets are several)."""
+    return [
+        Diagnostic(setting.label, task, metric, estimate)
+        for setting in settings
+        for (task, metric), by_seed in _at_the_end(setting, curves, (CONFLICTS, DEAD)).items()
+        if (estimate := inference.estimate(by_seed)) is not None
+    ]
+
+
+def shares(settings: Sequence[Setting], curves: Curves, inference: Inference) -> list[Share]:
+    """Gates and stitches at the last evaluation, where runs have them. The names of their metrics are those of
+    `Sharing.gates` and `Sharing.figures`.
+
+    Means over seeds: stitches, and what gates give to all shared experts together and to all of a task. Experts of one
+    such group stand in another order in every seed: where a group has several, the gates one by one are those of the
+    first seed.
+    """
+    found = []
+    for setting in settings:
+        found += _stitches(setting, curves, inference)
+        for level, groups in _experts_by_level(setting, curves).items():
+            if len({group.experts for group in groups}) > 1:
+                found += _group_shares(setting.label, level, groups, inference)
+            if any(len(members) > 1 for members in groups.values()):
+                found += _expert_shares(setting.label, level, groups, inference)
+    return found
+
+
+def _stitches(setting: Setting, curves: Curves, inference: Inference) -> list[Share]:
+    found = []
+    for (task, metric), by_seed in _at_the_end(setting, curves, (STITCH,)).items():
+        name = STITCH_NAME.match(metric)
+        if name and (estimate := inference.estimate(by_seed)) is not None:
+            found.append(Share(setting.label, f"layer {name['layer']}", task, name["read"], estimate, signed=True))
+    return found
+
+
+@dataclass(frozen=True)
+class Group:
+    """Experts that one reader reads and that have no order: all shared ones, or all of a task."""
+
+    reader: str  # a task, or "shared gate"
+    experts: str
+
+
+Gates = dict[Group, dict[str, BySeed]]  # group -> number of the expert -> seed -> gate
+
+
+def _experts_by_level(setting: Setting, curves: Curves) -> dict[str, Gates]:
+    """The gates of each level of the trunk, "" where it has no levels."""
+    levels: dict[str, Gates] = {}
+    for (task, metric), by_seed in _at_the_end(setting, curves, (GATE,)).items():
+        if name := GATE_NAME.match(metric):
+            owner = name["owner"] or (task if name["kind"] == "own" else "")
+            group = Group(task or "shared gate", f"{owner}: {name['kind']}" if owner else name["kind"])
+            level = f"level {name['level']}" if name["level"] else ""
+            levels.setdefault(level, {}).setdefault(group, {})[name["number"]] = by_seed
+    return levels
+
+
+def _group_shares(label: str, level: str, gates: Gates, inference: Inference) -> list[Share]:
+    """What readers give to each group in all, over the seeds that have all of its gates."""
+    found = []
+    for group, members in gates.items():
+        seeds = set.intersection(*(set(by_seed) for by_seed in members.values()))
+        estimate = inference.estimate({s: sum(by_seed[s] for by_seed in members.values()) for s in seeds})
+        if estimate is not None:
+            found.append(Share(label, level, group.reader, group.experts, estimate, signed=False))
+    return found
+
+
+def _expert_shares(label: str, level: str, gates: Gates, inference: Inference) -> list[Share]:
+    """What readers give to each expert, of the first seed."""
+    found = []
+    for group, members in gates.items():
+        for number, by_seed in members.items():
+            first = min(by_seed)
+            estimate = inference.estimate({first: by_seed[first]})
+            if estimate is not None:
+                read = f"{group.experts} {number}"
+                found.append(Share(label, level, group.reader, read, estimate, signed=False, seed=first))
+    return found
+
+
+def _at_the_end(setting: Setting, curves: Curves, prefixes: tuple[str, ...]) -> dict[tuple[str, str], BySeed]:
+    """By task and metric, of the metrics whose names begin with one of `prefixes`: by seed the value at the last
+    evaluation, the mean of the seed's runs."""
+    last: dict[tuple[str, str], dict[int, list[float]]] = {}
+    for seed in setting.seeds:
+        for run in setting.of_seed(seed):
+            for (_, task, metric), (_, values) in curves.runs.get(run.folder, {}).items():
+                if metric.startswith(prefixes):
+                    last.setdefault((task, metric), {}).setdefault(seed, []).append(values[-1])
+    return {key: {seed: float(np.mean(values)) for seed, values in by_seed.items()} for key, by_seed in last.items()}

@@ -1,0 +1,84 @@
+"""Reads the metrics.csv of runs: figures over steps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mtlrun.compare.collect.folders import METRICS, RunRecord
+from mtlrun.compare.collect.settings import Setting
+from mtlrun.compare.records import CONFLICTS, STITCH, Finding
+
+COSINE = "cosine_"  # begins a metric's name; the other task follows
+LARGEST_STEP = 2**53  # beyond it no figure of a step is drawn where it is
+SHOWN_RUNS = 240  # files of metrics.csv that are read: more bands do not become narrower to the eye
+Key = tuple[str, str, str]  # split, task, metric
+Curve = tuple[list[int], list[float]]  # steps, values
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Of each run's metrics.csv, by folder: (split, task, metric) -> steps and values."""
+
+    runs: Mapping[Path, Mapping[Key, Curve]] = field(default_factory=dict)
+
+    def of(self, run: RunRecord, key: Key) -> Curve:
+        """Steps and values of one figure of a run; empty where it has none."""
+        return self.runs.get(run.folder, {}).get(key, ([], []))
+
+
+def read_curves(settings: Sequence[Setting], findings: list[Finding]) -> Curves:
+    """The val figures, weights, rates, cosines and conflicts of the rows' runs; of many seeds the first of each row.
+
+    A line that is not whole ends a file's reading, with a finding.
+    """
+    most = max(1, SHOWN_RUNS // max(1, sum(len(s.members) // max(1, len(s.seeds)) for s in settings)))
+    curves: dict[Path, dict[Key, Curve]] = {}
+    damaged = []
+    for run in (run for s in settings for seed in s.seeds[:most] for run in s.runs[seed].values()):
+        if run.folder not in curves:
+            curves[run.folder], whole = _read(run.folder / METRICS)
+            if not whole:
+                damaged.append(run.name)
+    if damaged:
+        text = f"{METRICS} is missing or has a line that is not whole: {'; '.join(damaged[:3])}"
+        findings.append(Finding("warning", "damaged file", text))
+    return Curves(curves)
+
+
+def _read(path: Path) -> tuple[dict[Key, Curve], bool]:
+    """The curves that are drawn, and whether the file is whole."""
+    curves: dict[Key, Curve] = {}
+    if not path.is_file():
+        return curves, False
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return curves, False
+    keys: dict[str, Key | None] = {}
+    for line in lines[1:]:
+        try:
+            _, step, name = line.split(",", 2)
+            name, value = name.rsplit(",", 1)
+            if name not in keys:
+                keys[name] = _drawn_key(name)
+            if (key := keys[name]) is not None:
+                steps, values = curves.setdefault(key, ([], []))
+                at, figure = int(step), float(value)
+                if not 0 <= at < LARGEST_STEP:
+                    raise ValueError(step)
+                steps.append(at)
+                values.append(figure)
+        except ValueError:
+            if line:
+                return curves, False
+    return curves, bool(lines) and lines[-1] == ""
+
+
+def _drawn_key(name: str) -> Key | None:
+    """`SPLIT,TASK,METRIC` as a key; None of what is not drawn. Raises ValueError where it is no such name.
+
+    Names hold no commas.
+    """
+    split, task, metric = name.split(",")
+    shown = split == "val" or metric in ("weight", "rate", CONFLICTS) or metric.startswith((COSINE, STITCH))
+    return (split, task, metric) if shown and split != "test" else None

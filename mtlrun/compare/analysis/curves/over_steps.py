@@ -1,0 +1,110 @@
+"""Lines over training steps: val figures, loss weights, rates and gradient cosines."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from mtlrun import statistics
+from mtlrun.compare.analysis.curves.metrics_files import COSINE, Curve, Curves, Key
+from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.settings import Setting
+from mtlrun.compare.records import Series, TaskColumn
+
+OF_SETTINGS = ("weight", "rate")  # a flat line of these says what the settings say
+FLAT = 1e-6  # of a line's height: what rounding may add to it
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line that may be drawn of a setting: which figure of which runs."""
+
+    what: Literal["curve", "weight", "rate", "cosine"]
+    task: str
+    metric: str
+    key: Key
+    runs: Sequence[RunRecord]
+
+    @property
+    def of_settings(self) -> bool:
+        """Whether the settings say its value where it does not move."""
+        return self.what in OF_SETTINGS
+
+
+def series(settings: Sequence[Setting], curves: Curves, columns: Sequence[TaskColumn]) -> list[Series]:
+    """Val figures, loss weights, rates and gradient cosines over steps: mean and 95 % band over seeds.
+
+    Boosting is left out: its iterations are no steps. So are weights and rates that stay what they were: the settings
+    say them. Steps that fewer than half of a row's runs reach are left out: what is left of a row then is no mean of
+    it.
+    """
+    drawn = []
+    for setting in settings:
+        for line in () if setting.boosting else _lines(setting, columns):
+            band = _band(setting.label, line, curves)
+            if band is not None and (not line.of_settings or _moves(band.mean)):
+                drawn.append(band)
+    return drawn
+
+
+def _lines(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[Line]:
+    """Every line of a setting, of figures that its runs may have."""
+    for column in columns:
+        runs = [*setting.of(column.task).values()]
+        yield Line("curve", column.task, column.metric, ("val", column.task, column.metric), runs)
+    trained = dict.fromkeys(task for by_task in setting.runs.values() for task in by_task)
+    for task in trained:
+        runs = [*setting.of(task).values()]
+        if setting.multi_task:
+            yield Line("weight", task, "weight", ("train", task, "weight"), runs)
+        yield Line("rate", task, "rate", ("train", task, "rate"), runs)
+        for other in trained:
+            if other != task:
+                yield Line("cosine", task, other, ("train", task, COSINE + other), runs)
+    if setting.multi_task:
+        yield Line("rate", "", "rate", ("train", "", "rate"), setting.members)
+
+
+def _moves(values: Sequence[float]) -> bool:
+    """Whether a line is not flat, but for rounding."""
+    return max(values) - min(values) > FLAT * max(map(abs, values))
+
+
+def _band(label: str, line: Line, curves: Curves) -> Series | None:
+    """A line with its band; None where no run has the figure."""
+    known = [curve for run in line.runs if (curve := curves.of(run, line.key))[0]]
+    if not known:
+        return None
+    steps, table = _aligned(known)
+    return Series(line.what, label, line.task, line.metric, steps, *_mean_and_band(table), len(known))
+
+
+def _aligned(curves: Sequence[Curve]) -> tuple[list[int], np.ndarray]:
+    """Steps that at least half of the curves have, and their values there, `[n, S]`, NaN where one has none."""
+    longest = max((steps for steps, _ in curves), key=len)
+    if all(steps == longest for steps, _ in curves):
+        return longest, np.array([values for _, values in curves])
+    by_step = [dict(zip(*curve, strict=True)) for curve in curves]
+    steps = [s for s in sorted(set().union(*by_step)) if 2 * sum(s in values for values in by_step) >= len(curves)]
+    return steps, np.array([[values.get(s, np.nan) for s in steps] for values in by_step])
+
+
+def _mean_and_band(table: np.ndarray) -> tuple[list[float], list[float], list[float]]:
+    """Mean and t interval of each column of `[n, S]`, without NaN; a single value is its own band."""
+    count = np.sum(~np.isnan(table), 0)
+    mean = np.nanmean(table, 0)
+    spread = np.sqrt(np.nansum((table - mean) ** 2, 0) / np.maximum(count - 1, 1))
+    half = np.zeros(len(mean))
+    for n in set(count.tolist()):
+        if n > 1:
+            half[count == n] = _half_of_interval(n)
+    half = half * spread
+    return mean.tolist(), (mean - half).tolist(), (mean + half).tolist()
+
+
+def _half_of_interval(n: int) -> float:
+    """Half the t interval of n values whose standard deviation is 1."""
+    values = [-1.0, *[0.0] * (n - 2), 1.0]
+    _, _, high = statistics.t_interval(values)
+    return (high or 0.0) / float(np.std(values, ddof=1))

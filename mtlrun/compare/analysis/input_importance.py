@@ -1,0 +1,46 @@
+"""How much worse tasks get without an input: the importance.csv of runs, over seeds."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mtlrun.compare.analysis.inference import Inference
+from mtlrun.compare.collect.settings import Setting
+from mtlrun.compare.records import Finding, Importance, TaskColumn
+
+FILE = "importance.csv"
+
+
+def importances(
+    settings: Sequence[Setting], columns: Sequence[TaskColumn], inference: Inference, findings: list[Finding]
+) -> list[Importance]:
+    """How much worse each main task gets without an input, where runs have an importance.csv.
+
+    Of a file that cannot be read, what comes before the damage counts.
+    """
+    found: list[Importance] = []
+    damaged = []
+    tasks = [column.task for column in columns]
+    for setting in settings:
+        values: dict[tuple[str, str], dict[int, float]] = {}
+        for seed in setting.seeds:
+            for run in setting.of_seed(seed):
+                try:
+                    for row in _rows(run.folder / FILE):
+                        if row["task"] in tasks:
+                            values.setdefault((row["task"], row["input"]), {})[seed] = float(row["value"])
+                except (OSError, KeyError, TypeError, ValueError):
+                    damaged.append(run.name)
+        for (task, name), by_seed in values.items():
+            if (estimate := inference.estimate(by_seed)) is not None:
+                found.append(Importance(setting.label, task, name, estimate))
+    if damaged:
+        findings.append(Finding("warning", "damaged file", f"{FILE} cannot be read: {'; '.join(damaged[:3])}"))
+    return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a file; none where there is no such file."""
+    if path.is_file():
+        with open(path, encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file)

@@ -1,0 +1,70 @@
+"""Which tasks help each other: every pair trained together, against each of the two alone."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mtlrun import statistics
+from mtlrun.compare.analysis.curves.metrics_files import COSINE, Curves, read_curves
+from mtlrun.compare.analysis.setting_result import Criteria
+from mtlrun.compare.collect.settings import Setting
+from mtlrun.compare.records import Affinity, Estimate, Finding, TaskColumn
+from mtlrun.compose.plans.affinity import PAIRS
+
+Pair = tuple[str, str]
+
+
+def affinity(
+    settings: Sequence[Setting], baseline: Setting, criteria: Criteria, findings: list[Finding]
+) -> Affinity | None:
+    """Gains and gradient cosines of main tasks trained in pairs, where pairs are there and the baseline is single-task
+    nets. With two main tasks every shared net is a pair: there only the arm counts that says so.
+
+    gains[a, b]: by how many percent a's figure with b is better than alone, by seed. Of several settings with the same
+    pair the first counts.
+    """
+    columns = {column.task: column for column in criteria.columns}
+    pairs = _pairs(settings, columns)
+    if not baseline.alone or not pairs:
+        return None
+    from mtlrun.compare.analysis.distance import distances  # torch, which other comparisons need not load
+
+    curves = read_curves(pairs, findings)
+    gains: dict[Pair, Estimate] = {}
+    cosines: dict[Pair, Estimate] = {}
+    for pair in pairs:
+        one, two = _tasks(pair)
+        for task, other in ((one, two), (two, one)):
+            gain = criteria.inference.estimate(_gains(pair, baseline, columns[task], criteria.split))
+            if gain is not None:
+                gains.setdefault((task, other), gain)
+            cosine = criteria.inference.estimate(_cosines(pair, task, other, curves))
+            if cosine is not None:
+                cosines.setdefault((task, other), cosine)
+                cosines.setdefault((other, task), cosine)
+    tasks = tuple(columns)
+    return Affinity(tasks, gains, cosines, distances(baseline, tasks, criteria.inference, findings))
+
+
+def _pairs(settings: Sequence[Setting], columns: Mapping[str, TaskColumn]) -> list[Setting]:
+    """The settings that train two main tasks in one net."""
+    pairs = [s for s in settings if s.multi_task and len(_tasks(s)) == 2 and set(_tasks(s)) <= columns.keys()]
+    return pairs if len(columns) > 2 else [s for s in pairs if s.arm == PAIRS]
+
+
+def _tasks(setting: Setting) -> tuple[str, ...]:
+    return setting.members[0].tasks if setting.members else ()
+
+
+def _gains(pair: Setting, baseline: Setting, column: TaskColumn, split: str) -> dict[int, float]:
+    """By seed, by how many percent a task's figure is better in a pair than alone."""
+    name = f"{split}/{column.task}/{column.metric}"
+    alone = {s: run.figures[name] for s, run in baseline.of(column.task).items() if name in run.figures}
+    paired = {s: run.figures[name] for s, run in pair.of(column.task).items() if name in run.figures and s in alone}
+    return {s: -float(statistics.relative_drop(v, alone[s], column.higher)) for s, v in paired.items()}
+
+
+def _cosines(pair: Setting, task: str, other: str, curves: Curves) -> dict[int, float]:
+    """By seed, the cosine of two tasks' gradients, averaged over training."""
+    values = {s: curves.of(run, ("train", task, COSINE + other))[1] for s, run in pair.of(task).items()}
+    return {s: float(np.mean(v)) for s, v in values.items() if v}

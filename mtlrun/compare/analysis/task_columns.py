@@ -1,0 +1,78 @@
+"""Which tasks and metrics a comparison shows."""
+
+from collections.abc import Mapping, Sequence
+
+from mtlrun.compare.collect.folders import TYPE_OF, RunRecord
+from mtlrun.compare.records import Finding, TaskColumn
+from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.util.errors import RequestError, listing, nearest
+
+
+def find_columns(
+    runs: Sequence[RunRecord], asked: Mapping[str, tuple[str, ...]], split: str, findings: list[Finding]
+) -> list[TaskColumn]:
+    """The tasks that are main in every run that trains them, and those that `--metric` names, with their metrics.
+
+    asked: the metrics that `--metric` names, by task. Raises RequestError where no task has a figure, and for
+    `--metric` of what is not there.
+    """
+    columns = []
+    for task in _tasks(runs, asked, findings):
+        column = _column(task, [run for run in runs if task in run.roles], asked.get(task, ()), split, findings)
+        if column is not None:
+            columns.append(column)
+    if not columns:
+        raise RequestError(
+            f"compare: no run has figures of a main task on {split}\nallowed: runs that completed; see their run.log"
+        )
+    return columns
+
+
+def _tasks(runs: Sequence[RunRecord], asked: Mapping[str, tuple[str, ...]], findings: list[Finding]) -> list[str]:
+    """The tasks that are to have a column. Raises RequestError for a task that `--metric` names and no run has."""
+    roles: dict[str, set[str]] = {}
+    for run in runs:
+        for task, role in run.roles.items():
+            roles.setdefault(task, set()).add(role)
+    tasks = [task for task, own in roles.items() if own == {"main"} or task in asked]
+    for task, own in roles.items():
+        if "main" in own and task not in tasks:
+            text = f"{task} is main in some runs and {listing(sorted(own - {'main'}))} in others: it has no column"
+            findings.append(Finding("warning", "different roles", text))
+    for task in asked:
+        if task not in roles:
+            raise RequestError(f"--metric: no task is named {task}{nearest(task, roles)}\nallowed: {listing(roles)}")
+    return tasks
+
+
+def _column(
+    task: str, runs: Sequence[RunRecord], asked: tuple[str, ...], split: str, findings: list[Finding]
+) -> TaskColumn | None:
+    """A task's column; None, with a finding, where no run has figures of it."""
+    prefix = f"{split}/{task}/"
+    known = [(run.name, {k[len(prefix) :] for k in run.figures if k.startswith(prefix)}) for run in runs]
+    every = set().union(*(metrics for _, metrics in known)) - {"loss"}
+    if not every:
+        findings.append(Finding("warning", "no figures", f"{task}: no run has figures on {split}; left out"))
+        return None
+    primaries = list(dict.fromkeys(run.primaries[task] for run in runs if task in run.primaries))
+    if len(primaries) > 1:
+        text = f"{task}: {listing(primaries)}; {primaries[0]} is shown, --metric {task}=... chooses"
+        findings.append(Finding("warning", "different primary metrics", text))
+    metrics = asked or (primaries[0] if primaries else next((m for m in TYPE_OF if m in every), ""),)
+    for metric in metrics:
+        if metric not in every:
+            raise RequestError(
+                f"--metric: no run has {metric or 'a metric'} of {task} on {split}"
+                f"{nearest(metric, every)}\nallowed: {listing(sorted(every))}"
+            )
+        if without := [name for name, has in known if metric not in has]:
+            text = f"{metric} of {task} on {split}: {listing(without, 3)}"
+            findings.append(Finding("warning", "a metric is unknown to a run", text))
+    unit = next((run.units[task] for run in runs if task in run.units), "")
+    return TaskColumn(task, metrics[0], metrics[0] in HIGHER_IS_BETTER, _unit(unit, metrics[0]), tuple(metrics))
+
+
+def _unit(unit: str, metric: str) -> str:
+    """The unit of a metric of a target with this unit: squared for mse, none for shares."""
+    return {"rmse": unit, "mae": unit, "mse": unit and f"{unit}²"}.get(metric, "")

@@ -1,0 +1,116 @@
+"""What looks wrong about a column or about classes: noted by runs, warned of by `check`, a comment of `init`.
+
+Every doubt is a guess from the values; the thresholds are constants at the top.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
+from mtlrun.util.errors import listing
+
+MIN_ROWS = 20  # fewer rows prove nothing
+NUMERIC_SHARE = 0.9  # of the cells of a text column that spell numbers, from which the others look like mistakes
+DATE_SHARE = 0.95  # of the different values of a text column that are dates, from which it is a column of dates
+IDENTIFIER_SHARE = 0.95  # different values / rows, from which text is an identifier
+MANY_CLASSES = 20  # more than this, in more than half as many labels, are hardly classes
+ID_NAME = re.compile(
+    r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
+    r"batch|session|family|school|plot|record|row|rownames|unnamed: 0)(_|$)"
+)
+_DATES_READ = 1000  # so many different values are tried as dates
+
+
+# ---------------------------------------------------------------- columns
+
+
+def nearly_numbers(series: pd.Series) -> list[str]:
+    """The different cells of a text column that spell no number, where nearly all others do; else none."""
+    present = series.dropna()
+    if kind_of(present) is not TEXT:
+        return []
+    counts = present.value_counts()
+    share, words = _numeric_share([str(v) for v in counts.index], counts.to_numpy())
+    return words if share >= NUMERIC_SHARE else []
+
+
+def dates_as_text(series: pd.Series) -> bool:
+    """Whether nearly all values of a text column are dates such as 2020-09-22, with or without a time."""
+    present = series.dropna()
+    if kind_of(present) is not TEXT:
+        return False
+    values = pd.Series(present.unique()[:_DATES_READ]).astype(str)
+    shaped = values[values.str.match(r"\d{4}-\d\d-\d\d")]
+    dates = pd.to_datetime(shaped, format="ISO8601", errors="coerce", utc=True)
+    return bool(dates.notna().sum() >= DATE_SHARE * len(values))
+
+
+def is_identifier(series: pd.Series, name: str) -> bool:
+    """Whether a column names its rows rather than describes them.
+
+    Text of which at least 95 % is different; whole numbers that are all different and either rise or
+    fall from row to row, fill their range, or are called id, key, index or the like.
+    """
+    present = series.dropna()
+    rows, kind = len(present), kind_of(series)
+    if rows < MIN_ROWS or kind not in (TEXT, NUMBER):
+        return False
+    distinct = present.nunique()
+    if kind is TEXT:
+        return distinct >= IDENTIFIER_SHARE * rows
+    values = as_numbers(present)
+    if distinct < rows or not np.array_equal(values, np.rint(values)):
+        return False
+    steps = np.diff(values)
+    ordered = bool((steps > 0).all() or (steps < 0).all())
+    return ordered or np.ptp(values) < 1.5 * rows or ID_NAME.search(name.lower()) is not None
+
+
+def _numeric_share(texts: Sequence[str], counts: np.ndarray) -> tuple[float, list[str]]:
+    """The share of cells that spell a number, and the texts that spell none, the most frequent first.
+
+    `texts` are the different texts of a column, `counts` how often each occurs, both [n].
+    """
+    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().to_numpy()
+    order = np.argsort(-counts, kind="stable")
+    return float(counts[numbers].sum() / counts.sum()), [str(texts[i]) for i in order if not numbers[i]]
+
+
+# ---------------------------------------------------------------- classes
+
+
+def class_text(value: Any) -> str:
+    """A class as messages show it: blanks around it would be overlooked without quotes."""
+    text = str(value)
+    return text if text == text.strip() else repr(text)
+
+
+def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
+    """Why the values of a categorical target do not look like classes, or None; `counts` [K] are its labels."""
+    labels = int(counts.sum())
+    if isinstance(classes[0], str):
+        share, words = _numeric_share(classes, counts)
+        if share >= NUMERIC_SHARE and words:
+            unlike = listing(map(repr, words), 3)
+            return f"read as {len(classes)} classes, though nearly all labels are numbers; not {unlike}"
+    if len(classes) <= max(MANY_CLASSES, labels / 2):
+        return None
+    what = "a number in a notation of its own" if isinstance(classes[0], str) else "a regression"
+    return f"{len(classes)} classes in {labels} labels: is it {what}, or an identifier?"
+
+
+def one_class_twice(classes: Sequence[Any]) -> list[str]:
+    """A line for each set of classes that differ in the blanks around them or in upper and lower case only."""
+    alike: dict[str, list[str]] = {}
+    for name in classes:
+        if isinstance(name, str):
+            alike.setdefault(name.strip().casefold(), []).append(name)
+    return [
+        f"classes that differ only in blanks or upper and lower case: {listing(map(repr, names))}"
+        for names in alike.values()
+        if len(names) > 1
+    ]

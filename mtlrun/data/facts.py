@@ -1,0 +1,64 @@
+"""The facts about each task that `mtlrun check` shows."""
+
+from typing import Any
+
+import numpy as np
+
+from mtlrun.config.schema import Config
+from mtlrun.data.dataset import Dataset, load_table, width
+from mtlrun.data.doubts import class_text
+from mtlrun.data.labels import observed_labels, raw_labels
+from mtlrun.data.targets import bin_edges
+from mtlrun.data.targets import task_rows as labels_of
+
+
+def task_facts(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
+    """One row per task: `task`, `type`, `target`, `expression`, `role`, `loss`, `primary`, `classes`, `bins`, `train`,
+    `val`, `test`.
+
+    `target` is a column, or None where `expression` gives the labels. A reconstruction has neither, and `inputs`, how
+    many encoded columns it is about, instead of what follows. `bins` are the inner edges of quantised labels.
+    `classes` maps each class (as text) to its share of the training labels, or is empty; `positive` is
+    the class (as text) that a binary task's probability is about; for a
+    regression `mean` and `std` of the training labels are given in the column's own unit instead.
+    `train`, `val`, `test` count labels. With row weights, `effective` is Kish's effective number of
+    training labels, (Σw)²/Σw².
+    """
+    facts = []
+    for task, target in dataset.targets.items():
+        train, settings = dataset.split.train, config.tasks[task]
+        labels = labels_of(target, train)
+        row: dict[str, Any] = {
+            "task": task,
+            "type": target.type,
+            "target": target.column,
+            "expression": settings.expression,
+            "role": settings.role,
+            "loss": target.loss,
+            "primary": target.primary,
+            "classes": {},
+            "bins": [],
+        }
+        if target.classes:
+            counts = np.bincount(labels, minlength=len(target.classes))
+            row["classes"] = {
+                class_text(c): float(n) / len(labels) for c, n in zip(target.classes, counts, strict=True)
+            }
+            if target.type == "binary":
+                row["positive"] = class_text(target.classes[1])
+            if settings.bins is not None:
+                table, _ = load_table(config.data)
+                raw = raw_labels(task, settings, table)
+                assert raw is not None, "bins are of labels"
+                row["bins"] = bin_edges(task, settings, raw, observed_labels(task, settings, table)).tolist()
+        elif not settings.has_labels:
+            row["inputs"] = width(dataset, task)
+        else:
+            row |= {"mean": float(labels.mean()), "std": float(labels.std())}
+        row |= {part: int(target.observed[rows].sum()) for part, rows in dataset.split.parts().items()}
+        if dataset.weight is not None:
+            weight = dataset.weight[train][target.observed[train]].astype(np.float64)
+            total = float((weight**2).sum())
+            row["effective"] = float(weight.sum()) ** 2 / total if total > 0 else 0.0
+        facts.append(row)
+    return facts

@@ -1,0 +1,169 @@
+"""What a column holds: numbers, truth values, dates or text. `kind_of` decides it; everything else asks the kind."""
+
+import datetime
+import decimal
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+DAY = 86_400e6  # microseconds, which reach from the year 1 to 9999 and beyond
+
+
+class ColumnKind(ABC):
+    """One of the four kinds of columns. There is one object of each, so that `kind is TEXT` asks for one of them."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def numbers(self, series: pd.Series) -> np.ndarray:
+        """The cells as float64 [N], NaN where missing. Raises ValueError for text."""
+
+    def comparable(self, series: pd.Series) -> np.ndarray:
+        """The cells [N] as what tells them apart: numbers, or for text an object array of str."""
+        return self.numbers(series)
+
+    def classes(self, series: pd.Series) -> tuple[list[Any], np.ndarray]:
+        """The different cells of a column without gaps, sorted, as Python scalars; and the index [N] of each cell.
+
+        Dates are text here. Raises ValueError for infinite numbers.
+        """
+        texts, codes = np.unique(as_texts(series).astype(str), return_inverse=True)
+        return [str(t) for t in texts], codes
+
+
+class _Number(ColumnKind):
+    name = "number"
+
+    def numbers(self, series: pd.Series) -> np.ndarray:
+        if not series.notna().any():
+            return np.full(len(series), np.nan)
+        numbers: np.ndarray = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        return numbers
+
+    def classes(self, series: pd.Series) -> tuple[list[Any], np.ndarray]:
+        distinct, codes = np.unique(self.numbers(series), return_inverse=True)
+        if np.isinf(distinct).any():
+            raise ValueError("infinite values")
+        whole = all(float(v).is_integer() for v in distinct)
+        return [int(v) if whole else float(v) for v in distinct], codes
+
+
+class _Truth(_Number):
+    """Truth values; as numbers 0 and 1."""
+
+    name = "bool"
+
+    def classes(self, series: pd.Series) -> tuple[list[Any], np.ndarray]:
+        distinct, codes = np.unique(self.numbers(series), return_inverse=True)
+        return [bool(v) for v in distinct], codes
+
+
+class _Text(ColumnKind):
+    name = "text"
+
+    def numbers(self, series: pd.Series) -> np.ndarray:
+        raise ValueError("text")
+
+    def comparable(self, series: pd.Series) -> np.ndarray:
+        return as_texts(series)
+
+
+class _Date(ColumnKind):
+    """Dates; as numbers days since 1970."""
+
+    name = "date"
+
+    def numbers(self, series: pd.Series) -> np.ndarray:
+        days = _utc(series).to_numpy().astype(np.int64) / DAY
+        return np.where(series.isna().to_numpy(), np.nan, days)
+
+
+NUMBER, TRUTH, DATE, TEXT = _Number(), _Truth(), _Date(), _Text()
+_OF_OBJECTS = {  # of cells that are Python objects, by what pandas infers them to be; all others are text
+    "boolean": TRUTH,
+    "integer": NUMBER,
+    "floating": NUMBER,
+    "mixed-integer-float": NUMBER,
+    "decimal": NUMBER,
+    "empty": NUMBER,
+}
+
+
+def kind_of(series: pd.Series) -> ColumnKind:
+    """The kind of a column; one without any value counts as numbers."""
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return TRUTH
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return NUMBER
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return DATE
+    if series.dtype == object:
+        return _OF_OBJECTS.get(pd.api.types.infer_dtype(series, skipna=True), TEXT)
+    return TEXT if series.notna().any() else NUMBER
+
+
+def as_numbers(series: pd.Series) -> np.ndarray:
+    """A column as float64 [N], NaN where missing: truth values as 0 and 1, dates as days since 1970.
+
+    Raises ValueError for text.
+    """
+    return kind_of(series).numbers(series)
+
+
+def as_texts(series: pd.Series) -> np.ndarray:
+    """A column as an object array [N] of str, "" where missing; whole numbers are written without a point."""
+    codes, values = pd.factorize(series)
+    texts = np.array([*(text_of(v) for v in values), ""], dtype=object)
+    return texts[codes]  # a missing value has code -1
+
+
+def text_of(value: Any) -> str:
+    """A cell as text, the same whether it was read as 1, 1.0 or "1"."""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def plain_column(series: pd.Series) -> pd.Series:
+    """A column of a file with cells that are one of the four kinds.
+
+    Categories become their values, dates datetime64[us] (UTC), durations days, decimals floats; "" is missing.
+    """
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = pd.Series(series.to_numpy(dtype=object), series.index, name=series.name).infer_objects()
+    if pd.api.types.is_timedelta64_dtype(series.dtype):
+        return series.dt.total_seconds() / 86_400.0
+    if series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "integer":
+        numbers = series.map(_float, na_action="ignore").astype(float)
+        return numbers if np.isinf(numbers).any() else series  # beyond any float; up to there a class is what it is
+    if series.dtype == object:
+        first = next((v for v in series if not _is_missing(v)), None)
+        if isinstance(first, decimal.Decimal):
+            return series.astype(float)
+        if isinstance(first, datetime.date):
+            return _utc(pd.to_datetime(series, errors="coerce", utc=True))
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return _utc(series)
+    if kind_of(series) is TEXT and (empty := (series == "").fillna(False).astype(bool)).any():
+        return series.mask(empty)
+    return series
+
+
+def _utc(dates: pd.Series) -> pd.Series:
+    if isinstance(dates.dtype, pd.DatetimeTZDtype):
+        dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
+    return dates.astype("datetime64[us]")
+
+
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)

@@ -1,0 +1,151 @@
+"""Reads one CSV or Parquet file; a file that is no table is refused with what it is and how to mend it."""
+
+import csv
+import gzip
+import itertools
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mtlrun.data.paths import SUFFIXES
+from mtlrun.util.errors import RequestError, listing
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The bytes that files of a format begin with, and end with. For UTF-16 `mend` says how to convert it."""
+
+    format: str
+    start: bytes
+    end: bytes = b""
+    why: str = "it is a {format} file"
+    mend: str = f"give it the ending of one: {', '.join(SUFFIXES)}"
+
+
+_TO_UTF8 = ("it is UTF-16, not UTF-8", "convert it: iconv -f utf-16 -t utf-8 {name} > utf8.csv")
+SIGNATURES = (
+    Signature("UTF-16", b"\xff\xfe", b"", *_TO_UTF8),
+    Signature("UTF-16", b"\xfe\xff", b"", *_TO_UTF8),
+    Signature("gzip", b"\x1f\x8b"),
+    Signature("Parquet", b"PAR1", b"PAR1"),  # the end tells it from a CSV whose first column has that name
+    Signature("zip", b"PK\x03\x04"),
+    Signature("PNG", b"\x89PNG"),
+)
+
+
+def read_parquet(path: Path, key: str) -> pd.DataFrame:
+    """The table in a Parquet file, whose names are text. Raises RequestError (naming `key`) where it is none."""
+    try:
+        _require_plain_columns(path, key)
+        frame = pd.read_parquet(path, engine="pyarrow")
+        # of a part of a table the row numbers need not begin at 0 nor be consecutive; other labels are a column
+        frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
+    except (MemoryError, RequestError):
+        raise
+    except Exception as error:  # what a damaged file, or its record of what pandas had, may lead to has no common name
+        raise _unreadable(path, key, error, "allowed: a complete Parquet file") from None
+    frame.columns = [str(c) for c in frame.columns]
+    _require_unique([str(c) for c in frame.columns], path, key)
+    return frame
+
+
+def _require_plain_columns(path: Path, key: str) -> None:
+    """Raises RequestError for columns of one name, and for one that holds lists, mappings, bytes, or text that is no
+    UTF-8."""
+    import pyarrow
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        _require_unique(list(schema.names), path, key)
+        texts = []
+        for column in schema:
+            held = column.type.value_type if pyarrow.types.is_dictionary(column.type) else column.type
+            held = held.storage_type if isinstance(held, pyarrow.BaseExtensionType) else held
+            if pyarrow.types.is_nested(held) or "binary" in str(held):
+                raise RequestError(
+                    f"{key}: {path.name}: column {column.name!r} holds {str(column.type)[:80]}\n"
+                    "allowed: numbers, truth values, text, dates, durations; write the file without that column"
+                )
+            if "string" in str(held):
+                texts.append(column.name)
+        for name in texts:
+            try:
+                file.read(columns=[name]).validate(full=True)
+            except pyarrow.ArrowInvalid:
+                raise RequestError(
+                    f"{key}: {path.name}: column {name!r} holds text that is not UTF-8\n"
+                    "write it as UTF-8, or the file without that column"
+                ) from None
+
+
+def read_csv(path: Path, key: str) -> pd.DataFrame:
+    """The table in a CSV file, which is compressed if it ends in .gz. Raises RequestError (naming `key`) where it is
+    none."""
+    compression: Any = "gzip" if path.name.lower().endswith(".gz") else None
+    signature = _signature(path)
+    if signature is not None and signature.format != compression:
+        found = signature.why.format(format=signature.format)
+        raise _unreadable(path, key, found, signature.mend.format(name=path.name))
+    try:
+        _check_first_lines(path, key, compression)
+        return pd.read_csv(path, compression=compression, low_memory=False)
+    except UnicodeError as error:
+        why: object = f"it is not UTF-8: byte {error.start}" if isinstance(error, UnicodeDecodeError) else error
+        raise _unreadable(path, key, why, f"convert it: iconv -f latin1 -t utf-8 {path.name} > utf8.csv") from None
+    except gzip.BadGzipFile:
+        raise _unreadable(path, key, "it is no gzip file", "rename it to end in .csv if it is plain text") from None
+    except (EOFError, zlib.error) as error:
+        raise _unreadable(path, key, error, "the file is cut short or damaged: copy it anew") from None
+    except pd.errors.EmptyDataError:
+        raise RequestError(f"{key}: {path.name} is empty\nallowed: a table with a line of names and rows") from None
+    except (pd.errors.ParserError, csv.Error, OSError, ValueError) as error:
+        raise _unreadable(path, key, error, "allowed: comma-separated values with one line of column names") from None
+
+
+def _signature(path: Path) -> Signature | None:
+    """The signature that a file has; plain text has none."""
+    with path.open("rb") as file:
+        first = file.read(8)
+        file.seek(-min(4, path.stat().st_size), 2)
+        last = file.read()
+    return next((s for s in SIGNATURES if first.startswith(s.start) and last.endswith(s.end)), None)
+
+
+def _check_first_lines(path: Path, key: str, compression: str | None) -> None:
+    """Looks at the names and the first row for what pandas would read wrongly without a word.
+
+    Raises ValueError, RequestError for names that occur twice, and what opening, decoding and parsing raise.
+    """
+    with (
+        gzip.open(path, "rt", encoding="utf-8", newline="")
+        if compression
+        else path.open(encoding="utf-8", newline="") as file
+    ):
+        lines = list(itertools.islice(filter(None, csv.reader(file)), 2))
+    if not lines:
+        return
+    names = lines[0]
+    if any("\0" in name for name in names):
+        raise ValueError("its names hold the character 0, as UTF-16 does")
+    _require_unique([name for name in names if name], path, key)
+    if len(names) == 1 and (sign := next((s for s in ";\t|" if s in names[0]), None)) is not None:
+        raise ValueError(f"its columns are separated by {sign!r}, not by commas")
+    if len(lines) == 2 and len(lines[1]) > len(names):  # pandas would take the first field for row labels
+        raise ValueError(f"{len(names)} column names, but {len(lines[1])} fields in the first row")
+
+
+def _unreadable(path: Path, key: str, why: object, mend: str) -> RequestError:
+    reason = " ".join(str(why).split())[:200] or type(why).__name__
+    return RequestError(f"{key}: {path.name} cannot be read ({reason})\n{mend}")
+
+
+def _require_unique(names: list[str], path: Path, key: str) -> None:
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise RequestError(
+            f"{key}: {path.name} has several columns named {listing(map(repr, twice))}\nallowed: every column name once"
+        )
