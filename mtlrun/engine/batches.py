@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from mtlrun.config.schema import Config
-from mtlrun.data.dataset import Dataset, trainable
+from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
 from mtlrun.model.layers import generator
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.network import Targets
+from mtlrun.tasks import type_of
 
 CHUNK_BYTES = 1 << 20  # encoded inputs held at once while training: more leave the cache before they are used
 CHUNK_STEPS = 32
@@ -44,12 +45,12 @@ class LabelScale:
 
 
 def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: bool) -> LabelScale:
-    """Standardisation of regression targets by each run's training labels; other tasks stay as they are."""
+    """Standardisation by each run's training labels, of tasks whose type asks for it; others stay as they are."""
     rows = []
     for dataset in datasets:
         for task in tasks:
             target = dataset.targets[task]
-            if target.type != "regression":
+            if not type_of(target.type).standardised:
                 rows.append((1.0, 0.0, 1.0, 0.0, 0.0, 1.0))
                 continue
             train = dataset.split.train
@@ -190,7 +191,7 @@ class TrainBatches:
         self.rows = rows
         self.seeds = [c.seed for c in configs]
         self.train = [torch.from_numpy(d.split.train) for d in datasets]
-        masks = [torch.from_numpy(trainable(d)) for d in datasets]
+        masks = [torch.from_numpy(d.trainable()) for d in datasets]
         size = min(int(m.sum()) for m in masks)
         self.trainable = [None if bool(m.all()) else m for m in masks]
         self.batch_size = min(configs[0].trainer.batch_size, size)

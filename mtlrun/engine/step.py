@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 
 from mtlrun.config.graph import NOTHING
-from mtlrun.config.loss_settings import GradientLossConfig, LossConfig
 from mtlrun.config.schema import Config, RmspropConfig, SgdConfig
+from mtlrun.config.schema.loss import GradientLossConfig, LossConfig
 from mtlrun.engine.backward import Apart, Split, Whole
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer, OptimizerConfig, clip
 from mtlrun.loss import StepInputs, Strategy
-from mtlrun.lr import group_rates
 from mtlrun.model.layers import dropout_mask, generator
 from mtlrun.model.trunks.mlp import Noise
 from mtlrun.network.heads import TiedBlock
@@ -31,7 +30,7 @@ class Step:
         self.flat = Flat(network, strategy)
         self.backward = _backward(configs[0].loss, network, self.flat, strategy.gramian_only)
         self.optimizer = FlatOptimizer(self.flat, [c.optimizer for c in configs])
-        self.group_rates = [group_rates(c.lr, network.tasks, c.net.freeze) for c in configs]
+        self.group_rates = [c.rates for c in configs]
         self.rates = self.flat.rates(self.group_rates, strategy.rates())  # [R, P]
         self.base_rates = self.rates
         # one rate for every parameter of every run; a strategy's own parameters follow no schedule

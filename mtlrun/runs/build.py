@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
-from mtlrun.config.graph import parse_graph
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputSpec
-from mtlrun.data.dataset import Dataset, classes
+from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
 from mtlrun.engine.evaluate import Evaluation, trivial_outputs
 from mtlrun.engine.hardware import choose_device, set_up
@@ -22,12 +22,13 @@ from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import without_discarded
 from mtlrun.runs.transfer import Start, begin
 from mtlrun.sharing import SHARING, Plan
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
 
 def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
     """The active tasks as the network needs them, types and classes from the data."""
-    counts = classes(datasets[0])
+    counts = datasets[0].classes()
     return [
         TaskSpec(
             t.task,
@@ -63,8 +64,7 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
         lambda: make_trunk(models, seeds, spec.width),
     )
     sharing = SHARING[first.sharing.name](plan)
-    graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.net.hidden)) for c in configs]
-    return Network(encoder, sharing, specs, graphs, first.net, seeds)
+    return Network(encoder, sharing, specs, [c.task_graph for c in configs], first.net, seeds)
 
 
 def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
@@ -135,7 +135,8 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     specs = task_specs(first, datasets)
     network = build_network(configs, datasets[0].spec, specs)
     network, scale, rows = _network(configs, datasets, network, device, starts)
-    noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
+    targets = [datasets[0].targets[task] for task in network.tasks]
+    noise = [type_of(target.type).losses[target.loss].noise for target in targets]
     train = TrainBatches(rows, datasets, configs)
     seeds = [c.seed for c in configs]
     # a head is shared where another task learns through it, which may be in some runs of a stack only
@@ -147,7 +148,12 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
         edge.to(device)
     val = Evaluation(rows, datasets, "val", network, scale)
     test = Evaluation(rows, datasets, "test", network, scale)
-    constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network, scale, rows).items()}
+
+    def read(task: str, x: Tensor) -> Tensor:
+        return network.read_inputs(network.blocks.index(network.place[task][0]), x)
+
+    outputs = trivial_outputs(datasets, rows, scale, read)
+    constants = {task: output.to(device) for task, output in outputs.items()}
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
     selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)

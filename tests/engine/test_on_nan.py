@@ -9,7 +9,7 @@ import torch
 from support import make_config, make_stack
 from trainings import InterruptAt, training
 
-from mtlrun.config.loss_settings import LOSS_SETTINGS
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.engine import checkpoint
 from mtlrun.results.progress import Progress
 from mtlrun.util.errors import Interrupted
