@@ -10,7 +10,7 @@ from typing import Any
 from mtlrun.results.files import locked, write_text
 from mtlrun.results.summary import read
 from mtlrun.results.sweep_folder import LOCK, read_plan
-from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.tasks import higher_is_better, inferred_primaries
 from mtlrun.util.terminal import cell
 
 TABLE = "results.csv"
@@ -40,7 +40,7 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
 
 def primary_metric(figures: Mapping[str, float], split: str, task: str, primary: str | None) -> str | None:
     """The metric that stands for a task; where `primary` is None the type's own, told by which figures there are."""
-    for metric in [primary] if primary is not None else ["rmse", "auroc", "accuracy"]:
+    for metric in [primary] if primary is not None else inferred_primaries():
         if f"{split}/{task}/{metric}" in figures:
             return metric
     return None
@@ -56,7 +56,7 @@ def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[st
             scored.append((row["run"], name, float(row["figures"][name])))
     if not scored:
         return None
-    choose = max if scored[0][1].rpartition("/")[2] in HIGHER_IS_BETTER else min
+    choose = max if higher_is_better(scored[0][1].rpartition("/")[2]) else min
     return choose(scored, key=lambda entry: entry[2])
 
 

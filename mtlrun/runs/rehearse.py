@@ -9,7 +9,8 @@ from mtlrun.config.schema import Config
 from mtlrun.config.stages import PRETRAIN, first_stage
 from mtlrun.data.dataset import Dataset, load_dataset
 from mtlrun.engine.boosting import Boosting
-from mtlrun.engine.train import Training
+from mtlrun.engine.loop import Training
+from mtlrun.engine.rehearsal import training_seconds
 from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.initial_summary import initial_summaries
@@ -29,7 +30,7 @@ def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Se
     stack = build_stack(configs, datasets)
     training = Training(stack, folders, initial_summaries(stack), folders[0] / LAST)
     built = time.monotonic() - began
-    return before + built + training.rehearse()
+    return before + built + training_seconds(training)
 
 
 def _rehearse_boosting(config: Config, dataset: Dataset, folder: Path) -> float:

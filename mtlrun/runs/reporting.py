@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.config.schema import Config
-from mtlrun.engine.train import Member
+from mtlrun.engine.member import Member
 from mtlrun.results.progress import Progress, closing_lines
 from mtlrun.results.summary import record_end
 from mtlrun.results.writer import LOG_FORMAT, log_lines

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mtlrun.config.graph import NOTHING, Graph, parse_graph
+from mtlrun.config.graph import NOTHING, Graph
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import first_stage
 from mtlrun.data.dataset import Dataset
@@ -27,7 +27,7 @@ class Size:
 def size(config: Config, dataset: Dataset, first: Dataset | None = None) -> Size:
     """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes; with
     those of a first stage (`model.pretrain`) from the data of that, `first`."""
-    graph = parse_graph(config.graph, config.tasks, config.active, len(config.net.hidden))
+    graph = config.task_graph
     shared = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
     rows = int(dataset.trainable().sum())
     batch = min(config.trainer.batch_size, rows)

@@ -11,8 +11,8 @@ from mtlrun.config.stages import PRETRAIN
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Boosting, run_notes
 from mtlrun.engine.checkpoint import BEGIN_ANEW
+from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import Training
 from mtlrun.results import hydra_folder
 from mtlrun.results.files import write_json
 from mtlrun.results.summary import EMPTY, ENDED, FILE, read, record_end, status_of

@@ -1,8 +1,8 @@
 """How a sweep divides into stacks: runs that train side by side, in one process.
 
-Runs share a stack if they differ only in settings that the schema declares `per_run` (config/schema.py;
-config/graph.py for edges), and take equal steps: as many rows per batch and steps per epoch. Such a group of runs
-is cut further
+Runs share a stack if they differ only in settings that the schema declares `per_run` (config/schema/;
+config/graph.py for edges), and take equal steps: as many rows per batch and steps per epoch. Such a group of runs is
+cut further
 
 - so that every process has work: into one part per process where each part keeps 8 runs or more, else into
   parts no larger than the process's share of the whole sweep;

@@ -1,7 +1,7 @@
 """A stack as two of half its runs, which go on from where it was saved."""
 
 from mtlrun.engine import checkpoint
-from mtlrun.engine.train import part_of
+from mtlrun.engine.state import part_of
 from mtlrun.results.sweep_folder import restacked
 from mtlrun.sweeps.work import Work
 

@@ -9,7 +9,7 @@ from typing import Any
 from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import load_dataset, require_unchanged
 from mtlrun.engine import checkpoint
-from mtlrun.engine.train import Member
+from mtlrun.engine.member import Member
 from mtlrun.results import hydra_folder
 from mtlrun.results.progress import Progress
 from mtlrun.results.summary import record_end
