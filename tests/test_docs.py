@@ -10,7 +10,8 @@ import pytest
 import torch
 import yaml
 
-from mtlrun.cli.main import COMMANDS, main
+from mtlrun.cli.commands import COMMANDS
+from mtlrun.cli.main import main
 from mtlrun.compose import compose, planned_runs, single
 
 ROOT = Path(__file__).parents[1]

@@ -1,1 +1,1 @@
-"""The command line: words in, exit status out. One module for each sub-command."""
+"""The command line: one file per sub-command; words in, exit status out. Nothing here imports torch."""

@@ -10,8 +10,9 @@ from typing import cast, get_args
 from mtlrun.compare.analysis.analyse import analyse
 from mtlrun.compare.analysis.chosen_on_val import choose
 from mtlrun.compare.analysis.options import Options
-from mtlrun.compare.collect.folders import Collection, collect
-from mtlrun.compare.collect.settings import fold
+from mtlrun.compare.collect.fold import fold
+from mtlrun.compare.collect.folders import collect
+from mtlrun.compare.collect.run_record import Collection
 from mtlrun.compare.confirm import confirm
 from mtlrun.compare.records import Comparison
 from mtlrun.compare.report.render import Format, render

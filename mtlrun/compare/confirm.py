@@ -10,7 +10,8 @@ from typing import Any
 
 from mtlrun.compare.analysis.rows import refuse_varying
 from mtlrun.compare.collect.choice import Choice, write_choices
-from mtlrun.compare.collect.folders import Collection, RunRecord, collect
+from mtlrun.compare.collect.folders import collect
+from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compose.request import PlannedRun

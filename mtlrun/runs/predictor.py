@@ -16,16 +16,20 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import MISSING, InputSpec
 from mtlrun.data.dataset import Dataset, load_dataset
+from mtlrun.data.paths import resolve_path
+from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import without_discarded
+from mtlrun.results.files import write_text
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.tasks import TaskType
 from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.terminal import say
 
 
 class Predictor(ABC):
@@ -252,3 +256,15 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
         if not classes and [type(number) for number in units] != [float, float]:
             raise ValueError(f"{task} has no unit")
     return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks)
+
+
+def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | None) -> None:
+    """Writes the predictions of the run in a folder for every row of a table, as CSV, and says what is worth a line."""
+    frame = read_table(resolve_path(table, "predict"), "predict")
+    predictor = load(run, tasks)
+    if predictor.note:
+        say(predictor.note)
+    write_text(out, predictor.predict(frame).to_csv(index=False))
+    for column, count in predictor.unknown(frame).items():
+        say(f"{column}: {count} rows hold a value that is new to the model or was too rare in training: unknown")
+    say(f"{len(frame)} rows: {out}")

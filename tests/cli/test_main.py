@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 import mtlrun.sweeps.forecast
-from mtlrun.cli.main import COMMANDS, main
+from mtlrun.cli.commands import COMMANDS
+from mtlrun.cli.main import main
 from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.runs.launch import tensorboard_command
@@ -92,7 +93,7 @@ def test_help_names_every_word_of_the_contract_in_80_columns(capsys: pytest.Capt
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     assert all(len(line) <= 80 for line in text.splitlines())
-    assert all(f"mtlrun {usage}" in text for usage, _ in COMMANDS.values())
+    assert all(f"mtlrun {command.usage}" in text for command in COMMANDS.values())
     shown = text[text.index("  loss=") : text.index("  lr=")].replace(",", " ").split()
     assert shown == ["loss=", *sorted(LOSS_SETTINGS)] and "'seed=range(3)'" in text
 
@@ -100,7 +101,7 @@ def test_help_names_every_word_of_the_contract_in_80_columns(capsys: pytest.Capt
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_sub_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
-    assert capsys.readouterr().out.startswith(f"mtlrun {COMMANDS[command][0]}\n")
+    assert capsys.readouterr().out.startswith(f"mtlrun {COMMANDS[command].usage}\n")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,8 +24,9 @@ from mtlrun.compare.analysis.setting_result import Criteria
 from mtlrun.compare.analysis.table import Table, make_table, unvaried
 from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.analysis.trends import trends
-from mtlrun.compare.collect.folders import Collection, RunRecord
-from mtlrun.compare.collect.settings import Setting, fold, shared
+from mtlrun.compare.collect.fold import fold
+from mtlrun.compare.collect.run_record import Collection, RunRecord
+from mtlrun.compare.collect.settings import Setting, shared
 from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compare.records import Comparison, Finding, TaskColumn
 from mtlrun.compare.report.wording import verdict

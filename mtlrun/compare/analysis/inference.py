@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtlrun import statistics
-from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import Estimate
 
 LEVEL = 0.05

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtlrun.compare.collect.folders import Collection
+from mtlrun.compare.collect.run_record import Collection
 from mtlrun.util.errors import listing
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mtlrun.compare.analysis.inference import Inference
-from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Estimate, Row, TaskColumn
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from mtlrun.compare.collect.folders import TYPE_OF, RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import Finding, TaskColumn
 from mtlrun.tasks.types import HIGHER_IS_BETTER
 from mtlrun.util.errors import RequestError, listing, nearest
+
+OWN_PRIMARIES = ("rmse", "auroc", "accuracy")  # of mtlrun's own task types, which show by their figures
 
 
 def find_columns(
@@ -59,7 +61,7 @@ def _column(
     if len(primaries) > 1:
         text = f"{task}: {listing(primaries)}; {primaries[0]} is shown, --metric {task}=... chooses"
         findings.append(Finding("warning", "different primary metrics", text))
-    metrics = asked or (primaries[0] if primaries else next((m for m in TYPE_OF if m in every), ""),)
+    metrics = asked or (primaries[0] if primaries else next((m for m in OWN_PRIMARIES if m in every), ""),)
     for metric in metrics:
         if metric not in every:
             raise RequestError(

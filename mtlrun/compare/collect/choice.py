@@ -13,8 +13,10 @@ Trial = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Choice:
-    """How a row came to its settings: what was tried for it, and what was chosen, by key (of single-task nets that
-    chose for themselves by `KEY (TASK)`)."""
+    """How a row came to its settings: what was tried for it, and what was chosen, by key.
+
+    Single-task nets that each chose for their own task have the keys `KEY (TASK)`.
+    """
 
     tried: tuple[Trial, ...]
     chosen: Mapping[str, str]
@@ -25,8 +27,8 @@ def write_choices(folder: Path, choices: Sequence[tuple[Choice, Sequence[str]]])
     write_json(
         folder / FILE,
         [
-            {"runs": list(runs), "tried": [dict(trial) for trial in own.tried], "chosen": dict(own.chosen)}
-            for own, runs in choices
+            {"runs": list(runs), "tried": [dict(trial) for trial in choice.tried], "chosen": dict(choice.chosen)}
+            for choice, runs in choices
         ],
     )
 
@@ -38,12 +40,12 @@ def read_choices(folder: Path) -> dict[str, Choice]:
     """
     if not (folder / FILE).is_file():
         return {}
-    found: dict[str, Choice] = {}
+    choices: dict[str, Choice] = {}
     try:
-        for own in json.loads((folder / FILE).read_text(encoding="utf-8")):
-            tried = tuple(tuple((str(k), str(v)) for k, v in trial.items()) for trial in own["tried"])
-            choice = Choice(tried, {str(k): str(v) for k, v in own["chosen"].items()})
-            found |= dict.fromkeys(own["runs"], choice)
+        for entry in json.loads((folder / FILE).read_text(encoding="utf-8")):
+            tried = tuple(tuple((str(k), str(v)) for k, v in trial.items()) for trial in entry["tried"])
+            choice = Choice(tried, {str(k): str(v) for k, v in entry["chosen"].items()})
+            choices |= dict.fromkeys(entry["runs"], choice)
     except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{FILE} is not what --confirm writes") from error
-    return found
+    return choices

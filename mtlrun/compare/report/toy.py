@@ -16,7 +16,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mtlrun.compare.collect.folders import METRICS, Collection, RunRecord
+from mtlrun.compare.collect.run_record import Collection, RunRecord
+from mtlrun.compare.collect.summaries import METRICS
 from mtlrun.compare.report.page import SIGNATURE, inline_svg, require_ours, save_png
 from mtlrun.compare.report.plots import GRID, INK, LETTER, LINE, PALETTE, SOFT, style
 from mtlrun.compare.report.render import wrap

@@ -10,7 +10,8 @@ from mtlrun.compare.analysis.analyse import analyse
 from mtlrun.compare.analysis.inference import Inference
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
-from mtlrun.compare.collect.shell_commands import _words, is_sweep, quoted, seed_words
+from mtlrun.compare.collect.original_words import words_of
+from mtlrun.compare.collect.shell_commands import is_sweep, quoted, seed_words
 from mtlrun.compare.records import Comparison, Finding
 from mtlrun.util.errors import RequestError
 
@@ -296,7 +297,7 @@ def test_no_command_changes_a_value_that_the_arms_set(outputs: Outputs) -> None:
         ("lr.base=0.001", "mtlrun -m seed=0,1 lr.base=0.0003,0.001,0.003"),
     ]:
         (outputs.root / "s/command.txt").write_text(f"mtlrun -m {words} seed=0,1\n")
-        _words.cache_clear()
+        words_of.cache_clear()
         found = next(f for f in compared(outputs).findings if f.condition == "rates not tuned")
         assert found.command == command
 

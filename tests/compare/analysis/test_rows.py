@@ -156,7 +156,7 @@ def test_refused_where_the_split_varies(outputs: Outputs, capsys: pytest.Capture
 def test_distances_of_trunks_that_began_alike(trained: Path) -> None:
     from mtlrun.compare.analysis.distance import distances
     from mtlrun.compare.analysis.inference import Inference
-    from mtlrun.compare.collect.settings import fold
+    from mtlrun.compare.collect.fold import fold
     from mtlrun.engine import checkpoint
     from mtlrun.model.layers import uniform
 

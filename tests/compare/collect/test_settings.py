@@ -6,8 +6,9 @@ from folders import Outputs
 
 from mtlrun.compare.analysis.analyse import analyse
 from mtlrun.compare.analysis.options import Options
+from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.folders import collect
-from mtlrun.compare.collect.settings import Setting, fold
+from mtlrun.compare.collect.settings import Setting
 
 
 def folded(outputs: Outputs, **options: Any) -> dict[str, Setting]:

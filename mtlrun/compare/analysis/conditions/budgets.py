@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from mtlrun.compare.analysis.conditions.context import Context
-from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import text as text_of
 from mtlrun.compare.collect.shell_commands import origin, with_values
 from mtlrun.compare.records import Finding

@@ -9,7 +9,7 @@ from pathlib import Path
 from mtlrun.compare.analysis.inference import Inference
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.setting_result import SettingResult
-from mtlrun.compare.collect.folders import Collection, RunRecord
+from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import ONLY, Setting
 from mtlrun.compare.collect.shell_commands import compare_command, origin, with_seeds, without_sweeps
 from mtlrun.compare.records import Finding

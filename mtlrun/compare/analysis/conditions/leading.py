@@ -5,8 +5,9 @@ from enum import Enum
 
 from mtlrun.compare.analysis.conditions.context import Context
 from mtlrun.compare.analysis.inference import paired_difference
+from mtlrun.compare.collect.original_words import is_confirmation
 from mtlrun.compare.collect.settings import TRAIN_ROWS
-from mtlrun.compare.collect.shell_commands import is_confirmation, origin
+from mtlrun.compare.collect.shell_commands import origin
 from mtlrun.compare.records import Finding, Row
 from mtlrun.util.errors import listing
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from mtlrun.compare.analysis.conditions.context import Context
-from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import NOT_A_SETTING, ONLY, SPLIT, Setting, in_order
 from mtlrun.compare.collect.settings import text as text_of
 from mtlrun.compare.collect.shell_commands import origin, with_values

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtlrun.compare.analysis.curves.metrics_files import Curve, Curves, Key
-from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Speed, TaskColumn
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtlrun.compare.collect.folders import METRICS, RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
+from mtlrun.compare.collect.summaries import METRICS
 from mtlrun.compare.records import CONFLICTS, STITCH, Finding
 
 COSINE = "cosine_"  # begins a metric's name; the other task follows

@@ -8,7 +8,7 @@ import numpy as np
 
 from mtlrun import statistics
 from mtlrun.compare.analysis.curves.metrics_files import COSINE, Curve, Curves, Key
-from mtlrun.compare.collect.folders import RunRecord
+from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Series, TaskColumn
 

@@ -1,0 +1,25 @@
+"""`mtlrun export RUN -o MODEL.onnx`: the trained model for use elsewhere."""
+
+from mtlrun.cli.parse import Words
+from mtlrun.util.terminal import say
+
+SHOWN = 20  # inputs or outputs of a model
+
+
+def export(words: Words) -> int:
+    """Writes the model, and prints its inputs and outputs and how far it differs from `predict`."""
+    (run,) = words.operands(1)
+    out, folder = words.new_file(".onnx"), words.run_folder(run)
+    from mtlrun.runs.export import export as export_run
+
+    exported = export_run(folder, out, words.names("tasks"))
+    for what, values in (("inputs", exported.inputs), ("outputs", exported.outputs)):
+        say(f"{what}:")
+        width = max(map(len, [*values][:SHOWN]))
+        for name, (kind, shape) in [*values.items()][:SHOWN]:
+            say(f"  {name:{width}}  {kind} {shape}")
+        if len(values) > SHOWN:
+            say(f"  … ({len(values)} in all)")
+    say(f"parity with predict on {exported.rows}: largest difference {exported.difference:.1g}".replace("e-0", "e-"))
+    say(f"{exported.size:,} bytes: {out}")
+    return 0

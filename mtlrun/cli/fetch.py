@@ -1,0 +1,13 @@
+"""`mtlrun fetch NAME`: a benchmark data set."""
+
+from mtlrun.cli.parse import Words
+from mtlrun.util.terminal import say
+
+
+def fetch(words: Words) -> int:
+    """Gets the data set, and prints where it is."""
+    (name,) = words.operands(1)
+    from mtlrun.data.download import fetch as download
+
+    say(str(download(name)))
+    return 0

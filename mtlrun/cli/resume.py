@@ -1,0 +1,13 @@
+"""`mtlrun resume DIR`: go on with an interrupted run or sweep."""
+
+from pathlib import Path
+
+from mtlrun.cli.parse import Words
+
+
+def resume(words: Words) -> int:
+    """Goes on with what the folder holds; the exit status."""
+    (folder,) = words.operands(1)
+    from mtlrun.runs.launch import resume as resume_folder
+
+    return resume_folder(Path(folder))

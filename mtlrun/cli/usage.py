@@ -1,0 +1,52 @@
+"""What `mtlrun --help` prints."""
+
+import textwrap
+
+from mtlrun.cli.commands import COMMANDS, TRAIN
+from mtlrun.config.extensions import conf_dirs
+from mtlrun.config.schema import GROUPS, conf_dir
+
+HEAD = """mtlrun: multi-task learning from the command line
+
+usage:"""
+OVERRIDES = """
+overrides: GROUP=OPTION and KEY=VALUE"""
+TAIL = """\
+  further options are found in ./conf/GROUP/OPTION.yaml of the working directory
+
+options, anywhere on the line:
+  -m, --multirun     a sweep over values with commas between them
+  --config-dir DIR   search DIR/GROUP/OPTION.yaml too
+  -h, --help         this text; mtlrun SUB-COMMAND --help
+  --version
+
+examples:
+  mtlrun loss=uncertainty lr=per_head
+  mtlrun loss=fixed loss.weights.price=0.1 lr.base=0.003 trainer.epochs=5
+  mtlrun 'only=[price,cut]' graph=chain graph.gradient=stop
+  mtlrun -m loss=sum,uncertainty lr=single,per_head 'seed=range(3)'
+  mtlrun -m 'arms=[{loss: sum},{loss: uncertainty, loss.lr: "0.01,0.1"}]'
+  mtlrun init houses.csv --targets price,kind && mtlrun check data=houses"""
+
+
+def help_text(command: str) -> str:
+    """The help on a sub-command; with "" on all of them."""
+    if command:
+        own = COMMANDS[command]
+        return f"mtlrun {own.usage}\n  {own.summary}{own.details}"
+    uses = [(TRAIN.usage, TRAIN.summary), (f"-m {TRAIN.usage}", "a sweep: one run for each")]
+    uses += [(own.usage, own.summary) for own in COMMANDS.values()]
+    options = [line for group, own in _groups().items() for line in _option_lines(group, own)]
+    return "\n".join([HEAD, *(f"  mtlrun {usage:30} {summary}" for usage, summary in uses), OVERRIDES, *options, TAIL])
+
+
+def _option_lines(group: str, options: list[str]) -> list[str]:
+    """A group with its options, in lines of 80."""
+    return textwrap.wrap(", ".join(options), 80, initial_indent=f"  {group + '=':12} ", subsequent_indent=" " * 15)
+
+
+def _groups() -> dict[str, list[str]]:
+    """The groups in the order of conf/config.yaml's defaults, with their options, ours and those of installed packages,
+    from the names of the files."""
+    folders = [conf_dir(), *conf_dirs()]
+    return {g: sorted({f.stem for d in folders for f in (d / g).glob("*.yaml")}) for g in (*GROUPS, "experiment")}

@@ -1,0 +1,237 @@
+"""From runs to rows: what tells settings apart, seeds folded, single-task nets as one row."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mtlrun.compare.collect.choice import Trial
+from mtlrun.compare.collect.labels import label
+from mtlrun.compare.collect.problems import first_few
+from mtlrun.compare.collect.run_record import RunRecord
+from mtlrun.compare.collect.settings import NOT_A_SETTING, ONLY, SPLIT, Runs, Setting, Words, agreed, in_order, text
+from mtlrun.compare.records import SINGLE_TASK, Finding, Kind
+from mtlrun.config.schema import GROUPS
+from mtlrun.util.errors import RequestError, listing, nearest
+
+ARM = "arm"
+OF_BOOSTING = ("model", "data", "tasks", ONLY)  # groups whose settings mean something to gradient boosting
+
+
+class RowKey(NamedTuple):
+    """What runs of one row have in common."""
+
+    kind: Kind
+    arm: str | None
+    values: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class FoldedRun:
+    """A run with what may tell its row from others: its settings as text, its kind and its arm."""
+
+    run: RunRecord
+    words: Words
+    kind: Kind
+    arm: str | None
+
+    def row(self, keys: Iterable[str], with_arm: bool = True) -> RowKey:
+        """The row that it belongs to where rows are told apart by these keys."""
+        telling = [k for k in sorted(keys) if k in self.words and not (self.kind in SINGLE_TASK and k == ONLY)]
+        return RowKey(self.kind, self.arm if with_arm else None, tuple((key, self.words[key]) for key in telling))
+
+
+def fold(
+    runs: Sequence[RunRecord], by: Sequence[str] = (), tuned: Sequence[str] = ()
+) -> tuple[list[Setting], list[Finding]]:
+    """Rows in the order of their first runs, and a warning for each in which a seed stands twice.
+
+    Rows are told apart by the keys in which runs differ, or by the keys `by` (or all keys below them, or `arm`).
+    Single-task nets that agree otherwise are one row, with a run per task and seed. `tuned` keys tell nothing apart.
+    Raises RequestError for a key that no run has.
+    """
+    folded = _folded_runs(runs)
+    known = list(dict.fromkeys(key for one in folded for key in one.words))
+    chosen = expand(by, [*known, ARM], "--by") if by else []
+    tune = expand(tuned, known, "--tune")
+    if ARM in chosen and all(run.arm is None for run in runs):
+        raise RequestError("--by: found arm, and no run here belongs to a named arm\nallowed: keys of settings")
+    keys = _rows_by(folded, chosen) if by else _rows(folded, tune)
+    rows: dict[RowKey, list[FoldedRun]] = {}
+    for key, one in zip(keys, folded, strict=True):
+        rows.setdefault(key, []).append(one)
+    findings: list[Finding] = []
+    settings = [_setting(key, members, tune, findings) for key, members in rows.items()]
+    label(settings)
+    return settings, findings
+
+
+def expand(keys: Sequence[str], known: Sequence[str], option: str) -> list[str]:
+    """Keys and prefixes of keys as keys. Raises RequestError, which names the `option`, for one that is neither."""
+    expanded: list[str] = []
+    for key in keys:
+        below = [k for k in known if k == key or k.startswith(f"{key}.")]
+        if not below:
+            raise RequestError(
+                f"{option}: no run here has a setting {key}{nearest(key, known)}\n"
+                f"allowed: {listing(in_order(known), 30)}"
+            )
+        expanded += below
+    return list(dict.fromkeys(expanded))
+
+
+# ---------------------------------------------------------------- runs with their settings as text
+
+
+def _folded_runs(runs: Sequence[RunRecord]) -> list[FoldedRun]:
+    """The runs with their settings; one without an arm takes that of a run with the same settings."""
+    words = _words(runs)
+    arms = {frozenset(own.items()): run.arm for run, own in zip(runs, words, strict=True) if run.arm is not None}
+    return [
+        FoldedRun(run, own, _kind(run), run.arm or arms.get(frozenset(own.items())))
+        for run, own in zip(runs, words, strict=True)
+    ]
+
+
+def _words(runs: Sequence[RunRecord]) -> list[Words]:
+    """Each run's settings as text, without those that change no figure.
+
+    The split's seed counts only where it neither follows the seed nor is one for all; the table's path only where
+    the tables differ.
+    """
+    omitted = set(NOT_A_SETTING)
+    if all(run.split_seed == run.seed for run in runs) or len({run.split_seed for run in runs}) == 1:
+        omitted.add(SPLIT)
+    if len({run.data_hash for run in runs if run.data_hash is not None}) == 1:
+        omitted.add("data.path")
+    return [_words_of(run, omitted) for run in runs]
+
+
+def _words_of(run: RunRecord, omitted: set[str]) -> Words:
+    words = {key: text(v) for key, v in run.settings.items() if key not in omitted and not key.endswith(".unit")}
+    if SPLIT in words and run.split_seed == run.seed:
+        words[SPLIT] = "seed"
+    if run.boosting:
+        return {key: value for key, value in words.items() if key.split(".")[0] in OF_BOOSTING}
+    return words
+
+
+def _kind(run: RunRecord) -> Kind:
+    if run.boosting:
+        return "boosting"
+    if not run.single_task:
+        return "method"
+    return "pre-trained" if run.pretrained else "alone"
+
+
+# ---------------------------------------------------------------- what tells rows apart
+
+
+def _rows_by(runs: Sequence[FoldedRun], keys: Sequence[str]) -> list[RowKey]:
+    """The row of each run by the keys of --by: of all keys below a prefix, by those that tell any runs apart."""
+    differing = _differing_words(runs)
+    telling = [key for key in keys if key == ARM or key in differing] or keys
+    return [one.row([key for key in telling if key != ARM], with_arm=ARM in telling) for one in runs]
+
+
+def _rows(runs: Sequence[FoldedRun], tuned: Sequence[str]) -> list[RowKey]:
+    """The row of each run by the keys in which runs of its kind and arm differ, but for those that --tune chooses."""
+    keys: dict[tuple[Kind, str | None], set[str]] = {}
+    for kind, arm in dict.fromkeys((one.kind, one.arm) for one in runs):
+        # those without an arm are told from all others of their kind
+        peers = [one for one in runs if one.kind == kind and arm in (None, one.arm)]
+        keys[kind, arm] = (_differing_per_task(peers) if kind in SINGLE_TASK else _differing_words(peers)) - {*tuned}
+    return [one.row(keys[one.kind, one.arm]) for one in runs]
+
+
+def _differing_per_task(runs: Sequence[FoldedRun]) -> set[str]:
+    """The keys in which runs differ from others of the same task."""
+    by_task: dict[tuple[str, ...], list[FoldedRun]] = {}
+    for one in runs:
+        by_task.setdefault(one.run.tasks, []).append(one)
+    return set[str]().union(*map(_differing_words, by_task.values())) - {ONLY}
+
+
+def _differing_words(runs: Sequence[FoldedRun]) -> set[str]:
+    return _differing([one.words for one in runs])
+
+
+def _differing(words: Sequence[Words]) -> set[str]:
+    """The keys in which settings differ, of those that have the key.
+
+    A key that only some have counts as well where they chose the same option of its group (a weight that one of them
+    does not set).
+    """
+    values: dict[str, set[str]] = {}
+    for own in words:
+        for key, value in own.items():
+            values.setdefault(key, set()).add(value)
+    differing = {key for key, known in values.items() if len(known) > 1}
+    for option, prefix in {**dict.fromkeys(GROUPS), ONLY: "tasks"}.items():
+        alike: dict[str, list[Words]] = {}  # by option of the group
+        for own in words:
+            alike.setdefault(own.get(option, ""), []).append(own)
+        for same in alike.values():
+            differing |= _not_in_all(same, prefix or option)
+    return differing
+
+
+def _not_in_all(words: Sequence[Words], group: str) -> set[str]:
+    """The keys of a group that some of these settings have and others lack."""
+    keys = {key for own in words for key in own if key.split(".")[0] == group}
+    return {key for key in keys if not all(key in own for own in words)}
+
+
+# ---------------------------------------------------------------- a row
+
+
+def _setting(key: RowKey, members: Sequence[FoldedRun], tune: Sequence[str], findings: list[Finding]) -> Setting:
+    """One row from its runs; of two completed ones of a seed, task and trial the first counts."""
+    tried, repeats = _tried(members, tune)
+    doubled = first_few([f"{one.run.name} beside {first.run.name}" for one, first in repeats])
+    mixed = {
+        key
+        for one, first in repeats
+        for key in one.words.keys() | first.words.keys()
+        if one.words.get(key) != first.words.get(key)
+    }
+    if repeats and not mixed:
+        findings.append(Finding("warning", "a seed twice in one row", f"the first counts: {doubled}"))
+    choice = next((one.run.choice for one in members if one.run.choice is not None), None)
+    return Setting(
+        label="",
+        kind=key.kind,
+        arm=key.arm,
+        words=agreed([one.words for one in members]),
+        values=dict(key.values),
+        tried=tried,
+        runs=next(iter(tried.values())) if len(tried) == 1 else {},
+        failed=sum(one.run.failed for one in members),
+        unfinished=sum(one.run.unfinished for one in members),
+        trials=len(choice.tried) if choice else 1,
+        chosen=dict(choice.chosen) if choice else {},
+        before=choice.tried if choice else (),
+        mixed=tuple(in_order(mixed)),
+        doubled=doubled,
+    )
+
+
+def _tried(
+    members: Sequence[FoldedRun], tune: Sequence[str]
+) -> tuple[dict[Trial, Runs], list[tuple[FoldedRun, FoldedRun]]]:
+    """The completed runs by trial, seed and task; and those that repeat one, each with the first, which counts."""
+    first: dict[tuple[Trial, int, str], FoldedRun] = {}
+    repeats: list[tuple[FoldedRun, FoldedRun]] = []
+    for one in members:
+        if not one.run.completed:
+            continue
+        trial = tuple((key, one.words[key]) for key in tune if key in one.words)
+        places = [(trial, one.run.seed, task) for task in one.run.tasks]
+        taken = [first[place] for place in places if place in first]
+        if taken:
+            repeats.append((one, taken[0]))
+        for place in places:
+            first.setdefault(place, one)
+    tried: dict[Trial, Runs] = {}
+    for (trial, seed, task), one in first.items():
+        tried.setdefault(trial, {}).setdefault(seed, {})[task] = one.run
+    return tried, repeats

@@ -1,0 +1,133 @@
+"""The words of the command that made a sweep or run, read back from its folder."""
+
+import functools
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mtlrun.compare.collect.settings import text
+from mtlrun.config.extensions import conf_dirs
+from mtlrun.config.schema import conf_dir
+from mtlrun.results import hydra_folder
+from mtlrun.results.summary import flatten
+from mtlrun.results.sweep_folder import COMMAND, PLAN, read_plan
+from mtlrun.util.errors import RequestError
+
+NOT_SPELLED = ("hydra", "name", "notes", "trials", "focus")  # what an experiment's file says of itself, not of its runs
+MOST_CONFIRMED = 100  # times over: a folder that says it confirms itself must not be followed for ever
+
+
+@functools.cache
+def words_of(place: Path) -> list[str] | None:
+    """The words behind `mtlrun` that made a sweep or run, but for those about Hydra: they go into commands that are
+    shown to be copied, the folder may be a stranger's, and Hydra's settings can run any program."""
+    words = _all_words(place)
+    if words is None:
+        return None
+    kept, skip = [], False
+    for word in words:
+        option = word.partition("=")[0]
+        if not skip and option != "--config-dir" and not re.match(r"\W*hydra\b", word) and word.isprintable():
+            kept.append(word)
+        skip = word == "--config-dir"
+    return kept
+
+
+def _all_words(place: Path) -> list[str] | None:
+    """The same, all of them: from command.txt, from the plan, from Hydra's record."""
+    if (place / COMMAND).is_file():
+        try:
+            words = shlex.split((place / COMMAND).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return words[1:] if words and words[0].rpartition("/")[2] == "mtlrun" else words
+    if (place / PLAN).is_file():
+        try:
+            return _of_plan([dict(job["overrides"]) for job in read_plan(place)])
+        except (RequestError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+            return None
+    return hydra_folder.read_words(place) if (place / hydra_folder.FOLDER / hydra_folder.WORDS).is_file() else None
+
+
+def _of_plan(jobs: Sequence[Mapping[str, str]]) -> list[str] | None:
+    """Overrides of a product; of a union, each run as an arm."""
+    values: dict[str, dict[str, None]] = {}
+    for job in jobs:
+        for key, value in job.items():
+            values.setdefault(key, {})[str(value)] = None
+    product = 1
+    for own in values.values():
+        product *= len(own)
+    if product == len(jobs) and all(set(job) == set(values) for job in jobs):
+        return [_typed(key, ",".join(own)) for key, own in values.items()]
+    common = {k: next(iter(own)) for k, own in values.items() if len(own) == 1 and all(k in job for job in jobs)}
+    arms = {json.dumps({k: v for k, v in job.items() if k not in common and k != "seed"}): None for job in jobs}
+    if "{}" in arms:
+        return None
+    words = [f"arms=[{','.join(_arm(json.loads(arm)) for arm in arms)}]"]
+    if len(values.get("seed", ())) > 1:
+        words.append(f"seed={','.join(values['seed'])}")
+    return words + [_typed(key, value) for key, value in common.items()]
+
+
+def _typed(key: str, value: str) -> str:
+    return key if key.startswith("~") and not value else f"{key}={value}"
+
+
+def _arm(arm: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in arm.items()) + "}"
+
+
+def is_confirmation(place: Path) -> bool:
+    """Whether a sweep is one that `mtlrun compare DIR --confirm` trained."""
+    return (words_of(place) or [])[:1] == ["compare"]
+
+
+def confirmed(place: Path) -> Path:
+    """The sweep itself, or that whose settings `--confirm` trained anew there."""
+    for _ in range(MOST_CONFIRMED):
+        words = words_of(place) or []
+        if not is_confirmation(place) or len(words) < 2:
+            break
+        place = Path(words[1])
+    return place
+
+
+def spelled_out(words: Sequence[str]) -> list[str]:
+    """The words with an experiment spelled out: the keys and options that its file sets and the words do not.
+
+    What it sweeps, and its arms, are left out.
+    """
+    tree = _experiment(words)
+    if tree is None:
+        return [*words]
+    typed = {word.lstrip("+~").partition("=")[0] for word in words}
+    options = [entry for entry in tree.get("defaults") or [] if isinstance(entry, dict)]
+    values = {key.split("/")[-1]: text(value) for entry in options for key, value in entry.items()}
+    rest = {key: value for key, value in tree.items() if key not in ("arms", "defaults")}
+    values |= {key: text(value) for key, value in flatten(rest).items() if key.split(".")[0] not in NOT_SPELLED}
+    return [*words, *(f"{key}={value}" for key, value in values.items() if key not in typed)]
+
+
+def _experiment(words: Sequence[str]) -> dict[str, Any] | None:
+    """The file of the experiment that the words name; None where they name none, or it cannot be read."""
+    names = [value for key, _, value in (word.partition("=") for word in words) if key == "experiment"]
+    files = [
+        folder / "experiment" / f"{name}.yaml"
+        for name in names
+        if re.fullmatch(r"[\w.-]+", name)
+        for folder in (conf_dir(), *conf_dirs(), Path("conf"))
+    ]
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        return None
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError, ValueError, RecursionError):
+        return None
+    return tree if isinstance(tree, dict) else None

@@ -1,0 +1,258 @@
+"""From a run's summary.json, or its entry in the sweep's plan, to its record. Unusable parts are left out and named."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mtlrun.compare.collect.choice import Choice
+from mtlrun.compare.collect.problems import Problems
+from mtlrun.compare.collect.run_record import RunRecord, Status
+from mtlrun.config.extensions import require
+from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
+from mtlrun.results.summary import EMPTY, FILE, NewerSchema, flatten, read
+from mtlrun.tasks.types import PRIMARY
+from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.registry import REFERENCES
+
+METRICS = "metrics.csv"
+TAIL = 300  # bytes: more than the last line of metrics.csv has
+LARGEST = 1e100  # larger numbers are no figures: their squares overflow
+NOTHING = type(None)
+# the types that values of a summary's keys may have; others count as absent, and are named
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "status": str,
+    "error": (str, NOTHING),
+    "settings": dict,
+    "figures": dict,
+    "trivial": dict,
+    "rows": dict,
+    "seconds": (int, float),
+    "steps": int,
+    "memory": int,
+    "parameters": (int, NOTHING),
+    "stack": dict,
+    "data_hash": (str, NOTHING),
+    "config_hash": (str, NOTHING),
+    "versions": dict,
+    "git": (dict, NOTHING),
+    "hardware": dict,
+    "packages": dict,
+}
+NUMBERS: dict[str, Callable[[Any], float]] = {"figures": float, "trivial": float, "rows": int}  # keys of mappings
+
+
+@dataclass(frozen=True)
+class PlanEntry:
+    """What a sweep's plan says of a run: its folder in the sweep and its settings; and why --confirm trains it.
+
+    A run outside a sweep has an entry that says nothing.
+    """
+
+    sweep: Path | None = None
+    entry: Mapping[str, Any] = field(default_factory=dict)
+    choice: Choice | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The tree of its settings, {} where the plan has none."""
+        return self.entry.get("config") or {}
+
+    @property
+    def arm(self) -> str | None:
+        """The label of its arm."""
+        return self.entry.get("arm")
+
+
+def read_run(folder: Path, planned: PlanEntry, problems: Problems) -> RunRecord | None:
+    """The run in `folder`; None, with a problem noted, where nothing can be said about it.
+
+    Raises NewerSchema.
+    """
+    try:
+        summary = read(folder)
+    except NewerSchema:
+        raise
+    except RequestError:
+        problems.add("unreadable", folder.name, f"{FILE} cannot be read")
+        summary = None
+    if summary is None and not planned.config:
+        problems.add("unreadable", folder.name, f"no {FILE} that can be read")
+        return None
+    usable, unusable = usable_summary(summary or {})
+    if unusable:
+        listed = listing(dict.fromkeys(unusable), 4)
+        problems.add("damaged summary", folder.name, f"{FILE} has no usable {listed}")
+    require(usable["packages"] or planned.entry.get("packages"))  # a package declares which way its metrics are better
+    try:
+        return _record(folder, planned, usable, problems)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        problems.add("unreadable", folder.name, f"{FILE} has no settings that can be read")
+        return None
+
+
+# ---------------------------------------------------------------- what of a summary can be used
+
+
+def usable_summary(summary: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The summary with every key, empty where it is absent or unusable; and the names of what is unusable.
+
+    Unusable are values of another type than TYPES has, and figures that are no finite numbers.
+    """
+    unusable = [key for key, types in TYPES.items() if key in summary and not _has_type(summary[key], types)]
+    usable = {**EMPTY, **{key: value for key, value in summary.items() if key not in unusable}}
+    for key, convert in NUMBERS.items():
+        numbers = usable[key]
+        usable[key] = {name: convert(number) for name, number in numbers.items() if _is_finite(number)}
+        unusable += [f"{key} {name}" for name in numbers if name not in usable[key]]
+    for key in ("versions", "hardware"):
+        usable[key] = {name: _as_single_value(value) for name, value in usable[key].items()}
+    for key, is_usable in {"stack": _is_stack, "git": _is_git}.items():
+        if not is_usable(usable[key]):
+            usable[key] = EMPTY[key]
+            unusable.append(key)
+    return usable, unusable
+
+
+def _has_type(value: object, types: type | tuple[type, ...]) -> bool:
+    return isinstance(value, types) and (not isinstance(value, (int, float)) or _is_finite(value))
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+
+
+def _as_single_value(value: object) -> object:
+    return str(value) if isinstance(value, (dict, list)) else value
+
+
+def _is_stack(stack: Mapping[str, Any]) -> bool:
+    return {"id", "size"} <= stack.keys() and _is_finite(stack["size"])
+
+
+def _is_git(git: Mapping[str, Any] | None) -> bool:
+    return git is None or isinstance(git.get("commit"), str)
+
+
+# ---------------------------------------------------------------- the record
+
+
+def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], problems: Problems) -> RunRecord:
+    """The run that a usable summary describes, its settings from the plan where the summary has none.
+
+    Notes what a completed run lacks. Raises AttributeError, KeyError, TypeError, ValueError where the settings are not
+    those of a run.
+    """
+    tree = summary["settings"] or planned.config
+    tasks = _trained_tasks(tree)
+    settings = {key: value for key, value in flatten(_with_defaults(tree, tasks)).items() if value is not None}
+    settings["only"] = list(tasks)
+    seed = int(tree.get("seed") or 0)
+    status = _status(summary["status"])
+    if status == "completed":
+        _check_completed(folder, summary["figures"], problems)
+    stack = summary["stack"]
+    return RunRecord(
+        folder=folder,
+        status=status,
+        error=" ".join(str(summary["error"] or "").split()),
+        seed=seed,
+        split_seed=int(settings.get("data.split.seed", seed)),
+        settings=settings,
+        roles={name: str(task.get("role") or "main") for name, task in tasks.items()},
+        primaries={name: metric for name, task in tasks.items() if (metric := _primary(task))},
+        units={name: str(task["unit"]) for name, task in tasks.items() if task.get("unit")},
+        arm=planned.arm,
+        sweep=planned.sweep,
+        figures=summary["figures"],
+        trivial=summary["trivial"],
+        rows=summary["rows"],
+        seconds=summary["seconds"],
+        steps=summary["steps"],
+        memory=summary["memory"],
+        parameters=summary["parameters"],
+        stack=(f"{(planned.sweep or folder).resolve()}:{stack['id']}", int(stack["size"])),
+        data_hash=summary["data_hash"],
+        config_hash=summary["config_hash"],
+        versions=summary["versions"],
+        git=summary["git"],
+        hardware=summary["hardware"],
+        choice=planned.choice,
+    )
+
+
+def _status(written: str) -> Status:
+    match written:
+        case "completed" | "failed":
+            return written
+    return "unfinished"
+
+
+def _trained_tasks(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings of the tasks that are trained, by name. Raises ValueError where there are none."""
+    only = tree.get("only")
+    tasks = {name: task or {} for name, task in tree["tasks"].items() if only is None or name in only}
+    if not tasks:
+        raise ValueError("no tasks")
+    return tasks
+
+
+def _primary(task: Mapping[str, Any]) -> str | None:
+    """A task's primary metric, where its settings name it or its type comes from an installed package.
+
+    The metric of mtlrun's own types shows by the figures.
+    """
+    if primary := task.get("primary"):
+        return str(primary)
+    kind = task.get("type")
+    return PRIMARY.get(kind) if isinstance(kind, str) and kind in REFERENCES["task type"] else None
+
+
+def _with_defaults(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the defaults of keys that an older mtlrun did not know, and these tasks only."""
+    whole = {**tree, "tasks": {name: {**_defaults(TaskConfig), **task} for name, task in tasks.items()}}
+    for group, options in GROUPS.items():
+        values = tree.get(group)
+        if not isinstance(values, dict) or (group == "trainer" and not values.keys() & {"batch_size", "epochs"}):
+            continue  # boosting has no more of them
+        option = options.get(str(values.get("name", DEFAULT_OPTION.get(group))))
+        whole[group] = {**(_defaults(option) if option else {}), **values}
+    return whole
+
+
+@functools.cache
+def _defaults(option: type) -> dict[str, Any]:
+    """The fields of a group's option that have a default, but for its name and parts with keys of their own."""
+    fields = {f.name: f.default for f in dataclasses.fields(option) if f.default is not dataclasses.MISSING}
+    return {key: value for key, value in fields.items() if key != "name"}
+
+
+# ---------------------------------------------------------------- a completed run's files
+
+
+def _check_completed(folder: Path, figures: Mapping[str, float], problems: Problems) -> None:
+    """Notes where a completed run lacks the figures on test."""
+    if not any(name.startswith("test/") for name in figures):
+        problems.add("no test figures", folder.name, "completed, and has no figures on test")
+    if (problem := _unfinished(folder / METRICS)) is not None:
+        problems.add("unfinished file", folder.name, problem)
+
+
+def _unfinished(path: Path) -> str | None:
+    """What is wrong with the end of a completed run's metrics.csv, which is a whole line about test."""
+    if path.exists() and not path.is_file():
+        return f"{METRICS} is no file"
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.path.getsize(path) - TAIL))
+            end = file.read()
+    except FileNotFoundError:
+        return f"there is no {METRICS}"
+    except OSError as error:
+        return f"{METRICS} cannot be read ({error.strerror})"
+    if not end.endswith(b"\n"):
+        return f"{METRICS} ends in the middle of a line"
+    return None if b",test," in end.splitlines()[-1] else f"{METRICS} ends before the figures on test"
