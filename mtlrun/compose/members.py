@@ -25,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose.outside import check_references
 from mtlrun.compose.overrides import ARMS, SWEEP_KEYS, TRIALS, checked_override, full_key, parse, typed_value
-from mtlrun.compose.plans import Base, planned, require_plan
+from mtlrun.compose.plans import PlanRequest, planned, require_plan
 from mtlrun.compose.trials import check_range, drawn
 from mtlrun.config.schema import GROUPS, Config
 from mtlrun.util.errors import RequestError, listing
@@ -136,7 +136,7 @@ def _planned(
         with _in(f"arms={name}"):
             all_ = [lines | ranges | seed for seed in _combined(seeds)]
             configs = [config_of([line[key] for key in common if key in line]) for line in all_]
-            found.append((lines, planned(name, Base(name, configs, focus, told))))
+            found.append((lines, planned(name, PlanRequest(name, configs, focus, told))))
         notes.extend(note for note in told if note not in notes)
     alike = all(arms == found[0][1] for _, arms in found)
     arms = []

@@ -1,5 +1,6 @@
 """From a checked configuration to the arrays of a run: inputs, targets, weights, split."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +34,28 @@ class Dataset:
         """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32."""
         numbers, codes = iter(self.numeric.T), iter(self.codes.T)
         return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
+
+    def trainable(self, tasks: Iterable[str] | None = None) -> np.ndarray:
+        """Which training rows have a label (of weight above 0) in any of the tasks (None: of all): a mask over
+        `split.train`."""
+        train = self.split.train
+        names = self.targets if tasks is None else tasks
+        labelled = np.stack([self.targets[name].observed[train] for name in names], 1).any(1)
+        if self.weight is not None:
+            labelled &= self.weight[train] > 0
+        return np.asarray(labelled)
+
+    def classes(self) -> dict[str, int]:
+        """How many classes each task has: 0 for a regression, the number of encoded columns for a reconstruction."""
+        return {
+            name: self.reconstructed_width(name) if target.type == "reconstruction" else len(target.classes)
+            for name, target in self.targets.items()
+        }
+
+    def reconstructed_width(self, task: str) -> int:
+        """How many numbers a reconstruction puts out: the encoded inputs, or its own columns."""
+        own = self.reconstructed.get(task)
+        return self.spec.width if own is None else sum(c.width for c in self.spec.columns if c.name in own)
 
 
 def load_dataset(config: Config) -> Dataset:
@@ -70,26 +93,6 @@ def require_unchanged(dataset: Dataset, config: Config, digest: str | None, what
             f"data.path: {config.data.path} has changed since this {what} began\n"
             "restore the file and go on, or begin anew in another folder"
         )
-
-
-def trainable(dataset: Dataset) -> np.ndarray:
-    """Which training rows have a label (of weight above 0) in any task, as a mask over `split.train`."""
-    train = dataset.split.train
-    labelled = np.stack([t.observed[train] for t in dataset.targets.values()], 1).any(1)
-    if dataset.weight is not None:
-        labelled &= dataset.weight[train] > 0
-    return np.asarray(labelled)
-
-
-def classes(dataset: Dataset) -> dict[str, int]:
-    """How many classes each task has: 0 for a regression, the number of encoded columns for a reconstruction."""
-    return {n: width(dataset, n) if t.type == "reconstruction" else len(t.classes) for n, t in dataset.targets.items()}
-
-
-def width(dataset: Dataset, task: str) -> int:
-    """How many numbers a reconstruction puts out: the encoded inputs, or its own columns."""
-    own = dataset.reconstructed.get(task)
-    return dataset.spec.width if own is None else sum(c.width for c in dataset.spec.columns if c.name in own)
 
 
 def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:

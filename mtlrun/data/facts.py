@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from mtlrun.config.schema import Config
-from mtlrun.data.dataset import Dataset, load_table, width
+from mtlrun.data.dataset import Dataset, load_table
 from mtlrun.data.doubts import class_text
 from mtlrun.data.labels import observed_labels, raw_labels
 from mtlrun.data.targets import bin_edges
@@ -52,7 +52,7 @@ def task_facts(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
                 assert raw is not None, "bins are of labels"
                 row["bins"] = bin_edges(task, settings, raw, observed_labels(task, settings, table)).tolist()
         elif not settings.has_labels:
-            row["inputs"] = width(dataset, task)
+            row["inputs"] = dataset.reconstructed_width(task)
         else:
             row |= {"mean": float(labels.mean()), "std": float(labels.std())}
         row |= {part: int(target.observed[rows].sum()) for part, rows in dataset.split.parts().items()}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.config.schema import Config
-from mtlrun.data.dataset import Dataset, trainable
+from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
 from mtlrun.model.layers import generator
 from mtlrun.network.inputs import InputEncoder
@@ -190,7 +190,7 @@ class TrainBatches:
         self.rows = rows
         self.seeds = [c.seed for c in configs]
         self.train = [torch.from_numpy(d.split.train) for d in datasets]
-        masks = [torch.from_numpy(trainable(d)) for d in datasets]
+        masks = [torch.from_numpy(d.trainable()) for d in datasets]
         size = min(int(m.sum()) for m in masks)
         self.trainable = [None if bool(m.all()) else m for m in masks]
         self.batch_size = min(configs[0].trainer.batch_size, size)

@@ -146,18 +146,21 @@ def _input_means(datasets: Sequence[Dataset], task: str, rows: Rows) -> Tensor:
     return mean.float()
 
 
-def trivial_outputs(datasets: Sequence[Dataset], network: Network, scale: LabelScale, rows: Rows) -> dict[str, Tensor]:
+def trivial_outputs(
+    datasets: Sequence[Dataset], rows: Rows, scale: LabelScale, read: Callable[[str, Tensor], Tensor]
+) -> dict[str, Tensor]:
     """What a predictor that knows no inputs puts out, per task `[R, K]`: `TaskType.constant` of the run's training
     rows, with row weights; of a reconstruction the mean of each input.
+
+    `read` takes from all encoded columns `[R, D']` those that are the labels `[R, D]` of a reconstruction.
     """
     constants = {}
-    for t, task in enumerate(network.tasks):
+    for t, task in enumerate(rows.tasks):
         if datasets[0].targets[task].type == "objective":  # nothing is predicted
             constants[task] = torch.full((len(datasets), 1), torch.nan)
             continue
         if datasets[0].targets[task].type == "reconstruction":
-            block = network.blocks.index(network.place[task][0])
-            constants[task] = network.read_inputs(block, _input_means(datasets, task, rows))
+            constants[task] = read(task, _input_means(datasets, task, rows))
             continue
         found = []
         for r, dataset in enumerate(datasets):

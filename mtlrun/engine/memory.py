@@ -36,9 +36,7 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     labels.
     """
     inputs = dataset.spec.width
-    from mtlrun.data.dataset import classes
-
-    outputs = sum(max(1, n) for n in classes(dataset).values())
+    outputs = sum(max(1, n) for n in dataset.classes().values())
     kept = sum(max(1, len(t.classes)) for t in dataset.targets.values())  # of a reconstruction one number a row
     copies = COPIES + (SKIPPING if config.trainer.on_nan == "skip" else 0)
     network = FLOAT * copies * parameters(config, inputs, outputs)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from mtlrun.config.graph import parse_graph
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputSpec
-from mtlrun.data.dataset import Dataset, classes
+from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
 from mtlrun.engine.evaluate import Evaluation, trivial_outputs
 from mtlrun.engine.hardware import choose_device, set_up
@@ -27,7 +28,7 @@ from mtlrun.util.errors import RequestError
 
 def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
     """The active tasks as the network needs them, types and classes from the data."""
-    counts = classes(datasets[0])
+    counts = datasets[0].classes()
     return [
         TaskSpec(
             t.task,
@@ -147,7 +148,12 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
         edge.to(device)
     val = Evaluation(rows, datasets, "val", network, scale)
     test = Evaluation(rows, datasets, "test", network, scale)
-    constants = {t: c.to(device) for t, c in trivial_outputs(datasets, network, scale, rows).items()}
+
+    def read(task: str, x: Tensor) -> Tensor:
+        return network.read_inputs(network.blocks.index(network.place[task][0]), x)
+
+    outputs = trivial_outputs(datasets, rows, scale, read)
+    constants = {task: output.to(device) for task, output in outputs.items()}
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
     selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)

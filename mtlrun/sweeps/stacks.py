@@ -83,11 +83,9 @@ class Size:
 def size(config: Config, dataset: "Dataset", first: "Dataset | None" = None) -> Size:
     """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes; with
     those of a first stage (`model.pretrain`) from the data of that, `first`."""
-    from mtlrun.data.dataset import trainable
-
     graph = parse_graph(config.graph, config.tasks, config.active, len(config.net.hidden))
     found = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
-    rows = int(trainable(dataset).sum())
+    rows = int(dataset.trainable().sum())
     batch = min(config.trainer.batch_size, rows)
     found |= {"graph": _edges(graph), "rows per batch": str(batch), "steps per epoch": str(rows // batch)}
     steps = min(config.trainer.epochs * (rows // batch), config.trainer.max_steps or math.inf)

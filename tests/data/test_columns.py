@@ -9,7 +9,7 @@ import pytest
 from houses import ROWS, TASKS, config, houses, refused, save
 
 from mtlrun.data.columns import MISSING, InputSpec
-from mtlrun.data.dataset import classes, load_dataset
+from mtlrun.data.dataset import load_dataset
 from mtlrun.data.table import read_table
 from mtlrun.runs.preview import report
 from mtlrun.util.errors import RequestError
@@ -133,7 +133,7 @@ def test_columns_to_reconstruct_are_encoded_and_no_inputs(path: str) -> None:
     assert [c.name for c in data.spec.inputs] == ["area", "site"]
     assert [c.name for c in data.spec.hidden] == ["city", "room_a", "room_b"] and data.spec.width == 2
     assert data.notes == [f"{c}: left out of the inputs, as it is for rooms to reconstruct" for c in ("city", "room_b")]
-    assert classes(data)["rooms"] == 2 + 2 + 1  # two cities; a number and its gaps; a number
+    assert data.classes()["rooms"] == 2 + 2 + 1  # two cities; a number and its gaps; a number
     alone = load_dataset(config(HIDING, path=path, inputs=["area", "city", "room_b", "site"], only=["price"]))
     # an arm without the task, and a first stage with it, have the same trunk and the same encoder
     assert alone.spec == data.spec and alone.reconstructed == {}

@@ -10,7 +10,7 @@ from houses import config, houses, save
 
 from mtlrun.config.check import check
 from mtlrun.config.schema import as_mapping
-from mtlrun.data.dataset import Dataset, load_dataset, trainable
+from mtlrun.data.dataset import Dataset, load_dataset
 from mtlrun.data.labels import controls, without_controls
 from mtlrun.util.errors import RequestError
 
@@ -113,10 +113,10 @@ def test_fewer_training_labels_are_a_subset_of_more(file: str) -> None:
     true = table()["b"].to_numpy()
     rows = sorted(sets[20])
     np.testing.assert_array_equal(chosen[20].targets["b"].values[rows], true[rows])
-    assert len(kept(chosen[20], "a")) == 280 and trainable(chosen[20]).all()
+    assert len(kept(chosen[20], "a")) == 280 and chosen[20].trainable().all()
     assert_held_out_labels_are_true(chosen[20])
     alone = load(file, {"b": {"train_labels": 20}}, only=["b"])
-    assert kept(alone, "b") == sets[20] and trainable(alone).sum() == 20
+    assert kept(alone, "b") == sets[20] and alone.trainable().sum() == 20
 
 
 def test_the_labels_that_are_kept_belong_to_the_split_and_not_to_the_run(file: str) -> None:

@@ -5,7 +5,6 @@ import pytest
 import torch
 from support import make_config, make_dataset, make_stack
 
-from mtlrun.data.dataset import trainable
 from mtlrun.runs.build import build_stack
 
 
@@ -69,7 +68,7 @@ def test_complete_unweighted_labels_need_no_weights():
 def test_rows_without_any_label_are_not_trained_on():
     config = make_config({"a": {"type": "regression"}})
     dataset = make_dataset(config, missing=0.5)
-    rows = dataset.split.train[trainable(dataset)]
+    rows = dataset.split.train[dataset.trainable()]
     assert set(rows) == set(dataset.split.train) & set(np.flatnonzero(dataset.targets["a"].observed))
     assert build_stack([config], [dataset]).train.steps == len(rows) // 16
 

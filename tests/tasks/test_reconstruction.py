@@ -14,7 +14,7 @@ from support import make_config, make_dataset, train_steps
 import mtlrun
 from mtlrun.config.check import check
 from mtlrun.config.schema import as_mapping
-from mtlrun.data.dataset import classes, load_dataset, trainable
+from mtlrun.data.dataset import load_dataset
 from mtlrun.engine.memory import COPIES, FLOAT, parameters, run_bytes
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.preview import report
@@ -112,7 +112,7 @@ def test_every_training_row_counts_or_those_that_where_names(tmp_path: Path) -> 
         dataset = load_dataset(config)
         frame = pd.read_csv(config.data.path).iloc[dataset.split.train]
         rows = np.ones(len(frame), dtype=bool) if of is None else frame.eval(of).to_numpy()
-        assert trainable(dataset).tolist() == (rows | frame.a.notna().to_numpy()).tolist()
+        assert dataset.trainable().tolist() == (rows | frame.a.notna().to_numpy()).tolist()
         assert dataset.targets["x"].observed[dataset.split.train].tolist() == rows.tolist()
 
 
@@ -132,7 +132,7 @@ def test_it_is_auxiliary_and_leaves_no_trace_in_selection_and_predictions(tmp_pa
 def test_the_memory_of_a_run_counts_an_output_for_every_input(tmp_path: Path) -> None:
     config = on_table(tmp_path)
     dataset = load_dataset(config)
-    assert classes(dataset) == {"a": 0, "x": 6}
+    assert dataset.classes() == {"a": 0, "x": 6}
     assert parameters(config, 6, 1 + 6) == build_stack([config], [dataset]).step.flat.values.shape[1]
     alone = dataclasses.replace(config, only=["a"])
     outputs = FLOAT * COPIES * (parameters(config, 6, 7) - parameters(alone, 6, 1))
@@ -195,7 +195,7 @@ def all_encoded(config: Any) -> dict[str, np.ndarray]:
 def test_each_reconstructs_its_own_columns_and_the_rest_all_that_is_seen(tmp_path: Path) -> None:
     config = on_table(tmp_path, HIDING)
     dataset, columns = load_dataset(config), all_encoded(on_table(tmp_path))
-    assert classes(dataset) == {"a": 0, "x": 2, "y": 4, "z": 1}
+    assert dataset.classes() == {"a": 0, "x": 2, "y": 4, "z": 1}
     own = {"x": columns["v"], "y": np.concatenate([columns["w"], columns["k"]], 1), "z": columns["u"]}
     stack = build_stack([config], [dataset])
     train_steps(stack, 8)

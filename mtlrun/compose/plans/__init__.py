@@ -1,6 +1,6 @@
 """Plans: experiments whose arms follow from the tasks at hand. `arms=NAME` makes them; see docs/experiments.md.
 
-A plan is a function of a `Base` that returns arms in the form in which they are written by hand: mappings of
+A plan is a function of a `PlanRequest` that returns arms in the form in which they are written by hand: mappings of
 overrides, of which text may be a sweep, each with a `label`. What is common to all arms, seeds among it, stays with
 the request.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mtlrun.compose.plans.affinity import affinity
-from mtlrun.compose.plans.base import Base
+from mtlrun.compose.plans.base import PlanRequest
 from mtlrun.compose.plans.baselines import READING as BASELINES
 from mtlrun.compose.plans.baselines import baselines
 from mtlrun.compose.plans.extra_data import READING as EXTRA_DATA
@@ -25,9 +25,9 @@ from mtlrun.compose.plans.strategies import READING as STRATEGIES
 from mtlrun.compose.plans.strategies import strategies
 from mtlrun.util.errors import RequestError, listing, nearest
 
-__all__ = ["PLANS", "Base", "Between", "Contrast", "Reading", "planned", "reading_of", "restarts_of", "tune_of"]
+__all__ = ["PLANS", "Between", "Contrast", "PlanRequest", "Reading", "planned", "reading_of", "restarts_of", "tune_of"]
 
-PLANS: dict[str, Callable[[Base], list[dict[str, Any]]]] = {
+PLANS: dict[str, Callable[[PlanRequest], list[dict[str, Any]]]] = {
     "baselines": baselines,
     "lessons": lessons,
     "shuffled": shuffled,
@@ -60,15 +60,15 @@ def restarts_of(labels: Iterable[str]) -> dict[str, str]:
     return {label: known[label] for label in labels if label in known}
 
 
-def planned(name: str, base: Base) -> list[dict[str, Any]]:
+def planned(name: str, request: PlanRequest) -> list[dict[str, Any]]:
     """The arms of the plan `name`. Raises RequestError where there is no such plan or the tasks do not allow it."""
     require_plan(name)
-    if base.config.boosting:
+    if request.config.boosting:
         raise RequestError(
             f"arms: {name} compares networks, and model is boosting\n"
             "leave it out: arms=baselines trains it beside the networks"
         )
-    return PLANS[name](base)
+    return PLANS[name](request)
 
 
 def require_plan(name: str) -> None:

@@ -1,7 +1,6 @@
-"""What a plan starts from: the composed request, and what several plans need to know of it."""
+"""What a plan starts from: the composed request, what is known of its tasks and data, and pieces of arms."""
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,16 +9,13 @@ from mtlrun.config.schema import Config
 from mtlrun.util.errors import RequestError, listing, nearest
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mtlrun.data.dataset import Dataset
 
 Arm = dict[str, Any]
-EVALUATIONS = 100  # of an arm with `equal_steps`: a small net on few rows is at its best for a few steps only
 
 
 @dataclass(frozen=True)
-class Base:
+class PlanRequest:
     """The request without its arms: `configs`, one for each seed, that differ in nothing else.
 
     plan: its name, for messages; given: the main task that the question is about, or None for the first one;
@@ -35,6 +31,8 @@ class Base:
     def config(self) -> Config:
         """That of the first seed."""
         return self.configs[0]
+
+    # -------------------------------------------------- tasks
 
     @property
     def tasks(self) -> list[str]:
@@ -79,12 +77,20 @@ class Base:
             )
         return found
 
+    def several_tasks(self) -> None:
+        """Raises RequestError where one task only is trained."""
+        if len(self.tasks) < 2:
+            raise RequestError(
+                f"arms: {self.plan} compares tasks together and alone: there is {self.tasks[0]} only\n"
+                "give the data option another task, or train more of its tasks with `only`"
+            )
+
+    # -------------------------------------------------- data
+
     @functools.cached_property
     def datasets(self) -> "list[Dataset]":
         """The data of every seed."""
-        from mtlrun.data.dataset import load_dataset
-
-        return [load_dataset(config) for config in self.configs]
+        return [_load(config) for config in self.configs]
 
     @functools.cached_property
     def standard(self) -> Config:
@@ -101,17 +107,7 @@ class Base:
     @functools.cached_property
     def dataset(self) -> "Dataset":
         """The data of `standard`."""
-        from mtlrun.data.dataset import load_dataset
-
-        return load_dataset(self.standard)
-
-    def several_tasks(self) -> None:
-        """Raises RequestError where one task only is trained."""
-        if len(self.tasks) < 2:
-            raise RequestError(
-                f"arms: {self.plan} compares tasks together and alone: there is {self.tasks[0]} only\n"
-                "give the data option another task, or train more of its tasks with `only`"
-            )
+        return _load(self.standard)
 
     # -------------------------------------------------- pieces of arms
 
@@ -132,90 +128,8 @@ class Base:
         roles = {f"tasks.{t}.role": "auxiliary" for t in self.others if self.config.tasks[t].role == "main"}
         return roles | self.select(self.focus)
 
-    def equal_steps(self, fewest: int, all_rows: int) -> Arm:
-        """Settings with which arms take equally many steps on batches of one size, whatever rows they train on.
 
-        `fewest`: training rows of the arm that has the fewest, with any seed; `all_rows`: of the one that has all, with
-        seed 0. Batches are as large as asked for, or `fewest`; the steps are those of the epochs asked for on all rows,
-        or trainer.max_steps; no arm stops early. All are evaluated about 100 times, so that each chooses its
-        checkpoint, by val, from as many. Epochs are as many as steps, more than any arm needs: how many may depend on
-        the seeds.
-        """
-        trainer = self.config.trainer
-        batch = min(trainer.batch_size, fewest)
-        steps = trainer.epochs * (all_rows // batch)
-        steps = min(steps, trainer.max_steps or steps)
-        return {
-            "trainer.batch_size": batch,
-            "trainer.max_steps": steps,
-            "trainer.patience": None,
-            "trainer.epochs": steps,
-            "trainer.evaluate_every": max(1, steps // EVALUATIONS),
-        }
+def _load(config: Config) -> "Dataset":
+    from mtlrun.data.dataset import load_dataset  # pandas, for plans that ask about the data only
 
-    def equal_budget(self, nets: Sequence[Sequence[str]]) -> Arm:
-        """`equal_steps` where some of the nets, each of these tasks, find labels in fewer training rows than others and
-        would take fewer steps an epoch; {} where all find as many."""
-        rows = [[int(labelled(dataset, tasks).sum()) for tasks in nets] for dataset in self.datasets]
-        if all(len(set(own)) == 1 for own in rows):
-            return {}
-        found = self.equal_steps(min(map(min, rows)), max(int(labelled(self.dataset, tasks).sum()) for tasks in nets))
-        self.notes.append(
-            f"tasks have labels in different rows: every net takes {found['trainer.max_steps']:,} steps "
-            f"on batches of {found['trainer.batch_size']}, and none stops early"
-        )
-        return found
-
-    # -------------------------------------------------- sizes
-
-    def parameters(self, tasks: Sequence[str], scale: float = 1.0) -> int:
-        """How many parameters a net of these tasks has, edges between them aside, with every hidden layer `scale` times
-        as wide."""
-        from mtlrun.data.dataset import classes
-        from mtlrun.engine.memory import parameters
-        from mtlrun.tasks import TYPES
-
-        model, counts = self.config.net, classes(self.dataset)
-        sized = replace(model, hidden=_scaled(model.hidden, scale), head_hidden=_scaled(model.head_hidden, scale))
-        outputs = sum(TYPES[self.dataset.targets[t].type].outputs(counts[t]) for t in tasks)
-        config = replace(self.config, only=list(tasks), model=sized)
-        return parameters(config, self.dataset.spec.width, outputs)
-
-    def widths(self, nets: Sequence[Sequence[str]], target: int) -> tuple[Arm, int]:
-        """Hidden layers, each scaled alike, with which nets of these tasks have about `target` parameters together;
-        and how many they have. ({}, their parameters) where no layer is hidden."""
-        model = self.config.net
-
-        def total(scale: float) -> int:
-            return sum(self.parameters(tasks, scale) for tasks in nets)
-
-        if not [*model.hidden, *model.head_hidden]:
-            return {}, total(1.0)
-        low, high = 1e-3, 1.0
-        while total(high) < target:
-            high *= 2
-        for _ in range(40):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if total(middle) < target else (low, middle)
-        scale = min((low, high), key=lambda s: abs(total(s) - target))
-        return self.scaled(scale), total(scale)
-
-    def scaled(self, scale: float) -> Arm:
-        """Every hidden layer `scale` times as wide, of one unit at least."""
-        model = self.config.net
-        found: Arm = {
-            "model.hidden": _scaled(model.hidden, scale),
-            "model.head_hidden": _scaled(model.head_hidden, scale),
-        }
-        return {key: value for key, value in found.items() if value}
-
-
-def labelled(dataset: "Dataset", tasks: Sequence[str]) -> "np.ndarray":
-    """Which training rows have a label, of weight above 0, in any of the tasks: a mask over `split.train`."""
-    from mtlrun.data.dataset import trainable
-
-    return trainable(replace(dataset, targets={task: dataset.targets[task] for task in tasks}))
-
-
-def _scaled(widths: Sequence[int], scale: float) -> list[int]:
-    return [max(1, round(scale * width)) for width in widths]
+    return load_dataset(config)

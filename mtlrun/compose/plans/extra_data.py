@@ -2,15 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from mtlrun.compose.plans.base import Arm, Base, labelled
+from mtlrun.compose.plans.base import Arm, PlanRequest
+from mtlrun.compose.plans.budget import equal_steps
 from mtlrun.compose.plans.reading import Contrast, Reading, Word
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from mtlrun.data.dataset import Dataset
+from mtlrun.compose.plans.sizes import parameters, widths
 
 ALONE = "1 alone"
 INPUTS = "inputs"  # the task that reconstructs them
@@ -42,7 +39,7 @@ def answer(found: Mapping[str, Word]) -> str:
 READING = Reading((BOTH, *SOURCES), answer, reference=ALONE)
 
 
-def extra_data(base: Base) -> list[Arm]:
+def extra_data(request: PlanRequest) -> list[Arm]:
     """Six arms, all paired by seed, with equally many steps, and batches in which A has equally many labels:
 
     1 the focus A alone; 2 with the others B, whose labels count on A's rows only; 3 with B on its own rows;
@@ -53,77 +50,128 @@ def extra_data(base: Base) -> list[Arm]:
     sharing = 1 − 2, data and sharing = 1 − 3, information in B's labels = 4 − 3, in B's inputs = 1 − 5.
     What the data cannot give is left out, with a line in `notes`.
     """
-    focus, others = base.focus, base.others
-    whole = [focus, *others]
-    own = [labelled(dataset, [focus]) for dataset in base.datasets]
-    theirs = [labelled(dataset, others) for dataset in base.datasets]
-    overlap = min(int((a & b).sum()) for a, b in zip(own, theirs, strict=True))
-    beyond = max(int((b & ~a).sum()) for a, b in zip(own, theirs, strict=True))
-    shared_rows = [task for task in others if all(_overlaps(d, focus, task) for d in base.datasets)]
-    held_back = {
-        f"tasks.{focus}.{key}": None
-        for key in ("train_labels", "train_rows_of")
-        if getattr(base.config.tasks[focus], key) is not None
-    }
+    labels, budget = _Labels.of(request), _Budget.of(request)
+    names = " and ".join(request.others)
+    together = budget.common | {"only": [request.focus, *request.others]}
+    shuffled = {f"tasks.{task}.shuffle": True for task in request.others}
+    return [
+        {"label": ALONE} | budget.alone,
+        *_on_rows_of_the_focus(request, labels, budget),
+        {"label": f"3 with {names}"} | together,
+        {"label": f"4 with {names} shuffled"} | together | shuffled,
+        {"label": f"5 with inputs of {names}"} | budget.common | _reconstruction(request),
+        *_all_labels(request, labels, budget),
+        *_matched(request, budget),
+    ]
 
-    rows = int(labelled(base.dataset, whole).sum())
-    steps = base.equal_steps(min(int(mask.sum()) for mask in [*own, *theirs]), rows)
-    common = base.as_auxiliary() | steps
-    # A's share of a batch of all rows: its labels are as many in each step, and seen as often, with the others as alone
-    share = labelled(base.dataset, [focus]).sum() / rows
-    few = {"trainer.batch_size": max(1, round(steps["trainer.batch_size"] * share))}
-    lone = common | few | base.alone([focus])
-    together = common | {"only": whole}
-    names = " and ".join(others)
-    arms: list[Arm] = [{"label": ALONE} | lone]
-    if overlap == 0 or not shared_rows:
-        base.notes.append(f"2 {names} on rows of {focus}: left out, as no training row has labels of both")
-    elif beyond == 0:
-        base.notes.append(
+
+@dataclass(frozen=True)
+class _Labels:
+    """In which training rows A, the focus, and B, the others, have labels.
+
+    overlap: rows that have labels of both, with the seed that has the fewest; beyond: rows with labels of B alone, with
+    the seed that has the most; shared: the tasks of B that have labels in rows of A, with every seed
+    """
+
+    overlap: int
+    beyond: int
+    shared: list[str]
+
+    @classmethod
+    def of(cls, request: PlanRequest) -> "_Labels":
+        focus, others, datasets = request.focus, request.others, request.datasets
+        both = [(dataset.trainable([focus]), dataset.trainable(others)) for dataset in datasets]
+        return cls(
+            overlap=min(int((a & b).sum()) for a, b in both),
+            beyond=max(int((b & ~a).sum()) for a, b in both),
+            shared=[t for t in others if all((d.trainable([focus]) & d.trainable([t])).any() for d in datasets)],
+        )
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """Settings of all arms; `alone` of those of the focus alone, `steps` the numbers of steps among them.
+
+    few: A's share of a batch of all rows, so that its labels are as many in each step, and seen as often, alone as with
+    the others
+    """
+
+    steps: Arm
+    common: Arm
+    few: Arm
+    alone: Arm
+
+    @classmethod
+    def of(cls, request: PlanRequest) -> "_Budget":
+        focus, others, dataset = request.focus, request.others, request.dataset
+        rows = int(dataset.trainable([focus, *others]).sum())
+        fewest = min(int(d.trainable(tasks).sum()) for tasks in ([focus], others) for d in request.datasets)
+        steps = equal_steps(request, fewest, rows)
+        common = request.as_auxiliary() | steps
+        share = dataset.trainable([focus]).sum() / rows
+        few: Arm = {"trainer.batch_size": max(1, round(steps["trainer.batch_size"] * share))}
+        return cls(steps, common, few, common | few | request.alone([focus]))
+
+
+def _on_rows_of_the_focus(request: PlanRequest, labels: _Labels, budget: _Budget) -> list[Arm]:
+    """Arm 2, where it can be and differs from 3."""
+    focus, names = request.focus, " and ".join(request.others)
+    if labels.overlap == 0 or not labels.shared:
+        request.notes.append(f"2 {names} on rows of {focus}: left out, as no training row has labels of both")
+        return []
+    if labels.beyond == 0:
+        request.notes.append(
             f"2 {names} on rows of {focus}: left out, as it is the same as 3: "
             f"every training row with a label of {names} has one of {focus}"
         )
-    else:
-        cut = {f"tasks.{task}.train_rows_of": focus for task in shared_rows}
-        arms.append(
-            {"label": f"2 with {names} on rows of {focus}"} | common | few | {"only": [focus, *shared_rows]} | cut
-        )
-    arms.append({"label": f"3 with {names}"} | together)
-    arms.append({"label": f"4 with {names} shuffled"} | together | {f"tasks.{t}.shuffle": True for t in others})
-    arms.append({"label": f"5 with inputs of {names}"} | common | _reconstruction(base, labelled(base.dataset, others)))
+        return []
+    cut = {f"tasks.{task}.train_rows_of": focus for task in labels.shared}
+    arm: Arm = {"label": f"2 with {names} on rows of {focus}"}
+    return [arm | budget.common | budget.few | {"only": [focus, *labels.shared]} | cut]
+
+
+def _reconstruction(request: PlanRequest) -> Arm:
+    """The focus and a task that reconstructs the inputs of the rows on which the others have labels."""
+    counts = {task: int(request.dataset.trainable([task]).sum()) for task in request.others}
+    task = max(counts, key=lambda name: counts[name])
+    if counts[task] < request.dataset.trainable(request.others).sum():
+        request.notes.append(f"5: reconstructs the inputs of the rows of {task}, of which the others have the most")
+    settings = {"type": "reconstruction", "role": "auxiliary", "train_rows_of": task}
+    return {"only": [request.focus, INPUTS], f"tasks.{INPUTS}": settings}
+
+
+def _all_labels(request: PlanRequest, labels: _Labels, budget: _Budget) -> list[Arm]:
+    """Arm 6, where the request holds labels of the focus back."""
+    focus = request.focus
+    held_back = {
+        f"tasks.{focus}.{key}": None
+        for key in ("train_labels", "train_rows_of")
+        if getattr(request.config.tasks[focus], key) is not None
+    }
     if not held_back:
-        base.notes.append(
+        request.notes.append(
             f"6 more labels of {focus}: left out, as no setting holds labels back (tasks.{focus}.train_labels)"
         )
-    elif overlap == 0:
-        base.notes.append(f"6 more labels of {focus}: left out, as the rows of {names} have none")
-    else:
-        arms.append({"label": f"6 alone, all labels of {focus}"} | common | base.alone([focus]) | held_back)
+        return []
+    if labels.overlap == 0:
+        names = " and ".join(request.others)
+        request.notes.append(f"6 more labels of {focus}: left out, as the rows of {names} have none")
+        return []
+    return [{"label": f"6 alone, all labels of {focus}"} | budget.common | request.alone([focus]) | held_back]
 
-    target = base.parameters(whole)
-    widths, total = base.widths([[focus]], target)
-    if widths:
-        base.notes.append(f"1 alone, width-matched: {total:,} parameters; the shared net has {target:,}")
-        arms.append({"label": "1 alone, width-matched"} | lone | widths)
-    ratio = target / base.parameters([focus])
-    longer = {key: math.ceil(ratio * steps[key]) for key in ("trainer.max_steps", "trainer.epochs")}
-    base.notes.append(
+
+def _matched(request: PlanRequest, budget: _Budget) -> list[Arm]:
+    """Arm 1 with the parameters of the shared net, where a layer is hidden, and with its compute."""
+    focus, arms = request.focus, []
+    target = parameters(request, [focus, *request.others])
+    wider, total = widths(request, [[focus]], target)
+    if wider:
+        request.notes.append(f"1 alone, width-matched: {total:,} parameters; the shared net has {target:,}")
+        arms.append({"label": "1 alone, width-matched"} | budget.alone | wider)
+    ratio = target / parameters(request, [focus])
+    longer = {key: math.ceil(ratio * budget.steps[key]) for key in ("trainer.max_steps", "trainer.epochs")}
+    request.notes.append(
         f"1 alone, compute-matched: {longer['trainer.max_steps']:,} steps; "
-        f"the others take {steps['trainer.max_steps']:,}"
+        f"the others take {budget.steps['trainer.max_steps']:,}"
     )
-    arms.append({"label": "1 alone, compute-matched"} | lone | longer)
-    return arms
-
-
-def _overlaps(dataset: "Dataset", focus: str, task: str) -> bool:
-    return bool((labelled(dataset, [focus]) & labelled(dataset, [task])).any())
-
-
-def _reconstruction(base: Base, theirs: "np.ndarray") -> Arm:
-    """The focus and a task that reconstructs the inputs of the rows on which the others, `theirs` [n], have labels."""
-    counts = {task: int(labelled(base.dataset, [task]).sum()) for task in base.others}
-    task = max(counts, key=lambda name: counts[name])
-    if counts[task] < theirs.sum():
-        base.notes.append(f"5: reconstructs the inputs of the rows of {task}, of which the others have the most")
-    settings = {"type": "reconstruction", "role": "auxiliary", "train_rows_of": task}
-    return {"only": [base.focus, INPUTS], f"tasks.{INPUTS}": settings}
+    return [*arms, {"label": "1 alone, compute-matched"} | budget.alone | longer]

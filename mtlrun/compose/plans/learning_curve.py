@@ -2,42 +2,43 @@
 
 from dataclasses import replace
 
-from mtlrun.compose.plans.base import Arm, Base, labelled
+from mtlrun.compose.plans.base import Arm, PlanRequest
+from mtlrun.compose.plans.budget import equal_steps
 from mtlrun.util.errors import RequestError, listing
 
 SHARES = (0.05, 0.1, 0.2, 0.5, 1.0)  # of the training rows
 FEWEST = 10  # labels of every main task, without which a number of rows is left out
 
 
-def learning_curve(base: Base) -> list[Arm]:
+def learning_curve(request: PlanRequest) -> list[Arm]:
     """All tasks together and each main task alone, on 5, 10, 20, 50 and 100 % of the training rows, all with the same
     number of steps on batches of one size."""
-    base.several_tasks()
-    rows = min(len(dataset.split.train) for dataset in base.datasets)
+    request.several_tasks()
+    rows = min(len(dataset.split.train) for dataset in request.datasets)
     counts = {max(1, round(share * rows)): 0 for share in SHARES}
     for count in counts:
-        counts[count] = _labels(base, count)
+        counts[count] = _labels(request, count)
     few = [count for count, labels in counts.items() if labels < FEWEST]
     if few:
-        base.notes.append(
+        request.notes.append(
             f"{listing(map(str, few))} training rows: left out, as some main task has fewer than {FEWEST} labels there"
         )
     kept = {count: labels for count, labels in counts.items() if labels >= FEWEST}
     if not kept:
         raise RequestError(
-            f"arms: {base.plan} needs {FEWEST} training labels or more of every main task\n"
+            f"arms: {request.plan} needs {FEWEST} training labels or more of every main task\n"
             "leave out the task that has fewer with `only`"
         )
-    steps = base.equal_steps(min(kept.values()), int(labelled(base.dataset, base.tasks).sum()))
+    steps = equal_steps(request, min(kept.values()), int(request.dataset.trainable(request.tasks).sum()))
     curve: Arm = {"data.train_rows": ",".join(map(str, kept))} | steps
-    return [{"label": "together"} | curve, {"label": "alone"} | base.alone(base.main) | curve]
+    return [{"label": "together"} | curve, {"label": "alone"} | request.alone(request.main) | curve]
 
 
-def _labels(base: Base, rows: int) -> int:
+def _labels(request: PlanRequest, rows: int) -> int:
     """How many labels the main task that has the fewest has on so many training rows, whatever the seed; 0 where one
     cannot be trained there."""
-    fewer = replace(base, configs=[replace(c, data=replace(c.data, train_rows=rows)) for c in base.configs])
+    fewer = replace(request, configs=[replace(c, data=replace(c.data, train_rows=rows)) for c in request.configs])
     try:
-        return min(int(labelled(dataset, [task]).sum()) for dataset in fewer.datasets for task in base.main)
+        return min(int(dataset.trainable([task]).sum()) for dataset in fewer.datasets for task in request.main)
     except RequestError:  # no label, or labels that are all the same
         return 0

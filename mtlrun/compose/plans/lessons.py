@@ -1,6 +1,7 @@
 """`arms=lessons`: loss strategies × learning rates × edges between tasks, as a full factorial."""
 
-from mtlrun.compose.plans.base import Arm, Base
+from mtlrun.compose.plans.base import Arm, PlanRequest
+from mtlrun.compose.plans.budget import alone_and_together
 
 RATES = {
     "single": {"lr": "single"},
@@ -14,42 +15,48 @@ EDGES = {
 FOCUS = 3.0  # the focus counts so many times what its trivial loss would give it
 
 
-def lessons(base: Base) -> list[Arm]:
+def lessons(request: PlanRequest) -> list[Arm]:
     """Strategies sum, fixed, uncertainty × rates single, per head × edges none, chain with gradients stopped, chain
     with gradients passed; and single-task nets with either policy, trunk and head at rates of their own as well.
 
-    The fixed weights are `weights`. Rates per head: the trunk 0.3 times, the heads 3 times `lr.base`.
+    The fixed weights are those of `fixed`. Rates per head: the trunk 0.3 times, the heads 3 times `lr.base`.
     Where tasks have labels in different rows, all nets take equally many steps.
     """
-    from mtlrun.statistics import seeds_needed
+    from mtlrun.statistics import seeds_needed  # scipy
 
-    base.several_tasks()
-    found = weights(base)
-    base.notes.append("fixed weights: " + ", ".join(f"{task} {weight:g}" for task, weight in found.items()))
-    fixed: Arm = {"loss": "fixed"} | {f"loss.weights.{task}": weight for task, weight in found.items()}
-    strategies: dict[str, Arm] = {"sum": {"loss": "sum"}, "fixed": fixed, "uncertainty": {"loss": "uncertainty"}}
+    request.several_tasks()
+    strategies: dict[str, Arm] = {
+        "sum": {"loss": "sum"},
+        "fixed": fixed(request),
+        "uncertainty": {"loss": "uncertainty"},
+    }
     effects = sum(len(levels) - 1 for levels in (strategies, RATES, EDGES))
-    base.notes.append(f"read as a factorial: {effects} main effects, for which {seeds_needed(effects)} seeds will do")
-    lone: Arm = {"graph": "none"} | base.alone(base.main)
+    request.notes.append(
+        f"read as a factorial: {effects} main effects, for which {seeds_needed(effects)} seeds will do"
+    )
+    single: Arm = {"graph": "none"} | request.alone(request.main)
     arms: list[Arm] = [
-        {"label": "alone"} | lone | RATES["single"],
-        {"label": "alone, per_head"} | lone | RATES["per_head"],
+        {"label": "alone"} | single | RATES["single"],
+        {"label": "alone, per_head"} | single | RATES["per_head"],
     ]
     for strategy, losses in strategies.items():
         for policy, rates in RATES.items():
             for word, edges in EDGES.items():
                 label = f"{strategy}, {policy}, {word}"
                 arms.append({"label": label} | losses | rates | edges)
-    budget = base.equal_budget([*([task] for task in base.main), base.tasks])
+    budget = alone_and_together(request)
     return [arm | budget for arm in arms]
 
 
-def weights(base: Base) -> dict[str, float]:
-    """Weights w_t = T v_t / Σ v, with v_t = 1 / the loss of the trivial predictor on val, and three times that for
-    the focus; of the split with seed 0, to three significant digits. They sum to the number of tasks T."""
-    from mtlrun.runs.build import build_stack
+def fixed(request: PlanRequest) -> Arm:
+    """`loss=fixed` with weights w_t = T v_t / Σ v, where v_t = 1 / the loss of the trivial predictor on val, and three
+    times that for the focus; of the split with seed 0, to three significant digits. They sum to the number of tasks T.
+    A note says what they are."""
+    from mtlrun.engine.trivial import trivial_losses  # torch
 
-    figures = build_stack([base.standard], [base.dataset]).trivial["val"][0]
-    worth = {task: (FOCUS if task == base.focus else 1.0) / figures[task, "loss"] for task in base.tasks}
+    losses = trivial_losses(request.standard, request.dataset, request.dataset.split.val)
+    worth = {task: (FOCUS if task == request.focus else 1.0) / losses[task] for task in request.tasks}
     total = sum(worth.values())
-    return {task: float(f"{len(worth) * value / total:.3g}") for task, value in worth.items()}
+    weights = {task: float(f"{len(worth) * value / total:.3g}") for task, value in worth.items()}
+    request.notes.append("fixed weights: " + ", ".join(f"{task} {weight:g}" for task, weight in weights.items()))
+    return {"loss": "fixed"} | {f"loss.weights.{task}": weight for task, weight in weights.items()}

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from mtlrun.compose.plans.base import Arm, Base
+from mtlrun.compose.plans.base import Arm, PlanRequest
 from mtlrun.compose.plans.reading import Contrast, Reading, Word
-from mtlrun.compose.plans.shuffled import ALONE, SHUFFLED, TOGETHER, control, equal_budget, with_auxiliary
+from mtlrun.compose.plans.shuffled import ALONE, SHUFFLED, TOGETHER, auxiliary_budget, control, with_auxiliary
+from mtlrun.compose.plans.sizes import scaled
 
 RESTARTS = "1,2,3"  # further draws of initial parameters
 RATES = (0.1, 0.3, 3, 10)  # times lr.base
@@ -43,22 +44,22 @@ def answer(found: Mapping[str, Word]) -> str:
 READING = Reading((GAIN, *EXPLANATIONS), answer, {OTHER_RATES: ("lr.base",)}, ALONE, {RESTARTED: ALONE})
 
 
-def rivals(base: Base) -> list[Arm]:
-    """The focus with auxiliary tasks, with shuffled ones, and alone; and lone nets with noise on the gradients, as
-    large as these; with other initial draws on the same split; with other learning rates; and narrower ones."""
-    lone = base.as_auxiliary() | base.alone([base.focus])
-    rates = ",".join(f"{factor * base.config.lr.base:g}" for factor in RATES)
+def rivals(request: PlanRequest) -> list[Arm]:
+    """The focus with auxiliary tasks, with shuffled ones, and alone; and single-task nets with noise on the gradients,
+    as large as these; with other initial draws on the same split; with other learning rates; and narrower ones."""
+    single = request.as_auxiliary() | request.alone([request.focus])
+    rates = ",".join(f"{factor * request.config.lr.base:g}" for factor in RATES)
     arms = [
-        with_auxiliary(base),
-        control(base),
-        {"label": ALONE} | lone,
-        {"label": NOISE} | lone | {"trainer.gradient_noise": 1.0},
-        {"label": RESTARTED} | lone | {"model.restart": RESTARTS},
-        {"label": OTHER_RATES} | lone | {"lr.base": rates},
+        with_auxiliary(request),
+        control(request),
+        {"label": ALONE} | single,
+        {"label": NOISE} | single | {"trainer.gradient_noise": 1.0},
+        {"label": RESTARTED} | single | {"model.restart": RESTARTS},
+        {"label": OTHER_RATES} | single | {"lr.base": rates},
     ]
-    narrower = [base.scaled(width) for width in WIDTHS]
+    narrower = [scaled(request, width) for width in WIDTHS]
     if not narrower[0]:
-        base.notes.append("alone, narrower: left out, as no layer is hidden")
-    arms += [{"label": NARROWER} | lone | widths for widths in narrower if widths]
-    budget = equal_budget(base)
+        request.notes.append("alone, narrower: left out, as no layer is hidden")
+    arms += [{"label": NARROWER} | single | widths for widths in narrower if widths]
+    budget = auxiliary_budget(request)
     return [arm | budget for arm in arms]

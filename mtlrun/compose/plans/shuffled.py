@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from mtlrun.compose.plans.base import Arm, Base
+from mtlrun.compose.plans.base import Arm, PlanRequest
+from mtlrun.compose.plans.budget import equal_budget
 from mtlrun.compose.plans.reading import Contrast, Reading, Word
 
 TOGETHER, SHUFFLED, ALONE = "with auxiliary tasks", "auxiliary labels shuffled", "alone"
@@ -27,24 +28,28 @@ def answer(found: Mapping[str, Word]) -> str:
 READING = Reading(TRANSFER, answer, reference=ALONE)
 
 
-def shuffled(base: Base) -> list[Arm]:
+def shuffled(request: PlanRequest) -> list[Arm]:
     """The focus alone; with the other tasks as auxiliary ones; with those tasks' labels shuffled among the rows."""
-    budget = equal_budget(base)
-    arms = [{"label": ALONE} | base.as_auxiliary() | base.alone([base.focus]), with_auxiliary(base), control(base)]
+    budget = auxiliary_budget(request)
+    arms = [
+        {"label": ALONE} | request.as_auxiliary() | request.alone([request.focus]),
+        with_auxiliary(request),
+        control(request),
+    ]
     return [arm | budget for arm in arms]
 
 
-def equal_budget(base: Base) -> Arm:
+def auxiliary_budget(request: PlanRequest) -> Arm:
     """What gives the focus as many steps alone as with the others, whose labels may be in further rows."""
-    return base.equal_budget([[base.focus], [base.focus, *base.others]])
+    return equal_budget(request, [[request.focus], [request.focus, *request.others]])
 
 
-def with_auxiliary(base: Base) -> Arm:
+def with_auxiliary(request: PlanRequest) -> Arm:
     """The focus with the other tasks as auxiliary ones."""
-    return {"label": TOGETHER, "only": [base.focus, *base.others]} | base.as_auxiliary()
+    return {"label": TOGETHER, "only": [request.focus, *request.others]} | request.as_auxiliary()
 
 
-def control(base: Base) -> Arm:
+def control(request: PlanRequest) -> Arm:
     """As `with_auxiliary`, with the auxiliary tasks' training labels shuffled."""
-    arm = with_auxiliary(base) | {f"tasks.{task}.shuffle": True for task in base.others}
+    arm = with_auxiliary(request) | {f"tasks.{task}.shuffle": True for task in request.others}
     return arm | {"label": SHUFFLED}

@@ -422,3 +422,25 @@ def test_the_plain_sum_has_one_rate_though_as_many_rows_have_two(outputs: Output
         for lr in ({"lr": "per_head", "lr.trunk": "1x"}, {"lr": "single"}):
             outputs.setting(f"{loss}-{lr['lr']}", [10, 11], [0.5, 0.5], flat={"loss": loss, **lr})
     assert compared(outputs).reference == "loss=sum lr=single"
+
+
+@pytest.mark.parametrize(
+    ("status", "how"),
+    [
+        ("failed", "why is in {root}/s/sum-0/run.log"),
+        ("running", "go on with: mtlrun resume {root}/s"),
+    ],
+)
+def test_without_completed_runs_the_answer_fits_what_is_there(outputs: Outputs, status: str, how: str) -> None:
+    outputs.setting("sum", [10, 11], [0.5] * 2, sweep="s", status=status)
+    with pytest.raises(RequestError) as caught:
+        compared(outputs)
+    assert str(caught.value).splitlines()[1] == how.format(root=outputs.root)
+
+
+def test_what_runs_have_in_common_every_run_has(outputs: Outputs) -> None:
+    outputs.setting("sum", [10, 11], [0.5] * 2)
+    outputs.alone([10, 11], [0.5] * 2, flat={"trainer.epochs": 9})
+    outputs.setting("boost", [9, 9], [0.5] * 2, flat={"model": "boosting"})
+    shared = compared(outputs).shared
+    assert shared["data.split.train"] == "0.7" and not {"trainer.epochs", "loss", "model"} & shared.keys()

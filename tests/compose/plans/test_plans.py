@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mtlrun.compose import PlannedRun, Request, compose, planned_runs
-from mtlrun.compose.plans import PLANS, Base, reading_of, tune_of
+from mtlrun.compose.plans import PLANS, PlanRequest, reading_of, sizes, tune_of
 from mtlrun.compose.plans.extra_data import READING as EXTRA_DATA
 from mtlrun.compose.plans.reading import Word
 from mtlrun.compose.plans.rivals import READING as RIVALS
@@ -115,7 +115,7 @@ def test_parameters_are_counted_as_the_network_counts_them(only: list[str]) -> N
     words = ["+tasks.flag={type: binary}", "+tasks.inputs={type: reconstruction, role: auxiliary}"]
     config = planned_runs(compose([*SMALL, *words, f"only=[{','.join(only)}]"]))[0].config
     network = build_stack([config], [load_dataset(config)]).network
-    assert Base("baselines", [config]).parameters(only) == network.parameter_count()
+    assert sizes.parameters(PlanRequest("baselines", [config]), only) == network.parameter_count()
 
 
 def test_two_tasks_have_a_line_of_ratios() -> None:

@@ -1,0 +1,51 @@
+"""Trials of --tune."""
+
+import pytest
+from claims import compared, missing, whole
+from folders import Outputs
+
+from mtlrun.compare.collect.original_words import words_of
+
+
+@pytest.mark.parametrize(("a", "leads"), [(9.5, False), (5.0, True)])
+def test_a_sweep_of_weights_is_a_baseline_unless_it_leads(outputs: Outputs, a: float, leads: bool) -> None:
+    whole(outputs)
+    outputs.setting(
+        "light",
+        [a + 0.01 * s for s in range(9)],
+        [0.5] * 9,
+        sweep="s",
+        flat={"loss": "fixed", "loss.weights.a": 0.01},
+        val={"a": 0.1, "b": 0.1},
+    )
+    for options in ({}, {"tune": ("loss.weights",)}):
+        found = compared(outputs, **options)
+        conditions = [f.condition for f in found.findings if f.kind == "warning"]
+        assert ("equal trials" in missing(found)) is leads
+        assert ("trials" if options else "a grid as rows") in conditions or leads
+    command = missing(found)["equal trials"].command if leads else None
+    assert command is None or command == (
+        "mtlrun -m data=houses loss=sum,uncertainty 'seed=range(0,9)' lr.base=0.0001,0.000464,0.00215,0.01"
+    )
+
+
+def test_a_method_with_a_grid_that_others_lack_has_unequal_trials(outputs: Outputs) -> None:
+    outputs.setting("sum", [10, 11], [0.5] * 2)
+    for rate in (0.01, 0.025, 0.1):
+        outputs.setting(f"unc{rate}", [9, 10], [0.5] * 2, flat={"loss": "uncertainty", "loss.lr": rate})
+    text = missing(compared(outputs, tune=("loss.lr",)))["equal trials"].text
+    assert text == "unequal trials: 3 of loss=uncertainty, 1 of loss=sum"
+
+
+def test_no_command_changes_a_value_that_the_arms_set(outputs: Outputs) -> None:
+    outputs.setting("sum", [10, 11], [0.5] * 2, sweep="s")
+    plan = outputs.root / "s/sweep.json"
+    plan.write_text(plan.read_text().replace('"overrides": {', '"overrides": {"lr.base": "0.001", '))
+    for words, command in [
+        ("'arms=[{lr.base: 0.001}]'", None),
+        ("lr.base=0.001", "mtlrun -m seed=0,1 lr.base=0.0003,0.001,0.003"),
+    ]:
+        (outputs.root / "s/command.txt").write_text(f"mtlrun -m {words} seed=0,1\n")
+        words_of.cache_clear()
+        found = next(f for f in compared(outputs).findings if f.condition == "rates not tuned")
+        assert found.command == command
