@@ -15,8 +15,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from torch import Tensor
 
 from mtlrun.cli.main import main
-from mtlrun.compare.report.plots import style
-from mtlrun.compare.report.toy import Group, Objectives, Way, front, minimum, picture
+from mtlrun.compare.report.pictures.style import style
+from mtlrun.compare.report.toy_picture import front, minimum, picture
+from mtlrun.compare.report.toy_runs import Group, Objectives, Way
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
