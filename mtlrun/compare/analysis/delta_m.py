@@ -1,6 +1,6 @@
 """Δm of every setting against its baseline, where it cannot be had, and of settings that share no seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,9 +56,7 @@ def unpaired_difference(
 
     Both are relative to the mean figures of `base`. Tasks without a figure in every run are left out.
     """
-    runs = [run for own in (figures, other, base) for run in own.values()]
-    kept = [replace(c, metrics=tuple(m for _, m in c.keys if all((c.task, m) in run for run in runs))) for c in columns]
-    kept = [column for column in kept if column.metrics]
+    kept = _known_everywhere(columns, [run for own in (figures, other, base) for run in own.values()])
     if not kept or not figures or not other or not base:
         return None
     keys = [key for column in kept for key in column.keys]
@@ -76,6 +74,15 @@ def unpaired_difference(
     one, two = delta_m_of_runs(tables[0]), delta_m_of_runs(tables[1])
     mean = difference(one, two)
     return Estimate(mean, *statistics.bootstrap_runs(one, two, difference), {}) if np.isfinite(mean) else None
+
+
+def _known_everywhere(
+    columns: Sequence[TaskColumn], runs: Sequence[Mapping[tuple[str, str], float]]
+) -> list[TaskColumn]:
+    """The columns with those metrics that every run has; none without metrics."""
+    known = set.intersection(*map(set, runs)) if runs else set()
+    kept = [replace(c, metrics=tuple(metric for task, metric in c.keys if (task, metric) in known)) for c in columns]
+    return [column for column in kept if column.metrics]
 
 
 # ---------------------------------------------------------------- gaps
