@@ -56,11 +56,11 @@ def unpaired_difference(
 
     Both are relative to the mean figures of `base`. Tasks without a figure in every run are left out.
     """
-    kept = _known_everywhere(columns, [run for own in (figures, other, base) for run in own.values()])
+    kept = _known_everywhere(columns, [run for group in (figures, other, base) for run in group.values()])
     if not kept or not figures or not other or not base:
         return None
     keys = [key for column in kept for key in column.keys]
-    tables = [np.array([[run[key] for key in keys] for run in own.values()]) for own in (figures, other, base)]
+    tables = [np.array([[run[key] for key in keys] for run in group.values()]) for group in (figures, other, base)]
     higher = [direction for column in kept for direction in column.directions]
     ends = np.cumsum([len(column.metrics) for column in kept])[:-1]
 
@@ -94,7 +94,7 @@ def gaps(results: Sequence[SettingResult], comparators: Comparators, columns: Se
     base = comparators.baseline
     for column in columns:
         for key, higher in zip(column.keys, column.directions, strict=True):
-            values = {seed: own[key] for seed, own in base.complete.items() if key in own}
+            values = {seed: known[key] for seed, known in base.complete.items() if key in known}
             zero = [s for s, value in values.items() if np.isnan(statistics.relative_drop(value, value, higher))]
             if zero:
                 text = f"{key[1]} of {column.task} is next to 0 for {base.label}, seed {listing(zero)}: left out of Δm"
@@ -105,7 +105,9 @@ def gaps(results: Sequence[SettingResult], comparators: Comparators, columns: Se
 def _gaps_of(result: SettingResult, columns: Sequence[TaskColumn]) -> Iterator[Finding]:
     """Which tasks or seeds a setting has no Δm of. A pair of tasks is meant to lack the others."""
     setting, label = result.setting, result.label
-    without = [column.task for column in columns if not any(column.primary in own for own in result.figures.values())]
+    without = [
+        column.task for column in columns if not any(column.primary in known for known in result.figures.values())
+    ]
     if setting.arm == PAIRS and not set(without) & {task for run in setting.members for task in run.tasks}:
         return  # it is read against each of its two tasks alone
     if result.figures and without:

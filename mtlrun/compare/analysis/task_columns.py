@@ -34,10 +34,10 @@ def _tasks(runs: Sequence[RunRecord], asked: Mapping[str, tuple[str, ...]], find
     for run in runs:
         for task, role in run.roles.items():
             roles.setdefault(task, set()).add(role)
-    tasks = [task for task, own in roles.items() if own == {"main"} or task in asked]
-    for task, own in roles.items():
-        if "main" in own and task not in tasks:
-            text = f"{task} is main in some runs and {listing(sorted(own - {'main'}))} in others: it has no column"
+    tasks = [task for task, known in roles.items() if known == {"main"} or task in asked]
+    for task, known in roles.items():
+        if "main" in known and task not in tasks:
+            text = f"{task} is main in some runs and {listing(sorted(known - {'main'}))} in others: it has no column"
             findings.append(Finding("warning", "different roles", text))
     for task in asked:
         if task not in roles:
