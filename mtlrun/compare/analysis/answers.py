@@ -1,15 +1,15 @@
 """What a comparison answers beside its table: contrasts of a plan, effects of a factorial, pairs of tasks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mtlrun import statistics
 from mtlrun.compare.analysis import questions
 from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
+from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.analysis.task_affinity import affinity
 from mtlrun.compare.records import Affinity, Effect, Finding, Row
-from mtlrun.compare.report.wording import Facts
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,32 @@ def find_answers(table: Table, over_test_rows: bool, findings: list[Finding]) ->
         text = "contrasts, effects and learning curves in words speak of other seeds on these test rows"
         findings.append(Finding("warning", "test rows", text))
     return Answers(arms, grid, pairs)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the sentences of the verdict are made from.
+
+    rows: in the order of the table, without the trivial predictor; seeds, needed: the most of a paired difference,
+    and from how many on anything can be significant; effects: main effects and interactions of a factorial
+    pairs: of a task and another that was trained with it, the first one's figure against that of its own net
+    curve: by number of training rows, the shared net against single-task nets of the same rows
+    boosting: its row's label, and its difference to every net
+    """
+
+    rows: Sequence[Row]
+    reference: Row
+    leader: str | None
+    best: bool
+    margin: float
+    seeds: int
+    needed: int
+    contrasts: Contrasts | None = None
+    effects: Sequence[Effect] = ()
+    together: Together | None = None
+    curve: Mapping[int, Tested] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, str], Tested] = field(default_factory=dict)
+    boosting: tuple[str, Sequence[Tested]] | None = None
 
 
 def facts(answers: Answers, table: Table, best: bool) -> Facts:

@@ -18,11 +18,11 @@ from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
 from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.collect.run_record import Collection, RunRecord
-from mtlrun.compare.collect.shell_commands import compare_command
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
 from mtlrun.statistics.arrays import Floats
 from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import RequestError
+from mtlrun.util.shell import compare_command
 
 if TYPE_CHECKING:
     from mtlrun.compare.analysis.scores import RunScores

@@ -27,10 +27,10 @@ from mtlrun.compare.analysis.trends import trends
 from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting, shared
-from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compare.records import Comparison, Finding, TaskColumn
 from mtlrun.compare.report.wording import verdict
 from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.shell import quoted
 
 SPLITS = ("test", "val")
 DRAWN = 12  # rows whose curves are shown: more cannot be told apart in a picture
