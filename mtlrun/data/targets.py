@@ -16,7 +16,7 @@ from mtlrun.data.kinds import NUMBER, TEXT, TRUTH, kind_of
 from mtlrun.data.labels import observed_labels, raw_labels, training_labels
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table
-from mtlrun.tasks import refused_labels, type_of
+from mtlrun.tasks import BINARY, CATEGORICAL, REGRESSION, refused_labels, type_of
 from mtlrun.util.errors import RequestError, listing, nearest
 
 
@@ -48,12 +48,12 @@ def infer_type(series: pd.Series) -> str:
     distinct = series.dropna().unique()
     kind = kind_of(series)
     if kind is TRUTH or len(distinct) == 2:
-        return "binary"
+        return BINARY
     if kind is TEXT:
-        return "categorical"
+        return CATEGORICAL
     if kind is NUMBER and len(distinct) <= 10 and all(float(v).is_integer() for v in distinct):
-        return "categorical"
-    return "regression"
+        return CATEGORICAL
+    return REGRESSION
 
 
 def make_target(name: str, config: Config, table: Table, split: Split, weight: np.ndarray | None) -> Target:
@@ -104,7 +104,7 @@ def _inferred(key: str, task: TaskConfig, labels: pd.Series) -> str:
     """The type that the labels suggest: as `infer_type` has it, but for numbers that an expression computes, which are
     a regression."""
     computed = task.expression is not None and parse(task.expression, f"{key}.expression").column is None
-    return "regression" if computed and kind_of(labels) is NUMBER else infer_type(labels)
+    return REGRESSION if computed and kind_of(labels) is NUMBER else infer_type(labels)
 
 
 def _encode(
@@ -121,7 +121,7 @@ def _encode(
         edges = bin_edges(name, task, every, observed)
         classes: list[Any] = list(range(1, len(edges) + 2))
         codes = np.searchsorted(edges, finite_numbers(labels, key, np.flatnonzero(observed)), side="right")
-        type_ = task.type or ("binary" if len(classes) == 2 else "categorical")
+        type_ = task.type or (BINARY if len(classes) == 2 else CATEGORICAL)
     else:
         type_ = task.type or _inferred(key, task, labels)
         if not type_of(type_).has_numbers:
@@ -203,8 +203,7 @@ def classes_of(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
 def target_notes(target: Target) -> list[str]:
     """Doubts about the classes of a target, one line each."""
     notes = one_class_twice(target.classes)
-    declared = type_of(target.type)
-    if declared.has_classes and not declared.has_two_classes:
+    if type_of(target.type).has_many_classes:
         labels = target.values[target.observed].astype(np.int64)
         doubt = no_classes(target.classes, np.bincount(labels, minlength=len(target.classes)))
         notes = [doubt, *notes] if doubt else notes
