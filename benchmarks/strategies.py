@@ -54,7 +54,7 @@ from torchjd.autogram import Engine
 from torchjd.autojac import jac_to_grad, mtl_backward
 
 from mtlrun.config.check import check
-from mtlrun.config.loss_settings import LOSS_SETTINGS, GradientLossConfig
+from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split

@@ -1,16 +1,22 @@
 """What a package imports to add options to mtlrun; docs/extending.md says how. Imports neither torch nor pandas."""
 
-from mtlrun.config.extensions import Extension, Option, TaskTypeOption
 from mtlrun.config.fields import bounded, per_run
-from mtlrun.config.loss_settings import LossConfig
+from mtlrun.config.package import Extension, Option, TaskTypeOption
 from mtlrun.config.schema import ModelConfig
-from mtlrun.config.sharing_settings import SharingConfig
+from mtlrun.config.schema.loss import LossConfig
+from mtlrun.config.schema.sharing import SharingConfig
+from mtlrun.tasks.declaration import Loss, Metric
+from mtlrun.tasks.trees import Classifier, Regressor
 
 __all__ = [
+    "Classifier",
     "Extension",
+    "Loss",
     "LossConfig",
+    "Metric",
     "ModelConfig",
     "Option",
+    "Regressor",
     "SharingConfig",
     "TaskTypeOption",
     "bounded",

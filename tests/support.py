@@ -14,9 +14,10 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.data.labels import training_labels
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table
-from mtlrun.data.targets import LOSSES, PRIMARY, Target
+from mtlrun.data.targets import Target
 from mtlrun.engine.stack import Stack
 from mtlrun.runs.build import build_stack
+from mtlrun.tasks import type_of
 
 
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:
@@ -53,21 +54,24 @@ def make_dataset(
     for i, (name, task) in enumerate(config.active.items()):
         signal = np.tanh(x @ np.random.default_rng(100 + i).normal(size=inputs))
         kind = task.type or "regression"
-        count = {"regression": 0, "binary": 2, "categorical": (classes or {}).get(name, 3), "reconstruction": 0}[kind]
+        declared = type_of(kind)
+        count = 0 if not declared.has_classes else 2 if declared.has_two_classes else (classes or {}).get(name, 3)
         if not count:
             values = 5 + 3 * signal + 0.1 * rng.normal(size=rows)
+            if declared.accepts is not None:  # a count
+                values = values.round().clip(0)
         else:
             edges = np.quantile(signal, np.linspace(0, 1, count + 1)[1:-1])
             values = np.searchsorted(edges, signal + 0.1 * rng.normal(size=rows)).clip(0, count - 1)
         observed = rng.random(rows) >= missing
-        if kind == "reconstruction":
+        if declared.reads_inputs:
             values, observed = np.zeros(rows), np.ones(rows, dtype=bool)
         targets[name] = Target(
             task=name,
             column=name,
             type=kind,
-            loss=task.loss or LOSSES[kind][0],
-            primary=task.primary or PRIMARY[kind],
+            loss=task.loss or declared.default_loss,
+            primary=task.primary or declared.primary,
             classes=list(range(count)),
             observed=observed,
             class_weights=task.class_weights,

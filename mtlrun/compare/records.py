@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.tasks import higher_is_better
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 Kind = Literal["method", "alone", "pre-trained", "boosting", "trivial"]
@@ -52,7 +52,7 @@ class TaskColumn:
     @property
     def directions(self) -> list[bool]:
         """Of each of its metrics whether higher is better."""
-        return [metric in HIGHER_IS_BETTER for metric in self.metrics]
+        return [higher_is_better(metric) for metric in self.metrics]
 
 
 @dataclass(frozen=True)

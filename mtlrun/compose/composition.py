@@ -22,7 +22,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mtlrun.compose import outside
 from mtlrun.compose.outside import ROOT, check_files
-from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse, require_mapping
+from mtlrun.compose.override_checks import require_mapping
+from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, ModelConfig
 from mtlrun.data.paths import SCHEMES, absolute

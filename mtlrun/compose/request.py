@@ -14,14 +14,16 @@ from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
 from mtlrun.compose.composition import Compositions, checked_config, load
-from mtlrun.compose.members import Job, jobs
-from mtlrun.compose.overrides import SWEEP_KEYS, checked_override, hydra_line, typed_value
+from mtlrun.compose.jobs import Job, jobs
+from mtlrun.compose.override_checks import checked_override
+from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, typed_value
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
 from mtlrun.results.sweep_folder import folder_name, read_plan
@@ -105,28 +107,42 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
     Raises RequestError for whatever is wrong with the overrides or with a YAML from outside.
     """
     loader = open_loader(config_dir)
-    launchers = [line.partition("=")[2] for line in arguments if line.lstrip("+").startswith("hydra/launcher=")]
-    stacked = (launchers or ["stack"])[-1] == "stack"
+    stacked = _launched_as_stacks(arguments)
     overrides = [checked_override(line, loader, stacked) for line in arguments]
     lines = [hydra_line(o) for o in overrides]
     # what a sweep removes may belong to an option that only some runs choose: each run sees to it
     later = [hydra_line(o) for o in overrides if multirun and o.is_delete() and not o.is_hydra_override()]
     cfg, notes = load(loader, [line for line in lines if line not in later], RunMode.MULTIRUN)
     sweep = multirun or cfg.hydra.mode == RunMode.MULTIRUN
-    forgotten = next((o for o in overrides if o.is_sweep_override()), None)
-    if forgotten is not None and not sweep:
-        as_list = f"; for a list write {forgotten.key_or_group}=[a,b]" if forgotten.is_choice_sweep() else ""
-        as_list = "; of a range, trials=16 draws some" if forgotten.is_interval_sweep() else as_list
-        raise RequestError(
-            f"{forgotten.key_or_group}: found {typed_value(forgotten)}, which is a sweep\n"
-            f"add -m to train one run for each value{as_list}"
-        )
+    if not sweep:
+        _require_no_sweep(overrides)
     unused, used = ("hydra.run.dir", "hydra.sweep.dir")[:: 1 if sweep else -1]
     if any(o.key_or_group == unused for o in overrides):
         notes.append(f"{unused} is not used: the folder of a {'sweep' if sweep else 'single run'} is {used}")
     cfg.hydra.mode = RunMode.MULTIRUN if sweep else RunMode.RUN
     options = [*["-m"][: int(multirun)], *(["--config-dir", config_dir] if config_dir is not None else [])]
     return Request(loader, cfg, lines, sweep, notes, shlex.join(["mtlrun", *options, *arguments]))
+
+
+def _launched_as_stacks(arguments: Sequence[str]) -> bool:
+    """Whether the launcher is that of stacks: the default one, or the one named last."""
+    launchers = [line.partition("=")[2] for line in arguments if line.lstrip("+").startswith("hydra/launcher=")]
+    return (launchers or ["stack"])[-1] == "stack"
+
+
+def _require_no_sweep(overrides: Sequence[Override]) -> None:
+    """Raises RequestError where one of the overrides is a sweep."""
+    override = next((o for o in overrides if o.is_sweep_override()), None)
+    if override is None:
+        return
+    key, instead = override.key_or_group, ""
+    if override.is_choice_sweep():
+        instead = f"; for a list write {key}=[a,b]"
+    if override.is_interval_sweep():
+        instead = "; of a range, trials=16 draws some"
+    raise RequestError(
+        f"{key}: found {typed_value(override)}, which is a sweep\nadd -m to train one run for each value{instead}"
+    )
 
 
 def single(request: Request) -> Config:

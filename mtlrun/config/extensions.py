@@ -1,92 +1,28 @@
 """What installed packages add: loss strategies, trunks, sharing schemes, task types, data sets.
 
 A package names an `Extension` under the entry-point group `mtlrun`; docs/extending.md says how. `load` puts what all of
-them declare into the tables that mtlrun's own options stand in: the schema of the groups (config.py), task types
-(types.py), and references to code in `REFERENCES`, from which a `Registry` imports a class when a run asks for it.
+them declare into the tables that mtlrun's own options stand in: the schema of the groups, task types
+(mtlrun/tasks), and references to code in `REFERENCES`, from which a `Registry` imports a class when a run asks for it.
 
 Nothing here imports torch or pandas, and no more may a package's module that holds its `Extension`.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from mtlrun.config.loss_settings import LossConfig
-from mtlrun.config.schema import GROUPS, Config, ModelConfig, SharingConfig, conf_dir
-from mtlrun.tasks import types
-from mtlrun.tasks.types import Direction, Labels
+from mtlrun.config.package import Extension, Package
+from mtlrun.config.package_checks import check_extension
+from mtlrun.config.schema import GROUPS, Config, conf_dir
+from mtlrun.tasks import DECLARED
 from mtlrun.util.errors import RequestError
-from mtlrun.util.registry import REFERENCES, Reference, described, imported
+from mtlrun.util.registry import BROKEN, REFERENCES, Reference, described, unusable
 from mtlrun.util.terminal import say
-
-if TYPE_CHECKING:
-    import numpy as np
 
 GROUP = "mtlrun"
 SUFFIXES = (".csv", ".csv.gz", ".parquet")  # of tables
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option of a group: the dataclass of its settings, and "module:Class" of what does the work."""
-
-    settings: type
-    made_by: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskTypeOption:
-    """A task type: "module:Class" of a `mtlrun.tasks.TaskType`; its metrics and which way they are better; the primary
-    one; its losses, the default first; what its labels are.
-
-    `accepts`: "module:function" of a function from the labels [N], a numpy array, to what is wrong with them, or None.
-    """
-
-    made_by: str
-    metrics: Mapping[str, Direction]
-    primary: str
-    losses: tuple[str, ...]
-    labels: Labels = "numbers"
-    accepts: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extension:
-    """What a package adds, by the names that users type.
-
-    conf: its folder of YAMLs, GROUP/OPTION.yaml; files: its folder of tables, `data.path=package:PACKAGE/FILE` with the
-    name of the entry point; losses, models, sharing: options of these groups; problems: "module:function" of generated
-    tables, `data.path=synthetic:NAME`.
-    """
-
-    conf: Path | None = None
-    files: Path | None = None
-    losses: Mapping[str, Option] = field(default_factory=dict)
-    models: Mapping[str, Option] = field(default_factory=dict)
-    sharing: Mapping[str, Option] = field(default_factory=dict)
-    task_types: Mapping[str, TaskTypeOption] = field(default_factory=dict)
-    problems: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Package:
-    """An extension that is in use: the names of its entry point and of its distribution, and the version."""
-
-    name: str
-    distribution: str
-    version: str
-    extension: Extension
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-
-BASES = {"loss": LossConfig, "model": ModelConfig, "sharing": SharingConfig}  # of settings, by group
 packages: dict[str, Package] = {}  # in use, by the name of the entry point
-broken: dict[str, str] = {}  # what could not be used: why
 _loaded = False
 
 
@@ -96,7 +32,7 @@ _loaded = False
 def load() -> None:
     """Puts what installed packages add into mtlrun's tables, once in a process.
 
-    A package that cannot be used is left out as a whole, with a line on stderr; `unusable` is for errors about names.
+    A package that cannot be used is left out as a whole, with a line on stderr.
     """
     global _loaded
     if _loaded:
@@ -107,28 +43,26 @@ def load() -> None:
             join(_package(point))
         except Exception as error:  # whatever the package's code raises
             label = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-            broken[label] = described(error)
-            say(f"mtlrun: {label} is left out, entry point {point.name}: {broken[label]}", error=True)
+            BROKEN[label] = described(error)
+            say(f"mtlrun: {label} is left out, entry point {point.name}: {BROKEN[label]}", error=True)
 
 
 def join(package: Package) -> None:
     """Adds what a package declares to mtlrun's tables; all of it or, with a ValueError or TypeError, nothing."""
-    _check(package)
-    own = package.extension
-    for group, options in _options(own).items():
+    if package.name in packages:
+        raise ValueError(f"{packages[package.name]} has an entry point of this name already")
+    added = package.extension
+    check_extension(added)
+    for group, options in added.options.items():
         for name, option in options.items():
             GROUPS[group][name] = option.settings
             REFERENCES[group][name] = Reference(option.made_by, package)
-    for name, kind in own.task_types.items():
-        types.TASK_METRICS[name] = dict(kind.metrics)
-        types.PRIMARY[name] = kind.primary
-        types.LOSSES[name] = tuple(kind.losses)
-        types.LABELS[name] = kind.labels
-        types.HIGHER_IS_BETTER.update(metric for metric, better in kind.metrics.items() if better == "max")
+    for name, kind in added.task_types.items():
+        DECLARED[name] = kind
         REFERENCES["task type"][name] = Reference(kind.made_by, package)
-        if kind.accepts:
+        if isinstance(kind.accepts, str):
             REFERENCES["labels"][name] = Reference(kind.accepts, package)
-    for name, made_by in own.problems.items():
+    for name, made_by in added.problems.items():
         REFERENCES["problem"][name] = Reference(made_by, package)
     packages[package.name] = package
 
@@ -141,88 +75,7 @@ def _package(point: EntryPoint) -> Package:
     return Package(point.name, point.dist.name, point.dist.version, extension)
 
 
-def _options(extension: Extension) -> dict[str, Mapping[str, Option]]:
-    return {"loss": extension.losses, "model": extension.models, "sharing": extension.sharing}
-
-
-def _check(package: Package) -> None:
-    """Raises TypeError or ValueError for a declaration that cannot be followed."""
-    own = package.extension
-    if package.name in packages:
-        raise ValueError(f"{packages[package.name]} has an entry point of this name already")
-    for key, folder in (("conf", own.conf), ("files", own.files)):
-        if folder is not None and not Path(folder).is_dir():
-            raise ValueError(f"{key}: there is no folder {folder}")
-    if own.conf is not None and (Path(own.conf) / "hydra").exists():
-        raise ValueError("conf/hydra: hydra is no group of mtlrun")
-    for group, options in _options(own).items():
-        for name, option in options.items():
-            _check_option(group, name, option, own.conf)
-    for name, kind in own.task_types.items():
-        _check_task_type(name, kind)
-    for name, made_by in own.problems.items():
-        _check_name("problem", name, REFERENCES["problem"])  # mtlrun's own need numpy: see data/paths.py
-        _check_reference(f"problems[{name!r}]", made_by)
-
-
-def _check_name(kind: str, name: str, known: Any) -> None:
-    if name in known:
-        other = REFERENCES[kind].get(name)
-        raise ValueError(f"{kind} {name}: {other.package if other else 'mtlrun'} has one of this name already")
-
-
-def _check_reference(key: str, made_by: object) -> None:
-    if not isinstance(made_by, str) or len(parts := made_by.split(":")) != 2 or not all(parts):
-        raise TypeError(f"{key}: found {made_by!r}, expected 'module:name'")
-
-
-def _check_option(group: str, name: str, option: object, conf: Path | None) -> None:
-    key, base = f"{group} {name}", BASES[group]
-    if not isinstance(option, Option):
-        raise TypeError(f"{key}: found {option!r}, expected an Option")
-    _check_name(group, name, GROUPS[group])
-    _check_reference(key, option.made_by)
-    settings = option.settings
-    if not (is_dataclass(settings) and isinstance(settings, type) and issubclass(settings, base)):
-        raise TypeError(
-            f"{key}: {getattr(settings, '__name__', settings)} is no dataclass derived from mtlrun's {base.__name__}"
-        )
-    default = next(f.default for f in fields(settings) if f.name == "name")
-    if default != name:
-        raise ValueError(f"{key}: the field name of {settings.__name__} has default {default!r}, expected {name!r}")
-    known = {f.name for f in fields(base)}
-    own = [f.name for f in fields(settings) if f.metadata.get("per_run") and f.name not in known]
-    if group != "loss" and own:
-        raise ValueError(f"{key}: {own[0]} is per_run, which only settings of a loss strategy may be")
-    if conf is None or not (Path(conf) / group / f"{name}.yaml").is_file():
-        raise ValueError(f"{key}: there is no {group}/{name}.yaml in its folder conf")
-
-
-def _check_task_type(name: str, kind: object) -> None:
-    key = f"task type {name}"
-    if not isinstance(kind, TaskTypeOption):
-        raise TypeError(f"{key}: found {kind!r}, expected a TaskTypeOption")
-    _check_name("task type", name, types.TASK_METRICS)
-    for reference in (kind.made_by, *([kind.accepts] if kind.accepts else [])):
-        _check_reference(key, reference)
-    if kind.primary not in kind.metrics:
-        raise ValueError(f"{key}: the primary metric {kind.primary} is none of its metrics")
-    if not isinstance(kind.losses, tuple) or not kind.losses:
-        raise ValueError(f"{key}: losses holds none, expected a tuple of names")
-    if kind.labels not in ("numbers", "two classes", "classes"):
-        raise ValueError(f"{key}: labels is {kind.labels!r}, expected numbers, two classes or classes")
-    known = {m: better for own in types.TASK_METRICS.values() for m, better in own.items()}
-    for metric, better in kind.metrics.items():
-        if better not in ("min", "max") or known.get(metric, better) != better:
-            raise ValueError(f"{key}: metric {metric} is {better!r}, expected {known.get(metric, 'min or max')}")
-
-
 # ---------------------------------------------------------------- what others ask
-
-
-def unusable() -> str:
-    """What a message about an unknown name ends with: packages that could not be used, which may have had it."""
-    return f"; left out: {', '.join(f'{label} ({why})' for label, why in broken.items())}" if broken else ""
 
 
 def conf_dirs() -> list[Path]:
@@ -249,15 +102,6 @@ def tables() -> dict[str, Path]:
     }
 
 
-def wrong_labels(kind: str, values: "np.ndarray") -> str | None:
-    """What is wrong with labels [n] of a package's task type, as the package says; None: nothing."""
-    reference = REFERENCES["labels"].get(kind)
-    if reference is None:
-        return None
-    found: str | None = imported(reference, f"labels of task type {kind}")(values)
-    return found
-
-
 def versions() -> dict[str, str]:
     """Distribution -> version of every package in use."""
     load()
@@ -267,15 +111,16 @@ def versions() -> dict[str, str]:
 def used_by(config: Config) -> dict[str, str]:
     """What of a run's settings comes from packages: the setting -> distribution and version."""
     groups = {"loss": config.loss.name, "model": config.model.name, "sharing": config.sharing.name}
-    found = {f"{group}={name}": (group, name) for group, name in groups.items()}
-    found |= {f"tasks.{t}.type={c.type}": ("task type", str(c.type)) for t, c in config.tasks.items()}
-    scheme, _, rest = (config.data.path or "").partition(":")
+    named = {f"{group}={name}": (group, name) for group, name in groups.items()}
+    named |= {f"tasks.{t}.type={c.type}": ("task type", str(c.type)) for t, c in config.tasks.items()}
+    path = config.data.path or ""
+    scheme, _, rest = path.partition(":")
     if scheme == "synthetic":
-        found[f"data.path={config.data.path}"] = ("problem", rest)
-    used = {key: str(REFERENCES[kind][name].package) for key, (kind, name) in found.items() if name in REFERENCES[kind]}
-    name, slash, _ = rest.partition("/")
-    if scheme == "package" and slash and name in packages:
-        used[f"data.path={config.data.path}"] = str(packages[name])
+        named[f"data.path={path}"] = ("problem", rest)
+    used = {key: str(REFERENCES[kind][name].package) for key, (kind, name) in named.items() if name in REFERENCES[kind]}
+    package, slash, _ = rest.partition("/")
+    if scheme == "package" and slash and package in packages:
+        used[f"data.path={path}"] = str(packages[package])
     return used
 
 

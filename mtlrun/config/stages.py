@@ -19,7 +19,7 @@ def first_stage(config: Config) -> Config | None:
         return None
     names = config.model.pretrain
     tasks = {
-        name: replace(task, role="main", discard=False) if name in names and task.type != "reconstruction" else task
+        name: replace(task, role="main", discard=False) if name in names and not task.reads_inputs else task
         for name, task in config.tasks.items()
     }
     trainer = config.trainer

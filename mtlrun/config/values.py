@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
+import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
-from mtlrun.config.extensions import unusable
 from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.registry import unusable
 
 C = TypeVar("C")
 
@@ -69,21 +70,21 @@ def _describe(hint: Any, key: str) -> str:
 
 def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     """`value` as the type `hint` within `bounds`, or a RequestError that names `key`."""
-    result = convert(value, hint, key, bounds)
+    result = _convert(value, hint, key, bounds)
     names = list(bounds["one_of"]()) if "one_of" in bounds else None
-    if result is NO or (names is not None and result is not None and result not in names):
+    if result is _MISMATCH or (names is not None and result is not None and result not in names):
         words = f"found {value!r}" if not isinstance(value, str) else f"found '{value}'"
         literals = names or [a for a in _flat(hint) if isinstance(a, str)]
         allowed = f"{' | '.join(names)} or null{unusable()}" if names else _describe(hint, key)
         raise RequestError(f"{key}: {words}{nearest(str(value), literals)}\nallowed: {allowed}")
-    for number in result if isinstance(result, list) else [result]:
-        if isinstance(number, (int, float)) and not isinstance(number, bool):
-            bound(number, key, bounds)
+    for item in result if isinstance(result, list) else [result]:
+        if isinstance(item, (int, float)) and not isinstance(item, bool):
+            bound(item, key, bounds)
     return result
 
 
-NO = object()
 LARGEST_WHOLE = 2**63  # what the libraries behind take
+_MISMATCH = object()  # what `_convert` returns for a value of another type
 
 
 def _flat(hint: Any) -> list[Any]:
@@ -93,60 +94,81 @@ def _flat(hint: Any) -> list[Any]:
     return [x for a in typing.get_args(hint) for x in _flat(a)]
 
 
-def convert(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
+def number(value: Any) -> float | None:
+    """A number, or the number that a text says; None for anything else. It may be infinite or nan."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    if isinstance(value, str) and value.strip()[:1] not in "+-.0123456789":  # "nan", "infinity"
+        return None
+    try:  # YAML 1.1 reads 1e-3 as text
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _float(value: Any) -> Any:
+    found = number(value)
+    return _MISMATCH if found is None else found
+
+
+def _int(value: Any) -> Any:
+    return value if isinstance(value, int) and not isinstance(value, bool) else _MISMATCH
+
+
+def _str(value: Any) -> Any:
+    return str(value) if isinstance(value, (str, int)) else _MISMATCH
+
+
+_SIMPLE: dict[Any, Callable[[Any], Any]] = {
+    Any: lambda value: value,
+    type(None): lambda value: None if value is None else _MISMATCH,
+    bool: lambda value: value if isinstance(value, bool) else _MISMATCH,
+    float: _float,
+    int: _int,
+    str: _str,
+}
+
+
+def _convert(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
+    """`value` as the type `hint`; _MISMATCH where it is of another. Raises RequestError for what is wrong inside it."""
+    if hint in _SIMPLE:
+        return _SIMPLE[hint](value)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return value
     if origin is Literal:
-        return value if value in args and isinstance(value, str) else NO
+        return value if value in args and isinstance(value, str) else _MISMATCH
     if origin in (typing.Union, types.UnionType):
-        converted = (convert(value, a, key, bounds) for a in args)
-        return next((c for c in converted if c is not NO), NO)
-    if hint is type(None):
-        return None if value is None else NO
+        converted = (_convert(value, a, key, bounds) for a in args)
+        return next((c for c in converted if c is not _MISMATCH), _MISMATCH)
     if origin is list:
         if not isinstance(value, (list, tuple)):
-            return NO
+            return _MISMATCH
         return [typed(v, args[0], f"{key}[{i}]", bounds) for i, v in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return _MISMATCH
     if origin is dict:
-        if not isinstance(value, Mapping):
-            return NO
         return {str(k): typed(v, args[1], f"{key}.{k}", {}) for k, v in value.items()}
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            return NO
-        return from_mapping(typing.cast(type, hint), value, key, key)
-    if hint is bool:
-        return value if isinstance(value, bool) else NO
-    if hint is float:
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            return NO
-        try:  # YAML 1.1 reads 1e-3 as text
-            return float(value) if not isinstance(value, str) or value.strip()[:1] in "+-.0123456789" else NO
-        except (ValueError, OverflowError):
-            return NO
-    if hint is int:
-        return value if isinstance(value, int) and not isinstance(value, bool) else NO
-    if hint is str:
-        return value if isinstance(value, str) else str(value) if isinstance(value, int) else NO
-    raise TypeError(f"no check for {hint!r}")
+    assert dataclasses.is_dataclass(hint), f"no check for {hint!r}"
+    return from_mapping(typing.cast(type, hint), value, key, key)
 
 
-def bound(number: float, key: str, bounds: Mapping[str, Any]) -> None:
-    tests = {
-        "above": ("above", lambda b: number > b),
-        "below": ("below", lambda b: number < b),
-        "at_least": ("at least", lambda b: number >= b),
-        "at_most": ("at most", lambda b: number <= b),
-    }
-    bounds = {k: b for k, b in bounds.items() if k in tests}
-    if isinstance(number, int) and abs(number) >= LARGEST_WHOLE:
+_BOUNDS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "above": ("above", operator.gt),
+    "below": ("below", operator.lt),
+    "at_least": ("at least", operator.ge),
+    "at_most": ("at most", operator.le),
+}
+
+
+def bound(value: float, key: str, bounds: Mapping[str, Any]) -> None:
+    """Raises RequestError unless a number is finite and within its bounds."""
+    bounds = {k: b for k, b in bounds.items() if k in _BOUNDS}
+    if isinstance(value, int) and abs(value) >= LARGEST_WHOLE:
         raise RequestError(
-            f"{key}: found a whole number of {number.bit_length()} bits\nallowed: below {LARGEST_WHOLE:,}"
+            f"{key}: found a whole number of {value.bit_length()} bits\nallowed: below {LARGEST_WHOLE:,}"
         )
-    if not math.isfinite(number) or any(not tests[k][1](b) for k, b in bounds.items()):
-        limits = " and ".join(f"{tests[k][0]} {b}" for k, b in bounds.items())
-        raise RequestError(f"{key}: found {number}\nallowed: a number {limits or 'that is finite'}")
+    if not math.isfinite(value) or any(not _BOUNDS[k][1](value, b) for k, b in bounds.items()):
+        limits = " and ".join(f"{_BOUNDS[k][0]} {b}" for k, b in bounds.items())
+        raise RequestError(f"{key}: found {value}\nallowed: a number {limits or 'that is finite'}")
 
 
 def require_task(name: Any, tasks: Mapping[str, Any], key: str) -> None:
@@ -158,11 +180,11 @@ def require_task(name: Any, tasks: Mapping[str, Any], key: str) -> None:
 def rate(value: Any, base: float, key: str) -> float:
     """A learning rate: a number, or a multiple of `base` written as "0.1x"."""
     if isinstance(value, str) and value.strip().endswith("x"):
-        factor = convert(value.strip()[:-1], float, key, {})
-        number = NO if factor is NO else factor * base
+        factor = number(value.strip()[:-1])
+        found = None if factor is None else factor * base
     else:
-        number = convert(value, float, key, {})
-    if number is NO:
+        found = number(value)
+    if found is None:
         raise RequestError(f"{key}: found {value!r}\nallowed: a number, or a multiple of lr.base such as 0.1x")
-    bound(number, key, {"at_least": 0.0})
-    return float(number)
+    bound(found, key, {"at_least": 0.0})
+    return found

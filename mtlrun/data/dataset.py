@@ -13,6 +13,7 @@ from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
 
 
@@ -48,7 +49,7 @@ class Dataset:
     def classes(self) -> dict[str, int]:
         """How many classes each task has: 0 for a regression, the number of encoded columns for a reconstruction."""
         return {
-            name: self.reconstructed_width(name) if target.type == "reconstruction" else len(target.classes)
+            name: self.reconstructed_width(name) if type_of(target.type).reads_inputs else len(target.classes)
             for name, target in self.targets.items()
         }
 

@@ -10,6 +10,7 @@ from mtlrun.data.doubts import class_text
 from mtlrun.data.labels import observed_labels, raw_labels
 from mtlrun.data.targets import bin_edges
 from mtlrun.data.targets import task_rows as labels_of
+from mtlrun.tasks import type_of
 
 
 def task_facts(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
@@ -44,7 +45,7 @@ def task_facts(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
             row["classes"] = {
                 class_text(c): float(n) / len(labels) for c, n in zip(target.classes, counts, strict=True)
             }
-            if target.type == "binary":
+            if type_of(target.type).has_two_classes:
                 row["positive"] = class_text(target.classes[1])
             if settings.bins is not None:
                 table, _ = load_table(config.data)

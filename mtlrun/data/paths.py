@@ -7,7 +7,7 @@ from pathlib import Path
 from mtlrun.config import extensions
 from mtlrun.config.extensions import SUFFIXES
 from mtlrun.util.errors import RequestError, listing, nearest
-from mtlrun.util.registry import REFERENCES
+from mtlrun.util.registry import REFERENCES, unusable
 
 SCHEMES = ("package:", "fetched:", "synthetic:")  # of paths that are no paths of the file system
 # data set -> the files that `data.path=fetched:FILE` may name
@@ -40,7 +40,7 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
         if name not in files:
             raise RequestError(
                 f"{key}: no file of the package is named {name!r}{nearest(name, files)}\n"
-                f"allowed: {listing(files)}{extensions.unusable()}"
+                f"allowed: {listing(files)}{unusable()}"
             )
         return files[name]
     if scheme == "fetched":
@@ -67,7 +67,7 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
         if name not in known:
             raise RequestError(
                 f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
-                f"allowed: {listing(known)}{extensions.unusable()}"
+                f"allowed: {listing(known)}{unusable()}"
             )
         return Path(path)
     return absolute(path, key)

@@ -1,4 +1,4 @@
-"""Task types as the data know them, and how a column becomes the labels of a task."""
+"""How a column becomes the labels of a task."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from mtlrun.config.extensions import wrong_labels
 from mtlrun.config.schema import Config, TaskConfig
 from mtlrun.data.columns import finite_numbers
 from mtlrun.data.doubts import class_text, no_classes, one_class_twice
@@ -17,10 +16,8 @@ from mtlrun.data.kinds import NUMBER, TEXT, TRUTH, kind_of
 from mtlrun.data.labels import observed_labels, raw_labels, training_labels
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table
-from mtlrun.tasks.types import LABELS, LOSSES, PRIMARY, TASK_METRICS
+from mtlrun.tasks import refused_labels, type_of
 from mtlrun.util.errors import RequestError, listing, nearest
-
-TaskType = str  # one of task_types.names()
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Target:
 
     task: str
     column: str | None
-    type: TaskType
+    type: str
     loss: str
     primary: str
     classes: list[Any]
@@ -45,7 +42,7 @@ class Target:
     class_weights: list[float] | Literal["balanced"] | None
 
 
-def infer_type(series: pd.Series) -> TaskType:
+def infer_type(series: pd.Series) -> str:
     """The task type that a column suggests: truth values or two different values are binary, text and at
     most ten different whole numbers categorical, anything else is a regression."""
     distinct = series.dropna().unique()
@@ -67,20 +64,21 @@ def make_target(name: str, config: Config, table: Table, split: Split, weight: n
     observed = observed_labels(name, task, table)
     labels = raw_labels(name, task, table)
     type_, classes, values = table.remember(encoding, lambda: _encode(name, task, labels, observed))
-    if task.smooth is not None and type_ != "regression":
+    declared = type_of(type_)
+    if task.smooth is not None and not declared.averages:
         raise RequestError(
             f"{key}.smooth: means of numbers, and the task is {type_}\nset {key}.type=regression, or '~{key}.smooth'"
         )
     values, observed = training_labels(name, config, table, split, weight, values, observed)
-    if task.unit is not None and LABELS[type_] != "numbers":
+    if task.unit is not None and not declared.has_numbers:
         raise RequestError(f"{key}.unit: found {task.unit!r}, and the task is {type_}\nallowed: null")
-    loss, primary = task.loss or LOSSES[type_][0], task.primary or PRIMARY[type_]
-    if loss not in LOSSES[type_]:
-        raise RequestError(f"{key}.loss: {loss} does not fit {type_}\nallowed: {listing(LOSSES[type_])}")
-    if primary not in TASK_METRICS[type_]:
+    loss, primary = task.loss or declared.default_loss, task.primary or declared.primary
+    if loss not in declared.losses:
+        raise RequestError(f"{key}.loss: {loss} does not fit {type_}\nallowed: {listing(declared.losses)}")
+    if primary not in declared.metrics:
         raise RequestError(
-            f"{key}.primary: {primary} is no metric of {type_}{nearest(primary, TASK_METRICS[type_])}\n"
-            f"allowed: {listing(TASK_METRICS[type_])}"
+            f"{key}.primary: {primary} is no metric of {type_}{nearest(primary, declared.metrics)}\n"
+            f"allowed: {listing(declared.metrics)}"
         )
     counted = observed if weight is None else observed & (weight > 0)
     source = column if task.expression is None else task.expression
@@ -102,7 +100,7 @@ def make_target(name: str, config: Config, table: Table, split: Split, weight: n
     return Target(name, column, type_, loss, primary, classes, values, observed, weights)
 
 
-def _inferred(key: str, task: TaskConfig, labels: pd.Series) -> TaskType:
+def _inferred(key: str, task: TaskConfig, labels: pd.Series) -> str:
     """The type that the labels suggest: as `infer_type` has it, but for numbers that an expression computes, which are
     a regression."""
     computed = task.expression is not None and parse(task.expression, f"{key}.expression").column is None
@@ -111,7 +109,7 @@ def _inferred(key: str, task: TaskConfig, labels: pd.Series) -> TaskType:
 
 def _encode(
     name: str, task: TaskConfig, every: pd.Series | None, observed: np.ndarray
-) -> tuple[TaskType, list[Any], np.ndarray]:
+) -> tuple[str, list[Any], np.ndarray]:
     """Type, classes and values [N] of a target from its labels [N] as the table has them. Independent of the split."""
     key, values = f"tasks.{name}", np.zeros(len(observed), dtype=np.float64)
     if every is None:
@@ -123,23 +121,27 @@ def _encode(
         edges = bin_edges(name, task, every, observed)
         classes: list[Any] = list(range(1, len(edges) + 2))
         codes = np.searchsorted(edges, finite_numbers(labels, key, np.flatnonzero(observed)), side="right")
-        type_: TaskType = task.type or ("binary" if len(classes) == 2 else "categorical")
+        type_ = task.type or ("binary" if len(classes) == 2 else "categorical")
     else:
         type_ = task.type or _inferred(key, task, labels)
-        if LABELS[type_] != "numbers":
+        if not type_of(type_).has_numbers:
             classes, codes = classes_of(labels, key)
-    if LABELS[type_] == "numbers":
+    declared = type_of(type_)
+    if declared.has_numbers:
         if task.positive is not None:
             raise RequestError(f"{key}.positive: the task is a {type_}\nallowed: null, or {key}.type=binary")
         where = f"column {column!r}" if task.expression is None else f"expression {column!r}"
         numbers = finite_numbers(labels, f"{key}: the target of a {type_}, {where},", np.flatnonzero(observed))
-        if (wrong := wrong_labels(type_, numbers)) is not None:
+        if (refused := refused_labels(type_, numbers)) is not None and refused.any():
+            at = int(np.argmax(refused))
+            row = int(np.flatnonzero(observed)[at]) + 1
             raise RequestError(
-                f"{key}: the target of a {type_}, {where}: {wrong}\nmend the column, or choose another {key}.type"
+                f"{key}: the target of a {type_}, {where}, holds {numbers[at]:g} in row {row}\n"
+                f"allowed: {declared.allowed}; mend the column, or choose another {key}.type"
             )
         values[observed] = numbers
         return type_, [], values
-    if LABELS[type_] == "two classes":
+    if declared.has_two_classes:
         if len(classes) != 2:
             found = listing(map(class_text, classes), 5)
             what = f"column {column!r} has {len(classes)} different values ({found})"
@@ -201,7 +203,8 @@ def classes_of(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
 def target_notes(target: Target) -> list[str]:
     """Doubts about the classes of a target, one line each."""
     notes = one_class_twice(target.classes)
-    if target.type == "categorical":
+    declared = type_of(target.type)
+    if declared.has_classes and not declared.has_two_classes:
         labels = target.values[target.observed].astype(np.int64)
         doubt = no_classes(target.classes, np.bincount(labels, minlength=len(target.classes)))
         notes = [doubt, *notes] if doubt else notes
@@ -225,9 +228,7 @@ def _class_index(value: Any, classes: list[Any], key: str) -> int:
     )
 
 
-def _class_weights(
-    given: Any, type_: TaskType, classes: list[Any], key: str
-) -> list[float] | Literal["balanced"] | None:
+def _class_weights(given: Any, type_: str, classes: list[Any], key: str) -> list[float] | Literal["balanced"] | None:
     if given is None:
         return None
     if not classes:

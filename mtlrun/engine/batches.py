@@ -14,6 +14,7 @@ from mtlrun.data.targets import Target
 from mtlrun.model.layers import generator
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.network import Targets
+from mtlrun.tasks import type_of
 
 CHUNK_BYTES = 1 << 20  # encoded inputs held at once while training: more leave the cache before they are used
 CHUNK_STEPS = 32
@@ -44,12 +45,12 @@ class LabelScale:
 
 
 def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: bool) -> LabelScale:
-    """Standardisation of regression targets by each run's training labels; other tasks stay as they are."""
+    """Standardisation by each run's training labels, of tasks whose type asks for it; others stay as they are."""
     rows = []
     for dataset in datasets:
         for task in tasks:
             target = dataset.targets[task]
-            if target.type != "regression":
+            if not type_of(target.type).standardised:
                 rows.append((1.0, 0.0, 1.0, 0.0, 0.0, 1.0))
                 continue
             train = dataset.split.train

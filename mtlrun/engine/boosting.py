@@ -23,15 +23,16 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.member import Member
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import Member, hyperparameters
 from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import Row, RunWriter
+from mtlrun.tasks import type_of
+from mtlrun.tasks.trees import TreeLoss
 from mtlrun.util.errors import TrainingError
 
 MOST_CATEGORIES = 255  # of one column, as trees tell categories apart by the bins of 8 bits, one of them for missing
-LOSSES = {"mse": "squared_error", "l1": "absolute_error"}  # huber is refused with the request
 
 
 def tree_inputs(spec: InputSpec, numeric: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -78,10 +79,11 @@ def run_notes(config: Config, dataset: Dataset) -> list[str]:
 
 @dataclass(frozen=True)
 class Trees:
-    """The trees of one task. `model`: scikit-learn's; `train_losses`: of the training rows after 1, 2, … iterations, in
-    the terms of the task's own loss."""
+    """The trees of one task. `model`: scikit-learn's; `loss`: what it minimises; `train_losses`: of the training rows
+    after 1, 2, … iterations, in the terms of the task's own loss."""
 
     target: Target
+    loss: TreeLoss
     model: Any
     train_losses: list[float]
     rows: int
@@ -93,27 +95,14 @@ class Trees:
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """Outputs [N, K] for inputs [N, D], as a head of a network has them: an estimate, a logit, or one per class."""
-        return self._outputs(self.model.decision_function(x) if self.target.classes else self.model.predict(x))
+        return self._outputs(self.loss.raw(self.model, x))
 
     def staged(self, x: np.ndarray) -> Iterator[np.ndarray]:
         """`outputs` after 1, 2, … iterations."""
-        staged = self.model.staged_decision_function if self.target.classes else self.model.staged_predict
-        return map(self._outputs, staged(x))
+        return map(self._outputs, self.loss.staged(self.model, x))
 
     def _outputs(self, raw: np.ndarray) -> np.ndarray:
-        """scikit-learn's raw predictions [N] or [N, classes with training rows] as [N, K].
-
-        A class without a training row gets the odds of half a row, as in the trivial predictor.
-        """
-        if self.target.type != "categorical":
-            return raw[:, None]
-        if raw.ndim == 1:  # two classes are in the training rows
-            raw = np.stack([np.zeros_like(raw), raw], 1)
-        largest = raw.max(1, keepdims=True)
-        total = largest + np.log(np.exp(raw - largest).sum(1, keepdims=True))
-        out = np.repeat(total + math.log(0.5 / self.rows), len(self.target.classes), 1)
-        out[:, self.model.classes_] = raw
-        return out
+        return self.loss.outputs(raw, self.model, len(self.target.classes), self.rows)
 
 
 def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees:
@@ -122,8 +111,6 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
 
     Raises TrainingError where class weights leave only one class.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
     (config,), (dataset,) = stack.configs, stack.datasets
     settings = config.boosting
     assert settings is not None, "run.py decides"
@@ -144,7 +131,9 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
     wait = patience or iterations
     if not len(val):
         val, wait = train, iterations
-    common: dict[str, Any] = {
+    loss = type_of(target.type).losses[target.loss].boosting
+    assert loss is not None, "checked with the request"
+    estimator_settings: dict[str, Any] = {
         "learning_rate": settings.learning_rate,
         "max_iter": iterations,
         "max_leaf_nodes": settings.max_leaf_nodes,
@@ -156,12 +145,10 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
         "n_iter_no_change": wait,
         "tol": 0.0,
     }
-    model: Any = HistGradientBoostingClassifier(**common) if target.classes else None
-    if model is None:
-        model = HistGradientBoostingRegressor(loss=LOSSES[target.loss], **common)
-    _fit(model, x[train], labels[train], _relative(weights[train]), x[val], labels[val], _relative(weights[val]))
-    factor = 2.0 if target.loss == "mse" else 1.0  # scikit-learn's is half the squared error
-    return Trees(target, model, [-factor * float(score) for score in model.train_score_[1:]], len(train))
+    model = loss.estimator(estimator_settings)
+    relative = _relative(weights[train])
+    _fit(model, x[train], labels[train], relative, x[val], labels[val], _relative(weights[val]))
+    return Trees(target, loss, model, loss.train_losses(model, labels[train], relative), len(train))
 
 
 def _label_weights(stack: Stack, at: int) -> np.ndarray:
@@ -213,7 +200,7 @@ def threads(config: Config) -> AbstractContextManager[Any]:
 
 
 class Boosting:
-    """A run of model=boosting in training: what `train.Training` is to a stack of networks.
+    """A run of model=boosting in training: what `loop.Training` is to a stack of networks.
 
     Nothing is saved on the way: an interrupted run begins anew. `ended` is called when the files are complete.
     """
@@ -226,7 +213,7 @@ class Boosting:
         self.stack, self.on_end = stack, ended
         self.total, self.patience = config.boosting.iterations, config.trainer.patience
         writer = RunWriter(folder, config.trainer.tensorboard)
-        self.member = Member(0, config, dataset, stack.selections[0], folder, summary, writer)
+        self.member = Member(0, config, dataset, stack.selections[0], folder, summary, writer=writer)
         self.running = [self.member]
         self.started = time.monotonic()
 
@@ -282,7 +269,6 @@ class Boosting:
         final |= {f"test/{task}/{metric}": value for (task, metric), value in test.items()}
         last, steps = max(chosen.values()), max(own.iterations for own in trees.values())
         member = self.member
-        assert member.writer is not None, "it has one from the beginning"
         tree = {
             "config": as_mapping(member.config),
             "data_hash": member.dataset.hash,
@@ -290,12 +276,10 @@ class Boosting:
             "iterations": dict(chosen),
             "losses": {t: value for (t, metric), value in best.items() if metric == "loss"},
         }
-        member.writer.rows(rows)
+        member.files.rows(rows)
         for name in ("last.pt", "best.pt"):
             checkpoint.save(member.folder / "checkpoints" / name, tree)
-        primary = [f"test/{task}/{target.primary}" for task, target in member.dataset.targets.items()]
-        shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
-        member.writer.hyperparameters(hyperparameters(member), shown)
+        member.write_hyperparameters(final)
         selection = member.selection
         self._record(
             {
@@ -320,10 +304,9 @@ class Boosting:
     def _record(self, known: dict[str, Any]) -> None:
         """Write summary.json."""
         member = self.member
-        assert member.writer is not None, "it has one from the beginning"
         spent = {"seconds": time.monotonic() - self.started, "memory": peak_memory(self.stack.device)}
         member.summary |= spent | known
-        member.writer.summary(member.summary)
+        member.files.summary(member.summary)
 
 
 def _after(staged: Iterator[np.ndarray], iterations: int) -> np.ndarray:

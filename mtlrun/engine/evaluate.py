@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange, LabelScale, Rows
 from mtlrun.network.network import Network
-from mtlrun.tasks import TYPES
+from mtlrun.tasks import TYPES, type_of
 from mtlrun.tasks.metrics import weighted_mean
 
 ROWS_AT_ONCE = 1 << 13
@@ -156,10 +156,11 @@ def trivial_outputs(
     """
     constants = {}
     for t, task in enumerate(rows.tasks):
-        if datasets[0].targets[task].type == "objective":  # nothing is predicted
+        declared = type_of(datasets[0].targets[task].type)
+        if declared.of_a_point:  # nothing is predicted
             constants[task] = torch.full((len(datasets), 1), torch.nan)
             continue
-        if datasets[0].targets[task].type == "reconstruction":
+        if declared.reads_inputs:
             constants[task] = read(task, _input_means(datasets, task, rows))
             continue
         found = []

@@ -9,7 +9,7 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange
 from mtlrun.engine.evaluate import Evaluation, Figures
 from mtlrun.model.layers import generator
-from mtlrun.tasks.types import TASK_METRICS
+from mtlrun.tasks import type_of
 
 PERMUTATIONS = 3
 Importance = tuple[str, str, str, float]  # task, metric, input column, how much worse
@@ -45,7 +45,8 @@ def permutation_importance(
             for task, target in dataset.targets.items():
                 key = task, target.primary
                 values = [found.get(key, np.nan) for found in (figures[r], *(p[r] for p in permuted))]
-                if target.type != "reconstruction" and np.isfinite(values).all():
-                    sign = 1 if TASK_METRICS[target.type][target.primary] == "min" else -1
+                declared = type_of(target.type)
+                if not declared.reads_inputs and np.isfinite(values).all():
+                    sign = -declared.metrics[target.primary].sign
                     every[r].append((*key, column.name, sign * (float(np.mean(values[1:])) - values[0])))
     return every

@@ -5,8 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtlrun.config.loss_settings import GradientLossConfig
 from mtlrun.config.schema import Config
+from mtlrun.config.schema.loss import GradientLossConfig
 
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset

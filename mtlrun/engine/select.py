@@ -7,7 +7,7 @@ import numpy as np
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.evaluate import Figures
-from mtlrun.tasks.types import TASK_METRICS
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
 OVER_TASKS = ("skill", "worst", "last")  # what is no task's name
@@ -27,9 +27,9 @@ def require_selection(config: Config, dataset: Dataset) -> None:
     if by in OVER_TASKS:
         defined = any(len(labels(t)) for t, c in config.active.items() if c.role == "main")
     else:
-        metric, found = dataset.targets[by].primary, labels(by)
+        target, found = dataset.targets[by], labels(by)
         varied = len(found) > 0 and found.min() < found.max()
-        defined = varied if metric in ("auroc", "auprc", "r2") else len(found) > 0
+        defined = varied if type_of(target.type).metrics[target.primary].needs_variation else len(found) > 0
     if not defined:
         raise _undefined(by)
 
@@ -64,7 +64,7 @@ class Selection:
         if self.by not in OVER_TASKS:
             target = dataset.targets[self.by]
             self.metric = target.primary
-            self.sign = 1.0 if TASK_METRICS[target.type][target.primary] == "max" else -1.0
+            self.sign = type_of(target.type).metrics[target.primary].sign
         try:
             self(trivial)
         except ValueError:

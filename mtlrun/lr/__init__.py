@@ -1,6 +1,5 @@
-"""Learning rates: a policy gives each parameter group its rate, a schedule moves all of them over the run."""
+"""Learning rates: a schedule moves the rates of a run (`Config.rates`), all by one factor."""
 
-from mtlrun.lr.policy import group_rates
 from mtlrun.lr.schedule import is_constant, schedule_factors
 
-__all__ = ["group_rates", "is_constant", "schedule_factors"]
+__all__ = ["is_constant", "schedule_factors"]

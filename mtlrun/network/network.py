@@ -16,7 +16,7 @@ from mtlrun.network.heads import HeadBlock, HeadSpec, TiedBlock
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.point import ObjectiveBlock
 from mtlrun.sharing.base import Sharing
-from mtlrun.tasks import TYPES
+from mtlrun.tasks import TYPES, type_of
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Network(nn.Module):
             first = by_name[names[0]]
             kind = TYPES[first.type](first.loss, [by_name[n].delta for n in names], [by_name[n].classes for n in names])
             heads = [HeadSpec(n, kind.outputs(by_name[n].classes), graph.trunk[n], graph.into(n)) for n in names]
-            if first.type == "objective":
+            if type_of(first.type).of_a_point:
                 named = [by_name[n] for n in names]
                 self.blocks.append(ObjectiveBlock(kind, heads, [s.objective for s in named], [s.scale for s in named]))
                 continue
@@ -128,7 +128,7 @@ class Network(nn.Module):
 
     def _places(self, spec: TaskSpec) -> Tensor | None:
         """The places of the encoded columns `[D]` that a reconstruction is about; None for all, and for other tasks."""
-        if not TYPES[spec.type].reads_inputs:
+        if not type_of(spec.type).reads_inputs:
             return None
         return self.encoder.visible if spec.columns is None else self.encoder.places(spec.columns)
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.tasks.types import TASK_METRICS
+from mtlrun.tasks import type_of
 from mtlrun.util.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -215,11 +215,11 @@ def results_table(
     """Test figures beside the trivial predictor's, one line per metric, arrows for what is better."""
     lines = [f"{'test':<34} {'this run':>12} {'trivial':>12}"]
     for task, kind in types.items():
-        for metric, direction in TASK_METRICS[kind].items():
+        for metric, declared in type_of(kind).metrics.items():
             key = f"test/{task}/{metric}"
-            if key in figures and (metric != "mse" or primary[task] == "mse"):
+            if key in figures and (declared.listed or primary[task] == metric):
                 mark = "*" if primary[task] == metric else " "
-                name = f"  {task} {metric}{mark} {'↑' if direction == 'max' else '↓'}"
+                name = f"  {task} {metric}{mark} {'↑' if declared.sign > 0 else '↓'}"
                 base = f"{trivial[key]:>12.5g}" if key in trivial else f"{'-':>12}"
                 lines.append(f"{name:<34} {figures[key]:>12.5g} {base}")
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from typing import Any
 
 from mtlrun.results.files import as_json, create, locked, write_json, write_text
 from mtlrun.results.summary import FILE, read
-from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.tasks import higher_is_better, inferred_primaries
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import cell
 
@@ -170,7 +170,7 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
 
 def primary_metric(figures: Mapping[str, float], split: str, task: str, primary: str | None) -> str | None:
     """The metric that stands for a task; where `primary` is None the type's own, told by which figures there are."""
-    for metric in [primary] if primary is not None else ["rmse", "auroc", "accuracy"]:
+    for metric in [primary] if primary is not None else inferred_primaries():
         if f"{split}/{task}/{metric}" in figures:
             return metric
     return None
@@ -186,7 +186,7 @@ def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[st
             found.append((row["run"], name, float(row["figures"][name])))
     if not found:
         return None
-    choose = max if found[0][1].rpartition("/")[2] in HIGHER_IS_BETTER else min
+    choose = max if higher_is_better(found[0][1].rpartition("/")[2]) else min
     return choose(found, key=lambda entry: entry[2])
 
 

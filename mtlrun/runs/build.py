@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtlrun.config.graph import parse_graph
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset
@@ -23,6 +22,7 @@ from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import without_discarded
 from mtlrun.runs.transfer import Start, begin
 from mtlrun.sharing import SHARING, Plan
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
 
@@ -64,8 +64,7 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
         lambda: make_trunk(models, seeds, spec.width),
     )
     sharing = SHARING[first.sharing.name](plan)
-    graphs = [parse_graph(c.graph, c.tasks, c.active, len(c.net.hidden)) for c in configs]
-    return Network(encoder, sharing, specs, graphs, first.net, seeds)
+    return Network(encoder, sharing, specs, [c.task_graph for c in configs], first.net, seeds)
 
 
 def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
@@ -136,7 +135,8 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     specs = task_specs(first, datasets)
     network = build_network(configs, datasets[0].spec, specs)
     network, scale, rows = _network(configs, datasets, network, device, starts)
-    noise = [type(block.kind).noise[block.kind.loss] for block in network.blocks for _ in block.tasks]
+    targets = [datasets[0].targets[task] for task in network.tasks]
+    noise = [type_of(target.type).losses[target.loss].noise for target in targets]
     train = TrainBatches(rows, datasets, configs)
     seeds = [c.seed for c in configs]
     # a head is shared where another task learns through it, which may be in some runs of a stack only

@@ -33,7 +33,6 @@ from mtlrun.network.prune import pruned
 from mtlrun.results.files import write_atomic
 from mtlrun.runs.predictor import NetworkPredictor, Predictor, leaving, load, selected, task_outputs
 from mtlrun.util.errors import RequestError
-from mtlrun.util.registry import REFERENCES
 from mtlrun.util.version import __version__
 
 # before onnxruntime loads: it would report its use to its makers, from a thread that processes forked later wait for
@@ -85,12 +84,6 @@ def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Expor
             f"export: {folder} has model={config.model.name}, and only networks are exported\n"
             "allowed: runs of a network, such as model=mlp"
         )
-    for task in leaving(config, tasks):
-        if (kind := str(config.tasks[task].type)) in REFERENCES["task type"]:
-            raise RequestError(
-                f"export: {task} is of type {kind}, a package's, whose outputs only that package reads\n"
-                "name other tasks: --tasks"
-            )
     predictor = load(folder, leaving(config, tasks))
     assert isinstance(predictor, NetworkPredictor), "it is no boosting"
     network = pruned(predictor.network, config, [TaskSpec.from_plain(s) for s in tree["specs"]], predictor.tasks)
@@ -281,17 +274,18 @@ def _decode(graph: _Graph, predictor: NetworkPredictor, task: str, outputs: str,
     name, of_probabilities = names
     values = graph.add("Cast", outputs, to=TensorProto.DOUBLE)
     classes = predictor.classes[task]
+    decoded = predictor.type_of(task).exported(graph, values, len(classes))
+    if decoded is None:
+        raise RequestError(
+            f"export: {task} is of type {predictor.config.tasks[task].type}, a package's, whose outputs only that "
+            "package reads\nname other tasks: --tasks"
+        )
     if not classes:
         unit, offset = predictor.units[task]
-        one = graph.add("Squeeze", values, graph.constant([1], np.int64))
-        scaled = graph.add("Mul", one, graph.constant(unit, np.float64))
+        scaled = graph.add("Mul", decoded, graph.constant(unit, np.float64))
         graph.add("Add", scaled, graph.constant(offset, np.float64), output=name)
         return [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["N"])]
-    block, i = predictor.network.place[task]
-    if block.specs[i].outputs == 1:  # the logit of the second of two classes; that of the first is 0
-        zeros = graph.add("Mul", values, graph.constant(0, np.float64))
-        values = graph.add("Concat", zeros, values, axis=1)
-    probabilities = graph.add("Softmax", values, axis=1, output=of_probabilities)
+    probabilities = graph.add("Identity", decoded, output=of_probabilities)
     best = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
     if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in classes):
         raise RequestError(

@@ -27,7 +27,7 @@ from mtlrun.network.prune import without_discarded
 from mtlrun.results.files import write_text
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.build import build_network, build_stack
-from mtlrun.tasks import TaskType
+from mtlrun.tasks import TYPES, TaskType
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.terminal import say
 
@@ -57,9 +57,9 @@ class Predictor(ABC):
     def _learnt(self, codes: np.ndarray) -> np.ndarray:
         """Which of the codes [N, Dc] some training row had, as a mask [N, Dc]."""
 
-    def _type(self, task: str) -> type[TaskType]:
+    @abstractmethod
+    def type_of(self, task: str) -> type[TaskType]:
         """The task's type, for what its outputs mean."""
-        return TaskType
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index.
@@ -83,7 +83,7 @@ class Predictor(ABC):
 
     def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its outputs `[N, K]`."""
-        classes, kind = self.classes[task], self._type(task)
+        classes, kind = self.classes[task], self.type_of(task)
         if not classes:
             unit, offset = self.units[task]
             return {task: kind.predicted(out, 0) * unit + offset}
@@ -97,7 +97,7 @@ def leaving(config: Config, asked: Sequence[str] | None) -> list[str]:
 
     Raises RequestError for a task that was not trained, or has no prediction to give.
     """
-    known = [t for t in config.kept if config.active[t].type != "reconstruction"]
+    known = [t for t in config.kept if not config.active[t].reads_inputs]
     if asked is None:
         asked = [t for t, c in config.active.items() if c.role == "main"]
         if not asked:
@@ -147,7 +147,7 @@ class NetworkPredictor(Predictor):
         super().__init__(config, spec, classes, units, tasks)
         self.network = network
 
-    def _type(self, task: str) -> type[TaskType]:
+    def type_of(self, task: str) -> type[TaskType]:
         return type(self.network.place[task][0].kind)
 
     @torch.no_grad()
@@ -182,6 +182,9 @@ class BoostingPredictor(Predictor):
         super().__init__(config, dataset.spec, {t: list(v.classes) for t, v in dataset.targets.items()}, units, tasks)
         self.trees = trees
         self.train_codes = dataset.codes[dataset.split.train]
+
+    def type_of(self, task: str) -> type[TaskType]:
+        return TYPES[self.trees[task].target.type]
 
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         if not len(numeric):

@@ -11,6 +11,7 @@ from mtlrun.data.roles import future_columns
 from mtlrun.engine.boosting import categorical, run_notes
 from mtlrun.engine.stack import Stack
 from mtlrun.runs.run import PreparedRun, prepare
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import listing
 
 
@@ -70,10 +71,10 @@ def _tasks(config: Config, dataset: Dataset) -> str:
             if row["bins"]:
                 edges = listing((f"{edge:g}" for edge in row["bins"]), 60)
                 lines.append(f"  class 1 below {row['bins'][0]:g}, the next from there on; inner edges {edges}")
-        elif row["type"] == "objective":
+        elif type_of(row["type"]).of_a_point:
             task = config.tasks[row["task"]]
             lines.append(f"  {task.scale:g} times the function {task.target or row['task']} of a point; no labels")
-        elif row["type"] == "reconstruction":
+        elif type_of(row["type"]).reads_inputs:
             names = dataset.reconstructed.get(row["task"])
             of = f"columns {listing(names, 60)}, hidden from the network," if names else "inputs"
             lines.append(f"  the {row['inputs']} encoded {of} are the target")

@@ -18,8 +18,10 @@ from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Boosting, run_notes
 from mtlrun.engine.checkpoint import BEGIN_ANEW
 from mtlrun.engine.hardware import set_up
+from mtlrun.engine.loop import Training
+from mtlrun.engine.member import Member
+from mtlrun.engine.rehearsal import training_seconds
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import Member, Training
 from mtlrun.results import environment, hydra_folder
 from mtlrun.results.files import write_json
 from mtlrun.results.progress import Progress, closing_lines
@@ -270,7 +272,7 @@ def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Se
     stack = build_stack(configs, datasets)
     training = Training(stack, folders, _beginning(stack), folders[0] / LAST)
     built = time.monotonic() - began
-    return before + built + training.rehearse()
+    return before + built + training_seconds(training)
 
 
 def _rehearse_boosting(config: Config, dataset: Dataset, folder: Path) -> float:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from mtlrun.config.schema import ModelConfig
-from mtlrun.config.sharing_settings import SharingConfig
+from mtlrun.config.schema.sharing import SharingConfig
 from mtlrun.model.trunks import Trunk
 from mtlrun.model.trunks.mlp import Noise
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mtlrun.config.sharing_settings import CrossStitchConfig
+from mtlrun.config.schema.sharing import CrossStitchConfig
 from mtlrun.model.trunks.mlp import Noise
 from mtlrun.sharing.base import Plan, Sharing
 from mtlrun.sharing.none import TaskTrunks

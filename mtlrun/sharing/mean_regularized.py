@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from mtlrun.config.sharing_settings import MeanRegularizedConfig
+from mtlrun.config.schema.sharing import MeanRegularizedConfig
 from mtlrun.sharing.base import Plan
 from mtlrun.sharing.soft_l2 import towards_mean
 from mtlrun.sharing.tied import Tied, distance, over_runs

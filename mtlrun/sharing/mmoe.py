@@ -1,6 +1,6 @@
 """Multi-gate mixture of experts."""
 
-from mtlrun.config.sharing_settings import MmoeConfig
+from mtlrun.config.schema.sharing import MmoeConfig
 from mtlrun.sharing.base import Plan
 from mtlrun.sharing.cgc import Cgc
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from mtlrun.config.sharing_settings import TiedConfig
+from mtlrun.config.schema.sharing import TiedConfig
 from mtlrun.sharing.base import Plan
 from mtlrun.sharing.none import NoSharing
 

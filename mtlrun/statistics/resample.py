@@ -5,7 +5,7 @@ its rows' weights times their counts. So rows are drawn once, for all runs, and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,18 +18,15 @@ CELLS = 1 << 21  # draws × rows that a sorted metric takes at once: 16 MiB in f
 
 @dataclass(frozen=True)
 class Scored:
-    """A task's rows as a run predicts them, `[N]` each; what a task has no use for is empty.
+    """One task's rows as a run predicts them, `[N]` each.
 
-    weight: what a row counts, 0 without a label; label, error: of a regression, in the target's unit; of a binary task
-    label is 0 or 1, score its logit; hit (0 or 1), logloss: of a classification
+    weight: what a row counts, 0 without a label. columns: under the name of a metric the numbers whose mean it is;
+    "error" and "label", in the target's unit, for mse, rmse, mae and r2; "score" and "label", 0 or 1, for auroc and
+    auprc.
     """
 
     weight: Floats
-    label: Floats = field(default_factory=lambda: np.empty(0))
-    error: Floats = field(default_factory=lambda: np.empty(0))
-    score: Floats = field(default_factory=lambda: np.empty(0))
-    hit: Floats = field(default_factory=lambda: np.empty(0))
-    logloss: Floats = field(default_factory=lambda: np.empty(0))
+    columns: Mapping[str, Floats]
 
 
 def row_draws(rows: int, draws: int, seed: int = 0, groups: ArrayLike | None = None) -> np.ndarray:
@@ -50,14 +47,12 @@ def row_draws(rows: int, draws: int, seed: int = 0, groups: ArrayLike | None = N
 def over_draws(counts: np.ndarray, wanted: Sequence[tuple[Scored, str]]) -> Floats:
     """Metrics `[D, K]` of K tasks' (rows, name of metric) over the draws `counts` `[D, N]`; NaN where undefined.
 
-    Names as in summary.json: mse, rmse, mae, r2, accuracy, logloss, auroc, auprc. ValueError for another.
+    Names as in summary.json: mse, rmse, mae, r2, auroc, auprc, or a column of the rows. ValueError for another.
     """
     sums: list[np.ndarray] = []
     for rows, metric in wanted:
-        if metric in SUMS:
-            sums += SUMS[metric][0](rows)
-        elif metric not in SORTED:
-            raise ValueError(f"{metric}: no metric of single rows")
+        if metric not in SORTED:
+            sums += _summed(rows, metric)
     added = counts @ np.stack(sums, 1).astype(np.float32) if sums else np.empty((len(counts), 0), np.float32)
     found = np.full((len(counts), len(wanted)), np.nan)
     at = 0
@@ -65,11 +60,11 @@ def over_draws(counts: np.ndarray, wanted: Sequence[tuple[Scored, str]]) -> Floa
         if metric in SORTED:
             found[:, k] = SORTED[metric](rows, counts)
             continue
-        parts = len(SUMS[metric][0](rows))
+        parts = len(_summed(rows, metric))
         columns = [added[:, at + i].astype(np.float64) for i in range(parts)]
         at += parts
         with np.errstate(divide="ignore", invalid="ignore"):
-            found[:, k] = SUMS[metric][1](*columns)
+            found[:, k] = SUMS[metric][1](*columns) if metric in SUMS else columns[1] / columns[0]
     return np.where(np.isfinite(found), found, np.nan)
 
 
@@ -120,7 +115,8 @@ def _of(rows: Scored, *values: Floats) -> list[Floats]:
 def _centred(rows: Scored) -> Floats:
     """Labels less their mean: float32 sums of squares keep their digits."""
     kept = rows.weight > 0
-    return rows.label - (np.average(rows.label[kept], weights=rows.weight[kept]) if kept.any() else 0.0)
+    label = rows.columns["label"]
+    return label - (np.average(label[kept], weights=rows.weight[kept]) if kept.any() else 0.0)
 
 
 def _r2(w: Floats, squares: Floats, label: Floats, label_squares: Floats) -> Floats:
@@ -131,13 +127,20 @@ def _r2(w: Floats, squares: Floats, label: Floats, label_squares: Floats) -> Flo
 
 # metric -> what of the rows is summed, and the metric of the sums
 SUMS: Mapping[str, tuple[Callable[[Scored], list[Floats]], Callable[..., Floats]]] = {
-    "mse": (lambda r: _of(r, r.error**2), lambda w, s: s / w),
-    "rmse": (lambda r: _of(r, r.error**2), lambda w, s: np.sqrt(s / w)),
-    "mae": (lambda r: _of(r, abs(r.error)), lambda w, s: s / w),
-    "r2": (lambda r: _of(r, r.error**2, _centred(r), _centred(r) ** 2), _r2),
-    "accuracy": (lambda r: _of(r, r.hit), lambda w, s: s / w),
-    "logloss": (lambda r: _of(r, r.logloss), lambda w, s: s / w),
+    "mse": (lambda r: _of(r, r.columns["error"] ** 2), lambda w, s: s / w),
+    "rmse": (lambda r: _of(r, r.columns["error"] ** 2), lambda w, s: np.sqrt(s / w)),
+    "mae": (lambda r: _of(r, abs(r.columns["error"])), lambda w, s: s / w),
+    "r2": (lambda r: _of(r, r.columns["error"] ** 2, _centred(r), _centred(r) ** 2), _r2),
 }
+
+
+def _summed(rows: Scored, metric: str) -> list[Floats]:
+    """What is summed over rows for a metric that no sorting takes, the weights first. ValueError: it cannot be made."""
+    if metric in SUMS:
+        return SUMS[metric][0](rows)
+    if metric not in rows.columns:
+        raise ValueError(f"{metric}: no metric of single rows")
+    return _of(rows, rows.columns[metric])
 
 
 def _ranked(rows: Scored, counts: np.ndarray, area: Callable[[Floats, Floats], Floats]) -> Floats:
@@ -145,10 +148,11 @@ def _ranked(rows: Scored, counts: np.ndarray, area: Callable[[Floats, Floats], F
     kept = np.flatnonzero(rows.weight > 0)
     if not len(kept):
         return np.full(len(counts), np.nan)
-    order = kept[np.argsort(rows.score[kept], kind="stable")]
-    score = rows.score[order]
+    order = kept[np.argsort(rows.columns["score"][kept], kind="stable")]
+    score = rows.columns["score"][order]
     starts = np.flatnonzero(np.append(True, score[1:] != score[:-1]))
-    positive, negative = rows.weight[order] * rows.label[order], rows.weight[order] * (1 - rows.label[order])
+    label, weight = rows.columns["label"][order], rows.weight[order]
+    positive, negative = weight * label, weight * (1 - label)
     found, step = np.empty(len(counts)), max(1, CELLS // len(order))
     for start in range(0, len(counts), step):
         drawn = counts[start : start + step, order].astype(np.float64)

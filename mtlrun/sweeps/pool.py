@@ -26,7 +26,8 @@ import torch
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.dataset import load_dataset, require_unchanged
 from mtlrun.engine import checkpoint, hardware
-from mtlrun.engine.train import Member, part_of
+from mtlrun.engine.member import Member
+from mtlrun.engine.state import part_of
 from mtlrun.results import hydra_folder
 from mtlrun.results.progress import Progress, SweepProgress
 from mtlrun.results.summary import ENDED, record_end, status_of

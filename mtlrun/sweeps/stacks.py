@@ -1,7 +1,8 @@
 """How a sweep divides into stacks: runs that train side by side, in one process.
 
-Runs share a stack if they differ only in settings that the schema declares `per_run` (config.py; graph.py for
-edges), and take equal steps: as many rows per batch and steps per epoch. Such a group of runs is cut further
+Runs share a stack if they differ only in settings that the schema declares `per_run` (config/schema/;
+config/graph.py for edges), and take equal steps: as many rows per batch and steps per epoch. Such a group of runs is
+cut further
 
 - so that every process has work: into one part per process where each part keeps 8 runs or more, else into
   parts no larger than the process's share of the whole sweep;
@@ -20,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.config.graph import NOTHING, Graph, parse_graph
+from mtlrun.config.graph import NOTHING, Graph
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import first_stage
 from mtlrun.engine.memory import machine_bytes, run_bytes
@@ -83,7 +84,7 @@ class Size:
 def size(config: Config, dataset: "Dataset", first: "Dataset | None" = None) -> Size:
     """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes; with
     those of a first stage (`model.pretrain`) from the data of that, `first`."""
-    graph = parse_graph(config.graph, config.tasks, config.active, len(config.net.hidden))
+    graph = config.task_graph
     found = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
     rows = int(dataset.trainable().sum())
     batch = min(config.trainer.batch_size, rows)

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from mtlrun.tasks.declaration import Declaration
 from mtlrun.util.lazy import np, torch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
+class OnnxGraph(Protocol):
+    """A graph of ONNX operators under construction. Values are known by their names."""
+
+    def constant(self, values: Any, dtype: Any = None) -> str:
+        """A constant of these values; its name."""
+
+    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """An operator on these values; the name of its output."""
+
+
 class TaskType(ABC):
-    r"""One block of tasks of the same type and loss.
+    """One block of tasks of the same type and loss.
 
-    `noise` are the factors (a, c) of the negative log-likelihood with a learnt scale,
-
-    .. math:: a\, e^{-s} L + c\, s,
-
-    whose optimum is :math:`e^{s} = a L / c` (Kendall, Gal & Cipolla 2018, eq. 7 and 10, with s = log σ²;
-    for the Laplace likelihood of an absolute error s = log b).
-
-    A type that `reads_inputs` has the encoded inputs `[R, B, D]` as its labels, the same for every task of the block.
+    `declared` is what others ask of the type without computing with it; a package's type has it in its
+    `TaskTypeOption`. A type that `reads_inputs` has the encoded inputs `[R, B, D]` as its labels, the same for every
+    task of the block.
     """
 
-    noise: ClassVar[dict[str, tuple[float, float]]]
+    declared: ClassVar[Declaration]
     reads_inputs: ClassVar[bool] = False
 
     def __init__(self, loss: str, deltas: Sequence[float], classes: Sequence[int]) -> None:
@@ -76,6 +82,32 @@ class TaskType(ABC):
             outputs = np.concatenate([np.zeros_like(outputs), outputs], 1)
         shifted = np.exp(outputs - outputs.max(1, keepdims=True))
         return np.asarray(shifted / shifted.sum(1, keepdims=True))
+
+    @classmethod
+    def exported(cls, graph: OnnxGraph, outputs: str, classes: int) -> str | None:
+        """`predicted` as operators of an ONNX graph: the name of the predictions of `outputs` `[N, K]`, float64.
+
+        None where there are none: of a type that says itself what is `predicted`, and not here.
+        """
+        inherited = cls.__mro__[cls.__mro__.index(TaskType) :]
+        if next(c for c in cls.__mro__ if "predicted" in vars(c)) not in inherited:
+            return None
+        if not classes:
+            return graph.add("Squeeze", outputs, graph.constant([1], np.int64))
+        if cls.outputs(classes) == 1:  # the logit of the second of two classes; that of the first is 0
+            zeros = graph.add("Mul", outputs, graph.constant(0, np.float64))
+            outputs = graph.add("Concat", zeros, outputs, axis=1)
+        return graph.add("Softmax", outputs, axis=1)
+
+    @classmethod
+    def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor] | None:
+        """What the type's metrics are made of, for other sets of rows: `[N]` each, of one task.
+
+        outputs `[N, K]`, labels `[N]`, float64; unit: as `scale` in `metrics`. Under the name of a metric stand the
+        numbers whose weighted mean it is. "error" and "label", in the target's unit, make mse, rmse, mae and r2;
+        "score" and "label" (0 or 1) make auroc and auprc. None: the metrics cannot be made of other rows.
+        """
+        return None
 
     @classmethod
     @abstractmethod

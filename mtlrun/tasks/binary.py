@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
+from mtlrun.tasks.declaration import Declaration, Loss, Metric
+from mtlrun.tasks.trees import Classifier
 from mtlrun.util.lazy import torch
 
 if TYPE_CHECKING:
@@ -15,7 +17,17 @@ if TYPE_CHECKING:
 class Binary(TaskType):
     """Cross-entropy of a logit. Noise as for every classification loss: e^(−s) L + ½ s."""
 
-    noise: ClassVar = {"cross_entropy": (1.0, 0.5)}
+    declared: ClassVar = Declaration(
+        labels="two classes",
+        metrics={
+            "accuracy": Metric("max", highest=1.0),
+            "auroc": Metric("max", highest=1.0, needs_variation=True),
+            "auprc": Metric("max", highest=1.0, needs_variation=True),
+            "logloss": Metric("min"),
+        },
+        primary="auroc",
+        losses={"cross_entropy": Loss(noise=(1.0, 0.5), boosting=Classifier("log_loss"))},
+    )
 
     @classmethod
     def outputs(cls, classes: int) -> int:
@@ -29,6 +41,16 @@ class Binary(TaskType):
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return labels.unsqueeze(-1)
+
+    @classmethod
+    def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
+        logits = outputs[:, 0]
+        return {
+            "label": labels,
+            "score": logits,
+            "accuracy": ((logits > 0) == (labels > 0.5)).double(),
+            "logloss": torch.nn.functional.softplus(logits) - logits * labels,
+        }
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
-from mtlrun.util.lazy import torch
+from mtlrun.tasks.declaration import Declaration, Loss, Metric
+from mtlrun.tasks.trees import Classifier
+from mtlrun.util.lazy import np, torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,10 +23,32 @@ def _shifted(outputs: Tensor) -> Tensor:
     return outputs - outputs.detach().amax(-1, keepdim=True)
 
 
+class ClassTrees(Classifier):
+    """scikit-learn's cross-entropy of several classes."""
+
+    def outputs(self, raw: np.ndarray, model: Any, classes: int, rows: int) -> np.ndarray:
+        """Raw predictions [N, classes with training rows], [N] where these are two, as [N, classes].
+
+        A class without a training row gets the odds of half a row, as in the trivial predictor.
+        """
+        if raw.ndim == 1:
+            raw = np.stack([np.zeros_like(raw), raw], 1)
+        largest = raw.max(1, keepdims=True)
+        total = largest + np.log(np.exp(raw - largest).sum(1, keepdims=True))
+        out: np.ndarray = np.repeat(total + math.log(0.5 / rows), classes, 1)
+        out[:, model.classes_] = raw
+        return out
+
+
 class Categorical(TaskType):
     """Cross-entropy of softmax probabilities. Noise: e^(−s) L + ½ s (Kendall et al. 2018, eq. 10)."""
 
-    noise: ClassVar = {"cross_entropy": (1.0, 0.5)}
+    declared: ClassVar = Declaration(
+        labels="classes",
+        metrics={"accuracy": Metric("max", highest=1.0), "logloss": Metric("min")},
+        primary="accuracy",
+        losses={"cross_entropy": Loss(noise=(1.0, 0.5), boosting=ClassTrees("log_loss"))},
+    )
 
     @classmethod
     def outputs(cls, classes: int) -> int:
@@ -40,6 +65,14 @@ class Categorical(TaskType):
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return torch.nn.functional.one_hot(labels.long(), self.classes[task]).to(labels.dtype)
+
+    @classmethod
+    def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
+        index = labels.long()
+        return {
+            "accuracy": (outputs.argmax(-1) == index).double(),
+            "logloss": -outputs.log_softmax(-1).gather(-1, index.unsqueeze(-1)).squeeze(-1),
+        }
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
-from mtlrun.tasks import metrics
+from mtlrun.tasks import metrics, toy_objectives
 from mtlrun.tasks.base import TaskType
+from mtlrun.tasks.declaration import Declaration, Loss, Metric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class Objective(TaskType):
-    """One output, the function's value, which may be below 0. There are no labels, and no likelihood;
-    `noise` is that of a classification, so that a strategy that learns a scale has one."""
+    """One output, the function's value, which may be below 0.
 
-    noise: ClassVar = {"value": (1.0, 0.5)}
+    There are no labels, and no likelihood; `noise` is that of a classification, so that a strategy that learns a scale
+    has one.
+    """
+
+    declared: ClassVar = Declaration(
+        labels="none",
+        metrics={"value": Metric("min", lowest=-math.inf)},
+        primary="value",
+        losses={"value": Loss(noise=(1.0, 0.5))},
+        without=(
+            "expression",
+            "bins",
+            "smooth",
+            "positive",
+            "class_weights",
+            "shuffle",
+            "train_labels",
+            "train_rows_of",
+        ),
+        because="an objective has none, as it has no labels",
+        functions=tuple(toy_objectives.OBJECTIVES),
+    )
 
     @classmethod
     def outputs(cls, classes: int) -> int:
@@ -29,6 +51,10 @@ class Objective(TaskType):
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return labels.unsqueeze(-1)
+
+    @classmethod
+    def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
+        return {"value": outputs[:, 0]}
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
+from mtlrun.tasks.declaration import Declaration, Loss, Metric
 from mtlrun.util.lazy import torch
 
 if TYPE_CHECKING:
@@ -19,7 +21,15 @@ class Reconstruction(TaskType):
     inputs, its log-likelihood divided by D: ½e^(−s) L + ½ s, as for a regression's mse.
     """
 
-    noise: ClassVar = {"mse": (0.5, 0.5)}
+    declared: ClassVar = Declaration(
+        labels="inputs",
+        metrics={"mse": Metric("min", listed=False), "r2": Metric("max", lowest=-math.inf, highest=1.0)},
+        primary="mse",
+        losses={"mse": Loss(noise=(0.5, 0.5))},
+        roles=("auxiliary",),
+        without=("target", "expression", "bins", "smooth", "positive", "class_weights", "shuffle"),
+        because="a reconstruction has none, its target are the run's inputs",
+    )
     reads_inputs: ClassVar = True
 
     @classmethod

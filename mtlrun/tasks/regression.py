@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
+from mtlrun.tasks.declaration import Declaration, Loss, Metric
+from mtlrun.tasks.trees import Regressor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +21,23 @@ class Regression(TaskType):
     the same likelihood reads e^(−s) L + ½ s. Laplace likelihood for l1: L/b + log b, with s = log b.
     """
 
-    noise: ClassVar = {"mse": (0.5, 0.5), "huber": (1.0, 0.5), "l1": (1.0, 1.0)}
+    declared: ClassVar = Declaration(
+        labels="numbers",
+        metrics={
+            "mse": Metric("min", unit_power=2, listed=False),
+            "rmse": Metric("min", unit_power=1),
+            "mae": Metric("min", unit_power=1),
+            "r2": Metric("max", lowest=-math.inf, highest=1.0, needs_variation=True),
+        },
+        primary="rmse",
+        losses={
+            "mse": Loss(noise=(0.5, 0.5), boosting=Regressor("squared_error", factor=2.0)),  # scikit-learn's has a half
+            "l1": Loss(noise=(1.0, 1.0), boosting=Regressor("absolute_error")),
+            "huber": Loss(noise=(1.0, 0.5)),
+        },
+        standardised=True,
+        averages=True,
+    )
 
     @classmethod
     def outputs(cls, classes: int) -> int:
@@ -40,6 +59,10 @@ class Regression(TaskType):
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return labels.unsqueeze(-1)
+
+    @classmethod
+    def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
+        return {"label": labels * unit, "error": (outputs[:, 0] - labels) * unit}
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ class Reference:
 
 # Filled by config/extensions.py from the installed packages.
 REFERENCES: dict[str, dict[str, Reference]] = {kind: {} for kind in KINDS}
+BROKEN: dict[str, str] = {}  # packages that could not be used, and why
 
 
 class Registry(dict[str, T]):
@@ -43,6 +44,11 @@ class Registry(dict[str, T]):
             )
         self[name] = found
         return self[name]
+
+
+def unusable() -> str:
+    """The end of a message about an unknown name: packages that could not be used, which may have had it."""
+    return f"; left out: {', '.join(f'{package} ({why})' for package, why in BROKEN.items())}" if BROKEN else ""
 
 
 def imported(reference: Reference, what: str) -> Any:

@@ -19,8 +19,8 @@ import yaml
 import mtlrun.sweeps.forecast
 from mtlrun.cli.commands import COMMANDS
 from mtlrun.cli.main import main
-from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.config.schema import Config, as_mapping
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.runs.launch import tensorboard_command
 from mtlrun.util.errors import Interrupted, TrainingError
 from mtlrun.util.version import __version__

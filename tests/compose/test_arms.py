@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mtlrun.cli.main import main
 from mtlrun.compose import PlannedRun, checked_config, compose, planned_runs, single
-from mtlrun.config.loss_settings import FixedLossConfig
 from mtlrun.config.schema import PerHeadLrConfig, as_mapping, config_hash
+from mtlrun.config.schema.loss import FixedLossConfig
 from mtlrun.util.errors import RequestError
 
 THREE = 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1,10"},{loss: uncertainty, loss.lr: "0.01,0.1"}]'

@@ -8,8 +8,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from mtlrun.compose import checked_config, compose, compose_run, planned_runs, single
-from mtlrun.config.loss_settings import FixedLossConfig
 from mtlrun.config.schema import Config, PerHeadLrConfig, as_mapping
+from mtlrun.config.schema.loss import FixedLossConfig
 from mtlrun.util.errors import RequestError
 
 TABLE = """\

@@ -15,7 +15,6 @@ CONF = conf_dir()
 ON_PURPOSE = {
     ("optimizer", "adamw", "name"),
     ("optimizer", "adamw", "weight_decay"),
-    ("graph", "chain", "name"),
     ("lr", "per_head", "trunk"),
     ("lr", "per_head", "heads"),
     ("trainer", "debug", "epochs"),
@@ -139,6 +138,19 @@ def test_hash_changes_with_a_setting_and_not_with_the_name() -> None:
     assert first == config_hash(check(tree(name="other")))
     assert first != config_hash(check(tree(lr__base=0.002)))
     assert len(first) == 16
+
+
+def test_rates_and_graph_follow_from_the_settings_and_are_none_of_them() -> None:
+    lr = {"name": "per_head", "base": 0.01, "trunk": "0.5x", "heads": {"default": "3x", "b": 0.5}}
+    graph = {"name": "none", "receives": {"b": {"a": "stop"}}}
+    config = check(tree(lr=lr, graph=graph))
+    assert config.rates == {"trunk": 0.005, "a": 0.03, "b": 0.5}
+    assert [(e.source, e.task) for e in config.task_graph.edges] == [("a", "b")]
+    assert check(as_mapping(config)) == config and {"rates", "task_graph"}.isdisjoint(as_mapping(config))
+    assert config_hash(config) == config_hash(check(tree(lr=lr, graph=graph)))
+    alone = dataclasses.replace(config, only=["a"])
+    assert alone.rates == {"trunk": 0.005, "a": 0.03} and alone.task_graph.edges == ()
+    assert check(tree(lr=lr, model__freeze=True)).rates == {"trunk": 0.0, "a": 0.03, "b": 0.5}
 
 
 WRONG = [

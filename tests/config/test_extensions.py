@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from mtlrun.config import extensions
-from mtlrun.config.extensions import Extension, Option, Package, TaskTypeOption, join
+from mtlrun.config.extensions import join
 from mtlrun.config.fields import per_run
-from mtlrun.config.loss_settings import LOSS_SETTINGS, LossConfig
+from mtlrun.config.package import Extension, Option, Package, TaskTypeOption
 from mtlrun.config.schema import GROUPS, ModelConfig
-from mtlrun.tasks import types
+from mtlrun.config.schema.loss import LOSS_SETTINGS, LossConfig
+from mtlrun.tasks import DECLARED, Loss, Metric, higher_is_better
 from mtlrun.util.errors import RequestError
 from mtlrun.util.registry import REFERENCES, Registry
 
@@ -111,11 +112,11 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
     summary = json.loads((tmp_path / "s" / names[1] / "summary.json").read_text())
     assert summary["versions"]["mtlrun-example"] == "1.0"
     assert summary["packages"] == dict.fromkeys(
-        ["loss=halves", "model=residual", "sharing=gated", "tasks.events.type=count", "data.path=synthetic:visits"],
+        ["loss=halves", "model=residual", "sharing=gated", "tasks.minutes.type=duration", "data.path=synthetic:visits"],
         "mtlrun-example 1.0",
     )
     alone = run(tmp_path, site, *SMALL, "seed=1", "hydra.run.dir=alone")
-    assert (alone.returncode, alone.stderr) == (0, "") and "events deviance* ↓" in alone.stdout
+    assert (alone.returncode, alone.stderr) == (0, "") and "minutes log_rmse* ↓" in alone.stdout
     for key, value in metrics(tmp_path / "s" / names[1]).items():
         assert value == pytest.approx(metrics(tmp_path / "alone")[key], rel=1e-4), key
 
@@ -129,20 +130,31 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
     done = run(tmp_path, site, "predict", "alone", "visits.csv", "-o", "out.csv", code=code)
     assert (done.returncode, done.stderr) == (0, "")
     table, found = (np.genfromtxt(tmp_path / f, delimiter=",", names=True) for f in ("visits.csv", "out.csv"))
-    assert found.dtype.names == ("events", "amount")
+    assert found.dtype.names == ("minutes", "amount")
     rows = np.loadtxt(tmp_path / "test.txt").astype(int)
-    y, rate = table["events"][rows], found["events"][rows]
-    logs = np.log(np.where(y > 0, y, 1) / rate)
+    y, median = table["minutes"][rows], found["minutes"][rows]
     due = {
-        ("events", "deviance"): np.mean(2 * (y * logs - y + rate)),
-        ("events", "mae"): np.mean(np.abs(y - rate)),
+        ("minutes", "log_rmse"): np.sqrt(np.mean(np.log(y / median) ** 2)),
+        ("minutes", "mae"): np.mean(np.abs(y - median)),
         ("amount", "mae"): np.mean(np.abs(table["amount"][rows] - found["amount"][rows])),
     }
     assert {key: metrics(tmp_path / "alone")[key] for key in due} == pytest.approx(due, rel=1e-4)
     without = run(tmp_path, None, "predict", "alone", "visits.csv", "-o", "more.csv")
     assert without.returncode == 2 and "made with package mtlrun-example 1.0" in without.stderr
     compared = run(tmp_path, site, "compare", "s", "--format", "csv")
-    assert compared.returncode == 0 and "deviance" in (tmp_path / "s/compare/comparison.csv").read_text()
+    assert compared.returncode == 0 and "log_rmse" in (tmp_path / "s/compare/comparison.csv").read_text()
+    # what the type does not say how to do is refused with that reason
+    for words, reason in {
+        ("export", "alone", "-o", "m.onnx"): "export: minutes is of type duration, a package's, whose outputs only",
+        (
+            "compare",
+            "alone",
+            "--rows",
+        ): "--rows: the metrics of minutes, of a package's type, cannot be made",
+        ("data=visits", "model=boosting"): "tasks.minutes.type: duration, whose losses model=boosting does not have",
+    }.items():
+        done = run(tmp_path, site, *words)
+        assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_what_the_command_line_says_of_it_without_torch(site: Path, tmp_path: Path) -> None:
@@ -166,7 +178,7 @@ def test_the_experiment_of_the_example(site: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "") and "6 runs in 2 stacks" in done.stdout
     trivial = json.loads((tmp_path / "s/000_own,seed=0/summary.json").read_text())["trivial"]
     for folder in (tmp_path / "s").glob("0*"):
-        assert metrics(folder)["events", "deviance"] < 0.6 * trivial["test/events/deviance"]
+        assert metrics(folder)["minutes", "log_rmse"] < 0.6 * trivial["test/minutes/log_rmse"]
 
 
 # ---------------------------------------------------------------- packages that are wrong
@@ -252,25 +264,17 @@ def conf(tmp_path: Path) -> Iterator[Path]:
     for name in ("loss/thirds", "loss/sum", "model/wide"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / f"{name}.yaml").touch()
-    tables = [
-        *GROUPS.values(),
-        *REFERENCES.values(),
-        extensions.packages,
-        types.TASK_METRICS,
-        types.PRIMARY,
-        types.LOSSES,
-        types.LABELS,
-    ]
+    tables = [*GROUPS.values(), *REFERENCES.values(), extensions.packages, DECLARED]
     before = [dict(table) for table in tables]
-    higher = set(types.HIGHER_IS_BETTER)
     yield tmp_path
     for table, own in zip(tables, before, strict=True):
         table.clear()
         table.update(own)
-    types.HIGHER_IS_BETTER.intersection_update(higher)
 
 
-COUNT = TaskTypeOption(made_by="m:C", metrics={"gain": "max"}, primary="gain", losses=("l",))
+KIND = TaskTypeOption(
+    made_by="m:C", labels="numbers", metrics={"gain": Metric("max")}, primary="gain", losses={"l": Loss()}
+)
 
 
 @pytest.mark.parametrize(
@@ -291,14 +295,17 @@ COUNT = TaskTypeOption(made_by="m:C", metrics={"gain": "max"}, primary="gain", l
         (Extension(models={"wide": Option(WideConfig, "m:C")}), "factor is per_run, which only settings of a loss"),
         (Extension(problems={"spirals": "spirals"}), "problems"),
         (Extension(files=Path("/no/such/folder")), "files: there is no folder /no/such/folder"),
-        (Extension(task_types={"binary": COUNT}), "task type binary: mtlrun has one of this name already"),
-        (Extension(task_types={"c": replace(COUNT, primary="loss")}), "primary metric loss is none of its metrics"),
+        (Extension(task_types={"binary": KIND}), "task type binary: mtlrun has one of this name already"),
+        (Extension(task_types={"c": replace(KIND, primary="loss")}), "primary metric loss is none of its metrics"),
         (
-            Extension(task_types={"c": replace(COUNT, metrics={"gain": "max", "mae": "max"})}),
+            Extension(task_types={"c": replace(KIND, metrics={"gain": Metric("max"), "mae": Metric("max")})}),
             "mae is 'max', expected min",
         ),
-        (Extension(task_types={"c": replace(COUNT, losses=())}), "losses holds none"),
-        (Extension(task_types={"c": replace(COUNT, labels="none")}), "labels is 'none', expected numbers"),
+        (Extension(task_types={"c": replace(KIND, losses={})}), "losses holds none"),
+        (Extension(task_types={"c": replace(KIND, losses=("l",))}), "expected a mapping of names to Loss"),
+        (Extension(task_types={"c": replace(KIND, metrics={"gain": "max"})}), "expected a mapping of names to Metric"),
+        (Extension(task_types={"c": replace(KIND, accepts="m:f")}), "allowed does not say in words"),
+        (Extension(task_types={"c": replace(KIND, labels="none")}), "labels is 'none', expected numbers"),
     ],
 )
 def test_declarations_that_cannot_be_followed_add_nothing(extension: Extension, why: str, conf: Path) -> None:
@@ -313,14 +320,14 @@ def test_joined_names_are_found_and_two_packages_cannot_have_the_same(conf: Path
     extension = Extension(
         conf=conf,
         losses={"thirds": Option(ThirdsConfig, "m:C")},
-        task_types={"c": COUNT},
+        task_types={"c": KIND},
         problems={"spirals": "os.path:join"},
     )
     join(Package("p", "dist-p", "1", extension))
     assert (
         GROUPS["loss"]["thirds"] is ThirdsConfig and "thirds" not in LOSS_SETTINGS
     )  # the experiment strategies has ours
-    assert "gain" in types.HIGHER_IS_BETTER and types.LABELS["c"] == "numbers"
+    assert higher_is_better("gain") and DECLARED["c"].labels == "numbers"
     assert extensions.conf_dirs()[-1] == conf and extensions.yaml_of("loss", "thirds") == conf / "loss/thirds.yaml"
     assert extensions.versions()["dist-p"] == "1"
     with pytest.raises(ValueError, match="loss thirds: dist-p 1 has one of this name already"):
@@ -349,12 +356,12 @@ def test_tables_that_a_package_ships(conf: Path) -> None:
 
 def test_labels_that_a_package_s_type_does_not_accept(site: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,n\n" + "".join(f"{i},{i % 5 - 1}\n" for i in range(50)))
-    words = ["data=table", "data.path=t.csv", "tasks={n: {type: count}}"]
+    words = ["data=table", "data.path=t.csv", "tasks={n: {type: duration}}"]
     done = run(tmp_path, site, "check", *words)
     assert (done.returncode, done.stderr) == (
         2,
-        "mtlrun: tasks.n: the target of a count, column 'n': -1 is no count\n"
-        "mend the column, or choose another tasks.n.type\n",
+        "mtlrun: tasks.n: the target of a duration, column 'n', holds -1 in row 1\n"
+        "allowed: numbers above 0; mend the column, or choose another tasks.n.type\n",
     )
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from support import make_config
 
-from mtlrun.config.graph import Graph, parse_graph
-from mtlrun.config.schema import GraphConfig, ReverseConfig, TaskConfig
+from mtlrun.config.graph import Graph
+from mtlrun.config.schema import GROUPS, ReverseConfig, TaskConfig
+from mtlrun.config.schema.edge_parser import parse_graph
 from mtlrun.util.errors import RequestError
 
 TASKS = {name: TaskConfig() for name in ("price", "kind", "sold", "site")}
@@ -17,11 +18,12 @@ def parse(
     receives: dict[str, Any] | None = None,
     only: tuple[str, ...] = tuple(TASKS),
     depth: int = 2,
+    name: str = "none",
     tasks: dict[str, TaskConfig] = TASKS,
     **settings: Any,
 ) -> Graph:
     active = {t: c for t, c in tasks.items() if t in only}
-    return parse_graph(GraphConfig(receives=receives or {}, **settings), tasks, active, depth)
+    return parse_graph(GROUPS["graph"][name](receives=receives or {}, **settings), tasks, active, depth)
 
 
 def edges(graph: Graph) -> list[tuple[str, str, float, str]]:

@@ -20,9 +20,12 @@ from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.engine import checkpoint
+from mtlrun.engine.loop import Training
+from mtlrun.engine.member import Member
 from mtlrun.engine.optimizer import clip
+from mtlrun.engine.saving import Saver
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import Member, Training, part_of
+from mtlrun.engine.state import part_of
 from mtlrun.model.layers import GradientScale, dropout_mask
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import RunWriter
@@ -218,7 +221,7 @@ def trained(configs: Sequence[Config], datasets: Sequence[Dataset], folder: Path
     summaries = [{"settings": {}, "status": "running"} for _ in configs]
     training = Training(stack, folders, summaries, folder / "stack.pt", None, lambda line: None)
     training.train(Quiet())
-    assert training.global_step == 20
+    assert training.state.step == 20
     return stack
 
 
@@ -518,8 +521,8 @@ def test_an_interrupted_stack_goes_on_bit_for_bit(tmp_path: Path, whole: Path, s
 def test_a_stack_that_was_killed_ends_as_if_it_had_not_been(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: str, moment: str
 ) -> None:
-    due = {"never": lambda self: False, "after the first epoch": lambda self: self.epoch == 2}
-    monkeypatch.setattr(Training, "_checkpoint_is_due", due.get(checkpoints, lambda self: True))
+    due = {"never": lambda self: False, "after the first epoch": lambda self: self.state.epoch == 2}
+    monkeypatch.setattr(Saver, "due", due.get(checkpoints, lambda self: True))
     datasets, quiet = datasets_of(crew(), missing=0.2), Quiet()
     with monkeypatch.context() as patch:
         run = tmp_path / moment[-1]
@@ -569,7 +572,7 @@ def test_a_run_that_was_killed_after_its_last_epoch_takes_no_further_one(
     path = tmp_path / "0/checkpoints/last.pt"
     (whole,) = train(config, datasets, tmp_path / "whole", path=tmp_path / "whole/0/checkpoints/last.pt")
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_checkpoint_is_due", lambda self: False)
+        patch.setattr(Saver, "due", lambda self: False)
         method = "rows" if name == "last.pt" else "summary"
         write = getattr(RunWriter, method)
         patch.setattr(RunWriter, method, lambda self, what: kill() if path.exists() else write(self, what))

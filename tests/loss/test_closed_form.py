@@ -9,10 +9,11 @@ from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
-from mtlrun.data.targets import LOSSES, PRIMARY, Target
+from mtlrun.data.targets import Target
 from mtlrun.engine.stack import Stack
 from mtlrun.loss.uncertainty import Uncertainty
 from mtlrun.runs.build import build_stack
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
 
@@ -25,8 +26,8 @@ def make_data(config: Config, x: np.ndarray, labels: dict[str, np.ndarray]) -> D
             task=name,
             column=name,
             type=kind,
-            loss=LOSSES[kind][0],
-            primary=PRIMARY[kind],
+            loss=type_of(kind).default_loss,
+            primary=type_of(kind).primary,
             classes=[] if kind == "regression" else [0, 1],
             values=values.astype(np.float64),
             observed=np.ones(len(x), bool),

@@ -8,7 +8,7 @@ from playing import EPOCH, NOISE, TASKS, make, play, some_gradients, some_losses
 from support import make_config, make_stack, train_steps
 from torch import Tensor
 
-from mtlrun.config.loss_settings import LOSS_SETTINGS
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES, GramianStrategy
 from mtlrun.util.errors import RequestError

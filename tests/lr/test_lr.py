@@ -9,13 +9,13 @@ import torch
 from support import make_config, make_stack, train_steps
 from torch import nn
 
-from mtlrun.config.loss_settings import SumLossConfig
+from mtlrun.config.schema.loss import SumLossConfig
 from mtlrun.config.values import rate
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.optimizer import FlatOptimizer
 from mtlrun.loss import StrategySetup
 from mtlrun.loss.sum import Sum
-from mtlrun.lr import group_rates, is_constant, schedule_factors
+from mtlrun.lr import is_constant, schedule_factors
 from mtlrun.util.errors import RequestError
 
 
@@ -27,12 +27,12 @@ def lr(**settings: Any) -> Any:
 
 
 def test_single_gives_every_group_the_same_rate() -> None:
-    assert group_rates(lr(base=0.003), ["a", "b"]) == {"trunk": 0.003, "a": 0.003, "b": 0.003}
+    assert lr(base=0.003).rates(["a", "b"]) == {"trunk": 0.003, "a": 0.003, "b": 0.003}
 
 
 def test_per_head_rates_are_numbers_or_multiples_of_the_base() -> None:
     settings = lr(name="per_head", base=0.01, trunk="0.1x", heads={"default": "3x", "b": 0.5, "c": "1e-2"})
-    found = group_rates(settings, ["a", "b", "c"])
+    found = settings.rates(["a", "b", "c"])
     assert found == pytest.approx({"trunk": 0.001, "a": 0.03, "b": 0.5, "c": 0.01}, rel=1e-12)
     assert list(found) == ["trunk", "a", "b", "c"]
 

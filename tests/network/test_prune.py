@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 import torch
 
-from mtlrun.config.graph import parse_graph
 from mtlrun.network.prune import pruned, without_discarded
 from mtlrun.util.errors import RequestError
 from tests.support import make_config, make_stack, train_steps
@@ -53,7 +52,7 @@ def test_outputs_are_those_of_the_whole_network_in_every_run(tasks: list[str], h
 
 def test_what_of_a_graph_is_needed() -> None:
     config = make_config(TASKS, graph={"receives": {"c": {"b": "stop"}, "b": {"a": "pass"}, "e": {"d": 1}}})
-    graph = parse_graph(config.graph, config.tasks, config.active, 2)
+    graph = config.task_graph
     part = graph.needed_by(["b", "e"])
     assert part.tasks == ("a", "b", "d", "e") and part.levels == (("a", "d"), ("b", "e"))
     assert [(e.source, e.task) for e in part.edges] == [("a", "b"), ("d", "e")] and set(part.trunk) == set(part.tasks)

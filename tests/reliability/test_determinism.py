@@ -12,7 +12,7 @@ import pytest
 import torch
 from support import make_config, make_stack
 
-from mtlrun.config.loss_settings import LOSS_SETTINGS
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.network.network import Network
 
 SMALL = [

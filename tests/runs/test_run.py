@@ -321,8 +321,8 @@ def kill_after_first_checkpoint(folder, *overrides):
     """Start a long run in a process of its own and kill it as soon as it has a checkpoint."""
     code = f"""
 import os, signal
-from mtlrun.engine import checkpoint, train
-train.CHECKPOINT_SECONDS = 0
+from mtlrun.engine import checkpoint, saving
+saving.CHECKPOINT_SECONDS = 0
 save = checkpoint.save
 def once(path, tree, durable=False):
     save(path, tree)

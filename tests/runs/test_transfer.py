@@ -19,7 +19,7 @@ from scipy.stats import ttest_rel
 from support import make_config, make_stack, train_steps
 
 import mtlrun
-import mtlrun.engine.train
+import mtlrun.engine.saving
 import mtlrun.runs.run
 import mtlrun.sweeps.pool
 from evidence.row import Runs
@@ -404,8 +404,8 @@ def at_step(patch: pytest.MonkeyPatch, act: Callable[[int], None]) -> None:
         act(self.before + number)
 
     patch.setattr(mtlrun.sweeps.pool._Told, "step", step)
-    patch.setattr(mtlrun.engine.train, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
-    patch.setattr(mtlrun.engine.train, "CHECKPOINT_SHARE", 0)
+    patch.setattr(mtlrun.engine.saving, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
+    patch.setattr(mtlrun.engine.saving, "CHECKPOINT_SHARE", 0)
 
 
 @pytest.mark.parametrize("at", [9, 24 + 3], ids=["first stage", "second"])

@@ -7,7 +7,7 @@ import torch
 from support import make_config, make_stack, train_steps
 
 from mtlrun.config.schema import Config
-from mtlrun.config.sharing_settings import SHARINGS
+from mtlrun.config.schema.sharing import SHARINGS
 from mtlrun.engine.stack import Stack
 from mtlrun.model.layers import generator
 from mtlrun.sharing import SHARING, Plan

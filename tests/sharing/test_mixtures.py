@@ -17,8 +17,8 @@ from torch import Tensor
 import mtlrun.runs.run
 from mtlrun.cli.main import main
 from mtlrun.config.check import check
-from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.config.schema import Config, as_mapping
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.engine.backward import Apart
 from mtlrun.engine.gates import mean_gates
 from mtlrun.engine.stack import Stack

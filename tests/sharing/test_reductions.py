@@ -13,8 +13,8 @@ import torch
 from support import make_config, make_dataset, make_stack, train_steps
 
 import mtlrun
-from mtlrun.config.loss_settings import LOSS_SETTINGS
-from mtlrun.config.sharing_settings import SHARINGS
+from mtlrun.config.schema.loss import LOSS_SETTINGS
+from mtlrun.config.schema.sharing import SHARINGS
 from mtlrun.engine import checkpoint
 from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES

@@ -17,8 +17,9 @@ SCORE = np.round(LUCK.normal(BINARY, 1), 1)  # with ties
 HIT = LUCK.integers(0, 2, ROWS).astype(float)
 LOSS = LUCK.exponential(size=ROWS)
 WEIGHT = np.where(np.arange(ROWS) % 7 == 0, 0.0, LUCK.uniform(0.5, 2, ROWS))  # some rows have no label
-SCORED = Scored(WEIGHT, np.where(WEIGHT > 0, LABEL, np.nan), np.where(WEIGHT > 0, ERROR, np.nan), hit=HIT, logloss=LOSS)
-SIDES = Scored(WEIGHT, BINARY, score=SCORE)
+NUMBERS = {"label": np.where(WEIGHT > 0, LABEL, np.nan), "error": np.where(WEIGHT > 0, ERROR, np.nan)}
+SCORED = Scored(WEIGHT, {**NUMBERS, "accuracy": HIT, "logloss": LOSS})
+SIDES = Scored(WEIGHT, {"label": BINARY, "score": SCORE})
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 EXPECTED: dict[str, tuple[Scored, Metric]] = {
@@ -55,8 +56,8 @@ def test_draws_are_of_rows_or_of_whole_groups_and_the_first_is_the_data() -> Non
 
 
 def test_a_metric_that_a_draw_has_not_is_undefined() -> None:
-    one_class = Scored(np.ones(5), np.ones(5), score=np.arange(5.0))
-    constant = Scored(np.ones(5), np.full(5, 4.0), np.ones(5))
+    one_class = Scored(np.ones(5), {"label": np.ones(5), "score": np.arange(5.0)})
+    constant = Scored(np.ones(5), {"label": np.full(5, 4.0), "error": np.ones(5)})
     found = over_draws(row_draws(5, 3), [(one_class, "auroc"), (constant, "r2"), (constant, "mse")])
     assert np.isnan(found[:, :2]).all() and found[:, 2].tolist() == [1.0] * 4
     with pytest.raises(ValueError, match="bleu: no metric of single rows"):
@@ -86,7 +87,7 @@ def test_the_interval_covers_other_rows_and_other_seeds() -> None:
         row, seed = luck.normal(0, 1, rows), luck.normal(0, 0.05, (seeds, 1))
         losses = row + seed + luck.normal(0, 0.5, (seeds, rows))
         counts = row_draws(rows, 400, trial)
-        found = over_draws(counts, [(Scored(np.ones(rows), logloss=own), "logloss") for own in losses])
+        found = over_draws(counts, [(Scored(np.ones(rows), {"logloss": own}), "logloss") for own in losses])
         low, high = percentiles(seed_draws(found[1:], trial))
         half = 2.364624 * losses.mean(1).std(ddof=1) / np.sqrt(seeds)  # t(7)
         covered += min(low, losses.mean() - half) <= 0 <= max(high, losses.mean() + half)

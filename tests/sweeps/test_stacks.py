@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support import make_config, make_dataset, with_own_labels
 
 from mtlrun.config.graph import Graph, TaskEdge, TrunkEdge
-from mtlrun.config.loss_settings import LOSS_SETTINGS
 from mtlrun.config.schema import GROUPS, BoostingConfig, Config, TaskConfig
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.data.split import Split
 from mtlrun.loss import STRATEGIES
 from mtlrun.sweeps.stacks import Division, Limits, Size, divide, size

@@ -27,7 +27,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import mtlrun.engine.train
+import mtlrun.engine.loop
+import mtlrun.engine.saving
 import mtlrun.sweeps.pool
 from mtlrun.cli.main import main
 
@@ -98,8 +99,8 @@ def at_step(monkeypatch: pytest.MonkeyPatch, act: Step) -> None:
         act(self.work, number, losses)
 
     monkeypatch.setattr(mtlrun.sweeps.pool._Told, "step", step)
-    monkeypatch.setattr(mtlrun.engine.train, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
-    monkeypatch.setattr(mtlrun.engine.train, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(mtlrun.engine.saving, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
+    monkeypatch.setattr(mtlrun.engine.saving, "CHECKPOINT_SHARE", 0)
 
 
 # ---------------------------------------------------------------- what a sweep leaves and says
@@ -689,21 +690,21 @@ def test_a_table_that_changes_while_a_sweep_trains_is_not_mixed_with_the_first(
 ) -> None:
     """What is left is interrupted, and goes on when the table is back."""
     table = Path("houses.csv").read_bytes()
-    own = mtlrun.engine.train.Training.train
+    own = mtlrun.engine.loop.Training.train
 
     def train(self: Any, progress: Any) -> Any:
         if Path("houses.csv").exists() and Path("houses.csv").read_bytes() == table:
             Path("houses.csv").unlink() if gone else Path("houses.csv").write_bytes(table.replace(b"1", b"2"))
         return own(self, progress)
 
-    monkeypatch.setattr(mtlrun.engine.train.Training, "train", train)
+    monkeypatch.setattr(mtlrun.engine.loop.Training, "train", train)
     words = ["-m", *SMALL, "model.head_hidden=[4],[5],[6]", "trainer.epochs=1", "hydra.sweep.dir=s", *launcher]
     assert main(words) == 1
     assert sorted(statuses()) == ["completed", "interrupted", "interrupted"]
     told = capsys.readouterr()
     assert ("there is no file" if gone else "has changed since this sweep began") in told.out + told.err
     assert "mtlrun resume s" in told.err
-    monkeypatch.setattr(mtlrun.engine.train.Training, "train", own)
+    monkeypatch.setattr(mtlrun.engine.loop.Training, "train", own)
     if not gone:
         assert main(["resume", "s"]) == 2
     Path("houses.csv").write_bytes(table)

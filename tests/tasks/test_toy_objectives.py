@@ -21,9 +21,9 @@ from mtlrun.compare.report.toy_runs import Group, Objectives, Way
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
+from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
-from mtlrun.engine.train import Training
 from mtlrun.results.progress import Progress
 from mtlrun.runs.run import build_stack
 from mtlrun.sweeps.stacks import Limits, divide, size

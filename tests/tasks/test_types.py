@@ -8,8 +8,7 @@ from scipy import stats
 from scipy.optimize import minimize_scalar
 from torch.nn import functional as F
 
-from mtlrun.data.targets import LOSSES, PRIMARY, TASK_METRICS
-from mtlrun.tasks import TYPES, Binary, Categorical, Reconstruction, Regression
+from mtlrun.tasks import TYPES, Binary, Categorical, Count, Reconstruction, Regression, names, type_of
 
 RUNS, ROWS = 3, 7
 
@@ -100,11 +99,12 @@ def test_estimates_are_probabilities() -> None:
         (Reconstruction, "mse", lambda mse: mse),
         (Binary, "cross_entropy", lambda ce: 2 * ce),  # σ² = 2 CE
         (Categorical, "cross_entropy", lambda ce: 2 * ce),
+        (Count, "poisson", lambda half: 2 * half),  # the dispersion is the mean deviance
     ],
 )
 @pytest.mark.parametrize("value", [1e-3, 0.5004, 4e6])
 def test_noise_model_has_its_minimum_at_the_closed_form(kind, loss: str, optimum, value: float) -> None:
-    a, c = kind.noise[loss]
+    a, c = kind.declared.losses[loss].noise
     found = minimize_scalar(lambda s: a * math.exp(-s) * value + c * s, bracket=(-5, 5), tol=1e-12)
     assert math.exp(found.x) == pytest.approx(optimum(value), rel=1e-5)
 
@@ -112,21 +112,30 @@ def test_noise_model_has_its_minimum_at_the_closed_form(kind, loss: str, optimum
 def test_likelihoods_of_the_noise_models() -> None:
     """a e^(−s) L + c s is the negative log-likelihood but for constants: Gaussian for mse, Laplace for l1."""
     errors, s = normal(50).numpy(), 0.7
-    a, c = Regression.noise["mse"]
+    a, c = Regression.declared.losses["mse"].noise
     gaussian = stats.norm.logpdf(errors, scale=math.exp(s / 2)) + 0.5 * math.log(2 * math.pi)
     assert a * math.exp(-s) * errors**2 + c * s == pytest.approx(-gaussian, rel=1e-12)
-    a, c = Regression.noise["l1"]
+    a, c = Regression.declared.losses["l1"].noise
     laplace = stats.laplace.logpdf(errors, scale=math.exp(s)) + math.log(2)
     assert a * math.exp(-s) * abs(errors) + c * s == pytest.approx(-laplace, rel=1e-12)
 
 
-def test_every_loss_has_a_noise_model_and_every_type_its_metrics() -> None:
-    assert set(TYPES) == set(LOSSES) == set(TASK_METRICS) == set(PRIMARY)
+def test_every_type_has_the_metrics_that_it_declares_within_their_bounds() -> None:
+    assert names() == list(TYPES)
+    labels = torch.tensor([[0.0, 1, 1, 0]])
     for name, kind in TYPES.items():
-        assert set(kind.noise) == set(LOSSES[name])
+        declared = type_of(name)
+        assert declared.reads_inputs == kind.reads_inputs and declared.primary in declared.metrics and declared.losses
         outputs = torch.zeros(1, 4, max(kind.outputs(3), 1))
-        figures = kind.metrics(outputs, torch.tensor([[0.0, 1, 1, 0]]), torch.ones(1, 4), torch.ones(1))
-        assert list(figures) == list(TASK_METRICS[name])
+        figures = kind.metrics(outputs, labels, torch.ones(1, 4), torch.ones(1))
+        assert list(figures) == list(declared.metrics)
+        for metric, value in figures.items():
+            assert declared.metrics[metric].lowest <= float(value) <= declared.metrics[metric].highest
+        same = kind.metrics(outputs, torch.ones(1, 4), torch.ones(1, 4), torch.ones(1))
+        undefined = {m for m, value in same.items() if value.isnan().any()}
+        assert undefined == {m for m, metric in declared.metrics.items() if metric.needs_variation}, name
+        for loss in declared.losses:
+            assert kind(loss, [1.0], [3]).row_losses(outputs.unsqueeze(2), labels.unsqueeze(-1)).shape[:2] == (1, 4)
     sizes = {"regression": 0, "binary": 2, "categorical": 5, "reconstruction": 7}
     assert [TYPES[t].outputs(k) for t, k in sizes.items()] == [1, 1, 5, 7]
 

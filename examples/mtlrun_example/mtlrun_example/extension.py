@@ -6,7 +6,9 @@ from typing import Literal
 
 from mtlrun.extensions import (
     Extension,
+    Loss,
     LossConfig,
+    Metric,
     ModelConfig,
     Option,
     SharingConfig,
@@ -43,13 +45,14 @@ EXTENSION = Extension(
     models={"residual": Option(ResidualConfig, "mtlrun_example.residual:Residual")},
     sharing={"gated": Option(GatedConfig, "mtlrun_example.gated:Gated")},
     task_types={
-        "count": TaskTypeOption(
-            made_by="mtlrun_example.count:Count",
-            metrics={"deviance": "min", "mae": "min"},
-            primary="deviance",
-            losses=("poisson",),
+        "duration": TaskTypeOption(
+            made_by="mtlrun_example.duration:Duration",
             labels="numbers",
-            accepts="mtlrun_example.problems:no_counts",
+            metrics={"log_rmse": Metric("min"), "mae": Metric("min", unit_power=1)},
+            primary="log_rmse",
+            losses={"log_mse": Loss(noise=(0.5, 0.5))},  # of a Gaussian likelihood of the logarithm
+            accepts="mtlrun_example.problems:above_0",
+            allowed="numbers above 0",
         )
     },
     problems={"visits": "mtlrun_example.problems:visits"},

@@ -21,7 +21,7 @@ from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.shell_commands import compare_command
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
 from mtlrun.statistics.arrays import Floats
-from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import RequestError
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class RowDraws:
         recorded = {key: value for key in known if (value := run.figures.get("/".join((self.split, *key)))) is not None}
         values = statistics.over_draws(self.counts, [(scores.tasks[task], metric) for task, metric in recorded])
         for ((task, metric), figure), value in zip(recorded.items(), values[0], strict=True):
-            if not np.isclose(value, figure, rtol=TOLERANCE, atol=TOLERANCE if metric in HIGHER_IS_BETTER else 0):
+            if not np.isclose(value, figure, rtol=TOLERANCE, atol=TOLERANCE if higher_is_better(metric) else 0):
                 raise NotScored(f"{run.name}: its checkpoint gives {metric} of {task} {value:.4g}, not {figure:.4g}")
         return dict(zip(recorded, values.T, strict=True))
 

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import Finding, TaskColumn
-from mtlrun.tasks.types import HIGHER_IS_BETTER
+from mtlrun.tasks import higher_is_better, inferred_primaries, known_metrics
 from mtlrun.util.errors import RequestError, listing, nearest
-
-OWN_PRIMARIES = ("rmse", "auroc", "accuracy")  # of mtlrun's own task types, which show by their figures
 
 
 def find_columns(
@@ -61,7 +59,8 @@ def _column(
     if len(primaries) > 1:
         text = f"{task}: {listing(primaries)}; {primaries[0]} is shown, --metric {task}=... chooses"
         findings.append(Finding("warning", "different primary metrics", text))
-    metrics = asked or (primaries[0] if primaries else next((m for m in OWN_PRIMARIES if m in every), ""),)
+    primary = primaries[0] if primaries else next((m for m in inferred_primaries() if m in every), "")
+    metrics = asked or (primary,)
     for metric in metrics:
         if metric not in every:
             raise RequestError(
@@ -72,9 +71,11 @@ def _column(
             text = f"{metric} of {task} on {split}: {listing(without, 3)}"
             findings.append(Finding("warning", "a metric is unknown to a run", text))
     unit = next((run.units[task] for run in runs if task in run.units), "")
-    return TaskColumn(task, metrics[0], metrics[0] in HIGHER_IS_BETTER, _unit(unit, metrics[0]), tuple(metrics))
+    return TaskColumn(task, metrics[0], higher_is_better(metrics[0]), _unit(unit, metrics[0]), tuple(metrics))
 
 
 def _unit(unit: str, metric: str) -> str:
     """The unit of a metric of a target with this unit: squared for mse, none for shares."""
-    return {"rmse": unit, "mae": unit, "mse": unit and f"{unit}²"}.get(metric, "")
+    known = known_metrics()
+    power = known[metric].unit_power if unit and metric in known else 0
+    return ["", unit, f"{unit}²"][power]

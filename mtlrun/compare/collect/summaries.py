@@ -14,9 +14,8 @@ from mtlrun.compare.collect.run_record import RunRecord, Status
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
 from mtlrun.results.summary import EMPTY, FILE, NewerSchema, flatten, read
-from mtlrun.tasks.types import PRIMARY
+from mtlrun.tasks import stated_primary
 from mtlrun.util.errors import RequestError, listing
-from mtlrun.util.registry import REFERENCES
 
 METRICS = "metrics.csv"
 TAIL = 300  # bytes: more than the last line of metrics.csv has
@@ -201,14 +200,11 @@ def _trained_tasks(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _primary(task: Mapping[str, Any]) -> str | None:
-    """A task's primary metric, where its settings name it or its type comes from an installed package.
+    """A task's primary metric, where its settings name it or a type that follows from no column.
 
-    The metric of mtlrun's own types shows by the figures.
+    That of other types shows by the figures.
     """
-    if primary := task.get("primary"):
-        return str(primary)
-    kind = task.get("type")
-    return PRIMARY.get(kind) if isinstance(kind, str) and kind in REFERENCES["task type"] else None
+    return str(primary) if (primary := task.get("primary")) else stated_primary(task.get("type"))
 
 
 def _with_defaults(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, Any]:

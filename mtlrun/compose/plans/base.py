@@ -68,7 +68,7 @@ class PlanRequest:
         found = [
             n
             for n, task in self.config.active.items()
-            if n != self.focus and task.role != "adversarial" and task.type != "reconstruction"
+            if n != self.focus and task.role != "adversarial" and not task.reads_inputs
         ]
         if not found:
             raise RequestError(

@@ -4,7 +4,7 @@ from mtlrun.compose.plans.base import Arm, PlanRequest
 from mtlrun.compose.plans.budget import alone_and_together
 from mtlrun.compose.plans.lessons import fixed
 from mtlrun.compose.plans.reading import Reading
-from mtlrun.config.loss_settings import LOSS_SETTINGS
+from mtlrun.config.schema.loss import LOSS_SETTINGS
 
 SUM = "sum"
 READING = Reading(reference=SUM)

@@ -15,8 +15,8 @@ from mtlrun.compose.plans.extra_data import READING as EXTRA_DATA
 from mtlrun.compose.plans.reading import Word
 from mtlrun.compose.plans.rivals import READING as RIVALS
 from mtlrun.compose.plans.shuffled import READING as SHUFFLED
-from mtlrun.config.loss_settings import LOSS_SETTINGS, FixedLossConfig
 from mtlrun.config.schema import BoostingConfig, PerHeadLrConfig
+from mtlrun.config.schema.loss import LOSS_SETTINGS, FixedLossConfig
 from mtlrun.data.dataset import load_dataset
 from mtlrun.runs.build import build_stack
 from mtlrun.sweeps.forecast import seeds_line

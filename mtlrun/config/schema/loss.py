@@ -23,9 +23,9 @@ class LossConfig:
     batch). `heads`: whether a head's gradient is that of its task's loss times the weight, or of the loss itself.
     """
 
-    needs_positive: ClassVar[bool] = False  # a loss below 0 has no meaning to it: check.py refuses tasks that have some
-
-    refuses: ClassVar[dict[tuple[str, str], str]] = {}  # (key, value) that has no meaning to it: why; see check.py
+    needs_positive: ClassVar[bool] = False  # a loss below 0 has no meaning to it
+    to_take_below_0: ClassVar[str] = ""  # what may be set so that it has one, as the beginning of a list
+    refuses: ClassVar[dict[tuple[str, str], str]] = {}  # (key, value) that has no meaning to it: why
 
     name: str
     scale: Literal["paper", "sum_to_T"] = per_run("paper")
@@ -35,6 +35,10 @@ class LossConfig:
     def factor(self, task: str) -> float:
         """That of `weights`."""
         return float(self.weights.get(task, 1.0))
+
+    def takes_below_0(self, task: str) -> bool:
+        """Whether the task's loss may be below 0."""
+        return not self.needs_positive
 
     @property
     def warm_epochs(self) -> int:
@@ -131,6 +135,7 @@ class FamoLossConfig(LossConfig):
     """
 
     needs_positive: ClassVar[bool] = True
+    to_take_below_0: ClassVar[str] = "loss.lower_bound=VALUE below every loss, or "
 
     name: Literal["famo"] = "famo"
     lr: float = per_run(0.025, at_least=0.0)
@@ -141,6 +146,9 @@ class FamoLossConfig(LossConfig):
         """That of one task."""
         bound = self.lower_bound.get(task, 0.0) if isinstance(self.lower_bound, Mapping) else self.lower_bound
         return float(bound)
+
+    def takes_below_0(self, task: str) -> bool:
+        return self.bound(task) < 0
 
 
 # ---------------------------------------------------------------- from the tasks' gradients
@@ -157,7 +165,7 @@ class GradientLossConfig(LossConfig):
     heads: Literal["weighted", "own"] = "own"
     at: Literal["parameters", "representation"] = "parameters"
     kept: ClassVar[int] = 0  # numbers that it holds for each element of the tasks' gradients, beside these
-    # heads=weighted: a task whose gradient does not reach what is shared has weight 0, see check.py
+    # heads=weighted: a task whose gradient does not reach what is shared has weight 0, see rules/loss_rules.py
     weighs_by_gradient: ClassVar[bool] = True
 
 
@@ -212,6 +220,10 @@ class MgdaLossConfig(GradientLossConfig):
 
     name: Literal["mgda"] = "mgda"
     normalize: Literal["none", "l2", "loss", "loss+"] = per_run("none")
+
+    @property
+    def divides_by_losses(self) -> bool:
+        return self.normalize in ("loss", "loss+")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from support import make_config, make_dataset, make_stack, train_steps
 
+from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import Training
 from mtlrun.model.layers import dropout_mask
 from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack

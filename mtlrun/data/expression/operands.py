@@ -1,4 +1,4 @@
-"""Values in expressions, one class for each kind of value; see `expression.py`."""
+"""The values of expressions, one class for each kind of value."""
 
 from abc import ABC
 from collections.abc import Callable

@@ -11,10 +11,18 @@ MOST = 1e15  # of a penalty: float32 multiplies it still, and it is far beyond w
 
 @dataclass(frozen=True, kw_only=True)
 class SharingConfig:
-    """What every scheme has. `own_trunks`: no parameter of the trunk belongs to more than one task. `needs_layers`: it
-    has no meaning for a trunk without layers. `mixes`: what a task reads are mixtures of experts."""
+    """What every scheme has, and what a scheme says of itself.
+
+    own_trunks: no parameter of the trunk belongs to more than one task
+    makes_trunks: it makes trunks of its own, of model=mlp
+    one_representation: all heads read the same features
+    needs_layers: it has no meaning for a trunk without layers
+    mixes: what a task reads are mixtures of experts
+    """
 
     own_trunks: ClassVar[bool] = False
+    makes_trunks: ClassVar[bool] = False
+    one_representation: ClassVar[bool] = False
     needs_layers: ClassVar[bool] = False
     mixes: ClassVar[bool] = False
 
@@ -27,12 +35,15 @@ class SharingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HardConfig(SharingConfig):
+    one_representation: ClassVar[bool] = True
+
     name: Literal["hard"] = "hard"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoneConfig(SharingConfig):
     own_trunks: ClassVar[bool] = True
+    makes_trunks: ClassVar[bool] = True
 
     name: Literal["none"] = "none"
 
@@ -42,6 +53,8 @@ class TiedConfig(SharingConfig):
     """A trunk for each task, and a penalty on their weights. `layers`: the trunk's first layer, or all of them."""
 
     own_trunks: ClassVar[bool] = True
+    makes_trunks: ClassVar[bool] = True
+    ties_tasks: ClassVar[bool] = True  # the penalty is about the differences between the tasks' weights
 
     strength: float = per_run(1e-3, at_least=0.0, at_most=MOST)
     layers: Literal["first", "all"] = "all"
@@ -73,6 +86,8 @@ class JointFeaturesConfig(TiedConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class L1Config(TiedConfig):
+    ties_tasks: ClassVar[bool] = False
+
     name: Literal["l1"] = "l1"
 
 
@@ -81,6 +96,7 @@ class CrossStitchConfig(SharingConfig):
     """`own`: how much of a task's own features it reads at first; the others' are the rest, in equal parts. `rate`: of
     the stitches, times the trunk's."""
 
+    makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
 
     name: Literal["cross_stitch"] = "cross_stitch"
@@ -93,6 +109,7 @@ class CrossStitchConfig(SharingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class MmoeConfig(SharingConfig):
+    makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
     mixes: ClassVar[bool] = True
 
@@ -107,6 +124,7 @@ class MmoeConfig(SharingConfig):
 class CgcConfig(SharingConfig):
     """So many experts for all tasks, and so many for each of them alone."""
 
+    makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
     mixes: ClassVar[bool] = True
 
@@ -122,6 +140,7 @@ class CgcConfig(SharingConfig):
 class PleConfig(SharingConfig):
     """As cgc, on each level, which is a layer of the trunk."""
 
+    makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
     mixes: ClassVar[bool] = True
 

@@ -30,7 +30,7 @@ def interrupted(config, folder, step, signum=signal.SIGINT, **data):
     with pytest.raises(Interrupted) as caught:
         running.train(InterruptAt(step, signum))
     assert caught.value.signum == signum
-    assert running.global_step == step
+    assert running.state.step == step
     assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
     return checkpoint.load(folder / "checkpoints" / "last.pt")
 

@@ -1,0 +1,135 @@
+"""The arms of a sweep: parts of a union, from a list of mappings or from a plan."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import Override
+
+from mtlrun.compose.lines import combined, located, overrides_of
+from mtlrun.compose.overrides import ARMS, full_key, parse
+from mtlrun.compose.plans import PlanRequest, planned
+from mtlrun.compose.trials import drawn
+from mtlrun.config.schema import GROUPS, Config
+from mtlrun.util.errors import RequestError
+
+LABEL = "label"  # a key of an arm that is no override
+SEEDS = ("seed", "data.split.seed")  # no plan depends on them
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One part of a union: its own overrides by key, and the common ones whose keys it does not set itself.
+
+    name: `arms[1]`, or "" where there are no arms; label: what it is called, or ""; named: those of its own keys that
+    stand in the names of its runs' folders
+    """
+
+    name: str
+    label: str
+    own: dict[str, Override]
+    rest: dict[str, Override]
+    named: frozenset[str]
+
+
+def make_arm(
+    name: str, own: Sequence[Override], common: Mapping[str, Override], label: str = "", pinned: Sequence[str] = ()
+) -> Arm:
+    """An arm in full. A label stands for the values of its own keys in the names of folders, but not for those that
+    it sweeps over, nor for `pinned`."""
+    replaced = {o.key_or_group for o in own}
+    rest = {key: o for key, o in common.items() if o.key_or_group not in replaced}
+    named = {full_key(o) for o in own if not label or o.is_sweep_override() or full_key(o) in pinned}
+    return Arm(name, label, {full_key(o): o for o in own}, rest, frozenset(named))
+
+
+# ---------------------------------------------------------------- written arms
+
+
+def written_arms(value: Any, loader: ConfigLoader, from_file: bool) -> Iterator[tuple[str, str, list[Override]]]:
+    """Each arm's name, `arms[0]`, its label or "", and its own overrides; one without any where there are no arms."""
+    if value is None:
+        yield "", "", []
+        return
+    if not isinstance(value, list) or not value:
+        raise RequestError(f"arms: found {value!r}\nallowed: {ARMS}")
+    for number, arm in enumerate(value):
+        name = f"arms[{number}]"
+        if not isinstance(arm, dict) or not arm:
+            raise RequestError(f"{name}: found {arm!r}\nallowed: {ARMS}")
+        label = arm.get(LABEL, "")
+        if not isinstance(label, str) or not label.isprintable() or (LABEL in arm and not label.strip()):
+            raise RequestError(f"{name}.{LABEL}: found {label!r}\nallowed: what the arm is called, in a line of text")
+        own = {key: inner for key, inner in arm.items() if key != LABEL}
+        yield name, label, overrides_of(own, name, loader, from_file)
+
+
+# ---------------------------------------------------------------- arms of a plan
+
+
+def planned_arms(
+    name: str,
+    focus: Any,
+    common: Mapping[str, Override],
+    loader: ConfigLoader,
+    config_of: Callable[[Sequence[str]], Config],
+    notes: list[str],
+) -> list[Arm]:
+    """The arms of a plan, made for every combination of what is common to all arms; where that makes no difference,
+    each arm once."""
+    plans = list(_plans(name, focus, common, config_of, notes))
+    first = plans[0][1]
+    if all(arms == first for _, arms in plans):
+        plans = [({}, first)]
+    return [_planned_arm(name, arm, swept, common, loader) for swept, arms in plans for arm in arms]
+
+
+def _plans(
+    name: str,
+    focus: Any,
+    common: Mapping[str, Override],
+    config_of: Callable[[Sequence[str]], Config],
+    notes: list[str],
+) -> Iterator[tuple[dict[str, str], list[dict[str, Any]]]]:
+    """For every combination of what is common but for seeds and ranges: the lines of what is swept over, and the arms
+    that the plan makes there."""
+    seeds = {key: o for key, o in common.items() if key in SEEDS}
+    others = {key: o for key, o in common.items() if key not in SEEDS}
+    ranges = {key: drawn(o, 0) for key, o in others.items() if o.is_interval_sweep()}
+    for lines in combined(others):
+        new: list[str] = []
+        with located(f"arms={name}"):
+            of_seeds = [lines | ranges | seed for seed in combined(seeds)]
+            configs = [config_of([line[key] for key in common if key in line]) for line in of_seeds]
+            arms = planned(name, PlanRequest(name, configs, focus, new))
+        notes.extend(note for note in new if note not in notes)
+        yield {key: line for key, line in lines.items() if common[key].is_sweep_override()}, arms
+
+
+def _planned_arm(
+    name: str,
+    settings: Mapping[str, Any],
+    swept: Mapping[str, str],
+    common: Mapping[str, Override],
+    loader: ConfigLoader,
+) -> Arm:
+    """An arm of a plan, for one choice of `swept`: it keeps those of these lines that mean something to it."""
+    label = settings[LABEL]
+    own = {key: value for key, value in settings.items() if key != LABEL}
+    overrides = overrides_of(own, f"arms={name}", loader, from_file=False)
+    replaced = {o.key_or_group for o in overrides}
+    fitting = {key: o for key, o in common.items() if _fits(key, own)}
+    pinned = [
+        parse(line) for key, line in swept.items() if key in fitting and fitting[key].key_or_group not in replaced
+    ]
+    return make_arm(f"arms={name}: {label}", [*overrides, *pinned], fitting, label, list(swept))
+
+
+def _fits(key: str, arm: Mapping[str, Any]) -> bool:
+    """Whether a common setting means something to the options that a plan's arm chooses: model.hidden means nothing to
+    model=boosting, while the other arms follow it."""
+    group, _, name = key.lstrip("~").partition(".")
+    option = GROUPS.get(group, {}).get(str(arm.get(group)))
+    return option is None or name.partition(".")[0] in {f.name for f in dataclasses.fields(option)}

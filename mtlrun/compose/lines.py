@@ -1,0 +1,143 @@
+"""Overrides as lines, KEY=VALUE: those of an arm or a file from its settings, and one for each value of a sweep."""
+
+import contextlib
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Override,
+    OverrideType,
+    Quote,
+    QuotedString,
+    RangeSweep,
+    ValueType,
+)
+from hydra.errors import HydraException
+
+from mtlrun.compose.outside import check_references
+from mtlrun.compose.override_checks import checked_override
+from mtlrun.compose.overrides import SWEEP_KEYS, parse, typed_value
+from mtlrun.util.errors import RequestError, listing
+
+NOT_INSIDE = ("hydra", "experiment", *SWEEP_KEYS)  # of an arm, or of hydra.sweeper.params
+MOST_RUNS = 20_000  # of a sweep; more is a slip of the pen, and to compose them takes a minute
+
+
+def overrides_of(settings: Mapping[Any, Any], where: str, loader: ConfigLoader, from_file: bool) -> list[Override]:
+    """The entries of an arm or of hydra.sweeper.params, checked like the words of the command line.
+
+    With `from_file` their values may refer to other keys, and to nothing else, however it is written.
+    """
+    overrides = []
+    for name, value in settings.items():
+        with located(where):
+            line = _line(str(name), value)
+            key = parse(line).key_or_group
+            if re.split(r"[./]", key)[0] in NOT_INSIDE:
+                raise RequestError(f"{key}: not allowed here\nallowed: keys of a run, not {listing(NOT_INSIDE)}")
+            override = checked_override(line, loader)
+        require_few(length(override))
+        if from_file and not override.is_interval_sweep() and not override.is_range_sweep():
+            for single in lines_of(override):
+                check_references(where, key, parse(single).value())
+        overrides.append(override)
+    return overrides
+
+
+def _line(key: str, value: Any) -> str:
+    """KEY=VALUE. Text is what would stand behind the = of an override, so that it may be a sweep."""
+    if not isinstance(value, str):  # as Hydra writes it
+        value = Override(OverrideType.CHANGE, key, ValueType.ELEMENT, _quoted(value, key)).get_value_element_as_str()
+    line = f"{key}={value}"
+    if len(line.splitlines()) > 1:
+        raise RequestError(f"{line!r}: a line break is not allowed here")
+    for text, why in [
+        (f"{key}=0", f"{key}: no key\nallowed: GROUP or GROUP.KEY"),
+        (
+            line,
+            f"{key}: found {value}, which cannot stand behind the = of an override\n"
+            f"text with spaces or special signs needs quotes of its own: {key}: \"'a == 1'\"",
+        ),
+    ]:
+        try:
+            parse(text)
+        except HydraException as error:
+            raise RequestError(why) from error
+    return line
+
+
+def _quoted(value: Any, key: str) -> Any:
+    """The value with its text in quotes, so that '1' and 'null' stay text."""
+    if isinstance(value, str):
+        return QuotedString(value, Quote.single)
+    if isinstance(value, list):
+        return [_quoted(inner, key) for inner in value]
+    if isinstance(value, dict):
+        return {str(name): _quoted(inner, key) for name, inner in value.items()}
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    raise RequestError(f"{key}: found {value!r}\nallowed: text, numbers, true, false, null, lists and mappings")
+
+
+@contextlib.contextmanager
+def located(where: str) -> Iterator[None]:
+    """Says in which arm an override is wrong."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(f"{error} (in {where})" if where else str(error)) from error
+
+
+# ---------------------------------------------------------------- values of sweeps
+
+
+def combined(overrides: Mapping[str, Override]) -> list[dict[str, str]]:
+    """Every choice of one line for each key that is not drawn from a range, the last key varying fastest."""
+    lines = {key: lines_of(o) for key, o in overrides.items() if not o.is_interval_sweep()}
+    return [dict(zip(lines, chosen, strict=True)) for chosen in itertools.product(*lines.values())]
+
+
+def lines_of(override: Override) -> list[str]:
+    """One line for each value of an override, as Hydra's sweeper writes them."""
+    found, value = f"{override.key_or_group}: found {typed_value(override)}", override.value()
+    if isinstance(value, RangeSweep):
+        bounds = [value.start or 0, value.stop or 0, value.step]
+        if not all(math.isfinite(bound) for bound in bounds) or value.step == 0:
+            raise RequestError(f"{found}, which has no end\nallowed: range(STOP) or range(START,STOP,STEP)")
+    lines = [job[0] for job in BasicSweeper.split_arguments([override], max_batch_size=None)[0]]
+    if not lines:
+        raise RequestError(f"{found}, which holds no value\nallowed: one value at least, such as range(3)")
+    return lines
+
+
+def parsed(line: str) -> Override:
+    """A line that Hydra's sweeper has written, which drops some quotes. Raises RequestError where it is none."""
+    try:
+        return parse(line)
+    except HydraException as error:
+        raise RequestError(
+            f"{line}: needs quotes that a sweep drops\nput the value into an arm: 'arms=[{{...}}]', or into a YAML"
+        ) from error
+
+
+def length(override: Override) -> int:
+    """How many values an override has, counted without making a list of them."""
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if isinstance(value, RangeSweep) and value.step and math.isfinite((value.stop or 0) - (value.start or 0)):
+        return max(0, math.ceil(((value.stop or 0) - (value.start or 0)) / value.step))
+    return 1
+
+
+def require_few(count: int) -> None:
+    """Raises RequestError for a sweep of more runs than anyone means."""
+    if count > MOST_RUNS:
+        words = "fewer values, or draws: trials=100 'lr.base=tag(log,interval(1e-4,1e-1))'"
+        raise RequestError(f"this sweep has {count:,} runs\nallowed: at most {MOST_RUNS:,}; {words}")

@@ -1,0 +1,75 @@
+"""Rules about the loss strategy and its weights."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from mtlrun.config.graph import NOTHING
+from mtlrun.config.rules.left_out import of_trained_tasks
+from mtlrun.config.schema import Config, GradientLossConfig
+from mtlrun.config.schema.loss import FamoLossConfig
+from mtlrun.config.values import typed
+from mtlrun.util.errors import RequestError
+
+
+def lower_bounds(config: Config) -> list[str]:
+    """Lower bounds are one number, or one for each task."""
+    loss, notes = config.loss, list[str]()
+    if not isinstance(loss, FamoLossConfig):
+        return notes
+    bounds = {"": loss.lower_bound}
+    if isinstance(loss.lower_bound, Mapping):
+        kept, notes = of_trained_tasks(config, loss.lower_bound, "loss.lower_bound")
+        bounds = {f".{name}": bound for name, bound in kept.items()}
+    for name, bound in bounds.items():
+        typed(bound, float, f"loss.lower_bound{name}", {})
+    return notes
+
+
+def warm_up(config: Config) -> list[str]:
+    """A note where the run ends before the strategy begins."""
+    loss, epochs = config.loss, config.trainer.epochs
+    if loss.warm_epochs < epochs:
+        return []
+    return [
+        f"loss={loss.name}: warms up for {loss.warm_epochs} epochs, and trainer.epochs is {epochs}, so that it "
+        "never begins"
+    ]
+
+
+def weights(config: Config) -> list[str]:
+    """Weights are numbers from 0, not all of them 0."""
+    kept, notes = of_trained_tasks(config, config.loss.weights, "loss.weights")
+    numbers = {n: typed(w, float, f"loss.weights.{n}", {"at_least": 0.0}) for n, w in kept.items()}
+    if numbers and all(numbers.get(task, 1.0) == 0 for task in config.active):
+        raise RequestError("loss.weights: every task has weight 0\nallowed: at least one weight above 0")
+    return notes
+
+
+def refused_values(config: Config) -> None:
+    """Values that every strategy has, and that have no meaning to this one."""
+    loss = config.loss
+    for (key, value), why in loss.refuses.items():
+        if getattr(loss, key) == value:
+            default = next(f.default for f in dataclasses.fields(loss) if f.name == key)
+            raise RequestError(
+                f"loss.{key}: {value} has no meaning with loss={loss.name}, as {why}\nallowed: {default}"
+            )
+
+
+def every_head_learns(config: Config) -> None:
+    """With loss.heads=weighted every task's gradient reaches what is shared: otherwise its head would get no weight."""
+    loss, graph = config.loss, config.task_graph
+    if not (isinstance(loss, GradientLossConfig) and loss.heads == "weighted" and loss.weighs_by_gradient):
+        return
+    for task, edge in graph.trunk.items():
+        held = graph.constants.get(task, ())
+        passing = [e for e in graph.into(task) if e.gradient.scale != 0 and e.source not in held]
+        # through estimates alone it may reach the trunk as well, but what is sure is the head of their source
+        through_heads = loss.at == "parameters" and any(f"heads.{e.source}" not in held for e in passing)
+        reads = edge.at != NOTHING and edge.gradient.scale != 0 and f"layer{edge.at}" not in held
+        if not (reads and "trunk" not in held) and not through_heads:
+            raise RequestError(
+                f"loss.heads: weighted, and loss={loss.name} gives no weight to {task}, whose gradient "
+                "does not reach the trunk: its head would not learn\n"
+                "set it: loss.heads=own"
+            )

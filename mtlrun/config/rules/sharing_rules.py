@@ -1,0 +1,76 @@
+"""Rules about what the tasks share."""
+
+from mtlrun.config.schema import MODELS, Config, GradientLossConfig, PerHeadLrConfig, TiedConfig
+from mtlrun.util.errors import RequestError, listing
+
+
+def trunks(config: Config) -> None:
+    """A scheme finds the trunk that it works with: layers, of model=mlp where it makes trunks of its own."""
+    sharing, model = config.sharing, config.model.name
+    if sharing.makes_trunks and model not in MODELS:
+        raise RequestError(
+            f"sharing: {sharing.name}, which makes trunks of its own of model=mlp, and model is "
+            f"{model}\nset it: sharing=hard"
+        )
+    if config.point and not sharing.one_representation:
+        raise RequestError(f"sharing: {sharing.name}, and model=point has no layers\nset it: sharing=hard")
+    if sharing.needs_layers and not config.net.hidden:
+        raise RequestError(
+            f"sharing={sharing.name}: is about the trunk's layers, and model.hidden is empty\n"
+            "set model.hidden=[64], or sharing=hard"
+        )
+
+
+def shared_gradients(config: Config) -> None:
+    """What reads the tasks' gradients in what they share needs something that they share."""
+    loss, sharing = config.loss, config.sharing
+    if isinstance(loss, GradientLossConfig) and sharing.own_trunks:
+        raise RequestError(
+            f"loss={loss.name}: reads the tasks' gradients in what they share, and with sharing="
+            f"{sharing.name} every task has a trunk of its own\n"
+            "set sharing=hard, or loss=sum"
+        )
+    if isinstance(loss, GradientLossConfig) and loss.at == "representation" and not sharing.one_representation:
+        raise RequestError(
+            "loss.at: representation are the features that all heads read, and with sharing="
+            f"{sharing.name} each task has its own\nallowed: parameters"
+        )
+    if config.trainer.log_gradients and sharing.own_trunks:
+        raise RequestError(
+            f"trainer.log_gradients: compares gradients in what the tasks share, and with sharing="
+            f"{sharing.name} that is nothing\n"
+            "set sharing=hard, or '~trainer.log_gradients'"
+        )
+
+
+def penalised_heads(config: Config) -> list[str]:
+    """Without layers in the trunk a penalty acts on the heads, and may not be what it seems."""
+    sharing, tasks, notes = config.sharing, config.active, list[str]()
+    if not isinstance(sharing, TiedConfig) or config.net.hidden:
+        return notes
+    types = [task.type for task in tasks.values()]
+    single = [name for name, task in tasks.items() if types.count(task.type) == 1]
+    if sharing.ties_tasks and len(tasks) > 1 and single and None not in types:
+        notes.append(
+            f"sharing={sharing.name}: model.hidden is empty, so that heads of one type are tied to each "
+            f"other, and {listing(single)} to none"
+        )
+    if isinstance(config.lr, PerHeadLrConfig):
+        notes.append(
+            f"sharing={sharing.name}: model.hidden is empty, and the penalty on the heads takes its steps at "
+            "lr.trunk, not at theirs"
+        )
+    return notes
+
+
+def mixed_constants(config: Config) -> None:
+    """A mixture of experts is no step on the way from one layer of the trunk to the next."""
+    graph, sharing = config.task_graph, config.sharing
+    for name, constants in graph.constants.items() if sharing.mixes else ():
+        inner = [c for c in constants if c.startswith("layer") and c != f"layer{graph.depth}"]
+        if inner:
+            raise RequestError(
+                f"graph.constants.{name}: {inner[0]}, and with sharing={sharing.name} what a "
+                f"task reads there is no step on the way to layer{graph.depth}\n"
+                f"allowed: layer{graph.depth}, estimates and parameters"
+            )

@@ -1,0 +1,62 @@
+"""Rules about the trainer: how it selects a checkpoint, and what it reads of the trunk and the network."""
+
+from mtlrun.config.schema import Config, GradientLossConfig
+from mtlrun.config.values import require_task
+from mtlrun.util.errors import RequestError, listing
+
+SELECT_BY = ("skill", "worst", "last")
+
+
+def selection(config: Config) -> None:
+    """A checkpoint is selected by main tasks, or by one task that is trained."""
+    select, active = config.trainer.select, config.active
+    if select in SELECT_BY:
+        if not any(task.main for task in active.values()):
+            raise RequestError("tasks: none has role main, so there is nothing to select a checkpoint by")
+        return
+    require_task(select, config.tasks, f"trainer.select ({', '.join(SELECT_BY)} or a task)")
+    if select not in active:
+        raise RequestError(f"trainer.select: {select} is not trained, as only={listing(config.only or [])}")
+    if active[select].reads_inputs:
+        raise RequestError(
+            f"trainer.select: {select} reconstructs the inputs\nallowed: {', '.join(SELECT_BY)}, another task"
+        )
+
+
+def trunk_without_parameters(config: Config) -> None:
+    """Nothing reads or changes gradients of a trunk that has no layers."""
+    if config.boosting or config.net.hidden:
+        return
+    for name in ("gradient_noise", "log_gradients"):
+        if getattr(config.trainer, name):
+            raise RequestError(
+                f"trainer.{name}: the trunk has no parameters, as model.hidden is empty\n"
+                f"set model.hidden=[64], or '~trainer.{name}'"
+            )
+    if isinstance(config.loss, GradientLossConfig):
+        raise RequestError(
+            f"loss={config.loss.name}: reads the tasks' gradients in the trunk, and the trunk has no "
+            "parameters, as model.hidden is empty\nset model.hidden=[64], or loss=sum"
+        )
+    if config.loss.heads == "own":
+        raise RequestError(
+            "loss.heads: own tells heads from the trunk, and the trunk has no parameters, as "
+            "model.hidden is empty\nset model.hidden=[64], or loss.heads=weighted"
+        )
+
+
+def activations(config: Config) -> None:
+    """What counts units of relu that are 0 finds hidden layers, with relu."""
+    if config.boosting or not config.trainer.log_activations:
+        return
+    if config.net.activation != "relu":
+        raise RequestError(
+            "trainer.log_activations: counts units of relu that are 0, and model.activation is "
+            f"{config.net.activation}\n"
+            "set model.activation=relu, or '~trainer.log_activations'"
+        )
+    if not config.net.hidden and not config.net.head_hidden:
+        raise RequestError(
+            "trainer.log_activations: the network has no hidden layer\n"
+            "set model.hidden=[64], or '~trainer.log_activations'"
+        )

@@ -1,0 +1,36 @@
+"""Rules about a trunk that comes from elsewhere, or stays as it begins."""
+
+from mtlrun.config.schema import Config
+from mtlrun.config.stages import TASK_FREE
+from mtlrun.util.errors import RequestError, listing
+
+
+def given_trunk(config: Config) -> None:
+    """There are parameters to begin with, to train first or to freeze; nothing else changes a frozen trunk."""
+    net = config.net
+    asked = [key for key in ("init_from", "pretrain", "freeze") if getattr(net, key)]
+    if asked and not net.hidden:
+        raise RequestError(
+            f"model.{asked[0]}: the trunk has no parameters, as model.hidden is empty\n"
+            f"set model.hidden=[64], or '~model.{asked[0]}'"
+        )
+    if net.freeze and net.pretrain is None and config.trainer.gradient_noise:
+        raise RequestError(
+            "trainer.gradient_noise: is added to the trunk's gradient, and model.freeze keeps the trunk "
+            "as it is\nset trainer.gradient_noise=0, or model.freeze=false"
+        )
+
+
+def pretrained_trunk(config: Config) -> None:
+    """A trunk is trained first only if it comes from nowhere else, and its sharing has no parts of a single task."""
+    if config.net.pretrain is None:
+        return
+    if config.net.init_from is not None:
+        raise RequestError(
+            "model.pretrain: model.init_from names a trunk that is trained already\nallowed: one of the two"
+        )
+    if config.sharing.name not in TASK_FREE:
+        raise RequestError(
+            f"model.pretrain: sharing={config.sharing.name} has parts of its own for each task\n"
+            f"allowed with it: sharing={listing(TASK_FREE)}"
+        )

@@ -1,0 +1,56 @@
+"""The typed schema: a frozen dataclass for every option of every configuration group, and `Config`, a whole run.
+
+`check` (config/check.py) turns a plain mapping into a `Config`. Nothing here imports torch or pandas, so that a wrong
+request is answered fast.
+
+The options of a group are told apart by their `name` (`loss.name`, `lr.name`, …). The metadata of a field hold its
+bounds, `above`, `below`, `at_least`, `at_most`, and say whether it is `per_run`: runs that differ in such fields only
+may train in one stack (see sweeps/stacks.py).
+"""
+
+from mtlrun.config.schema.config import Config, as_mapping, config_hash
+from mtlrun.config.schema.data import DataConfig, SplitConfig
+from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig, ReverseConfig
+from mtlrun.config.schema.groups import DEFAULT_OPTION, GROUPS, NETWORK_GROUPS, TOP_LEVEL, TRAINER_OF_BOOSTING, conf_dir
+from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossConfig
+from mtlrun.config.schema.lr import LrConfig, PerHeadLrConfig
+from mtlrun.config.schema.model import MODELS, BoostingConfig, ModelConfig, PointConfig
+from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
+from mtlrun.config.schema.sharing import SHARINGS, SharingConfig, TiedConfig
+from mtlrun.config.schema.tasks import SmoothConfig, TaskConfig
+from mtlrun.config.schema.trainer import TrainerConfig
+
+__all__ = [
+    "DEFAULT_OPTION",
+    "GROUPS",
+    "LOSS_SETTINGS",
+    "MODELS",
+    "NETWORK_GROUPS",
+    "SHARINGS",
+    "TOP_LEVEL",
+    "TRAINER_OF_BOOSTING",
+    "AdamConfig",
+    "BoostingConfig",
+    "ChainGraphConfig",
+    "Config",
+    "DataConfig",
+    "GradientLossConfig",
+    "GraphConfig",
+    "LossConfig",
+    "LrConfig",
+    "ModelConfig",
+    "PerHeadLrConfig",
+    "PointConfig",
+    "ReverseConfig",
+    "RmspropConfig",
+    "SgdConfig",
+    "SharingConfig",
+    "SmoothConfig",
+    "SplitConfig",
+    "TaskConfig",
+    "TiedConfig",
+    "TrainerConfig",
+    "as_mapping",
+    "conf_dir",
+    "config_hash",
+]

@@ -1,0 +1,114 @@
+"""A whole run's configuration, as a mapping, and its hash."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from mtlrun.config.fields import PER_RUN, per_run
+from mtlrun.config.graph import Graph
+from mtlrun.config.schema.data import DataConfig
+from mtlrun.config.schema.edge_parser import parse_graph
+from mtlrun.config.schema.edges import GraphConfig
+from mtlrun.config.schema.groups import NETWORK_GROUPS, TRAINER_OF_BOOSTING
+from mtlrun.config.schema.loss import LossConfig
+from mtlrun.config.schema.lr import LrConfig
+from mtlrun.config.schema.model import BoostingConfig, ModelConfig, PointConfig
+from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
+from mtlrun.config.schema.sharing import SharingConfig
+from mtlrun.config.schema.tasks import TaskConfig
+from mtlrun.config.schema.trainer import TrainerConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A whole run, checked. `notes` are lines to print once (dropped edges, equal rates, …).
+
+    The fields hold the settings as they were written. `rates` and `task_graph` are what they come to, in numbers.
+    `check` has made sure that both can be had, and nothing else reads what is written there. They are no fields:
+    `as_mapping` and `==` do not look at them, and a configuration from `dataclasses.replace` has its own.
+    """
+
+    seed: int = field(metadata=PER_RUN)
+    name: str = field(metadata=PER_RUN)
+    only: list[str] | None
+    tasks: dict[str, TaskConfig]
+    data: DataConfig
+    model: ModelConfig | BoostingConfig | PointConfig
+    sharing: SharingConfig
+    graph: GraphConfig
+    loss: LossConfig
+    lr: LrConfig
+    optimizer: AdamConfig | SgdConfig | RmspropConfig
+    trainer: TrainerConfig
+    notes: tuple[str, ...] = per_run(())
+
+    @property
+    def active(self) -> dict[str, TaskConfig]:
+        """The tasks that are trained: all, or those that `only` names, in the order of `tasks`; with model=boosting,
+        which has no encoded inputs, none that reconstructs them."""
+        asked = {k: v for k, v in self.tasks.items() if self.only is None or k in self.only}
+        return {k: v for k, v in asked.items() if not (self.boosting and v.reads_inputs)}
+
+    @cached_property
+    def rates(self) -> Mapping[str, float]:
+        """The rates of the trunk, under `trunk`, and of the active tasks' heads. A frozen trunk has rate 0."""
+        rates = self.lr.rates(self.active)
+        return rates | {"trunk": 0.0} if self.net.freeze else rates
+
+    @cached_property
+    def task_graph(self) -> Graph:
+        """The edges of the active tasks."""
+        return parse_graph(self.graph, self.tasks, self.active, len(self.net.hidden))
+
+    @property
+    def kept(self) -> list[str]:
+        """The tasks that are trained and whose heads do not exist only while training."""
+        return [k for k, v in self.active.items() if not v.discard]
+
+    @property
+    def boosting(self) -> BoostingConfig | None:
+        """The settings of model=boosting; None for a network."""
+        return self.model if isinstance(self.model, BoostingConfig) else None
+
+    @property
+    def point(self) -> PointConfig | None:
+        """The settings of model=point; None for anything else."""
+        return self.model if isinstance(self.model, PointConfig) else None
+
+    @property
+    def net(self) -> ModelConfig:
+        """The network's layers. With model=boosting there are none: its figures come from an evaluation like any
+        other, of a network that is never trained. A point stands for one layer, as wide as it has coordinates."""
+        if isinstance(self.model, ModelConfig):
+            return self.model
+        return ModelConfig(hidden=[len(self.point.start)] if self.point else [], head_hidden=[])
+
+
+def as_mapping(config: Config) -> dict[str, Any]:
+    """The configuration as nested plain mappings, of a boosting run without what only networks have.
+
+    `check(as_mapping(c))` gives `c` again.
+    """
+    tree = dataclasses.asdict(config)
+    del tree["notes"]
+    if config.boosting:
+        tree = {key: value for key, value in tree.items() if key not in NETWORK_GROUPS}
+        tree["trainer"] = {key: tree["trainer"][key] for key in TRAINER_OF_BOOSTING}
+    return tree
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 (16 hexadecimal digits) of the configuration without its name."""
+    tree = as_mapping(config)
+    del tree["name"]
+    return hashlib.sha256(repr(_ordered(tree)).encode()).hexdigest()[:16]
+
+
+def _ordered(tree: Any) -> Any:
+    """Mappings as sorted lists of pairs, whatever types their keys have."""
+    if isinstance(tree, dict):
+        return sorted(((str(key), _ordered(value)) for key, value in tree.items()), key=lambda pair: pair[0])
+    return tree

@@ -1,0 +1,41 @@
+"""The settings of the group `data`."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mtlrun.config.fields import bounded, per_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitConfig:
+    """How rows are divided. Fractions apply to rows, or to groups where `by` names a column.
+
+    `column` names a column that holds the words train, val and test; `files` maps `val` and `test`
+    to further tables (`data.path` is then train). Where such a given split has no val part, the
+    fraction `val` of the part `val_from` becomes val.
+    """
+
+    train: float = bounded(0.7, above=0.0, at_most=1.0)
+    val: float = bounded(0.15, above=0.0, below=1.0)
+    test: float = bounded(0.15, above=0.0, below=1.0)
+    by: str | None = None
+    column: str | None = None
+    files: dict[str, str] | None = None
+    val_from: Literal["train", "test"] = "train"
+    seed: int | None = per_run(None, at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """A table in a file (`path`), its input columns, and its split. `future`: columns, or patterns of them, that are
+    not known when predicting, and therefore never inputs."""
+
+    name: Literal["table"] = "table"
+    path: str | None = None
+    inputs: list[str] | None = None
+    future: list[str] | None = None
+    weight: str | None = None
+    split: SplitConfig = field(default_factory=SplitConfig)
+    train_rows: int | None = bounded(None, at_least=1)
+    standardize_targets: bool = True
+    max_categories: int = bounded(100, at_least=1)

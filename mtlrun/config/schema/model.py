@@ -1,0 +1,53 @@
+"""The settings of the group `model`: the trunk, or what stands in its place."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mtlrun.config.fields import PER_RUN, bounded, per_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The trunk, a multi-layer perceptron, and the size of the heads' hidden layers. `restart`: other initial
+    parameters of the same seed, with its split, order of rows and dropout as they are.
+
+    `init_from`: the folder of a run whose trunk this one begins with (runs/transfer.py); `freeze`: the trunk stays as
+    it begins; `pretrain`: tasks that the trunk is trained on first (config/stages.py)."""
+
+    name: Literal["mlp"] = "mlp"
+    hidden: list[int] = field(metadata={"at_least": 1})
+    head_hidden: list[int] = field(metadata={"at_least": 1})
+    activation: Literal["relu", "tanh", "sigmoid", "gelu", "silu"] = "relu"
+    dropout: float = bounded(0.0, at_least=0.0, below=1.0)
+    restart: int = per_run(0, at_least=0)
+    init_from: str | None = per_run(None)
+    freeze: bool = per_run(False)
+    pretrain: list[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoostingConfig:
+    """Gradient boosting per task instead of a network: scikit-learn's HistGradientBoosting, whose names these are.
+
+    `iterations` is its max_iter, of which val chooses how many are used; `l2` its l2_regularization.
+    """
+
+    name: Literal["boosting"] = "boosting"
+    iterations: int = bounded(500, at_least=1)
+    learning_rate: float = bounded(0.1, above=0.0)
+    max_leaf_nodes: int = bounded(31, at_least=2)
+    min_samples_leaf: int = bounded(20, at_least=1)
+    l2: float = bounded(0.0, at_least=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointConfig:
+    """A trunk that is nothing but a point: its coordinates are the parameters, and it begins at `start`. There are no
+    heads, and every task is an objective."""
+
+    name: Literal["point"] = "point"
+    start: list[float] = field(metadata=PER_RUN)
+
+
+# Those of packages are not among them, and derive from ModelConfig.
+MODELS: dict[str, type] = {"mlp": ModelConfig, "boosting": BoostingConfig, "point": PointConfig}

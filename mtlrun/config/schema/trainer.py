@@ -1,0 +1,36 @@
+"""The settings of the group `trainer`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mtlrun.config.fields import bounded, per_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """Length, batches, device, selection. `patience`: evaluations without a better one; null: never stop early.
+
+    `goal`: the figure goal_step is the number of steps before the tasks' losses first summed to this or less.
+    `on_nan`: what becomes of a run with a loss or gradient that is not finite: it fails, naming what and when, or such
+    steps are skipped and counted.
+    `gradient_noise`: so many times the norm of the trunk's gradient is added to it as noise, in every step.
+    """
+
+    epochs: int = bounded(20, at_least=1)
+    max_steps: int | None = bounded(None, at_least=1)
+    evaluate_every: int | None = bounded(None, at_least=1)
+    batch_size: int = bounded(256, at_least=1)
+    select: str = "skill"
+    patience: int | None = bounded(10, at_least=1)
+    goal: float | None = None
+    clip: float | None = per_run(None, above=0.0)
+    on_nan: Literal["stop", "skip"] = "stop"
+    gradient_noise: float = per_run(0.0, at_least=0.0)
+    device: str = "auto"
+    threads: int | None = bounded(None, at_least=1, at_most=1024)
+    deterministic: bool = False
+    tensorboard: bool = True
+    log_gradients: bool = False
+    log_activations: bool = False
+    importance: bool = False
+    debug: bool = False

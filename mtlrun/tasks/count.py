@@ -1,0 +1,111 @@
+"""Counts: whole numbers from 0, whose expected value is the exponential of the output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mtlrun.tasks import metrics
+from mtlrun.tasks.base import OnnxGraph, TaskType
+from mtlrun.tasks.declaration import Declaration, Loss, Metric
+from mtlrun.tasks.trees import Regressor
+from mtlrun.util.lazy import np, torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def whole_from_zero(labels: np.ndarray) -> np.ndarray:
+    """Which of the labels [N] are counts, as a mask [N]."""
+    mask: np.ndarray = (labels >= 0) & (labels == np.floor(labels))
+    return mask
+
+
+def half_deviance(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Half the deviance of counts y from rates exp(o), of any one shape.
+
+    As y (exp(r) − 1 − r) with r = o − log y: the sum of the usual terms would lose the digits of large counts.
+    """
+    ratio = outputs - labels.clamp_min(1).log()
+    return torch.where(labels > 0, labels * (torch.expm1(ratio) - ratio), torch.exp(outputs))
+
+
+class CountTrees(Regressor):
+    """scikit-learn's Poisson loss: its predictions are expected counts, and its loss leaves out what only depends on
+    the labels."""
+
+    def outputs(self, raw: np.ndarray, model: Any, classes: int, rows: int) -> np.ndarray:
+        return np.log(raw)[:, None]
+
+    def train_losses(self, model: Any, labels: np.ndarray, weights: np.ndarray | None) -> list[float]:
+        left_out = float(np.average(labels * np.log(np.maximum(labels, 1)) - labels, weights=weights))
+        return [loss + left_out for loss in super().train_losses(model, labels, weights)]
+
+
+class Count(TaskType):
+    r"""Poisson regression with a log link (Nelder & Wedderburn 1972): the output o is the log of the expected count.
+
+    .. math:: L = e^o - y\, o + y \log y - y
+
+    is half the deviance, that is, the negative log-likelihood less that of the best rate :math:`e^o = y`. The terms in
+    y alone change no gradient; with them L is not below 0, as skill and many a strategy need it.
+
+    A Poisson likelihood has no free scale. Counts that vary more than it allows have a dispersion φ, by which the
+    quasi-likelihood divides the deviance (McCullagh & Nelder 1989, ch. 9); with the extended quasi-likelihood (Nelder &
+    Pregibon 1987) φ is learnt as well: :math:`L/φ + ½ \log φ`, that is e^(−s) L + ½ s with s = log φ. Its optimum is
+    φ = 2 L, the mean deviance. It is a regression's: for a Gaussian likelihood half the deviance is ½e².
+
+    What an edge passes on is o, as the count itself has no bound. An observed label is passed on as log(y + ½), whose
+    mean is that of o but for terms of e^(−2o).
+    """
+
+    declared: ClassVar = Declaration(
+        labels="numbers",
+        metrics={"deviance": Metric("min"), "rmse": Metric("min", unit_power=1), "mae": Metric("min", unit_power=1)},
+        primary="deviance",
+        losses={"poisson": Loss(noise=(1.0, 0.5), boosting=CountTrees("poisson"))},
+        accepts=whole_from_zero,
+        allowed="whole numbers from 0",
+    )
+
+    @classmethod
+    def outputs(cls, classes: int) -> int:
+        return 1
+
+    def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return half_deviance(outputs.squeeze(-1), labels)
+
+    def estimate(self, outputs: Tensor, task: int) -> Tensor:
+        return outputs[:, :, task]
+
+    def label_features(self, labels: Tensor, task: int) -> Tensor:
+        return (labels + 0.5).log().unsqueeze(-1)
+
+    @classmethod
+    def constant(cls, labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
+        """The log of the mean, which is above 0: labels that are all the same are refused."""
+        return np.log(super().constant(labels, weights, classes))
+
+    @classmethod
+    def predicted(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
+        """Expected counts `[N]`."""
+        return np.exp(outputs[:, 0])
+
+    @classmethod
+    def exported(cls, graph: OnnxGraph, outputs: str, classes: int) -> str:
+        return graph.add("Exp", graph.add("Squeeze", outputs, graph.constant([1], np.int64)))
+
+    @classmethod
+    def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
+        rates = outputs[:, 0]
+        return {"deviance": 2 * half_deviance(rates, labels), "error": rates.exp() - labels}
+
+    @classmethod
+    def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        """`deviance`: the mean of 2 L; `rmse` and `mae`: of the expected count."""
+        log_rates, counts = outputs.squeeze(-1).double(), labels.double()
+        errors = log_rates.exp() - counts
+        return {
+            "deviance": metrics.weighted_mean(2 * half_deviance(log_rates, counts), weights),
+            "rmse": metrics.weighted_mean(errors.square(), weights).sqrt(),
+            "mae": metrics.weighted_mean(errors.abs(), weights),
+        }
