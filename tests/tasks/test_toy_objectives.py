@@ -25,8 +25,9 @@ from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
 from mtlrun.results.progress import Progress
-from mtlrun.runs.run import build_stack
-from mtlrun.sweeps.stacks import Limits, divide, size
+from mtlrun.runs.build import build_stack
+from mtlrun.runs.size import size
+from mtlrun.sweeps.division import Limits, divide
 from mtlrun.tasks import toy_objectives
 from mtlrun.util.errors import Interrupted, RequestError
 

@@ -1,9 +1,9 @@
 """The verdict: what a comparison answers, in short sentences, the most important first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
+from mtlrun.compare.analysis.answers import Facts
 from mtlrun.compare.analysis.effects import Contrasts, main, word
 from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.questions import Tested, Together
@@ -22,32 +22,6 @@ FACTORS = {
     "data": "Data",
     "tasks": "Tasks",
 }
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the sentences are made from.
-
-    rows: in the order of the table, without the trivial predictor; seeds, needed: the most of a paired difference,
-    and from how many on anything can be significant; effects: main effects and interactions of a factorial
-    pairs: of a task and another that was trained with it, the first one's figure against that of its own net
-    curve: by number of training rows, the shared net against single-task nets of the same rows
-    boosting: its row's label, and its difference to every net
-    """
-
-    rows: Sequence[Row]
-    reference: Row
-    leader: str | None
-    best: bool
-    margin: float
-    seeds: int
-    needed: int
-    contrasts: Contrasts | None = None
-    effects: Sequence[Effect] = ()
-    together: Together | None = None
-    curve: Mapping[int, Tested] = field(default_factory=dict)
-    pairs: Mapping[tuple[str, str], Tested] = field(default_factory=dict)
-    boosting: tuple[str, Sequence[Tested]] | None = None
 
 
 def verdict(facts: Facts) -> list[str]:
