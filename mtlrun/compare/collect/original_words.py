@@ -59,15 +59,19 @@ def _all_words(place: Path) -> list[str] | None:
 
 
 def _of_plan(jobs: Sequence[Mapping[str, str]]) -> list[str] | None:
-    """Overrides of a product; of a union, each run as an arm."""
+    """The words of a plan's overrides: those of a product; of a union, each run as an arm."""
     values: dict[str, dict[str, None]] = {}
     for job in jobs:
         for key, value in job.items():
             values.setdefault(key, {})[str(value)] = None
-    product = math.prod(map(len, values.values()))
-    if product == len(jobs) and all(set(job) == set(values) for job in jobs):
+    if math.prod(map(len, values.values())) == len(jobs) and all(set(job) == set(values) for job in jobs):
         return [_typed(key, ",".join(swept)) for key, swept in values.items()]
-    common = {k: next(iter(of)) for k, of in values.items() if len(of) == 1 and all(k in job for job in jobs)}
+    return _of_union(jobs, values)
+
+
+def _of_union(jobs: Sequence[Mapping[str, str]], values: Mapping[str, Mapping[str, None]]) -> list[str] | None:
+    """The words of runs that form no product, where each has a key of its own; `values`: those of each key."""
+    common = {k: next(iter(swept)) for k, swept in values.items() if len(swept) == 1 and all(k in job for job in jobs)}
     arms = {json.dumps({k: v for k, v in job.items() if k not in common and k != "seed"}): None for job in jobs}
     if "{}" in arms:
         return None
