@@ -12,7 +12,7 @@ from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
-from mtlrun.data.labels import training_labels
+from mtlrun.data.labels import RunTable, training_labels
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table
 from mtlrun.data.targets import Target
@@ -94,9 +94,8 @@ def with_own_labels(dataset: Dataset, config: Config) -> Dataset:
     frame = pd.DataFrame({n: np.where(t.observed, t.values, np.nan) for n, t in dataset.targets.items()})
     table, targets = Table(frame, dataset.hash, [len(frame)]), {}
     for name, target in dataset.targets.items():
-        values, observed = training_labels(
-            name, config, table, dataset.split, dataset.weight, target.values, target.observed
-        )
+        run = RunTable(config, table, dataset.split, dataset.weight)
+        values, observed = training_labels(name, run, target.values, target.observed)
         targets[name] = dataclasses.replace(target, values=values, observed=observed)
     return dataclasses.replace(dataset, targets=targets)
 
