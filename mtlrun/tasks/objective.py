@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class Objective(TaskType):
@@ -20,6 +21,12 @@ class Objective(TaskType):
     @classmethod
     def outputs(cls, classes: int) -> int:
         return 1
+
+    @classmethod
+    def head_function(cls, objectives: Sequence[str], scales: Sequence[float]) -> nn.Module:
+        from mtlrun.tasks.toy_function import ToyFunction  # imports torch
+
+        return ToyFunction(objectives, scales)
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return outputs.squeeze(-1)
