@@ -13,7 +13,7 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
 from mtlrun.model.layers import generator
 from mtlrun.network.inputs import InputEncoder
-from mtlrun.network.network import Targets
+from mtlrun.network.supervision import Targets
 from mtlrun.tasks import type_of
 
 CHUNK_BYTES = 1 << 20  # encoded inputs held at once while training: more leave the cache before they are used

@@ -133,14 +133,14 @@ class Training:
         ramped = [scale for scale in self.stack.network.scales if bool(scale.ramped.any())]
         for batch in self.stack.train.epoch(state.epoch, state.position):
             if factors is not None:
-                step.set_schedule(factors[state.position])
+                step.rates.set_schedule(factors[state.position])
             for scale in ramped:
                 scale.advance(state.step / state.total)
             losses, weights = step(batch, state.step)
-            state.history.add(losses, weights, batch.targets.present, step.nonfinite)
+            state.history.add(losses, weights, batch.targets.present, step.guard.nonfinite)
             state.position += 1
             state.step += 1
-            stopping = step.nonfinite is not None and step.on_cpu and not step.skips
+            stopping = step.guard.nonfinite is not None and step.guard.on_cpu and not step.guard.skips
             if stopping or self.trainer.debug or state.position % CHECK_STEPS == 0:
                 self._fail(diverged(state))
                 if not state.running:
@@ -186,7 +186,7 @@ class Training:
         """The rows of one run at an evaluation."""
         at = self.state.epoch, self.state.step
         rows = [*rows_of(measured.train, "train", *at), *goal]
-        if self.stack.step.skips:
+        if self.stack.step.guard.skips:
             rows.append((*at, "train", "", "skipped", float(member.skipped)))
         with member.writing():
             member.files.rows([*rows, *rows_of(finite(measured.val), "val", *at), *rows_of(measured.look, "val", *at)])
@@ -218,9 +218,9 @@ class Training:
     def _freeze(self) -> None:
         """Members that have ended keep their parameters from here on."""
         ended = [member.ended for member in self.state.members]
-        self.stack.step.active = None
+        self.stack.step.guard.active = None
         if any(ended):
-            self.stack.step.active = ~torch.tensor(ended).unsqueeze(1).to(self.stack.device)
+            self.stack.step.guard.active = ~torch.tensor(ended).unsqueeze(1).to(self.stack.device)
 
     def _report(self, members: list[Member]) -> None:
         if self.on_end is not None:

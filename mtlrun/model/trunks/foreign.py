@@ -10,13 +10,13 @@ from torch.func import functional_call, vmap
 
 from mtlrun.config.schema import ModelConfig
 from mtlrun.model.layers import generator
-from mtlrun.model.trunks.mlp import Factors, Noise
+from mtlrun.model.trunks.base import Factors, Noise, Trunk
 from mtlrun.util.errors import RequestError
 
 Make = Callable[[Any, int], nn.Module]  # settings of the model, number of inputs
 
 
-class ForeignTrunk(nn.Module):
+class ForeignTrunk(Trunk):
     """R modules that know no run axis, as one trunk.
 
     Each is `make(config, inputs)`, with initial values drawn from its run's (seed, name). It maps `[B, inputs]` to the
@@ -110,10 +110,6 @@ class ForeignTrunk(nn.Module):
                 materialize_grads=True,
             )
             torch.cat([part.flatten(1) for part in found], 1, out=out[:, t])
-
-    def figures(self) -> dict[str, Tensor]:
-        """Nothing is logged of it."""
-        return {}
 
     # ------------------------------------------------------------ what a module must keep to
 
