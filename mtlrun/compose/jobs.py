@@ -66,7 +66,7 @@ def jobs(
     elif focus is not None:
         raise RequestError(f"focus: found {focus!r}, and no plan asks about a task\nadd one: arms=shuffled")
     else:
-        arms = [make_arm(name, own, common, label) for name, label, own in written_arms(written, loader, from_file)]
+        arms = written_arms(written, common, loader, from_file)
     _check_ranges(arms, trials)
     require_few(sum(_count(arm, trials or 1) for arm in arms))
     return [job for arm in arms for job in _product(arm, trials or 1)]
@@ -81,24 +81,23 @@ def _plain(cfg: DictConfig, key: str) -> Any:
 
 def _count(arm: Arm, trials: int) -> int:
     """How many runs an arm has, counted without making a list of any values."""
-    overrides = [*arm.own.values(), *arm.rest.values()]
-    return math.prod(map(length, overrides)) * (trials if any(o.is_interval_sweep() for o in overrides) else 1)
+    overrides = (*arm.overrides.values(), *arm.common.values())
+    return math.prod(map(length, overrides)) * (trials if arm.ranges else 1)
 
 
 def _product(arm: Arm, trials: int) -> Iterable[Job]:
-    ranges = [o for o in (*arm.own.values(), *arm.rest.values()) if o.is_interval_sweep()]
-    draws = [{full_key(o): drawn(o, trial) for o in ranges} for trial in range(trials if ranges else 1)]
-    swept = {key for key, o in arm.rest.items() if o.is_sweep_override()} | arm.named
-    for parts in itertools.product(combined(arm.own), draws, combined(arm.rest)):
+    draws = [{full_key(o): drawn(o, trial) for o in arm.ranges} for trial in range(trials if arm.ranges else 1)]
+    swept = {key for key, o in arm.common.items() if o.is_sweep_override()} | arm.named
+    for parts in itertools.product(combined(arm.overrides), draws, combined(arm.common)):
         line = parts[0] | parts[1] | parts[2]
-        overrides = {key: typed_value(parsed(line[key])) for key in (*arm.own, *arm.rest)}
+        overrides = {key: typed_value(parsed(line[key])) for key in (*arm.overrides, *arm.common)}
         yield Job(
             arm=arm.name,
             label=arm.label,
-            arguments=[line[key] for key in (*arm.rest, *arm.own)],
+            arguments=[line[key] for key in (*arm.common, *arm.overrides)],
             overrides=overrides,
             swept={key: value for key, value in overrides.items() if key in swept},
-            drawn=tuple(full_key(o) for o in ranges),
+            drawn=tuple(full_key(o) for o in arm.ranges),
         )
 
 
@@ -111,8 +110,8 @@ def _trials(value: Any) -> int | None:
 
 
 def _check_ranges(arms: Sequence[Arm], trials: int | None) -> None:
-    found = [(arm.name if key in arm.own else "", o) for arm in arms for key, o in (arm.rest | arm.own).items()]
-    ranges = [(where, o) for where, o in found if o.is_interval_sweep()]
+    settings = [(arm, key, o) for arm in arms for key, o in (arm.common | arm.overrides).items()]
+    ranges = [(arm.name if key in arm.overrides else "", o) for arm, key, o in settings if o.is_interval_sweep()]
     if trials is not None and not ranges:
         raise RequestError(
             f"trials: found {trials}, and no range to draw from\n"

@@ -10,11 +10,11 @@ import yaml
 
 from mtlrun.config.check import RESERVED, TASK_NAME
 from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers, no_classes, one_class_twice
+from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import TEXT, kind_of
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import require_column
 from mtlrun.data.table import read_table
-from mtlrun.data.targets import classes_of, infer_type
 from mtlrun.results.files import create
 from mtlrun.util.errors import RequestError, listing
 

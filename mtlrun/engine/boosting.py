@@ -113,7 +113,7 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
     """
     (config,), (dataset,) = stack.configs, stack.datasets
     settings = config.boosting
-    assert settings is not None, "run.py decides"
+    assert settings is not None, "runs/stack_training.py decides"
     target, at = dataset.targets[task], stack.network.tasks.index(task)
     x = tree_inputs(dataset.spec, dataset.numeric, dataset.codes)
     labels = target.values * float(stack.scale.multiply[0, at]) + float(stack.scale.add[0, at])
@@ -209,7 +209,7 @@ class Boosting:
         self, stack: Stack, folder: Path, summary: dict[str, Any], ended: Callable[[list[Member]], None] | None = None
     ) -> None:
         (config,), (dataset,) = stack.configs, stack.datasets
-        assert config.boosting is not None, "run.py decides"
+        assert config.boosting is not None, "runs/stack_training.py decides"
         self.stack, self.on_end = stack, ended
         self.total, self.patience = config.boosting.iterations, config.trainer.patience
         writer = RunWriter(folder, config.trainer.tensorboard)

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support import make_config, make_dataset, make_stack, train_steps, with_own_labels
+from support import make_config, make_dataset, make_stack, train_in_folders, train_steps, with_own_labels
 
-import mtlrun.runs.run
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
@@ -30,7 +29,7 @@ from mtlrun.model.layers import GradientScale, dropout_mask
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import RunWriter
 from mtlrun.runs.build import build_stack
-from mtlrun.runs.run import train_stack
+from mtlrun.runs.predictor import load
 from mtlrun.util.errors import Interrupted
 
 # ---------------------------------------------------------------- training in folders
@@ -78,7 +77,7 @@ def train(
 
     done = [f for f in folders if (f / "summary.json").exists() and summary_of(f)["status"] in ("completed", "failed")]
     path = path or folder / f"stack{len(configs)}.pt"
-    train_stack(configs, datasets, folders, path, 7, lambda *_: quiet or Quiet(), ended)
+    train_in_folders(configs, datasets, folders, path, 7, lambda *_: quiet or Quiet(), ended)
     assert sorted([*told, *done]) == sorted(folders)  # whoever waits is told of each run once
     return [summary_of(f) for f in folders]
 
@@ -318,7 +317,7 @@ def test_the_model_of_a_member_predicts_as_the_member_did(tmp_path: Path) -> Non
         dataset = datasets[r]
         rows = dataset.split.test
         frame = pd.DataFrame(dataset.numeric[rows], columns=[c.name for c in dataset.spec.columns])
-        found = mtlrun.runs.run.load(tmp_path / str(r)).predict(frame)
+        found = load(tmp_path / str(r)).predict(frame)
         error = found["a"] - dataset.targets["a"].values[rows]
         assert np.sqrt((error**2).mean()) == pytest.approx(summary["figures"]["test/a/rmse"], rel=1e-5)
         for task in "bc":

@@ -20,7 +20,7 @@ import numpy as np
 import mtlrun.engine.saving
 from mtlrun.cli.main import main
 
-ROOMS = ("runs.run", "runs.launch", "sweeps.sweep", "sweeps.pool", "sweeps.forecast", "compare.report.page")
+ROOMS = ("runs.launch", "sweeps.sweep", "sweeps.stack_launcher", "sweeps.resuming", "compare.report.page")
 for name in ROOMS:  # before anything forks
     importlib.import_module(f"mtlrun.{name}")
 

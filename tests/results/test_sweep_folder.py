@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import write_text
+from mtlrun.results.results_table import best, rebuild
 from mtlrun.results.summary import EMPTY, record_end
-from mtlrun.results.sweep_folder import best, folder_name, read_plan, rebuild, write_plan
+from mtlrun.results.sweep_folder import folder_name, read_plan, write_plan
 
 PLAN = [
     {"run": "000_loss=sum", "overrides": {"loss": "sum", "seed": "0"}},
@@ -40,6 +41,7 @@ def test_names_are_numbered_safe_and_short() -> None:
 
 def test_before_the_start_all_are_pending(tmp_path: Path) -> None:
     write_plan(tmp_path / "s", PLAN)
+    rebuild(tmp_path / "s")
     rows = table(tmp_path / "s")
     assert list(rows[0]) == ["run", "status", "loss", "seed", "loss.weights.a", "only", "seconds", "error"]
     assert [row["status"] for row in rows] == ["pending"] * 3

@@ -29,7 +29,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import mtlrun.engine.loop
 import mtlrun.engine.saving
+import mtlrun.sweeps.local_stacks
 import mtlrun.sweeps.pool
+import mtlrun.sweeps.stack_process
 from mtlrun.cli.main import main
 
 TABLE = """\
@@ -92,13 +94,13 @@ def stacks(folder: str = "s") -> list[int]:
 
 def at_step(monkeypatch: pytest.MonkeyPatch, act: Step) -> None:
     """Has `act(stack's work, step, losses)` happen after every step, in whatever process takes it."""
-    before = mtlrun.sweeps.pool._Told.step
+    before = mtlrun.sweeps.stack_process.SentProgress.step
 
     def step(self: Any, number: int, losses: Any) -> None:
         before(self, number, losses)
         act(self.work, number, losses)
 
-    monkeypatch.setattr(mtlrun.sweeps.pool._Told, "step", step)
+    monkeypatch.setattr(mtlrun.sweeps.stack_process.SentProgress, "step", step)
     monkeypatch.setattr(mtlrun.engine.saving, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
     monkeypatch.setattr(mtlrun.engine.saving, "CHECKPOINT_SHARE", 0)
 
@@ -432,7 +434,7 @@ def test_halves_of_a_resumed_stack_get_numbers_of_their_own(here: Path, monkeypa
     with monkeypatch.context() as patch:
         train = mtlrun.sweeps.pool.train_all
         patch.setattr(
-            mtlrun.sweeps.pool,
+            mtlrun.sweeps.local_stacks,
             "train_all",
             lambda works, *rest: seen.extend(w.number for w in works) or train(works, *rest),
         )

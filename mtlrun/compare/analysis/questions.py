@@ -16,7 +16,6 @@ from mtlrun.compare.records import Affinity, Estimate, Verdict
 WEIGHTS = "loss.weights."
 FIXED_WEIGHTS = 3  # settings of loss=fixed that count as a sweep
 
-less = paired_difference
 Key = TypeVar("Key")
 OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 

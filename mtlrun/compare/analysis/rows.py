@@ -15,14 +15,14 @@ import numpy as np
 from mtlrun import statistics
 from mtlrun.compare.analysis.delta_m import relative_drops
 from mtlrun.compare.analysis.inference import LEVEL
-from mtlrun.compare.analysis.reference import Comparators
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
+from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.collect.run_record import Collection, RunRecord
-from mtlrun.compare.collect.shell_commands import compare_command
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
 from mtlrun.statistics.arrays import Floats
 from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import RequestError
+from mtlrun.util.shell import compare_command
 
 if TYPE_CHECKING:
     from mtlrun.compare.analysis.scores import RunScores
@@ -68,14 +68,8 @@ class Resampled:
         return {seed: per_task for seed, (per_task, _) in self.drops.items()}
 
 
-def over_rows(
-    results: Sequence[SettingResult],
-    comparators: Comparators,
-    leader: SettingResult | None,
-    criteria: Criteria,
-    findings: list[Finding],
-) -> str:
-    """Gives the rows of `results` wider intervals and more careful verdicts; in words how their intervals are made.
+def over_rows(table: Table, findings: list[Finding]) -> str:
+    """Gives the rows of `table` wider intervals and more careful verdicts; in words how their intervals are made.
 
     Rows without checkpoints (boosting) stay as they are, and are named in a finding.
     Takes up to 1 GiB and about a tenth of a second per run and 10,000 test rows.
@@ -84,36 +78,31 @@ def over_rows(
     """
     from mtlrun.compare.analysis.scores import score
 
-    draws = RowDraws(score, criteria)
-    resampled = {result: _resample(result, draws) for result in results}
-    if finding := _not_scored([*resampled.values()]):
-        findings.append(finding)
-    _refuse_unscored(results, comparators.reference, resampled, finding)
+    draws, columns = RowDraws(score, table.criteria), table.criteria.columns
+    resampled = {result: _resample(result, draws) for result in table.results}
+    finding = _not_scored([*resampled.values()])
+    findings += [] if finding is None else [finding]
+    _refuse_unscored(table, resampled, finding)
     for own in resampled.values():
         if own.metrics and own.result.baseline is not None:
-            own.drops = _drops(own.metrics, resampled[own.result.baseline].metrics, criteria.columns)
-            own.result.row = _widened(own, criteria.columns)
-    _set_verdicts([*resampled.values()], resampled[comparators.reference].per_task, criteria.margin)
-    if leader is not None:
-        _set_like_leader([own for own in resampled.values() if own.result is not leader], resampled[leader].per_task)
+            own.drops = _drops(own.metrics, resampled[own.result.baseline].metrics, columns)
+            own.result.row = _widened(own, columns)
+    reference = resampled[table.comparators.reference]
+    _set_verdicts([*resampled.values()], reference.per_task, table.criteria.margin)
+    if table.leader is not None:
+        others = [own for result, own in resampled.items() if result is not table.leader]
+        _set_like_leader(others, resampled[table.leader].per_task)
     bootstrap = f"a bootstrap of seeds and {len(draws.rows):,} rows ({draws.draws:,} draws)"
-    others = "trivial and boosting" if any(result.setting.boosting for result in results) else "trivial"
+    alone = "trivial and boosting" if any(r.setting.boosting for r in table.results) else "trivial"
     return (
-        f"over seeds and test rows, the wider of t(n−1)·s/√n over seeds and of {bootstrap}; {others}: over seeds alone"
+        f"over seeds and test rows, the wider of t(n−1)·s/√n over seeds and of {bootstrap}; {alone}: over seeds alone"
     )
 
 
-def _refuse_unscored(
-    results: Sequence[SettingResult],
-    reference: SettingResult,
-    resampled: Mapping[SettingResult, Resampled],
-    finding: Finding | None,
-) -> None:
+def _refuse_unscored(table: Table, resampled: Mapping[SettingResult, Resampled], finding: Finding | None) -> None:
     """Raises RequestError where a baseline or the reference cannot be scored."""
-    needed = [(own.baseline, "a baseline") for own in results if own.baseline is not None] + [
-        (reference, "the reference")
-    ]
-    for result, what in needed:
+    baselines = [(result.baseline, "a baseline") for result in table.results if result.baseline is not None]
+    for result, what in [*baselines, (table.comparators.reference, "the reference")]:
         if not resampled[result].metrics:
             why = "no run" if finding is None else finding.text
             raise RequestError(

@@ -29,7 +29,7 @@ class SettingResult:
     figures: of every seed; complete: of the seeds with a primary figure of every task
     baseline: what its Δm is relative to (`find_comparators`); None where there are no single-task nets like it
     delta_m, delta_m_metrics: in percent, over seeds alone, whatever --rows adds to the row (`set_delta_m`)
-    row: what is shown (`set_rows`)
+    row: what is shown (`make_table`)
     """
 
     setting: Setting
@@ -46,8 +46,9 @@ class SettingResult:
         return self.setting.label
 
 
-def measure(setting: Setting, columns: Sequence[TaskColumn], split: str) -> SettingResult:
+def measure(setting: Setting, criteria: Criteria) -> SettingResult:
     """A setting with the figures of its runs."""
+    columns, split = criteria.columns, criteria.split
     figures: dict[int, dict[tuple[str, str], float]] = {}
     for seed, task, metric, run in _cells(setting, columns):
         if (value := run.figures.get(f"{split}/{task}/{metric}")) is not None:
@@ -55,8 +56,9 @@ def measure(setting: Setting, columns: Sequence[TaskColumn], split: str) -> Sett
     return SettingResult(setting, figures, complete(figures, columns))
 
 
-def trivial_figures(settings: Sequence[Setting], columns: Sequence[TaskColumn], split: str) -> Figures:
+def trivial_figures(settings: Sequence[Setting], criteria: Criteria) -> Figures:
     """Figures of the predictor that knows no inputs, of the seeds with every task, from the first setting with them."""
+    columns, split = criteria.columns, criteria.split
     figures: dict[int, dict[tuple[str, str], float]] = {}
     for setting in settings:
         for seed, task, metric, run in _cells(setting, columns):

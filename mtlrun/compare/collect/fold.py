@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mtlrun.compare.collect.choice import Trial
-from mtlrun.compare.collect.labels import label
 from mtlrun.compare.collect.problems import first_few
+from mtlrun.compare.collect.row_labels import label
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import NOT_A_SETTING, ONLY, SPLIT, Runs, Setting, Words, agreed, in_order, text
 from mtlrun.compare.records import SINGLE_TASK, Finding, Kind

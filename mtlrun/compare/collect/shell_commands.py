@@ -1,7 +1,6 @@
 """The commands that made runs, with other words: quoted for a shell."""
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from mtlrun.compare.collect.original_words import confirmed, is_confirmation, sp
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.results.sweep_folder import PLAN, read_plan
 from mtlrun.util.errors import RequestError
+from mtlrun.util.shell import quoted
 
 SWEEPS = re.compile(r"(range|choice|interval|tag|glob|sort|shuffle|int|float)\(")
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # of the sweep that is there already
@@ -19,21 +19,6 @@ MULTIRUN = ("-m", "--multirun")
 def origin(run: RunRecord) -> Path:
     """Where the command of a run is to be found: its sweep's folder, or its own."""
     return run.sweep or run.folder
-
-
-def quoted(*words: object) -> str:
-    """Words as a shell takes them, zsh too: nothing is expanded."""
-    return " ".join(_quoted(str(word)) for word in words)
-
-
-def _quoted(word: str) -> str:
-    # shlex leaves a = at a word's beginning, which zsh expands
-    return shlex.quote(word) if not word.startswith("=") else f"'{word}'"
-
-
-def compare_command(folders: Sequence[Path | str], *options: str) -> str:
-    """`mtlrun compare` of the folders with further options."""
-    return quoted("mtlrun", "compare", *folders, *options)
 
 
 def with_seeds(place: Path, seeds: Iterable[int]) -> str | None:

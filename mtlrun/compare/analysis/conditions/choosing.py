@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from mtlrun.compare.analysis.conditions.context import Context
-from mtlrun.compare.collect.shell_commands import compare_command, with_seeds
+from mtlrun.compare.collect.shell_commands import with_seeds
 from mtlrun.compare.records import Finding
+from mtlrun.util.shell import compare_command
 
 
 def test_figures(context: Context) -> Iterator[Finding]:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from mtlrun.compare.analysis.conditions.context import Context
-from mtlrun.compare.collect.shell_commands import origin, quoted, with_seeds
+from mtlrun.compare.collect.shell_commands import origin, with_seeds
 from mtlrun.compare.records import Finding
 from mtlrun.util.errors import listing
+from mtlrun.util.shell import quoted
 
 
 def failed_runs(context: Context) -> Iterator[Finding]:

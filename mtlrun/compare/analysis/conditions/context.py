@@ -11,8 +11,9 @@ from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.setting_result import SettingResult
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import ONLY, Setting
-from mtlrun.compare.collect.shell_commands import compare_command, origin, with_seeds, without_sweeps
+from mtlrun.compare.collect.shell_commands import origin, with_seeds, without_sweeps
 from mtlrun.compare.records import Finding
+from mtlrun.util.shell import compare_command
 
 RATES = ("lr.base", "lr.trunk", "lr.heads", "loss.lr")  # how keys of learning rates begin
 

@@ -9,12 +9,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 
 from mtlrun.compare.records import Estimate, Share
-from mtlrun.compare.report import plots
+from mtlrun.compare.report.pictures.figures import figures
+from mtlrun.compare.report.pictures.style import Names, style
 
 
 @pytest.fixture(autouse=True)
 def styled():
-    with plots.style():
+    with style():
         yield
 
 
@@ -34,7 +35,7 @@ def marked(figure) -> list[tuple[float, float]]:
 
 
 def test_there_is_a_picture_of_everything_that_a_comparison_has():
-    assert set(plots.figures(comparisons.rich())) == {
+    assert set(figures(comparisons.rich())) == {
         "delta_m",
         "interval_price",
         "interval_cut",
@@ -56,7 +57,7 @@ def test_there_is_a_picture_of_everything_that_a_comparison_has():
         "expected",
         "cost",
     }
-    assert set(plots.figures(comparisons.minimal())) == {
+    assert set(figures(comparisons.minimal())) == {
         "delta_m",
         "interval_price",
         "interval_cut",
@@ -67,7 +68,7 @@ def test_there_is_a_picture_of_everything_that_a_comparison_has():
 
 def test_delta_m_is_sorted_and_drawn_where_it_is():
     comparison = comparisons.rich()
-    figure = plots.figures(comparison)["delta_m"]
+    figure = figures(comparison)["delta_m"]
     means = sorted(row.delta_m.mean for row in comparison.rows if row.kind != "trivial")
     assert [x for x, _ in marked(figure)] == means
     heights = [y for _, y in marked(figure)]
@@ -79,13 +80,13 @@ def test_delta_m_is_sorted_and_drawn_where_it_is():
 
 
 def test_a_tasks_picture_has_unit_direction_baseline_and_the_trivial_figure():
-    figures = plots.figures(comparisons.rich())
-    price = figures["interval_price"]
+    made = figures(comparisons.rich())
+    price = made["interval_price"]
     assert "rmse (dollars), test, ← lower is better" in words(price)
     assert "price (trivial: 1086)" in words(price)
     dashed = [line for line in price.axes[0].get_lines() if line.get_linestyle() == "--"]
     assert [list(line.get_xdata()) for line in dashed] == [[600.0, 600.0]]
-    assert "accuracy, test, higher is better →" in words(figures["interval_cut"])
+    assert "accuracy, test, higher is better →" in words(made["interval_cut"])
 
 
 def test_the_front_rings_what_no_other_setting_dominates():
@@ -98,14 +99,14 @@ def test_the_front_rings_what_no_other_setting_dominates():
         )
         for name, x, y in (("a", 1.0, 0.5), ("b", 2.0, 0.7), ("c", 3.0, 0.6), ("d", 4.0, 0.9))
     ]
-    figure = plots.figures(replace(comparison, rows=rows))["front_price_cut"]
+    figure = figures(replace(comparison, rows=rows))["front_price_cut"]
     ring = next(line for line in figure.axes[0].get_lines() if line.get_markersize() == 11)
     assert list(zip(ring.get_xdata(), ring.get_ydata(), strict=True)) == [(1.0, 0.5), (2.0, 0.7), (4.0, 0.9)]
 
 
 def test_curves_are_the_series_and_the_legend_lies_below_the_axes():
     comparison = comparisons.rich(30, 4, 12)
-    figure = plots.figures(comparison)["curve_price"]
+    figure = figures(comparison)["curve_price"]
     series = [entry for entry in comparison.series if entry.what == "curve" and entry.task == "price"]
     lines = figure.axes[0].get_lines()
     assert len(lines) == 12
@@ -122,40 +123,40 @@ def test_every_pair_of_tasks_has_a_picture_that_names_it():
     comparison = comparisons.rich()
     cosine = next(series for series in comparison.series if series.what == "cosine")
     pairs = [replace(cosine, metric=other) for other in ("cut", "color")]
-    figures = plots.figures(replace(comparison, series=pairs))
+    made = figures(replace(comparison, series=pairs))
     for other in ("cut", "color"):
-        label = figures[f"cosine_price_{other}"].get_label()
+        label = made[f"cosine_price_{other}"].get_label()
         assert label.startswith(f"Cosine of gradients: price and {other}, 1 of 5 settings")
 
 
 def test_a_title_says_how_many_settings_have_a_line():
     comparison = comparisons.rich(30, 2, 12)  # 29 settings and the trivial predictor, which is among the first 12
     series = [entry for entry in comparison.series if entry.label != "trivial"]
-    figures = plots.figures(replace(comparison, series=series))
-    assert figures["curve_price"].get_label() == "price while training, 11 of 29 settings (mean, 95 % band, 8 seeds)"
-    assert "11 of 29 settings" in figures["weight_cut"].get_label()
+    made = figures(replace(comparison, series=series))
+    assert made["curve_price"].get_label() == "price while training, 11 of 29 settings (mean, 95 % band, 8 seeds)"
+    assert "11 of 29 settings" in made["weight_cut"].get_label()
     few = comparisons.rich(5)  # 4 settings
     every = [entry for entry in few.series if entry.label != "trivial"]
-    assert "settings" not in plots.figures(replace(few, series=every))["curve_price"].get_label()
-    assert "settings" not in figures["trend_price_data.train_rows"].get_label()
+    assert "settings" not in figures(replace(few, series=every))["curve_price"].get_label()
+    assert "settings" not in made["trend_price_data.train_rows"].get_label()
 
 
 def test_thirty_settings_look_different():
-    names = plots.Names(comparisons.rich(30).rows)
+    names = Names(comparisons.rich(30).rows)
     labels = [row.label for row in comparisons.rich(30).rows]
     assert len({(names.colour(label), names.marker(label)) for label in labels}) == 30
     assert all(names.colour(a) != names.colour(b) for a, b in pairwise(labels))
 
 
 def test_a_trend_over_decades_is_logarithmic_with_plain_ticks():
-    figure = plots.figures(comparisons.rich())["trend_price_data.train_rows"]
+    figure = figures(comparisons.rich())["trend_price_data.train_rows"]
     assert figure.axes[0].get_xscale() == "log"
     assert {"100", "1,000", "10,000", "training rows"} <= set(words(figure))
 
 
 def test_affinity_shows_every_number_with_its_interval():
     # the builder's gains, for tasks i and j: (i − j)·0.7 + 0.3, each with half an interval of 0.5
-    found = words(plots.figures(comparisons.rich(6, 3))["affinity_gain"])
+    found = words(figures(comparisons.rich(6, 3))["affinity_gain"])
     shown = ["−0.40", "−1.10", "+1.00", "−0.40", "+1.70", "+1.00"]
     assert [text for text in found if "±" in text] == [f"{gain}\n±0.50" for gain in shown]
     assert {"trained with (task)", "task"} <= set(found)
@@ -178,7 +179,7 @@ def test_gates_and_stitches_are_matrices_of_readers_and_what_they_read():
     ]
     shares += [Share(other, "layer 2", "cut", "price", comparisons.estimate(-0.1, 0.05), signed=True)]
     shares += [Share(label, "level 1", "cut", f"shared {i}", comparisons.estimate(0.4, None), False, 3) for i in (0, 1)]
-    drawn = plots.figures(replace(made, shares=shares))
+    drawn = figures(replace(made, shares=shares))
     names = {name: figure for name, figure in drawn.items() if name.startswith("shares_")}
     gates, of_one_seed, stitches = names.values()
     assert words(of_one_seed)[0].startswith("Gates, level 1, seed 3 only: ")
@@ -205,28 +206,14 @@ def test_importance_says_what_it_leaves_out():
     comparison = comparisons.rich()
     first = comparison.importances[0]
     many = [replace(first, input=f"input_{i}", estimate=comparisons.estimate(float(i), 0.1)) for i in range(20)]
-    figure = plots.figures(replace(comparison, importances=many))["importance_price"]
+    figure = figures(replace(comparison, importances=many))["importance_price"]
     assert "What price is learnt from (15 of 20 inputs)" in words(figure)
     assert [bar.get_width() for bar in figure.axes[0].patches] == [float(i) for i in range(19, 4, -1)]
 
 
-@pytest.mark.parametrize(
-    ("ticks", "shown"),
-    [
-        ([0.0, 0.25, 0.5], ["0.00", "0.25", "0.50"]),
-        ([592.0, 600.0], ["592", "600"]),
-        ([1000.0, 1200.0], ["1,000", "1,200"]),
-        ([1e-5, 1e-4, 1e-3], ["0.00001", "0.0001", "0.001"]),
-        ([-2e-4, 0.0, 2e-4], ["−0.0002", "0", "0.0002"]),
-    ],
-)
-def test_ticks_tell_neighbours_apart(ticks, shown):
-    assert plots._tick_words(ticks, signed=False) == shown
-
-
 @pytest.mark.parametrize("make", [comparisons.hostile, comparisons.with_gaps, comparisons.minimal])
 def test_anything_can_be_drawn(make):
-    for name, figure in plots.figures(make()).items():
+    for name, figure in figures(make()).items():
         assert name.replace("_", "").replace("-", "").replace(".", "").isalnum()
         figure.savefig(io.BytesIO(), format="svg")
         assert all(math.isfinite(limit) for limit in (*figure.axes[0].get_xlim(), *figure.axes[0].get_ylim()))
@@ -236,14 +223,14 @@ def test_names_that_differ_in_case_alone_are_different_files():
     comparison = comparisons.minimal()
     heads = [replace(comparison.columns[0], task=task) for task in ("A", "a")]
     rows = [comparisons.row(row.label, 1.0, heads, 1) for row in comparison.rows]
-    names = list(plots.figures(replace(comparison, columns=heads, rows=rows)))
+    names = list(figures(replace(comparison, columns=heads, rows=rows)))
     assert len({name.lower() for name in names}) == len(names)
     assert sum(name.startswith("interval_") for name in names) == 2
 
 
 @pytest.mark.parametrize("make", [comparisons.rich, comparisons.hostile, comparisons.long_names])
 def test_no_text_is_cut_off(make):
-    for name, figure in plots.figures(make()).items():
+    for name, figure in figures(make()).items():
         renderer = FigureCanvasAgg(figure).get_renderer()
         width, height = figure.bbox.width, figure.bbox.height
         for text in figure.texts:
@@ -255,5 +242,5 @@ def test_no_text_is_cut_off(make):
 def test_a_rate_of_the_whole_network_needs_no_task():
     comparison = comparisons.rich()
     rates = [replace(series, task="") for series in comparison.series if series.what == "rate"]
-    figure = plots.figures(replace(comparison, series=rates))["rate"]
+    figure = figures(replace(comparison, series=rates))["rate"]
     assert "Learning rate (mean, 95 % band, 8 seeds)" in words(figure)

@@ -6,7 +6,7 @@ cut further
 
 - so that every process has work: into one part per process where each part keeps 8 runs or more, else into
   parts no larger than the process's share of the whole sweep;
-- so that a stack fits into memory: half of the machine's, shared by the processes, at `memory.run_bytes` a run;
+- so that a stack fits into memory: half of the machine's, shared by the processes, at `engine.memory.run_bytes` a run;
 - by `hydra.launcher.max_runs`, where that is given;
 - into single runs with `trainer.debug`: torch, which traces gradients then, ends all of a stack where one is nan;
   and with model=boosting, which has nothing to share.
@@ -15,20 +15,12 @@ Parts of a group differ by one run at most and keep the sweep's order. All of it
 number of processes, never from a timing or from free memory.
 """
 
-import dataclasses
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
-from mtlrun.config.graph import NOTHING, Graph
-from mtlrun.config.schema import Config
-from mtlrun.config.stages import first_stage
-from mtlrun.engine.memory import machine_bytes, run_bytes
+from mtlrun.engine.memory import machine_bytes
+from mtlrun.runs.size import Size
 from mtlrun.util.errors import listing
-
-if TYPE_CHECKING:
-    from mtlrun.data.dataset import Dataset
 
 WELL_FILLED = 8  # runs from which on a larger stack gains less per run than a process without work loses
 MEMORY_SHARE = 0.5  # of the machine's memory, for all processes together
@@ -70,69 +62,8 @@ class Division:
         return [found[run] for run in range(len(found))]
 
 
-@dataclass(frozen=True)
-class Size:
-    """What the division needs to know of a run: `shared` by the runs of a stack, by full key; bytes; steps at most;
-    why it must be `alone` in its stack, "" where it need not."""
-
-    shared: dict[str, str]
-    bytes: int
-    steps: int
-    alone: str = ""
-
-
-def size(config: Config, dataset: "Dataset", first: "Dataset | None" = None) -> Size:
-    """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes; with
-    those of a first stage (`model.pretrain`) from the data of that, `first`."""
-    graph = config.task_graph
-    found = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
-    rows = int(dataset.trainable().sum())
-    batch = min(config.trainer.batch_size, rows)
-    found |= {"graph": _edges(graph), "rows per batch": str(batch), "steps per epoch": str(rows // batch)}
-    steps = min(config.trainer.epochs * (rows // batch), config.trainer.max_steps or math.inf)
-    alone = "trainer.debug asks for" if config.trainer.debug else ""
-    if config.boosting:
-        steps, alone = config.boosting.iterations, "model=boosting trains"
-    own = Size(found, run_bytes(config, dataset), int(steps), alone)
-    stage = first_stage(config)
-    if stage is None or first is None:
-        return own
-    before = size(stage, first)
-    found |= {f"first stage: {key}": before.shared[key] for key in ("rows per batch", "steps per epoch")}
-    return dataclasses.replace(own, bytes=max(own.bytes, before.bytes), steps=own.steps + before.steps)
-
-
 def _short(value: str) -> str:
     return value if len(value) <= 60 else f"{value[:57]}..."
-
-
-def _edges(graph: Graph) -> str:
-    """The edges of a graph in words, without their gradients, which may differ."""
-    own = [
-        f"{f'layer{edge.at}' if edge.at != NOTHING else 'no layer'}->{task}"
-        for task, edge in graph.trunk.items()
-        if edge.explicit
-    ]
-    edges = [*own, *(f"{e.source}=>{e.task} ({e.what})" for e in graph.edges)]
-    edges += [f"{task} holds {'+'.join(names)}" for task, names in graph.constants.items()]
-    return f"{len(edges)} edges, {', '.join(edges)}" if edges else "no edges"
-
-
-def _shared(value: Any, key: str, skip: str = "") -> Iterator[tuple[str, str]]:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for f in dataclasses.fields(value):
-            if not f.metadata.get("per_run") and f.name != skip:
-                yield from _shared(getattr(value, f.name), f"{key}.{f.name}".lstrip("."))
-    elif isinstance(value, Mapping):
-        yield key, ", ".join(map(str, value))  # their order is that of the network's parameters
-        for name, item in value.items():
-            yield from _shared(item, f"{key}.{name}")
-    elif isinstance(value, (list, tuple)) and any(dataclasses.is_dataclass(item) for item in value):
-        yield f"{key} (number)", str(len(value))
-        for i, item in enumerate(value):
-            yield from _shared(item, f"{key}[{i}]")
-    else:
-        yield key, str(value)
 
 
 def divide(sizes: Sequence[Size], limits: Limits) -> Division:

@@ -6,7 +6,6 @@ All formulas are in `statistics`; what is decided here is what is held against w
 from collections import Counter
 from collections.abc import Sequence
 
-from mtlrun import statistics
 from mtlrun.compare.analysis.answers import facts, find_answers
 from mtlrun.compare.analysis.chosen_on_val import best_of_restarts, choose
 from mtlrun.compare.analysis.conditions import conditions
@@ -15,24 +14,23 @@ from mtlrun.compare.analysis.curves.last_evaluation import diagnostics, shares
 from mtlrun.compare.analysis.curves.learning_speed import speeds
 from mtlrun.compare.analysis.curves.metrics_files import read_curves
 from mtlrun.compare.analysis.curves.over_steps import series
-from mtlrun.compare.analysis.delta_m import gaps, set_delta_m
+from mtlrun.compare.analysis.delta_m import gaps
 from mtlrun.compare.analysis.inference import inference_of
 from mtlrun.compare.analysis.input_importance import importances
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.provenance import provenance
-from mtlrun.compare.analysis.reference import find_comparators
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
-from mtlrun.compare.analysis.setting_result import Criteria, SettingResult, measure
-from mtlrun.compare.analysis.table_rows import set_rows, trivial_row, unvaried
+from mtlrun.compare.analysis.setting_result import Criteria
+from mtlrun.compare.analysis.table import Table, make_table, unvaried
 from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.analysis.trends import trends
 from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting, shared
-from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compare.records import Comparison, Finding, TaskColumn
 from mtlrun.compare.report.wording import verdict
 from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.shell import quoted
 
 SPLITS = ("test", "val")
 DRAWN = 12  # rows whose curves are shown: more cannot be told apart in a picture
@@ -51,66 +49,49 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     criteria = Criteria(columns, options.split, options.margin, inference_of(completed))
     if options.rows and criteria.inference.varies:
         raise refuse_varying(len({run.split_seed for run in completed}))
+    table = make_table(settings, criteria, options.reference)
+    findings += gaps(table.results, table.comparators, columns)
+    interval = _over_test_rows(table, collection, options, findings)
+    findings += unvaried(table.results)
 
-    results = [measure(setting, columns, options.split) for setting in settings]
-    comparators = find_comparators(results, options.reference)
-    set_delta_m(results, comparators, criteria)
-    findings += gaps(results, comparators, columns)
-    leader = set_rows(results, comparators, criteria)
-    trivial = trivial_row(results, comparators, criteria)
-    interval = criteria.inference.interval
-    if options.rows:
-        interval = over_rows(results, comparators, leader, criteria, findings)
-    elif not criteria.inference.varies:
-        findings.append(one_split_only(collection))
-    findings += unvaried(results)
-
-    needed = statistics.seeds_needed(max(1, sum(result.row.against is not None for result in results)))
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
     missing = conditions(
         Context(
             collection=collection,
-            results=results,
-            reference=comparators.reference,
-            leader=leader,
-            seeds_needed=needed,
+            results=table.results,
+            reference=table.comparators.reference,
+            leader=table.leader,
+            seeds_needed=table.seeds_needed,
             options=options,
             tuned=tuned,
-            has_trivial=trivial is not None,
+            has_trivial=table.trivial is not None,
             inference=criteria.inference,
         )
     )
-    answers = find_answers(results, comparators, criteria, findings)
-    if options.rows and (answers.effects or comparators.by_rows):
-        text = "contrasts, effects and learning curves in words speak of other seeds on these test rows"
-        findings.append(Finding("warning", "test rows", text))
-    best = leader is not None and not any(finding.kind == "missing" for finding in missing)
-    ordered = sorted(results, key=lambda r: (r.delta_m is None, 0.0 if r.delta_m is None else r.delta_m.mean))
-    rows = [result.row for result in ordered]
-    said = verdict(facts(answers, rows, leader, best, needed, results, comparators, criteria))
-
-    drawn = _drawn([leader, comparators.reference, comparators.baseline, *ordered])
+    best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
+    answers = find_answers(table, options.rows, findings)
+    drawn = _drawn(table)
     curves = read_curves(drawn, findings)
     importance = importances(drawn, columns, criteria.inference, findings)
     return Comparison(
         title=", ".join(folder.resolve().name for folder in collection.folders),
-        verdict=said,
+        verdict=verdict(facts(answers, table, best)),
         columns=columns,
-        rows=rows if trivial is None else [*rows, trivial],
-        reference=comparators.reference_label,
-        baseline=comparators.baseline_label,
+        rows=table.rows,
+        reference=table.comparators.reference_label,
+        baseline=table.comparators.baseline_label,
         split=options.split,
         margin=options.margin,
         split_varies=criteria.inference.varies,
         interval=interval,
-        seeds_needed=needed,
-        leader=None if leader is None else leader.label,
+        seeds_needed=table.seeds_needed,
+        leader=table.leader_label,
         best=best,
-        importances=importance,
         findings=[*findings, *missing],
         effects=answers.effects,
-        series=[*series(drawn, curves, columns), *trends(results, criteria)],
-        speeds=speeds(drawn, curves, comparators.reference.setting, columns),
+        series=[*series(drawn, curves, columns), *trends(table.results, criteria)],
+        speeds=speeds(drawn, curves, table.comparators.reference.setting, columns),
+        importances=importance,
         diagnostics=diagnostics(drawn, curves, criteria.inference),
         shares=shares(drawn, curves, criteria.inference),
         affinity=answers.affinity,
@@ -121,8 +102,19 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     )
 
 
-def _drawn(first: Sequence[SettingResult | None]) -> list[Setting]:
-    """The settings whose curves are drawn, of those that come first."""
+def _over_test_rows(table: Table, collection: Collection, options: Options, findings: list[Finding]) -> str:
+    """With --rows, lets the rows of the table speak of other test rows too; in words how their intervals are made."""
+    inference = table.criteria.inference
+    if options.rows:
+        return over_rows(table, findings)
+    if not inference.varies:
+        findings.append(one_split_only(collection))
+    return inference.interval
+
+
+def _drawn(table: Table) -> list[Setting]:
+    """The settings whose curves are drawn: the leader, what others are held against, and the first of the table."""
+    first = [table.leader, table.comparators.reference, table.comparators.baseline, *table.ordered]
     settings = [result.setting for result in dict.fromkeys(first) if result is not None]
     return [setting for setting in settings if setting.runs][:DRAWN]
 

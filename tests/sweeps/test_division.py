@@ -14,7 +14,8 @@ from mtlrun.config.schema import GROUPS, BoostingConfig, Config, TaskConfig
 from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.data.split import Split
 from mtlrun.loss import STRATEGIES
-from mtlrun.sweeps.stacks import Division, Limits, Size, divide, size
+from mtlrun.runs.size import Size, size
+from mtlrun.sweeps.division import Division, Limits, divide
 
 # ---------------------------------------------------------------- what may differ
 
