@@ -55,19 +55,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     findings += unvaried(table.results)
 
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
-    missing = conditions(
-        Context(
-            collection=collection,
-            results=table.results,
-            reference=table.comparators.reference,
-            leader=table.leader,
-            seeds_needed=table.seeds_needed,
-            options=options,
-            tuned=tuned,
-            has_trivial=table.trivial is not None,
-            inference=criteria.inference,
-        )
-    )
+    missing = conditions(Context(collection, table, options, tuned))
     best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
     answers = find_answers(table, options.rows, findings)
     drawn = _drawn(table)

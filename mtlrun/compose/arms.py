@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 
-from mtlrun.compose.lines import combined, located, overrides_of
+from mtlrun.compose.override_lines import combined, located, overrides_of
 from mtlrun.compose.overrides import ARMS, full_key, parse
 from mtlrun.compose.plans import PlanRequest, planned
 from mtlrun.compose.trials import drawn

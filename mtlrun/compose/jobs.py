@@ -10,7 +10,7 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose.arms import Arm, make_arm, planned_arms, written_arms
-from mtlrun.compose.lines import combined, length, located, overrides_of, parsed, require_few
+from mtlrun.compose.override_lines import combined, length, located, overrides_of, parsed, require_few
 from mtlrun.compose.overrides import SWEEP_KEYS, TRIALS, full_key, parse, typed_value
 from mtlrun.compose.plans import require_plan
 from mtlrun.compose.trials import check_range, drawn

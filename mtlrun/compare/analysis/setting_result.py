@@ -69,7 +69,7 @@ def trivial_figures(settings: Sequence[Setting], criteria: Criteria) -> Figures:
 
 def complete(figures: Figures, columns: Sequence[TaskColumn]) -> Figures:
     """The figures of the seeds with a primary figure of every task."""
-    return {seed: own for seed, own in figures.items() if all(column.primary in own for column in columns)}
+    return {seed: of_seed for seed, of_seed in figures.items() if all(column.primary in of_seed for column in columns)}
 
 
 def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[int, str, str, RunRecord]]:
@@ -82,15 +82,15 @@ def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[in
 
 def whole_seeds(figures: Figures, columns: Sequence[TaskColumn]) -> tuple[int, ...]:
     """The seeds with a figure of each task that any of the seeds has a figure of."""
-    known = {key for own in figures.values() for key in own} & {column.primary for column in columns}
-    return tuple(sorted(seed for seed, own in figures.items() if known and known <= own.keys()))
+    known = {key for of_seed in figures.values() for key in of_seed} & {column.primary for column in columns}
+    return tuple(sorted(seed for seed, of_seed in figures.items() if known and known <= of_seed.keys()))
 
 
 def estimates(figures: Figures, criteria: Criteria) -> dict[str, Estimate]:
     """By task, mean and interval of its primary metric over the seeds that have it."""
     found = {}
     for column in criteria.columns:
-        values = {seed: own[column.primary] for seed, own in figures.items() if column.primary in own}
+        values = {seed: of_seed[column.primary] for seed, of_seed in figures.items() if column.primary in of_seed}
         if (estimate := criteria.inference.estimate(values)) is not None:
             found[column.task] = estimate
     return found
