@@ -60,7 +60,7 @@ def make_dataset(
         signal = np.tanh(x @ np.random.default_rng(100 + i).normal(size=inputs))
         kind = task.type or "regression"
         declared = type_of(kind)
-        count = 0 if not declared.has_classes else 2 if declared.has_two_classes else (classes or {}).get(name, 3)
+        count = 2 if declared.has_two_classes else (classes or {}).get(name, 3) if declared.has_many_classes else 0
         if not count:
             values = 5 + 3 * signal + 0.1 * rng.normal(size=rows)
             if declared.accepts is not None:  # a count

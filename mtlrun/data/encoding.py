@@ -12,7 +12,7 @@ from mtlrun.data.doubts import class_text, no_classes
 from mtlrun.data.expression import parse
 from mtlrun.data.kinds import NUMBER, TEXT, TRUTH, kind_of
 from mtlrun.data.labels import label_source
-from mtlrun.tasks import refused_labels, type_of
+from mtlrun.tasks import BINARY, CATEGORICAL, REGRESSION, refused_labels, type_of
 from mtlrun.util.errors import RequestError, listing, nearest
 
 
@@ -59,7 +59,7 @@ def encode(name: str, task: TaskConfig, labels: pd.Series | None, observed: np.n
     classes: list[Any] = []
     if task.bins is not None:
         classes, codes = _binned(there, bin_edges(name, task, labels, observed))
-        type_ = task.type or ("binary" if len(classes) == 2 else "categorical")
+        type_ = task.type or (BINARY if len(classes) == 2 else CATEGORICAL)
     else:
         type_ = task.type or _inferred(there)
         if not type_of(type_).has_numbers:
@@ -127,12 +127,12 @@ def infer_type(series: pd.Series) -> str:
     distinct = series.dropna().unique()
     kind = kind_of(series)
     if kind is TRUTH or len(distinct) == 2:
-        return "binary"
+        return BINARY
     if kind is TEXT:
-        return "categorical"
+        return CATEGORICAL
     if kind is NUMBER and len(distinct) <= 10 and all(float(v).is_integer() for v in distinct):
-        return "categorical"
-    return "regression"
+        return CATEGORICAL
+    return REGRESSION
 
 
 def _inferred(labels: _Observed) -> str:
@@ -140,7 +140,7 @@ def _inferred(labels: _Observed) -> str:
     a regression."""
     expression = labels.task.expression
     computed = expression is not None and parse(expression, f"{labels.key}.expression").column is None
-    return "regression" if computed and kind_of(labels.series) is NUMBER else infer_type(labels.series)
+    return REGRESSION if computed and kind_of(labels.series) is NUMBER else infer_type(labels.series)
 
 
 # ---------------------------------------------------------------- classes

@@ -123,8 +123,7 @@ def _class_weights(given: Any, type_: str, classes: list[Any], key: str) -> list
 def target_notes(target: Target) -> list[str]:
     """Doubts about the classes of a target, one line each."""
     notes = one_class_twice(target.classes)
-    declared = type_of(target.type)
-    if declared.has_classes and not declared.has_two_classes:
+    if type_of(target.type).has_many_classes:
         labels = target.values[target.observed].astype(np.int64)
         doubt = no_classes(target.classes, np.bincount(labels, minlength=len(target.classes)))
         notes = [doubt, *notes] if doubt else notes

@@ -30,7 +30,7 @@ class StackLauncher(Launcher):
     """Hands the sweep that its folder's sweep.json describes to mtlrun."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        if getattr(task_function, "__module__", None) != "mtlrun.sweeps.jobs":
+        if getattr(task_function, "__module__", None) != "mtlrun.sweeps.launched_run":
             raise HydraException(
                 "hydra/launcher=stack trains sweeps of mtlrun (mtlrun -m ...), and nothing else; "
                 "use another launcher here: hydra/launcher=basic"

@@ -29,7 +29,7 @@ def initial_summaries(stack: Stack) -> list[dict[str, Any]]:
             for (task, metric), value in figures[r].items()
             if math.isfinite(value)
         }
-        own = {
+        of_run = {
             "seed": config.seed,
             "settings": as_mapping(config),
             "config_hash": config_hash(config),
@@ -38,5 +38,5 @@ def initial_summaries(stack: Stack) -> list[dict[str, Any]]:
             "rows": {"table": len(dataset.codes)} | {p: len(rows) for p, rows in dataset.split.parts().items()},
             "packages": used_by(config),
         }
-        summaries.append(EMPTY | common | own)
+        summaries.append(EMPTY | common | of_run)
     return summaries

@@ -63,7 +63,7 @@ class _Task:
     folder: Path
     config: Config
     train: Callable[[Path], Any]
-    begun: bool = False
+    started: bool = False
     storage_error: StorageError | None = None  # Hydra would keep it, and print a line of its own
     lines: list[str] = field(default_factory=list)  # of one that ends well; made before hydra.job.chdir
 
@@ -73,7 +73,7 @@ class _Task:
             self.lines.append(tensorboard_command(self.folder))
 
     def __call__(self, _: DictConfig) -> str | None:
-        self.begun = True
+        self.started = True
         try:
             error = guarded(self.folder, self.config, lambda: self.train(self.folder))
         except StorageError as full:
@@ -106,7 +106,7 @@ def _wrong_settings_of_hydra(overrides: Sequence[str], task: _Task, before: list
     except (RequestError, StorageError):
         raise
     except Exception as error:
-        if task.begun:
+        if task.started:
             raise
         _give_back(task.folder, before)
         words = [word for word in overrides if word.lstrip("+~").startswith("hydra")]

@@ -147,10 +147,8 @@ class RunLogs(Reporter):
 
 def closing(member: Member) -> list[str]:
     """What a completed run says at its end."""
-    targets = member.dataset.targets
-    return closing_lines(
-        member.summary, {t: own.type for t, own in targets.items()}, {t: own.primary for t, own in targets.items()}
-    )
+    targets = member.dataset.targets.items()
+    return closing_lines(member.summary, {t: v.type for t, v in targets}, {t: v.primary for t, v in targets})
 
 
 def _words_of_first(first: Config) -> str:

@@ -4,7 +4,7 @@ A draw of N rows with replacement is how often each row was drawn, counts `[N]`;
 its rows' weights times their counts. So rows are drawn once, for all runs, and sums over rows are matrix products.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,12 @@ class Scored:
 
     weight: Floats
     columns: Mapping[str, Floats]
+
+
+def lacking(rows: Scored, metrics: Iterable[str]) -> list[str]:
+    """Those of the metrics that cannot be made of the rows' columns."""
+    made = {**dict.fromkeys(SUMS, "error"), **dict.fromkeys(SORTED, "score")}
+    return [metric for metric in metrics if metric not in rows.columns and made.get(metric, "") not in rows.columns]
 
 
 def row_draws(rows: int, draws: int, seed: int = 0, groups: ArrayLike | None = None) -> np.ndarray:

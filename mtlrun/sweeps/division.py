@@ -58,8 +58,8 @@ class Division:
 
     def of_each(self) -> list[int]:
         """The stack of every run, in the sweep's order."""
-        found = {run: number for number, runs in enumerate(self.stacks) for run in runs}
-        return [found[run] for run in range(len(found))]
+        stack_of = {run: number for number, runs in enumerate(self.stacks) for run in runs}
+        return [stack_of[run] for run in range(len(stack_of))]
 
 
 def _short(value: str) -> str:

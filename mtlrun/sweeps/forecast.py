@@ -101,11 +101,11 @@ def _measured(shapes: dict[int, Shape], at_once: int) -> dict[int, Line]:
         chosen = [chosen[i * (len(chosen) - 1) // (MEASURED_SHAPES - 1)] for i in range(MEASURED_SHAPES)]
     with tempfile.TemporaryDirectory(prefix="mtlrun-") as folder:
         if hardware.forks([config for shape in shapes.values() for config in shape.configs]):
-            found = _in_processes({group: shapes[group] for group in chosen}, at_once, Path(folder))
+            lines = _in_processes({group: shapes[group] for group in chosen}, at_once, Path(folder))
         else:
-            found = {group: _line(shapes[group], Path(folder) / str(group)) for group in chosen}
+            lines = {group: _line(shapes[group], Path(folder) / str(group)) for group in chosen}
     near = {g: min(chosen, key=lambda c: abs(shapes[c].bytes - shape.bytes)) for g, shape in shapes.items()}
-    return {group: found[near[group]] for group in shapes}
+    return {group: lines[near[group]] for group in shapes}
 
 
 def _in_processes(shapes: dict[int, Shape], at_once: int, folder: Path) -> dict[int, Line]:
@@ -117,15 +117,15 @@ def _in_processes(shapes: dict[int, Shape], at_once: int, folder: Path) -> dict[
     started = []
     try:
         for number, share in enumerate(shares):
-            ours, theirs = multiprocessing.Pipe(duplex=False)
-            own = {group: shapes[group] for group in share}
-            process = context.Process(target=_child, args=(own, folder / str(number), at_once, theirs))
+            receiving, sending = multiprocessing.Pipe(duplex=False)
+            shapes_of_process = {group: shapes[group] for group in share}
+            process = context.Process(target=_child, args=(shapes_of_process, folder / str(number), at_once, sending))
             process.start()
-            theirs.close()
-            started.append((process, ours))
+            sending.close()
+            started.append((process, receiving))
         answers: list[dict[int, Line]] = []
-        for _, ours in started:
-            answer = ours.recv()
+        for _, receiving in started:
+            answer = receiving.recv()
             if isinstance(answer, NotMeasured):
                 raise answer
             answers.append(answer)
@@ -135,11 +135,11 @@ def _in_processes(shapes: dict[int, Shape], at_once: int, folder: Path) -> dict[
         for process, _ in started:
             process.kill()
             process.join()
-    found = {}
-    for group in groups:
-        lines = [answer[group] for answer in answers if group in answer]
-        found[group] = Line(sum(x.fixed for x in lines) / len(lines), sum(x.each for x in lines) / len(lines))
-    return found
+    return {group: _mean([answer[group] for answer in answers if group in answer]) for group in groups}
+
+
+def _mean(lines: Sequence[Line]) -> Line:
+    return Line(sum(x.fixed for x in lines) / len(lines), sum(x.each for x in lines) / len(lines))
 
 
 def _child(shapes: dict[int, Shape], folder: Path, at_once: int, connection: Connection) -> None:
@@ -168,8 +168,8 @@ def _seconds(configs: Sequence[Config], folder: Path) -> tuple[float, float]:
     folders = [folder / str(number) for number in range(len(configs))]
     try:
         datasets = [load_dataset(config) for config in configs]
-        for config, own in zip(configs, folders, strict=True):
-            hydra_folder.write(own, as_mapping(config), [])
+        for config, place in zip(configs, folders, strict=True):
+            hydra_folder.write(place, as_mapping(config), [])
         prepared = time.monotonic() - began
         return prepared + rehearse(configs, datasets, folders), time.process_time() - busy
     except Exception as error:

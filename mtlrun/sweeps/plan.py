@@ -40,7 +40,7 @@ class SweepPlan:
 
     def jobs(self) -> list[dict[str, Any]]:
         """The job list, as it stands in sweep.json."""
-        jobs = [_job(run, own) for run, own in zip(self.runs, self.sizes, strict=True)]
+        jobs = [_job(run, run_size) for run, run_size in zip(self.runs, self.sizes, strict=True)]
         if self.stacks is not None:
             for job, number in zip(jobs, self.stacks.division.of_each(), strict=True):
                 job["stack"] = number
@@ -146,14 +146,14 @@ def data_hash(config: Config) -> str:
     return load_table(config.data)[0].digest
 
 
-def _job(run: PlannedRun, own: Size) -> dict[str, Any]:
+def _job(run: PlannedRun, run_size: Size) -> dict[str, Any]:
     """What sweep.json says of a run."""
     job: dict[str, Any] = {
         "run": run.run,
         "overrides": run.overrides,
         "arguments": run.arguments,
         "config": as_mapping(run.config),
-        "steps": own.steps,
+        "steps": run_size.steps,
     }
     if run.arm:
         job["arm"] = run.arm

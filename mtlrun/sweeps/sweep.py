@@ -18,7 +18,7 @@ from mtlrun.results.results_table import rebuild
 from mtlrun.results.sweep_folder import write_plan
 from mtlrun.runs.folder import claimed, free_folder, to_be_resumed
 from mtlrun.sweeps.closing import close_sweep
-from mtlrun.sweeps.jobs import run_member
+from mtlrun.sweeps.launched_run import run_member
 from mtlrun.sweeps.launchers import SlimCallbacks, StackSettings, launch, stack_settings
 from mtlrun.util.terminal import say, shown
 

@@ -34,10 +34,10 @@ def with_seeds(place: Path, seeds: Iterable[int]) -> str | None:
 def with_values(
     place: Path, values: Mapping[str, str], options: Mapping[str, str] | None = None, seeds: Iterable[int] = ()
 ) -> str | None:
-    """The command of a sweep or run, of a confirmed one that of what was confirmed, with other values of some keys.
-    None where it is not known, or where its arms set these keys themselves and would not follow.
+    """The command of a sweep or run with other values of some keys; of a confirmed sweep, that of what it confirms.
 
-    `options` by group: what alone has the keys; then the arms of a plan do not count, and `seeds` are said.
+    None where it is not known, or where its arms set these keys themselves and would not follow. `options`, by group,
+    are those that alone have the keys: with them the arms of a plan are left out, and the command names the `seeds`.
     """
     place = confirmed(place)
     words = words_of(place)
@@ -76,10 +76,10 @@ def _set_by_arms(place: Path, words: Sequence[str], keys: Iterable[str]) -> bool
 
 def seed_words(seeds: Iterable[int]) -> str:
     """Seeds as the value of an override: a range where they follow each other."""
-    found = sorted(set(seeds))
-    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
-        return f"range({found[0]},{found[-1] + 1})"
-    return ",".join(map(str, found))
+    ordered = sorted(set(seeds))
+    if len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1)):
+        return f"range({ordered[0]},{ordered[-1] + 1})"
+    return ",".join(map(str, ordered))
 
 
 def is_sweep(word: str) -> bool:
@@ -109,7 +109,7 @@ def _without(words: Sequence[str], keys: Sequence[str]) -> list[str]:
     """Words but those that set one of these keys, or a key below one of them."""
 
     def sets(word: str) -> bool:
-        own = word.lstrip("+").partition("=")[0]
-        return any(own == key or own.startswith(f"{key}.") for key in keys)
+        set_key = word.lstrip("+").partition("=")[0]
+        return any(set_key == key or set_key.startswith(f"{key}.") for key in keys)
 
     return [word for word in words if not sets(word)]

@@ -12,7 +12,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from mtlrun.compare.records import DEAD, Comparison, Row
-from mtlrun.compare.report.pictures.figures import figures
+from mtlrun.compare.report.pictures.all_pictures import figures
 from mtlrun.compare.report.pictures.style import GRID, PALETTE, PAPER, SOFT, style
 from mtlrun.compare.report.render import render
 from mtlrun.compare.report.result_table import diagnostics, lines, mark, relative_time, table

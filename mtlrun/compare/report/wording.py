@@ -99,11 +99,11 @@ def _is_decided(effect: Effect) -> bool:
     return effect.p_holm <= LEVEL and effect.estimate.mean != 0
 
 
-def _curve(found: Mapping[int, Tested]) -> str:
+def _curve(by_rows: Mapping[int, Tested]) -> str:
     """From how many training rows on training together does not help."""
-    counts = sorted(found)
-    helps = [rows for rows in counts if found[rows].verdict == "better"]
-    harm = [rows for rows in counts if found[rows].verdict == "worse"]
+    counts = sorted(by_rows)
+    helps = [rows for rows in counts if by_rows[rows].verdict == "better"]
+    harm = [rows for rows in counts if by_rows[rows].verdict == "worse"]
     harms = f" It is worse with {enumerated([f'{rows:,}' for rows in harm])} rows." if harm else ""
     if not helps:
         return f"Training together is not shown to help at any number of training rows.{harms}"
@@ -115,37 +115,39 @@ def _curve(found: Mapping[int, Tested]) -> str:
     return f"From {first:,} training rows on, training together is not shown to help.{harms}"
 
 
-def _pairs(found: Mapping[tuple[str, str], Tested]) -> str:
+def _pairs(pairs: Mapping[tuple[str, str], Tested]) -> str:
     """Which task gains by which other one."""
     words: dict[str, Literal["better", "worse"]] = {"gains by": "better", "loses by": "worse"}
-    sentences = [
+    changed = [
         f"{task} {word} {other} ({_percent(result.difference)})"
         for word, wanted in words.items()
-        for (task, other), result in found.items()
+        for (task, other), result in pairs.items()
         if result.verdict == wanted
     ]
-    return (
-        f"In pairs, {enumerated(sentences)}." if sentences else "In pairs, no task is shown to gain or lose by another."
-    )
+    changes = enumerated(changed) if changed else "no task is shown to gain or lose by another"
+    return f"In pairs, {changes}."
 
 
 # ---------------------------------------------------------------- together or alone
 
 
-def _together(found: Together, margin: float) -> list[str]:
+def _together(together: Together, margin: float) -> list[str]:
     """The shared net against single-task nets, and the tasks that gain or lose."""
-    against = "single-task nets" if found.alone == "alone" else found.alone
-    tail = f"{_percent(found.whole.difference)}, {_p(found.whole.p, found.whole.adjusted)}"
-    is_ = _is(found.whole.verdict, margin)
-    sentences = [f"Training together ({found.label}) {is_} {against}: {tail}."]
-    if found.whole.verdict == "undecided":
-        sentences = [f"Training together ({found.label}) against {against}: undecided, {tail}."]
-    changed: dict[str, Literal["better", "worse"]] = {"gains": "better", "loses": "worse"}
-    for verb, wanted in changed.items() if len(found.tasks) > 1 else ():
-        own = {task: result for task, result in found.tasks.items() if result.verdict == wanted}
-        if own:
-            words = [f"{task} ({_percent(result.difference)})" for task, result in own.items()]
-            sentences.append(f"{enumerated(words)} {verb if len(own) == 1 else verb.removesuffix('s')} by it.")
+    against = "single-task nets" if together.alone == "alone" else together.alone
+    tail = f"{_percent(together.whole.difference)}, {_p(together.whole.p, together.whole.adjusted)}"
+    verdict = _is(together.whole.verdict, margin)
+    sentences = [f"Training together ({together.label}) {verdict} {against}: {tail}."]
+    if together.whole.verdict == "undecided":
+        sentences = [f"Training together ({together.label}) against {against}: undecided, {tail}."]
+    changes: dict[str, Literal["better", "worse"]] = {"gains": "better", "loses": "worse"}
+    for verb, wanted in changes.items() if len(together.tasks) > 1 else ():
+        changed = [
+            f"{task} ({_percent(result.difference)})"
+            for task, result in together.tasks.items()
+            if result.verdict == wanted
+        ]
+        if changed:
+            sentences.append(f"{enumerated(changed)} {verb if len(changed) == 1 else verb.removesuffix('s')} by it.")
     return sentences
 
 
@@ -210,23 +212,23 @@ def _leader(facts: Facts) -> list[str]:
     return [f"{lowest}; {like} of {len(others)} others cannot be told apart from it."]
 
 
-def _boosting(label: str, found: Sequence[Tested]) -> str:
+def _boosting(label: str, nets: Sequence[Tested]) -> str:
     """Gradient boosting against every net."""
     name = "Gradient boosting" if label == "boosting" else f"Gradient boosting ({label})"
-    counts = {kind: sum(own.verdict == kind for own in found) for kind in ("better", "worse", "equivalent")}
+    counts = {kind: sum(net.verdict == kind for net in nets) for kind in ("better", "worse", "equivalent")}
     for kind in ("better", "worse"):
-        if counts[kind] == len(found):
-            nets = "every net" if len(found) > 1 else "the net"
-            nearest = min((own.difference for own in found), key=lambda own: abs(own.mean))
-            more = " or more" if len(found) > 1 else ""
-            return f"{name} is {kind} than {nets}, by {number(abs(nearest.mean), 2)} %{more} on average."
+        if counts[kind] == len(nets):
+            every = "every net" if len(nets) > 1 else "the net"
+            nearest = min((net.difference for net in nets), key=lambda difference: abs(difference.mean))
+            more = " or more" if len(nets) > 1 else ""
+            return f"{name} is {kind} than {every}, by {number(abs(nearest.mean), 2)} %{more} on average."
     if not any(counts.values()):
-        return f"{name} is undecided against {'every net' if len(found) > 1 else 'the net'}."
+        return f"{name} is undecided against {'every net' if len(nets) > 1 else 'the net'}."
     parts = [f"{kind} than {count}" for kind, count in counts.items() if count and kind != "equivalent"]
     parts += [f"equivalent to {counts['equivalent']}"] if counts["equivalent"] else []
-    left = len(found) - sum(counts.values())
+    left = len(nets) - sum(counts.values())
     parts += [f"undecided against {left}"] if left else []
-    return f"{name} is {enumerated(parts)} of {len(found)} net{'s'[: len(found) > 1]}."
+    return f"{name} is {enumerated(parts)} of {len(nets)} net{'s'[: len(nets) > 1]}."
 
 
 def _failures(rows: Sequence[Row]) -> list[str]:

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 
 from mtlrun.compare.records import Estimate, Share
-from mtlrun.compare.report.pictures.figures import figures
+from mtlrun.compare.report.pictures.all_pictures import figures
 from mtlrun.compare.report.pictures.style import Names, style
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from matplotlib.figure import Figure
 
 from mtlrun.compare.records import Comparison
-from mtlrun.compare.report.pictures import bars, fronts, heat_maps, intervals, lines
+from mtlrun.compare.report.pictures import bar_charts, fronts, heat_maps, intervals, line_charts
 from mtlrun.compare.report.pictures.style import Names
 
 MOST_ROWS = 30  # in one picture: more are a column that nobody reads, and take most of a report's time
@@ -16,12 +16,12 @@ PICTURES: tuple[Callable[[Comparison, Names], Iterator[tuple[str, Figure]]], ...
     intervals.by_task,
     intervals.effects,
     fronts.fronts,
-    lines.series,
-    bars.importances,
+    line_charts.series,
+    bar_charts.importances,
     heat_maps.affinity,
     heat_maps.shares,
-    lines.expected,
-    bars.cost,
+    line_charts.expected,
+    bar_charts.cost,
 )
 
 

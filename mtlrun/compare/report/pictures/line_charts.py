@@ -75,16 +75,11 @@ def _words(comparison: Comparison, series: Series) -> dict[str, str]:
 
 def _series(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series], names: Names) -> Figure:
     """Mean and band over seeds, of every setting that has the figure."""
-    title = kind.title.format(**words)
-    if kind.settings and len(group) < names.settings:
-        title += f", {len(group)} of {names.settings} settings"
-    seeds = {one.n for one in group}
-    title += f" (mean, 95 % band, {min(seeds)}{f'–{max(seeds)}' if len(seeds) > 1 else ''} seeds)"
     signs = [names.sign(one.label) for one in group]
     over = KEYS.get(words["key"], words["key"])
-    canvas = Canvas(title, HEIGHT, LEFT, over, kind.axis.format(**words), legend=signs)
+    canvas = Canvas(_title(kind, words, group, names), HEIGHT, LEFT, over, kind.axis.format(**words), legend=signs)
     means = [value for one in group for value in one.mean if math.isfinite(value)]
-    held = [*means, *(value for one in group for band in (one.low, one.high) for value in band)]
+    held = [*means, *(value for one in group for value in (*one.low, *one.high))]
     places = [float(x) for one in group for x in one.x]
     canvas.scale_y(logarithmic(held) if kind.log_y and _far_apart(means) else linear(held + [0.0] * kind.zero))
     canvas.scale_x(logarithmic(places) if kind.log_x and _far_apart(places) else linear(places, margin=0.02))
@@ -95,6 +90,15 @@ def _series(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series],
         canvas.axes.add_patch(Polygon(band, facecolor=sign.colour, alpha=0.15, linewidth=0))
         _line(canvas, one.x, one.mean, sign, len(one.x) // 6)
     return canvas.figure
+
+
+def _title(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series], names: Names) -> str:
+    """What is drawn, of how many settings where those are not all, and over how many seeds."""
+    title = kind.title.format(**words)
+    if kind.settings and len(group) < names.settings:
+        title += f", {len(group)} of {names.settings} settings"
+    seeds = sorted({one.n for one in group})
+    return f"{title} (mean, 95 % band, {'–'.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds)"
 
 
 def expected(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
