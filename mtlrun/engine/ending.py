@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
-from mtlrun.engine.figures import finite, rows_of
 from mtlrun.engine.importance import permutation_importance
+from mtlrun.engine.measure import finite, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import model_tree
 from mtlrun.engine.state import TrainingState, part_of

@@ -13,8 +13,8 @@ import torch
 
 from mtlrun.engine.divergence import Failure, count_skipped, diverged, nonfinite_on_val
 from mtlrun.engine.ending import finish
-from mtlrun.engine.figures import Measured, finite, measure, rows_of
 from mtlrun.engine.goal import goal_rows
+from mtlrun.engine.measure import Measured, finite, measure, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.saving import Saver
 from mtlrun.engine.signals import Signals
@@ -51,6 +51,7 @@ class Training:
         parts = zip(stack.configs, stack.datasets, stack.selections, folders, summaries, strict=True)
         members = [Member(r, *part, console=console) for r, part in enumerate(parts)]
         self.state = TrainingState(stack, members)
+        self.members, self.total = members, self.state.total
         if saved is not None:
             self.state.restore(saved)
         for member in self.state.running:
@@ -58,16 +59,6 @@ class Training:
             member.writer = RunWriter(member.folder, self.trainer.tensorboard, offset, self.state.step)
         self._freeze()
         self.saver, self.signals = Saver(checkpoint_path, self.state), Signals()
-
-    @property
-    def total(self) -> int:
-        """The steps of the whole training."""
-        return self.state.total
-
-    @property
-    def members(self) -> list[Member]:
-        """All runs, along R."""
-        return self.state.members
 
     @property
     def running(self) -> list[Member]:
@@ -93,15 +84,15 @@ class Training:
                         self.finish(self._done())
                         if state.running and self.saver.due():
                             self.saver.save()
-                self._share_seconds()
+                state.share_seconds()
             except StorageError:
                 with contextlib.suppress(StorageError):  # the summaries say "running" then, which is as good
-                    self._record_interrupted()
+                    state.record_interrupted()
                 raise
             except Interrupted:
                 with contextlib.suppress(StorageError):  # then the last checkpoint is what there is
                     self.saver.save()
-                    self._record_interrupted()
+                    state.record_interrupted()
                 raise
         self.signals.raise_received()  # too late to stop these runs, in time for whatever would come after them
         return [member.summary for member in state.members]
@@ -225,16 +216,3 @@ class Training:
     def _report(self, members: list[Member]) -> None:
         if self.on_end is not None:
             self.on_end(members)
-
-    def _record_interrupted(self) -> None:
-        for member in self.state.running:
-            self.state.record(member, "interrupted")
-
-    def _share_seconds(self) -> None:
-        """The wall time of a run is that of the stack divided by the number of runs, which is known now."""
-        members = self.state.members
-        for member in members:
-            if member.writer is not None and len(members) > 1:
-                member.summary["seconds"] = self.state.seconds / len(members)
-                with member.writing():
-                    member.writer.summary(member.summary)

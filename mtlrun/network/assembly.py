@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from mtlrun.config.graph import NOTHING, Graph
 from mtlrun.config.schema import ModelConfig
 from mtlrun.config.values import from_mapping
@@ -12,7 +14,7 @@ from mtlrun.network.heads import HeadBlock, TiedBlock
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.task_edges import EDGES, Edge, Source, gradient_scale
 from mtlrun.sharing.base import Sharing
-from mtlrun.tasks import TYPES
+from mtlrun.tasks import TYPES, TaskType
 
 
 @dataclass(frozen=True)
@@ -46,38 +48,49 @@ def make_blocks(
     seeds: Sequence[int],
 ) -> list[Block]:
     """The blocks of a network, whose arguments these are, in the order in which they are computed."""
-    graph, by_name = graphs[0], {spec.name: spec for spec in specs}
+    by_name = {spec.name: spec for spec in specs}
     parts = list(sharing.tasks or by_name)
-    hidden = config.head_hidden[-1] if config.head_hidden else 0
     blocks: list[Block] = []
-    for names in _groups(graph, by_name):
-        tasks, first = [by_name[name] for name in names], by_name[names[0]]
-        kind = TYPES[first.type](first.loss, [t.delta for t in tasks], [t.classes for t in tasks])
-        trunk, edges = graph.trunk[first.name], _edges_into(first.name, graphs, blocks)
-        places = None
-        if kind.reads_inputs:
-            places = encoder.visible if first.columns is None else encoder.places(first.columns)
+    for names in _groups(graphs[0], by_name):
+        tasks = [by_name[name] for name in names]
+        kind = TYPES[tasks[0].type](tasks[0].loss, [t.delta for t in tasks], [t.classes for t in tasks])
+        trunk, edges = graphs[0].trunk[names[0]], _edges_into(names[0], graphs, blocks)
         spec = BlockSpec(
             kind,
-            [HeadSpec(t.name, kind.outputs(t.classes), graph.trunk[t.name], graph.into(t.name)) for t in tasks],
+            [_head(task, kind, graphs[0]) for task in tasks],
             first=sum(len(block.tasks) for block in blocks),
             parts=[parts.index(name) for name in names],
             features=0 if trunk.at == NOTHING else sharing.widths[trunk.at],
-            received=sum(edge.width(hidden) for edge in edges),
-            trunk_scale=gradient_scale([g.trunk[first.name].gradient for g in graphs]) if trunk.explicit else None,
+            received=sum(edge.width(config.head_hidden) for edge in edges),
+            trunk_scale=gradient_scale([g.trunk[names[0]].gradient for g in graphs]) if trunk.explicit else None,
             edges=edges,
-            input_places=places,
+            input_places=_input_places(tasks[0], kind, encoder),
         )
-        function = kind.head_function([t.objective for t in tasks], [t.scale for t in tasks])
-        if function is not None:
-            blocks.append(FunctionBlock(spec, function))
-        elif first.head:
-            blocks.append(TiedBlock(spec, first.head))
-        else:
-            blocks.append(HeadBlock(spec, config, seeds))
+        blocks.append(_make_block(spec, tasks, config, seeds))
     for block in blocks:
         block.tie(blocks)
     return blocks
+
+
+def _head(task: TaskSpec, kind: TaskType, graph: Graph) -> HeadSpec:
+    return HeadSpec(task.name, kind.outputs(task.classes), graph.trunk[task.name], graph.into(task.name))
+
+
+def _input_places(task: TaskSpec, kind: TaskType, encoder: InputEncoder) -> Tensor | None:
+    """The places of the encoded columns that are a task's labels; None for all, and for types that read no inputs."""
+    if not kind.reads_inputs:
+        return None
+    return encoder.visible if task.columns is None else encoder.places(task.columns)
+
+
+def _make_block(spec: BlockSpec, tasks: Sequence[TaskSpec], config: ModelConfig, seeds: Sequence[int]) -> Block:
+    """Heads, or what is in their place: a function of the type, or another task's head."""
+    function = spec.kind.head_function([t.objective for t in tasks], [t.scale for t in tasks])
+    if function is not None:
+        return FunctionBlock(spec, function)
+    if tasks[0].head:
+        return TiedBlock(spec, tasks[0].head)
+    return HeadBlock(spec, config, seeds)
 
 
 def _edges_into(task: str, graphs: Sequence[Graph], blocks: Sequence[Block]) -> list[Edge]:

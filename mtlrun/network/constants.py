@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+PARAMETERS = ("trunk.", "heads.")  # where their names begin
+
 
 class Constants:
     """Tensors of the forward pass, by name (layer1, …, and a task for its estimate), behind which some losses move
@@ -19,7 +21,7 @@ class Constants:
         self.holders: dict[str, set[str]] = {}  # the tasks whose losses hold a tensor constant
         for task, names in constants.items():
             for name in names:
-                if name != "trunk" and not name.startswith("heads."):
+                if not f"{name}.".startswith(PARAMETERS):
                     self.holders.setdefault(name, set()).add(task)
 
     def hold(self, name: str, tensor: Tensor | None, part: int | None = None) -> None:

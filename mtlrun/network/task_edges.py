@@ -45,9 +45,9 @@ class Edge(ABC):
     def __init__(self, source: Source, scale: GradientScale) -> None:
         self.source, self.scale = source, scale
 
-    def width(self, hidden: int) -> int:
-        """E, where the last hidden layer of heads is so wide."""
-        return hidden if self.of_hidden else self.source.outputs
+    def width(self, head_hidden: Sequence[int]) -> int:
+        """E, for heads with hidden layers of these widths."""
+        return head_hidden[-1] if self.of_hidden else self.source.outputs
 
     @abstractmethod
     def __call__(self, sent: Sent, targets: Targets | None, labels: LabelStatistics | None) -> Tensor:

@@ -54,7 +54,7 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
     if spec.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
     _require_memory(first, spec.width, specs, len(configs))
-    models = [c.point or c.net for c in configs]
+    models = [c.net if c.boosting else c.model for c in configs]
     plan = Plan(
         [c.sharing for c in configs],
         first.net,

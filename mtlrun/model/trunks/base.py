@@ -59,28 +59,52 @@ class Trunk(nn.Module, ABC):
     """The trunk of a stack of R runs, made from their settings, which differ in per-run ones only, their seeds, and the
     number of inputs.
 
-    `widths[i]` is the width after layer i; `widths[0]` that of the inputs. Parameters begin with the run axis.
+    `widths[i]` is the width after layer i; `widths[0]` that of the inputs. Parameters begin with the run axis. A trunk
+    has `features`; one that knows a faster way to all tasks' gradients than a backward pass for each overrides
+    `forward` and `pull_back`.
     """
 
     widths: list[int]
 
     @abstractmethod
+    def features(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
+        """Inputs `[R, B, D]` → the features after every layer, `[R, B, H]` each; the inputs are layer 0."""
+
     def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → the features after every layer, `[R, B, H]` each; the inputs are layer 0.
+        """`features`. A `tape` is filled with what `pull_back` needs, and what is returned then has no graph."""
+        if tape is None:
+            return self.features(x, noise)
+        with torch.enable_grad():
+            features = self.features(x, noise)
+        tape.append(features)
+        return [h.detach() for h in features]
 
-        A `tape`, which is filled, is what `pull_back` needs; autograd is not.
-        """
-
-    @abstractmethod
+    @torch.no_grad()
     def pull_back(
         self, tape: Sequence[Any], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
     ) -> None:
-        """Gradients with respect to the parameters, for T tasks at once, from those with respect to the features.
+        """Gradients of T tasks with respect to the parameters, from those with respect to the features.
 
         gradients: by layer, `[R, T, B, H]`; out: `[R, T, S]`, with columns in the order of `parameters()`
 
-        factors: a list that may get layers' gradients as factors; their columns of `out` are left as they are
+        factors: a list that may get layers' gradients as factors; their columns of `out` are left as they are. Here
+        nothing is factored.
         """
+        (features,) = tape
+        read = [(features[layer], own) for layer, own in gradients.items() if features[layer].requires_grad]
+        if not read:
+            out.zero_()
+            return
+        for t in range(out.shape[1]):
+            parts = torch.autograd.grad(
+                [h for h, _ in read],
+                list(self.parameters()),
+                [own[:, t] for _, own in read],
+                retain_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            torch.cat([part.flatten(1) for part in parts], 1, out=out[:, t])
 
     def figures(self) -> dict[str, Tensor]:
         """What is to be logged of it at an evaluation, `[R]` by metric."""

@@ -34,11 +34,11 @@ class MlpTrunk(Trunk):
         self.layers = nn.ModuleList(Linear(seeds, f"trunk.layer{i}", a, b) for i, (a, b) in enumerate(pairs, 1))
         self.linear = [layer for layer in self.layers if isinstance(layer, Linear)]
 
-    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Passed] | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → the features after every layer, `[R, B, H]` each; the inputs are layer 0.
+    def features(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
+        return self.forward(x, noise)
 
-        A `tape`, which is filled, is what `pull_back` needs; autograd is not.
-        """
+    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Passed] | None = None) -> list[Tensor]:
+        """As `Trunk.forward`. What `pull_back` needs is the tape, and not autograd."""
         features = [x]
         for i, layer in enumerate(self.layers, 1):
             linear = layer(features[-1])

@@ -20,9 +20,13 @@ class PointTrunk(Trunk):
         self.widths = [inputs, len(starts[0])]
         self.point = nn.Parameter(torch.tensor([[list(start)] for start in starts]))
 
-    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
-        """Inputs `[R, B, inputs]` → those and the point `[R, B, D]`. `pull_back` needs no tape here."""
+    def features(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
+        """Inputs `[R, B, inputs]` → those and the point `[R, B, D]`."""
         return [x, self.point.expand(-1, x.shape[1], -1)]
+
+    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
+        """As `Trunk.forward`; `pull_back` needs no tape here."""
+        return self.features(x)
 
     @torch.no_grad()
     def pull_back(
