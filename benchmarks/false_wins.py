@@ -26,7 +26,7 @@ import numpy as np
 import record
 
 from mtlrun.cli.main import main as command_line
-from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 

@@ -38,8 +38,8 @@ from record import Row, record
 from sweep import TASKS, build_stack, make_table, problem, train_steps
 from torch import Tensor
 
+from mtlrun.engine.history import History
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import History
 
 PARTS = ("batches", "forward", "strategy", "backward", "gradient copy", "optimiser", "logging")
 Product = tuple[Tensor, Tensor, Tensor]  # a [N, n, k], b [N, k, m], and where their product goes
@@ -99,8 +99,8 @@ def time_parts(stack: Stack, epochs: int) -> dict[str, float]:
             note = timed("logging", history.add)
             for batch in iter(timed("batches", functools.partial(next, batches, None)), None):
                 losses, weights = step(batch, 0)
-                note(losses, weights, batch.targets.present)
-            timed("logging", history.tensors)()
+                note(losses, weights, batch.targets.present, step.nonfinite)
+            timed("logging", history.past)()
         total = time.perf_counter() - start
     if unseen := set(PARTS) - set(seconds):
         raise SystemExit(f"{', '.join(unseen)}: never called; the step has changed, adapt `calls` in {__file__}")

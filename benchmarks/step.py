@@ -32,7 +32,8 @@ from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import Target
-from mtlrun.engine.train import Training
+from mtlrun.engine.figures import rows_of, training_figures
+from mtlrun.engine.loop import Training
 from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
 
@@ -100,11 +101,12 @@ def ours(x: np.ndarray, y: np.ndarray, hidden: int, batch: int, loss: str, folde
     assert writer is not None, "it is running"
 
     def epoch() -> int:
-        steps = run.global_step
-        run._train_epoch(progress)
-        writer.rows(run._train_figures()[0])
-        run.history, run.position, run.epoch = type(run.history)(), 0, run.epoch + 1
-        return run.global_step - steps
+        state, steps = run.state, run.state.step
+        run.train_epoch(progress)
+        writer.rows(rows_of(training_figures(state)[0], "train", state.epoch, state.step))
+        state.clear_history()
+        state.position, state.epoch = 0, state.epoch + 1
+        return state.step - steps
 
     return epoch
 

@@ -5,7 +5,7 @@ import torch
 
 from evidence.row import Measured, Row, Runs
 from mtlrun.data.synthetic import synthetic_table
-from mtlrun.runs.run import load
+from mtlrun.runs.predictor import load
 
 TITLE = "Constants"
 ROWS_AT_ONCE = 4_000  # of noise, from which numbers are generated

@@ -1,7 +1,8 @@
 """Small problems in memory, for tests that need no files."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,16 @@ from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
-from mtlrun.data.labels import training_labels
+from mtlrun.data.labels import RunTable, training_labels
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table
 from mtlrun.data.targets import Target
+from mtlrun.engine.member import Member
 from mtlrun.engine.stack import Stack
 from mtlrun.runs.build import build_stack
+from mtlrun.runs.reporting import Display, RunLogs
+from mtlrun.runs.stack_of_runs import StackOfRuns
+from mtlrun.runs.stack_training import train_stack
 from mtlrun.tasks import type_of
 
 
@@ -55,7 +60,7 @@ def make_dataset(
         signal = np.tanh(x @ np.random.default_rng(100 + i).normal(size=inputs))
         kind = task.type or "regression"
         declared = type_of(kind)
-        count = 0 if not declared.has_classes else 2 if declared.has_two_classes else (classes or {}).get(name, 3)
+        count = 2 if declared.has_two_classes else (classes or {}).get(name, 3) if declared.has_many_classes else 0
         if not count:
             values = 5 + 3 * signal + 0.1 * rng.normal(size=rows)
             if declared.accepts is not None:  # a count
@@ -89,9 +94,8 @@ def with_own_labels(dataset: Dataset, config: Config) -> Dataset:
     frame = pd.DataFrame({n: np.where(t.observed, t.values, np.nan) for n, t in dataset.targets.items()})
     table, targets = Table(frame, dataset.hash, [len(frame)]), {}
     for name, target in dataset.targets.items():
-        values, observed = training_labels(
-            name, config, table, dataset.split, dataset.weight, target.values, target.observed
-        )
+        run = RunTable(config, table, dataset.split, dataset.weight)
+        values, observed = training_labels(name, run, target.values, target.observed)
         targets[name] = dataclasses.replace(target, values=values, observed=observed)
     return dataclasses.replace(dataset, targets=targets)
 
@@ -112,3 +116,17 @@ def train_steps(stack: Stack, steps: int, start: int = 0) -> None:
             if done == steps:
                 break
         epoch += 1
+
+
+def train_in_folders(
+    configs: Sequence[Config],
+    datasets: Sequence[Dataset],
+    folders: Sequence[Path],
+    checkpoint: Path,
+    number: int,
+    display: Display,
+    ended: Callable[[list[Member]], None],
+) -> None:
+    """Trains runs side by side as stack `number` of a sweep into their folders, or goes on with them."""
+    runs = StackOfRuns(configs, datasets, folders, checkpoint)
+    train_stack(runs, RunLogs(number, len(configs), display, ended), runs.saved_state())

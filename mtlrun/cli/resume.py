@@ -8,6 +8,6 @@ from mtlrun.cli.parse import Words
 def resume(words: Words) -> int:
     """Goes on with what the folder holds; the exit status."""
     (folder,) = words.operands(1)
-    from mtlrun.runs.launch import resume as resume_folder
+    from mtlrun.sweeps.resuming import resume as resume_folder
 
     return resume_folder(Path(folder))

@@ -32,11 +32,11 @@ examples:
 def help_text(command: str) -> str:
     """The help on a sub-command; with "" on all of them."""
     if command:
-        own = COMMANDS[command]
-        return f"mtlrun {own.usage}\n  {own.summary}{own.details}"
+        chosen = COMMANDS[command]
+        return f"mtlrun {chosen.usage}\n  {chosen.summary}{chosen.details}"
     uses = [(TRAIN.usage, TRAIN.summary), (f"-m {TRAIN.usage}", "a sweep: one run for each")]
-    uses += [(own.usage, own.summary) for own in COMMANDS.values()]
-    options = [line for group, own in _groups().items() for line in _option_lines(group, own)]
+    uses += [(each.usage, each.summary) for each in COMMANDS.values()]
+    options = [line for group, names in _groups().items() for line in _option_lines(group, names)]
     return "\n".join([HEAD, *(f"  mtlrun {usage:30} {summary}" for usage, summary in uses), OVERRIDES, *options, TAIL])
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast, get_args
 
-from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.chosen_on_val import choose
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.fold import fold

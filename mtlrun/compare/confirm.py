@@ -13,17 +13,20 @@ from mtlrun.compare.collect.choice import Choice, write_choices
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting
-from mtlrun.compare.collect.shell_commands import quoted
 from mtlrun.compose.request import PlannedRun
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.results.files import at_work
+from mtlrun.results.results_table import rebuild
 from mtlrun.results.summary import read
-from mtlrun.results.sweep_folder import PLAN, folder_name, rebuild, write_plan
-from mtlrun.runs.launch import claimed, shown, to_be_resumed
-from mtlrun.sweeps.sweep import StackSettings, check_members, data_hash, division, train_stacks
+from mtlrun.results.sweep_folder import PLAN, folder_name, write_plan
+from mtlrun.runs.folder import claimed, to_be_resumed
+from mtlrun.sweeps.launchers import StackSettings
+from mtlrun.sweeps.local_stacks import train_stacks
+from mtlrun.sweeps.plan import check_members, data_hash, division
 from mtlrun.util.errors import RequestError
-from mtlrun.util.terminal import say
+from mtlrun.util.shell import quoted
+from mtlrun.util.terminal import say, shown
 
 
 def confirm(collection: Collection, settings: Sequence[Setting], needed: int, words: Sequence[str]) -> Path:
@@ -53,6 +56,7 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
         # before the plan: a sweep without it would say nothing of what had been tried
         write_choices(folder, _choices(settings, planned))
         write_plan(folder, plan, quoted("mtlrun", "compare", *collection.folders, *words))
+        rebuild(folder)
     say(f"{len(runs)} runs with seeds {seeds[0]} to {seeds[-1]} in {shown(folder)}")
     with to_be_resumed(folder):
         try:

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 
-from mtlrun.compose.lines import combined, located, overrides_of
+from mtlrun.compose.override_lines import combined, located, overrides_of
 from mtlrun.compose.overrides import ARMS, full_key, parse
 from mtlrun.compose.plans import PlanRequest, planned
 from mtlrun.compose.trials import drawn
@@ -21,40 +21,52 @@ SEEDS = ("seed", "data.split.seed")  # no plan depends on them
 
 @dataclass(frozen=True)
 class Arm:
-    """One part of a union: its own overrides by key, and the common ones whose keys it does not set itself.
+    """One part of a union.
 
-    name: `arms[1]`, or "" where there are no arms; label: what it is called, or ""; named: those of its own keys that
-    stand in the names of its runs' folders
+    name: `arms[1]`, or "" where there are no arms
+    label: what it is called, or ""
+    overrides: those that it sets itself, by key
+    common: those of the whole sweep whose keys it does not set itself
+    named: the keys of its overrides that stand in the names of its runs' folders
     """
 
     name: str
     label: str
-    own: dict[str, Override]
-    rest: dict[str, Override]
+    overrides: dict[str, Override]
+    common: dict[str, Override]
     named: frozenset[str]
+
+    @property
+    def ranges(self) -> list[Override]:
+        """The overrides whose values are drawn."""
+        return [o for o in (*self.overrides.values(), *self.common.values()) if o.is_interval_sweep()]
 
 
 def make_arm(
-    name: str, own: Sequence[Override], common: Mapping[str, Override], label: str = "", pinned: Sequence[str] = ()
+    name: str,
+    overrides: Sequence[Override],
+    common: Mapping[str, Override],
+    label: str = "",
+    pinned: Sequence[str] = (),
 ) -> Arm:
-    """An arm in full. A label stands for the values of its own keys in the names of folders, but not for those that
+    """An arm in full. In the names of folders a label stands for the values of its overrides, but not for those that
     it sweeps over, nor for `pinned`."""
-    replaced = {o.key_or_group for o in own}
-    rest = {key: o for key, o in common.items() if o.key_or_group not in replaced}
-    named = {full_key(o) for o in own if not label or o.is_sweep_override() or full_key(o) in pinned}
-    return Arm(name, label, {full_key(o): o for o in own}, rest, frozenset(named))
+    replaced = {o.key_or_group for o in overrides}
+    kept = {key: o for key, o in common.items() if o.key_or_group not in replaced}
+    named = {full_key(o) for o in overrides if not label or o.is_sweep_override() or full_key(o) in pinned}
+    return Arm(name, label, {full_key(o): o for o in overrides}, kept, frozenset(named))
 
 
 # ---------------------------------------------------------------- written arms
 
 
-def written_arms(value: Any, loader: ConfigLoader, from_file: bool) -> Iterator[tuple[str, str, list[Override]]]:
-    """Each arm's name, `arms[0]`, its label or "", and its own overrides; one without any where there are no arms."""
+def written_arms(value: Any, common: Mapping[str, Override], loader: ConfigLoader, from_file: bool) -> list[Arm]:
+    """The arms of a list of mappings; one without overrides where there is none."""
     if value is None:
-        yield "", "", []
-        return
+        return [make_arm("", [], common)]
     if not isinstance(value, list) or not value:
         raise RequestError(f"arms: found {value!r}\nallowed: {ARMS}")
+    arms = []
     for number, arm in enumerate(value):
         name = f"arms[{number}]"
         if not isinstance(arm, dict) or not arm:
@@ -62,8 +74,9 @@ def written_arms(value: Any, loader: ConfigLoader, from_file: bool) -> Iterator[
         label = arm.get(LABEL, "")
         if not isinstance(label, str) or not label.isprintable() or (LABEL in arm and not label.strip()):
             raise RequestError(f"{name}.{LABEL}: found {label!r}\nallowed: what the arm is called, in a line of text")
-        own = {key: inner for key, inner in arm.items() if key != LABEL}
-        yield name, label, overrides_of(own, name, loader, from_file)
+        settings = {key: inner for key, inner in arm.items() if key != LABEL}
+        arms.append(make_arm(name, overrides_of(settings, name, loader, from_file), common, label))
+    return arms
 
 
 # ---------------------------------------------------------------- arms of a plan
@@ -117,10 +130,10 @@ def _planned_arm(
 ) -> Arm:
     """An arm of a plan, for one choice of `swept`: it keeps those of these lines that mean something to it."""
     label = settings[LABEL]
-    own = {key: value for key, value in settings.items() if key != LABEL}
-    overrides = overrides_of(own, f"arms={name}", loader, from_file=False)
+    rest = {key: value for key, value in settings.items() if key != LABEL}
+    overrides = overrides_of(rest, f"arms={name}", loader, from_file=False)
     replaced = {o.key_or_group for o in overrides}
-    fitting = {key: o for key, o in common.items() if _fits(key, own)}
+    fitting = {key: o for key, o in common.items() if _fits(key, rest)}
     pinned = [
         parse(line) for key, line in swept.items() if key in fitting and fitting[key].key_or_group not in replaced
     ]

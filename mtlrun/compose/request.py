@@ -21,9 +21,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
 from mtlrun.compose.composition import Compositions, checked_config, load
-from mtlrun.compose.jobs import Job, jobs
 from mtlrun.compose.override_checks import checked_override
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, typed_value
+from mtlrun.compose.sweep_jobs import Job, jobs
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
 from mtlrun.results.sweep_folder import folder_name, read_plan

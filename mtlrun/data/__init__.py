@@ -1,7 +1,7 @@
 """From files to the arrays of a run. Nothing here imports torch.
 
 table     paths.py says where a file lies, tabular_files.py reads it, table.py holds the rows: one pandas frame
-kinds     kinds.py: whether a column holds numbers, truth values, dates or text; expression.py: values made of columns
+kinds     kinds.py: whether a column holds numbers, truth values, dates or text; expression/: values made of columns
 columns   roles.py: which columns are inputs; columns.py: how their cells become numbers [N, Dn] and codes [N, Dc]
 targets   labels.py: which rows have a label, and what a run learns from; targets.py: labels as numbers or classes [N]
 split     split.py: the rows of train, val and test

@@ -8,6 +8,7 @@ import numpy as np
 from mtlrun.config.schema import Config, DataConfig
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite_numbers, input_spec
 from mtlrun.data.doubts import class_text
+from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
@@ -80,7 +81,8 @@ def load_dataset(config: Config) -> Dataset:
     spec, pooled = table.remember(("spec", *key), lambda: input_spec(frame, roles.inputs, most, hidden))
     numeric, codes = table.remember(("arrays", *key), lambda: spec.transform(frame))
     weight = _weight(config.data.weight, table, split)
-    targets = {name: make_target(name, config, table, split, weight) for name in config.active}
+    run = RunTable(config, table, split, weight)
+    targets = {name: make_target(name, run) for name in config.active}
     notes = input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed)
     notes += _unlabelled(targets, split) + _unseen_categories(dataset) + _unseen_classes(targets, split)

@@ -7,9 +7,8 @@ import numpy as np
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset, load_table
 from mtlrun.data.doubts import class_text
+from mtlrun.data.encoding import bin_edges
 from mtlrun.data.labels import observed_labels, raw_labels
-from mtlrun.data.targets import bin_edges
-from mtlrun.data.targets import task_rows as labels_of
 from mtlrun.tasks import type_of
 
 
@@ -28,7 +27,7 @@ def task_facts(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
     facts = []
     for task, target in dataset.targets.items():
         train, settings = dataset.split.train, config.tasks[task]
-        labels = labels_of(target, train)
+        labels = target.labels(train)
         row: dict[str, Any] = {
             "task": task,
             "type": target.type,

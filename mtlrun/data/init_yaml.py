@@ -10,12 +10,13 @@ import yaml
 
 from mtlrun.config.check import RESERVED, TASK_NAME
 from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers, no_classes, one_class_twice
+from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import TEXT, kind_of
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import require_column
 from mtlrun.data.table import read_table
-from mtlrun.data.targets import classes_of, infer_type
 from mtlrun.results.files import create
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
 
 SHIPPED = (
@@ -134,7 +135,7 @@ def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
     if kind_of(labels) is not TEXT:
         return False, []
     classes, codes = classes_of(labels, "--targets")
-    doubt = no_classes(classes, np.bincount(codes)) if infer_type(labels) == "categorical" else None
+    doubt = no_classes(classes, np.bincount(codes)) if type_of(infer_type(labels)).has_many_classes else None
     return doubt is not None, [*([doubt] if doubt else []), *one_class_twice(classes)]
 
 

@@ -41,7 +41,7 @@ def inspect(config: Config, dataset: Dataset) -> list[str]:
     for target in dataset.targets.values():
         task = config.tasks[target.task]
         # an auxiliary task may well say something about the inputs: it is a hint
-        hint = parse(task.expression, "").names if task.expression and task.role != "main" else ()
+        hint = parse(task.expression, "").names if task.expression and not task.main else ()
         warnings += leaks(target, dataset, np.flatnonzero(target.observed & first), hint)
     return warnings
 

@@ -5,6 +5,7 @@ ones. `smooth` takes means within each part of the split, so that no label of an
 """
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,25 @@ from mtlrun.data.expression import condition, parse
 from mtlrun.data.split import Split, generator, require_column, row_groups
 from mtlrun.data.table import Table
 from mtlrun.util.errors import RequestError
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """A table as a run sees it: with its configuration, its split, and the row weights [N] (None: all count 1)."""
+
+    config: Config
+    table: Table
+    split: Split
+    weight: np.ndarray | None
+
+    def counted(self, observed: np.ndarray) -> np.ndarray:
+        """Those of the observed labels [N] whose row has a weight above 0."""
+        return observed if self.weight is None else observed & (self.weight > 0)
+
+
+def label_source(name: str, task: TaskConfig) -> str:
+    """The column or the expression that the labels of a task come from."""
+    return task.expression or task.target or name
 
 
 def raw_labels(name: str, task: TaskConfig, table: Table) -> pd.Series | None:
@@ -54,8 +74,7 @@ def observed_labels(name: str, task: TaskConfig, table: Table) -> np.ndarray:
             observed = observed & condition(task.where, table.frame, f"{key}.where")
         if not observed.any():
             empty = labels is not None and not labels.notna().any()
-            source = task.target or name if task.expression is None else task.expression
-            why = f"{source!r} is empty" if empty else f"no row with a label fulfils {task.where!r}"
+            why = f"{label_source(name, task)!r} is empty" if empty else f"no row with a label fulfils {task.where!r}"
             raise RequestError(f"{key}: has no label at all, {why}\nmend the table or `where`, or leave the task out")
         return observed
 
@@ -63,7 +82,7 @@ def observed_labels(name: str, task: TaskConfig, table: Table) -> np.ndarray:
     return table.remember(("observed", source, task.where), make)
 
 
-def labelled_rows(name: str, config: Config, table: Table, split: Split, weight: np.ndarray | None) -> np.ndarray:
+def labelled_rows(name: str, run: RunTable) -> np.ndarray:
     """The training rows from whose label the task `name` learns: row numbers, sorted.
 
     Those with a label and a weight above 0; of them those in which `train_rows_of` has one, by this same function;
@@ -71,13 +90,11 @@ def labelled_rows(name: str, config: Config, table: Table, split: Split, weight:
 
     Raises RequestError where `train_rows_of` leaves none and where `train_labels` asks for more than there are.
     """
-    task, key = config.tasks[name], f"tasks.{name}"
-    counted = observed_labels(name, task, table)[split.train]
-    if weight is not None:
-        counted = counted & (weight[split.train] > 0)
-    rows = split.train[counted]
+    task, key = run.config.tasks[name], f"tasks.{name}"
+    train = run.split.train
+    rows = train[run.counted(observed_labels(name, task, run.table))[train]]
     if task.train_rows_of is not None:
-        rows = np.intersect1d(rows, labelled_rows(task.train_rows_of, config, table, split, weight))
+        rows = np.intersect1d(rows, labelled_rows(task.train_rows_of, run))
         if not len(rows):
             raise RequestError(
                 f"{key}.train_rows_of: no row of train has a label of {name} and of "
@@ -88,19 +105,13 @@ def labelled_rows(name: str, config: Config, table: Table, split: Split, weight:
             raise RequestError(
                 f"{key}.train_labels: found {task.train_labels}\nallowed: at most {len(rows)}, the labels of train"
             )
-        order = generator(config.data.split.seed or 0, f"train_labels {name}").permutation(len(rows))
+        order = generator(run.config.data.split.seed or 0, f"train_labels {name}").permutation(len(rows))
         rows = np.sort(rows[order[: task.train_labels]])
     return rows
 
 
 def training_labels(
-    name: str,
-    config: Config,
-    table: Table,
-    split: Split,
-    weight: np.ndarray | None,
-    values: np.ndarray,
-    observed: np.ndarray,
+    name: str, run: RunTable, values: np.ndarray, observed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """`values` [N] and `observed` [N] of a task as a run trains on them.
 
@@ -110,20 +121,20 @@ def training_labels(
 
     Raises RequestError as `labelled_rows` and `smoothed`, and for a shuffle within groups of one label each.
     """
-    task = config.tasks[name]
+    task, config = run.config.tasks[name], run.config
     if not task.own_labels:
         return values, observed
-    rows = labelled_rows(name, config, table, split, weight)
+    rows = labelled_rows(name, run)
     if task.train_rows_of is not None or task.train_labels is not None:
         observed = observed.copy()
-        observed[split.train] = False
+        observed[run.split.train] = False
         observed[rows] = True
     changed = np.where(observed, values, 0.0)
     if task.smooth is not None:
-        values = smoothed(name, task.smooth, table, split, weight, values, observed)
+        values = smoothed(name, task.smooth, run, values, observed)
         changed = values.copy()
     if task.shuffle:
-        groups = row_groups(table.frame, config.data.split.by)
+        groups = row_groups(run.table.frame, config.data.split.by)
         members = np.zeros(len(rows), dtype=np.int64) if groups is None else groups[rows]
         if len(np.unique(members)) == len(rows):
             raise RequestError(
@@ -137,15 +148,7 @@ def training_labels(
     return changed, observed
 
 
-def smoothed(
-    name: str,
-    smooth: SmoothConfig,
-    table: Table,
-    split: Split,
-    weight: np.ndarray | None,
-    values: np.ndarray,
-    observed: np.ndarray,
-) -> np.ndarray:
+def smoothed(name: str, smooth: SmoothConfig, run: RunTable, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """`values` [N] with each observed label replaced by the mean of those nearest in the order of `smooth.over`.
 
     A row's window are the `smooth.window` rows around it, itself in the middle, fewer at both ends, of the rows of the
@@ -155,9 +158,10 @@ def smoothed(
     Raises RequestError where there is no such column, or where it has no number in a row with a label.
     """
     key = f"tasks.{name}.smooth.over"
-    require_column(smooth.over, table.frame, key)
-    order = finite_numbers(table.frame[smooth.over], f"{key}: column {smooth.over!r}")
-    counted = observed if weight is None else observed & (weight > 0)
+    frame = run.table.frame
+    require_column(smooth.over, frame, key)
+    order = finite_numbers(frame[smooth.over], f"{key}: column {smooth.over!r}")
+    counted = run.counted(observed)
     if np.isnan(order[counted]).any():
         missing = int(np.isnan(order[counted]).sum())
         raise RequestError(
@@ -166,7 +170,7 @@ def smoothed(
         )
     result = np.where(observed, values, 0.0)
     half = min(smooth.window // 2, len(values))
-    for rows in split.parts().values():
+    for rows in run.split.parts().values():
         members = rows[counted[rows]]
         members = members[np.argsort(order[members], kind="stable")]
         means = pd.Series(values[members]).rolling(2 * half + 1, center=True, min_periods=1).mean()

@@ -9,7 +9,6 @@ from mtlrun.config.extensions import SUFFIXES
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import REFERENCES, unusable
 
-SCHEMES = ("package:", "fetched:", "synthetic:")  # of paths that are no paths of the file system
 # data set -> the files that `data.path=fetched:FILE` may name
 DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test.parquet"), "yeast": ("yeast.parquet",)}
 
@@ -33,44 +32,52 @@ def resolve_path(path: str | None, key: str = "data.path") -> Path:
     if path is None or not path.strip():
         raise RequestError(f"{key}: none is given\nset it: data=table {key}=FILE, or choose a data set: data=diamonds")
     scheme, _, name = path.partition(":")
-    if scheme == "package":
-        folder = Path(str(importlib.resources.files("mtlrun.data") / "files"))
+    return _SCHEMES[scheme](name, key) if scheme in _SCHEMES else absolute(path, key)
 
-        files = {p.name: p for p in sorted(folder.iterdir()) if p.name.endswith(SUFFIXES)} | extensions.tables()
-        if name not in files:
-            raise RequestError(
-                f"{key}: no file of the package is named {name!r}{nearest(name, files)}\n"
-                f"allowed: {listing(files)}{unusable()}"
-            )
-        return files[name]
-    if scheme == "fetched":
-        owners = {file: dataset for dataset, d in DATASETS.items() for file in d}
-        if name not in owners:
-            raise RequestError(
-                f"{key}: no data set has a file {name!r}{nearest(name, owners)}\nallowed: {listing(owners)}"
-            )
-        target = data_folder() / name
-        if not target.is_file():
-            raise RequestError(f"{key}: {path} is not there yet\nget it: mtlrun fetch {owners[name]}")
-        return target
-    if scheme == "synthetic":
-        from mtlrun.data.synthetic import PROBLEMS  # needs numpy
 
-        extensions.load()
-        theirs = REFERENCES["problem"]
-        if name in theirs and name in PROBLEMS.own:
-            raise RequestError(
-                f"{key}: {path} is a problem of mtlrun and one of {theirs[name].package}\n"
-                "give that of the package another name"
-            )
-        known = [*PROBLEMS.own, *theirs]
-        if name not in known:
-            raise RequestError(
-                f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
-                f"allowed: {listing(known)}{unusable()}"
-            )
-        return Path(path)
-    return absolute(path, key)
+def _shipped(name: str, key: str) -> Path:
+    folder = Path(str(importlib.resources.files("mtlrun.data") / "files"))
+    files = {p.name: p for p in sorted(folder.iterdir()) if p.name.endswith(SUFFIXES)} | extensions.tables()
+    if name not in files:
+        raise RequestError(
+            f"{key}: no file of the package is named {name!r}{nearest(name, files)}\n"
+            f"allowed: {listing(files)}{unusable()}"
+        )
+    return files[name]
+
+
+def _fetched(name: str, key: str) -> Path:
+    owners = {file: dataset for dataset, files in DATASETS.items() for file in files}
+    if name not in owners:
+        raise RequestError(f"{key}: no data set has a file {name!r}{nearest(name, owners)}\nallowed: {listing(owners)}")
+    target = data_folder() / name
+    if not target.is_file():
+        raise RequestError(f"{key}: fetched:{name} is not there yet\nget it: mtlrun fetch {owners[name]}")
+    return target
+
+
+def _generated(name: str, key: str) -> Path:
+    from mtlrun.data.synthetic import PROBLEMS  # needs numpy
+
+    extensions.load()
+    theirs = REFERENCES["problem"]
+    if name in theirs and name in PROBLEMS.own:
+        raise RequestError(
+            f"{key}: synthetic:{name} is a problem of mtlrun and one of {theirs[name].package}\n"
+            "give that of the package another name"
+        )
+    known = [*PROBLEMS.own, *theirs]
+    if name not in known:
+        raise RequestError(
+            f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
+            f"allowed: {listing(known)}{unusable()}"
+        )
+    return Path(f"synthetic:{name}")
+
+
+# paths that are no paths of the file system: what stands before the colon -> where what follows points
+_SCHEMES = {"package": _shipped, "fetched": _fetched, "synthetic": _generated}
+SCHEMES = tuple(f"{scheme}:" for scheme in _SCHEMES)
 
 
 def absolute(path: str, key: str, folder: Path | None = None) -> Path:

@@ -23,8 +23,8 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.member import Member
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import Member, hyperparameters
 from mtlrun.results.environment import peak_memory
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import Row, RunWriter
@@ -113,7 +113,7 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
     """
     (config,), (dataset,) = stack.configs, stack.datasets
     settings = config.boosting
-    assert settings is not None, "run.py decides"
+    assert settings is not None, "runs/stack_training.py decides"
     target, at = dataset.targets[task], stack.network.tasks.index(task)
     x = tree_inputs(dataset.spec, dataset.numeric, dataset.codes)
     labels = target.values * float(stack.scale.multiply[0, at]) + float(stack.scale.add[0, at])
@@ -200,7 +200,7 @@ def threads(config: Config) -> AbstractContextManager[Any]:
 
 
 class Boosting:
-    """A run of model=boosting in training: what `train.Training` is to a stack of networks.
+    """A run of model=boosting in training: what `loop.Training` is to a stack of networks.
 
     Nothing is saved on the way: an interrupted run begins anew. `ended` is called when the files are complete.
     """
@@ -209,11 +209,11 @@ class Boosting:
         self, stack: Stack, folder: Path, summary: dict[str, Any], ended: Callable[[list[Member]], None] | None = None
     ) -> None:
         (config,), (dataset,) = stack.configs, stack.datasets
-        assert config.boosting is not None, "run.py decides"
+        assert config.boosting is not None, "runs/stack_training.py decides"
         self.stack, self.on_end = stack, ended
         self.total, self.patience = config.boosting.iterations, config.trainer.patience
         writer = RunWriter(folder, config.trainer.tensorboard)
-        self.member = Member(0, config, dataset, stack.selections[0], folder, summary, writer)
+        self.member = Member(0, config, dataset, stack.selections[0], folder, summary, writer=writer)
         self.running = [self.member]
         self.started = time.monotonic()
 
@@ -269,7 +269,6 @@ class Boosting:
         final |= {f"test/{task}/{metric}": value for (task, metric), value in test.items()}
         last, steps = max(chosen.values()), max(own.iterations for own in trees.values())
         member = self.member
-        assert member.writer is not None, "it has one from the beginning"
         tree = {
             "config": as_mapping(member.config),
             "data_hash": member.dataset.hash,
@@ -277,12 +276,10 @@ class Boosting:
             "iterations": dict(chosen),
             "losses": {t: value for (t, metric), value in best.items() if metric == "loss"},
         }
-        member.writer.rows(rows)
+        member.files.rows(rows)
         for name in ("last.pt", "best.pt"):
             checkpoint.save(member.folder / "checkpoints" / name, tree)
-        primary = [f"test/{task}/{target.primary}" for task, target in member.dataset.targets.items()]
-        shown = {k: final[k] for k in dict.fromkeys([*primary, *final]) if k.startswith("test/") and k in final}
-        member.writer.hyperparameters(hyperparameters(member), shown)
+        member.write_hyperparameters(final)
         selection = member.selection
         self._record(
             {
@@ -307,10 +304,9 @@ class Boosting:
     def _record(self, known: dict[str, Any]) -> None:
         """Write summary.json."""
         member = self.member
-        assert member.writer is not None, "it has one from the beginning"
         spent = {"seconds": time.monotonic() - self.started, "memory": peak_memory(self.stack.device)}
         member.summary |= spent | known
-        member.writer.summary(member.summary)
+        member.files.summary(member.summary)
 
 
 def _after(staged: Iterator[np.ndarray], iterations: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from mtlrun.model.trunks.mlp import Noise
 from mtlrun.network.heads import TiedBlock
 from mtlrun.network.network import Network
 
-ALL_FINITE, LOSS = -1, -2  # in `Step.odd`, where other numbers are columns
+ALL_FINITE, LOSS = -1, -2  # in `Step.nonfinite`, where other numbers are columns
 
 
 class Step:
@@ -57,7 +57,7 @@ class Step:
         self.on_cpu = self.rates.device.type == "cpu"
         # of the last step, `[R]`: the first column of a gradient that is not finite, ALL_FINITE where all are, and
         # LOSS where only a loss is not; None: nothing of the kind in any run
-        self.odd: Tensor | None = None
+        self.nonfinite: Tensor | None = None
         self.seeds = [c.seed for c in configs]
         self.dropout = configs[0].net.dropout
         self.apart: Split | Apart | None = None  # for a look at the tasks' gradients
@@ -66,7 +66,7 @@ class Step:
         """One step. Returns the losses before it and the weights they got, `[R, T]` each, detached.
 
         The parameters of a member that is not `active` keep every bit, those of its strategy too; so do those of a
-        member with a loss or gradient that is not finite (`odd`). With `trainer.on_nan=skip` nothing else of that
+        member with a loss or gradient that is not finite (`nonfinite`). With `trainer.on_nan=skip` nothing else of that
         member changes either.
         """
         before = self.flat.values.clone() if self.skips or self.active is not None else None
@@ -83,15 +83,15 @@ class Step:
         of_heads = self.strategy.own_weights() if self.own else self.strategy.head_weights(weights, present)
         gradients = self.backward.gradients(weights, of_heads, self.strategy.direction)
         self.flat.set_gradients([*gradients, *self.strategy.gradients(losses, published, present)])
-        self.odd = self._odd_columns(losses)
+        self.nonfinite = self._nonfinite_columns(losses)
         if self.noisy_seeds:
             self._add_noise(step)
         if self.frozen:  # so that clipping and norms are about what moves
             self.flat.gradients[self.frozen, : self.flat.trunk_size] = 0
         self.norms = None
-        moments = self.optimizer.state if self.odd is not None and self.skips else {}
+        moments = self.optimizer.state if self.nonfinite is not None and self.skips else {}
         moments = _copied(moments)
-        if self.odd is not None and before is None:
+        if self.nonfinite is not None and before is None:
             before = self.flat.values.clone()
         if self.changes_gradients:
             norms = self.gradient_norms()
@@ -100,7 +100,7 @@ class Step:
         self.optimizer.step(self.rates if self.rate is None else self.rate * self.factor)
         if self.network.sharing.penalised:
             self.network.shrink(self.proximal_rates * self.factor)
-        fine = None if self.odd is None else (self.odd == ALL_FINITE).unsqueeze(1)  # [R, 1]
+        fine = None if self.nonfinite is None else (self.nonfinite == ALL_FINITE).unsqueeze(1)  # [R, 1]
         moving = self.active if fine is None else fine if self.active is None else fine & self.active
         if moving is not None and before is not None:
             # not by a rate of 0: 0 · nan is nan
@@ -114,8 +114,8 @@ class Step:
             self.strategy.taken_back()
         return losses, weights
 
-    def _odd_columns(self, losses: Tensor) -> Tensor | None:
-        """What `odd` says of this step, whose losses are `[R, T]`. On the CPU one sum tells where all is well. On
+    def _nonfinite_columns(self, losses: Tensor) -> Tensor | None:
+        """What `nonfinite` says of this step, whose losses are `[R, T]`. On the CPU one sum tells where all is well. On
         another device, where a look at it would wait, the answer is always a tensor."""
         gradients = self.flat.gradients
         if self.on_cpu:
@@ -127,12 +127,13 @@ class Step:
             rows = (~sums.isfinite()).nonzero()[:, 0]
             if not len(rows):  # of runs that have ended
                 return None
-            odd = torch.full_like(sums, ALL_FINITE, dtype=torch.long)
-            odd[rows] = self._first_odd(gradients[rows], losses[rows])
-            return odd if bool((odd != ALL_FINITE).any()) else None  # none: finite numbers with an infinite sum
-        return self._first_odd(gradients, losses)
+            nonfinite = torch.full_like(sums, ALL_FINITE, dtype=torch.long)
+            nonfinite[rows] = self._first_nonfinite(gradients[rows], losses[rows])
+            # none of them: finite numbers with an infinite sum
+            return nonfinite if bool((nonfinite != ALL_FINITE).any()) else None
+        return self._first_nonfinite(gradients, losses)
 
-    def _first_odd(self, gradients: Tensor, losses: Tensor) -> Tensor:
+    def _first_nonfinite(self, gradients: Tensor, losses: Tensor) -> Tensor:
         """The same of gradients `[n, P]` and losses `[n, T]`, by a look at each."""
         bad = ~gradients.isfinite()
         found = torch.where(bad.any(1), bad.to(torch.uint8).argmax(1), ALL_FINITE)

@@ -30,7 +30,7 @@ class StackLauncher(Launcher):
     """Hands the sweep that its folder's sweep.json describes to mtlrun."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        if getattr(task_function, "__module__", None) != "mtlrun.sweeps.sweep":
+        if getattr(task_function, "__module__", None) != "mtlrun.sweeps.launched_run":
             raise HydraException(
                 "hydra/launcher=stack trains sweeps of mtlrun (mtlrun -m ...), and nothing else; "
                 "use another launcher here: hydra/launcher=basic"
@@ -41,7 +41,7 @@ class StackLauncher(Launcher):
         self.settings = settings
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from mtlrun.sweeps.sweep import launch_stacks
+        from mtlrun.sweeps.stack_launcher import launch_stacks
 
         return launch_stacks(self.hydra_context, self.config)
 

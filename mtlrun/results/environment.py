@@ -27,10 +27,10 @@ def versions() -> dict[str, str]:
 
 def hardware(device: torch.device) -> dict[str, Any]:
     """Device, processor, cores and threads."""
-    found = {"device": str(device), "cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
-    if device.type == "cuda":
-        found["gpu"] = torch.cuda.get_device_name(device)
-    return found
+    facts = {"device": str(device), "cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    if _is_gpu(device):
+        facts["gpu"] = torch.cuda.get_device_name(device)
+    return facts
 
 
 def _cpu() -> str:
@@ -64,8 +64,8 @@ def git() -> dict[str, Any] | None:
     if commit is None:
         return None
     programs = r"^(filter\.|extensions\.partialclone|remote\..*\.promisor)"
-    own = [_git("config", scope, "--includes", "--get-regexp", programs) for scope in ("--local", "--worktree")]
-    changes = None if any(own) else _git("status", "--porcelain", "-uno", "--ignore-submodules=all")
+    named = [_git("config", scope, "--includes", "--get-regexp", programs) for scope in ("--local", "--worktree")]
+    changes = None if any(named) else _git("status", "--porcelain", "-uno", "--ignore-submodules=all")
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 
 
@@ -87,7 +87,11 @@ def _git(*words: str) -> str | None:
 
 def peak_memory(device: torch.device) -> int:
     """The largest memory held so far, in bytes: of the process, or on a CUDA device."""
-    if device.type == "cuda":
+    if _is_gpu(device):
         return int(torch.cuda.max_memory_allocated(device))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _is_gpu(device: torch.device) -> bool:
+    return device.type == "cuda"

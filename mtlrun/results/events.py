@@ -12,8 +12,15 @@ from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtlrun.util.lazy import LazyModule
+
 if TYPE_CHECKING:
-    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto import event_pb2
+    from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
+else:  # a run without TensorBoard does not load them
+    event_pb2 = LazyModule("tensorboard.compat.proto.event_pb2")
+    api_pb2 = LazyModule("tensorboard.plugins.hparams.api_pb2")
+    plugin_data_pb2 = LazyModule("tensorboard.plugins.hparams.plugin_data_pb2")
 
 PREFIX = "events.out.tfevents."
 
@@ -30,17 +37,14 @@ def beginning(step: int) -> bytes:
 
     A new run's file begins with step 0: readers take the first start that they meet for no restart.
     """
-    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
-
-    start = SessionLog(status=SessionLog.START)
-    return _record(Event(file_version="brain.Event:2")) + _record(Event(step=step, session_log=start))
+    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    version = event_pb2.Event(file_version="brain.Event:2")
+    return _record(version) + _record(event_pb2.Event(step=step, session_log=start))
 
 
 def scalars(step: int, values: Sequence[tuple[str, float]]) -> bytes:
     """One record with the value of every tag in `step`, in single precision."""
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    event = Event(step=step)
+    event = event_pb2.Event(step=step)
     add = event.summary.value.add
     for tag, value in values:
         add(tag=tag, simple_value=value)
@@ -52,39 +56,26 @@ def hyperparameters(settings: Mapping[str, bool | int | float | str], figures: S
 
     `settings` are columns of numbers (switches as 0 and 1) or text, `figures` the tags of the columns of figures.
     """
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.plugins.hparams.api_pb2 import (
-        DATA_TYPE_FLOAT64,
-        DATA_TYPE_STRING,
-        STATUS_SUCCESS,
-        Experiment,
-        HParamInfo,
-        MetricInfo,
-        MetricName,
-    )
-    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
-
-    experiment = Experiment(metric_infos=[MetricInfo(name=MetricName(tag=tag)) for tag in figures])
-    start = SessionStartInfo()
+    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in figures]
+    experiment = api_pb2.Experiment(metric_infos=metrics)
+    start = plugin_data_pb2.SessionStartInfo()
     for name, value in settings.items():
         if isinstance(value, str):
             start.hparams[name].string_value = value
         else:
             start.hparams[name].number_value = value
-        kind = DATA_TYPE_STRING if isinstance(value, str) else DATA_TYPE_FLOAT64
-        experiment.hparam_infos.append(HParamInfo(name=name, type=kind))
-    event = Event()
-    for tag, content in {
-        "experiment": HParamsPluginData(experiment=experiment),
-        "session_start_info": HParamsPluginData(session_start_info=start),
-        "session_end_info": HParamsPluginData(session_end_info=SessionEndInfo(status=STATUS_SUCCESS)),
-    }.items():
+        kind = api_pb2.DATA_TYPE_STRING if isinstance(value, str) else api_pb2.DATA_TYPE_FLOAT64
+        experiment.hparam_infos.append(api_pb2.HParamInfo(name=name, type=kind))
+    end = plugin_data_pb2.SessionEndInfo(status=api_pb2.STATUS_SUCCESS)
+    event = event_pb2.Event()
+    for tag, content in {"experiment": experiment, "session_start_info": start, "session_end_info": end}.items():
         plugin = event.summary.value.add(tag=f"_hparams_/{tag}").metadata.plugin_data
-        plugin.plugin_name, plugin.content = "hparams", content.SerializeToString()
+        plugin.plugin_name = "hparams"
+        plugin.content = plugin_data_pb2.HParamsPluginData(**{tag: content}).SerializeToString()
     return _record(event)
 
 
-def _record(event: "Event") -> bytes:
+def _record(event: "event_pb2.Event") -> bytes:
     """TFRecord: length (uint64), its checksum (uint32), the message, its checksum; little-endian."""
     event.wall_time = time.time()
     data: bytes = event.SerializeToString()

@@ -56,10 +56,10 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 def read_words(folder: Path) -> list[str]:
     """The words that asked for the run in `folder`, as far as they are known."""
     try:
-        found = _load(folder / FOLDER / WORDS)
+        words = _load(folder / FOLDER / WORDS)
     except (OSError, yaml.YAMLError, ValueError, RecursionError):
         return []
-    return [word for word in found if isinstance(word, str)] if isinstance(found, list) else []
+    return [word for word in words if isinstance(word, str)] if isinstance(words, list) else []
 
 
 def dump(tree: Any) -> str:

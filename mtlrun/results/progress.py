@@ -9,10 +9,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mtlrun.tasks import type_of
+from mtlrun.util.lazy import LazyModule
 from mtlrun.util.terminal import printable, say
 
 if TYPE_CHECKING:
+    import rich.progress as rich
     from torch import Tensor
+else:  # only where there is a terminal
+    rich = LazyModule("rich.progress")
 
 log = logging.getLogger("mtlrun")
 REFRESH_STEPS = 50
@@ -47,15 +51,12 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if sys.stderr.isatty() and sys.stdout.isatty():
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            self.bar = Bar(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("steps"),
-                TimeRemainingColumn(),
+            self.bar = rich.Progress(
+                rich.TextColumn("{task.description}"),
+                rich.BarColumn(),
+                rich.MofNCompleteColumn(),
+                rich.TextColumn("steps"),
+                rich.TimeRemainingColumn(),
                 transient=True,
             )
             self.row = self.bar.add_task("training", total=self.total)
@@ -109,11 +110,9 @@ class SweepProgress:
 
     def __enter__(self) -> "SweepProgress":
         if self.alone and sys.stderr.isatty() and sys.stdout.isatty():
-            from rich.progress import BarColumn, TextColumn
-            from rich.progress import Progress as Bar
-
+            description = rich.TextColumn("{task.description}")
             # no thread of its own: processes are forked meanwhile
-            self.bar = Bar(BarColumn(), TextColumn("{task.description}"), transient=True, auto_refresh=False)
+            self.bar = rich.Progress(rich.BarColumn(), description, transient=True, auto_refresh=False)
             self.row = self.bar.add_task("", total=None)
             self.bar.start()
         return self

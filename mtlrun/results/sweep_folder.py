@@ -1,11 +1,6 @@
-"""A sweep's plan (sweep.json) and the table derived from it and from each run's summary.json (results.csv).
-
-Only the standard library is used.
-"""
+"""A sweep's plan, sweep.json: the list of its runs. Only the standard library is used."""
 
 import contextlib
-import csv
-import io
 import json
 import re
 import shlex
@@ -14,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import as_json, create, locked, write_json, write_text
-from mtlrun.results.summary import FILE, read
-from mtlrun.tasks import higher_is_better, inferred_primaries
+from mtlrun.results.summary import FILE
 from mtlrun.util.errors import RequestError
-from mtlrun.util.terminal import cell
 
 PLAN = "sweep.json"
-TABLE = "results.csv"
 COMMAND = "command.txt"
 STACKS = ".stacks"  # the checkpoints of stacks that are at work
 LOCK = ".results.lock"
@@ -67,7 +59,7 @@ def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = 
 
 
 def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -> None:
-    """Writes the job list, which says that the folder is taken, and results.csv with every run pending.
+    """Writes the job list, which says that the folder is taken.
 
     A job is {run: FOLDER, overrides: {KEY: VALUE}}, with arm: LABEL where its arm has a label; for whoever trains it:
     arguments, as Hydra gets them, config, the most steps it takes, and the number of its stack where runs train side
@@ -77,7 +69,6 @@ def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -
     create(sweep_dir / PLAN, as_json(plan))
     if command:
         write_text(sweep_dir / COMMAND, command + "\n")
-    rebuild(sweep_dir)
 
 
 def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
@@ -145,91 +136,3 @@ def restacked(sweep_dir: Path, stacks: Sequence[Sequence[int]]) -> Iterator[list
             for run in runs:
                 plan[run]["stack"] = number
         write_json(sweep_dir / PLAN, plan)
-
-
-def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
-    """Writes results.csv anew from the plan and each run's summary.json, and returns its rows in job order.
-
-    Columns: run, status, one per overridden key, one per final figure, seconds, error. With `ended`
-    nobody is at work any more: a run without a final status is shown as interrupted.
-    Safe with many workers: under a lock, and the table is replaced in one step.
-    """
-    with locked(sweep_dir / LOCK):
-        rows = [_row(sweep_dir, job, ended) for job in read_plan(sweep_dir)]
-        keys = _in_order(row["overrides"] for row in rows)
-        figures = _in_order(row["figures"] for row in rows)
-        lines = [["run", "status", *keys, *figures, "seconds", "error"]]
-        for row in rows:
-            values = [row["overrides"].get(key, "") for key in keys] + [row["figures"].get(f, "") for f in figures]
-            lines.append([*map(cell, [row["run"], row["status"], *values, row["seconds"], row["error"]])])
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows(lines)
-        write_text(sweep_dir / TABLE, table.getvalue())
-    return rows
-
-
-def primary_metric(figures: Mapping[str, float], split: str, task: str, primary: str | None) -> str | None:
-    """The metric that stands for a task; where `primary` is None the type's own, told by which figures there are."""
-    for metric in [primary] if primary is not None else inferred_primaries():
-        if f"{split}/{task}/{metric}" in figures:
-            return metric
-    return None
-
-
-def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[str, str, float] | None:
-    """The best completed run for a task, by its primary metric on val: (run, SPLIT/TASK/METRIC, figure)."""
-    found = []
-    for row in rows:
-        metric = primary_metric(row["figures"], "val", task, primary)
-        if row["status"] == "completed" and metric is not None:
-            name = f"val/{task}/{metric}"
-            found.append((row["run"], name, float(row["figures"][name])))
-    if not found:
-        return None
-    choose = max if higher_is_better(found[0][1].rpartition("/")[2]) else min
-    return choose(found, key=lambda entry: entry[2])
-
-
-NUMBER = r"\d+(\.\d*)?(e[+-]?\d+)?"
-
-
-def causes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
-    """What failed runs failed of, the most frequent first: (how many, the error, the name of the first of them).
-
-    Errors that differ in numbers and in the names of runs alone are one cause, in which these are left out.
-    """
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["status"] == "failed":
-            kind = re.sub(NUMBER, "#", str(row["error"]).replace(row["run"], "…"))
-            found.setdefault(kind, []).append(row)
-    ordered = sorted(found.values(), key=len, reverse=True)
-    said = [{str(row["error"]) for row in own} for own in ordered]
-    alike = [
-        min(texts) if len(texts) == 1 else re.sub(NUMBER, "…", str(own[0]["error"]).replace(own[0]["run"], "…"))
-        for own, texts in zip(ordered, said, strict=True)
-    ]
-    return [(len(own), text, str(own[0]["run"])) for own, text in zip(ordered, alike, strict=True)]
-
-
-def _row(sweep_dir: Path, job: Mapping[str, Any], ended: bool) -> dict[str, Any]:
-    folder = sweep_dir / job["run"]
-    summary = read(folder)
-    status = (summary or {}).get("status") or ("running" if folder.is_dir() else "pending")
-    if ended and status == "running":
-        status = "interrupted"
-    summary = summary or {}
-    return {
-        "run": job["run"],
-        "status": status,
-        "overrides": {
-            k: v for k, v in job["overrides"].items() if not k.startswith(("~", "hydra", "arms", "trials", "focus"))
-        },
-        "figures": summary.get("figures") or {},
-        "seconds": "" if summary.get("seconds") is None else summary["seconds"],
-        "error": " ".join(str(summary.get("error") or "").split()),
-    }
-
-
-def _in_order(mappings: Iterator[Mapping[str, Any]] | Any) -> list[str]:
-    return list(dict.fromkeys(key for mapping in mappings for key in mapping))

@@ -92,23 +92,23 @@ class Predictor(ABC):
         return {task: best} | {f"{task}[{c}]": probabilities[:, k] for k, c in enumerate(classes)}
 
 
-def leaving(config: Config, asked: Sequence[str] | None) -> list[str]:
-    """The tasks whose predictions leave with a run's model: those that are `asked` for, else the main ones.
+def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
+    """The tasks whose predictions leave with a run's model: those that are `named`, else the main ones.
 
     Raises RequestError for a task that was not trained, or has no prediction to give.
     """
     known = [t for t in config.kept if not config.active[t].reads_inputs]
-    if asked is None:
-        asked = [t for t, c in config.active.items() if c.role == "main"]
-        if not asked:
+    if named is None:
+        named = [t for t, c in config.active.items() if c.role == "main"]
+        if not named:
             raise RequestError(
                 f"--tasks: name some, as no task that was trained has role main\nallowed: {listing(known)}"
             )
-    if not asked:
+    if not named:
         raise RequestError(f"--tasks: no task is named\nallowed: {listing(known)}")
-    for name in asked:
-        if list(asked).count(name) > 1:
-            raise RequestError(f"--tasks: {name} is given {list(asked).count(name)} times\nallowed: every task once")
+    for name in named:
+        if list(named).count(name) > 1:
+            raise RequestError(f"--tasks: {name} is given {list(named).count(name)} times\nallowed: every task once")
         if name in known:
             continue
         why = f"no such task{nearest(name, known)}"
@@ -119,17 +119,17 @@ def leaving(config: Config, asked: Sequence[str] | None) -> list[str]:
         elif name in config.tasks:
             why = "was not trained, as `only` leaves it out"
         raise RequestError(f"--tasks: {name}: {why}\nallowed: {listing(known)}")
-    return list(asked)
+    return list(named)
 
 
 def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
     """The outputs of each block of a single run, `[1, N, T, K]` → those of each task, `[N, K]`."""
-    found = {}
+    by_task = {}
     for task in tasks:
         block, i = network.place[task]
         # a block is as wide as its widest task
-        found[task] = outputs[network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
-    return found
+        by_task[task] = outputs[network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
+    return by_task
 
 
 class NetworkPredictor(Predictor):
@@ -193,7 +193,7 @@ class BoostingPredictor(Predictor):
         return {task: self.trees[task].outputs(x) for task in self.tasks}
 
     def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        known = [np.isin(own, train) & (own >= 0) for own, train in zip(codes.T, self.train_codes.T, strict=True)]
+        known = [np.isin(new, train) & (new >= 0) for new, train in zip(codes.T, self.train_codes.T, strict=True)]
         return np.stack(known, 1) if known else np.zeros_like(codes, dtype=bool)
 
 
@@ -209,11 +209,11 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
     trees = refit(stack, tree["iterations"])
     val = dataset.split.val
     x = tree_inputs(dataset.spec, dataset.numeric[val], dataset.codes[val])
-    found = figures(stack, {task: own.outputs(x) for task, own in trees.items()}, "val")
+    refitted = figures(stack, {task: fitted.outputs(x) for task, fitted in trees.items()}, "val")
     for task, loss in tree["losses"].items():
-        if not math.isclose(found[task, "loss"], loss, rel_tol=1e-5, abs_tol=1e-9):
+        if not math.isclose(refitted[task, "loss"], loss, rel_tol=1e-5, abs_tol=1e-9):
             raise RequestError(
-                f"{folder}: fitted anew, {task} has loss {found[task, 'loss']:g} on val, not {loss:g}\n"
+                f"{folder}: fitted anew, {task} has loss {refitted[task, 'loss']:g} on val, not {loss:g}\n"
                 "use the versions of the libraries that its summary.json names"
             )
     return BoostingPredictor(config, dataset, stack, trees, tasks)

@@ -10,7 +10,7 @@ from mtlrun.data.labels import controls, without_controls
 from mtlrun.data.roles import future_columns
 from mtlrun.engine.boosting import categorical, run_notes
 from mtlrun.engine.stack import Stack
-from mtlrun.runs.run import PreparedRun, prepare
+from mtlrun.runs.single import PreparedRun, prepare
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import listing
 

@@ -104,18 +104,18 @@ def begin(network: Network, starts: Sequence[Start | None]) -> None:
                 f"{KEY}: {start.words} has shared parameters of other names or shapes\n"
                 "allowed: a run with the same model and sharing"
             )
-        for own, given in ((shared, start.shared), (inputs, start.inputs)):
+        for tensors, given in ((shared, start.shared), (inputs, start.inputs)):
             for name, value in given.items():
-                own[name][r : r + 1].copy_(value)  # they are the network's own tensors
+                tensors[name][r : r + 1].copy_(value)  # the network's own, not copies
     network.encoder.refresh()
 
 
 def digest(parameters: Mapping[str, Tensor]) -> str:
     """SHA-256 (16 hexadecimal digits) of parameters, in the order of their names."""
-    found = hashlib.sha256()
+    sha = hashlib.sha256()
     for name in sorted(parameters):
-        found.update(name.encode() + parameters[name].contiguous().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()[:16]
+        sha.update(name.encode() + parameters[name].contiguous().view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()[:16]
 
 
 def _drawn(split: SplitConfig) -> SplitConfig:
@@ -135,11 +135,11 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
             "allowed: a run of model=mlp"
         )
     for key in ("hidden", "activation"):
-        found, wanted = getattr(config.net, key), getattr(theirs.model, key)
-        if found != wanted:
+        ours, wanted = getattr(config.net, key), getattr(theirs.model, key)
+        if ours != wanted:
             words = str(wanted).replace(" ", "")
             raise RequestError(
-                f"model.{key}: found {found}, and the trunk in {folder} has {wanted}\nset it: 'model.{key}={words}'"
+                f"model.{key}: found {ours}, and the trunk in {folder} has {wanted}\nset it: 'model.{key}={words}'"
             )
     scheme = config.sharing.name
     if scheme != theirs.sharing.name:
@@ -154,11 +154,11 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
         )
 
 
-def _require_same_inputs(folder: Path, theirs: InputSpec, own: InputSpec) -> None:
+def _require_same_inputs(folder: Path, theirs: InputSpec, ours: InputSpec) -> None:
     """Raises RequestError that names columns in which the encoded inputs differ."""
-    if theirs == own:
+    if theirs == ours:
         return
-    there, here = ({c.name: c for c in spec.columns} for spec in (theirs, own))
+    there, here = ({c.name: c for c in spec.columns} for spec in (theirs, ours))
     words = [f"{name} only there" for name in there if name not in here]
     words += [f"{name} only here" for name in here if name not in there]
     for name in (n for n in there if n in here):

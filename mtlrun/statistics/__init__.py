@@ -12,7 +12,7 @@ from mtlrun.statistics.interval import t_interval
 from mtlrun.statistics.multiple import holm, seeds_needed
 from mtlrun.statistics.pareto import dominated_by, front
 from mtlrun.statistics.rank import mean_rank, ranks
-from mtlrun.statistics.resample import Scored, drawn_p, over_draws, percentiles, row_draws, seed_draws
+from mtlrun.statistics.resample import Scored, drawn_p, lacking, over_draws, percentiles, row_draws, seed_draws
 from mtlrun.statistics.tuning import expected_best, skill
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "front",
     "holm",
     "interactions",
+    "lacking",
     "main_effects",
     "mean_rank",
     "over_draws",

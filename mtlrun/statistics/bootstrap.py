@@ -25,11 +25,11 @@ def bootstrap_runs(
     """
     a, b = finite(a, 2), finite(b, 2)
     generator = np.random.default_rng(seed)
-    found = np.empty(draws)
+    drawn = np.empty(draws)
     for draw in range(draws):
         rows_a, rows_b = generator.integers(len(a), size=len(a)), generator.integers(len(b), size=len(b))
-        found[draw] = statistic(a[rows_a], b[rows_b])
-    return _percentiles(found, level)
+        drawn[draw] = statistic(a[rows_a], b[rows_b])
+    return _percentiles(drawn, level)
 
 
 def row_bootstrap(
@@ -49,14 +49,14 @@ def row_bootstrap(
     seeds, rows = a.shape
     difference = a - b
     generator = np.random.default_rng(seed)
-    found = np.empty(draws)
+    drawn = np.empty(draws)
     for draw in range(draws):
         by_row = generator.multinomial(seeds, np.full(seeds, 1 / seeds)) @ difference  # [N]
-        drawn = generator.integers(rows, size=rows)
-        found[draw] = by_row[drawn].mean() / seeds
-    return _percentiles(found, level)
+        which = generator.integers(rows, size=rows)
+        drawn[draw] = by_row[which].mean() / seeds
+    return _percentiles(drawn, level)
 
 
-def _percentiles(found: Floats, level: float) -> tuple[float, float]:
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+def _percentiles(drawn: Floats, level: float) -> tuple[float, float]:
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

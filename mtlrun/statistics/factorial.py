@@ -32,12 +32,12 @@ def main_effects(table: Table, factors: Factors) -> list[Contrast]:
     ValueError: the grid is not complete, or its cells differ in their number of seeds.
     """
     cells = _grid(table, factors)
-    found = []
+    contrasts = []
     for axis, (name, levels) in enumerate(factors.items()):
         others = tuple(a for a in range(len(factors)) if a != axis)
         means = cells.mean(axis=others)  # [levels, n]
-        found += [Contrast(name, levels[i], levels[0], means[i] - means[0]) for i in range(1, len(levels))]
-    return found
+        contrasts += [Contrast(name, levels[i], levels[0], means[i] - means[0]) for i in range(1, len(levels))]
+    return contrasts
 
 
 def interactions(table: Table, factors: Factors, pairs: Sequence[tuple[str, str]]) -> list[Contrast]:
@@ -49,7 +49,7 @@ def interactions(table: Table, factors: Factors, pairs: Sequence[tuple[str, str]
     """
     cells = _grid(table, factors)
     names = list(factors)
-    found = []
+    contrasts = []
     for one, two in pairs:
         if one == two or one not in factors or two not in factors:
             raise ValueError(f"{one} × {two}: two of {', '.join(names)} are due")
@@ -60,8 +60,8 @@ def interactions(table: Table, factors: Factors, pairs: Sequence[tuple[str, str]
             level = f"{factors[one][i]} × {factors[two][j]}"
             against = f"{factors[one][0]} × {factors[two][0]}"
             values = means[i, j] - means[0, j] - means[i, 0] + means[0, 0]
-            found.append(Contrast(f"{one} × {two}", level, against, values))
-    return found
+            contrasts.append(Contrast(f"{one} × {two}", level, against, values))
+    return contrasts
 
 
 def _grid(table: Table, factors: Factors) -> Floats:

@@ -4,7 +4,7 @@ A draw of N rows with replacement is how often each row was drawn, counts `[N]`;
 its rows' weights times their counts. So rows are drawn once, for all runs, and sums over rows are matrix products.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,12 @@ class Scored:
     columns: Mapping[str, Floats]
 
 
+def lacking(rows: Scored, metrics: Iterable[str]) -> list[str]:
+    """Those of the metrics that cannot be made of the rows' columns."""
+    made = {**dict.fromkeys(SUMS, "error"), **dict.fromkeys(SORTED, "score")}
+    return [metric for metric in metrics if metric not in rows.columns and made.get(metric, "") not in rows.columns]
+
+
 def row_draws(rows: int, draws: int, seed: int = 0, groups: ArrayLike | None = None) -> np.ndarray:
     """How often each row is drawn, float32 `[1 + draws, N]`; the first line is the rows as they are, once each.
 
@@ -49,23 +55,21 @@ def over_draws(counts: np.ndarray, wanted: Sequence[tuple[Scored, str]]) -> Floa
 
     Names as in summary.json: mse, rmse, mae, r2, auroc, auprc, or a column of the rows. ValueError for another.
     """
-    sums: list[np.ndarray] = []
-    for rows, metric in wanted:
-        if metric not in SORTED:
-            sums += _summed(rows, metric)
-    added = counts @ np.stack(sums, 1).astype(np.float32) if sums else np.empty((len(counts), 0), np.float32)
-    found = np.full((len(counts), len(wanted)), np.nan)
-    at = 0
-    for k, (rows, metric) in enumerate(wanted):
-        if metric in SORTED:
-            found[:, k] = SORTED[metric](rows, counts)
+    made = [None if metric in SORTED else _sum_metric(rows, metric) for rows, metric in wanted]
+    terms = [
+        [] if metric is None else _weighted(rows, *metric.terms(rows))
+        for (rows, _), metric in zip(wanted, made, strict=True)
+    ]
+    every = [term for of_metric in terms for term in of_metric]
+    sums = iter((counts @ np.stack(every, 1).astype(np.float32)).T if every else ())  # [D] for each term
+    values = np.full((len(counts), len(wanted)), np.nan)
+    for k, ((rows, name), metric) in enumerate(zip(wanted, made, strict=True)):
+        if metric is None:
+            values[:, k] = SORTED[name](rows, counts)
             continue
-        parts = len(_summed(rows, metric))
-        columns = [added[:, at + i].astype(np.float64) for i in range(parts)]
-        at += parts
         with np.errstate(divide="ignore", invalid="ignore"):
-            found[:, k] = SUMS[metric][1](*columns) if metric in SUMS else columns[1] / columns[0]
-    return np.where(np.isfinite(found), found, np.nan)
+            values[:, k] = metric.value(*(next(sums).astype(np.float64) for _ in terms[k]))
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def seed_draws(values: Floats, seed: int = 0) -> Floats:
@@ -106,7 +110,7 @@ def drawn_p(drawn: Floats) -> float:
 # ---------------------------------------------------------------- metrics
 
 
-def _of(rows: Scored, *values: Floats) -> list[Floats]:
+def _weighted(rows: Scored, *values: Floats) -> list[Floats]:
     """Σ w and Σ w v of each v; rows of weight 0 may hold anything."""
     kept = rows.weight > 0
     return [rows.weight, *(np.where(kept, v, 0.0) * rows.weight for v in values)]
@@ -125,22 +129,34 @@ def _r2(w: Floats, squares: Floats, label: Floats, label_squares: Floats) -> Flo
     return 1 - squares / np.where(spread > 1e-6 * label_squares, spread, np.nan)
 
 
-# metric -> what of the rows is summed, and the metric of the sums
-SUMS: Mapping[str, tuple[Callable[[Scored], list[Floats]], Callable[..., Floats]]] = {
-    "mse": (lambda r: _of(r, r.columns["error"] ** 2), lambda w, s: s / w),
-    "rmse": (lambda r: _of(r, r.columns["error"] ** 2), lambda w, s: np.sqrt(s / w)),
-    "mae": (lambda r: _of(r, abs(r.columns["error"])), lambda w, s: s / w),
-    "r2": (lambda r: _of(r, r.columns["error"] ** 2, _centred(r), _centred(r) ** 2), _r2),
+def _mean(w: Floats, values: Floats) -> Floats:
+    return values / w
+
+
+@dataclass(frozen=True)
+class SumMetric:
+    """A metric of weighted sums over rows: `terms` are what of the rows is summed, `[N]` each, and `value` makes the
+    metric of the sum of the weights and those of the terms."""
+
+    terms: Callable[[Scored], list[Floats]]
+    value: Callable[..., Floats] = _mean
+
+
+SUMS: Mapping[str, SumMetric] = {
+    "mse": SumMetric(lambda rows: [rows.columns["error"] ** 2]),
+    "rmse": SumMetric(lambda rows: [rows.columns["error"] ** 2], lambda w, squares: np.sqrt(squares / w)),
+    "mae": SumMetric(lambda rows: [abs(rows.columns["error"])]),
+    "r2": SumMetric(lambda rows: [rows.columns["error"] ** 2, _centred(rows), _centred(rows) ** 2], _r2),
 }
 
 
-def _summed(rows: Scored, metric: str) -> list[Floats]:
-    """What is summed over rows for a metric that no sorting takes, the weights first. ValueError: it cannot be made."""
+def _sum_metric(rows: Scored, metric: str) -> SumMetric:
+    """How a metric that no sorting takes is made: one of `SUMS`, or the mean of a column. ValueError: it cannot be."""
     if metric in SUMS:
-        return SUMS[metric][0](rows)
+        return SUMS[metric]
     if metric not in rows.columns:
         raise ValueError(f"{metric}: no metric of single rows")
-    return _of(rows, rows.columns[metric])
+    return SumMetric(lambda rows: [rows.columns[metric]])
 
 
 def _ranked(rows: Scored, counts: np.ndarray, area: Callable[[Floats, Floats], Floats]) -> Floats:

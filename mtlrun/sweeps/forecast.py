@@ -1,66 +1,27 @@
-"""What a sweep comes to before it is trained: the seeds that its comparison needs, and the time that it takes."""
+"""The time that a sweep will take, measured on a few steps."""
 
 import multiprocessing
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import torch
+
 from mtlrun.compose import PlannedRun
 from mtlrun.config.schema import Config, as_mapping
-from mtlrun.sweeps.stacks import Division, Size
+from mtlrun.data.dataset import load_dataset
+from mtlrun.engine import hardware
+from mtlrun.results import hydra_folder
+from mtlrun.runs.rehearse import rehearse
+from mtlrun.runs.size import Size
+from mtlrun.sweeps.division import Division
 
-SEED_KEYS = ("seed", "data.split.seed")
 MEASURED_RUNS = 4  # of the larger of the two stacks that are measured
 MEASURED_SHAPES = 8  # the others are taken to be like the nearest in size
 ENOUGH = 0.25  # seconds of the processor: where one run takes so long to be measured, four are not
-
-
-# ---------------------------------------------------------------- seeds
-
-
-def seeds_line(runs: Sequence[PlannedRun]) -> str | None:
-    """How many seeds a paired comparison of the settings of a sweep needs, and how many it has.
-
-    None where there is one setting, or one seed. A setting is what `mtlrun compare` shows in a row: an arm, or the
-    values of the swept keys but for seeds and for those that are chosen on val (`--tune`), trials' among them;
-    single-task nets of all tasks are one, and are nothing to be tested where each number of training rows has its own.
-    Of a plan whose arms are contrasted with each other, the contrasts count.
-    """
-    from mtlrun.compose.plans import reading_of, restarts_of, tune_of
-    from mtlrun.statistics import seeds_needed
-
-    arms = dict.fromkeys(run.arm for run in runs if run.arm)
-    chosen, again = tune_of(arms), restarts_of(arms)
-    settings: dict[tuple[str, ...], set[int]] = {}
-    keys = dict.fromkeys(key for run in runs for key in run.overrides if key not in SEED_KEYS)
-    varied = [key for key in keys if len({run.overrides.get(key) for run in runs}) > 1]
-    for run in runs:
-        single = len(run.config.active) == 1
-        own = [
-            f"{key}={run.overrides.get(key)}"
-            for key in varied
-            if not (single and key == "only") and not key.startswith((*chosen.get(run.arm, ()), *run.drawn))
-        ]
-        settings.setdefault((run.arm, str(single), *own), set()).add(run.config.seed)
-    rows = {**Counter(arm for arm, *_ in settings), **dict.fromkeys(again, 1)}  # of an arm's draws the best is one row
-    contrasts = sum(rows[own.level] * rows[own.against] for own in reading_of(arms)[1])
-    common = set.intersection(*settings.values())
-    lone = {run.config.data.train_rows for run in runs if len(run.config.active) == 1}
-    others = len(settings) - max(1, len(lone))
-    if not others or max(map(len, settings.values())) < 2:
-        return None
-    needed, has = seeds_needed(contrasts or others), len(common)
-    words = "1 setting against a reference needs" if others == 1 else f"{others} settings against a reference need"
-    words = f"{contrasts} contrasts of arms need" if contrasts else words
-    shared = "" if all(seeds == common for seeds in settings.values()) else " that all of them share"
-    return f"{words} {needed} seeds or more for a paired test to reach p < .05; this sweep has {has}{shared}"
-
-
-# ---------------------------------------------------------------- time
 
 
 class NotMeasured(Exception):
@@ -105,7 +66,7 @@ def time_line(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Divisi
         lines = _measured(shapes, at_once)
     except NotMeasured as error:  # training will say what is wrong, and with which run
         return f"how long it takes is not known: a few steps of it ended with {error}"
-    # as workers.train_all hands them out: the largest first, each to the process that is free
+    # as pool.train_all hands them out: the largest first, each to the process that is free
     free = [0.0] * at_once
     for stack, group in sorted(zip(divided.stacks, divided.group, strict=True), key=lambda pair: -len(pair[0])):
         free[free.index(min(free))] += lines[group](len(stack))
@@ -135,18 +96,16 @@ def _stays(config: Config, size: Size) -> bool:
 
 def _measured(shapes: dict[int, Shape], at_once: int) -> dict[int, Line]:
     """The time of stacks of each shape; of those that are too many to be measured, that of the nearest in size."""
-    from mtlrun.engine.hardware import forks
-
     chosen = sorted(shapes, key=lambda group: shapes[group].bytes)
     if len(chosen) > MEASURED_SHAPES:
         chosen = [chosen[i * (len(chosen) - 1) // (MEASURED_SHAPES - 1)] for i in range(MEASURED_SHAPES)]
     with tempfile.TemporaryDirectory(prefix="mtlrun-") as folder:
-        if forks([config for shape in shapes.values() for config in shape.configs]):
-            found = _in_processes({group: shapes[group] for group in chosen}, at_once, Path(folder))
+        if hardware.forks([config for shape in shapes.values() for config in shape.configs]):
+            lines = _in_processes({group: shapes[group] for group in chosen}, at_once, Path(folder))
         else:
-            found = {group: _line(shapes[group], Path(folder) / str(group)) for group in chosen}
+            lines = {group: _line(shapes[group], Path(folder) / str(group)) for group in chosen}
     near = {g: min(chosen, key=lambda c: abs(shapes[c].bytes - shape.bytes)) for g, shape in shapes.items()}
-    return {group: found[near[group]] for group in shapes}
+    return {group: lines[near[group]] for group in shapes}
 
 
 def _in_processes(shapes: dict[int, Shape], at_once: int, folder: Path) -> dict[int, Line]:
@@ -158,15 +117,15 @@ def _in_processes(shapes: dict[int, Shape], at_once: int, folder: Path) -> dict[
     started = []
     try:
         for number, share in enumerate(shares):
-            ours, theirs = multiprocessing.Pipe(duplex=False)
-            own = {group: shapes[group] for group in share}
-            process = context.Process(target=_child, args=(own, folder / str(number), at_once, theirs))
+            receiving, sending = multiprocessing.Pipe(duplex=False)
+            shapes_of_process = {group: shapes[group] for group in share}
+            process = context.Process(target=_child, args=(shapes_of_process, folder / str(number), at_once, sending))
             process.start()
-            theirs.close()
-            started.append((process, ours))
+            sending.close()
+            started.append((process, receiving))
         answers: list[dict[int, Line]] = []
-        for _, ours in started:
-            answer = ours.recv()
+        for _, receiving in started:
+            answer = receiving.recv()
             if isinstance(answer, NotMeasured):
                 raise answer
             answers.append(answer)
@@ -176,18 +135,14 @@ def _in_processes(shapes: dict[int, Shape], at_once: int, folder: Path) -> dict[
         for process, _ in started:
             process.kill()
             process.join()
-    found = {}
-    for group in groups:
-        lines = [answer[group] for answer in answers if group in answer]
-        found[group] = Line(sum(x.fixed for x in lines) / len(lines), sum(x.each for x in lines) / len(lines))
-    return found
+    return {group: _mean([answer[group] for answer in answers if group in answer]) for group in groups}
+
+
+def _mean(lines: Sequence[Line]) -> Line:
+    return Line(sum(x.fixed for x in lines) / len(lines), sum(x.each for x in lines) / len(lines))
 
 
 def _child(shapes: dict[int, Shape], folder: Path, at_once: int, connection: Connection) -> None:
-    import torch
-
-    from mtlrun.engine import hardware
-
     hardware.single = False
     hardware.most_threads = max(1, hardware.cores() // at_once)
     torch.set_num_threads(1)
@@ -209,16 +164,12 @@ def _line(shape: Shape, folder: Path) -> Line:
 
 def _seconds(configs: Sequence[Config], folder: Path) -> tuple[float, float]:
     """Seconds that a stack takes to its last step at most; and those of the processor that it took to find out."""
-    from mtlrun.data.dataset import load_dataset
-    from mtlrun.results import hydra_folder
-    from mtlrun.runs.run import rehearse
-
     began, busy = time.monotonic(), time.process_time()
     folders = [folder / str(number) for number in range(len(configs))]
     try:
         datasets = [load_dataset(config) for config in configs]
-        for config, own in zip(configs, folders, strict=True):
-            hydra_folder.write(own, as_mapping(config), [])
+        for config, place in zip(configs, folders, strict=True):
+            hydra_folder.write(place, as_mapping(config), [])
         prepared = time.monotonic() - began
         return prepared + rehearse(configs, datasets, folders), time.process_time() - busy
     except Exception as error:

@@ -31,7 +31,7 @@ _OWN: dict[str, type[TaskType]] = {
 }
 TYPES = Registry("task type", _OWN, TaskType)
 DECLARED: dict[str, Declaration] = {name: kind.declared for name, kind in _OWN.items()}  # and those of packages
-INFERRED = ("regression", "binary", "categorical")  # what a task that names no type may be
+INFERRED = REGRESSION, BINARY, CATEGORICAL = "regression", "binary", "categorical"  # of a task that names no type
 
 
 def type_of(name: str) -> Declaration:
@@ -91,8 +91,11 @@ def refused_labels(name: str, labels: "np.ndarray") -> "np.ndarray | None":
 
 
 __all__ = [
+    "BINARY",
+    "CATEGORICAL",
     "DECLARED",
     "INFERRED",
+    "REGRESSION",
     "TYPES",
     "Binary",
     "Categorical",

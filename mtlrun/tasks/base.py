@@ -100,14 +100,14 @@ class TaskType(ABC):
         return graph.add("Softmax", outputs, axis=1)
 
     @classmethod
-    def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor] | None:
+    def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
         """What the type's metrics are made of, for other sets of rows: `[N]` each, of one task.
 
         outputs `[N, K]`, labels `[N]`, float64; unit: as `scale` in `metrics`. Under the name of a metric stand the
         numbers whose weighted mean it is. "error" and "label", in the target's unit, make mse, rmse, mae and r2;
-        "score" and "label" (0 or 1) make auroc and auprc. None: the metrics cannot be made of other rows.
+        "score" and "label" (0 or 1) make auroc and auprc. Where one is lacking, `compare --rows` refuses the task.
         """
-        return None
+        return {}
 
     @classmethod
     @abstractmethod

@@ -110,9 +110,9 @@ class Declaration:
         return self.labels == "two classes"
 
     @property
-    def has_classes(self) -> bool:
-        """Whether its labels are classes, two or more."""
-        return self.labels in ("two classes", "classes")
+    def has_many_classes(self) -> bool:
+        """Whether its labels are classes, as many as there are."""
+        return self.labels == "classes"
 
     @property
     def reads_inputs(self) -> bool:

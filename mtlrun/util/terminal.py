@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 LONGEST = 1000  # of a line of an error, which may quote a cell of any length
@@ -28,8 +30,14 @@ def say(text: str, error: bool = False) -> None:
     lines = [printable(line) for line in text.split("\n")]
     if error:
         lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in lines]
-    with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # a terminal that is closed hears nothing
+    with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # a closed terminal takes nothing
         print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def shown(path: Path) -> str:
+    """A path for people: relative where it lies below the working directory."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
 
 
 def cell(value: Any) -> Any:

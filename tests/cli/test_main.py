@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import types
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+import mtlrun.runs.single
 import mtlrun.sweeps.forecast
 from mtlrun.cli.commands import COMMANDS
 from mtlrun.cli.main import main
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.config.schema.loss import LOSS_SETTINGS
-from mtlrun.runs.launch import tensorboard_command
+from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.errors import Interrupted, TrainingError
 from mtlrun.util.version import __version__
 
@@ -70,10 +70,8 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Config]:
         seen.append(config)
         return FakeRun(config)
 
-    stand_in = types.ModuleType("mtlrun.runs.run")
-    stand_in.prepare = prepare  # type: ignore[attr-defined]
     monkeypatch.setattr(mtlrun.sweeps.forecast, "_seconds", lambda configs, folder: (20.0 * len(configs), 0.0))
-    monkeypatch.setitem(sys.modules, "mtlrun.runs.run", stand_in)
+    monkeypatch.setattr(mtlrun.runs.single, "prepare", prepare)
     monkeypatch.chdir(tmp_path)
     Path("conf/data").mkdir(parents=True)
     Path("conf/data/houses.yaml").write_text(TABLE)
@@ -363,14 +361,13 @@ def test_an_interrupted_sweep_goes_on(
 def test_a_run_s_folder_is_claimed_in_one_step(
     prepared: list[Config], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in = sys.modules["mtlrun.runs.run"]
-    prepare = stand_in.prepare
+    prepare = mtlrun.runs.single.prepare
 
     def meanwhile(config: Config) -> FakeRun:  # another command begins while this one loads its data
         Path("out/.hydra").mkdir(parents=True)
         return prepare(config)
 
-    monkeypatch.setattr(stand_in, "prepare", meanwhile)
+    monkeypatch.setattr(mtlrun.runs.single, "prepare", meanwhile)
     assert main(["data=houses", "hydra.run.dir=out"]) == 2
     assert "hydra.run.dir: out holds a run already (.hydra)" in capsys.readouterr().err
     assert list(Path("out/.hydra").iterdir()) == []

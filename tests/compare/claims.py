@@ -4,7 +4,7 @@ from typing import Any
 
 from folders import Outputs
 
-from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.records import Comparison, Finding

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mtlrun.cli.main import main
-from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.choice import Choice, read_choices, write_choices
 from mtlrun.compare.collect.folders import collect

@@ -91,9 +91,9 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
     done = run(tmp_path, site, *SWEEP, "hydra.sweep.dir=whole")
     assert (done.returncode, done.stderr) == (0, "") and "3 runs in 1 stack" in done.stdout
     interrupted = (
-        "import signal, mtlrun.sweeps.pool as w\ntold = w._Told.step\ndef step(self, step, losses):\n"
+        "import signal, mtlrun.sweeps.stack_process as w\ntold = w.SentProgress.step\ndef step(self, step, losses):\n"
         "    told(self, step, losses)\n    if step == 8: signal.raise_signal(signal.SIGTERM)\n"
-        "w._Told.step = step"
+        "w.SentProgress.step = step"
     )
     assert run(tmp_path, site, *SWEEP, "hydra.sweep.dir=s", code=interrupted).returncode == 1
     without = run(tmp_path, None, "resume", "s")

@@ -12,7 +12,6 @@ from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.facts import task_facts
 from mtlrun.data.inspect import inspect
-from mtlrun.data.targets import infer_type, task_rows
 from mtlrun.runs.preview import report
 from mtlrun.util.errors import RequestError
 
@@ -23,26 +22,9 @@ def test_targets(tmp_path: Path) -> None:
     assert [t.type for t in data.targets.values()] == ["regression", "categorical", "binary"]
     assert [t.loss for t in data.targets.values()] == ["mse", "cross_entropy", "cross_entropy"]
     assert [t.primary for t in data.targets.values()] == ["rmse", "accuracy", "auroc"]
-    np.testing.assert_array_equal(task_rows(price, np.arange(3)), [1e5, 2e5, 3e5])
+    np.testing.assert_array_equal(price.labels(np.arange(3)), [1e5, 2e5, 3e5])
     assert kind.classes == ["flat", "house", "villa"] and kind.values[:4].tolist() == [0, 1, 2, 0]
     assert sold.classes == [0, 1] and sold.observed.sum() == 40 and (sold.values[40:] == 0).all()
-
-
-@pytest.mark.parametrize(
-    ("values", "kind"),
-    [
-        ([True, False, None], "binary"),
-        (["yes", "no", "no"], "binary"),
-        ([1.5, 2.5, 1.5], "binary"),
-        (["a", "b", "c"], "categorical"),
-        ([1, 2, 3, 3], "categorical"),
-        ([1.0, None, 2.0, 3.0], "categorical"),
-        (list(range(11)), "regression"),
-        ([0.5, 1.0, 2.0], "regression"),
-    ],
-)
-def test_infer_type(values: list[Any], kind: str) -> None:
-    assert infer_type(pd.Series(values)) == kind
 
 
 def test_positive_and_class_weights(tmp_path: Path) -> None:

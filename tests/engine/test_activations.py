@@ -10,8 +10,8 @@ import torch
 from support import make_config, make_stack
 
 from mtlrun.engine.activations import dead_units
+from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import Training
 from mtlrun.results.progress import Progress
 from mtlrun.util.errors import RequestError
 
@@ -77,7 +77,7 @@ def test_they_are_rows_of_val_at_every_evaluation_and_change_nothing_else(tmp_pa
         if on:
             last = {
                 (task, metric): v
-                for task, metric, v in tables[0][tables[0].step == run.global_step][
+                for task, metric, v in tables[0][tables[0].step == run.state.step][
                     ["task", "metric", "value"]
                 ].itertuples(index=False)
                 if metric.startswith("dead")

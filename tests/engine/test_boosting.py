@@ -27,8 +27,10 @@ from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine import checkpoint
 from mtlrun.runs.build import build_stack
-from mtlrun.runs.run import PreparedRun, _beginning
-from mtlrun.sweeps.stacks import Limits, divide, size
+from mtlrun.runs.initial_summary import initial_summaries
+from mtlrun.runs.single import PreparedRun
+from mtlrun.runs.size import size
+from mtlrun.sweeps.division import Limits, divide
 from mtlrun.util.errors import RequestError, TrainingError
 from tests.support import make_config, make_dataset
 
@@ -304,7 +306,7 @@ def test_the_trivial_predictor_is_that_of_a_network() -> None:
     config = boosted()
     network = make_config()
     dataset = make_dataset(config, missing=0.2, weighted=True)
-    (own,), (other,) = (_beginning(build_stack([c], [dataset])) for c in (config, network))
+    (own,), (other,) = (initial_summaries(build_stack([c], [dataset])) for c in (config, network))
     assert own["trivial"] == other["trivial"] and "test/a/rmse" in own["trivial"]
 
 

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 import torch
 from sklearn import metrics as sk
-from support import make_config
+from support import make_config, train_in_folders
 
 import mtlrun
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine.importance import PERMUTATIONS
 from mtlrun.model.layers import generator
 from mtlrun.results.progress import Progress
-from mtlrun.runs.run import prepare, train_stack
+from mtlrun.runs.single import prepare
 
 TASKS: dict[str, Any] = {
     "a": {"type": "regression"},
@@ -104,7 +104,7 @@ def test_a_stack_gives_every_run_its_own_and_a_stop_before_the_end_changes_nothi
     """Runs that end at different times, each on its own split, as alone."""
     configs = [config_of(path, seed=s, patience=1, epochs=40) for s in range(3)]
     folders = [tmp_path / str(s) for s in range(3)]
-    train_stack(
+    train_in_folders(
         configs,
         [load_dataset(c) for c in configs],
         folders,

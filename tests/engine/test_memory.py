@@ -18,7 +18,7 @@ from pathlib import Path
 from support import make_config, make_dataset
 from mtlrun.runs.build import build_stack
 from mtlrun.engine.memory import run_bytes
-from mtlrun.engine.train import Training
+from mtlrun.engine.loop import Training
 from mtlrun.results.progress import Progress
 
 def peak():  # of this program alone: ru_maxrss begins with that of the process that started it
@@ -36,7 +36,7 @@ with tempfile.TemporaryDirectory() as folder:
     summaries = [{"settings": {}, "status": "running"} for _ in folders]
     training = Training(stack, folders, summaries, Path(folder) / "stack.pt", None)
     training.train(Progress(training.total, stack.network.tasks))
-    training._save()
+    training.saver.save()
 print(json.dumps([peak() - before, runs * run_bytes(configs[0], datasets[0])]))
 """
 

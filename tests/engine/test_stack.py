@@ -13,21 +13,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support import make_config, make_dataset, make_stack, train_steps, with_own_labels
+from support import make_config, make_dataset, make_stack, train_in_folders, train_steps, with_own_labels
 
-import mtlrun.runs.run
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.engine import checkpoint
+from mtlrun.engine.loop import Training
+from mtlrun.engine.member import Member
 from mtlrun.engine.optimizer import clip
+from mtlrun.engine.saving import Saver
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.train import Member, Training, part_of
+from mtlrun.engine.state import part_of
 from mtlrun.model.layers import GradientScale, dropout_mask
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import RunWriter
 from mtlrun.runs.build import build_stack
-from mtlrun.runs.run import train_stack
+from mtlrun.runs.predictor import load
 from mtlrun.util.errors import Interrupted
 
 # ---------------------------------------------------------------- training in folders
@@ -75,7 +77,7 @@ def train(
 
     done = [f for f in folders if (f / "summary.json").exists() and summary_of(f)["status"] in ("completed", "failed")]
     path = path or folder / f"stack{len(configs)}.pt"
-    train_stack(configs, datasets, folders, path, 7, lambda *_: quiet or Quiet(), ended)
+    train_in_folders(configs, datasets, folders, path, 7, lambda *_: quiet or Quiet(), ended)
     assert sorted([*told, *done]) == sorted(folders)  # whoever waits is told of each run once
     return [summary_of(f) for f in folders]
 
@@ -218,7 +220,7 @@ def trained(configs: Sequence[Config], datasets: Sequence[Dataset], folder: Path
     summaries = [{"settings": {}, "status": "running"} for _ in configs]
     training = Training(stack, folders, summaries, folder / "stack.pt", None, lambda line: None)
     training.train(Quiet())
-    assert training.global_step == 20
+    assert training.state.step == 20
     return stack
 
 
@@ -315,7 +317,7 @@ def test_the_model_of_a_member_predicts_as_the_member_did(tmp_path: Path) -> Non
         dataset = datasets[r]
         rows = dataset.split.test
         frame = pd.DataFrame(dataset.numeric[rows], columns=[c.name for c in dataset.spec.columns])
-        found = mtlrun.runs.run.load(tmp_path / str(r)).predict(frame)
+        found = load(tmp_path / str(r)).predict(frame)
         error = found["a"] - dataset.targets["a"].values[rows]
         assert np.sqrt((error**2).mean()) == pytest.approx(summary["figures"]["test/a/rmse"], rel=1e-5)
         for task in "bc":
@@ -518,8 +520,8 @@ def test_an_interrupted_stack_goes_on_bit_for_bit(tmp_path: Path, whole: Path, s
 def test_a_stack_that_was_killed_ends_as_if_it_had_not_been(
     tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: str, moment: str
 ) -> None:
-    due = {"never": lambda self: False, "after the first epoch": lambda self: self.epoch == 2}
-    monkeypatch.setattr(Training, "_checkpoint_is_due", due.get(checkpoints, lambda self: True))
+    due = {"never": lambda self: False, "after the first epoch": lambda self: self.state.epoch == 2}
+    monkeypatch.setattr(Saver, "due", due.get(checkpoints, lambda self: True))
     datasets, quiet = datasets_of(crew(), missing=0.2), Quiet()
     with monkeypatch.context() as patch:
         run = tmp_path / moment[-1]
@@ -569,7 +571,7 @@ def test_a_run_that_was_killed_after_its_last_epoch_takes_no_further_one(
     path = tmp_path / "0/checkpoints/last.pt"
     (whole,) = train(config, datasets, tmp_path / "whole", path=tmp_path / "whole/0/checkpoints/last.pt")
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_checkpoint_is_due", lambda self: False)
+        patch.setattr(Saver, "due", lambda self: False)
         method = "rows" if name == "last.pt" else "summary"
         write = getattr(RunWriter, method)
         patch.setattr(RunWriter, method, lambda self, what: kill() if path.exists() else write(self, what))

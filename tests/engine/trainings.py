@@ -3,7 +3,7 @@
 import os
 import signal
 
-from mtlrun.engine.train import Training
+from mtlrun.engine.loop import Training
 from mtlrun.results.progress import Progress
 
 

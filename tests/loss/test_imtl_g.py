@@ -12,7 +12,7 @@ from support import make_config, make_stack
 from torch import Tensor
 from torchjd.aggregation import IMTLGWeighting
 
-from mtlrun.engine.train import Training
+from mtlrun.engine.loop import Training
 from mtlrun.loss import StepInputs
 from mtlrun.loss.imtl_g import ImtlG
 from mtlrun.results.progress import Progress

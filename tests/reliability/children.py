@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-import mtlrun.engine.train
+import mtlrun.engine.saving
 from mtlrun.cli.main import main
 
-ROOMS = ("runs.run", "runs.launch", "sweeps.sweep", "sweeps.pool", "sweeps.forecast", "compare.report.page")
+ROOMS = ("runs.launch", "sweeps.sweep", "sweeps.stack_launcher", "sweeps.resuming", "compare.report.page")
 for name in ROOMS:  # before anything forks
     importlib.import_module(f"mtlrun.{name}")
 
@@ -163,8 +163,8 @@ def hurt_at(
 
 def often_saved() -> None:
     """Have checkpoints written at every evaluation, and not every five seconds."""
-    mtlrun.engine.train.CHECKPOINT_SECONDS = 0.0
-    mtlrun.engine.train.CHECKPOINT_SHARE = 0
+    mtlrun.engine.saving.CHECKPOINT_SECONDS = 0.0
+    mtlrun.engine.saving.CHECKPOINT_SHARE = 0
 
 
 def _die_with_parent() -> None:

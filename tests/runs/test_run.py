@@ -17,7 +17,7 @@ from mtlrun.config.check import check
 from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint
-from mtlrun.runs import run as runs
+from mtlrun.runs import single
 from mtlrun.util.errors import RequestError
 
 SMALL = ["trainer.epochs=3", "trainer.batch_size=32", "model.hidden=[16]", "model.head_hidden=[8]", "trainer.threads=1"]
@@ -321,8 +321,8 @@ def kill_after_first_checkpoint(folder, *overrides):
     """Start a long run in a process of its own and kill it as soon as it has a checkpoint."""
     code = f"""
 import os, signal
-from mtlrun.engine import checkpoint, train
-train.CHECKPOINT_SECONDS = 0
+from mtlrun.engine import checkpoint, saving
+saving.CHECKPOINT_SECONDS = 0
 save = checkpoint.save
 def once(path, tree, durable=False):
     save(path, tree)
@@ -387,7 +387,7 @@ def test_loading_a_folder_without_a_model_says_what_to_do(tmp_path):
     with pytest.raises(RequestError, match="no trained model"):
         mtlrun.load(tmp_path)
     with pytest.raises(RequestError, match="holds no run"):
-        runs.resume(tmp_path)
+        single.resume(tmp_path)
 
 
 def test_cuda_asked_for_and_absent_is_a_wrong_request(table, capsys, tmp_path):

@@ -19,9 +19,10 @@ from scipy.stats import ttest_rel
 from support import make_config, make_stack, train_steps
 
 import mtlrun
-import mtlrun.engine.train
-import mtlrun.runs.run
+import mtlrun.engine.saving
+import mtlrun.runs.stack_training
 import mtlrun.sweeps.pool
+import mtlrun.sweeps.stack_process
 from evidence.row import Runs
 from evidence.transfer import ROWS
 from mtlrun.cli.main import main
@@ -33,7 +34,8 @@ from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.synthetic import synthetic_table
 from mtlrun.engine import checkpoint
 from mtlrun.results.progress import Progress
-from mtlrun.runs.run import prepare
+from mtlrun.runs.single import prepare
+from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.transfer import from_run
 from mtlrun.util.errors import RequestError
 
@@ -397,15 +399,15 @@ def test_an_interrupted_run_goes_on_in_its_stage(steps: tuple[int, ...]) -> None
 
 def at_step(patch: pytest.MonkeyPatch, act: Callable[[int], None]) -> None:
     """Has `act(steps of both stages)` happen after each step of a stack in its process."""
-    before = mtlrun.sweeps.pool._Told.step
+    before = mtlrun.sweeps.stack_process.SentProgress.step
 
     def step(self: Any, number: int, losses: Any) -> None:
         before(self, number, losses)
         act(self.before + number)
 
-    patch.setattr(mtlrun.sweeps.pool._Told, "step", step)
-    patch.setattr(mtlrun.engine.train, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
-    patch.setattr(mtlrun.engine.train, "CHECKPOINT_SHARE", 0)
+    patch.setattr(mtlrun.sweeps.stack_process.SentProgress, "step", step)
+    patch.setattr(mtlrun.engine.saving, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
+    patch.setattr(mtlrun.engine.saving, "CHECKPOINT_SHARE", 0)
 
 
 @pytest.mark.parametrize("at", [9, 24 + 3], ids=["first stage", "second"])
@@ -461,15 +463,15 @@ def test_a_run_whose_first_stage_fails_fails_and_the_others_go_on(capsys: pytest
 
 def test_a_stack_that_is_halved_begins_its_first_stage_anew() -> None:
     assert main([*SWEEP, "hydra.sweep.dir=whole"]) == 0
-    before = mtlrun.runs.run.train_stack
+    before = mtlrun.runs.stack_training.train_stack
     with pytest.MonkeyPatch.context() as patch:
 
-        def small(configs: Any, *others: Any) -> None:
-            if len(configs) > 2 and configs[0].net.pretrain is None:
+        def small(runs: StackOfRuns, *others: Any) -> Any:
+            if len(runs.configs) > 2 and runs.configs[0].net.pretrain is None:
                 raise MemoryError("not enough memory")
-            before(configs, *others)
+            return before(runs, *others)
 
-        patch.setattr(mtlrun.runs.run, "train_stack", small)
+        patch.setattr(mtlrun.runs.stack_training, "train_stack", small)
         assert main([*SWEEP, "hydra.sweep.dir=s"]) == 0
     assert [job["stack"] for job in json.loads(Path("s/sweep.json").read_text())] == [1, 1, 2, 2]
     for run in runs("s"):

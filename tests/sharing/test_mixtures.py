@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support import make_config, make_dataset, make_stack, train_steps
+from support import make_config, make_dataset, make_stack, train_in_folders, train_steps
 from torch import Tensor
 
-import mtlrun.runs.run
 from mtlrun.cli.main import main
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, as_mapping
@@ -23,7 +22,7 @@ from mtlrun.engine.backward import Apart
 from mtlrun.engine.gates import mean_gates
 from mtlrun.engine.stack import Stack
 from mtlrun.results.progress import Progress
-from mtlrun.runs.run import train_stack
+from mtlrun.runs.predictor import load
 from mtlrun.util.errors import Interrupted, RequestError
 
 TASKS = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "regression"}}
@@ -445,7 +444,7 @@ def test_a_run_is_resumed_bit_for_bit_logs_its_gates_and_predicts(name: str, tmp
 
     def train(folder: Path, quiet: Quiet) -> None:
         folders = [folder / str(r) for r in range(2)]
-        train_stack(configs(), datasets, folders, folder / "stack.pt", 0, lambda *_: quiet, lambda members: None)
+        train_in_folders(configs(), datasets, folders, folder / "stack.pt", 0, lambda *_: quiet, lambda members: None)
 
     train(tmp_path / "whole", Quiet())
     with pytest.raises(Interrupted):
@@ -460,7 +459,7 @@ def test_a_run_is_resumed_bit_for_bit_logs_its_gates_and_predicts(name: str, tmp
         assert set(logged.split) == {"train" if name == "cross_stitch" else "val"}
     rows = datasets[0].split.test
     frame = pd.DataFrame(datasets[0].numeric[rows], columns=[c.name for c in datasets[0].spec.columns])
-    found = mtlrun.runs.run.load(tmp_path / "cut" / "0").predict(frame)
+    found = load(tmp_path / "cut" / "0").predict(frame)
     target = datasets[0].targets["a"]
     error = (found["a"].to_numpy() - target.values[rows])[target.observed[rows]]
     final = pd.read_csv(tmp_path / "cut" / "0" / "metrics.csv", keep_default_na=False)

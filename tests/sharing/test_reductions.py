@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
-from support import make_config, make_dataset, make_stack, train_steps
+from support import make_config, make_dataset, make_stack, train_in_folders, train_steps
 
 import mtlrun
 from mtlrun.config.schema.loss import LOSS_SETTINGS
@@ -20,7 +20,6 @@ from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES
 from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
-from mtlrun.runs.run import train_stack
 from mtlrun.util.errors import Interrupted
 
 OWN = [name for name, kind in SHARINGS.items() if kind.own_trunks]
@@ -178,7 +177,9 @@ def test_files_checkpoints_and_predictions(name: str, tmp_path: Path) -> None:
 
     def train(folder: Path, stop: int | None = None) -> list[Path]:
         folders = [folder / str(r) for r in range(2)]
-        train_stack(configs, datasets, folders, folder / "stack.pt", 7, lambda *_: Stopping(stop), lambda members: None)
+        train_in_folders(
+            configs, datasets, folders, folder / "stack.pt", 7, lambda *_: Stopping(stop), lambda members: None
+        )
         return folders
 
     whole = train(tmp_path / "whole")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from mtlrun.statistics import Scored, drawn_p, over_draws, percentiles, row_draws, seed_draws
+from mtlrun.statistics import Scored, drawn_p, lacking, over_draws, percentiles, row_draws, seed_draws
 
 ROWS = 60
 LUCK = np.random.default_rng(0)
@@ -60,6 +60,8 @@ def test_a_metric_that_a_draw_has_not_is_undefined() -> None:
     constant = Scored(np.ones(5), {"label": np.full(5, 4.0), "error": np.ones(5)})
     found = over_draws(row_draws(5, 3), [(one_class, "auroc"), (constant, "r2"), (constant, "mse")])
     assert np.isnan(found[:, :2]).all() and found[:, 2].tolist() == [1.0] * 4
+    assert lacking(constant, ["rmse", "r2", "auroc", "bleu"]) == ["auroc", "bleu"]
+    assert lacking(SCORED, ["accuracy", "logloss", "mse"]) == [] == lacking(SIDES, ["auroc", "auprc"])
     with pytest.raises(ValueError, match="bleu: no metric of single rows"):
         over_draws(row_draws(5, 3), [(constant, "bleu")])
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-import mtlrun.runs.run
 import mtlrun.sweeps.forecast
-import mtlrun.sweeps.sweep
+import mtlrun.sweeps.plan
 from mtlrun.cli.main import main
 from mtlrun.compose import PlannedRun, compose, planned_runs
-from mtlrun.sweeps.forecast import Line, Shape, in_words, seeds_line, time_line
-from mtlrun.sweeps.stacks import Division, Limits, divide
-from mtlrun.sweeps.sweep import check_members
+from mtlrun.sweeps.division import Division, Limits, divide
+from mtlrun.sweeps.forecast import Line, Shape, in_words, time_line
+from mtlrun.sweeps.plan import check_members
+from mtlrun.sweeps.seeds import seeds_line
 
 SMALL = ["model.hidden=[8]", "model.head_hidden=[4]", "trainer.batch_size=32", "trainer.tensorboard=false"]
 
@@ -128,7 +128,7 @@ def test_measuring_changes_no_figure_and_leaves_nothing(
     ]
     assert main([*words, "hydra.sweep.dir=measured"]) == 0
     assert "\nabout 1 s\n" in capsys.readouterr().out
-    monkeypatch.setattr(mtlrun.sweeps.sweep, "_forecast", lambda *given: [])
+    monkeypatch.setattr(mtlrun.sweeps.plan.SweepPlan, "forecast", lambda plan: [])
     assert main([*words, "hydra.sweep.dir=plain"]) == 0
     for path in Path("plain").glob("*/metrics.csv"):
         assert path.read_bytes() == Path("measured", *path.parts[1:]).read_bytes()
@@ -145,7 +145,7 @@ def test_a_sweep_that_cannot_be_measured_is_trained_all_the_same(
             raise ValueError("no such\nluck")
         os._exit(9)
 
-    monkeypatch.setattr(mtlrun.runs.run, "rehearse", rehearse)
+    monkeypatch.setattr(mtlrun.sweeps.forecast, "rehearse", rehearse)
     assert main(["-m", "data=plots", *SMALL, "seed=0,1", "trainer.epochs=1", "hydra.sweep.dir=s"]) == 0
     why = "ValueError: no such; luck" if where == "an exception" else "the end of its process"
     line = f"how long it takes is not known: a few steps of it ended with {why}"

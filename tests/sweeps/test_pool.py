@@ -13,7 +13,8 @@ from mtlrun.engine.checkpoint import is_out_of_memory
 from mtlrun.results.progress import SweepProgress
 from mtlrun.results.summary import read, record_end
 from mtlrun.results.sweep_folder import read_plan, restacked, write_plan
-from mtlrun.sweeps.pool import Job, Work, _ended, stack_checkpoint, train_all
+from mtlrun.sweeps.pool import Pool, train_all
+from mtlrun.sweeps.work import Broken, Ended, Job, Work, stack_checkpoint
 from mtlrun.util.errors import RequestError
 
 
@@ -65,13 +66,15 @@ def work(folder: Path, runs: int) -> Work:
     ],
 )
 def test_what_the_end_of_a_process_means(
-    status: int, runs: int, halved: bool, failed: list[int], tmp_path: Path
+    status: int, runs: int, halved: bool, failed: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Any] = []
+    halvings: list[Work] = []
     display = Display()
     stack = work(tmp_path, runs)
-    _ended(status, stack, lambda whole, why, broken=False: told.append(why), display)  # type: ignore[arg-type]
-    assert bool(told) is halved and display.numbers == failed
+    pool = Pool([], 2, display)  # type: ignore[arg-type]
+    monkeypatch.setattr(pool, "halve", lambda whole, why, broken=False: halvings.append(whole))
+    pool.process_ended(status, stack)
+    assert bool(halvings) is halved and display.numbers == failed
     for n in failed:
         summary = read(tmp_path / f"{n:03d}")
         assert summary is not None and summary["status"] == "failed"
@@ -85,11 +88,11 @@ def test_a_stack_that_others_have_taken_the_place_of_is_not_halved_again(
 
     def child(own: Work, connection: Any, processes: int) -> None:
         if own.number == 0:
-            connection.send(("broken", 0, "a mistake"))
+            connection.send(Broken("a mistake"))
             os._exit(9)
         for job in own.jobs:
             record_end(job.folder, "completed")
-        connection.send(("ended", [job.number for job in own.jobs]))
+        connection.send(Ended([job.number for job in own.jobs]))
         os._exit(0)
 
     monkeypatch.setattr("mtlrun.sweeps.pool._child", child)
@@ -107,13 +110,13 @@ def test_a_stack_that_others_have_taken_the_place_of_is_not_halved_again(
 
 def test_a_process_that_dies_after_its_runs_have_ended_is_no_matter(tmp_path: Path) -> None:
     stack = work(tmp_path, 2)
+    write_plan(tmp_path, [{"run": f"{n:03d}", "stack": 0} for n in range(2)])
     for job in stack.jobs:
         record_end(job.folder, "completed")
     stack.checkpoint.parent.mkdir()
     stack.checkpoint.touch()
-    told: list[Any] = []
-    _ended(-signal.SIGKILL, stack, lambda whole, why: told.append(why), Display())  # type: ignore[arg-type]
-    assert told == [] and not stack.checkpoint.exists()
+    Pool([], 2, Display()).process_ended(-signal.SIGKILL, stack)  # type: ignore[arg-type]
+    assert not stack.checkpoint.exists() and read_plan(tmp_path)[0]["stack"] == 0  # not halved
 
 
 def test_an_interrupted_run_can_still_fail(tmp_path: Path) -> None:

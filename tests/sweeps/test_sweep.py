@@ -27,8 +27,11 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import mtlrun.engine.train
+import mtlrun.engine.loop
+import mtlrun.engine.saving
+import mtlrun.sweeps.local_stacks
 import mtlrun.sweeps.pool
+import mtlrun.sweeps.stack_process
 from mtlrun.cli.main import main
 
 TABLE = """\
@@ -91,15 +94,15 @@ def stacks(folder: str = "s") -> list[int]:
 
 def at_step(monkeypatch: pytest.MonkeyPatch, act: Step) -> None:
     """Has `act(stack's work, step, losses)` happen after every step, in whatever process takes it."""
-    before = mtlrun.sweeps.pool._Told.step
+    before = mtlrun.sweeps.stack_process.SentProgress.step
 
     def step(self: Any, number: int, losses: Any) -> None:
         before(self, number, losses)
         act(self.work, number, losses)
 
-    monkeypatch.setattr(mtlrun.sweeps.pool._Told, "step", step)
-    monkeypatch.setattr(mtlrun.engine.train, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
-    monkeypatch.setattr(mtlrun.engine.train, "CHECKPOINT_SHARE", 0)
+    monkeypatch.setattr(mtlrun.sweeps.stack_process.SentProgress, "step", step)
+    monkeypatch.setattr(mtlrun.engine.saving, "CHECKPOINT_SECONDS", -1.0)  # one after every epoch
+    monkeypatch.setattr(mtlrun.engine.saving, "CHECKPOINT_SHARE", 0)
 
 
 # ---------------------------------------------------------------- what a sweep leaves and says
@@ -431,7 +434,7 @@ def test_halves_of_a_resumed_stack_get_numbers_of_their_own(here: Path, monkeypa
     with monkeypatch.context() as patch:
         train = mtlrun.sweeps.pool.train_all
         patch.setattr(
-            mtlrun.sweeps.pool,
+            mtlrun.sweeps.local_stacks,
             "train_all",
             lambda works, *rest: seen.extend(w.number for w in works) or train(works, *rest),
         )
@@ -689,21 +692,21 @@ def test_a_table_that_changes_while_a_sweep_trains_is_not_mixed_with_the_first(
 ) -> None:
     """What is left is interrupted, and goes on when the table is back."""
     table = Path("houses.csv").read_bytes()
-    own = mtlrun.engine.train.Training.train
+    own = mtlrun.engine.loop.Training.train
 
     def train(self: Any, progress: Any) -> Any:
         if Path("houses.csv").exists() and Path("houses.csv").read_bytes() == table:
             Path("houses.csv").unlink() if gone else Path("houses.csv").write_bytes(table.replace(b"1", b"2"))
         return own(self, progress)
 
-    monkeypatch.setattr(mtlrun.engine.train.Training, "train", train)
+    monkeypatch.setattr(mtlrun.engine.loop.Training, "train", train)
     words = ["-m", *SMALL, "model.head_hidden=[4],[5],[6]", "trainer.epochs=1", "hydra.sweep.dir=s", *launcher]
     assert main(words) == 1
     assert sorted(statuses()) == ["completed", "interrupted", "interrupted"]
     told = capsys.readouterr()
     assert ("there is no file" if gone else "has changed since this sweep began") in told.out + told.err
     assert "mtlrun resume s" in told.err
-    monkeypatch.setattr(mtlrun.engine.train.Training, "train", own)
+    monkeypatch.setattr(mtlrun.engine.loop.Training, "train", own)
     if not gone:
         assert main(["resume", "s"]) == 2
     Path("houses.csv").write_bytes(table)

@@ -18,7 +18,7 @@ from mtlrun.data.dataset import load_dataset
 from mtlrun.engine.memory import COPIES, FLOAT, parameters, run_bytes
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.preview import report
-from mtlrun.runs.run import prepare
+from mtlrun.runs.single import prepare
 from mtlrun.tasks import Reconstruction
 from mtlrun.util.errors import RequestError
 

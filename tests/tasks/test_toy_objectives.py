@@ -15,17 +15,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from torch import Tensor
 
 from mtlrun.cli.main import main
-from mtlrun.compare.report.plots import style
-from mtlrun.compare.report.toy import Group, Objectives, Way, front, minimum, picture
+from mtlrun.compare.report.pictures.style import style
+from mtlrun.compare.report.toy_picture import front, minimum, picture
+from mtlrun.compare.report.toy_runs import Group, Objectives, Way
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
+from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
-from mtlrun.engine.train import Training
 from mtlrun.results.progress import Progress
-from mtlrun.runs.run import build_stack
-from mtlrun.sweeps.stacks import Limits, divide, size
+from mtlrun.runs.build import build_stack
+from mtlrun.runs.size import size
+from mtlrun.sweeps.division import Limits, divide
 from mtlrun.tasks import toy_objectives
 from mtlrun.util.errors import Interrupted, RequestError
 

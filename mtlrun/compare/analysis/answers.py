@@ -1,16 +1,15 @@
 """What a comparison answers beside its table: contrasts of a plan, effects of a factorial, pairs of tasks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mtlrun import statistics
 from mtlrun.compare.analysis import questions
 from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
-from mtlrun.compare.analysis.reference import Comparators
-from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
+from mtlrun.compare.analysis.questions import Tested, Together
+from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.analysis.task_affinity import affinity
 from mtlrun.compare.records import Affinity, Effect, Finding, Row
-from mtlrun.compare.report.wording import Facts
 
 
 @dataclass(frozen=True)
@@ -36,42 +35,63 @@ class Answers:
         return main(self.factorial) if self.contrasts is None else self.contrasts.effects
 
 
-def find_answers(
-    results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria, findings: list[Finding]
-) -> Answers:
-    """Computes them; what cannot be read for them is a finding."""
+def find_answers(table: Table, over_test_rows: bool, findings: list[Finding]) -> Answers:
+    """What the rows answer. `over_test_rows`: the table speaks of other test rows too, which answers do not."""
+    criteria, comparators, results = table.criteria, table.comparators, table.results
     settings = [result.setting for result in results]
     pairs = affinity(settings, comparators.baseline.setting, criteria, findings)
     arms = contrasts(results, criteria)
-    if arms is not None or comparators.by_rows:
-        return Answers(arms, (), pairs)
-    return Answers(None, effects(results, comparators.reference, criteria), pairs)
+    factorial = arms is None and not comparators.by_rows
+    grid = effects(results, comparators.reference, criteria) if factorial else []
+    if over_test_rows and (arms is not None or grid or comparators.by_rows):
+        text = "contrasts, effects and learning curves in words speak of other seeds on these test rows"
+        findings.append(Finding("warning", "test rows", text))
+    return Answers(arms, grid, pairs)
 
 
-def facts(
-    answers: Answers,
-    rows: Sequence[Row],
-    leader: SettingResult | None,
-    best: bool,
-    needed: int,
-    results: Sequence[SettingResult],
-    comparators: Comparators,
-    criteria: Criteria,
-) -> Facts:
-    """What the verdict's sentences are made from; `rows` in the order of the table."""
-    seeds, needed = _seeds(rows, answers.asked, needed)
+@dataclass(frozen=True)
+class Facts:
+    """What the sentences of the verdict are made from.
+
+    rows: in the order of the table, without the trivial predictor; seeds, needed: the most of a paired difference,
+    and from how many on anything can be significant; effects: main effects and interactions of a factorial
+    pairs: of a task and another that was trained with it, the first one's figure against that of its own net
+    curve: by number of training rows, the shared net against single-task nets of the same rows
+    boosting: its row's label, and its difference to every net
+    """
+
+    rows: Sequence[Row]
+    reference: Row
+    leader: str | None
+    best: bool
+    margin: float
+    seeds: int
+    needed: int
+    contrasts: Contrasts | None = None
+    effects: Sequence[Effect] = ()
+    together: Together | None = None
+    curve: Mapping[int, Tested] = field(default_factory=dict)
+    pairs: Mapping[tuple[str, str], Tested] = field(default_factory=dict)
+    boosting: tuple[str, Sequence[Tested]] | None = None
+
+
+def facts(answers: Answers, table: Table, best: bool) -> Facts:
+    """What the verdict's sentences are made from; `best`: whether the leader may be called so."""
+    criteria, results = table.criteria, table.results
+    rows = [result.row for result in table.ordered]
+    seeds, needed = _seeds(rows, answers.asked, table.seeds_needed)
     return Facts(
         rows=rows,
-        reference=comparators.reference.row,
-        leader=None if leader is None else leader.label,
+        reference=table.comparators.reference.row,
+        leader=table.leader_label,
         best=best,
         margin=criteria.margin,
         seeds=seeds,
         needed=needed,
         contrasts=answers.contrasts,
         effects=answers.factorial,
-        together=questions.together(results, comparators, criteria),
-        curve=questions.curve(results, criteria) if comparators.by_rows else {},
+        together=questions.together(results, table.comparators, criteria),
+        curve=questions.curve(results, criteria) if table.comparators.by_rows else {},
         pairs={} if answers.affinity is None else questions.pairs(answers.affinity, criteria),
         boosting=questions.boosting(results, criteria),
     )

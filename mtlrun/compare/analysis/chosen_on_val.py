@@ -46,19 +46,23 @@ def _choose_for(
     """
     by_trial = {trial: _skills(runs, [t for t in group if t in tasks]) for trial, runs in setting.tried.items()}
     most = max(map(len, by_trial.values()))
-    skills = {trial: float(np.mean([*own.values()])) for trial, own in by_trial.items() if own and len(own) == most}
+    skills = {
+        trial: float(np.mean([*by_seed.values()]))
+        for trial, by_seed in by_trial.items()
+        if by_seed and len(by_seed) == most
+    }
     if not skills:
         text = f"{setting.label}: no figures of {listing(group)} on val to choose by"
         findings.append(Finding("warning", "tuning", text))
         return []
-    if fewer := [trial for trial, own in by_trial.items() if 0 < len(own) < most]:
+    if fewer := [trial for trial, by_seed in by_trial.items() if 0 < len(by_seed) < most]:
         text = "; ".join(_words(trial) for trial in fewer[:3])
         findings.append(
             Finding("warning", "tuning", f"{setting.label}: fewer seeds than others, not to be chosen: {text}")
         )
     best = max(skills, key=lambda trial: skills[trial])
-    for seed, own in setting.tried[best].items():
-        setting.runs.setdefault(seed, {}).update({task: run for task, run in own.items() if task in group})
+    for seed, by_task in setting.tried[best].items():
+        setting.runs.setdefault(seed, {}).update({task: run for task, run in by_task.items() if task in group})
     setting.chosen |= {f"{key}{suffix}": value for key, value in best}
     setting.trials = max(setting.trials, sum(map(bool, by_trial.values())))
     return [*skills.values()]
@@ -105,18 +109,18 @@ def _row_of_restarts(restarts: Sequence[Setting], draws: Sequence[Setting], runs
 
 def _trained(every: Iterable[Runs]) -> list[str]:
     """The tasks that any of the runs trained, in order."""
-    return list(dict.fromkeys(task for runs in every for own in runs.values() for task in own))
+    return list(dict.fromkeys(task for runs in every for by_task in runs.values() for task in by_task))
 
 
 def _skills(runs: Runs, tasks: Sequence[str]) -> dict[int, float]:
     """Mean skill over tasks on val of each seed, where all of them have a defined one."""
     found = {}
-    for seed, own in runs.items():
-        if not all(task in own for task in tasks) or not tasks:
+    for seed, by_task in runs.items():
+        if not all(task in by_task for task in tasks) or not tasks:
             continue
         names = [f"val/{task}/loss" for task in tasks]
-        losses = [own[t].figures.get(name, np.nan) for t, name in zip(tasks, names, strict=True)]
-        trivial = [own[t].trivial.get(name, np.nan) for t, name in zip(tasks, names, strict=True)]
+        losses = [by_task[t].figures.get(name, np.nan) for t, name in zip(tasks, names, strict=True)]
+        trivial = [by_task[t].trivial.get(name, np.nan) for t, name in zip(tasks, names, strict=True)]
         skill = float(statistics.skill(losses, trivial).mean())
         if np.isfinite(skill):
             found[seed] = skill

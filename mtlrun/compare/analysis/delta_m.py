@@ -1,6 +1,6 @@
 """Δm of every setting against its baseline, where it cannot be had, and of settings that share no seed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,13 +56,11 @@ def unpaired_difference(
 
     Both are relative to the mean figures of `base`. Tasks without a figure in every run are left out.
     """
-    runs = [run for own in (figures, other, base) for run in own.values()]
-    kept = [replace(c, metrics=tuple(m for _, m in c.keys if all((c.task, m) in run for run in runs))) for c in columns]
-    kept = [column for column in kept if column.metrics]
+    kept = _known_everywhere(columns, [run for group in (figures, other, base) for run in group.values()])
     if not kept or not figures or not other or not base:
         return None
     keys = [key for column in kept for key in column.keys]
-    tables = [np.array([[run[key] for key in keys] for run in own.values()]) for own in (figures, other, base)]
+    tables = [np.array([[run[key] for key in keys] for run in group.values()]) for group in (figures, other, base)]
     higher = [direction for column in kept for direction in column.directions]
     ends = np.cumsum([len(column.metrics) for column in kept])[:-1]
 
@@ -78,6 +76,15 @@ def unpaired_difference(
     return Estimate(mean, *statistics.bootstrap_runs(one, two, difference), {}) if np.isfinite(mean) else None
 
 
+def _known_everywhere(
+    columns: Sequence[TaskColumn], runs: Sequence[Mapping[tuple[str, str], float]]
+) -> list[TaskColumn]:
+    """The columns with those metrics that every run has; none without metrics."""
+    known = set.intersection(*map(set, runs)) if runs else set()
+    kept = [replace(c, metrics=tuple(metric for task, metric in c.keys if (task, metric) in known)) for c in columns]
+    return [column for column in kept if column.metrics]
+
+
 # ---------------------------------------------------------------- gaps
 
 
@@ -87,7 +94,7 @@ def gaps(results: Sequence[SettingResult], comparators: Comparators, columns: Se
     base = comparators.baseline
     for column in columns:
         for key, higher in zip(column.keys, column.directions, strict=True):
-            values = {seed: own[key] for seed, own in base.complete.items() if key in own}
+            values = {seed: known[key] for seed, known in base.complete.items() if key in known}
             zero = [s for s, value in values.items() if np.isnan(statistics.relative_drop(value, value, higher))]
             if zero:
                 text = f"{key[1]} of {column.task} is next to 0 for {base.label}, seed {listing(zero)}: left out of Δm"
@@ -98,7 +105,9 @@ def gaps(results: Sequence[SettingResult], comparators: Comparators, columns: Se
 def _gaps_of(result: SettingResult, columns: Sequence[TaskColumn]) -> Iterator[Finding]:
     """Which tasks or seeds a setting has no Δm of. A pair of tasks is meant to lack the others."""
     setting, label = result.setting, result.label
-    without = [column.task for column in columns if not any(column.primary in own for own in result.figures.values())]
+    without = [
+        column.task for column in columns if not any(column.primary in known for known in result.figures.values())
+    ]
     if setting.arm == PAIRS and not set(without) & {task for run in setting.members for task in run.tasks}:
         return  # it is read against each of its two tasks alone
     if result.figures and without:

@@ -16,7 +16,6 @@ from mtlrun.compare.records import Affinity, Estimate, Verdict
 WEIGHTS = "loss.weights."
 FIXED_WEIGHTS = 3  # settings of loss=fixed that count as a sweep
 
-less = paired_difference
 Key = TypeVar("Key")
 OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 
@@ -60,11 +59,11 @@ def _verdict(difference: Estimate, p: float, criteria: Criteria) -> Verdict:
 
 def adjusted(found: Mapping[Key, Tested | None], criteria: Criteria) -> dict[Key, Tested]:
     """Those that could be tested, with Holm's adjustment over all of them."""
-    known = {key: own for key, own in found.items() if own is not None}
-    p = statistics.holm([own.p for own in known.values()])
+    known = {key: single for key, single in found.items() if single is not None}
+    p = statistics.holm([single.p for single in known.values()])
     return {
-        key: Tested(own.difference, float(holm), _verdict(own.difference, float(holm), criteria), True)
-        for (key, own), holm in zip(known.items(), p, strict=True)
+        key: Tested(single.difference, float(holm), _verdict(single.difference, float(holm), criteria), True)
+        for (key, single), holm in zip(known.items(), p, strict=True)
     }
 
 
@@ -94,7 +93,7 @@ def _by_task(figures: Figures, base: Figures, criteria: Criteria) -> dict[str, T
     for column in criteria.columns:
         values = {}
         for seed in sorted(figures.keys() & base.keys()):
-            one, other = ([own[seed].get(key, np.nan) for key in column.keys] for own in (figures, base))
+            one, other = ([side[seed].get(key, np.nan) for key in column.keys] for side in (figures, base))
             drops = statistics.relative_drop(one, other, column.directions)
             values[seed] = float(statistics.delta_m_per_metric([drops]))
         found[column.task] = tested(values, criteria)
@@ -144,7 +143,7 @@ def under_fixed_weights(results: Sequence[SettingResult], criteria: Criteria) ->
     Where --tune chooses weights, all that were tried count.
     """
     tried = fixed_weights([result.setting for result in results])
-    sweep = [mean for own in tried.values() for runs in own if (mean := _means(runs, criteria)) is not None]
+    sweep = [mean for tries in tried.values() for runs in tries if (mean := _means(runs, criteria)) is not None]
     if len(tried) < FIXED_WEIGHTS or not sweep:
         return {}
     others = [result for result in results if result.setting.multi_task and not is_fixed(result.setting)]
@@ -167,7 +166,10 @@ def fixed_weights(settings: Sequence[Setting]) -> dict[tuple[tuple[str, float], 
 def weights_tried(settings: Sequence[Setting]) -> int:
     """How many weights of loss=fixed were tried, here or before --confirm trained the chosen ones."""
     before = {
-        tuple(own for own in trial if own[0].startswith(WEIGHTS)) for s in settings if is_fixed(s) for trial in s.before
+        tuple(choice for choice in trial if choice[0].startswith(WEIGHTS))
+        for s in settings
+        if is_fixed(s)
+        for trial in s.before
     }
     return max(len(fixed_weights(settings)), len(before))
 
@@ -182,7 +184,9 @@ def _means(runs: Runs, criteria: Criteria) -> list[float] | None:
     found = []
     for column in criteria.columns:
         name = f"{criteria.split}/{column.task}/{column.metric}"
-        values = [run.figures[name] for own in runs.values() if (run := own.get(column.task)) and name in run.figures]
+        values = [
+            run.figures[name] for by_task in runs.values() if (run := by_task.get(column.task)) and name in run.figures
+        ]
         if not values:
             return None
         found.append(float(np.mean(values)))

@@ -55,7 +55,7 @@ def find_comparators(results: Sequence[SettingResult], asked: str | None) -> Com
     by_rows = _baselines_by_rows(results, baseline)
     for result in results:
         result.baseline = by_rows.get(result.setting.words.get(TRAIN_ROWS), baseline)
-    return Comparators(plain, reference, baseline, [own for own in by_rows.values() if own is not None])
+    return Comparators(plain, reference, baseline, [result for result in by_rows.values() if result is not None])
 
 
 def _baselines_by_rows(

@@ -15,14 +15,14 @@ import numpy as np
 from mtlrun import statistics
 from mtlrun.compare.analysis.delta_m import relative_drops
 from mtlrun.compare.analysis.inference import LEVEL
-from mtlrun.compare.analysis.reference import Comparators
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
+from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.collect.run_record import Collection, RunRecord
-from mtlrun.compare.collect.shell_commands import compare_command
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
 from mtlrun.statistics.arrays import Floats
 from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import RequestError
+from mtlrun.util.shell import compare_command
 
 if TYPE_CHECKING:
     from mtlrun.compare.analysis.scores import RunScores
@@ -68,14 +68,8 @@ class Resampled:
         return {seed: per_task for seed, (per_task, _) in self.drops.items()}
 
 
-def over_rows(
-    results: Sequence[SettingResult],
-    comparators: Comparators,
-    leader: SettingResult | None,
-    criteria: Criteria,
-    findings: list[Finding],
-) -> str:
-    """Gives the rows of `results` wider intervals and more careful verdicts; in words how their intervals are made.
+def over_rows(table: Table, findings: list[Finding]) -> str:
+    """Gives the rows of `table` wider intervals and more careful verdicts; in words how their intervals are made.
 
     Rows without checkpoints (boosting) stay as they are, and are named in a finding.
     Takes up to 1 GiB and about a tenth of a second per run and 10,000 test rows.
@@ -84,36 +78,31 @@ def over_rows(
     """
     from mtlrun.compare.analysis.scores import score
 
-    draws = RowDraws(score, criteria)
-    resampled = {result: _resample(result, draws) for result in results}
-    if finding := _not_scored([*resampled.values()]):
-        findings.append(finding)
-    _refuse_unscored(results, comparators.reference, resampled, finding)
-    for own in resampled.values():
-        if own.metrics and own.result.baseline is not None:
-            own.drops = _drops(own.metrics, resampled[own.result.baseline].metrics, criteria.columns)
-            own.result.row = _widened(own, criteria.columns)
-    _set_verdicts([*resampled.values()], resampled[comparators.reference].per_task, criteria.margin)
-    if leader is not None:
-        _set_like_leader([own for own in resampled.values() if own.result is not leader], resampled[leader].per_task)
+    draws, columns = RowDraws(score, table.criteria), table.criteria.columns
+    resampled = {result: _resample(result, draws) for result in table.results}
+    finding = _not_scored([*resampled.values()])
+    findings += [] if finding is None else [finding]
+    _refuse_unscored(table, resampled, finding)
+    for sample in resampled.values():
+        if sample.metrics and sample.result.baseline is not None:
+            sample.drops = _drops(sample.metrics, resampled[sample.result.baseline].metrics, columns)
+            sample.result.row = _widened(sample, columns)
+    reference = resampled[table.comparators.reference]
+    _set_verdicts([*resampled.values()], reference.per_task, table.criteria.margin)
+    if table.leader is not None:
+        others = [sample for result, sample in resampled.items() if result is not table.leader]
+        _set_like_leader(others, resampled[table.leader].per_task)
     bootstrap = f"a bootstrap of seeds and {len(draws.rows):,} rows ({draws.draws:,} draws)"
-    others = "trivial and boosting" if any(result.setting.boosting for result in results) else "trivial"
+    alone = "trivial and boosting" if any(r.setting.boosting for r in table.results) else "trivial"
     return (
-        f"over seeds and test rows, the wider of t(n−1)·s/√n over seeds and of {bootstrap}; {others}: over seeds alone"
+        f"over seeds and test rows, the wider of t(n−1)·s/√n over seeds and of {bootstrap}; {alone}: over seeds alone"
     )
 
 
-def _refuse_unscored(
-    results: Sequence[SettingResult],
-    reference: SettingResult,
-    resampled: Mapping[SettingResult, Resampled],
-    finding: Finding | None,
-) -> None:
+def _refuse_unscored(table: Table, resampled: Mapping[SettingResult, Resampled], finding: Finding | None) -> None:
     """Raises RequestError where a baseline or the reference cannot be scored."""
-    needed = [(own.baseline, "a baseline") for own in results if own.baseline is not None] + [
-        (reference, "the reference")
-    ]
-    for result, what in needed:
+    baselines = [(result.baseline, "a baseline") for result in table.results if result.baseline is not None]
+    for result, what in [*baselines, (table.comparators.reference, "the reference")]:
         if not resampled[result].metrics:
             why = "no run" if finding is None else finding.text
             raise RequestError(
@@ -193,7 +182,7 @@ def _resample(result: SettingResult, draws: RowDraws) -> Resampled:
 
 def _not_scored(resampled: Sequence[Resampled]) -> Finding | None:
     """Which settings cannot be scored, and why."""
-    without = [f"{own.result.label}: {own.problem}" for own in resampled if own.problem]
+    without = [f"{sample.result.label}: {sample.problem}" for sample in resampled if sample.problem]
     if not without:
         return None
     shown = "; ".join(without[:4]) + (f"; and {len(without) - 4} more" if len(without) > 4 else "")
@@ -214,13 +203,13 @@ def _counts(rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
 # ---------------------------------------------------------------- intervals and verdicts
 
 
-def _drops(own: Drawn, base: Drawn, columns: Sequence[TaskColumn]) -> dict[int, tuple[Floats, Floats]]:
+def _drops(metrics: Drawn, base: Drawn, columns: Sequence[TaskColumn]) -> dict[int, tuple[Floats, Floats]]:
     """Δm per task and per metric `[1 + D]` of each seed that the baseline has too, with every task."""
     found = {}
-    for seed in own.keys() & base.keys():
-        tasks = {task for task, _ in own[seed]} & {task for task, _ in base[seed]}
+    for seed in metrics.keys() & base.keys():
+        tasks = {task for task, _ in metrics[seed]} & {task for task, _ in base[seed]}
         if all(column.task in tasks for column in columns):
-            drops = [relative_drops(_stacked(own[seed], c), _stacked(base[seed], c), c) for c in columns]
+            drops = [relative_drops(_stacked(metrics[seed], c), _stacked(base[seed], c), c) for c in columns]
             found[seed] = statistics.delta_m_per_task(drops), statistics.delta_m_per_metric(drops)
     return found
 
@@ -238,19 +227,22 @@ def _over_seeds(values: Mapping[int, Floats], seeds: Sequence[int]) -> Floats | 
     return statistics.seed_draws(np.stack([values[seed][1:] for seed in seeds], 1))
 
 
-def _widened(own: Resampled, columns: Sequence[TaskColumn]) -> Row:
+def _widened(sample: Resampled, columns: Sequence[TaskColumn]) -> Row:
     """The setting's row with wider intervals."""
-    row = own.result.row
+    row = sample.result.row
     figures = dict(row.figures)
     for column in columns:
-        values = {seed: metrics[column.primary] for seed, metrics in own.metrics.items() if column.primary in metrics}
+        values = {
+            seed: metrics[column.primary] for seed, metrics in sample.metrics.items() if column.primary in metrics
+        }
         if column.task in figures:
             figures[column.task] = _wider(figures[column.task], values)
     return replace(
         row,
         figures=figures,
-        delta_m=row.delta_m and _wider(row.delta_m, own.per_task),
-        delta_m_metrics=row.delta_m_metrics and _wider(row.delta_m_metrics, {s: d for s, (_, d) in own.drops.items()}),
+        delta_m=row.delta_m and _wider(row.delta_m, sample.per_task),
+        delta_m_metrics=row.delta_m_metrics
+        and _wider(row.delta_m_metrics, {s: d for s, (_, d) in sample.drops.items()}),
     )
 
 
@@ -269,9 +261,9 @@ def _set_verdicts(resampled: Sequence[Resampled], reference: Mapping[int, Floats
     reference: its Δm per task by seed, `[1 + D]`
     """
     held = {
-        own.result: _more_careful(against, own.per_task, reference, margin)
-        for own in resampled
-        if (against := own.result.row.against) is not None and against.difference.values  # else not paired
+        sample.result: _more_careful(against, sample.per_task, reference, margin)
+        for sample in resampled
+        if (against := sample.result.row.against) is not None and against.difference.values  # else not paired
     }
     adjusted = statistics.holm([against.p for against in held.values()]) if held else ()
     for (result, against), p_holm in zip(held.items(), map(float, adjusted), strict=True):
@@ -280,11 +272,11 @@ def _set_verdicts(resampled: Sequence[Resampled], reference: Mapping[int, Floats
 
 
 def _more_careful(
-    against: Against, own: Mapping[int, Floats], reference: Mapping[int, Floats], margin: float
+    against: Against, drops: Mapping[int, Floats], reference: Mapping[int, Floats], margin: float
 ) -> Against:
     """The same test over rows and seeds, as far as the draws are there; without the adjustment."""
     seeds = [*against.difference.values]
-    differences = {seed: own[seed] - reference[seed] for seed in seeds if seed in own and seed in reference}
+    differences = {seed: drops[seed] - reference[seed] for seed in seeds if seed in drops and seed in reference}
     drawn = _over_seeds(differences, seeds)
     if drawn is None:
         return against
@@ -303,11 +295,11 @@ def _set_like_leader(others: Sequence[Resampled], leader: Mapping[int, Floats]) 
     leader: its Δm per task by seed, `[1 + D]`
     """
     p = {}
-    for own in others:
-        seeds = sorted(own.per_task.keys() & leader.keys())
-        drawn = _over_seeds({seed: own.per_task[seed] - leader[seed] for seed in seeds}, seeds)
-        if drawn is not None and own.result.row.like_leader is not None:
-            p[own.result] = statistics.drawn_p(drawn)
+    for sample in others:
+        seeds = sorted(sample.per_task.keys() & leader.keys())
+        drawn = _over_seeds({seed: sample.per_task[seed] - leader[seed] for seed in seeds}, seeds)
+        if drawn is not None and sample.result.row.like_leader is not None:
+            p[sample.result] = statistics.drawn_p(drawn)
     adjusted = statistics.holm([*p.values()]) if p else ()
     for result, p_holm in zip(p, adjusted, strict=True):
         result.row = replace(result.row, like_leader=bool(result.row.like_leader or p_holm > LEVEL))

@@ -12,7 +12,8 @@ from mtlrun.data.dataset import load_dataset, load_table
 from mtlrun.data.split import row_groups
 from mtlrun.engine import checkpoint
 from mtlrun.runs.build import evaluation
-from mtlrun.statistics import Scored
+from mtlrun.statistics import Scored, lacking
+from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
 
@@ -59,12 +60,13 @@ def _score(folder: Path, tree: dict[str, Any], split: str, data_hash: str | None
                 at = found.network.tasks.index(task)
                 out, labels = own[0, :, i, : spec.outputs].double(), found.labels[0, :, at].double()
                 columns = block.kind.row_scores(out, labels, float(found.unit[0, at]))
-                if columns is None:
+                scored = Scored(found.weights[0, :, at].numpy(), {n: v.numpy() for n, v in columns.items()})
+                if lacking(scored, type_of(dataset.targets[task].type).metrics):
                     raise RequestError(
                         f"--rows: the metrics of {task}, of a package's type, cannot be made of other rows\n"
                         "compare without --rows"
                     )
-                tasks[task] = Scored(found.weights[0, :, at].numpy(), {n: v.numpy() for n, v in columns.items()})
+                tasks[task] = scored
     groups = row_groups(load_table(config.data)[0].frame, config.data.split.by)
     rows = found.index[0].numpy()
     return RunScores(rows, None if groups is None else groups[rows], tasks)

@@ -29,7 +29,7 @@ class SettingResult:
     figures: of every seed; complete: of the seeds with a primary figure of every task
     baseline: what its Δm is relative to (`find_comparators`); None where there are no single-task nets like it
     delta_m, delta_m_metrics: in percent, over seeds alone, whatever --rows adds to the row (`set_delta_m`)
-    row: what is shown (`set_rows`)
+    row: what is shown (`make_table`)
     """
 
     setting: Setting
@@ -46,8 +46,9 @@ class SettingResult:
         return self.setting.label
 
 
-def measure(setting: Setting, columns: Sequence[TaskColumn], split: str) -> SettingResult:
+def measure(setting: Setting, criteria: Criteria) -> SettingResult:
     """A setting with the figures of its runs."""
+    columns, split = criteria.columns, criteria.split
     figures: dict[int, dict[tuple[str, str], float]] = {}
     for seed, task, metric, run in _cells(setting, columns):
         if (value := run.figures.get(f"{split}/{task}/{metric}")) is not None:
@@ -55,8 +56,9 @@ def measure(setting: Setting, columns: Sequence[TaskColumn], split: str) -> Sett
     return SettingResult(setting, figures, complete(figures, columns))
 
 
-def trivial_figures(settings: Sequence[Setting], columns: Sequence[TaskColumn], split: str) -> Figures:
+def trivial_figures(settings: Sequence[Setting], criteria: Criteria) -> Figures:
     """Figures of the predictor that knows no inputs, of the seeds with every task, from the first setting with them."""
+    columns, split = criteria.columns, criteria.split
     figures: dict[int, dict[tuple[str, str], float]] = {}
     for setting in settings:
         for seed, task, metric, run in _cells(setting, columns):
@@ -67,7 +69,7 @@ def trivial_figures(settings: Sequence[Setting], columns: Sequence[TaskColumn], 
 
 def complete(figures: Figures, columns: Sequence[TaskColumn]) -> Figures:
     """The figures of the seeds with a primary figure of every task."""
-    return {seed: own for seed, own in figures.items() if all(column.primary in own for column in columns)}
+    return {seed: of_seed for seed, of_seed in figures.items() if all(column.primary in of_seed for column in columns)}
 
 
 def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[int, str, str, RunRecord]]:
@@ -80,15 +82,15 @@ def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[in
 
 def whole_seeds(figures: Figures, columns: Sequence[TaskColumn]) -> tuple[int, ...]:
     """The seeds with a figure of each task that any of the seeds has a figure of."""
-    known = {key for own in figures.values() for key in own} & {column.primary for column in columns}
-    return tuple(sorted(seed for seed, own in figures.items() if known and known <= own.keys()))
+    known = {key for of_seed in figures.values() for key in of_seed} & {column.primary for column in columns}
+    return tuple(sorted(seed for seed, of_seed in figures.items() if known and known <= of_seed.keys()))
 
 
 def estimates(figures: Figures, criteria: Criteria) -> dict[str, Estimate]:
     """By task, mean and interval of its primary metric over the seeds that have it."""
     found = {}
     for column in criteria.columns:
-        values = {seed: own[column.primary] for seed, own in figures.items() if column.primary in own}
+        values = {seed: of_seed[column.primary] for seed, of_seed in figures.items() if column.primary in of_seed}
         if (estimate := criteria.inference.estimate(values)) is not None:
             found[column.task] = estimate
     return found

@@ -1,6 +1,6 @@
 """Which tasks and metrics a comparison shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import Finding, TaskColumn
@@ -34,10 +34,10 @@ def _tasks(runs: Sequence[RunRecord], asked: Mapping[str, tuple[str, ...]], find
     for run in runs:
         for task, role in run.roles.items():
             roles.setdefault(task, set()).add(role)
-    tasks = [task for task, own in roles.items() if own == {"main"} or task in asked]
-    for task, own in roles.items():
-        if "main" in own and task not in tasks:
-            text = f"{task} is main in some runs and {listing(sorted(own - {'main'}))} in others: it has no column"
+    tasks = [task for task, known in roles.items() if known == {"main"} or task in asked]
+    for task, known in roles.items():
+        if "main" in known and task not in tasks:
+            text = f"{task} is main in some runs and {listing(sorted(known - {'main'}))} in others: it has no column"
             findings.append(Finding("warning", "different roles", text))
     for task in asked:
         if task not in roles:
@@ -62,16 +62,24 @@ def _column(
     primary = primaries[0] if primaries else next((m for m in inferred_primaries() if m in every), "")
     metrics = asked or (primary,)
     for metric in metrics:
-        if metric not in every:
-            raise RequestError(
-                f"--metric: no run has {metric or 'a metric'} of {task} on {split}"
-                f"{nearest(metric, every)}\nallowed: {listing(sorted(every))}"
-            )
-        if without := [name for name, has in known if metric not in has]:
-            text = f"{metric} of {task} on {split}: {listing(without, 3)}"
-            findings.append(Finding("warning", "a metric is unknown to a run", text))
+        findings += _unknown_to(metric, task, split, known)
     unit = next((run.units[task] for run in runs if task in run.units), "")
     return TaskColumn(task, metrics[0], higher_is_better(metrics[0]), _unit(unit, metrics[0]), tuple(metrics))
+
+
+def _unknown_to(metric: str, task: str, split: str, known: Sequence[tuple[str, set[str]]]) -> Iterator[Finding]:
+    """Which runs lack a metric, of those `known` by name with the metrics that they have. Raises RequestError where
+    all do."""
+    without = [name for name, metrics in known if metric not in metrics]
+    if len(without) == len(known) or metric == "loss":
+        every = set().union(*(metrics for _, metrics in known)) - {"loss"}
+        raise RequestError(
+            f"--metric: no run has {metric or 'a metric'} of {task} on {split}"
+            f"{nearest(metric, every)}\nallowed: {listing(sorted(every))}"
+        )
+    if without:
+        text = f"{metric} of {task} on {split}: {listing(without, 3)}"
+        yield Finding("warning", "a metric is unknown to a run", text)
 
 
 def _unit(unit: str, metric: str) -> str:

@@ -1,12 +1,12 @@
 """From runs to rows: what tells settings apart, seeds folded, single-task nets as one row."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mtlrun.compare.collect.choice import Trial
-from mtlrun.compare.collect.labels import label
 from mtlrun.compare.collect.problems import first_few
+from mtlrun.compare.collect.row_labels import label
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import NOT_A_SETTING, ONLY, SPLIT, Runs, Setting, Words, agreed, in_order, text
 from mtlrun.compare.records import SINGLE_TASK, Finding, Kind
@@ -84,12 +84,9 @@ def expand(keys: Sequence[str], known: Sequence[str], option: str) -> list[str]:
 
 def _folded_runs(runs: Sequence[RunRecord]) -> list[FoldedRun]:
     """The runs with their settings; one without an arm takes that of a run with the same settings."""
-    words = _words(runs)
-    arms = {frozenset(own.items()): run.arm for run, own in zip(runs, words, strict=True) if run.arm is not None}
-    return [
-        FoldedRun(run, own, _kind(run), run.arm or arms.get(frozenset(own.items())))
-        for run, own in zip(runs, words, strict=True)
-    ]
+    folded = [FoldedRun(run, words, _kind(run), run.arm) for run, words in zip(runs, _words(runs), strict=True)]
+    arms = {frozenset(one.words.items()): one.arm for one in folded if one.arm is not None}
+    return [replace(one, arm=one.arm or arms.get(frozenset(one.words.items()))) for one in folded]
 
 
 def _words(runs: Sequence[RunRecord]) -> list[Words]:
@@ -128,7 +125,7 @@ def _kind(run: RunRecord) -> Kind:
 
 def _rows_by(runs: Sequence[FoldedRun], keys: Sequence[str]) -> list[RowKey]:
     """The row of each run by the keys of --by: of all keys below a prefix, by those that tell any runs apart."""
-    differing = _differing_words(runs)
+    differing = _differing_runs(runs)
     telling = [key for key in keys if key == ARM or key in differing] or keys
     return [one.row([key for key in telling if key != ARM], with_arm=ARM in telling) for one in runs]
 
@@ -139,7 +136,8 @@ def _rows(runs: Sequence[FoldedRun], tuned: Sequence[str]) -> list[RowKey]:
     for kind, arm in dict.fromkeys((one.kind, one.arm) for one in runs):
         # those without an arm are told from all others of their kind
         peers = [one for one in runs if one.kind == kind and arm in (None, one.arm)]
-        keys[kind, arm] = (_differing_per_task(peers) if kind in SINGLE_TASK else _differing_words(peers)) - {*tuned}
+        differing = _differing_per_task(peers) if kind in SINGLE_TASK else _differing_runs(peers)
+        keys[kind, arm] = differing - {*tuned}
     return [one.row(keys[one.kind, one.arm]) for one in runs]
 
 
@@ -148,37 +146,37 @@ def _differing_per_task(runs: Sequence[FoldedRun]) -> set[str]:
     by_task: dict[tuple[str, ...], list[FoldedRun]] = {}
     for one in runs:
         by_task.setdefault(one.run.tasks, []).append(one)
-    return set[str]().union(*map(_differing_words, by_task.values())) - {ONLY}
+    return set[str]().union(*map(_differing_runs, by_task.values())) - {ONLY}
 
 
-def _differing_words(runs: Sequence[FoldedRun]) -> set[str]:
+def _differing_runs(runs: Sequence[FoldedRun]) -> set[str]:
     return _differing([one.words for one in runs])
 
 
-def _differing(words: Sequence[Words]) -> set[str]:
+def _differing(settings: Sequence[Words]) -> set[str]:
     """The keys in which settings differ, of those that have the key.
 
     A key that only some have counts as well where they chose the same option of its group (a weight that one of them
     does not set).
     """
     values: dict[str, set[str]] = {}
-    for own in words:
-        for key, value in own.items():
+    for words in settings:
+        for key, value in words.items():
             values.setdefault(key, set()).add(value)
     differing = {key for key, known in values.items() if len(known) > 1}
     for option, prefix in {**dict.fromkeys(GROUPS), ONLY: "tasks"}.items():
         alike: dict[str, list[Words]] = {}  # by option of the group
-        for own in words:
-            alike.setdefault(own.get(option, ""), []).append(own)
+        for words in settings:
+            alike.setdefault(words.get(option, ""), []).append(words)
         for same in alike.values():
             differing |= _not_in_all(same, prefix or option)
     return differing
 
 
-def _not_in_all(words: Sequence[Words], group: str) -> set[str]:
+def _not_in_all(settings: Sequence[Words], group: str) -> set[str]:
     """The keys of a group that some of these settings have and others lack."""
-    keys = {key for own in words for key in own if key.split(".")[0] == group}
-    return {key for key in keys if not all(key in own for own in words)}
+    keys = {key for words in settings for key in words if key.split(".")[0] == group}
+    return {key for key in keys if not all(key in words for words in settings)}
 
 
 # ---------------------------------------------------------------- a row

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -24,8 +25,11 @@ MOST_CONFIRMED = 100  # times over: a folder that says it confirms itself must n
 
 @functools.cache
 def words_of(place: Path) -> list[str] | None:
-    """The words behind `mtlrun` that made a sweep or run, but for those about Hydra: they go into commands that are
-    shown to be copied, the folder may be a stranger's, and Hydra's settings can run any program."""
+    """The words behind `mtlrun` that made a sweep or run; None where they are not known.
+
+    Words about Hydra are left out: the words go into commands that are shown to be copied, the folder may be a
+    stranger's, and Hydra's settings can run any program.
+    """
     words = _all_words(place)
     if words is None:
         return None
@@ -55,17 +59,19 @@ def _all_words(place: Path) -> list[str] | None:
 
 
 def _of_plan(jobs: Sequence[Mapping[str, str]]) -> list[str] | None:
-    """Overrides of a product; of a union, each run as an arm."""
+    """The words of a plan's overrides: those of a product; of a union, each run as an arm."""
     values: dict[str, dict[str, None]] = {}
     for job in jobs:
         for key, value in job.items():
             values.setdefault(key, {})[str(value)] = None
-    product = 1
-    for own in values.values():
-        product *= len(own)
-    if product == len(jobs) and all(set(job) == set(values) for job in jobs):
-        return [_typed(key, ",".join(own)) for key, own in values.items()]
-    common = {k: next(iter(own)) for k, own in values.items() if len(own) == 1 and all(k in job for job in jobs)}
+    if math.prod(map(len, values.values())) == len(jobs) and all(set(job) == set(values) for job in jobs):
+        return [_typed(key, ",".join(swept)) for key, swept in values.items()]
+    return _of_union(jobs, values)
+
+
+def _of_union(jobs: Sequence[Mapping[str, str]], values: Mapping[str, Mapping[str, None]]) -> list[str] | None:
+    """The words of runs that form no product, where each has a key of its own; `values`: those of each key."""
+    common = {k: next(iter(swept)) for k, swept in values.items() if len(swept) == 1 and all(k in job for job in jobs)}
     arms = {json.dumps({k: v for k, v in job.items() if k not in common and k != "seed"}): None for job in jobs}
     if "{}" in arms:
         return None

@@ -1,7 +1,6 @@
 """The commands that made runs, with other words: quoted for a shell."""
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from mtlrun.compare.collect.original_words import confirmed, is_confirmation, sp
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.results.sweep_folder import PLAN, read_plan
 from mtlrun.util.errors import RequestError
+from mtlrun.util.shell import quoted
 
 SWEEPS = re.compile(r"(range|choice|interval|tag|glob|sort|shuffle|int|float)\(")
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # of the sweep that is there already
@@ -19,21 +19,6 @@ MULTIRUN = ("-m", "--multirun")
 def origin(run: RunRecord) -> Path:
     """Where the command of a run is to be found: its sweep's folder, or its own."""
     return run.sweep or run.folder
-
-
-def quoted(*words: object) -> str:
-    """Words as a shell takes them, zsh too: nothing is expanded."""
-    return " ".join(_quoted(str(word)) for word in words)
-
-
-def _quoted(word: str) -> str:
-    # shlex leaves a = at a word's beginning, which zsh expands
-    return shlex.quote(word) if not word.startswith("=") else f"'{word}'"
-
-
-def compare_command(folders: Sequence[Path | str], *options: str) -> str:
-    """`mtlrun compare` of the folders with further options."""
-    return quoted("mtlrun", "compare", *folders, *options)
 
 
 def with_seeds(place: Path, seeds: Iterable[int]) -> str | None:
@@ -49,10 +34,10 @@ def with_seeds(place: Path, seeds: Iterable[int]) -> str | None:
 def with_values(
     place: Path, values: Mapping[str, str], options: Mapping[str, str] | None = None, seeds: Iterable[int] = ()
 ) -> str | None:
-    """The command of a sweep or run, of a confirmed one that of what was confirmed, with other values of some keys.
-    None where it is not known, or where its arms set these keys themselves and would not follow.
+    """The command of a sweep or run with other values of some keys; of a confirmed sweep, that of what it confirms.
 
-    `options` by group: what alone has the keys; then the arms of a plan do not count, and `seeds` are said.
+    None where it is not known, or where its arms set these keys themselves and would not follow. `options`, by group,
+    are those that alone have the keys: with them the arms of a plan are left out, and the command names the `seeds`.
     """
     place = confirmed(place)
     words = words_of(place)
@@ -91,10 +76,10 @@ def _set_by_arms(place: Path, words: Sequence[str], keys: Iterable[str]) -> bool
 
 def seed_words(seeds: Iterable[int]) -> str:
     """Seeds as the value of an override: a range where they follow each other."""
-    found = sorted(set(seeds))
-    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
-        return f"range({found[0]},{found[-1] + 1})"
-    return ",".join(map(str, found))
+    ordered = sorted(set(seeds))
+    if len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1)):
+        return f"range({ordered[0]},{ordered[-1] + 1})"
+    return ",".join(map(str, ordered))
 
 
 def is_sweep(word: str) -> bool:
@@ -124,7 +109,7 @@ def _without(words: Sequence[str], keys: Sequence[str]) -> list[str]:
     """Words but those that set one of these keys, or a key below one of them."""
 
     def sets(word: str) -> bool:
-        own = word.lstrip("+").partition("=")[0]
-        return any(own == key or own.startswith(f"{key}.") for key in keys)
+        set_key = word.lstrip("+").partition("=")[0]
+        return any(set_key == key or set_key.startswith(f"{key}.") for key in keys)
 
     return [word for word in words if not sets(word)]

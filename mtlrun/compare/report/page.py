@@ -9,10 +9,15 @@ from html import escape
 from pathlib import Path
 
 import jinja2
+from matplotlib.figure import Figure
 
 from mtlrun.compare.records import DEAD, Comparison, Row
-from mtlrun.compare.report import render
-from mtlrun.compare.report.plots import GRID, PALETTE, PAPER, SOFT, Figure, figures, style
+from mtlrun.compare.report.pictures.all_pictures import figures
+from mtlrun.compare.report.pictures.style import GRID, PALETTE, PAPER, SOFT, style
+from mtlrun.compare.report.render import render
+from mtlrun.compare.report.result_table import diagnostics, lines, mark, relative_time, table
+from mtlrun.compare.report.rounding import number, probability, with_interval
+from mtlrun.compare.report.table_notes import by_kind, reading
 from mtlrun.results.files import write_atomic, write_text
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import printable
@@ -76,6 +81,15 @@ _SECTIONS = {
     "cost": ("Cost", "Dashed: the plain sum."),
 }
 
+# What kinds of rows are, beside their labels.
+_KINDS = {
+    "method": "",
+    "alone": "single-task nets",
+    "pre-trained": "one task, trunk trained before",
+    "boosting": "gradient boosting",
+    "trivial": "knows no inputs",
+}
+
 # Sections that are there where runs were asked for what they show: (what it is, the words that ask for it).
 _LOGGED = {
     "importance": ("Importance of the inputs for each task", "trainer.importance=true"),
@@ -106,7 +120,7 @@ def write_outputs(comparison: Comparison, out: Path) -> list[Path]:
         for old in out.glob("*.png"):
             if old not in paths.values() and _ours(old):
                 old.unlink()
-        write_text(table, render.render(comparison, "csv"))
+        write_text(table, render(comparison, "csv"))
         for name, path in paths.items():
             write_atomic(path, partial(save_png, drawn[name]))
         pictures = [Picture(name, inline_svg(figure, name)) for name, figure in drawn.items()]
@@ -182,10 +196,9 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: printable(value) if type(value) is str else value,  # not Markup, which is ours
     )
-    headings, cells = render.table(comparison)
-    if sum(heading.task for heading in headings) > 3:  # what compares settings before what has to be scrolled to
-        order = sorted(range(len(headings)), key=lambda i: headings[i].task)
-        headings, cells = [headings[i] for i in order], [[row[i] for i in order] for row in cells]
+    columns = table(comparison)
+    if sum(column.task for column in columns) > 3:  # what compares settings before what has to be scrolled to
+        columns = sorted(columns, key=lambda column: column.task)
     by_section: dict[str, list[Picture]] = {}
     for picture in pictures:
         by_section.setdefault(_section(picture.name), []).append(picture)
@@ -194,18 +207,22 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
     return environment.from_string(source).render(
         comparison=comparison,
         signature=SIGNATURE,
-        headings=headings,
-        rows=list(zip(comparison.rows, cells, strict=True)),
+        headings=columns,
+        rows=list(zip(comparison.rows, lines(columns, len(comparison.rows)), strict=True)),
         pictures=by_section,
         sections=_SECTIONS,
-        findings=dict(render.by_kind(comparison.findings)),
+        findings=dict(by_kind(comparison.findings)),
         costs=[row for row in comparison.rows if row.cost is not None or row.parameters is not None],
-        diagnostics=render.diagnostics(comparison),
+        diagnostics=diagnostics(comparison),
         unlogged={what: words for section, (what, words) in _LOGGED.items() if section not in logged},
-        kinds=render.KINDS,
-        mark=lambda row: render.mark(comparison, row),
+        kinds=_KINDS,
+        mark=lambda row: mark(comparison, row),
         tone=lambda row: _tone(comparison, row),
-        render=render,
+        reading=reading,
+        number=number,
+        with_interval=with_interval,
+        probability=probability,
+        relative_time=relative_time,
     )
 
 

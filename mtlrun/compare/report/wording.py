@@ -1,14 +1,14 @@
 """The verdict: what a comparison answers, in short sentences, the most important first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
+from mtlrun.compare.analysis.answers import Facts
 from mtlrun.compare.analysis.effects import Contrasts, main, word
 from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.records import Effect, Estimate, Row, Verdict
-from mtlrun.compare.report.render import number, probability, with_interval
+from mtlrun.compare.report.rounding import number, probability, with_interval
 
 NAMED = 3  # rows, tasks or levels that a sentence names; the others it counts
 FACTORS = {
@@ -24,98 +24,86 @@ FACTORS = {
 }
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What the sentences are made from.
-
-    rows: in the order of the table, without the trivial predictor; seeds, needed: the most of a paired difference,
-    and from how many on anything can be significant; effects: main effects and interactions of a factorial
-    pairs: of a task and another that was trained with it, the first one's figure against that of its own net
-    curve: by number of training rows, the shared net against single-task nets of the same rows
-    boosting: its row's label, and its difference to every net
-    """
-
-    rows: Sequence[Row]
-    reference: Row
-    leader: str | None
-    best: bool
-    margin: float
-    seeds: int
-    needed: int
-    contrasts: Contrasts | None = None
-    effects: Sequence[Effect] = ()
-    together: Together | None = None
-    curve: Mapping[int, Tested] = field(default_factory=dict)
-    pairs: Mapping[tuple[str, str], Tested] = field(default_factory=dict)
-    boosting: tuple[str, Sequence[Tested]] | None = None
-
-
 def verdict(facts: Facts) -> list[str]:
     """The sentences: too few seeds; what the experiment was made to answer; whether training together helps; rows
     against the reference; the leader; boosting; failures."""
-    said = []
+    sentences = []
     if facts.best:
-        said.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
+        sentences.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
     if not facts.seeds:
-        said.append("No seeds in common: nothing can be concluded.")
+        sentences.append("No seeds in common: nothing can be concluded.")
     elif facts.seeds < facts.needed:
-        said.append(f"Too few seeds to conclude anything: {facts.seeds} of {facts.needed}.")
-    said += _contrasts(facts.contrasts, facts.margin) if facts.contrasts else _factorial(facts.effects, facts.margin)
+        sentences.append(f"Too few seeds to conclude anything: {facts.seeds} of {facts.needed}.")
+    sentences += (
+        _contrasts(facts.contrasts, facts.margin) if facts.contrasts else _factorial(facts.effects, facts.margin)
+    )
     if facts.pairs:
-        said.append(_pairs(facts.pairs))
+        sentences.append(_pairs(facts.pairs))
     if facts.curve:
-        said.append(_curve(facts.curve))
+        sentences.append(_curve(facts.curve))
     elif facts.together and not facts.contrasts:
-        said += _together(facts.together, facts.margin)
-    said += _rows(facts)
-    said += _leader(facts)
+        sentences += _together(facts.together, facts.margin)
+    sentences += _rows(facts)
+    sentences += _leader(facts)
     if facts.boosting:
-        said.append(_boosting(*facts.boosting))
-    return said + _failures(facts.rows)
+        sentences.append(_boosting(*facts.boosting))
+    return sentences + _failures(facts.rows)
 
 
 # ---------------------------------------------------------------- plans and factorials
 
 
-def _contrasts(found: Contrasts, margin: float) -> list[str]:
-    said = [answer] if (answer := found.answer) is not None else []
-    for effect in found.effects if len(found.effects) <= NAMED + 1 else []:
-        words = {"gain": "", "loss": ", a loss", "none": f", none within {margin:g} %", "undecided": ", undecided"}
+def _contrasts(contrasts: Contrasts, margin: float) -> list[str]:
+    """What a plan answers, and its contrasts if they are few."""
+    sentences = [answer] if (answer := contrasts.answer) is not None else []
+    tails = {"gain": "", "loss": ", a loss", "none": f", none within {margin:g} %", "undecided": ", undecided"}
+    for effect in contrasts.effects if len(contrasts.effects) <= NAMED + 1 else []:
         size = f"{_percent(effect.estimate)}, {_p(effect.p_holm, True)}"
-        said.append(f"{_sentence(effect.factor)}: gain {size}{words[word(effect)]}.")
-    return said
+        sentences.append(f"{_sentence(effect.factor)}: gain {size}{tails[word(effect)]}.")
+    return sentences
 
 
 def _factorial(effects: Sequence[Effect], margin: float) -> list[str]:
     """A sentence for each main effect, and one for what interacts."""
-    said = []
-    for factor in dict.fromkeys(effect.factor for effect in main(effects)):
-        own = [effect for effect in effects if effect.factor == factor]
-        decided = [effect for effect in own if effect.p_holm <= LEVEL and effect.estimate.mean != 0]
-        parts = [
-            f"{e.level} is {'better' if e.estimate.mean < 0 else 'worse'} than {e.against} "
-            f"({with_interval(e.estimate, signed=True)} %, {_p(e.p_holm, True)})"
-            for e in decided[:NAMED]
-        ]
-        parts += [f"{len(decided) - NAMED} more differ"] * (len(decided) > NAMED)
-        for within, verb in ((True, f"equivalent to {own[0].against} within {margin:g} %"), (False, "undecided")):
-            left = [effect.level for effect in own if effect not in decided and effect.equivalent == within]
-            if left and within:
-                parts.append(f"{enumerated(left)} {'is' if len(left) == 1 else 'are'} {verb}")
-            elif left:
-                parts.append(f"{enumerated(left)} against {own[0].against} {verb}")
-        said.append(f"{FACTORS.get(factor, factor)}: {'; '.join(parts)}.")
-    both = [e for e in effects if "×" in e.factor and e.p_holm <= LEVEL and e.estimate.mean != 0]
-    if both:
-        said.append(f"Not the sum of their parts: {enumerated([f'{e.level} ({_percent(e.estimate)})' for e in both])}.")
-    return said
+    by_factor: dict[str, list[Effect]] = {effect.factor: [] for effect in main(effects)}
+    for effect in effects:
+        if effect.factor in by_factor:
+            by_factor[effect.factor].append(effect)
+    sentences = [_main_effect(factor, levels, margin) for factor, levels in by_factor.items()]
+    both = [f"{e.level} ({_percent(e.estimate)})" for e in effects if "×" in e.factor and _is_decided(e)]
+    return [*sentences, f"Not the sum of their parts: {enumerated(both)}."] if both else sentences
 
 
-def _curve(found: Mapping[int, Tested]) -> str:
+def _main_effect(factor: str, levels: Sequence[Effect], margin: float) -> str:
+    """The levels of a factor that differ from the one they are held against, are equivalent to it, are undecided."""
+    against = levels[0].against
+    decided = [effect for effect in levels if _is_decided(effect)]
+    equivalent = [effect.level for effect in levels if not _is_decided(effect) and effect.equivalent]
+    undecided = [effect.level for effect in levels if not _is_decided(effect) and not effect.equivalent]
+    parts = [
+        f"{effect.level} is {'better' if effect.estimate.mean < 0 else 'worse'} than {effect.against} "
+        f"({_percent(effect.estimate)}, {_p(effect.p_holm, True)})"
+        for effect in decided[:NAMED]
+    ]
+    if len(decided) > NAMED:
+        parts.append(f"{len(decided) - NAMED} more differ")
+    if equivalent:
+        verb = "is" if len(equivalent) == 1 else "are"
+        parts.append(f"{enumerated(equivalent)} {verb} equivalent to {against} within {margin:g} %")
+    if undecided:
+        parts.append(f"{enumerated(undecided)} against {against} undecided")
+    return f"{FACTORS.get(factor, factor)}: {'; '.join(parts)}."
+
+
+def _is_decided(effect: Effect) -> bool:
+    return effect.p_holm <= LEVEL and effect.estimate.mean != 0
+
+
+def _curve(by_rows: Mapping[int, Tested]) -> str:
     """From how many training rows on training together does not help."""
-    counts = sorted(found)
-    helps = [rows for rows in counts if found[rows].verdict == "better"]
-    harm = [rows for rows in counts if found[rows].verdict == "worse"]
+    counts = sorted(by_rows)
+    helps = [rows for rows in counts if by_rows[rows].verdict == "better"]
+    harm = [rows for rows in counts if by_rows[rows].verdict == "worse"]
     harms = f" It is worse with {enumerated([f'{rows:,}' for rows in harm])} rows." if harm else ""
     if not helps:
         return f"Training together is not shown to help at any number of training rows.{harms}"
@@ -127,36 +115,40 @@ def _curve(found: Mapping[int, Tested]) -> str:
     return f"From {first:,} training rows on, training together is not shown to help.{harms}"
 
 
-def _pairs(found: Mapping[tuple[str, str], Tested]) -> str:
+def _pairs(pairs: Mapping[tuple[str, str], Tested]) -> str:
     """Which task gains by which other one."""
     words: dict[str, Literal["better", "worse"]] = {"gains by": "better", "loses by": "worse"}
-    said = [
+    changed = [
         f"{task} {word} {other} ({_percent(result.difference)})"
         for word, wanted in words.items()
-        for (task, other), result in found.items()
+        for (task, other), result in pairs.items()
         if result.verdict == wanted
     ]
-    return f"In pairs, {enumerated(said)}." if said else "In pairs, no task is shown to gain or lose by another."
+    changes = enumerated(changed) if changed else "no task is shown to gain or lose by another"
+    return f"In pairs, {changes}."
 
 
 # ---------------------------------------------------------------- together or alone
 
 
-def _together(found: Together, margin: float) -> list[str]:
+def _together(together: Together, margin: float) -> list[str]:
     """The shared net against single-task nets, and the tasks that gain or lose."""
-    against = "single-task nets" if found.alone == "alone" else found.alone
-    tail = f"{_percent(found.whole.difference)}, {_p(found.whole.p, found.whole.adjusted)}"
-    is_ = _is(found.whole.verdict, margin)
-    said = [f"Training together ({found.label}) {is_} {against}: {tail}."]
-    if found.whole.verdict == "undecided":
-        said = [f"Training together ({found.label}) against {against}: undecided, {tail}."]
-    changed: dict[str, Literal["better", "worse"]] = {"gains": "better", "loses": "worse"}
-    for verb, wanted in changed.items() if len(found.tasks) > 1 else ():
-        own = {task: result for task, result in found.tasks.items() if result.verdict == wanted}
-        if own:
-            words = [f"{task} ({_percent(result.difference)})" for task, result in own.items()]
-            said.append(f"{enumerated(words)} {verb if len(own) == 1 else verb.removesuffix('s')} by it.")
-    return said
+    against = "single-task nets" if together.alone == "alone" else together.alone
+    tail = f"{_percent(together.whole.difference)}, {_p(together.whole.p, together.whole.adjusted)}"
+    verdict = _is(together.whole.verdict, margin)
+    sentences = [f"Training together ({together.label}) {verdict} {against}: {tail}."]
+    if together.whole.verdict == "undecided":
+        sentences = [f"Training together ({together.label}) against {against}: undecided, {tail}."]
+    changes: dict[str, Literal["better", "worse"]] = {"gains": "better", "loses": "worse"}
+    for verb, wanted in changes.items() if len(together.tasks) > 1 else ():
+        changed = [
+            f"{task} ({_percent(result.difference)})"
+            for task, result in together.tasks.items()
+            if result.verdict == wanted
+        ]
+        if changed:
+            sentences.append(f"{enumerated(changed)} {verb if len(changed) == 1 else verb.removesuffix('s')} by it.")
+    return sentences
 
 
 def _is(verdict: Verdict, margin: float) -> str:
@@ -174,34 +166,31 @@ def _is(verdict: Verdict, margin: float) -> str:
 
 def _rows(facts: Facts) -> list[str]:
     """Which rows are better than the reference, which worse, which equivalent; undecided ones are counted."""
-    name, margin = facts.reference.label, facts.margin
-    elsewhere = {facts.together.alone, facts.together.label} if facts.together and not facts.contrasts else set()
-    held = [(row, row.against) for row in facts.rows if row.against is not None and not row.boosting]
-    held = [(row, a) for row, a in held if row.label not in elsewhere]
+    name = facts.reference.label
     if not any(row.against for row in facts.rows):
         return [f"{name} stands alone: there is nothing to hold against it."]
     if facts.contrasts or facts.curve:  # they have answered
         return []
-    said = []
-    for verdict in ("better", "worse", "equivalent"):
-        own = [f"{row.label} ({_percent(a.difference)})" for row, a in held if a.verdict == verdict]
-        if own:
-            words = {
-                "better": f"better than {name}",
-                "worse": f"worse than {name}",
-                "equivalent": f"equivalent to {name} within {margin:g} %",
-            }
-            said.append(f"{_sentence(words[verdict])}: {enumerated(own)}.")
-    undecided = [row.label for row, a in held if a.verdict == "undecided"]
-    if undecided and len(undecided) < len(held):
-        said.append(f"Undecided against {name}: {enumerated(undecided)}.")
+    answered = {facts.together.alone, facts.together.label} if facts.together else set[str]()
+    by_verdict: dict[Verdict, list[str]] = {"better": [], "worse": [], "equivalent": [], "undecided": []}
+    for row in facts.rows:
+        if row.against is not None and not row.boosting and row.label not in answered:
+            difference = f" ({_percent(row.against.difference)})" if row.against.verdict != "undecided" else ""
+            by_verdict[row.against.verdict].append(f"{row.label}{difference}")
+    titles: dict[Verdict, str] = {
+        "better": f"Better than {name}",
+        "worse": f"Worse than {name}",
+        "equivalent": f"Equivalent to {name} within {facts.margin:g} %",
+    }
+    sentences = [
+        f"{title}: {enumerated(by_verdict[verdict])}." for verdict, title in titles.items() if by_verdict[verdict]
+    ]
+    undecided = by_verdict["undecided"]
+    if undecided and sentences:
+        sentences.append(f"Undecided against {name}: {enumerated(undecided)}.")
     elif undecided:
-        said.append(
-            f"No other setting is shown to differ from {name}."
-            if elsewhere
-            else f"No setting is shown to differ from {name}."
-        )
-    return said
+        sentences.append(f"No {'other ' * bool(answered)}setting is shown to differ from {name}.")
+    return sentences
 
 
 def _leader(facts: Facts) -> list[str]:
@@ -223,35 +212,35 @@ def _leader(facts: Facts) -> list[str]:
     return [f"{lowest}; {like} of {len(others)} others cannot be told apart from it."]
 
 
-def _boosting(label: str, found: Sequence[Tested]) -> str:
+def _boosting(label: str, nets: Sequence[Tested]) -> str:
     """Gradient boosting against every net."""
     name = "Gradient boosting" if label == "boosting" else f"Gradient boosting ({label})"
-    counts = {kind: sum(own.verdict == kind for own in found) for kind in ("better", "worse", "equivalent")}
+    counts = {kind: sum(net.verdict == kind for net in nets) for kind in ("better", "worse", "equivalent")}
     for kind in ("better", "worse"):
-        if counts[kind] == len(found):
-            nets = "every net" if len(found) > 1 else "the net"
-            nearest = min((own.difference for own in found), key=lambda own: abs(own.mean))
-            more = " or more" if len(found) > 1 else ""
-            return f"{name} is {kind} than {nets}, by {number(abs(nearest.mean), 2)} %{more} on average."
+        if counts[kind] == len(nets):
+            every = "every net" if len(nets) > 1 else "the net"
+            nearest = min((net.difference for net in nets), key=lambda difference: abs(difference.mean))
+            more = " or more" if len(nets) > 1 else ""
+            return f"{name} is {kind} than {every}, by {number(abs(nearest.mean), 2)} %{more} on average."
     if not any(counts.values()):
-        return f"{name} is undecided against {'every net' if len(found) > 1 else 'the net'}."
+        return f"{name} is undecided against {'every net' if len(nets) > 1 else 'the net'}."
     parts = [f"{kind} than {count}" for kind, count in counts.items() if count and kind != "equivalent"]
     parts += [f"equivalent to {counts['equivalent']}"] if counts["equivalent"] else []
-    left = len(found) - sum(counts.values())
+    left = len(nets) - sum(counts.values())
     parts += [f"undecided against {left}"] if left else []
-    return f"{name} is {enumerated(parts)} of {len(found)} net{'s'[: len(found) > 1]}."
+    return f"{name} is {enumerated(parts)} of {len(nets)} net{'s'[: len(nets) > 1]}."
 
 
 def _failures(rows: Sequence[Row]) -> list[str]:
-    counts = {"failed": sum(row.failed for row in rows), "not finished": sum(row.unfinished for row in rows)}
-    parts = [
-        f"{count} run{'s'[: count > 1]} {'are' if count > 1 else 'is'} {word}"
-        if word != "failed"
-        else f"{count} run{'s'[: count > 1]} failed"
-        for word, count in counts.items()
-        if count
-    ]
+    failed, unfinished = sum(row.failed for row in rows), sum(row.unfinished for row in rows)
+    parts = [f"{_runs(failed)} failed"] if failed else []
+    if unfinished:
+        parts.append(f"{_runs(unfinished)} {'are' if unfinished > 1 else 'is'} not finished")
     return [f"{enumerated(parts)}."] if parts else []
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'s'[: count > 1]}"
 
 
 # ---------------------------------------------------------------- figures

@@ -42,7 +42,7 @@ class PlanRequest:
     @property
     def main(self) -> list[str]:
         """The main tasks. RequestError where there is none."""
-        found = [name for name, task in self.config.active.items() if task.role == "main"]
+        found = [name for name, task in self.config.active.items() if task.main]
         if not found:
             raise RequestError(
                 f"arms: {self.plan} asks about main tasks, and no task has role main\n"
@@ -68,7 +68,7 @@ class PlanRequest:
         found = [
             n
             for n, task in self.config.active.items()
-            if n != self.focus and task.role != "adversarial" and not task.reads_inputs
+            if n != self.focus and not task.adversarial and not task.reads_inputs
         ]
         if not found:
             raise RequestError(
@@ -125,7 +125,7 @@ class PlanRequest:
 
     def as_auxiliary(self) -> Arm:
         """The other tasks as auxiliary ones, in every arm, so that checkpoints are chosen by the focus."""
-        roles = {f"tasks.{t}.role": "auxiliary" for t in self.others if self.config.tasks[t].role == "main"}
+        roles = {f"tasks.{t}.role": "auxiliary" for t in self.others if self.config.tasks[t].main}
         return roles | self.select(self.focus)
 
 

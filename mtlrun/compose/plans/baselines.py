@@ -17,7 +17,7 @@ def baselines(request: PlanRequest) -> list[Arm]:
 
     Where tasks have labels in different rows, all nets take equally many steps.
     """
-    weighted = [name for name, task in request.config.active.items() if task.role != "adversarial"]
+    weighted = [name for name, task in request.config.active.items() if not task.adversarial]
     grid = {name: LINE if len(weighted) == 2 else EACH for name in weighted[: 1 if len(weighted) == 2 else None]}
     budget = alone_and_together(request)
     arms: list[Arm] = [{"label": "plain sum", "loss": "sum"} | budget]

@@ -5,7 +5,7 @@ request is answered fast.
 
 The options of a group are told apart by their `name` (`loss.name`, `lr.name`, …). The metadata of a field hold its
 bounds, `above`, `below`, `at_least`, `at_most`, and say whether it is `per_run`: runs that differ in such fields only
-may train in one stack (see sweeps/stacks.py).
+may train in one stack (see sweeps/division.py).
 """
 
 from mtlrun.config.schema.config import Config, as_mapping, config_hash

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DECIMALS = 6
+NUMERIC = "biuf"  # kinds of NumPy's types: truth values, whole numbers, floats
 _OWN: dict[str, Callable[[], dict[str, np.ndarray]]] = {
     name: problem
     for module in sorted(found.name for found in pkgutil.iter_modules(__path__))
@@ -59,9 +60,9 @@ def _of_package(name: str, problem: Callable[[], Any]) -> dict[str, np.ndarray]:
             columns[column] = np.asarray(values)
         except ValueError:
             raise wrong(f"gives column {column!r} rows of several lengths") from None
-        kind = columns[column].dtype
-        if kind.kind not in "biuf":
-            raise wrong(f"gives column {column!r} values that are no numbers ({kind})")
+        dtype = columns[column].dtype
+        if dtype.kind not in NUMERIC:
+            raise wrong(f"gives column {column!r} values that are no numbers ({dtype})")
         if columns[column].ndim != 1:
             raise wrong(f"gives column {column!r} an array of shape {list(columns[column].shape)}")
     lengths = {column: len(values) for column, values in columns.items()}

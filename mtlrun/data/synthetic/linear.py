@@ -5,6 +5,7 @@ A row has a label of one task, and rows come in groups, column `group`, with one
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -61,31 +62,56 @@ def close_nets() -> dict[str, np.ndarray]:
     return _rows(x, signal + 0.3 * random.normal(size=signal.shape))
 
 
-GROUPS = {"related": 600, "low_rank": 400, "joint_inputs": 400, "own_inputs": 400}
-NOISE = {"related": 1.0, "low_rank": 0.5, "joint_inputs": 0.5, "own_inputs": 0.5}
-SEEDS = {"related": 1, "low_rank": 2, "joint_inputs": 3, "own_inputs": 4}
+def _shared_mean(random: np.random.Generator) -> np.ndarray:
+    return random.normal(size=10) + 0.3 * random.normal(size=(20, 10))
+
+
+def _plane(random: np.random.Generator) -> np.ndarray:
+    return (random.normal(size=(30, 2)) @ random.normal(size=(2, 50))).T
+
+
+def _same_inputs(random: np.random.Generator) -> np.ndarray:
+    w = np.zeros((20, 100))
+    w[:, random.permutation(100)[:5]] = random.normal(size=(20, 5))
+    return w
+
+
+def _own_inputs(random: np.random.Generator) -> np.ndarray:
+    w = np.zeros((20, 100))
+    for task in w:
+        task[random.permutation(100)[:5]] = random.normal(size=5)
+    return w
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear problem: how its weights `[T, D]` are drawn and with which seed; groups of rows; σ of the noise."""
+
+    weights: Callable[[np.random.Generator], np.ndarray]
+    seed: int
+    groups: int
+    noise: float
+
+
+LINEAR = {
+    "related": Linear(_shared_mean, 1, 600, 1.0),
+    "low_rank": Linear(_plane, 2, 400, 0.5),
+    "joint_inputs": Linear(_same_inputs, 3, 400, 0.5),
+    "own_inputs": Linear(_own_inputs, 4, 400, 0.5),
+}
 
 
 def true_weights(name: str) -> np.ndarray:
     """The weights of a linear problem, `[T, D]`, tasks and inputs in the order of their columns."""
-    random = np.random.default_rng(SEEDS[name])
-    if name == "related":
-        return random.normal(size=10) + 0.3 * random.normal(size=(20, 10))
-    if name == "low_rank":
-        return (random.normal(size=(30, 2)) @ random.normal(size=(2, 50))).T
-    w = np.zeros((20, 100))
-    if name == "joint_inputs":
-        w[:, random.permutation(100)[:5]] = random.normal(size=(20, 5))
-    else:
-        for own in w:
-            own[random.permutation(100)[:5]] = random.normal(size=5)
-    return w
+    problem = LINEAR[name]
+    return problem.weights(np.random.default_rng(problem.seed))
 
 
 def _table(name: str) -> dict[str, np.ndarray]:
-    w, random = true_weights(name), np.random.default_rng([SEEDS[name], 1])
-    x = random.normal(size=(GROUPS[name], *w.shape))
-    return _rows(x, (x * w).sum(2) + NOISE[name] * random.normal(size=x.shape[:2]))
+    problem, w = LINEAR[name], true_weights(name)
+    random = np.random.default_rng([problem.seed, 1])
+    x = random.normal(size=(problem.groups, *w.shape))
+    return _rows(x, (x * w).sum(2) + problem.noise * random.normal(size=x.shape[:2]))
 
 
 def _rows(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:

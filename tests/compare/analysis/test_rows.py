@@ -11,11 +11,11 @@ import pytest
 from folders import Outputs
 
 from mtlrun.cli.main import main
-from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.records import Comparison, Row
-from mtlrun.runs.run import load
+from mtlrun.runs.predictor import load
 from mtlrun.util.errors import RequestError
 
 SEEDS = range(5)

@@ -14,7 +14,7 @@ import pytest
 from folders import Outputs
 
 from mtlrun.cli.main import main
-from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.report.render import render

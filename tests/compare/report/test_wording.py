@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from folders import Outputs
 
-from mtlrun.compare.analysis.analyse import analyse
+from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.records import Comparison, Row

@@ -19,8 +19,8 @@ from mtlrun.config.schema import BoostingConfig, PerHeadLrConfig
 from mtlrun.config.schema.loss import LOSS_SETTINGS, FixedLossConfig
 from mtlrun.data.dataset import load_dataset
 from mtlrun.runs.build import build_stack
-from mtlrun.sweeps.forecast import seeds_line
-from mtlrun.sweeps.stacks import size
+from mtlrun.runs.size import size
+from mtlrun.sweeps.seeds import seeds_line
 from mtlrun.util.errors import RequestError
 
 SMALL = ["data=plots", "model.hidden=[16,8]", "model.head_hidden=[8]", "trainer.batch_size=32", "trainer.epochs=4"]

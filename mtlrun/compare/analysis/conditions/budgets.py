@@ -29,22 +29,17 @@ def equal_budgets(context: Context) -> Iterator[Finding]:
 def _unequal_budgets(context: Context) -> Iterator[Finding]:
     """The first net with another budget than most."""
     keys = [key for key in KEYS if not context.is_tuned(key)]
-    budgets = [{_budget(run, keys) for run in setting.members} for setting in context.nets]
-    counted = Counter(budget for of_setting in budgets for budget in of_setting)
-    if len(counted) < 2:
-        return
-    usual = counted.most_common(1)[0][0]
-    setting, other = next(
-        (setting, budget)
-        for setting, of_setting in zip(context.nets, budgets, strict=True)
-        for budget in sorted(of_setting)
-        if budget != usual
-    )
-    differing = [(key, value, most) for key, value, most in zip(keys, other, usual, strict=True) if value != most]
-    differs = listing(f"{key}={value} instead of {most}" for key, value, most in differing)
-    run = next(run for run in setting.members if _budget(run, keys) == other)
-    command = with_values(origin(run), {key: most for key, _, most in differing})
-    yield Finding("missing", "equal budget", f"{setting.label} is trained with {differs}", command)
+    budgets = [(setting, {_budget(run, keys) for run in setting.members}) for setting in context.nets]
+    counted = Counter(budget for _, of_setting in budgets for budget in of_setting)
+    usual = max(counted, key=lambda budget: counted[budget], default=())
+    for setting, of_setting in budgets:
+        for budget in sorted(of_setting - {usual}):
+            run = next(run for run in setting.members if _budget(run, keys) == budget)
+            differing = [(k, v, most) for k, v, most in zip(keys, budget, usual, strict=True) if v != most]
+            differs = listing(f"{key}={value} instead of {most}" for key, value, most in differing)
+            command = with_values(origin(run), {key: most for key, _, most in differing})
+            yield Finding("missing", "equal budget", f"{setting.label} is trained with {differs}", command)
+            return
 
 
 def _budget(run: RunRecord, keys: Sequence[str]) -> Budget:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from mtlrun.compare.analysis.conditions.context import Context
-from mtlrun.compare.collect.shell_commands import compare_command, with_seeds
+from mtlrun.compare.collect.shell_commands import with_seeds
 from mtlrun.compare.records import Finding
+from mtlrun.util.shell import compare_command
 
 
 def test_figures(context: Context) -> Iterator[Finding]:
@@ -17,7 +18,7 @@ def test_figures(context: Context) -> Iterator[Finding]:
 
 def trivial_predictor(context: Context) -> Iterator[Finding]:
     """There are figures of the trivial predictor."""
-    if not context.has_trivial:
+    if context.table.trivial is None:
         text = "no run has figures of the trivial predictor: whether anything was learnt is not known"
         seeds = sorted({run.seed for run in context.collection.runs})
         yield Finding("missing", "trivial predictor", text, with_seeds(context.largest_sweep, seeds))

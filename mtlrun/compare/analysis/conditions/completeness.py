@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from mtlrun.compare.analysis.conditions.context import Context
-from mtlrun.compare.collect.shell_commands import origin, quoted, with_seeds
+from mtlrun.compare.collect.shell_commands import origin, with_seeds
 from mtlrun.compare.records import Finding
 from mtlrun.util.errors import listing
+from mtlrun.util.shell import quoted
 
 
 def failed_runs(context: Context) -> Iterator[Finding]:
@@ -29,7 +30,7 @@ def unfinished_runs(context: Context) -> Iterator[Finding]:
 def enough_seeds(context: Context) -> Iterator[Finding]:
     """Every row has as many seeds as a significant difference takes."""
     rows = [result.row for result in context.completed]
-    needed, fewest = context.seeds_needed, min(len(row.seeds) for row in rows)
+    needed, fewest = context.table.seeds_needed, min(len(row.seeds) for row in rows)
     if fewest >= needed:
         return
     text = f"{fewest} seed{'s'[: fewest > 1]}; no row can be significant below {needed}"
@@ -43,7 +44,7 @@ def enough_seeds(context: Context) -> Iterator[Finding]:
 
 def equal_seeds(context: Context) -> Iterator[Finding]:
     """Every row has the seeds that others have, and is paired with the reference."""
-    reference = context.reference.row
+    reference = context.table.comparators.reference.row
     used = sorted({seed for result in context.completed for seed in result.row.seeds})
     for result in context.completed:
         row, place = result.row, origin(context.runs_of(result)[-1])

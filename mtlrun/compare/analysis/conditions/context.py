@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mtlrun.compare.analysis.inference import Inference
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.setting_result import SettingResult
+from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import ONLY, Setting
-from mtlrun.compare.collect.shell_commands import compare_command, origin, with_seeds, without_sweeps
+from mtlrun.compare.collect.shell_commands import origin, with_seeds, without_sweeps
 from mtlrun.compare.records import Finding
+from mtlrun.util.shell import compare_command
 
 RATES = ("lr.base", "lr.trunk", "lr.heads", "loss.lr")  # how keys of learning rates begin
 
@@ -21,21 +22,23 @@ RATES = ("lr.base", "lr.trunk", "lr.heads", "loss.lr")  # how keys of learning r
 class Context:
     """A comparison before it is shown.
 
-    reference: what others are held against; leader: the row with the lowest mean Δm, None where nothing leads
-    seeds_needed: from how many on anything can be significant
     tuned: keys of --tune, here or before --confirm trained what it chose
-    has_trivial: whether there are figures of the trivial predictor
     """
 
     collection: Collection
-    results: Sequence[SettingResult]
-    reference: SettingResult
-    leader: SettingResult | None
-    seeds_needed: int
+    table: Table
     options: Options
     tuned: Sequence[str]
-    has_trivial: bool
-    inference: Inference
+
+    @property
+    def results(self) -> Sequence[SettingResult]:
+        """The settings with their rows."""
+        return self.table.results
+
+    @property
+    def leader(self) -> SettingResult | None:
+        """The setting with the lowest mean Δm; None where nothing leads."""
+        return self.table.leader
 
     @property
     def completed(self) -> list[SettingResult]:

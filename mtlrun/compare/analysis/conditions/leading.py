@@ -27,7 +27,7 @@ def clear_leader(context: Context) -> Iterator[Finding]:
         return
     leader = context.leader.row
     rows = _like_leader(context, leader)
-    if not rows or context.fewest_seeds < context.seeds_needed:  # below that, the seeds are what is missing
+    if not rows or context.fewest_seeds < context.table.seeds_needed:  # below that, the seeds are what is missing
         return
     reasons = {row.label: _reason(context, row, leader) for row in rows}
     equivalent, limited, undecided = (
@@ -63,9 +63,9 @@ def _like_leader(context: Context, leader: Row) -> list[Row]:
 
 def _reason(context: Context, row: Row, leader: Row) -> Reason:
     differences = [*paired_difference(row.delta_m, leader.delta_m).values()]
-    if not context.options.rows and context.inference.equivalent(differences, context.options.margin):
+    if not context.options.rows and context.table.criteria.inference.equivalent(differences, context.options.margin):
         return Reason.EQUIVALENT
-    return Reason.LIMITED if context.inference.limited(differences) else Reason.OPEN
+    return Reason.LIMITED if context.table.criteria.inference.limited(differences) else Reason.OPEN
 
 
 def _more_seeds(context: Context, text: str) -> Finding:

@@ -1,0 +1,101 @@
+"""Horizontal bars: importance of the inputs, and cost."""
+
+from collections.abc import Iterator, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from mtlrun.compare.records import Comparison, Estimate, Importance
+from mtlrun.compare.report.pictures.canvas import Canvas, left_of
+from mtlrun.compare.report.pictures.style import (
+    INK,
+    PALETTE,
+    Names,
+    Sign,
+    ends,
+    in_lines,
+    is_finite,
+    label_height,
+    whisker,
+)
+from mtlrun.compare.report.pictures.ticks import linear
+
+MOST_INPUTS, MOST_SETTINGS = 15, 6  # in one picture of importances
+
+Bar = tuple[Estimate, str]  # with its colour
+
+
+def importances(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """A picture for each task: how much worse its figure is when an input is permuted."""
+    by_task: dict[str, list[Importance]] = {}
+    for entry in comparison.importances:
+        by_task.setdefault(entry.task, []).append(entry)
+    for task, entries in by_task.items():
+        finite = [entry for entry in entries if is_finite(entry.estimate)]
+        if not finite:
+            continue
+        column = next((column for column in comparison.columns if column.task == task), None)
+        unit = f" ({column.unit})" if column and column.unit else ""
+        figure = f"{column.metric}{unit}" if column else "figure"
+        yield f"importance_{task}", _importance(task, figure, finite, names)
+
+
+def _importance(task: str, figure: str, entries: Sequence[Importance], names: Names) -> Figure:
+    """At most 15 inputs, the largest mean over settings first, and 6 settings; the title says if there are more."""
+    settings = list(dict.fromkeys(entry.label for entry in entries))
+    shown = settings[:MOST_SETTINGS]
+    sizes: dict[str, list[float]] = {}
+    for entry in entries:
+        sizes.setdefault(entry.input, []).append(entry.estimate.mean)
+    inputs = sorted(sizes, key=lambda name: -sum(sizes[name]) / len(sizes[name]))
+    estimates = {(entry.input, entry.label): entry.estimate for entry in entries}
+    groups = []
+    for name in inputs[:MOST_INPUTS]:
+        bars = [(estimates[name, label], names.colour(label)) for label in shown if (name, label) in estimates]
+        if bars:
+            groups.append((in_lines(name, 26, 2), bars))
+    limits = ((inputs, MOST_INPUTS, "inputs"), (settings, MOST_SETTINGS, "settings"))
+    left_out = [f"{most} of {len(every)} {word}" for every, most, word in limits if len(every) > most]
+    title = f"What {task} is learnt from" + (f" ({', '.join(left_out)})" if left_out else "")
+    signs = [Sign(names.lines(label, 34), names.colour(label), "s") for label in shown]
+    return _bars(title, groups, f"{figure}: how much worse when the input is permuted", signs)
+
+
+def cost(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """Time per step of each setting."""
+    groups = [
+        (names.lines(row.label), [(Estimate(row.cost.relative, None, None, {}), PALETTE[0])])
+        for row in comparison.rows
+        if row.cost is not None and row.cost.relative is not None
+    ]
+    if groups:
+        axis = "multiple of the plain sum's time per step (← cheaper)"
+        yield "cost", _bars(f"Time per training step{names.note}", groups, axis, (), 1.0)
+
+
+def _bars(
+    title: str,
+    groups: Sequence[tuple[str, Sequence[Bar]]],
+    axis: str,
+    legend: Sequence[Sign],
+    line: float | None = None,
+) -> Figure:
+    """Horizontal bars, labelled groups from the top down, within a group by setting; a dashed line."""
+    labels = [label for label, _ in groups]
+    thick = 0.1 if max(len(bars) for _, bars in groups) > 2 else 0.14
+    heights = [max(0.06 + label_height(label), 0.1 + thick * len(bars)) for label, bars in groups]
+    canvas = Canvas(title, sum(heights), left_of(labels), axis, legend=legend if len(legend) > 1 else ())
+    canvas.scale_x(linear([0.0, *(end for _, bars in groups for estimate, _ in bars for end in ends(estimate))]))
+    segments = []
+    for middle, (_, bars) in zip(canvas.names(labels, heights), groups, strict=True):
+        for i, (estimate, colour) in enumerate(bars):
+            place = middle + (i - (len(bars) - 1) / 2) * thick
+            canvas.axes.add_patch(
+                Rectangle((0, place - 0.43 * thick), estimate.mean, 0.86 * thick, facecolor=colour, linewidth=0)
+            )
+            if (interval := whisker(estimate)) is not None:
+                segments.append([(interval[0], place), (interval[1], place)])
+    canvas.segments(segments, [INK] * len(segments), linewidths=0.9)
+    if line is not None:
+        canvas.dashed([line, line], [0, sum(heights)])
+    return canvas.figure

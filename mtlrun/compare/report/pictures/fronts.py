@@ -1,0 +1,73 @@
+"""Two tasks against each other, with the Pareto front of the settings' means."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from matplotlib.figure import Figure
+
+from mtlrun.compare.records import Comparison, Row, TaskColumn
+from mtlrun.compare.report.pictures.canvas import Canvas
+from mtlrun.compare.report.pictures.style import INK, SOFT, Names, ends, is_finite, whisker
+from mtlrun.compare.report.pictures.ticks import linear
+from mtlrun.compare.report.result_table import direction
+
+Pair = tuple[TaskColumn, TaskColumn]
+MOST_TASKS = 3  # of which every pair has its picture; of more tasks the first two have one
+
+
+def fronts(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """A picture for each pair of tasks of which two settings have both figures."""
+    columns = comparison.columns if len(comparison.columns) <= MOST_TASKS else comparison.columns[:2]
+    for pair in combinations(columns, 2):
+        rows = [row for row in comparison.rows if not row.trivial and _has_both(row, pair)]
+        if len(rows) > 1:
+            yield f"front_{pair[0].task}_{pair[1].task}", _front(rows, pair, names)
+
+
+def _has_both(row: Row, pair: Pair) -> bool:
+    return all(is_finite(row.figures.get(column.task)) for column in pair)
+
+
+def _front(rows: Sequence[Row], pair: Pair, names: Names) -> Figure:
+    """Both figures of each setting with their intervals; ringed: not dominated by another setting in them."""
+    one, other = pair
+    title = f"{one.task} and {other.task} (ringed: not dominated){names.note}"
+    across, up = (f"{column.task}: {direction(column)}" for column in pair)
+    canvas = Canvas(title, 2.7, 0.78, across, up, legend=[names.sign(row.label, line=False) for row in rows])
+    canvas.scale_x(linear([end for row in rows for end in ends(row.figures[one.task])], margin=0.07))
+    canvas.scale_y(linear([end for row in rows for end in ends(row.figures[other.task])], margin=0.07))
+    front = sorted(_front_of(rows, pair), key=lambda row: row.figures[one.task].mean)
+    canvas.plot(
+        [row.figures[one.task].mean for row in front],
+        [row.figures[other.task].mean for row in front],
+        color=SOFT,
+        linewidth=0.9,
+        linestyle=(0, (2, 2)),
+        marker="o",
+        markersize=11,
+        markerfacecolor="none",
+        markeredgecolor=INK,
+        markeredgewidth=0.9,
+    )
+    segments, colours = [], []
+    for row in rows:
+        x, y, colour = row.figures[one.task], row.figures[other.task], names.colour(row.label)
+        if (interval := whisker(x)) is not None:
+            segments.append([(interval[0], y.mean), (interval[1], y.mean)])
+            colours.append(colour)
+        if (interval := whisker(y)) is not None:
+            segments.append([(x.mean, interval[0]), (x.mean, interval[1])])
+            colours.append(colour)
+        canvas.plot([x.mean], [y.mean], marker=names.marker(row.label), color=colour, markersize=6, linestyle="none")
+    canvas.segments(segments, colours, linewidths=0.9, alpha=0.6)
+    return canvas.figure
+
+
+def _front_of(rows: Sequence[Row], pair: Pair) -> list[Row]:
+    """The rows that no other one dominates: is nowhere worse than, and somewhere better."""
+    losses = [tuple(row.figures[c.task].mean * (-1 if c.higher else 1) for c in pair) for row in rows]
+    return [
+        row
+        for row, loss in zip(rows, losses, strict=True)
+        if not any(other != loss and other[0] <= loss[0] and other[1] <= loss[1] for other in losses)
+    ]

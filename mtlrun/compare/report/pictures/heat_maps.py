@@ -1,0 +1,130 @@
+"""Tables of coloured cells: which tasks help each other, and who reads what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from mtlrun.compare.records import Comparison, Estimate, Share
+from mtlrun.compare.report.pictures.canvas import WIDTH, Canvas, left_of
+from mtlrun.compare.report.pictures.style import (
+    GRID,
+    SOFT,
+    Names,
+    in_lines,
+    is_finite,
+    label_height,
+    longest_line,
+)
+from mtlrun.compare.report.rounding import with_interval
+
+MOST_SHARES = 6  # settings whose gates or stitches are drawn
+Values = Mapping[tuple[str, str], Estimate]  # by row and column
+
+
+def affinity(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """Gains, cosines and distances, tasks by tasks."""
+    known = comparison.affinity
+    if known is None or len(known.tasks) < 2:
+        return
+    tasks, axes = known.tasks, ("task", "trained with (task)")
+    for name, title, values, signed in (
+        ("gain", "Gain in percent of the task alone (positive: better)", known.gains, True),
+        ("cosine", "Cosine of the tasks' gradients", known.cosines, True),
+        ("distance", "Distance of the parameters of the single-task trunks", known.distances, False),
+    ):
+        finite = _finite(values)
+        if finite:
+            lowest = 0.0 if signed else min(estimate.mean for estimate in finite.values())
+            yield f"affinity_{name}", _heat_map(title, HeatMap(tasks, tasks, axes, finite, signed, lowest))
+
+
+def shares(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """Who reads what with what share: of a setting and level the means over seeds, or one seed's."""
+    groups: dict[str, dict[tuple[str, int | None], list[Share]]] = {}
+    for share in comparison.shares:
+        groups.setdefault(share.label, {}).setdefault((share.level, share.seed), []).append(share)
+    for label in list(groups)[:MOST_SHARES]:
+        for (level, seed), group in groups[label].items():
+            finite = _finite({(share.reader, share.read): share.estimate for share in group})
+            if finite:
+                name = f"shares_{label}_{level}" + (f"_seed_{seed}" if seed is not None else "")
+                yield name, _shares(group, finite, names)
+
+
+def _shares(group: Sequence[Share], values: Values, names: Names) -> Figure:
+    """The shares of one setting and level."""
+    first = group[0]
+    readers = list(dict.fromkeys(share.reader for share in group))
+    read = list(dict.fromkeys(share.read for share in group))
+    read.sort(key=lambda name: ":" in name)  # what all read, then what is one task's; else in order
+    kind, what = ("Stitches", "whose features") if first.signed else ("Gates", "experts")
+    level = f", {first.level}" if first.level else ""
+    seed = "" if first.seed is None else f", seed {first.seed} only"
+    label = names.lines(first.label).replace("\n", " ")
+    axes = ("who reads", what)
+    return _heat_map(f"{kind}{level}{seed}: {label}", HeatMap(readers, read, axes, values, first.signed))
+
+
+def _finite(values: Values) -> Values:
+    return {pair: estimate for pair, estimate in values.items() if is_finite(estimate)}
+
+
+# ---------------------------------------------------------------- heat maps
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Rows by columns. `axes`: what these are; `signed`: figures have a plus; `white`: the value that is shown so."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    axes: tuple[str, str]
+    values: Values
+    signed: bool
+    white: float = 0.0
+
+    def shade(self, value: float) -> str:
+        """From orange over near-white to blue, light enough for dark text: blue is high, orange low."""
+        largest = max(abs(estimate.mean) for estimate in self.values.values()) or 1.0
+        share = (value - self.white) / ((largest - self.white) or 1.0)
+        ends = (0x5A, 0xAE, 0xE2) if share >= 0 else (0xF0, 0xA0, 0x50)
+        depth = min(1.0, abs(share))
+        return "#" + "".join(f"{round(0xF6 + (end - 0xF6) * depth):02x}" for end in ends)
+
+
+def _heat_map(title: str, shown: HeatMap) -> Figure:
+    """The number with half its interval in each cell, on its colour."""
+    n = len(shown.columns)
+    beside, below = (_in_lines(names) for names in (shown.rows, shown.columns))
+    left = left_of(beside) + 0.2
+    turned = n > 4  # names below each other instead of beside
+    bottom = 0.3 + (0.066 * max(map(longest_line, below)) if turned else max(map(label_height, below)))
+    canvas = Canvas(title, len(beside) * max(0.4, min(0.8, (WIDTH - left - 0.2) / n)), left, below=bottom)
+    side, height = canvas.width / n, canvas.height / len(beside)
+    canvas.axes.set_xlim(0, n)
+    canvas.names(beside, [height] * len(beside))
+    for j, name in enumerate(below):
+        x = canvas.left + (j + 0.5) * side
+        canvas.text(x, canvas.bottom - 0.06, name, ha="center", va="top", size=8, rotation=90 if turned else 0)
+    for i, row in enumerate(shown.rows):
+        for j, column in enumerate(shown.columns):
+            x, y = canvas.left + (j + 0.5) * side, canvas.bottom + canvas.height - (i + 0.5) * height
+            estimate = shown.values.get((row, column))
+            if estimate is None:
+                canvas.text(x, y, "·", ha="center", va="center", color=SOFT)
+                continue
+            colour = shown.shade(estimate.mean)
+            canvas.axes.add_patch(
+                Rectangle((j, i * height), 1, height, facecolor=colour, edgecolor=GRID, linewidth=0.6)
+            )
+            text = with_interval(estimate, signed=shown.signed).replace(" ± ", "\n±").replace(" [", "\n[")
+            canvas.text(x, y, text, ha="center", va="center", size=8 if n < 7 else 5.6, color="#101010")
+    canvas.text(canvas.left + canvas.width / 2, 0.06, shown.axes[1], ha="center", va="bottom")
+    canvas.text(0.09, canvas.bottom + canvas.height / 2, shown.axes[0], ha="left", va="center", rotation=90)
+    return canvas.figure
+
+
+def _in_lines(names: Sequence[str]) -> list[str]:
+    return [in_lines(name, 16, 4 if len(names) <= 4 else 2) for name in names]

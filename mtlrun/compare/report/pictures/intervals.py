@@ -1,0 +1,112 @@
+"""Rows with intervals: Δm, each task's figure, and effects."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from mtlrun.compare.records import Comparison, Effect, Estimate, Row, TaskColumn
+from mtlrun.compare.report.pictures.canvas import Canvas, left_of
+from mtlrun.compare.report.pictures.style import (
+    PALETTE,
+    SOFT,
+    Names,
+    Sign,
+    ends,
+    in_lines,
+    is_finite,
+    label_height,
+    verdict_sign,
+    whisker,
+)
+from mtlrun.compare.report.pictures.ticks import linear
+from mtlrun.compare.report.rounding import number
+
+FIRST_BETTER = Sign("first better", PALETTE[0], "o")
+FIRST_WORSE = Sign("first worse", PALETTE[1], "X")
+UNDECIDED = Sign("Holm p above 0.05", SOFT, "s")
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One row of a picture: its label in lines, the estimate, and how it is drawn."""
+
+    label: str
+    estimate: Estimate
+    sign: Sign
+
+
+def delta_m(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """Δm of every setting but the trivial predictor, whose distance would squeeze all others into a corner."""
+    dots = [
+        Dot(names.lines(row.label), row.delta_m, verdict_sign(comparison, row))
+        for row in _by_delta_m(comparison.rows)
+        if not row.trivial and row.delta_m is not None and is_finite(row.delta_m)
+    ]
+    if dots:
+        title = f"Δm: how much worse than the baseline, mean over tasks{names.note}"
+        axis = f"Δm, percent of {names.lines(comparison.baseline, 30, 1)} (← better)"
+        yield "delta_m", _dots(title, dots, axis, 0.0, signed=True)
+
+
+def by_task(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """The figures of each task."""
+    for column in comparison.columns:
+        rows = [row for row in _by_delta_m(comparison.rows) if is_finite(row.figures.get(column.task))]
+        if any(not row.trivial for row in rows):
+            yield f"interval_{column.task}", _task(comparison, column, rows, names)
+
+
+def _task(comparison: Comparison, column: TaskColumn, rows: Sequence[Row], names: Names) -> Figure:
+    """A task's figure by setting; the trivial predictor's stands in the title, as it would squeeze all others."""
+    title = f"{column.task}{names.note}"
+    trivial = next((row for row in rows if row.trivial), None)
+    if trivial is not None:
+        title += f" ({names.lines(trivial.label, 30, 1)}: {number(trivial.figures[column.task].mean, 3)})"
+    shown = [row for row in rows if not row.trivial]
+    baseline = next((row.figures[column.task].mean for row in shown if row.label == comparison.baseline), None)
+    dots = [Dot(names.lines(row.label), row.figures[column.task], verdict_sign(comparison, row)) for row in shown]
+    arrow = "higher is better →" if column.higher else "← lower is better"
+    unit = f" ({column.unit})" if column.unit else ""
+    return _dots(title, dots, f"{column.metric}{unit}, {comparison.split}, {arrow}", baseline)
+
+
+def effects(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """The contrasts of a factorial."""
+    if comparison.effects:
+        dots = [_effect(effect) for effect in comparison.effects]
+        axis = "first − second, difference of Δm in percent (← first better)"
+        yield "effects", _dots("Effects on Δm, paired by seed", dots, axis, 0.0, signed=True)
+
+
+def _effect(effect: Effect) -> Dot:
+    label = in_lines(f"{effect.factor}: {effect.level} − {effect.against}", 30, 4)
+    decided = FIRST_WORSE if effect.estimate.mean >= 0 else FIRST_BETTER
+    return Dot(label, effect.estimate, UNDECIDED if effect.p_holm > 0.05 else decided)
+
+
+def _by_delta_m(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.delta_m.mean if row.delta_m and is_finite(row.delta_m) else math.inf)
+
+
+def _dots(title: str, dots: Sequence[Dot], axis: str, line: float | None, signed: bool = False) -> Figure:
+    """Dot and whisker, one row each from the top down; a dashed line; the signs below."""
+    labels = [dot.label for dot in dots]
+    heights = [0.07 + label_height(label) for label in labels]
+    legend = sorted({dot.sign for dot in dots}, key=lambda sign: sign.name)
+    canvas = Canvas(title, sum(heights), left_of(labels), axis, legend=legend)
+    places = canvas.names(labels, heights)
+    held = [end for dot in dots for end in ends(dot.estimate)]
+    canvas.scale_x(linear(held if line is None else [*held, line], signed=signed))
+    if line is not None:
+        canvas.dashed([line, line], [0, sum(heights)])
+    segments, colours = [], []
+    for place, dot in zip(places, dots, strict=True):
+        if (interval := whisker(dot.estimate)) is not None:
+            segments.append([(interval[0], place), (interval[1], place)])
+            colours.append(dot.sign.colour)
+        sign = dot.sign
+        canvas.plot([dot.estimate.mean], [place], marker=sign.marker, color=sign.colour, markersize=5, linestyle="none")
+    canvas.segments(segments, colours, linewidths=1.6)
+    return canvas.figure

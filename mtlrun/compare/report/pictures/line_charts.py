@@ -1,0 +1,133 @@
+"""Figures over training steps, over another number, or over trials, as lines with bands."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+
+from mtlrun.compare.records import Comparison, Series
+from mtlrun.compare.report.pictures.canvas import Canvas
+from mtlrun.compare.report.pictures.style import Names, Sign
+from mtlrun.compare.report.pictures.ticks import linear, logarithmic
+from mtlrun.compare.report.result_table import direction
+
+HEIGHT, LEFT = 2.3, 0.78  # inches of the axes, and left of them
+FAR = 20  # times as large as the smallest: from there on an axis is logarithmic
+KEYS = {"step": "training step", "data.train_rows": "training rows"}  # what a picture calls them
+
+
+@dataclass(frozen=True)
+class SeriesKind:
+    """How a kind of series is drawn.
+
+    title, axis: names of the picture and of its y axis, file: how the picture's name ends; each with parts of `_words`
+    settings: a line is of one setting, so that the title says where some have none
+    log_x, log_y: the axis is logarithmic where its values are far apart
+    zero: a dashed line at 0
+    """
+
+    title: str
+    axis: str
+    file: str = ""
+    settings: bool = True
+    log_x: bool = False
+    log_y: bool = False
+    zero: bool = False
+
+
+KINDS: Mapping[str, SeriesKind] = {
+    "curve": SeriesKind("{task} while training", "{figure}, val"),
+    "weight": SeriesKind("Weight of {task}'s loss", "weight (no unit)", log_y=True),
+    "rate": SeriesKind("Learning rate{of_task}", "learning rate (no unit)", log_y=True),
+    "cosine": SeriesKind(
+        "Cosine of gradients: {task} and {metric}", "cosine (below 0: conflict)", file="_{metric}", zero=True
+    ),
+    "trend": SeriesKind("{task} over {key}", "{figure}, {split}", file="_{key}", settings=False, log_x=True),
+}
+
+
+def series(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """A picture for each figure of a task, with a line for each setting that has it."""
+    for what, kind in KINDS.items():
+        groups: dict[tuple[str, str, str], list[Series]] = {}
+        for one in comparison.series:
+            if one.what == what and len(one.x):
+                groups.setdefault((one.task, one.metric, one.key), []).append(one)
+        for group in groups.values():
+            words = _words(comparison, group[0])
+            yield f"{what}_{group[0].task}{kind.file.format(**words)}", _series(kind, words, group, names)
+
+
+def _words(comparison: Comparison, series: Series) -> dict[str, str]:
+    """What names of pictures, axes and files are made of."""
+    column = next((column for column in comparison.columns if column.task == series.task), None)
+    return {
+        "task": series.task,
+        "of_task": f": {series.task}" if series.task else "",
+        "metric": series.metric,
+        "figure": direction(column) if column and column.metric == series.metric else series.metric,
+        "key": series.key,
+        "split": comparison.split,
+    }
+
+
+def _series(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series], names: Names) -> Figure:
+    """Mean and band over seeds, of every setting that has the figure."""
+    signs = [names.sign(one.label) for one in group]
+    over = KEYS.get(words["key"], words["key"])
+    canvas = Canvas(_title(kind, words, group, names), HEIGHT, LEFT, over, kind.axis.format(**words), legend=signs)
+    means = [value for one in group for value in one.mean if math.isfinite(value)]
+    held = [*means, *(value for one in group for value in (*one.low, *one.high))]
+    places = [float(x) for one in group for x in one.x]
+    canvas.scale_y(logarithmic(held) if kind.log_y and _far_apart(means) else linear(held + [0.0] * kind.zero))
+    canvas.scale_x(logarithmic(places) if kind.log_x and _far_apart(places) else linear(places, margin=0.02))
+    if kind.zero:
+        canvas.dashed([min(places), max(places)], [0, 0])
+    for one, sign in zip(group, signs, strict=True):
+        band = [*zip(one.x, one.low, strict=True), *reversed([*zip(one.x, one.high, strict=True)])]
+        canvas.axes.add_patch(Polygon(band, facecolor=sign.colour, alpha=0.15, linewidth=0))
+        _line(canvas, one.x, one.mean, sign, len(one.x) // 6)
+    return canvas.figure
+
+
+def _title(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series], names: Names) -> str:
+    """What is drawn, of how many settings where those are not all, and over how many seeds."""
+    title = kind.title.format(**words)
+    if kind.settings and len(group) < names.settings:
+        title += f", {len(group)} of {names.settings} settings"
+    seeds = sorted({one.n for one in group})
+    return f"{title} (mean, 95 % band, {'–'.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds)"
+
+
+def expected(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
+    """The expected best val skill by number of trials."""
+    shown = {label: values for label, values in comparison.expected_best.items() if len(values) > 1}
+    if not shown:
+        return
+    signs = {label: names.sign(label) for label in shown}
+    title, up = "What choosing among n trials can be expected to reach", "expected skill on val (no unit) ↑"
+    canvas = Canvas(title, HEIGHT, LEFT, "trials", up, legend=[*signs.values()])
+    canvas.scale_x(linear([1, max(map(len, shown.values()))], integer=True))
+    canvas.scale_y(linear([value for values in shown.values() for value in values]))
+    for label, values in shown.items():
+        _line(canvas, range(1, len(values) + 1), values, signs[label], len(values) // 8)
+    yield "expected", canvas.figure
+
+
+def _line(canvas: Canvas, x: Sequence[float], y: Sequence[float], sign: Sign, every: int) -> None:
+    """A setting's line, with a marker at every so many points."""
+    canvas.plot(
+        x,
+        y,
+        color=sign.colour,
+        linestyle=sign.dashes,
+        marker=sign.marker,
+        markersize=4,
+        markevery=max(1, every),
+    )
+
+
+def _far_apart(values: Sequence[float]) -> bool:
+    return bool(values) and min(values) > 0 and max(values) > FAR * min(values)

@@ -1,0 +1,105 @@
+"""The sentences below the table: how it is read, what its signs are, and what is missing for a stronger claim."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from mtlrun.compare.records import Comparison, Effect, Finding
+from mtlrun.compare.report.result_table import LEADER, LIKE_LEADER, has_fixed_weights, mark, timed
+from mtlrun.compare.report.rounding import ABSENT, probability, with_interval
+
+
+def reading(comparison: Comparison) -> list[str]:
+    """How the table is read: whose figures, what Δm is relative to, against what, and its signs."""
+    return [line for note in NOTES for line in note(comparison)]
+
+
+def effect_text(effect: Effect) -> str:
+    """`+1.2 ± 0.4 (Holm p 0.012)`: a contrast in percent of Δm, positive is worse; whether it is next to none."""
+    within = ", equivalent" if effect.equivalent else ""
+    return f"{with_interval(effect.estimate, signed=True)} (Holm p {probability(effect.p_holm)}{within})"
+
+
+def by_kind(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
+    """Findings under their titles: warnings, then what is missing; titles without findings are left out."""
+    titles = {"warning": "Warnings", "missing": "Missing for a stronger claim"}
+    groups: dict[str, list[Finding]] = {kind: [] for kind in titles}
+    for finding in findings:
+        groups[finding.kind].append(finding)
+    return [(titles[kind], group) for kind, group in groups.items() if group]
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """`0–7` where seeds follow each other, else `0, 3, 5`."""
+    ordered = sorted(seeds)
+    if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return f"{ordered[0]}–{ordered[-1]}"
+    return ", ".join(map(str, ordered))
+
+
+# ---------------------------------------------------------------- how the table is read
+
+
+def _seeds(comparison: Comparison) -> Iterator[str]:
+    seeds = sorted({seed for row in comparison.rows if not row.trivial for seed in row.seeds})
+    splits = ""
+    if len(seeds) > 1:
+        splits = "; each has a split of its own" if comparison.split_varies else "; all share one split"
+    yield f"Figures on {comparison.split}; {len(seeds)} seed{'s' * (len(seeds) != 1)} ({seeds_text(seeds)}){splits}."
+
+
+def _intervals(comparison: Comparison) -> Iterator[str]:
+    if any(estimate.low is not None for row in comparison.rows for estimate in row.figures.values()):
+        yield f"± is half of the 95 % interval: {comparison.interval}."
+    else:
+        yield "No intervals: they need two seeds at least."
+
+
+def _differences(comparison: Comparison) -> Iterator[str]:
+    yield f"Δm: percent of {comparison.baseline}, positive is worse."
+    yield (
+        f"P(better), Holm p and verdict: against {comparison.reference}, paired by seed; "
+        f"margin {comparison.margin:g} %; p below 0.05 is possible from {comparison.seeds_needed} seeds on."
+    )
+
+
+def _signs(comparison: Comparison) -> Iterator[str]:
+    if comparison.leader is None:
+        return
+    name = "best" if comparison.best else "leader, the lowest mean Δm"
+    alike = any(mark(comparison, row) == LIKE_LEADER for row in comparison.rows)
+    yield f"{LEADER} {name}." + (f" {LIKE_LEADER} not to be told apart from it." if alike else "")
+
+
+def _below_fixed(comparison: Comparison) -> Iterator[str]:
+    if has_fixed_weights(comparison):
+        yield (
+            "below fixed: whether some setting of the sweep of fixed weights is nowhere worse, and "
+            "somewhere better, in the mean."
+        )
+
+
+def _absent(comparison: Comparison) -> Iterator[str]:
+    if any(column.task not in row.figures for column in comparison.columns for row in comparison.rows):
+        yield f"{ABSENT} under a task: no run of the setting has this figure."
+    untimed = "; ".join(dict.fromkeys(row.cost.why for row in comparison.rows if row.cost and row.cost.why))
+    if untimed:
+        yield f"{ABSENT} under time: {untimed}." if timed(comparison) else f"No times: {untimed}."
+
+
+def _chosen(comparison: Comparison) -> Iterator[str]:
+    for row in comparison.rows:
+        chosen = " ".join(f"{key}={value}" for key, value in row.chosen.items())
+        if chosen and row.trials > 1:
+            yield f"Chosen on val for {row.label}: {chosen} ({row.trials} trials)."
+        elif chosen:
+            yield f"Tried for {row.label}, and nothing else: {chosen}."
+
+
+NOTES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
+    _seeds,
+    _intervals,
+    _differences,
+    _signs,
+    _below_fixed,
+    _absent,
+    _chosen,
+)

@@ -1,0 +1,43 @@
+"""A comparison as Markdown."""
+
+from collections.abc import Iterable
+
+from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.result_table import lines, mark, table
+from mtlrun.compare.report.rounding import probability, with_interval
+from mtlrun.compare.report.table_notes import by_kind, reading
+from mtlrun.util.terminal import printable
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Headings, a table, lists, and commands as blocks of code."""
+    columns = table(comparison)
+    out = [f"## {escape(comparison.title)}", "", " ".join(escape(sentence) for sentence in comparison.verdict), ""]
+    out += [_line(["setting", *(column.text for column in columns)]), "|---|" + "---:|" * len(columns)]
+    for row, cells in zip(comparison.rows, lines(columns, len(comparison.rows)), strict=True):
+        out.append(_line([f"{row.label} {sign}" if (sign := mark(comparison, row)) else row.label, *cells]))
+    out += ["", *(f"- {escape(line)}" for line in reading(comparison))]
+    if comparison.effects:
+        out += ["", "| effect on Δm, percent | level | against | estimate | Holm p |", "|---|---|---|---:|---:|"]
+        for effect in comparison.effects:
+            estimate = with_interval(effect.estimate, signed=True)
+            out.append(_line([effect.factor, effect.level, effect.against, estimate, probability(effect.p_holm)]))
+    for title, findings in by_kind(comparison.findings):
+        out += ["", f"### {title}", ""]
+        for finding in findings:
+            out.append(f"- {escape(finding.condition)}: {escape(finding.text)}")
+            if finding.command:
+                out += ["", "  ```sh", f"  {printable(finding.command)}", "  ```", ""]
+    return "\n".join(out).rstrip() + "\n"
+
+
+def escape(text: str) -> str:
+    """Text of which Markdown makes no markup."""
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for character in "\\`*_[]|~$":
+        text = text.replace(character, f"\\{character}")
+    return text
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(escape(cell) for cell in cells) + " |"

@@ -1,0 +1,101 @@
+"""A comparison as text for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.result_table import Column, lines, mark, table
+from mtlrun.compare.report.table_notes import by_kind, effect_text, reading
+from mtlrun.compare.report.wrapping import fill, wrap
+from mtlrun.util.terminal import printable
+
+NARROWEST = 50  # columns; a narrower terminal breaks lines itself
+GAP = 2  # columns between the table's
+SIGN = 2  # columns before a label: the leader's sign, or that of a row not to be told apart from it
+
+
+def as_text(comparison: Comparison, width: int) -> str:
+    """Title, verdict, table, how it is read, effects and findings, in lines of `width` columns.
+
+    Commands stay in one line, however long, to be copied.
+    """
+    width = max(width, NARROWEST)
+    out = [*fill(comparison.title, width), ""]
+    for sentence in comparison.verdict:
+        out += fill(sentence, width)
+    out += _table(comparison, width)
+    for line in reading(comparison):
+        out += fill(line, width, "  ")
+    if comparison.effects:
+        out += ["", "Effects on Δm, in percent (positive: the first is worse)"]
+        for effect in comparison.effects:
+            contrast = f"{effect.factor}: {effect.level} against {effect.against}"
+            out += fill(f"  {contrast}: {effect_text(effect)}", width, "    ")
+    for title, findings in by_kind(comparison.findings):
+        out += ["", title]
+        for finding in findings:
+            out += fill(f"- {finding.condition}: {finding.text}", width, "  ")
+            if finding.command:
+                out.append(f"    {printable(finding.command)}")
+    return "\n".join(out) + "\n"
+
+
+def _table(comparison: Comparison, width: int) -> list[str]:
+    """The table in as many blocks as it needs, and labels that were cut in it."""
+    blocks, limit = _blocks(comparison, table(comparison), width)
+    wrapped = [wrap(row.label, limit, 3, f"[{index}]") for index, row in enumerate(comparison.rows, start=1)]
+    out: list[str] = []
+    for block in blocks:
+        out += ["", *_block(comparison, block, [label for label, _ in wrapped])]
+    out.append("")
+    for index, (row, (_, cut)) in enumerate(zip(comparison.rows, wrapped, strict=True), start=1):
+        if cut:
+            out += fill(f"[{index}] {row.label}", width)
+    return out
+
+
+def _blocks(comparison: Comparison, columns: list[Column], width: int) -> tuple[list[list[Column]], int]:
+    """Which columns stand beside each other, and how wide labels may be: all in one block if they fit, else what
+    compares settings in the first block and the tasks below."""
+    longest = max((cell_len(printable(row.label)) for row in comparison.rows), default=10)
+    spare = width - SIGN - sum(_width(column) + GAP for column in columns)
+    if spare >= min(longest, 24):
+        return [columns], min(longest, spare)
+    judged = [column for column in columns if not column.task]
+    spare = width - SIGN - sum(_width(column) + GAP for column in judged)
+    limit = min(longest, spare if spare >= 16 else max(16, 2 * width // 5 - 2))
+    blocks: list[list[Column]] = []
+    for group in (judged, [column for column in columns if column.task]):
+        room = -1
+        for column in group:
+            if room < _width(column) + GAP:
+                blocks.append([])
+                room = width - SIGN - limit
+            blocks[-1].append(column)
+            room -= _width(column) + GAP
+    return blocks, limit
+
+
+def _block(comparison: Comparison, columns: Sequence[Column], labels: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of some columns beside the rows' labels, each of which takes one line or more."""
+    widths = [_width(column) for column in columns]
+    first = max(cell_len(line) for line in ["setting", *(line for label in labels for line in label)])
+
+    def line(sign: str, label: str, cells: Sequence[str]) -> str:
+        padded = [" " * (width - cell_len(cell)) + cell for width, cell in zip(widths, cells, strict=True)]
+        return "  ".join([f"{sign:1} {label}{' ' * (first - cell_len(label))}", *padded]).rstrip()
+
+    empty = [""] * len(columns)
+    out = [line("", "setting", [printable(column.top) for column in columns])]
+    if any(column.below for column in columns):
+        out.append(line("", "", [printable(column.below) for column in columns]))
+    out.append("─" * (SIGN + first + sum(width + GAP for width in widths)))
+    for row, label, cells in zip(comparison.rows, labels, lines(columns, len(labels)), strict=True):
+        out.append(line(mark(comparison, row), label[0], cells))
+        out += [line("", more, empty) for more in label[1:]]
+    return out
+
+
+def _width(column: Column) -> int:
+    return max(cell_len(text) for text in (printable(column.top), printable(column.below), *column.cells))

@@ -1,0 +1,127 @@
+"""The runs of a sweep as lists of overrides: products, unions of them (`arms`), and draws from ranges (`trials`)."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig, OmegaConf
+
+from mtlrun.compose.arms import Arm, make_arm, planned_arms, written_arms
+from mtlrun.compose.override_lines import combined, length, located, overrides_of, parsed, require_few
+from mtlrun.compose.overrides import SWEEP_KEYS, TRIALS, full_key, parse, typed_value
+from mtlrun.compose.plans import require_plan
+from mtlrun.compose.trials import check_range, drawn
+from mtlrun.config.schema import Config
+from mtlrun.util.errors import RequestError
+
+PARAMS = "hydra.sweeper.params"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    arm: `arms[1]`, or "" where there are no arms; label: what the arm is called, or ""
+    arguments: its overrides as Hydra gets them, what is common to all arms first
+    overrides: the same by key, those of its arm first
+    swept: those that tell it from other runs
+    drawn: keys whose values are those of a trial
+    """
+
+    arm: str
+    label: str
+    arguments: list[str]
+    overrides: dict[str, str]
+    swept: dict[str, str]
+    drawn: tuple[str, ...] = ()
+
+
+def jobs(
+    cfg: DictConfig,
+    lines: Sequence[str],
+    loader: ConfigLoader,
+    config_of: Callable[[Sequence[str]], Config],
+    notes: list[str],
+) -> list[Job]:
+    """The runs of a sweep, in job order, from a composed request and its override lines.
+
+    `config_of` makes the checked configuration of one run from its overrides; `notes` gets lines to print.
+
+    Arms in order; within one, its own sweeps vary slowest, then the trials, then what is common to all
+    arms. Raises RequestError for arms, trials and ranges that cannot be followed.
+    """
+    typed = [parse(line) for line in lines]
+    listed = overrides_of(_plain(cfg.hydra, "sweeper").get("params") or {}, PARAMS, loader, from_file=True)
+    listed += [o for o in typed if not o.is_hydra_override() and o.key_or_group not in SWEEP_KEYS]
+    common = {full_key(o): o for o in listed}  # the command line has the last word
+    from_file = "arms" not in [o.key_or_group for o in typed]
+    written, focus, trials = _plain(cfg, "arms"), _plain(cfg, "focus"), _trials(_plain(cfg, "trials"))
+    if isinstance(written, str):
+        require_plan(written)
+        require_few(_count(make_arm("", [], common), 1))
+        arms = planned_arms(written, focus, common, loader, config_of, notes)
+    elif focus is not None:
+        raise RequestError(f"focus: found {focus!r}, and no plan asks about a task\nadd one: arms=shuffled")
+    else:
+        arms = written_arms(written, common, loader, from_file)
+    _check_ranges(arms, trials)
+    require_few(sum(_count(arm, trials or 1) for arm in arms))
+    return [job for arm in arms for job in _product(arm, trials or 1)]
+
+
+def _plain(cfg: DictConfig, key: str) -> Any:
+    """A value of a composition as it was written, with references in it left alone."""
+    found = OmegaConf.to_container(OmegaConf.masked_copy(cfg, key), resolve=False)
+    assert isinstance(found, dict)
+    return found[key]
+
+
+def _count(arm: Arm, trials: int) -> int:
+    """How many runs an arm has, counted without making a list of any values."""
+    overrides = (*arm.overrides.values(), *arm.common.values())
+    return math.prod(map(length, overrides)) * (trials if arm.ranges else 1)
+
+
+def _product(arm: Arm, trials: int) -> Iterable[Job]:
+    draws = [{full_key(o): drawn(o, trial) for o in arm.ranges} for trial in range(trials if arm.ranges else 1)]
+    swept = {key for key, o in arm.common.items() if o.is_sweep_override()} | arm.named
+    for parts in itertools.product(combined(arm.overrides), draws, combined(arm.common)):
+        line = parts[0] | parts[1] | parts[2]
+        overrides = {key: typed_value(parsed(line[key])) for key in (*arm.overrides, *arm.common)}
+        yield Job(
+            arm=arm.name,
+            label=arm.label,
+            arguments=[line[key] for key in (*arm.common, *arm.overrides)],
+            overrides=overrides,
+            swept={key: value for key, value in overrides.items() if key in swept},
+            drawn=tuple(full_key(o) for o in arm.ranges),
+        )
+
+
+def _trials(value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise RequestError(f"trials: found {value!r}\nallowed: {TRIALS}")
+    return value
+
+
+def _check_ranges(arms: Sequence[Arm], trials: int | None) -> None:
+    settings = [(arm, key, o) for arm in arms for key, o in (arm.common | arm.overrides).items()]
+    ranges = [(arm.name if key in arm.overrides else "", o) for arm, key, o in settings if o.is_interval_sweep()]
+    if trials is not None and not ranges:
+        raise RequestError(
+            f"trials: found {trials}, and no range to draw from\n"
+            "add one, such as 'lr.base=tag(log,interval(1e-4,1e-1))', or trials=null"
+        )
+    for where, override in ranges:
+        with located(where):
+            if trials is None:
+                raise RequestError(
+                    f"{override.key_or_group}: found {typed_value(override)}, a range without end\n"
+                    "add trials=16 to draw from it, or list values with commas between"
+                )
+            check_range(override)

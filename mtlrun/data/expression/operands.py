@@ -1,0 +1,127 @@
+"""The values of expressions, one class for each kind of value."""
+
+from abc import ABC
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+import numpy as np
+import pandas as pd
+
+from mtlrun.data.kinds import DATE, NUMBER, TEXT, TRUTH, ColumnKind, as_numbers, as_texts, kind_of
+
+Compare = Callable[[Any, Any], Any]
+
+
+class Mismatch(Exception):
+    """Operands that do not go together; the text says why."""
+
+
+@dataclass(frozen=True)
+class Operand(ABC):
+    """A column or a constant: `data` is an array [N] or a scalar, `missing` a mask [N] or False."""
+
+    data: Any
+    missing: Any = False
+    called: ClassVar[str]  # in messages
+    compares_as: ClassVar[str]  # operands that compare as the same go together
+
+    def truth(self, symbol: str) -> np.ndarray:
+        """Where the operand of and, or, not is true. A missing truth value is not. Raises Mismatch for others."""
+        raise Mismatch(f"`{symbol}` needs conditions, found {self.called}")
+
+    def number(self, symbol: str) -> np.ndarray:
+        """The operand of arithmetic in float64, NaN where missing, so that no integer overflows and `9 ** 9 ** 9` is
+        infinite rather than endless. Raises Mismatch for text, dates and null."""
+        raise Mismatch(f"`{symbol}` needs numbers, found {self.called}")
+
+    def beside(self, other: "Operand") -> "Operand":
+        """This operand in a comparison with `other`."""
+        return self
+
+    def result(self) -> Any:
+        """The value of an expression that is this operand."""
+        return self.data
+
+
+class Number(Operand):
+    called, compares_as = "a number", "number"
+
+    def number(self, symbol: str) -> np.ndarray:
+        return np.where(self.missing, np.nan, np.asarray(self.data, dtype=np.float64))
+
+
+class Truth(Number):
+    """In comparisons and arithmetic truth values count as 0 and 1."""
+
+    called = "a condition"
+
+    def truth(self, symbol: str) -> np.ndarray:
+        return cast(np.ndarray, np.asarray(self.data, dtype=bool) & ~np.asarray(self.missing))
+
+    def result(self) -> Any:
+        return self.truth("")
+
+
+class Date(Operand):
+    called, compares_as = "a date", "date"
+
+
+class Text(Operand):
+    called, compares_as = "text", "text"
+
+    def beside(self, other: Operand) -> Operand:
+        """Beside a date a constant is read as a date. Raises Mismatch for one that is none, and for a column."""
+        if not isinstance(other, Date):
+            return self
+        if np.ndim(self.data):
+            raise Mismatch("compares a column of dates with one of text")
+        try:
+            return Date(pd.Timestamp(self.data).to_datetime64())
+        except ValueError:
+            raise Mismatch(f"{self.data!r} is no date; write it like '2024-12-31'") from None
+
+
+class Null(Operand):
+    called, compares_as = "null", "null"
+
+    def result(self) -> Any:
+        raise Mismatch("null alone is no value")
+
+
+def constant(value: float | str | bool | None) -> Operand:
+    """The operand that a constant is."""
+    if value is None:
+        return Null(None, True)
+    if isinstance(value, bool):
+        return Truth(value)
+    return Text(value) if isinstance(value, str) else Number(value)
+
+
+def column(series: pd.Series) -> Operand:
+    """The operand that a column of the table is."""
+    make, data = _COLUMNS[kind_of(series)]
+    return make(data(series), series.isna().to_numpy())
+
+
+def _exact(series: pd.Series) -> np.ndarray:
+    """Numbers; whole ones as they are, so that identifiers beyond 2^53 stay exact."""
+    exact = pd.api.types.is_integer_dtype(series.dtype) and not series.isna().any()
+    return series.to_numpy() if exact else as_numbers(series)
+
+
+_COLUMNS: dict[ColumnKind, tuple[type[Operand], Callable[[pd.Series], Any]]] = {
+    NUMBER: (Number, _exact),
+    TRUTH: (Truth, lambda series: as_numbers(series) == 1),
+    DATE: (Date, lambda series: series.to_numpy()),
+    TEXT: (Text, as_texts),
+}
+
+
+def compared(compare: Compare, left: Operand, right: Operand) -> np.ndarray:
+    """Where a comparison of two values holds; nowhere where one is missing. Raises Mismatch."""
+    left, right = left.beside(right), right.beside(left)
+    if left.compares_as != right.compares_as:
+        raise Mismatch(f"compares {left.called} with {right.called}; text needs quotes, numbers none")
+    present = ~(np.asarray(left.missing) | np.asarray(right.missing))
+    return cast(np.ndarray, np.asarray(compare(left.data, right.data), dtype=bool) & present)

@@ -1,0 +1,89 @@
+"""What is measured at an evaluation, for all runs of a stack at once."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mtlrun.engine.activations import dead_units
+from mtlrun.engine.conflicts import gradient_conflicts
+from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.gates import mean_gates
+from mtlrun.engine.history import Past
+from mtlrun.engine.state import TrainingState
+from mtlrun.lr import schedule_factors
+from mtlrun.results.writer import Row
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The figures of one run: of training since the last evaluation, finite ones alone; on val; and what the network
+    looks like on val (dead units, gates)."""
+
+    train: Figures
+    val: Figures
+    look: Figures
+
+
+def measure(state: TrainingState) -> list[Measured]:
+    """The figures of every run at an evaluation."""
+    stack, nothing = state.stack, [Figures() for _ in state.members]
+    val, train = stack.val(), training_figures(state)
+    dead = dead_units(stack.val) if stack.configs[0].trainer.log_activations else nothing
+    gates = mean_gates(stack.val) if stack.network.sharing.gated else nothing
+    return [Measured(t, v, d | g) for t, v, d, g in zip(train, val, dead, gates, strict=True)]
+
+
+def rows_of(figures: Figures, split: str, epoch: int, step: int) -> list[Row]:
+    """Figures as rows of metrics.csv."""
+    return [(epoch, step, split, task, metric, value) for (task, metric), value in figures.items()]
+
+
+def finite(figures: Figures) -> Figures:
+    """The figures that are numbers."""
+    return {key: value for key, value in figures.items() if math.isfinite(value)}
+
+
+def training_figures(state: TrainingState) -> list[Figures]:
+    """For every run, of the steps since the last evaluation: mean losses and weights, the rates of the last step, the
+    norm of its gradient, and what the strategy and the way of sharing count; with `trainer.log_gradients` the tasks'
+    own gradients."""
+    stack = state.stack
+    step, network = stack.step, stack.network
+    losses, weights, labelled = _means(state.history.past(), step.skips)
+    norms = step.gradient_norms().tolist()
+    factor = float(schedule_factors(stack.configs[0].lr, np.array([state.step - 1]), state.total, stack.train.steps)[0])
+    gradients = gradient_conflicts(state) if stack.configs[0].trainer.log_gradients else None
+    counted = step.strategy.figures() | network.figures()
+    further = {name: values.tolist() for name, values in counted.items()}  # by run; perhaps a number for each task
+    found = []
+    for r, rates in enumerate(step.group_rates):
+        figures: Figures = {}
+        for t, task in enumerate(network.tasks):
+            if labelled[r][t]:
+                figures[task, "loss"] = losses[r][t]
+            figures[task, "weight"] = weights[r][t]
+            figures[task, "rate"] = rates[task] * factor
+        figures["", "rate"] = rates["trunk"] * factor
+        figures["", "grad_norm"] = norms[r]
+        for name, values in further.items():
+            if isinstance(values[r], list):
+                figures |= {(task, name): float(value) for task, value in zip(network.order, values[r], strict=True)}
+            else:
+                figures["", name] = float(values[r])
+        if gradients is not None:
+            figures |= gradients[r]
+        # the square of a gradient may overflow where the gradient itself does not
+        found.append(finite(figures))
+    return found
+
+
+def _means(past: Past, skips: bool) -> tuple[list[list[float]], list[list[float]], list[list[int]]]:
+    """Mean losses and mean weights, and in how many steps a task had labels and a finite loss, `[R][T]` each."""
+    counted = past.present & past.losses.isfinite()  # [n, R, T]
+    counts = counted.sum(0)  # [R, T]
+    losses = past.losses.double().where(counted, 0).sum(0) / counts
+    weights = past.weights.double()
+    # a step that was skipped may have weights that are no numbers
+    means = weights.nanmean(0) if skips else weights.mean(0)
+    return losses.tolist(), means.tolist(), counts.tolist()

@@ -1,0 +1,240 @@
+"""Trains a stack of R runs: epochs of steps, evaluation, selection, checkpoints. A single run is a stack with R = 1.
+
+All runs take the same steps. A run that has ended, well or badly, stays in the stack frozen, so that the others' bits
+do not change.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mtlrun.engine.divergence import Failure, count_skipped, diverged, nonfinite_on_val
+from mtlrun.engine.ending import finish
+from mtlrun.engine.figures import Measured, finite, measure, rows_of
+from mtlrun.engine.goal import goal_rows
+from mtlrun.engine.member import Member
+from mtlrun.engine.saving import Saver
+from mtlrun.engine.signals import Signals
+from mtlrun.engine.stack import Stack
+from mtlrun.engine.state import TrainingState
+from mtlrun.lr import is_constant, schedule_factors
+from mtlrun.results.progress import Progress
+from mtlrun.results.writer import Row, RunWriter
+from mtlrun.util.errors import Interrupted, StorageError
+
+CHECK_STEPS = 256  # between two looks at whether losses and parameters are finite
+
+
+class Training:
+    """A stack in training. `summaries` say what is known of each run; one of a final status is not trained again.
+
+    `checkpoint_path` is the file of the whole stack, and `saved` what it held where training is resumed.
+    `ended` is called with the members that have just ended, their files complete. With `console`, the lines
+    of a run go through logging; otherwise straight into its run.log.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        folders: Sequence[Path],
+        summaries: Sequence[dict[str, Any]],
+        checkpoint_path: Path,
+        saved: dict[str, Any] | None = None,
+        console: Callable[[str], None] | None = None,
+        ended: Callable[[list[Member]], None] | None = None,
+    ) -> None:
+        self.stack, self.on_end = stack, ended
+        self.trainer = stack.configs[0].trainer  # but for what is per run
+        parts = zip(stack.configs, stack.datasets, stack.selections, folders, summaries, strict=True)
+        members = [Member(r, *part, console=console) for r, part in enumerate(parts)]
+        self.state = TrainingState(stack, members)
+        if saved is not None:
+            self.state.restore(saved)
+        for member in self.state.running:
+            offset = saved["members"][member.at]["offset"] if saved else 0
+            member.writer = RunWriter(member.folder, self.trainer.tensorboard, offset, self.state.step)
+        self._freeze()
+        self.saver, self.signals = Saver(checkpoint_path, self.state), Signals()
+
+    @property
+    def total(self) -> int:
+        """The steps of the whole training."""
+        return self.state.total
+
+    @property
+    def members(self) -> list[Member]:
+        """All runs, along R."""
+        return self.state.members
+
+    @property
+    def running(self) -> list[Member]:
+        """The members that have not ended."""
+        return self.state.running
+
+    def train(self, progress: Progress) -> list[dict[str, Any]]:
+        """Train every member to its end, evaluate test once for each, and return the summaries.
+
+        A member that diverges is recorded as failed. Raises Interrupted after a signal, which is recorded; a
+        signal during the last evaluation lets the runs end first.
+        """
+        state = self.state
+        with self.signals:
+            try:
+                with progress:
+                    if not state.history:  # perhaps resumed between a member's last evaluation and its files
+                        self.finish(self._done())
+                    # history: interrupted after a step, before its evaluation
+                    while state.running and (state.history or state.step < state.total):
+                        self._train_until_evaluation(progress)
+                        self.evaluate()
+                        self.finish(self._done())
+                        if state.running and self.saver.due():
+                            self.saver.save()
+                self._share_seconds()
+            except StorageError:
+                with contextlib.suppress(StorageError):  # the summaries say "running" then, which is as good
+                    self._record_interrupted()
+                raise
+            except Interrupted:
+                with contextlib.suppress(StorageError):  # then the last checkpoint is what there is
+                    self.saver.save()
+                    self._record_interrupted()
+                raise
+        self.signals.raise_received()  # too late to stop these runs, in time for whatever would come after them
+        return [member.summary for member in state.members]
+
+    # -------------------------------------------------- steps
+
+    def _train_until_evaluation(self, progress: Progress) -> None:
+        """Steps up to the next one that is evaluated, in as many epochs as they take."""
+        state = self.state
+        while state.running and not self._evaluation_is_due():
+            if state.position == self.stack.train.steps:
+                state.epoch, state.position = state.epoch + 1, 0
+            self.train_epoch(progress)
+        if state.running:
+            self._fail(diverged(state))
+
+    def _evaluation_is_due(self) -> bool:
+        """After the last step, and every so many steps, or at the end of an epoch; never twice in one place."""
+        state, every = self.state, self.trainer.evaluate_every
+        if not state.history:
+            return False
+        at_end = state.position == self.stack.train.steps if every is None else state.step % every == 0
+        return at_end or state.step == state.total
+
+    def train_epoch(self, progress: Progress) -> None:
+        """The steps of one epoch, from where it stands, as far as the next evaluation."""
+        state, step = self.state, self.stack.step
+        factors = self._rate_factors()
+        ramped = [scale for scale in self.stack.network.scales if bool(scale.ramped.any())]
+        for batch in self.stack.train.epoch(state.epoch, state.position):
+            if factors is not None:
+                step.set_schedule(factors[state.position])
+            for scale in ramped:
+                scale.advance(state.step / state.total)
+            losses, weights = step(batch, state.step)
+            state.history.add(losses, weights, batch.targets.present, step.nonfinite)
+            state.position += 1
+            state.step += 1
+            stopping = step.nonfinite is not None and step.on_cpu and not step.skips
+            if stopping or self.trainer.debug or state.position % CHECK_STEPS == 0:
+                self._fail(diverged(state))
+                if not state.running:
+                    return
+            progress.step(state.step, losses)
+            self.signals.raise_received()
+            if self._evaluation_is_due():
+                break
+
+    def _rate_factors(self) -> list[float] | None:
+        """The schedule's factors on all rates at the steps of this epoch; None where all are 1."""
+        config, steps = self.stack.configs[0].lr, self.stack.train.steps
+        if is_constant(config):
+            return None
+        factors: list[float] = schedule_factors(config, self.state.steps_of_epoch(), self.total, steps).tolist()
+        return factors
+
+    # -------------------------------------------------- evaluations
+
+    def evaluate(self) -> None:
+        """Figures of the epoch into the files; note the parameters of members that are the best so far."""
+        state = self.state
+        if not state.running:
+            return
+        goals = goal_rows(state)
+        self._fail(count_skipped(state))
+        measured, failures = measure(state), list[Failure]()
+        better = torch.zeros(len(state.members), dtype=torch.bool)
+        for member in state.running:
+            own = measured[member.at]
+            if (error := nonfinite_on_val(member, own.val, state.step)) is not None:
+                failures.append((member, error))
+                continue
+            goal = goals.get(member.at)
+            self._write_figures(member, own, [] if goal is None else [goal])
+            losses = {task: value for (task, metric), value in own.train.items() if metric == "loss"}
+            better[member.at] = member.select(finite(own.val), losses, state.epoch, state.step)
+        state.keep_best(better)
+        self._fail([*failures, *((m, m.unwritable) for m in state.running if m.unwritable)])
+        state.clear_history()
+
+    def _write_figures(self, member: Member, measured: Measured, goal: list[Row]) -> None:
+        """The rows of one run at an evaluation."""
+        at = self.state.epoch, self.state.step
+        rows = [*rows_of(measured.train, "train", *at), *goal]
+        if self.stack.step.skips:
+            rows.append((*at, "train", "", "skipped", float(member.skipped)))
+        with member.writing():
+            member.files.rows([*rows, *rows_of(finite(measured.val), "val", *at), *rows_of(measured.look, "val", *at)])
+
+    # -------------------------------------------------- how runs end
+
+    def _done(self) -> list[Member]:
+        """The running members that take no further step: after the last one, or at the end of their patience."""
+        patience, last = self.trainer.patience, self.state.step == self.state.total
+        return [m for m in self.state.running if last or (patience is not None and m.waited >= patience)]
+
+    def finish(self, members: Sequence[Member]) -> None:
+        """Test figures, last files and summaries of members that are done."""
+        if not members:
+            return
+        finish(self.state, members)
+        self._freeze()
+        self._report([member for member in members if not member.unwritable])
+        self._fail([(member, member.unwritable) for member in members if member.unwritable])
+
+    def _fail(self, failures: Sequence[Failure]) -> None:
+        """Record members as failed and freeze them."""
+        for member, error in failures:
+            self.state.record(member, "failed", error)
+        if failures:
+            self._freeze()
+            self._report([member for member, _ in failures])
+
+    def _freeze(self) -> None:
+        """Members that have ended keep their parameters from here on."""
+        ended = [member.ended for member in self.state.members]
+        self.stack.step.active = None
+        if any(ended):
+            self.stack.step.active = ~torch.tensor(ended).unsqueeze(1).to(self.stack.device)
+
+    def _report(self, members: list[Member]) -> None:
+        if self.on_end is not None:
+            self.on_end(members)
+
+    def _record_interrupted(self) -> None:
+        for member in self.state.running:
+            self.state.record(member, "interrupted")
+
+    def _share_seconds(self) -> None:
+        """The wall time of a run is that of the stack divided by the number of runs, which is known now."""
+        members = self.state.members
+        for member in members:
+            if member.writer is not None and len(members) > 1:
+                member.summary["seconds"] = self.state.seconds / len(members)
+                with member.writing():
+                    member.writer.summary(member.summary)

@@ -1,0 +1,77 @@
+"""From the folder of a run to an ONNX file that agrees with `predict`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtlrun.network.network import TaskSpec
+from mtlrun.network.prune import pruned
+from mtlrun.results.files import write_atomic
+from mtlrun.runs.export.onnx_model import onnx_model
+from mtlrun.runs.export.onnx_packages import TensorProto, onnx
+from mtlrun.runs.export.parity import parity
+from mtlrun.runs.predictor import NetworkPredictor, leaving, load, selected
+from mtlrun.util.errors import RequestError
+
+LARGEST = 2**31 - 2**20  # bytes of one model: the limit of its format, less what is beside the parameters
+TYPES: dict[Any, str] = {
+    TensorProto.DOUBLE: "float64",
+    TensorProto.STRING: "string",
+    TensorProto.INT64: "int64",
+    TensorProto.BOOL: "bool",
+}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model that was written: its inputs and outputs, name → (type, shape), its size in bytes, the rows on which it
+    was compared with `predict`, in words, and the largest difference there."""
+
+    inputs: dict[str, tuple[str, str]]
+    outputs: dict[str, tuple[str, str]]
+    size: int
+    rows: str
+    difference: float
+
+
+def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Exported:
+    """Writes the network of a run's selected checkpoint to `out`, with the main tasks or those named; heads that none
+    of them needs are left out.
+
+    The file is there only if onnxruntime and `predict` agree to 1e-4: in probabilities, and in estimates over the
+    spread of the training labels (or over the estimate's own size in the network, where that is larger). Raises
+    RequestError where they do not, where there is no such run or task, and for what is no network.
+    """
+    config, tree = selected(folder)
+    if config.boosting or config.point:
+        raise RequestError(
+            f"export: {folder} has model={config.model.name}, and only networks are exported\n"
+            "allowed: runs of a network, such as model=mlp"
+        )
+    predictor = load(folder, leaving(config, tasks))
+    assert isinstance(predictor, NetworkPredictor), "it is no boosting"
+    network = pruned(predictor.network, config, [TaskSpec.from_plain(s) for s in tree["specs"]], predictor.tasks)
+    size = sum(t.numel() * t.element_size() for t in network.state_dict().values())
+    if size > LARGEST:
+        raise RequestError(
+            f"export: the parameters take {size / 2**30:.1f} GiB\nallowed: below 2 GiB, which is all "
+            "that one ONNX file holds"
+        )
+    model, names = onnx_model(predictor, network)
+    checked: list[tuple[str, float]] = []
+
+    def write(beside: Path) -> None:
+        onnx.save(model, str(beside))
+        checked.append(parity(predictor, names, beside, out))
+
+    write_atomic(out, write)
+    inputs, outputs = (
+        {v.name: (TYPES[v.type.tensor_type.elem_type], _shape(v)) for v in values}
+        for values in (model.graph.input, model.graph.output)
+    )
+    return Exported(inputs, outputs, out.stat().st_size, *checked[0])
+
+
+def _shape(value: Any) -> str:
+    return f"[{', '.join(d.dim_param or str(d.dim_value) for d in value.type.tensor_type.shape.dim)}]"

@@ -1,0 +1,117 @@
+"""The model held against `predict`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from mtlrun.config.schema import Config
+from mtlrun.data.columns import InputSpec
+from mtlrun.data.dataset import load_dataset, load_table
+from mtlrun.data.kinds import DAY, as_texts
+from mtlrun.network.inputs import InputEncoder
+from mtlrun.runs.export.onnx_model import OutputNames
+from mtlrun.runs.export.onnx_packages import onnxruntime
+from mtlrun.runs.predictor import NetworkPredictor
+from mtlrun.util.errors import RequestError
+
+ROWS, MADE_UP = 1000, 64
+TOLERANCE = 1e-4
+
+
+def feeds(spec: InputSpec, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The rows of a table as the model's inputs: float64 or object arrays `[N, 1]` by column. Raises RequestError as
+    `InputSpec.transform`."""
+    numbers, _ = spec.transform(frame)
+    columns = iter(numbers.T)
+    return {c.name: (as_texts(frame[c.name]) if c.is_category else next(columns)).reshape(-1, 1) for c in spec.inputs}
+
+
+def parity(predictor: NetworkPredictor, names: Mapping[str, OutputNames], model: Path, out: Path) -> tuple[str, float]:
+    """The rows that were compared, in words, and the largest difference. Raises RequestError above 1e-4."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    invented = made_up_rows(predictor.spec, predictor.network.encoder)
+    frames, words = [invented], f"{len(invented):,} made-up rows, as the run's table cannot be read"
+    if (test := _test_rows(predictor.config, predictor.spec)) is not None:
+        frames, words = [test, invented], f"{len(test):,} rows of test and {len(invented):,} made up with gaps"
+    differences = []
+    for frame in frames:
+        values = session.run(None, feeds(predictor.spec, frame))
+        outputs = dict(zip([o.name for o in session.get_outputs()], values, strict=True))
+        differences.append(largest_difference(predictor, names, frame, outputs))
+    difference = float(np.max(differences))  # nan where one is
+    if not difference <= TOLERANCE:
+        raise RequestError(
+            f"export: onnxruntime and predict differ by {difference:.2g} on {words}; {out} is not "
+            f"written\nallowed: {TOLERANCE:g}; use the versions that constraints.txt pins"
+        )
+    return words, difference
+
+
+def _test_rows(config: Config, spec: InputSpec) -> pd.DataFrame | None:
+    """Up to 1,000 test rows of the run's own table, evenly spaced; None where it is not there any more."""
+    try:
+        test = load_dataset(config).split.test
+        frame = load_table(config.data)[0].frame.iloc[
+            test[np.linspace(0, len(test) - 1, min(ROWS, len(test)), dtype=int)]
+        ]
+        spec.transform(frame)
+    except RequestError:
+        return None
+    return frame
+
+
+def made_up_rows(spec: InputSpec, encoder: InputEncoder) -> pd.DataFrame:
+    """Rows of normal numbers, like those of training in mean and spread, and of every category in turn, with missing
+    values in each column and an unknown category."""
+    stream = np.random.default_rng(0)
+    rows = max([MADE_UP, *(len(c.categories) + 2 for c in spec.columns)])
+    mean, inverse = encoder.mean[0].numpy(), encoder.inverse[0].numpy()
+    frame, at = {}, 0
+    for number, column in enumerate(spec.columns):
+        if column.is_category:
+            unknown = "unknown"
+            while unknown in column.categories:
+                unknown += "?"
+            words = [*column.categories, None, unknown]
+            frame[column.name] = pd.Series([words[(i + number) % len(words)] for i in range(rows)], dtype=object)
+            continue
+        spread = 1 / inverse[at] if inverse[at] else 0.0
+        values = mean[at] + spread * stream.normal(size=rows)
+        values[number % 7 :: 7] = np.nan
+        frame[column.name] = pd.to_datetime(pd.Series(values) * DAY, unit="us") if column.date else pd.Series(values)
+        at += 1
+    return pd.DataFrame(frame)
+
+
+def largest_difference(
+    predictor: NetworkPredictor,
+    names: Mapping[str, OutputNames],
+    frame: pd.DataFrame,
+    outputs: Mapping[str, np.ndarray],
+) -> float:
+    """The largest difference of the outputs from `predict`: of probabilities; of estimates over the spread of the
+    training labels or, as float32 has so many digits, over what the network puts out where that is larger. Where
+    another class is the most probable one, by how much less probable it is."""
+    expected = predictor.predict(frame)
+    values: np.ndarray
+    differences = [0.0]
+    for task, (name, of_probabilities) in names.items():
+        classes = predictor.classes[task]
+        if not classes:
+            unit, offset = predictor.units[task]
+            at = predictor.network.tasks.index(task)
+            values = expected[task].to_numpy(dtype=np.float64)
+            size = np.maximum(unit / float(predictor.network.label_inverse[0, at]), np.abs(values - offset))
+            differences.append(float((np.abs(outputs[name] - values) / size).max()))
+            continue
+        values = expected[[f"{task}[{c}]" for c in classes]].to_numpy(dtype=np.float64)
+        differences.append(float(np.abs(outputs[of_probabilities] - values).max()))
+        chosen = [classes.index(value) for value in outputs[name].tolist()]
+        differences.append(float((values.max(1) - values[np.arange(len(values)), chosen]).max()))
+    return float(np.max(differences))  # nan where one is

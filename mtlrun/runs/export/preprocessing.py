@@ -1,0 +1,45 @@
+"""Raw columns as inputs of the network: imputing, scaling and one-hot by operators of ai.onnx and ai.onnx.ml."""
+
+import numpy as np
+
+from mtlrun.data.columns import InputSpec
+from mtlrun.network.inputs import InputEncoder
+from mtlrun.runs.export.onnx_graph import Graph
+from mtlrun.runs.export.onnx_packages import TensorProto
+
+
+def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
+    """Raw columns `[N, 1]` → what the trunk sees of the encoded inputs, `[1, N, D]` float32, as InputEncoder makes them
+    of a single run. Hidden columns come last among the columns, and are left out."""
+    numeric = [c.name for c in spec.inputs if not c.is_category]
+    parts = []
+    if numeric:
+        # in float64 until the mean is gone: of a timestamp float32 would leave nothing
+        values = graph.add("Concat", *numeric, axis=1)
+        centred = graph.add("Sub", values, graph.constant(encoder.mean[:1, : len(numeric)].numpy()))
+        scaled = graph.add("Mul", centred, graph.constant(encoder.inverse[:1, : len(numeric)].numpy()))
+        x = graph.add("Cast", scaled, to=TensorProto.FLOAT)
+        missing = graph.add("IsNaN", x)
+        parts.append(graph.add("Where", missing, graph.constant(0, np.float32), x))
+        if with_gaps := [i for i in encoder.gaps if i < len(numeric)]:
+            gaps = graph.add("Gather", missing, graph.constant(with_gaps, np.int64), axis=1)
+            parts.append(graph.add("Cast", gaps, to=TensorProto.FLOAT))
+    for column in spec.inputs:
+        if column.is_category:
+            words = [*column.categories, *([""] if column.missing else [])]
+            code = graph.add(
+                "LabelEncoder",
+                column.name,
+                domain="ai.onnx.ml",
+                keys_strings=words,
+                values_int64s=list(range(len(words))),
+                default_int64=-1,
+            )
+            hits = graph.add("Equal", code, graph.constant([range(len(words))], np.int64))
+            parts.append(graph.add("Cast", hits, to=TensorProto.FLOAT))
+    x = graph.add("Concat", *parts, axis=1)
+    if encoder.masked:
+        seen = np.concatenate([np.ones(encoder.mean.shape[1]), encoder.seen[0].numpy()])
+        seen = seen if encoder.visible is None else seen[encoder.visible.numpy()]
+        x = graph.add("Mul", x, graph.constant(seen, np.float32))
+    return graph.add("Unsqueeze", x, graph.constant([0], np.int64))

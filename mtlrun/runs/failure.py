@@ -1,0 +1,54 @@
+"""What an error or an interrupt of a run leaves in its folder."""
+
+import contextlib
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mtlrun.config.schema import Config, as_mapping
+from mtlrun.results.summary import record_end
+from mtlrun.util.errors import RequestError, StorageError, in_one_line
+from mtlrun.util.terminal import say, shown
+
+log = logging.getLogger("mtlrun.runs.failure")
+
+
+def guarded(folder: Path, config: Config, work: Callable[[], Any]) -> str | None:
+    """Does the work of a run. None, or the error in one line if it failed; an interrupt is noted and passes, and so is
+    a disk that takes no more."""
+    try:
+        work()
+    except (KeyboardInterrupt, StorageError):
+        with contextlib.suppress(OSError, StorageError):
+            record_end(folder, "interrupted", seed=config.seed, settings=as_mapping(config))
+        raise
+    except Exception as error:  # whatever a run ends with is noted in its folder
+        return note_failure(folder, error, config)
+    return None
+
+
+def note_failure(folder: Path, error: Exception, config: Config | None = None) -> str:
+    """Puts an error into the run's summary.json and its traceback into run.log; the error in one line."""
+    message = in_one_line(error)
+    # a request was checked before: the table, a checkpoint or a file is not as it was, and may be again
+    status = "interrupted" if isinstance(error, RequestError) else "failed"
+    known = {"seed": config.seed, "settings": as_mapping(config)} if config is not None else {}
+    record_end(folder, status, message, **known)
+    log.debug("the run failed", exc_info=error)  # the console shows INFO and above
+    _drop_frames(error)
+    return message
+
+
+def say_failed(folder: Path, message: str) -> int:
+    """Says why the run in the folder failed; the exit status."""
+    say(f"mtlrun: the run failed: {message}\nits log: {shown(folder / 'run.log')}", error=True)
+    return 1
+
+
+def _drop_frames(error: BaseException | None) -> None:
+    """Hydra keeps exceptions, their frames keep tensors: let go of what a failed run held."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

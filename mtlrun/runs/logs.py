@@ -1,0 +1,40 @@
+"""The log of a run that Hydra does not start, and the lines that end one."""
+
+import contextlib
+import logging
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtlrun.results.writer import LOG_FORMAT
+from mtlrun.util.terminal import shown
+
+
+@contextlib.contextmanager
+def logged_to(path: Path) -> Iterator[None]:
+    """The handlers that conf/config.yaml gives a run, as long as this lasts: the terminal and a file."""
+    console = logging.StreamHandler(sys.stdout)
+    console.setLevel(logging.INFO)
+    console.setFormatter(logging.Formatter("%(message)s"))
+    file = logging.FileHandler(path)
+    file.setFormatter(LOG_FORMAT)
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.handlers[:] = [console, file]
+    logging.getLogger("mtlrun").setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        for handler in (console, file):
+            root.removeHandler(handler)
+            handler.close()
+
+
+def tensorboard_command(folder: Path) -> str:
+    """The command that opens TensorBoard on `folder`, with a path where its environment is not the active one."""
+    beside = Path(sys.executable).parent / "tensorboard"
+    on_path = shutil.which("tensorboard")
+    program = "tensorboard" if on_path or not beside.exists() else shown(beside)
+    return f"{shlex.quote(program)} --logdir {shlex.quote(shown(folder))}"

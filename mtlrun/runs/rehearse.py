@@ -1,0 +1,47 @@
+"""How long a stack of runs takes, from a few of its steps."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mtlrun.config.schema import Config
+from mtlrun.config.stages import PRETRAIN, first_stage
+from mtlrun.data.dataset import Dataset, load_dataset
+from mtlrun.engine.boosting import Boosting
+from mtlrun.engine.loop import Training
+from mtlrun.engine.rehearsal import training_seconds
+from mtlrun.results.progress import Progress
+from mtlrun.runs.build import build_stack
+from mtlrun.runs.initial_summary import initial_summaries
+from mtlrun.runs.stack_of_runs import LAST
+
+
+def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Sequence[Path]) -> float:
+    """About how many seconds a stack takes to its last step, from a few steps, one evaluation and one end of each run,
+    which go into `folders`. Nothing of it is of use for training. A first stage counts too."""
+    if configs[0].boosting:
+        return _rehearse_boosting(configs[0], datasets[0], folders[0])
+    firsts = [first for config in configs if (first := first_stage(config)) is not None]
+    before = 0.0
+    if firsts:
+        before = rehearse(firsts, list(map(load_dataset, firsts)), [folder / PRETRAIN for folder in folders])
+    began = time.monotonic()
+    stack = build_stack(configs, datasets)
+    training = Training(stack, folders, initial_summaries(stack), folders[0] / LAST)
+    built = time.monotonic() - began
+    return before + built + training_seconds(training)
+
+
+def _rehearse_boosting(config: Config, dataset: Dataset, folder: Path) -> float:
+    """The same for a run of model=boosting, from one of 2 iterations and one of 8, after one that warms up."""
+    assert config.boosting is not None, "rehearse() has looked"
+    seconds = {}
+    for iterations in (1, 2, 8):
+        began = time.monotonic()
+        stack = build_stack([replace(config, model=replace(config.boosting, iterations=iterations))], [dataset])
+        training = Boosting(stack, folder / str(iterations), initial_summaries(stack)[0])
+        training.train(Progress(iterations, stack.network.tasks))
+        seconds[iterations] = time.monotonic() - began
+    each = max(0.0, seconds[8] - seconds[2]) / 6
+    return seconds[2] + each * (config.boosting.iterations - 2)

@@ -1,0 +1,75 @@
+"""The size of a run: what the runs of a stack must share, bytes, steps. The division of a sweep follows from it."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mtlrun.config.graph import NOTHING, Graph
+from mtlrun.config.schema import Config
+from mtlrun.config.stages import first_stage
+from mtlrun.data.dataset import Dataset
+from mtlrun.engine.memory import run_bytes
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the division needs to know of a run: `shared` by the runs of a stack, by full key; bytes; steps at most;
+    why it must be `alone` in its stack, "" where it need not."""
+
+    shared: dict[str, str]
+    bytes: int
+    steps: int
+    alone: str = ""
+
+
+def size(config: Config, dataset: Dataset, first: Dataset | None = None) -> Size:
+    """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes; with
+    those of a first stage (`model.pretrain`) from the data of that, `first`."""
+    graph = config.task_graph
+    shared = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
+    rows = int(dataset.trainable().sum())
+    batch = min(config.trainer.batch_size, rows)
+    shared |= {"graph": _edges(graph), "rows per batch": str(batch), "steps per epoch": str(rows // batch)}
+    steps = min(config.trainer.epochs * (rows // batch), config.trainer.max_steps or math.inf)
+    alone = "trainer.debug asks for" if config.trainer.debug else ""
+    if config.boosting:
+        steps, alone = config.boosting.iterations, "model=boosting trains"
+    main = Size(shared, run_bytes(config, dataset), int(steps), alone)
+    stage = first_stage(config)
+    if stage is None or first is None:
+        return main
+    before = size(stage, first)
+    shared |= {f"first stage: {key}": before.shared[key] for key in ("rows per batch", "steps per epoch")}
+    return dataclasses.replace(main, bytes=max(main.bytes, before.bytes), steps=main.steps + before.steps)
+
+
+def _edges(graph: Graph) -> str:
+    """The edges of a graph in words, without their gradients, which may differ."""
+    trunk = [
+        f"{f'layer{edge.at}' if edge.at != NOTHING else 'no layer'}->{task}"
+        for task, edge in graph.trunk.items()
+        if edge.explicit
+    ]
+    edges = [*trunk, *(f"{e.source}=>{e.task} ({e.what})" for e in graph.edges)]
+    edges += [f"{task} holds {'+'.join(names)}" for task, names in graph.constants.items()]
+    return f"{len(edges)} edges, {', '.join(edges)}" if edges else "no edges"
+
+
+def _shared(value: Any, key: str, skip: str = "") -> Iterator[tuple[str, str]]:
+    """Every setting below `key` that the schema does not declare `per_run`, as text, by full key."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for f in dataclasses.fields(value):
+            if not f.metadata.get("per_run") and f.name != skip:
+                yield from _shared(getattr(value, f.name), f"{key}.{f.name}".lstrip("."))
+    elif isinstance(value, Mapping):
+        yield key, ", ".join(map(str, value))  # their order is that of the network's parameters
+        for name, item in value.items():
+            yield from _shared(item, f"{key}.{name}")
+    elif isinstance(value, (list, tuple)) and any(dataclasses.is_dataclass(item) for item in value):
+        yield f"{key} (number)", str(len(value))
+        for i, item in enumerate(value):
+            yield from _shared(item, f"{key}[{i}]")
+    else:
+        yield key, str(value)

@@ -1,0 +1,58 @@
+"""The runs of a stack with their folders, and the file that the whole stack is saved in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtlrun.config.schema import Config
+from mtlrun.config.stages import PRETRAIN, first_stage
+from mtlrun.data.dataset import Dataset, load_dataset
+from mtlrun.engine import checkpoint
+from mtlrun.engine.checkpoint import BEGIN_ANEW
+from mtlrun.util.errors import RequestError
+
+LAST = Path("checkpoints") / "last.pt"
+
+
+@dataclass(frozen=True)
+class StackOfRuns:
+    """R runs to be trained side by side into `folders`. A single run is a stack of one.
+
+    checkpoint: the file of the whole stack; retry: whether runs that have failed train again
+    """
+
+    configs: Sequence[Config]
+    datasets: Sequence[Dataset]
+    folders: Sequence[Path]
+    checkpoint: Path
+    retry: bool = False
+
+    def saved_state(self) -> dict[str, Any] | None:
+        """What the checkpoint holds; None where there is none. Raises RequestError if it was written with another
+        table."""
+        if not self.checkpoint.exists():
+            return None
+        state = checkpoint.load(self.checkpoint, BEGIN_ANEW)
+        if state.get("data_hash") != self.datasets[0].hash:
+            raise RequestError(
+                f"data.path: {self.configs[0].data.path} has changed since this run began\n"
+                "restore the file, or train anew in another folder"
+            )
+        return state
+
+    def first_stages(self) -> "StackOfRuns | None":
+        """The first stages of the runs, in folders inside theirs; None without `model.pretrain`."""
+        configs = [first for config in self.configs if (first := first_stage(config)) is not None]
+        if not configs:
+            return None
+        folders = [folder / PRETRAIN for folder in self.folders]
+        path = first_checkpoint(self.checkpoint)
+        return StackOfRuns(configs, [load_dataset(config) for config in configs], folders, path)
+
+
+def first_checkpoint(path: Path) -> Path:
+    """The checkpoint of the first stages of a stack whose own is `path`."""
+    if path.parts[-2:] == LAST.parts:  # of a single run, in its folder
+        return path.parents[1] / PRETRAIN / LAST
+    return path.with_stem(f"{path.stem}-{PRETRAIN}")

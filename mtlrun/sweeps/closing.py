@@ -1,0 +1,103 @@
+"""What is said of a run of a sweep at its end, and of the sweep at its own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mtlrun.compose.plans import tune_of
+from mtlrun.config.schema import Config, TaskConfig
+from mtlrun.results.results_table import TABLE, best, causes, primary_metric
+from mtlrun.results.summary import ENDED, read
+from mtlrun.results.sweep_folder import read_plan
+from mtlrun.runs.folder import say_how_to_go_on
+from mtlrun.runs.logs import tensorboard_command
+from mtlrun.util.shell import compare_command
+from mtlrun.util.terminal import say, shown
+
+ERROR_WIDTH = 160  # of an error in the summary of a sweep
+Row = Mapping[str, Any]  # of results.csv
+
+
+def place(number: int, count: int, folder: Path) -> str:
+    """Which run of a sweep a line is about."""
+    return f"run {number + 1} of {count}: {folder.name}"
+
+
+def run_line(number: int, count: int, folder: Path, config: Config) -> str:
+    """The line of a run that has ended."""
+    here, summary = place(number, count, folder), read(folder)
+    if summary is None:
+        return f"{here}  failed: its folder cannot be written"
+    if summary["status"] == "failed":
+        return f"{here}  failed: {summary['error']}"
+    return f"{here}  {headline(config, summary)}"
+
+
+def headline(config: Config, summary: Mapping[str, Any]) -> str:
+    """The primary test figures of a run in one line, and how many of its steps were skipped."""
+    words, figures = [], summary["figures"]
+    for name, task in config.active.items():
+        metric = primary_metric(figures, "test", name, task.primary_metric)
+        if task.role == "main" and metric is not None:
+            words.append(f"{name} {metric} {figures[f'test/{name}/{metric}']:.4g}")
+    skipped = f", {summary['skipped']} of {summary['steps']} steps skipped" if summary.get("skipped") else ""
+    return f"{'  '.join(words)}  ({summary['seconds']:.1f} s{skipped})"
+
+
+def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Config]) -> int:
+    """Says what came of a sweep; the exit status."""
+    completed = sum(row["status"] == "completed" for row in rows)
+    one_table = len({config.data.path for config in configs}) == 1
+    tasks = _main_tasks(configs) if completed and one_table else {}
+    if not one_table:
+        say("runs of different tables: compare those of one table only")
+    for line in [*_best_runs(rows, tasks), *_splits(configs, completed), *_failures(rows)]:
+        say(line)
+    unfinished = sum(row["status"] not in ENDED for row in rows)
+    if unfinished:  # of workers that did not come to their end
+        say(f"{unfinished} of {len(rows)} runs are left")
+        say_how_to_go_on(folder)
+    say(f"results: {shown(folder / TABLE)}")
+    if len(rows) > 1 and tasks:
+        say(_how_to_compare(folder))
+    if any(config.trainer.tensorboard for config in configs):
+        say(tensorboard_command(folder))
+    return 0 if completed == len(rows) else 1
+
+
+def _main_tasks(configs: Sequence[Config]) -> dict[str, TaskConfig]:
+    return {name: task for config in configs for name, task in config.active.items() if task.role == "main"}
+
+
+def _best_runs(rows: list[dict[str, Any]], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
+    """For each task the run that is best on val."""
+    for name, task in tasks.items():
+        run = best(rows, name, task.primary_metric)
+        if run is not None:
+            yield f"best for {name}: {run[0]} ({run[1]} {run[2]:.6g})"
+
+
+def _splits(configs: Sequence[Config], completed: int) -> Iterator[str]:
+    """A line where seeds draw different test rows."""
+    splits = [config.data.split for config in configs]
+    seeds = {split.seed for split in splits if split.column is None and "test" not in (split.files or {})}
+    if len(seeds) > 1 and completed:
+        yield "seeds have different splits: compare settings by their means over seeds"
+
+
+def _failures(rows: Sequence[Row]) -> Iterator[str]:
+    """How many runs failed, and of what."""
+    failed = sum(row["status"] == "failed" for row in rows)
+    if failed:
+        yield f"{failed} of {len(rows)} runs failed; why is in the run.log of each:"
+        for count, error, run in causes(rows):
+            yield f"  {count} × {error[:ERROR_WIDTH]}{'…'[: len(error) > ERROR_WIDTH]}  ({run})"
+
+
+def _how_to_compare(folder: Path) -> str:
+    """The command that compares a sweep, with the keys of which its arms list, or its trials draw, values."""
+    plan = read_plan(folder)
+    arms = dict.fromkeys(job["arm"] for job in plan if "arm" in job)
+    keys = dict.fromkeys(key for listed in tune_of(arms).values() for key in listed)
+    keys |= dict.fromkeys(key for job in plan for key in job.get("drawn", ()))
+    return f"compare: {compare_command([shown(folder)], *(['--tune', ','.join(keys)] if keys else []))}"

@@ -1,0 +1,31 @@
+"""A stack as two of half its runs, which go on from where it was saved."""
+
+from mtlrun.engine import checkpoint
+from mtlrun.engine.state import part_of
+from mtlrun.results.sweep_folder import restacked
+from mtlrun.sweeps.work import Work
+
+
+def halves(work: Work) -> list[Work]:
+    """Two stacks of half the runs each, noted in the sweep's plan, that go on from where the whole was saved; or one,
+    where all runs of the other half have ended.
+
+    A half that lacks a loss strategy of the whole, and with it that strategy's parameters, begins anew.
+    """
+    middle = len(work.jobs) // 2
+    slices = [slice(0, middle), slice(middle, len(work.jobs))]
+    slices = [runs for runs in slices if not all(job.has_ended for job in work.jobs[runs])]
+    with restacked(work.sweep, [[job.number for job in work.jobs[runs]] for runs in slices]) as numbers:
+        parts = [Work(n, work.sweep, work.jobs[runs]) for n, runs in zip(numbers, slices, strict=True)]
+        if work.checkpoint.exists():
+            state = checkpoint.load(work.checkpoint)
+            for part, runs in zip(parts, slices, strict=True):
+                if _strategies(part) == _strategies(work):
+                    checkpoint.save(part.checkpoint, part_of(state, runs))
+    work.drop_checkpoint()  # a first stage begins anew where it was
+    return parts
+
+
+def _strategies(work: Work) -> list[str]:
+    """The loss strategies of a stack, in the order in which it keeps their parameters."""
+    return list(dict.fromkeys(job.config.loss.name for job in work.jobs))

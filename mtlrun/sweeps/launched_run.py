@@ -1,0 +1,20 @@
+"""One run of a sweep per job of a launcher that knows nothing of stacks, perhaps in a process of its own."""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from mtlrun.compose import checked_config
+from mtlrun.results.files import at_work
+from mtlrun.results.sweep_folder import read_plan
+
+
+def run_member(cfg: DictConfig) -> str | None:
+    """One run of a sweep, called by the launcher; its error, if it has one."""
+    from mtlrun.sweeps.member_run import train_member
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    plan, number = read_plan(folder.parent), HydraConfig.get().job.num
+    with at_work(folder.parent):
+        return train_member(folder.parent, plan, number, checked_config(cfg), list(HydraConfig.get().overrides.task))

@@ -1,0 +1,76 @@
+"""The stacks of a sweep's plan, trained by processes of this machine."""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mtlrun.config.check import check
+from mtlrun.config.extensions import require
+from mtlrun.results.progress import SweepProgress
+from mtlrun.results.results_table import rebuild
+from mtlrun.results.summary import ENDED, status_of
+from mtlrun.results.sweep_folder import read_plan
+from mtlrun.sweeps.closing import run_line
+from mtlrun.sweeps.plan import default_processes
+from mtlrun.sweeps.pool import train_all
+from mtlrun.sweeps.work import Job, Work
+from mtlrun.util.errors import StorageError
+
+TABLE_SECONDS = 0.5  # between two writings of results.csv while stacks train, at least
+TABLE_SHARE = 20  # and at least so many times what the last one took: with a thousand runs it takes a tenth of a second
+
+
+def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) -> None:
+    """Trains the given stacks of a sweep, as far as they are not done, in so many processes of this machine.
+
+    None: as many as the rule says; 0: in this process.
+    """
+    plan = read_plan(folder)
+    for job in plan:
+        require(job.get("packages"))  # a worker on another machine may lack one
+    works = [work for number in numbers if (work := _work(folder, plan, number)).unfinished]
+    jobs = {job.number: job for work in works for job in work.jobs}
+    if processes is None:
+        processes = default_processes([job.config for job in jobs.values()])
+    table = _Table(folder)
+
+    def close(numbers: list[int]) -> list[str]:
+        table.rebuild_if_due()
+        return [run_line(n, len(plan), jobs[n].folder, jobs[n].config) for n in numbers]
+
+    ended = sum(status_of(folder / job["run"]) in ENDED for job in plan)
+    steps = {work.number: sum(plan[job.number]["steps"] for job in work.jobs) for work in works}
+    with SweepProgress(len(plan), ended, steps, close, alone=processes > 0) as display:
+        train_all(works, processes, display)
+    table.rebuild()
+
+
+class _Table:
+    """results.csv of a sweep at work, written anew now and then. It is derived: a disk that does not take it is no
+    matter."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.written_at, self.took = folder, 0.0, 0.0
+
+    def rebuild_if_due(self) -> None:
+        """Writes it, unless it was written a moment ago."""
+        if time.monotonic() - self.written_at > max(TABLE_SECONDS, TABLE_SHARE * self.took):
+            began = time.monotonic()
+            self.rebuild()
+            self.written_at, self.took = time.monotonic(), time.monotonic() - began
+
+    def rebuild(self) -> None:
+        """Writes it."""
+        with contextlib.suppress(StorageError):
+            rebuild(self.folder)
+
+
+def _work(folder: Path, plan: Sequence[Mapping[str, Any]], number: int) -> Work:
+    """The runs of one stack of the plan."""
+    runs = [(n, job) for n, job in enumerate(plan) if job.get("stack") == number]
+    jobs = [
+        Job(n, folder / job["run"], job["arguments"], check(job["config"]), job.get("data_hash")) for n, job in runs
+    ]
+    return Work(number, folder, jobs)

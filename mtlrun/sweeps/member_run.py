@@ -1,0 +1,46 @@
+"""One run of a sweep, trained or gone on with by itself: one line on the terminal, the others in its own run.log."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mtlrun.config.schema import Config, as_mapping
+from mtlrun.data.dataset import load_dataset, require_unchanged
+from mtlrun.results import hydra_folder
+from mtlrun.results.progress import quiet_console
+from mtlrun.results.results_table import rebuild
+from mtlrun.runs import single
+from mtlrun.runs.failure import guarded
+from mtlrun.runs.stack_of_runs import LAST
+from mtlrun.sweeps.closing import headline, place
+
+log = logging.getLogger("mtlrun.sweeps.member_run")
+
+
+def train_member(
+    sweep: Path, plan: Sequence[Mapping[str, Any]], number: int, config: Config, words: Sequence[str]
+) -> str | None:
+    """Trains, or goes on with, run `number` of the sweep; its error, if it has one."""
+    job = plan[number]
+    folder = sweep / job["run"]
+    here = place(number, len(plan), folder)
+
+    def work() -> None:
+        with quiet_console():
+            if (folder / LAST).exists():
+                summary = single.resume(folder)
+            else:
+                hydra_folder.write(folder, as_mapping(config), words)
+                rebuild(sweep)  # it is running now
+                require_unchanged(load_dataset(config), config, job.get("data_hash"), "sweep")
+                summary = single.prepare(config).train(folder)
+        log.info("%s  %s", here, headline(config, summary))
+
+    try:
+        error = guarded(folder, config, work)
+        if error is not None:
+            log.error("%s  failed: %s", here, error)
+    finally:
+        rebuild(sweep)
+    return error

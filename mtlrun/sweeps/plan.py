@@ -1,0 +1,164 @@
+"""What a sweep consists of before it trains: its runs, checked, their division into stacks, and the list of jobs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mtlrun.compose import PlannedRun
+from mtlrun.config.extensions import used_by
+from mtlrun.config.schema import Config, as_mapping
+from mtlrun.config.stages import first_stage
+from mtlrun.data.dataset import load_dataset, load_table
+from mtlrun.engine.hardware import cores, forks, one_thread
+from mtlrun.engine.select import require_selection
+from mtlrun.runs.build import build_stack
+from mtlrun.runs.size import Size, size
+from mtlrun.runs.transfer import start_of
+from mtlrun.sweeps import forecast
+from mtlrun.sweeps.division import Division, Limits, divide
+from mtlrun.sweeps.launchers import StackSettings
+from mtlrun.sweeps.seeds import seeds_line
+from mtlrun.sweeps.tables import in_run, require_tables
+
+LOCAL = (None, "joblib", "submitit_local")  # launchers whose workers are on this machine; None: processes of mtlrun
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """The runs of a sweep and their sizes; how they divide into `stacks`, None where each is a job of `launcher`."""
+
+    runs: Sequence[PlannedRun]
+    sizes: Sequence[Size]
+    launcher: str
+    stacks: "Stacks | None"
+
+    @property
+    def division(self) -> Division | None:
+        """How the runs divide into stacks."""
+        return None if self.stacks is None else self.stacks.division
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The job list, as it stands in sweep.json."""
+        jobs = [_job(run, run_size) for run, run_size in zip(self.runs, self.sizes, strict=True)]
+        if self.stacks is not None:
+            for job, number in zip(jobs, self.stacks.division.of_each(), strict=True):
+                job["stack"] = number
+                if self.stacks.over is None:
+                    job["processes"] = self.stacks.limits.processes  # memory and threads are made for so many
+        return jobs
+
+    def forecast(self) -> list[str]:
+        """Lines on what a sweep needs: seeds, and time, where it trains on this machine as far as that is known."""
+        seeds = seeds_line(self.runs)
+        lines = [] if seeds is None else [seeds]
+        if self.stacks is None:
+            if self.launcher == "basic":
+                one_by_one = divide(self.sizes, Limits(1, max_runs=1))
+                lines.append(forecast.time_line(self.runs, self.sizes, one_by_one, 1))
+        elif self.stacks.over is None:
+            division, processes = self.stacks.division, self.stacks.limits.processes
+            lines.append(forecast.time_line(self.runs, self.sizes, division, processes))
+        return lines
+
+    def stacks_in_words(self) -> str:
+        """How many stacks there are, and how many train at once."""
+        assert self.stacks is not None, "they train as stacks"
+        count = len(self.stacks.division.stacks)
+        words = f"{count} stack{'s'[: count > 1]}"
+        if self.stacks.over is not None:
+            return f"{words} for the workers of {self.stacks.over}"
+        at_once = min(self.stacks.limits.processes, count)
+        return words if at_once == 1 else f"{words}, {at_once} at a time"
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """How the runs of a sweep divide, the limits that say so, and the launcher whose workers get stacks, if any."""
+
+    division: Division
+    limits: Limits
+    over: str | None
+
+
+def sweep_plan(runs: Sequence[PlannedRun], settings: StackSettings | None, launcher: str) -> SweepPlan:
+    """The plan of a sweep whose members are checked here. Raises RequestError that says in which run a request is
+    wrong. `settings`: those of the launcher of stacks, None where `launcher` is another."""
+    sizes = check_members(runs)
+    stacks = None if settings is None else Stacks(*division(runs, sizes, settings), settings.over)
+    return SweepPlan(runs, sizes, launcher, stacks)
+
+
+def check_members(runs: Sequence[PlannedRun]) -> list[Size]:
+    """Loads the data of every member, and builds one run for each set of tasks and sizes, for their errors.
+
+    Returns their sizes. Raises RequestError that says in which run a request is wrong.
+    """
+    require_tables(runs)
+    built: set[str] = set()
+    sizes = []
+    with one_thread():
+        for member in runs:
+            with in_run(member):
+                sizes.append(_check_member(member.config, built))
+    return sizes
+
+
+def _check_member(config: Config, built: set[str]) -> Size:
+    """The size of a run; it is built unless one of its shape was `built` before."""
+    dataset = load_dataset(config)
+    require_selection(config, dataset)
+    first = first_stage(config)
+    before = None if first is None else load_dataset(first)
+    shape = _shape(config)
+    if shape not in built:
+        build_stack([config], [dataset], [start_of(config, dataset.spec)])
+        if first is not None and before is not None:
+            build_stack([first], [before])
+        built.add(shape)
+    return size(config, dataset, before)
+
+
+def _shape(config: Config) -> str:
+    """What the building of a run depends on."""
+    tree = as_mapping(config)
+    del tree["data"]["split"]["seed"]
+    parts = [tree["data"], tree["tasks"], tree["only"], tree["model"], tree.get("graph"), tree["trainer"]]
+    return json.dumps(parts, default=str)
+
+
+def division(runs: Sequence[PlannedRun], sizes: Sequence[Size], settings: StackSettings) -> tuple[Division, Limits]:
+    """How the runs divide into stacks, and the limits that say so."""
+    limits = Limits(settings.processes or default_processes([m.config for m in runs], settings.over), settings.max_runs)
+    return divide(sizes, limits), limits
+
+
+def default_processes(configs: Sequence[Config], over: str | None = None) -> int:
+    """One per core, or per `trainer.threads` cores; one where stacks train on a CUDA device or cannot be forked, and
+    where the workers' machines are not known here."""
+    if over not in LOCAL or (over is None and not forks(configs)):
+        return 1
+    return max(1, cores() // max(c.trainer.threads or 1 for c in configs))
+
+
+def data_hash(config: Config) -> str:
+    """What tells the table of a run, as it is now, from another."""
+    return load_table(config.data)[0].digest
+
+
+def _job(run: PlannedRun, run_size: Size) -> dict[str, Any]:
+    """What sweep.json says of a run."""
+    job: dict[str, Any] = {
+        "run": run.run,
+        "overrides": run.overrides,
+        "arguments": run.arguments,
+        "config": as_mapping(run.config),
+        "steps": run_size.steps,
+    }
+    if run.arm:
+        job["arm"] = run.arm
+    if run.drawn:
+        job["drawn"] = list(run.drawn)
+    if used := used_by(run.config):
+        job["packages"] = used
+    return job | {"data_hash": data_hash(run.config)}

@@ -1,0 +1,46 @@
+"""hydra/launcher=stack: the stacks of a sweep, trained on this machine or by another launcher's workers."""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from mtlrun.engine import hardware
+from mtlrun.results.files import at_work
+from mtlrun.results.summary import status_of
+from mtlrun.results.sweep_folder import read_plan
+from mtlrun.sweeps.launchers import launch, over_config
+from mtlrun.sweeps.local_stacks import train_stacks
+
+
+def launch_stacks(context: HydraContext, cfg: DictConfig) -> list[JobReturn]:
+    """Trains the stacks of the sweep in `hydra.sweep.dir`, called by the launcher."""
+    folder = Path(str(cfg.hydra.sweep.dir)).absolute()
+    settings = cfg.hydra.launcher
+    plan = read_plan(folder)
+    numbers = sorted({int(job["stack"]) for job in plan})
+    if settings.over is None:
+        train_stacks(folder, numbers, settings.processes)
+    else:
+        over = over_config(context.config_loader, settings.over, settings.options or {}, folder)
+        launcher = Plugins.instance().instantiate_launcher(context, run_stack, over)
+        launch(launcher, settings.over, [[] for _ in numbers])
+    returns = []
+    for job in plan:
+        completed = status_of(folder / job["run"]) == "completed"
+        returned = JobReturn(overrides=job["arguments"], working_dir=str(folder / job["run"]))
+        returned.status = JobStatus.COMPLETED if completed else JobStatus.FAILED
+        returned.return_value = None if completed else RuntimeError(job["run"])
+        returns.append(returned)
+    return returns
+
+
+def run_stack(cfg: DictConfig) -> None:
+    """One stack of a sweep, called by another launcher in a worker: in this process, by default on one thread."""
+    hardware.most_threads = 1
+    hydra = HydraConfig.get()
+    with at_work(Path(hydra.sweep.dir)):
+        train_stacks(Path(hydra.sweep.dir), [hydra.job.num], processes=0)

@@ -1,0 +1,117 @@
+"""A stack in the process that trains it: from the work to the files, with messages on the way."""
+
+import contextlib
+import time
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from mtlrun.config.schema import as_mapping
+from mtlrun.data.dataset import load_dataset, require_unchanged
+from mtlrun.engine import checkpoint
+from mtlrun.engine.member import Member
+from mtlrun.results import hydra_folder
+from mtlrun.results.progress import Progress
+from mtlrun.results.summary import record_end
+from mtlrun.results.writer import log_lines
+from mtlrun.runs.reporting import RunLogs
+from mtlrun.runs.stack_of_runs import StackOfRuns
+from mtlrun.runs.stack_training import train_stack
+from mtlrun.sweeps.work import Broken, Ended, OutOfMemory, Refused, Send, Steps, Work
+from mtlrun.util.errors import RequestError, StorageError, TrainingError, in_one_line
+
+REPORT_SECONDS = 0.5
+
+
+def train_here(work: Work, send: Send) -> None:
+    """Trains a stack in this process, and sends messages on what happens.
+
+    An error with a name, and any of a single run, is noted in every run that has not ended. Raises Interrupted after a
+    signal.
+    """
+    try:
+        _train(work, send)
+    except KeyboardInterrupt:
+        _note_interrupt(work)
+        raise
+    except Exception as error:  # whatever a stack ends with is no end of the sweep
+        traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
+        send(_consequence(work, error))
+    finally:
+        work.drop_needless_checkpoint()
+
+
+def _train(work: Work, send: Send) -> None:
+    for job in work.unfinished:
+        hydra_folder.write(job.folder, as_mapping(job.config), job.arguments)
+    send(Ended([]))  # they are running now
+    datasets = [load_dataset(job.config) for job in work.jobs]
+    for job, dataset in zip(work.jobs, datasets, strict=True):
+        require_unchanged(dataset, job.config, job.data_hash, "sweep")
+
+    def ended(members: list[Member]) -> None:
+        send(Ended([work.jobs[m.at].number for m in members]))
+
+    def display(total: int, tasks: Sequence[str]) -> Progress:
+        return SentProgress(work, total, tasks, send)
+
+    configs, folders = [job.config for job in work.jobs], [job.folder for job in work.jobs]
+    runs = StackOfRuns(configs, datasets, folders, work.checkpoint)
+    train_stack(runs, RunLogs(work.number, len(work.jobs), display, ended), runs.saved_state())
+
+
+def _consequence(work: Work, error: Exception) -> Ended | OutOfMemory | Broken | Refused:
+    """What becomes of a stack after an error, which is noted in the runs where it ends them."""
+    several = len(work.jobs) > 1
+    if checkpoint.is_out_of_memory(error) and several:
+        return OutOfMemory(in_one_line(error)[:200])
+    if isinstance(error, (StorageError, RequestError)):
+        # the disk, the table or what it was to go on from is not as it was when the sweep was checked: whoever
+        # mends that can still go on
+        _note_interrupt(work)
+        return Refused(str(error))
+    if several and not isinstance(error, TrainingError):
+        return Broken(in_one_line(error)[:200])
+    failed = [job.number for job in work.unfinished]
+    note_failure(work, error)
+    return Ended(failed)
+
+
+def _note_interrupt(work: Work) -> None:
+    """Notes in every run that has not ended that it was interrupted, as far as the disk takes that."""
+    with contextlib.suppress(OSError, StorageError):
+        for job in work.jobs:
+            record_end(job.folder, "interrupted", seed=job.config.seed, settings=as_mapping(job.config))
+
+
+def note_failure(work: Work, error: Exception) -> None:
+    """Notes an error that ends the whole stack in every run that has not ended, as far as its folder takes that."""
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    for job in work.unfinished:
+        with contextlib.suppress(OSError, StorageError):
+            settings = as_mapping(job.config)
+            record_end(job.folder, "failed", in_one_line(error), seed=job.config.seed, settings=settings)
+            log_lines(job.folder, [f"the run failed\n{trace}"])
+
+
+class SentProgress(Progress):
+    """Progress that is sent to whoever shows it, twice a second."""
+
+    def __init__(self, work: Work, total: int, tasks: Sequence[str], send: Send) -> None:
+        super().__init__(total, tasks)
+        self.work, self.send, self.next = work, send, 0.0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def show(self, done: int, words: str) -> None:
+        """Sends how much is done."""
+        self.step(done, None)
+
+    def step(self, step: int, losses: Any) -> None:
+        """Sends the steps of all runs together."""
+        now = time.monotonic()
+        if now >= self.next:
+            self.next = now + REPORT_SECONDS
+            taken, left, runs = self.before + step, self.total - step + self.after, len(self.work.jobs)
+            self.send(Steps(taken * runs, left * runs))
