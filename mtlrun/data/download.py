@@ -16,7 +16,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -95,7 +95,7 @@ def fetch(name: str) -> Path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-                {"census_income": _census_income, "yeast": _yeast}[name](Path(work), folder)
+                RECIPES[name](Path(work), folder)
         except OSError as error:
             raise RequestError(
                 f"fetch: cannot write to {folder} ({error.strerror or error})\n"
@@ -126,6 +126,9 @@ def _yeast(work: Path, folder: Path) -> None:
     assert table.shape == YEAST_SHAPE  # the SHA-256 says so
     table.to_parquet(work / "yeast.parquet", index=False)
     os.replace(work / "yeast.parquet", folder / "yeast.parquet")
+
+
+RECIPES: dict[str, Callable[[Path, Path], None]] = {"census_income": _census_income, "yeast": _yeast}
 
 
 def yeast_frame(compressed: bytes) -> pd.DataFrame:

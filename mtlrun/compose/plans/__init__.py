@@ -6,10 +6,10 @@ the request.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from dataclasses import dataclass
 
 from mtlrun.compose.plans.affinity import affinity
-from mtlrun.compose.plans.base import PlanRequest
+from mtlrun.compose.plans.base import Arm, PlanRequest
 from mtlrun.compose.plans.baselines import READING as BASELINES
 from mtlrun.compose.plans.baselines import baselines
 from mtlrun.compose.plans.extra_data import READING as EXTRA_DATA
@@ -27,25 +27,33 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 __all__ = ["PLANS", "Between", "Contrast", "PlanRequest", "Reading", "planned", "reading_of", "restarts_of", "tune_of"]
 
-PLANS: dict[str, Callable[[PlanRequest], list[dict[str, Any]]]] = {
-    "baselines": baselines,
-    "lessons": lessons,
-    "shuffled": shuffled,
-    "extra_data": extra_data,
-    "rivals": rivals,
-    "learning_curve": learning_curve,
-    "affinity": affinity,
-    "strategies": strategies,
-}
 
-READINGS = (BASELINES, SHUFFLED, EXTRA_DATA, RIVALS, STRATEGIES)
+@dataclass(frozen=True)
+class Plan:
+    """A plan: the function that makes its arms, and how they are read, where differences of arms are the answer."""
+
+    arms: Callable[[PlanRequest], list[Arm]]
+    reading: Reading | None = None
+
+
+PLANS = {
+    "baselines": Plan(baselines, BASELINES),
+    "lessons": Plan(lessons),
+    "shuffled": Plan(shuffled, SHUFFLED),
+    "extra_data": Plan(extra_data, EXTRA_DATA),
+    "rivals": Plan(rivals, RIVALS),
+    "learning_curve": Plan(learning_curve),
+    "affinity": Plan(affinity),
+    "strategies": Plan(strategies, STRATEGIES),
+}
+READINGS = [plan.reading for plan in PLANS.values() if plan.reading is not None]
 
 
 def reading_of(labels: Iterable[str]) -> tuple[Reading, list[Between]]:
     """The plan of which most contrasts are to be had from arms of these labels, the first of several; and those."""
     known = list(labels)
-    found = [(reading, between(reading, known)) for reading in READINGS]
-    return max(found, key=lambda pair: len({own.contrast for own in pair[1]}))
+    readings = [(reading, between(reading, known)) for reading in READINGS]
+    return max(readings, key=lambda pair: len({there.contrast for there in pair[1]}))
 
 
 def tune_of(labels: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -60,7 +68,7 @@ def restarts_of(labels: Iterable[str]) -> dict[str, str]:
     return {label: known[label] for label in labels if label in known}
 
 
-def planned(name: str, request: PlanRequest) -> list[dict[str, Any]]:
+def planned(name: str, request: PlanRequest) -> list[Arm]:
     """The arms of the plan `name`. Raises RequestError where there is no such plan or the tasks do not allow it."""
     require_plan(name)
     if request.config.boosting:
@@ -68,7 +76,7 @@ def planned(name: str, request: PlanRequest) -> list[dict[str, Any]]:
             f"arms: {name} compares networks, and model is boosting\n"
             "leave it out: arms=baselines trains it beside the networks"
         )
-    return PLANS[name](request)
+    return PLANS[name].arms(request)
 
 
 def require_plan(name: str) -> None:

@@ -26,3 +26,10 @@ class Graph:
         output = output or f"{self.mark}{operator}{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, [*inputs], [output], output, **attributes))
         return output
+
+    def named(self, value: str, output: str) -> str:
+        """A value under the name of an output: that of the last node is renamed, any other is copied."""
+        if list(self.nodes[-1].output) != [value]:
+            return self.add("Identity", value, output=output)
+        self.nodes[-1].output[0] = output
+        return output

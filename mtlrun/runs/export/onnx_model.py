@@ -93,7 +93,7 @@ def _decode(graph: Graph, predictor: NetworkPredictor, task: str, outputs: str, 
         scaled = graph.add("Mul", decoded, graph.constant(unit, np.float64))
         graph.add("Add", scaled, graph.constant(offset, np.float64), output=name)
         return [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["N"])]
-    probabilities = graph.add("Identity", decoded, output=of_probabilities)
+    probabilities = graph.named(decoded, of_probabilities)
     best = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
     if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in classes):
         raise RequestError(
