@@ -26,7 +26,7 @@ def check_extension(extension: Extension) -> None:
     for name, kind in extension.task_types.items():
         _check_task_type(name, kind)
     for name, made_by in extension.problems.items():
-        _check_name("problem", name, REFERENCES["problem"])  # mtlrun's own need numpy: see data/paths.py
+        _check_name("problem", name, REFERENCES["problem"])
         _check_reference(f"problems[{name!r}]", made_by)
 
 
