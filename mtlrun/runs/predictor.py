@@ -61,7 +61,7 @@ class Predictor(ABC):
         """A mask [N, Dc]: True for a code [N, Dc] that occurred in the training rows."""
 
     @abstractmethod
-    def type_of(self, task: str) -> type[TaskType]:
+    def task_type(self, task: str) -> type[TaskType]:
         """The type of a task, which says what its outputs mean."""
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +89,7 @@ class Predictor(ABC):
 
     def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its outputs `[N, K]`."""
-        classes, kind = self.classes[task], self.type_of(task)
+        classes, kind = self.classes[task], self.task_type(task)
         if not classes:
             unit, offset = self.units[task]
             return {task: kind.predicted(out, 0) * unit + offset}
@@ -153,7 +153,7 @@ class NetworkPredictor(Predictor):
         super().__init__(config, spec, classes, units, tasks)
         self.network = network
 
-    def type_of(self, task: str) -> type[TaskType]:
+    def task_type(self, task: str) -> type[TaskType]:
         return type(self.network.place[task][0].kind)
 
     @torch.no_grad()
@@ -192,7 +192,7 @@ class BoostingPredictor(Predictor):
         self.trees = trees
         self.train_codes = dataset.codes[dataset.split.train]
 
-    def type_of(self, task: str) -> type[TaskType]:
+    def task_type(self, task: str) -> type[TaskType]:
         return TYPES[self.trees[task].target.type]
 
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
