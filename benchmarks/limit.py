@@ -99,7 +99,7 @@ def time_parts(stack: Stack, epochs: int) -> dict[str, float]:
             note = timed("logging", history.add)
             for batch in iter(timed("batches", functools.partial(next, batches, None)), None):
                 losses, weights = step(batch, 0)
-                note(losses, weights, batch.targets.present, step.nonfinite)
+                note(losses, weights, batch.targets.present, step.guard.nonfinite)
             timed("logging", history.past)()
         total = time.perf_counter() - start
     if unseen := set(PARTS) - set(seconds):

@@ -32,8 +32,8 @@ from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.split import Split
 from mtlrun.data.targets import Target
-from mtlrun.engine.figures import rows_of, training_figures
 from mtlrun.engine.loop import Training
+from mtlrun.engine.measure import rows_of, training_figures
 from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
 

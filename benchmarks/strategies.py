@@ -22,7 +22,7 @@ Peers use torch.optim.Adam(fused=True). Each side's plain sum is timed beside it
 the same side's plain sum in the same turn; / ours: the median of the ratios to mtlrun (parameters against parameters).
 outside: the share of our step in the strategy's weights, their scaling, the combination of gradients and the
 strategy's own gradients, which is what forward, backward and optimiser are not, from a turn with timers; where layers
-are wide, Gramian and combination are part of the backward pass (mtlrun/model/trunks/mlp.py, Factors). On a CUDA device
+are wide, Gramian and combination are part of the backward pass (mtlrun/model/trunks/base.py, Factors). On a CUDA device
 (--device cuda) syncs is how often a step of ours waits for it, counted by torch.cuda.set_sync_debug_mode.
 
 Results go to benchmarks/results/ as Markdown and CSV.

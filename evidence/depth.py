@@ -8,7 +8,7 @@ from evidence.auxiliary import error
 from evidence.reading import average, runs_of, small
 from evidence.row import Measured, Row, Runs
 from mtlrun.config.schema.loss import FixedLossConfig
-from mtlrun.network.network import Targets
+from mtlrun.network.supervision import Targets
 from mtlrun.runs.predictor import NetworkPredictor, load
 
 TITLE = "Outputs at different depths"

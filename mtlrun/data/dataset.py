@@ -56,8 +56,8 @@ class Dataset:
 
     def reconstructed_width(self, task: str) -> int:
         """How many numbers a reconstruction puts out: the encoded inputs, or its own columns."""
-        own = self.reconstructed.get(task)
-        return self.spec.width if own is None else sum(c.width for c in self.spec.columns if c.name in own)
+        names = self.reconstructed.get(task)
+        return self.spec.width if names is None else sum(c.width for c in self.spec.columns if c.name in names)
 
 
 def load_dataset(config: Config) -> Dataset:

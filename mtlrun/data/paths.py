@@ -15,8 +15,8 @@ DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test
 
 def data_folder() -> Path:
     """Where fetched data lie: `$MTLRUN_DATA`, else `mtlrun` in `$XDG_CACHE_HOME`, else `~/.cache/mtlrun`."""
-    if own := os.environ.get("MTLRUN_DATA"):
-        return Path(own).expanduser().absolute()
+    if folder := os.environ.get("MTLRUN_DATA"):
+        return Path(folder).expanduser().absolute()
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache).expanduser() if cache else Path.home() / ".cache") / "mtlrun"
 

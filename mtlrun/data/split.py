@@ -101,9 +101,9 @@ def _given(frame: pd.DataFrame, column: str) -> np.ndarray:
     words = pd.Series(as_texts(frame[column]), dtype=object).str.strip().str.lower()
     part = words.map(WORDS)
     if part.isna().any():
-        odd = sorted({"(missing)" if not w else repr(w) for w in words[part.isna()]})
+        unknown = sorted({"(missing)" if not w else repr(w) for w in words[part.isna()]})
         raise RequestError(
-            f"data.split.column: {column} holds {listing(odd)} in {int(part.isna().sum())} rows\n"
+            f"data.split.column: {column} holds {listing(unknown)} in {int(part.isna().sum())} rows\n"
             f"allowed: {listing(WORDS)}"
         )
     return np.array(part, dtype=np.int64)

@@ -19,9 +19,9 @@ def dead_units(evaluation: Evaluation) -> list[Figures]:
     alive: dict[tuple[str, str], Tensor] = {}  # [R, H]
     for start in range(0, evaluation.index.shape[1], step):  # what pads a split repeats rows of its own
         x = evaluation.rows.batch(evaluation.index[None, :, start : start + step])[0][0]
-        features = network.sharing(network.shown(x))
+        features = network.sharing(network.encoder.shown(x))
         tapes: list[list[Tensor]] = [[] for _ in network.blocks]
-        network.outputs([network.read(block, features) for block in network.blocks], tapes=tapes)
+        network.outputs([block.read(features) for block in network.blocks], tapes=tapes)
         layers = {}
         for i, h in enumerate(features[1:], 1):
             if h.dim() == 3:

@@ -1,15 +1,16 @@
 """From the losses of a step to the gradients of its parameters: as a whole, or apart for each task."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from mtlrun.config.schema.loss import GradientLossConfig, LossConfig
 from mtlrun.engine.flat import Flat
-from mtlrun.model.trunks.mlp import Factors, Noise, Passed
-from mtlrun.network.heads import TiedBlock
-from mtlrun.network.network import Network, Targets
+from mtlrun.model.trunks import Factors, Noise
+from mtlrun.network.network import Network
+from mtlrun.network.supervision import Targets
 from mtlrun.sharing import Hard
 
 Combine = Callable[[Tensor, Tensor], Tensor]  # weights [R, T], gradients [R, T, D] -> direction [R, D]
@@ -58,7 +59,7 @@ class Split:
         self.network, self.flat, self.at, self.sharing = network, flat, at, network.sharing
         self.head_parameters = flat.network_parameters[len(flat.shared_parameters) :]
         runs, self.tasks = flat.values.shape[0], network.tasks
-        self.live = any(scale.constant != 0 for scale in network.edge_scales.values())
+        self.live = any(edge.scale.constant != 0 for edge in network.edges)
         self.shared = shared_columns(network, flat)  # [R, P]
         numbers = {"trunk": 0.0} | {t: float(i) for i, t in enumerate(self.tasks)}
         places = flat.spread([numbers] * runs, [0.0] * runs)[:, flat.shared_size : flat.network_size]
@@ -69,8 +70,8 @@ class Split:
         self.factored = gramian_only and at == "parameters" and not self.live
         self.factors: list[Factors] = []
         self.gramian: Tensor | None = None
-        self.layers = sorted({block.specs[0].trunk.at for block in network.blocks})
-        self.tape: list[Passed] = []
+        self.layers = sorted({block.layer for block in network.blocks})
+        self.tape: list[Any] = []
         self.at_features: dict[int, Tensor] = {}  # by layer, [R, T, B, H]
         self.of_heads: list[Tensor] = []
 
@@ -78,7 +79,7 @@ class Split:
         """Losses `[R, T]`, detached, and the tasks' gradients `[R, T, D]` in what they share (None: see `gramian`)."""
         self.tape, self.factors, self.gramian = [], [], None
         with torch.no_grad():
-            features = self.sharing(self.network.shown(x), noise, self.tape)
+            features = self.sharing(self.network.encoder.shown(x), noise, self.tape)
         if self.live:
             losses = self._pass_by_task(features, x, targets)
         else:
@@ -103,7 +104,7 @@ class Split:
         """No task learns through another's head: one backward pass serves all."""
         leaves = []
         for block in self.network.blocks:
-            h, count = features[block.specs[0].trunk.at], len(block.tasks)
+            h, count = features[block.layer], len(block.tasks)
             h = h.detach() if count == 1 else h.detach().unsqueeze(1).expand(-1, count, -1, -1)
             leaves.append(h.requires_grad_())
         losses = self.network.losses_of(self.network.outputs(leaves, targets), x, targets)  # [R, T]
@@ -114,7 +115,7 @@ class Split:
         own = iter(found)
         parts: dict[int, list[Tensor]] = {layer: [] for layer in self.layers}
         for block in self.network.blocks:
-            at, count = block.specs[0].trunk.at, len(block.tasks)
+            at, count = block.layer, len(block.tasks)
             for layer, known in parts.items():
                 if layer == at:
                     gradient = next(own)
@@ -130,7 +131,7 @@ class Split:
     def _pass_by_task(self, features: list[Tensor], x: Tensor, targets: Targets) -> Tensor:
         """A backward pass through the heads for each task; in `matrix`, columns of the heads too."""
         leaves = {layer: features[layer].detach().requires_grad_() for layer in self.layers}
-        read = [leaves[block.specs[0].trunk.at] for block in self.network.blocks]
+        read = [leaves[block.layer] for block in self.network.blocks]
         losses = self.network.losses_of(self.network.outputs(read, targets), x, targets)  # [R, T]
         last = len(self.tasks) - 1
         every = [
@@ -233,7 +234,7 @@ class Apart:
         last = losses.shape[1] - 1
         rows = []
         for t, task in enumerate(self.network.tasks):
-            self.network.going_back = task
+            self.network.constants.going_back = task
             found = torch.autograd.grad(
                 losses[:, t].sum(),
                 self.flat.network_parameters,
@@ -242,7 +243,7 @@ class Apart:
                 materialize_grads=True,
             )
             rows.append(torch.cat([gradient.flatten(1) for gradient in found], 1))
-        self.network.going_back = ""
+        self.network.constants.going_back = ""
         self.every = torch.stack(rows, 1)
         if self.moved is not None:
             self.every = torch.where(self.moved > 0, self.every, 0.0)  # not times 0: 0 · nan is nan
@@ -259,10 +260,23 @@ def shared_columns(network: Network, flat: Flat) -> Tensor:
     """Which parameters the losses of several tasks reach, `[R, P]` bool."""
     runs, groups = flat.values.shape[0], []
     for r in range(runs):
-        passing = {source for (source, _), scale in network.edge_scales.items() if bool(scale.scales[r] != 0)}
+        passing = {edge.source.task for edge in network.edges if bool(edge.scale.scales[r] != 0)}
         groups.append({"trunk": 1.0} | {task: float(task in passing) for task in network.tasks})
-    tied = {block.owner for block in network.blocks if isinstance(block, TiedBlock)}
+    tied = {block.owner for block in network.blocks}
     of_heads = [{"trunk": 0.0} | {task: float(task in tied) for task in network.tasks}] * runs
     zeros = [0.0] * runs
     reached = flat.spread(groups, zeros, by_owner=True) + flat.spread(of_heads, zeros)
     return reached[:, : flat.network_size] > 0
+
+
+def make_backward(loss: LossConfig, network: Network, flat: Flat, gramian_only: bool) -> Split | Whole | Apart:
+    """How a step of this strategy goes back from the losses."""
+    by_gradients = isinstance(loss, GradientLossConfig)
+    if not by_gradients and loss.heads != "own" and not network.graph.constants:
+        return Whole(network, flat)
+    if not network.pulls_back:
+        return Apart(network, flat)
+    if isinstance(loss, GradientLossConfig):
+        return Split(network, flat, loss.at, gramian_only)
+    # weights from losses alone: their sum serves the trunk, and heads without it are cut off there
+    return Split(network, flat, "representation")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
 from mtlrun.model.layers import generator
 from mtlrun.network.inputs import InputEncoder
-from mtlrun.network.network import Targets
+from mtlrun.network.supervision import Targets
 from mtlrun.tasks import type_of
 
 CHUNK_BYTES = 1 << 20  # encoded inputs held at once while training: more leave the cache before they are used
@@ -73,10 +72,11 @@ def _alike(targets: Sequence[Target]) -> bool:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Cells of one input column taken from other rows: column `at` of its kind, row numbers `rows` `[R, N]`."""
+    """Cells of one input column taken from other rows: its place among numbers, or among categories; row numbers `rows`
+    `[R, N]`."""
 
-    kind: Literal["numeric", "category"]
-    at: int
+    is_category: bool
+    place: int
     rows: Tensor
 
 
@@ -167,9 +167,9 @@ class Rows:
         if self.positions is not None:
             positions = self.positions.index_select(0, flat).view(*shape, -1)
         if exchange is not None:
-            cells, table = (gathered, self.table) if exchange.kind == "numeric" else (positions, self.positions)
+            cells, table = (positions, self.positions) if exchange.is_category else (gathered, self.table)
             assert cells is not None and table is not None, "there is a column of this kind"
-            cells[..., exchange.at] = table[:, exchange.at][exchange.rows]
+            cells[..., exchange.place] = table[:, exchange.place][exchange.rows]
         x = self.encoder(gathered[..., : self.inputs], positions)
         stored = gathered[..., self.inputs : self.inputs + len(self.tasks)]
         labels = torch.addcmul(self.add.unsqueeze(1), stored, self.multiply.unsqueeze(1)).float()

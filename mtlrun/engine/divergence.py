@@ -5,10 +5,10 @@ import math
 from torch import Tensor
 
 from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.guard import ALL_FINITE
 from mtlrun.engine.history import Past
 from mtlrun.engine.member import Member
 from mtlrun.engine.state import TrainingState
-from mtlrun.engine.step import ALL_FINITE
 
 Failure = tuple[Member, str]  # a run, and the error that ends it
 
@@ -19,7 +19,7 @@ def diverged(state: TrainingState) -> list[Failure]:
     past, step = state.history.past(), state.stack.step
     steps = (past.nonfinite != ALL_FINITE) | (~past.losses.isfinite()).any(2)  # [n, R]
     columns = ~step.flat.values.isfinite()  # [R, P]
-    at_fault = columns.any(1) if step.skips else columns.any(1) | steps.any(0)
+    at_fault = columns.any(1) if step.guard.skips else columns.any(1) | steps.any(0)
     if not bool(at_fault.any()):
         return []
     failures = []
@@ -37,7 +37,7 @@ def diverged(state: TrainingState) -> list[Failure]:
 def count_skipped(state: TrainingState) -> list[Failure]:
     """With `trainer.on_nan=skip`: count the steps that were skipped since the last evaluation, and say so. A run that
     took none for a whole epoch has failed."""
-    if not state.stack.step.skips:
+    if not state.stack.step.guard.skips:
         return []
     past = state.history.past()
     nonfinite = past.nonfinite != ALL_FINITE  # [n, R]

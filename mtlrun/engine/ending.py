@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from mtlrun.engine import checkpoint
 from mtlrun.engine.evaluate import Figures
-from mtlrun.engine.figures import finite, rows_of
 from mtlrun.engine.importance import permutation_importance
+from mtlrun.engine.measure import finite, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import model_tree
 from mtlrun.engine.state import TrainingState, part_of
@@ -29,7 +29,7 @@ def finish(state: TrainingState, members: Sequence[Member]) -> None:
         # one row far away may be beyond float32 on test, where val was finite
         figures, best = finite(test[member.at]), member.selected
         final = best.figures | {f"test/{task}/{metric}": value for (task, metric), value in figures.items()}
-        if state.stack.step.skips:
+        if state.stack.step.guard.skips:
             member.summary["skipped"] = member.skipped
         if member.goal_step is not None:
             final["train//goal_step"] = float(member.goal_step)

@@ -62,10 +62,10 @@ class Evaluation:
             these = slice(start, start + step)
             part = None if exchange is None else replace(exchange, rows=exchange.rows[:, these])
             x, y, w, _ = self.rows.batch(self.index[None, :, these], part)
-            for b, (block, out) in enumerate(zip(self.network.blocks, predict(x[0]), strict=True)):
+            for part_of_block, block, out in zip(parts, self.network.blocks, predict(x[0]), strict=True):
                 if block.kind.reads_inputs:
-                    out = block.kind.row_losses(out, self.network.read_inputs(b, x[0])).unsqueeze(-1)
-                parts[b].append(out)
+                    out = block.kind.row_losses(out, block.input_labels(x[0])).unsqueeze(-1)
+                part_of_block.append(out)
             if self.labels is None:
                 labels.append(y[0])
                 weights.append(torch.ones_like(y[0]) if w is None else w[0])
@@ -75,7 +75,7 @@ class Evaluation:
                 block = self.network.place[task][0]
                 if block.kind.reads_inputs:
                     mean, square = moments(self.rows, self.index, self.weights[..., t])
-                    variance = self.network.read_inputs(self.network.blocks.index(block), square - mean.square())
+                    variance = block.input_labels(square - mean.square())
                     self.labels[..., t] = variance.mean(-1, keepdim=True)
             # padding counts for nothing; class weights count in the loss, as in training
             self.loss_weights = torch.cat(weights, 1) * (self.weights > 0)
@@ -86,9 +86,8 @@ class Evaluation:
         outputs = self.outputs() if outputs is None else outputs
         assert self.labels is not None and self.loss_weights is not None, "outputs() has run"
         table: dict[tuple[str, str], Tensor] = {}
-        start = 0
         for block, out in zip(self.network.blocks, outputs, strict=True):
-            these = slice(start, start := start + len(block.tasks))
+            these = block.columns
             reads = block.kind.reads_inputs
             losses = out.squeeze(-1) if reads else block.kind.row_losses(out, self.labels[..., these])
             weights = self.loss_weights[..., these].double()

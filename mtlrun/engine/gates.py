@@ -17,7 +17,7 @@ def mean_gates(evaluation: Evaluation) -> list[Figures]:
         these = slice(start, start + step)
         x = evaluation.rows.batch(evaluation.index[None, :, these])[0][0]
         real = evaluation.real[:, these].double()
-        for name, shares in network.sharing.gates(network.shown(x)).items():
+        for name, shares in network.sharing.gates(network.encoder.shown(x)).items():
             own = zip(network.order, shares.unbind(1), strict=True) if shares.dim() == 3 else [("", shares)]
             for task, share in own:
                 total = (share * real).sum(1)

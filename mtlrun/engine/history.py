@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtlrun.engine.step import ALL_FINITE
+from mtlrun.engine.guard import ALL_FINITE
 
 
 @dataclass(frozen=True)
 class Past:
-    """Tensors of n steps: `losses`, `weights` and `present` `[n, R, T]`, and `Step.nonfinite` `[n, R]`."""
+    """Tensors of n steps: `losses`, `weights` and `present` `[n, R, T]`, and `Guard.nonfinite` `[n, R]`."""
 
     losses: Tensor
     weights: Tensor

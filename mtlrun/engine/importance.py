@@ -1,6 +1,7 @@
 """Permutation importance of every input column for every task, for all runs of a stack at once."""
 
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 import torch
@@ -27,11 +28,10 @@ def permutation_importance(
     """
     rows = [getattr(d.split, split) for d in datasets]
     longest = evaluation.index.shape[1]
-    of_kind = {"numeric": 0, "category": 0}
+    places = {True: count(), False: count()}  # of categories, and of numbers
     every: list[list[Importance]] = [[] for _ in datasets]
     for column in datasets[0].spec.columns:
-        at = of_kind[column.kind]
-        of_kind[column.kind] += 1
+        place = next(places[column.is_category])
         if column.hidden:
             continue
         draws = [generator(seed, "importance", column.name) for seed in seeds]
@@ -39,7 +39,7 @@ def permutation_importance(
         for _ in range(PERMUTATIONS):
             orders = [torch.randperm(len(r), generator=draw).numpy() for r, draw in zip(rows, draws, strict=True)]
             index = np.stack([np.resize(r[order], longest) for r, order in zip(rows, orders, strict=True)])
-            exchange = Exchange(column.kind, at, torch.from_numpy(index).to(evaluation.index))
+            exchange = Exchange(column.is_category, place, torch.from_numpy(index).to(evaluation.index))
             permuted.append(evaluation(evaluation.outputs(exchange)))
         for r, dataset in enumerate(datasets):
             for task, target in dataset.targets.items():

@@ -13,8 +13,8 @@ import torch
 
 from mtlrun.engine.divergence import Failure, count_skipped, diverged, nonfinite_on_val
 from mtlrun.engine.ending import finish
-from mtlrun.engine.figures import Measured, finite, measure, rows_of
 from mtlrun.engine.goal import goal_rows
+from mtlrun.engine.measure import Measured, finite, measure, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.saving import Saver
 from mtlrun.engine.signals import Signals
@@ -51,6 +51,7 @@ class Training:
         parts = zip(stack.configs, stack.datasets, stack.selections, folders, summaries, strict=True)
         members = [Member(r, *part, console=console) for r, part in enumerate(parts)]
         self.state = TrainingState(stack, members)
+        self.members, self.total = members, self.state.total
         if saved is not None:
             self.state.restore(saved)
         for member in self.state.running:
@@ -58,16 +59,6 @@ class Training:
             member.writer = RunWriter(member.folder, self.trainer.tensorboard, offset, self.state.step)
         self._freeze()
         self.saver, self.signals = Saver(checkpoint_path, self.state), Signals()
-
-    @property
-    def total(self) -> int:
-        """The steps of the whole training."""
-        return self.state.total
-
-    @property
-    def members(self) -> list[Member]:
-        """All runs, along R."""
-        return self.state.members
 
     @property
     def running(self) -> list[Member]:
@@ -93,15 +84,15 @@ class Training:
                         self.finish(self._done())
                         if state.running and self.saver.due():
                             self.saver.save()
-                self._share_seconds()
+                state.share_seconds()
             except StorageError:
                 with contextlib.suppress(StorageError):  # the summaries say "running" then, which is as good
-                    self._record_interrupted()
+                    state.record_interrupted()
                 raise
             except Interrupted:
                 with contextlib.suppress(StorageError):  # then the last checkpoint is what there is
                     self.saver.save()
-                    self._record_interrupted()
+                    state.record_interrupted()
                 raise
         self.signals.raise_received()  # too late to stop these runs, in time for whatever would come after them
         return [member.summary for member in state.members]
@@ -133,14 +124,14 @@ class Training:
         ramped = [scale for scale in self.stack.network.scales if bool(scale.ramped.any())]
         for batch in self.stack.train.epoch(state.epoch, state.position):
             if factors is not None:
-                step.set_schedule(factors[state.position])
+                step.rates.set_schedule(factors[state.position])
             for scale in ramped:
                 scale.advance(state.step / state.total)
             losses, weights = step(batch, state.step)
-            state.history.add(losses, weights, batch.targets.present, step.nonfinite)
+            state.history.add(losses, weights, batch.targets.present, step.guard.nonfinite)
             state.position += 1
             state.step += 1
-            stopping = step.nonfinite is not None and step.on_cpu and not step.skips
+            stopping = step.guard.nonfinite is not None and step.guard.on_cpu and not step.guard.skips
             if stopping or self.trainer.debug or state.position % CHECK_STEPS == 0:
                 self._fail(diverged(state))
                 if not state.running:
@@ -186,7 +177,7 @@ class Training:
         """The rows of one run at an evaluation."""
         at = self.state.epoch, self.state.step
         rows = [*rows_of(measured.train, "train", *at), *goal]
-        if self.stack.step.skips:
+        if self.stack.step.guard.skips:
             rows.append((*at, "train", "", "skipped", float(member.skipped)))
         with member.writing():
             member.files.rows([*rows, *rows_of(finite(measured.val), "val", *at), *rows_of(measured.look, "val", *at)])
@@ -218,23 +209,10 @@ class Training:
     def _freeze(self) -> None:
         """Members that have ended keep their parameters from here on."""
         ended = [member.ended for member in self.state.members]
-        self.stack.step.active = None
+        self.stack.step.guard.active = None
         if any(ended):
-            self.stack.step.active = ~torch.tensor(ended).unsqueeze(1).to(self.stack.device)
+            self.stack.step.guard.active = ~torch.tensor(ended).unsqueeze(1).to(self.stack.device)
 
     def _report(self, members: list[Member]) -> None:
         if self.on_end is not None:
             self.on_end(members)
-
-    def _record_interrupted(self) -> None:
-        for member in self.state.running:
-            self.state.record(member, "interrupted")
-
-    def _share_seconds(self) -> None:
-        """The wall time of a run is that of the stack divided by the number of runs, which is known now."""
-        members = self.state.members
-        for member in members:
-            if member.writer is not None and len(members) > 1:
-                member.summary["seconds"] = self.state.seconds / len(members)
-                with member.writing():
-                    member.writer.summary(member.summary)

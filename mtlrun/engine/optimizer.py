@@ -1,6 +1,8 @@
 """torch's optimisers, with a rate of its own for every parameter of every run."""
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +14,6 @@ from mtlrun.config.schema import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.engine.flat import Flat
 
 OptimizerConfig = AdamConfig | SgdConfig | RmspropConfig
-Update = Callable[[Tensor, Tensor, dict[str, Tensor], float], None]  # of a parameter, by its gradient, at a rate
 
 
 class FlatOptimizer:
@@ -29,28 +30,28 @@ class FlatOptimizer:
 
     def __init__(self, flat: Flat, configs: Sequence[OptimizerConfig]) -> None:
         self.flat = flat
-        config = configs[0]
+        self.rule = RULES[type(configs[0])](configs[0])
         self.step_taken = torch.zeros_like(flat.values)
-        self.state, self.update = _begin(config, flat.values)
-        self.decoupled = config.name == "adamw"
+        self.state = self.rule.state(flat.values)
         decay = torch.tensor([c.weight_decay for c in configs]).to(flat.values).unsqueeze(1)
         self.decay = decay.expand(flat.values.shape).clone()  # [R, P]
         self.decay[:, flat.network_size :] = 0
-        self.decays = any(c.weight_decay for c in configs)
+        decays, decoupled = any(c.weight_decay for c in configs), configs[0].name == "adamw"
+        self.adds_decay, self.multiplies_decay = decays and not decoupled, decays and decoupled
 
     @torch.no_grad()
     def step(self, rates: Tensor | float) -> None:
         """Move the parameters along their gradients; rates `[R, P]`, or one for all."""
         values, gradients = self.flat.values, self.flat.gradients
-        if self.decays and self.decoupled:
+        if self.multiplies_decay:
             values.mul_(1 - rates * self.decay)
-        elif self.decays:
+        elif self.adds_decay:
             gradients.addcmul_(values, self.decay)
         if isinstance(rates, float):
-            self.update(values, gradients, self.state, rates)
+            self.rule.update(values, gradients, self.state, rates)
         else:
             self.step_taken.zero_()
-            self.update(self.step_taken, gradients, self.state, 1.0)
+            self.rule.update(self.step_taken, gradients, self.state, 1.0)
             values.addcmul_(self.step_taken, rates)
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -59,61 +60,96 @@ class FlatOptimizer:
             self.state[name].copy_(value)
 
 
-def _begin(config: OptimizerConfig, values: Tensor) -> tuple[dict[str, Tensor], Update]:
-    """The optimiser's state before the first step, and its update."""
-    if isinstance(config, AdamConfig):
-        # adamw differs from adam in its weight decay alone, which is not torch's business here
-        first, second = config.betas
+class Rule(ABC):
+    """One of torch's update rules, without weight decay, which is not torch's business here."""
 
-        def by_adam(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
-            largest = [state["max_exp_avg_sq"]] if config.amsgrad else []
-            adam(
-                [p],
-                [g],
-                [state["exp_avg"]],
-                [state["exp_avg_sq"]],
-                largest,
-                [state["step"]],
-                fused=True,
-                lr=rate,
-                beta1=first,
-                beta2=second,
-                eps=config.eps,
-                amsgrad=config.amsgrad,
-                weight_decay=0.0,
-                maximize=False,
-            )
+    @abstractmethod
+    def __init__(self, config: Any) -> None:
+        """config: the settings of the optimiser."""
 
-        moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if config.amsgrad else [])]
-        return _zeros(moments, values) | {"step": torch.zeros((), device=values.device)}, by_adam
-    if isinstance(config, SgdConfig):
+    @abstractmethod
+    def state(self, values: Tensor) -> dict[str, Tensor]:
+        """The state before the first step, for parameters `[R, P]`."""
 
-        def by_sgd(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
-            # torch would begin with the first gradient, which is momentum · 0 + gradient
-            sgd(
-                [p],
-                [g],
-                list(state.values()) or [None],
-                momentum=config.momentum,
-                nesterov=config.nesterov,
-                fused=True,
-                lr=rate,
-                dampening=0.0,
-                weight_decay=0.0,
-                maximize=False,
-            )
+    @abstractmethod
+    def update(self, p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
+        """Move parameters in place by their gradients."""
 
-        return _zeros(["momentum_buffer"] * (config.momentum > 0), values), by_sgd
 
-    def by_rmsprop(p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
-        centre = [state["grad_avg"]] if config.centered else []
-        momentum = [state["momentum_buffer"]] if config.momentum > 0 else []
+class Adam(Rule):
+    """adam and adamw, which differ in their weight decay alone."""
+
+    def __init__(self, config: AdamConfig) -> None:
+        self.config = config
+        self.first, self.second = config.betas
+
+    def state(self, values: Tensor) -> dict[str, Tensor]:
+        moments = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self.config.amsgrad else [])]
+        return _zeros(moments, values) | {"step": torch.zeros((), device=values.device)}
+
+    def update(self, p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
+        adam(
+            [p],
+            [g],
+            [state["exp_avg"]],
+            [state["exp_avg_sq"]],
+            [state["max_exp_avg_sq"]] if self.config.amsgrad else [],
+            [state["step"]],
+            fused=True,
+            lr=rate,
+            beta1=self.first,
+            beta2=self.second,
+            eps=self.config.eps,
+            amsgrad=self.config.amsgrad,
+            weight_decay=0.0,
+            maximize=False,
+        )
+
+
+class Sgd(Rule):
+    """Stochastic gradient descent."""
+
+    def __init__(self, config: SgdConfig) -> None:
+        self.config = config
+
+    def state(self, values: Tensor) -> dict[str, Tensor]:
+        return _zeros(["momentum_buffer"] * (self.config.momentum > 0), values)
+
+    def update(self, p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
+        # torch would begin with the first gradient, which is momentum · 0 + gradient
+        sgd(
+            [p],
+            [g],
+            list(state.values()) or [None],
+            momentum=self.config.momentum,
+            nesterov=self.config.nesterov,
+            fused=True,
+            lr=rate,
+            dampening=0.0,
+            weight_decay=0.0,
+            maximize=False,
+        )
+
+
+class Rmsprop(Rule):
+    """RMSprop, centred or not."""
+
+    def __init__(self, config: RmspropConfig) -> None:
+        self.config = config
+
+    def state(self, values: Tensor) -> dict[str, Tensor]:
+        config = self.config
+        moments = ["square_avg"] + ["grad_avg"] * config.centered + ["momentum_buffer"] * (config.momentum > 0)
+        return _zeros(moments, values) | {"step": torch.zeros(())}  # a count that torch keeps on the CPU
+
+    def update(self, p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
+        config = self.config
         rmsprop(
             [p],
             [g],
             [state["square_avg"]],
-            centre,
-            momentum,
+            [state["grad_avg"]] if config.centered else [],
+            [state["momentum_buffer"]] if config.momentum > 0 else [],
             [state["step"]],
             alpha=config.alpha,
             eps=config.eps,
@@ -124,8 +160,13 @@ def _begin(config: OptimizerConfig, values: Tensor) -> tuple[dict[str, Tensor], 
             weight_decay=0.0,
         )
 
-    moments = ["square_avg"] + ["grad_avg"] * config.centered + ["momentum_buffer"] * (config.momentum > 0)
-    return _zeros(moments, values) | {"step": torch.zeros(())}, by_rmsprop  # a count that torch keeps on the CPU
+
+RULES: dict[type, type[Rule]] = {AdamConfig: Adam, SgdConfig: Sgd, RmspropConfig: Rmsprop}
+
+
+def momentum(optimizer: OptimizerConfig) -> float:
+    """What share of the last step an optimiser takes again."""
+    return optimizer.momentum if isinstance(optimizer, SgdConfig | RmspropConfig) else 0.0
 
 
 def _zeros(names: Sequence[str], like: Tensor) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ def training_seconds(training: Training) -> float:
     times.append(time.monotonic())
     for taken in range(REHEARSED_STEPS):
         losses, weights = step(batch, taken)
-        state.history.add(losses, weights, batch.targets.present, step.nonfinite)
+        state.history.add(losses, weights, batch.targets.present, step.guard.nonfinite)
         times.append(time.monotonic())
         if taken and times[-1] - times[1] > REHEARSED_SECONDS:
             break

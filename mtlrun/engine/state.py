@@ -84,6 +84,19 @@ class TrainingState:
         with member.writing():
             member.files.summary(member.summary)
 
+    def record_interrupted(self) -> None:
+        """Write so in the summaries of the runs that have not ended."""
+        for member in self.running:
+            self.record(member, "interrupted")
+
+    def share_seconds(self) -> None:
+        """Write each run's wall time, that of the stack divided by the number of runs, now that it is known."""
+        for member in self.members:
+            if member.writer is not None and len(self.members) > 1:
+                member.summary["seconds"] = self.seconds / len(self.members)
+                with member.writing():
+                    member.writer.summary(member.summary)
+
     # -------------------------------------------------- in a checkpoint
 
     def tree(self) -> dict[str, Any]:

@@ -60,10 +60,10 @@ _OWN: dict[str, type[Strategy]] = {
 STRATEGIES = Registry("loss", _OWN, Strategy)
 
 
-def make_strategy(members: StrategySetup) -> Strategy:
+def make_strategy(setup: StrategySetup) -> Strategy:
     """The strategy of a stack."""
-    kinds = [STRATEGIES[c.name] for c in members.configs]
-    return kinds[0](members) if len(set(kinds)) == 1 else Mixed(kinds, members)
+    kinds = [STRATEGIES[c.name] for c in setup.configs]
+    return kinds[0](setup) if len(set(kinds)) == 1 else Mixed(kinds, setup)
 
 
 __all__ = ["STRATEGIES", "GramianStrategy", "Mixed", "StepInputs", "Strategy", "StrategySetup", "make_strategy"]

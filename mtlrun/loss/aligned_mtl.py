@@ -29,11 +29,11 @@ class AlignedMtl(GramianStrategy):
 
     places: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        self.register_buffer("places", torch.arange(len(members.tasks), 0, -1), persistent=False)  # T, …, 1
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        self.register_buffer("places", torch.arange(len(setup.tasks), 0, -1), persistent=False)  # T, …, 1
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         values, vectors = torch.linalg.eigh(gramian)  # ascending
         bound = len(self.tasks) * torch.finfo(values.dtype).eps * values[:, -1:]
         kept = (self.places <= rank_of(cosines_of(gramian)[1])) & (values > bound)

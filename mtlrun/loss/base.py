@@ -81,47 +81,44 @@ class Strategy(nn.Module, ABC):
     gramian_only: ClassVar[bool] = False  # of the gradients it reads inner products alone, and `direction` is as below
     needs_losses_after: ClassVar[bool] = False  # of the same batch, after the parameters have moved: `after` gets them
 
-    def __init__(self, members: StrategySetup) -> None:
+    def __init__(self, setup: StrategySetup) -> None:
         super().__init__()
-        self.members = members
-        self.configs, self.tasks = list(members.configs), list(members.tasks)
-        summed = [[c.scale == "sum_to_T"] for c in members.configs]
+        self.configs, self.tasks = list(setup.configs), list(setup.tasks)
+        summed = [[c.scale == "sum_to_T"] for c in setup.configs]
         self.register_buffer("summed", torch.tensor(summed), persistent=False)  # [R, 1]
         self.sums = any(s for (s,) in summed)
-        given = torch.tensor([[c.factor(t) for t in members.tasks] for c in members.configs])
-        self.register_buffer("given", given, persistent=False)  # [R, T]
-        self.gives = bool((given != 1).any())
+        factors = torch.tensor([[c.factor(t) for t in setup.tasks] for c in setup.configs])
+        self.register_buffer("user_weights", factors, persistent=False)  # [R, T], loss.weights
+        self.has_user_weights = bool((factors != 1).any())
 
     summed: Tensor
-    given: Tensor
+    user_weights: Tensor
 
     @abstractmethod
-    def weights(self, seen: StepInputs) -> Tensor:
+    def weights(self, inputs: StepInputs) -> Tensor:
         """Weights `[R, T]` of this step as published, constants as far as the network is concerned."""
 
-    def checked_weights(self, seen: StepInputs) -> Tensor:
+    def checked_weights(self, inputs: StepInputs) -> Tensor:
         """`weights`; those of a package's strategy are looked at. Raises TrainingError where their shape is another, as
         they would be broadcast."""
-        weights: object = self.weights(seen)
-        if isinstance(weights, Tensor) and weights.shape == seen.losses.shape:
+        weights: object = self.weights(inputs)
+        if isinstance(weights, Tensor) and weights.shape == inputs.losses.shape:
             return weights
-        name, runs, tasks = self.configs[0].name, *seen.losses.shape
+        name, runs, tasks = self.configs[0].name, *inputs.losses.shape
         found = f"have shape {list(weights.shape)}" if isinstance(weights, Tensor) else f"are {weights!r}"
-        package = f" of {REFERENCES['loss'][name].package}" if name in REFERENCES["loss"] else ""
+        reference = REFERENCES["loss"].get(name)
+        package = f" of {reference.package}" if reference is not None else ""
         raise TrainingError(f"weights of loss={name}{package} {found}, expected a tensor [R, T] = [{runs}, {tasks}]")
 
     def scaled(self, weights: Tensor, present: Tensor | None) -> Tensor:
         """The weights with which the losses enter: times `loss.weights`; those of runs with `loss.scale=sum_to_T` times
         n / Σ|w| before, sums over the n tasks that are present."""
         if self.sums:
-            weights = self._summed_to_tasks(weights, present)
-        return weights * self.given if self.gives else weights
-
-    def _summed_to_tasks(self, weights: Tensor, present: Tensor | None) -> Tensor:
-        here = torch.ones_like(weights) if present is None else present.to(weights)
-        total = (weights.abs() * here).sum(1, keepdim=True)
-        factor = here.sum(1, keepdim=True) / torch.where(total > 0, total, 1.0)
-        return torch.where(self.summed, weights * factor, weights)
+            here = torch.ones_like(weights) if present is None else present.to(weights)
+            total = (weights.abs() * here).sum(1, keepdim=True)
+            factor = here.sum(1, keepdim=True) / torch.where(total > 0, total, 1.0)
+            weights = torch.where(self.summed, weights * factor, weights)
+        return weights * self.user_weights if self.has_user_weights else weights
 
     def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
         """What the shared parameters descend along, `[R, D]`: the gradients `[R, T, D]` times the scaled weights."""
@@ -134,7 +131,7 @@ class Strategy(nn.Module, ABC):
 
     def own_weights(self) -> Tensor | None:
         """The same under `loss.heads=own`: None for 1, or `loss.weights`."""
-        return self.given if self.gives else None
+        return self.user_weights if self.has_user_weights else None
 
     def turn(self, step: int) -> None:
         """What is due at the beginning of a step, whatever its losses are, such as the end of an epoch: a step that is
@@ -175,10 +172,10 @@ class Stream:
     """Random numbers for every run and step, from (seed, purpose) alone, so that a resumed run gets the same ones."""
 
     def __init__(
-        self, members: StrategySetup, purpose: str, shape: Sequence[int], draw: Callable[..., Tensor] = torch.randn
+        self, setup: StrategySetup, purpose: str, shape: Sequence[int], draw: Callable[..., Tensor] = torch.randn
     ) -> None:
         """`draw`: a function of torch with `size` and `generator`, randn or rand; `shape`: of one run and step."""
-        self.seeds, self.purpose, self.shape, self.draw = list(members.seeds), purpose, list(shape), draw
+        self.seeds, self.purpose, self.shape, self.draw = list(setup.seeds), purpose, list(shape), draw
         self.block, self.drawn = -1, torch.empty(0)
 
     def __call__(self, step: int, like: Tensor) -> Tensor:

@@ -27,11 +27,11 @@ class Cagrad(GramianStrategy):
 
     c: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        self.register_buffer("c", members.values("c").double(), persistent=False)  # [R, 1]
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        self.register_buffer("c", setup.values("c").double(), persistent=False)  # [R, 1]
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         share = here / here.sum(1, keepdim=True).clamp(min=1)  # 1/T
         longest = torch.where(here, lengths, 0.0).amax(1, keepdim=True)

@@ -25,7 +25,7 @@ class ConfigStrategy(GramianStrategy):
     the gradients sum to 0, weights are 0.
     """
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         inverse, cosines = cosines_of(gramian)
         weights = inverse * equal_projections(cosines)
         onto = torch.bmm(gramian, weights.unsqueeze(2)).squeeze(2)  # ⟨g_t, v⟩, v the gradients' sum with these weights

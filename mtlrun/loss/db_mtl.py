@@ -34,20 +34,20 @@ class DbMtl(Strategy):
     beta: Tensor
     sigma: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        shape = len(members.configs), len(members.tasks)
-        self.register_buffer("average", torch.zeros(*shape, members.shared))
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        shape = len(setup.configs), len(setup.tasks)
+        self.register_buffer("average", torch.zeros(*shape, setup.shared))
         self.register_buffer("count", torch.zeros(shape))
-        self.register_buffer("beta", members.values("beta"), persistent=False)
-        self.register_buffer("sigma", members.values("sigma"), persistent=False)
+        self.register_buffer("beta", setup.values("beta"), persistent=False)
+        self.register_buffer("sigma", setup.values("sigma"), persistent=False)
         self.factors = torch.zeros(shape)  # of the averages, in this step's direction
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        gradients = seen.gradients
+    def weights(self, inputs: StepInputs) -> Tensor:
+        gradients = inputs.gradients
         assert gradients is not None, "needs_gradients"
-        here = torch.ones_like(self.count, dtype=torch.bool) if seen.present is None else seen.present
-        weights = torch.where(here, 1 / (seen.losses + EPSILON), 0.0)
+        here = torch.ones_like(self.count, dtype=torch.bool) if inputs.present is None else inputs.present
+        weights = torch.where(here, 1 / (inputs.losses + EPSILON), 0.0)
         self.count.add_(here)
         new = torch.where(here, 1 - self.beta * self.count.clamp_min(1) ** -self.sigma, 0.0)  # [R, T]
         average = self._average(gradients)
@@ -57,7 +57,7 @@ class DbMtl(Strategy):
         return weights
 
     def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
-        factors = self.factors * self.given if self.gives else self.factors
+        factors = self.factors * self.user_weights if self.has_user_weights else self.factors
         return torch.bmm(factors.unsqueeze(1), self._average(gradients)).squeeze(1)
 
     def _average(self, gradients: Tensor) -> Tensor:

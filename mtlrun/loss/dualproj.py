@@ -22,7 +22,7 @@ class Dualproj(GramianStrategy):
     `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
     """
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         share = here / here.sum(1, keepdim=True).clamp(min=1)  # 1/T
         lengths = lengths / lengths.amax(1, keepdim=True)

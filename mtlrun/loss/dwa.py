@@ -27,13 +27,13 @@ class Dwa(Strategy):
     last: Tensor
     rate: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        shape = [len(members.configs), len(members.tasks)]
-        self.register_buffer("temperature", members.values("temperature"), persistent=False)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        shape = [len(setup.configs), len(setup.tasks)]
+        self.register_buffer("temperature", setup.values("temperature"), persistent=False)
         self.register_buffer("last", torch.zeros(shape))  # the mean of the last epoch that has one; 0: none so far
         self.register_buffer("rate", torch.ones(shape))
-        self.means = EpochMeans(members)
+        self.means = EpochMeans(setup)
         self.current: Tensor | None = None  # weights of this epoch, if all tasks are present
 
     def turn(self, step: int) -> None:
@@ -43,11 +43,11 @@ class Dwa(Strategy):
     def taken_back(self) -> None:
         self.current = None
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        self.turn(seen.step)
-        self.means.add(seen)
-        if seen.present is not None:
-            return softmax(self.rate / self.temperature, seen.present) * seen.present.sum(1, keepdim=True)
+    def weights(self, inputs: StepInputs) -> Tensor:
+        self.turn(inputs.step)
+        self.means.add(inputs)
+        if inputs.present is not None:
+            return softmax(self.rate / self.temperature, inputs.present) * inputs.present.sum(1, keepdim=True)
         if self.current is None:
             self.current = softmax(self.rate / self.temperature, None) * self.rate.shape[1]
         return self.current

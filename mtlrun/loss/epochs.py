@@ -15,17 +15,17 @@ class EpochMeans(nn.Module):
     sums: Tensor
     batches: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
+    def __init__(self, setup: StrategySetup) -> None:
         super().__init__()
-        self.steps = members.epoch_steps
-        shape = [len(members.configs), len(members.tasks)]
+        self.steps = setup.epoch_steps
+        shape = [len(setup.configs), len(setup.tasks)]
         self.register_buffer("sums", torch.zeros(shape, dtype=torch.float64))
         self.register_buffer("batches", torch.zeros(shape))
 
-    def add(self, seen: StepInputs) -> None:
+    def add(self, inputs: StepInputs) -> None:
         """Take in the losses of a step; those of tasks without a label are 0."""
-        self.sums.add_(seen.losses)
-        self.batches.add_(1 if seen.present is None else seen.present)
+        self.sums.add_(inputs.losses)
+        self.batches.add_(1 if inputs.present is None else inputs.present)
 
     def is_over(self, step: int) -> bool:
         """Whether this step is the first after an epoch."""

@@ -38,19 +38,19 @@ class ExcessMtl(Strategy):
     warm: Tensor
     rate: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        shape = len(members.configs), len(members.tasks)
-        self.register_buffer("squares", torch.zeros(*shape, members.shared))  # Σ g² over the steps so far
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        shape = len(setup.configs), len(setup.tasks)
+        self.register_buffer("squares", torch.zeros(*shape, setup.shared))  # Σ g² over the steps so far
         self.register_buffer("logits", torch.zeros(shape))  # log w, but for a constant of each run
         self.register_buffer("initial", torch.zeros(shape))  # Σ E over the warm-up
         self.register_buffer("count", torch.zeros(shape))  # batches of the warm-up that are over
-        warm = (members.values("warmup") * members.epoch_steps).clamp_min(1)
+        warm = (setup.values("warmup") * setup.epoch_steps).clamp_min(1)
         self.register_buffer("warm", warm, persistent=False)  # [R, 1], batches that it takes
-        self.register_buffer("rate", members.values("lr") * warm, persistent=False)  # η / E(0) = rate / Σ E
+        self.register_buffer("rate", setup.values("lr") * warm, persistent=False)  # η / E(0) = rate / Σ E
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        gradients = seen.gradients
+    def weights(self, inputs: StepInputs) -> Tensor:
+        gradients = inputs.gradients
         assert gradients is not None, "needs_gradients"
         squares = self.squares[..., : gradients.shape[2]]
         squares.addcmul_(gradients, gradients)

@@ -26,13 +26,13 @@ class Fairgrad(GramianStrategy):
 
     power: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        self.register_buffer("power", 1 / members.values("alpha").double(), persistent=False)  # [R, 1]
-        alphas = [c.alpha for c in members.configs]
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        self.register_buffer("power", 1 / setup.values("alpha").double(), persistent=False)  # [R, 1]
+        alphas = [c.alpha for c in setup.configs]
         lowest, highest = min(alphas), max(alphas)
         self.ramp = 0 if lowest >= 0.5 and highest <= 2 else 28 if lowest >= 0.2 and highest <= 5 else 52
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         return balanced(m, lengths, self.power, self.ramp) / lengths

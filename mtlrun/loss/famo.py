@@ -40,19 +40,19 @@ class Famo(Strategy):
     second: Tensor
     steps: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
         for name in ("lr", "gamma"):
-            self.register_buffer(name, members.values(name), persistent=False)
-        bounds = [[c.bound(task) for task in members.tasks] for c in members.configs]
+            self.register_buffer(name, setup.values(name), persistent=False)
+        bounds = [[c.bound(task) for task in setup.tasks] for c in setup.configs]
         self.register_buffer("bound", torch.tensor(bounds), persistent=False)  # [R, T]
-        shape = [len(members.configs), len(members.tasks)]
+        shape = [len(setup.configs), len(setup.tasks)]
         for name in ("xi", "first", "second", "steps"):  # Adam's moments and its steps, of every task
             self.register_buffer(name, torch.zeros(shape))
         self.before, self.z = torch.empty(0), torch.empty(0)  # D and z of the step that is under way
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        self.before, self.z = floored(seen.losses - self.bound), softmax(self.xi, seen.present)
+    def weights(self, inputs: StepInputs) -> Tensor:
+        self.before, self.z = floored(inputs.losses - self.bound), softmax(self.xi, inputs.present)
         weights = self.z / self.before
         return weights / weights.sum(1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
 

@@ -11,10 +11,10 @@ class Fixed(Strategy):
 
     fixed: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        rows = [[float(c.weights.get(t, 1.0)) for t in members.tasks] for c in members.configs]
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        rows = [[float(c.weights.get(t, 1.0)) for t in setup.tasks] for c in setup.configs]
         self.register_buffer("fixed", torch.tensor(rows), persistent=False)
 
-    def weights(self, seen: StepInputs) -> Tensor:
+    def weights(self, inputs: StepInputs) -> Tensor:
         return self.fixed

@@ -19,11 +19,11 @@ class Gls(Strategy):
     paper's variant with exponents for focussed tasks is not built.
     """
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        logs = torch.log(floored(seen.losses))
-        if seen.present is None:
+    def weights(self, inputs: StepInputs) -> Tensor:
+        logs = torch.log(floored(inputs.losses))
+        if inputs.present is None:
             return torch.exp(logs.mean(1, keepdim=True) - logs) / logs.shape[1]
-        here = seen.present.to(logs)
+        here = inputs.present.to(logs)
         count = here.sum(1, keepdim=True).clamp_min(1)
         mean = (logs * here).sum(1, keepdim=True) / count
         return torch.exp((mean - logs) * here) * (here / count)

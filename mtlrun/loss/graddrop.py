@@ -35,19 +35,19 @@ class Graddrop(Strategy):
     leak: Tensor
     ones: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        self.seeds, self.step = list(members.seeds), 0
-        self.leaks = any(c.leak for c in members.configs)
-        self.register_buffer("leak", members.values("leak"), persistent=False)
-        self.register_buffer("ones", torch.ones(len(members.configs), len(members.tasks)), persistent=False)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        self.seeds, self.step = list(setup.seeds), 0
+        self.leaks = any(c.leak for c in setup.configs)
+        self.register_buffer("leak", setup.values("leak"), persistent=False)
+        self.register_buffer("ones", torch.ones(len(setup.configs), len(setup.tasks)), persistent=False)
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        self.step = seen.step
+    def weights(self, inputs: StepInputs) -> Tensor:
+        self.step = inputs.step
         return self.ones
 
     def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
-        if self.gives:
+        if self.has_user_weights:
             gradients = gradients * weights.unsqueeze(2)
         size = gradients.shape[2]
         draws = [torch.rand(size, generator=generator(seed, "graddrop", self.step)) for seed in self.seeds]

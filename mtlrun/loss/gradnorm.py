@@ -35,22 +35,22 @@ class Gradnorm(Strategy):
     first: Tensor
     alpha: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        shape = len(members.configs), len(members.tasks)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        shape = len(setup.configs), len(setup.tasks)
         self.w = nn.Parameter(torch.ones(shape))
         self.register_buffer("first", torch.zeros(shape))  # L(0), 0 where it is not known yet
-        self.register_buffer("alpha", members.values("alpha"), persistent=False)
+        self.register_buffer("alpha", setup.values("alpha"), persistent=False)
         self.norms = torch.zeros(shape)  # of this step's gradients
 
     def rates(self) -> list[float]:
         return [c.lr for c in self.configs]
 
     @torch.no_grad()
-    def weights(self, seen: StepInputs) -> Tensor:
-        self.norms = seen.norms()  # [R, T]
+    def weights(self, inputs: StepInputs) -> Tensor:
+        self.norms = inputs.norms()  # [R, T]
         # a loss of exactly 0 (a task without a label, too) is nothing to measure progress by
-        self.first.copy_(torch.where(self.first > 0, self.first, seen.losses))
+        self.first.copy_(torch.where(self.first > 0, self.first, inputs.losses))
         self.w.clamp_min_(SMALLEST)
         self.w.mul_(len(self.tasks) / self.w.sum(1, keepdim=True))
         return self.w.clone()

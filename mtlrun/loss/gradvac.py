@@ -32,17 +32,17 @@ class Gradvac(GramianStrategy):
     targets: Tensor
     beta: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        runs, tasks = len(members.configs), len(members.tasks)
-        self.stream = Stream(members, "gradvac", [tasks, tasks], random_orders)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        runs, tasks = len(setup.configs), len(setup.tasks)
+        self.stream = Stream(setup, "gradvac", [tasks, tasks], random_orders)
         self.register_buffer("targets", torch.zeros(runs, tasks, tasks, dtype=torch.float64))
-        self.register_buffer("beta", members.values("beta").double().unsqueeze(2), persistent=False)  # [R, 1, 1]
+        self.register_buffer("beta", setup.values("beta").double().unsqueeze(2), persistent=False)  # [R, 1, 1]
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         if len(self.tasks) == 1:
             return torch.ones_like(here, dtype=gramian.dtype)
-        order = self.stream(seen.step, here.long())  # [R, i, k]: the k-th task that the gradient of i meets
+        order = self.stream(inputs.step, here.long())  # [R, i, k]: the k-th task that the gradient of i meets
         inverse, cosines = cosines_of(gramian)
         # in units of ‖g_i‖, along unit gradients: the projections of what i is by then onto the others
         projections, between = in_orders(cosines, order)  # [R, i, k], [R, i, k, l]

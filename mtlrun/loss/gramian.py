@@ -21,14 +21,14 @@ class GramianStrategy(Strategy):
     gramian_only: ClassVar[bool] = True
 
     @abstractmethod
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         """Weights `[R, T]` float64 from Gramians `[R, T, T]` float64, finite and symmetric, of which rows and columns
         of tasks that are not `here` `[R, T]` are 0. What it returns for those is put aside; perhaps no task is here."""
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        gramian = seen.products()
+    def weights(self, inputs: StepInputs) -> Tensor:
+        gramian = inputs.products()
         finite = gramian.sum((1, 2)).isfinite()  # [R]
         gramian = torch.where(finite[:, None, None], gramian, 0.0)
         here = gramian.diagonal(dim1=1, dim2=2) > 0  # the gradient of a task without a label is 0
-        weights = torch.where(here, self.solve(gramian, here, seen), 0.0)
-        return torch.where(finite.unsqueeze(1), weights, torch.nan).to(seen.losses)
+        weights = torch.where(here, self.solve(gramian, here, inputs), 0.0)
+        return torch.where(finite.unsqueeze(1), weights, torch.nan).to(inputs.losses)

@@ -24,8 +24,8 @@ class Imtl(LossScales, ImtlG):
     s has no part in the heads.
     """
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
-        self.current(seen.losses)
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
+        self.current(inputs.losses)
         impartial = self.impartial(gramian)  # e^s of the gradients, times e^s of the weights, is 1
         return self.normalised(impartial, (impartial * self.scales(-1)).sum(1, keepdim=True))
 

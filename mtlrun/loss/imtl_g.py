@@ -28,11 +28,11 @@ class ImtlG(GramianStrategy):
 
     flips: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        self.register_buffer("flips", torch.zeros(len(members.configs), dtype=torch.long))
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        self.register_buffer("flips", torch.zeros(len(setup.configs), dtype=torch.long))
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         impartial = self.impartial(gramian)
         return self.normalised(impartial, impartial.sum(1, keepdim=True))
 

@@ -21,6 +21,6 @@ class ImtlL(LossScales):
     reasons. The paper trains s with the network, at the network's rate.
     """
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        self.current(seen.losses)
+    def weights(self, inputs: StepInputs) -> Tensor:
+        self.current(inputs.losses)
         return self.scales()

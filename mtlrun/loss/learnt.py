@@ -43,10 +43,10 @@ class LearntScale(Strategy):
     s: Tensor
     started: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        given = [self.start(c) for c in members.configs]
-        tasks = len(members.tasks)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        given = [self.start(c) for c in setup.configs]
+        tasks = len(setup.tasks)
         self.s = nn.Parameter(torch.tensor([[g or 0.0] * tasks for g in given]))
         self.register_buffer("started", torch.tensor([[g is not None] * tasks for g in given]))
         self.waits, self.all_started = None in given, Glance()

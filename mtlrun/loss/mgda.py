@@ -30,19 +30,19 @@ class Mgda(GramianStrategy):
     by_length: Tensor
     by_loss: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        chosen = [c.normalize for c in members.configs]
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        chosen = [c.normalize for c in setup.configs]
         self.register_buffer("by_length", torch.tensor([[n in ("l2", "loss+")] for n in chosen]), persistent=False)
         self.register_buffer("by_loss", torch.tensor([[n in ("loss", "loss+")] for n in chosen]), persistent=False)
         self.plain = set(chosen) == {"none"}
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         d = here / lengths
         if not self.plain:  # of the gradients divided by n
             d = torch.where(self.by_length, here.to(d), d)
-            d = torch.where(self.by_loss, d * seen.losses.to(d).clamp(min=0), d)
+            d = torch.where(self.by_loss, d * inputs.losses.to(d).clamp(min=0), d)
         most = d.amax(1, keepdim=True)
         d = d / torch.where(most > 0, most, 1.0)
         x = nonnegative(m + d.unsqueeze(1) * d.unsqueeze(2), -d)  # [R, T], a/n times the lengths times a number

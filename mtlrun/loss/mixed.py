@@ -18,14 +18,14 @@ class Mixed(Strategy):
     the others' strategies too, which get no gradient.
     """
 
-    def __init__(self, kinds: Sequence[type[Strategy]], members: StrategySetup) -> None:
+    def __init__(self, kinds: Sequence[type[Strategy]], setup: StrategySetup) -> None:
         """`kinds`: the class of every run's strategy."""
-        super().__init__(members)
+        super().__init__(setup)
         for kind in dict.fromkeys(kinds):
             own = [k is kind for k in kinds]
             first = self.configs[own.index(True)]
             configs = [c if mine else first for c, mine in zip(self.configs, own, strict=True)]
-            part = kind(replace(members, configs=configs))
+            part = kind(replace(setup, configs=configs))
             self.add_module(kind.__name__, part)
             self.register_buffer(f"own{kind.__name__}", torch.tensor(own).unsqueeze(1), persistent=False)  # [R, 1]
         self.kinds: list[Any] = list(dict.fromkeys(kinds))
@@ -36,10 +36,10 @@ class Mixed(Strategy):
     def saved_name(self, name: str) -> str:
         return name  # it begins with that of the part
 
-    def weights(self, seen: StepInputs) -> Tensor:
+    def weights(self, inputs: StepInputs) -> Tensor:
         chosen: Tensor | None = None
         for part, own in self._owned():
-            weights = part.checked_weights(seen)
+            weights = part.checked_weights(inputs)
             chosen = weights if chosen is None else torch.where(own, weights, chosen)
         assert chosen is not None, "there is at least one strategy"
         return chosen

@@ -24,7 +24,7 @@ class NashMtl(GramianStrategy):
     `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
     """
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         if here.shape[1] == 1:
             return 1 / lengths

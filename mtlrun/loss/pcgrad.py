@@ -20,15 +20,15 @@ class Pcgrad(GramianStrategy):
     and the weights are the column sums of W. Orders are drawn anew in every step.
     """
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        tasks = len(members.tasks)
-        self.stream = Stream(members, "pcgrad", [tasks, tasks], random_orders)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        tasks = len(setup.tasks)
+        self.stream = Stream(setup, "pcgrad", [tasks, tasks], random_orders)
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         if len(self.tasks) == 1:
             return torch.ones_like(here, dtype=gramian.dtype)
-        order = self.stream(seen.step, here.long())  # [R, i, k]: the k-th task that the gradient of i is held against
+        order = self.stream(inputs.step, here.long())  # [R, i, k]: the k-th task that the gradient of i is held against
         inverse, cosines = cosines_of(gramian)
         # in units of ‖g_i‖, along unit gradients: the projections of what i is by then onto the others
         projections, between = in_orders(cosines, order)  # [R, i, k], [R, i, k, l]

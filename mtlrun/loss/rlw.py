@@ -13,9 +13,9 @@ class Rlw(Strategy):
     The weights sum to 1; times T under `loss.scale=sum_to_T`.
     """
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        self.stream = Stream(members, "rlw", [len(members.tasks)])
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        self.stream = Stream(setup, "rlw", [len(setup.tasks)])
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        return softmax(self.stream(seen.step, seen.losses), seen.present)
+    def weights(self, inputs: StepInputs) -> Tensor:
+        return softmax(self.stream(inputs.step, inputs.losses), inputs.present)

@@ -43,31 +43,31 @@ class Stch(Strategy):
     nadir: Tensor
     found: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        shape = [len(members.configs), len(members.tasks)]
-        plain = [c.nadir == "none" for c in members.configs]
-        self.register_buffer("mu", members.values("mu"), persistent=False)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        shape = [len(setup.configs), len(setup.tasks)]
+        plain = [c.nadir == "none" for c in setup.configs]
+        self.register_buffer("mu", setup.values("mu"), persistent=False)
         self.register_buffer("plain", torch.tensor(plain).unsqueeze(1), persistent=False)  # [R, 1]
-        self.register_buffer("warmup", members.values("warmup"), persistent=False)
+        self.register_buffer("warmup", setup.values("warmup"), persistent=False)
         self.register_buffer("nadir", torch.zeros(shape))  # logarithms
         self.register_buffer("found", torch.zeros(shape, dtype=torch.bool))
-        self.means = EpochMeans(members)
+        self.means = EpochMeans(setup)
         self.some_plain, self.all_plain = any(plain), all(plain)
-        self.warmups = [c.warmup for c in members.configs if c.nadir == "warmup"]
+        self.warmups = [c.warmup for c in setup.configs if c.nadir == "warmup"]
 
     def turn(self, step: int) -> None:
         if self.means.is_over(step):
             self._end_epoch(step // self.means.steps)
 
-    def weights(self, seen: StepInputs) -> Tensor:
-        epoch = seen.step // self.means.steps
-        self.turn(seen.step)
-        self.means.add(seen)
+    def weights(self, inputs: StepInputs) -> Tensor:
+        epoch = inputs.step // self.means.steps
+        self.turn(inputs.step)
+        self.means.add(inputs)
         if self.all_plain:
-            return self._of_losses(seen)
-        weights = self._of_logarithms(seen, epoch)
-        return torch.where(self.plain, self._of_losses(seen), weights) if self.some_plain else weights
+            return self._of_losses(inputs)
+        weights = self._of_logarithms(inputs, epoch)
+        return torch.where(self.plain, self._of_losses(inputs), weights) if self.some_plain else weights
 
     def _end_epoch(self, epochs: int) -> None:
         means, known = self.means.take()
@@ -75,23 +75,23 @@ class Stch(Strategy):
         torch.where(fresh, torch.log(floored(means)), self.nadir, out=self.nadir)
         self.found.logical_or_(fresh)
 
-    def _of_losses(self, seen: StepInputs) -> Tensor:
-        count = _count(seen)
-        return softmax(seen.losses / (self.mu * count), seen.present) / count
+    def _of_losses(self, inputs: StepInputs) -> Tensor:
+        count = _count(inputs)
+        return softmax(inputs.losses / (self.mu * count), inputs.present) / count
 
-    def _of_logarithms(self, seen: StepInputs, epoch: int) -> Tensor:
-        losses = floored(seen.losses)
+    def _of_logarithms(self, inputs: StepInputs, epoch: int) -> Tensor:
+        losses = floored(inputs.losses)
         if epoch < min(self.warmups):
-            factors = torch.ones_like(losses) if seen.present is None else seen.present.to(losses)
+            factors = torch.ones_like(losses) if inputs.present is None else inputs.present.to(losses)
             return factors / losses
         excess = torch.where(self.found, torch.log(losses) - self.nadir, 0.0) / self.mu
-        factors = _count(seen) * softmax(excess, seen.present)
+        factors = _count(inputs) * softmax(excess, inputs.present)
         if epoch < max(self.warmups):
-            here = torch.ones_like(losses) if seen.present is None else seen.present.to(losses)
+            here = torch.ones_like(losses) if inputs.present is None else inputs.present.to(losses)
             factors = torch.where(epoch < self.warmup, here, factors)
         return factors / losses
 
 
-def _count(seen: StepInputs) -> Tensor | int:
+def _count(inputs: StepInputs) -> Tensor | int:
     """The number of tasks with a label in the batch, `[R, 1]`, at least 1."""
-    return seen.losses.shape[1] if seen.present is None else seen.present.sum(1, keepdim=True).clamp_min(1)
+    return inputs.losses.shape[1] if inputs.present is None else inputs.present.sum(1, keepdim=True).clamp_min(1)

@@ -11,9 +11,9 @@ class Sum(Strategy):
 
     ones: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        self.register_buffer("ones", torch.ones(len(members.configs), len(members.tasks)), persistent=False)
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        self.register_buffer("ones", torch.ones(len(setup.configs), len(setup.tasks)), persistent=False)
 
-    def weights(self, seen: StepInputs) -> Tensor:
+    def weights(self, inputs: StepInputs) -> Tensor:
         return self.ones

@@ -34,10 +34,10 @@ class Uncertainty(LearntScale):
     ratio: Tensor
     solved: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        a, c = torch.tensor([a for a, _ in members.noise]), torch.tensor([c for _, c in members.noise])
-        solved = [[_is_solved(config)] for config in members.configs]
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        a, c = torch.tensor([a for a, _ in setup.noise]), torch.tensor([c for _, c in setup.noise])
+        solved = [[_is_solved(config)] for config in setup.configs]
         buffers = {"a": a, "c": c, "ratio": a / c, "solved": torch.tensor(solved)}  # [T]; [R, 1]
         for name, value in buffers.items():
             self.register_buffer(name, value, persistent=False)
@@ -49,15 +49,15 @@ class Uncertainty(LearntScale):
     def optimum(self, losses: Tensor) -> Tensor:
         return torch.log(losses * self.ratio)
 
-    def weights(self, seen: StepInputs) -> Tensor:
+    def weights(self, inputs: StepInputs) -> Tensor:
         if self.all_solved:
-            return self._solve(seen)
-        learnt = self.a * torch.exp(-self.current(seen.losses))
-        return torch.where(self.solved, self._solve(seen), learnt) if self.some_solved else learnt
+            return self._solve(inputs)
+        learnt = self.a * torch.exp(-self.current(inputs.losses))
+        return torch.where(self.solved, self._solve(inputs), learnt) if self.some_solved else learnt
 
-    def _solve(self, seen: StepInputs) -> Tensor:
-        weights = self.c / floored(seen.losses)
-        return weights if seen.present is None else weights * seen.present
+    def _solve(self, inputs: StepInputs) -> Tensor:
+        weights = self.c / floored(inputs.losses)
+        return weights if inputs.present is None else weights * inputs.present
 
     def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
         """d/ds (a e^(−s) L + c s) = c − wL; 0 for a task without a label in the batch, and where s is not learnt."""

@@ -20,7 +20,7 @@ class Upgrad(GramianStrategy):
     published package adds 1e-4 of the trace, and takes the mean where the gradients are small as a whole.
     """
 
-    def solve(self, gramian: Tensor, here: Tensor, seen: StepInputs) -> Tensor:
+    def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         # with v = (e_i + x) / T in units of gradient i, x is the minimum over x ≥ 0 for q the column i
         x = nonnegative(m.unsqueeze(1).expand(-1, m.shape[1], -1, -1), m)  # [R, i, T]

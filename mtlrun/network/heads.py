@@ -1,30 +1,20 @@
-"""Heads: one small network per task, kept in blocks of like heads so that a block is a few large operations."""
+"""Learnt heads: one small network per task, kept in blocks of like heads so that a block is a few large operations."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from mtlrun.config.graph import TaskEdge, TrunkEdge
+from mtlrun.config.graph import NOTHING
 from mtlrun.config.schema import ModelConfig
 from mtlrun.model.layers import ACTIVATIONS, OwnCopies, uniform
-from mtlrun.tasks import TaskType
+from mtlrun.network.block import Block, BlockSpec
+from mtlrun.network.task_edges import EDGES
 from mtlrun.util.errors import RequestError
 
 
-@dataclass(frozen=True)
-class HeadSpec:
-    """What a head is built from: its task, how many outputs, and what it reads."""
-
-    task: str
-    outputs: int
-    trunk: TrunkEdge
-    edges: tuple[TaskEdge, ...] = ()
-
-
-class HeadBlock(nn.Module):
-    """The heads of T tasks of one type that read the same trunk layer in the same way.
+class HeadBlock(Block):
+    """Heads with parameters of their own.
 
     Parameters, with T the axis of tasks (K is the largest number of outputs, the rest is padded):
     first layer `[R, in, T, H]` and `[R, 1, T, H]`, further ones `[R, T, H, H']` and `[R, T, H']`,
@@ -35,67 +25,49 @@ class HeadBlock(nn.Module):
 
     pad: Tensor | None
 
-    def __init__(
-        self,
-        kind: TaskType,
-        specs: Sequence[HeadSpec],
-        config: ModelConfig,
-        seeds: Sequence[int],
-        features: int,
-        received: int,
-    ) -> None:
-        super().__init__()
-        self.kind = kind
-        self.specs = list(specs)
-        self.tasks = [s.task for s in specs]
-        self.outputs = max(s.outputs for s in specs)
+    def __init__(self, spec: BlockSpec, config: ModelConfig, seeds: Sequence[int]) -> None:
+        super().__init__(spec)
         self.activation = ACTIVATIONS[config.activation]
-        widths = [*config.head_hidden, self.outputs]
         self.task_axes: list[int] = []
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        fan_in = features
-        for layer, width in enumerate(widths):
-            last = layer == len(widths) - 1
-            # A padded output gets weights that nothing reads: drawn with the task's own number of outputs,
-            # so that a task's initial values do not depend on its neighbours.
-            sizes = [s.outputs if last else width for s in specs]
-            weight = [
-                self._draw(seeds, s, f"layer{layer}.weight", fan_in, n, width)
-                for s, n in zip(specs, sizes, strict=True)
-            ]
-            bias = [
-                self._draw(seeds, s, f"layer{layer}.bias", 1, n, width, fan_in or received)
-                for s, n in zip(specs, sizes, strict=True)
-            ]
-            if layer == 0:
-                if received:
-                    extra = self._draw(
-                        seeds, specs[0], "received.weight", received, sizes[0], width, features + received
-                    )
-                    weight = [torch.cat([weight[0], extra], 1)]
-                self._add(torch.stack(weight, 2), torch.stack(bias, 2), task_axis=2)  # [R, in, T, H], [R, 1, T, H]
+        inputs, widths = spec.features, [*config.head_hidden, self.outputs]
+        for i, width in enumerate(widths):
+            sizes = [head.outputs if i == len(config.head_hidden) else width for head in self.specs]
+            weights = self._drawn(seeds, f"layer{i}.weight", inputs, sizes, width, inputs)
+            biases = self._drawn(seeds, f"layer{i}.bias", 1, sizes, width, inputs or spec.received)
+            if i == 0 and spec.received:
+                fan_in = spec.features + spec.received
+                extra = self._drawn(seeds, "received.weight", spec.received, sizes, width, fan_in)
+                weights = [torch.cat(parts, 1) for parts in zip(weights, extra, strict=True)]
+            if i == 0:
+                self._add(torch.stack(weights, 2), torch.stack(biases, 2), task_axis=2)
             else:
-                self._add(
-                    torch.stack(weight, 1), torch.stack(bias, 1).squeeze(2), task_axis=1
-                )  # [R, T, H, H'], [R, T, H']
-            fan_in = width
+                self._add(torch.stack(weights, 1), torch.cat(biases, 1), task_axis=1)
+            inputs = width
         self.layers = list(zip(self.weights, self.biases, strict=True))  # ParameterList is slow to walk
-        pad = torch.zeros(len(specs), self.outputs)
-        for t, spec in enumerate(specs):
-            pad[t, spec.outputs :] = -torch.inf
+        pad = torch.zeros(len(self.specs), self.outputs)
+        for t, head in enumerate(self.specs):
+            pad[t, head.outputs :] = -torch.inf
         self.register_buffer("pad", pad if bool((pad < 0).any()) else None, persistent=False)  # no axis R, no state
 
-    @staticmethod
-    def _draw(
-        seeds: Sequence[int], spec: HeadSpec, name: str, rows: int, columns: int, width: int, fan_in: int | None = None
-    ) -> Tensor:
-        values = uniform(seeds, f"heads.{spec.task}.{name}", (rows, columns), fan_in or rows)
-        return nn.functional.pad(values, (0, width - columns))
+    def _drawn(
+        self, seeds: Sequence[int], name: str, rows: int, sizes: Sequence[int], width: int, fan_in: int
+    ) -> list[Tensor]:
+        """Initial values `[R, rows, width]` of each task's head, 0 from column `sizes[t]` on.
+
+        A padded output gets weights that nothing reads: drawn are as many numbers as the task itself needs, so that
+        its initial values do not depend on its neighbours.
+        """
+        drawn = []
+        for head, size in zip(self.specs, sizes, strict=True):
+            values = uniform(seeds, f"heads.{head.task}.{name}", (rows, size), fan_in)
+            drawn.append(nn.functional.pad(values, (0, width - size)))
+        return drawn
 
     def _add(self, weight: Tensor, bias: Tensor, task_axis: int) -> None:
-        for values, group in ((weight, self.weights), (bias, self.biases)):
-            group.append(nn.Parameter(values.contiguous()))
+        self.weights.append(nn.Parameter(weight.contiguous()))
+        self.biases.append(nn.Parameter(bias.contiguous()))
         self.task_axes.append(task_axis)
 
     def task_parameters(self, task: str) -> list[Tensor]:
@@ -104,13 +76,20 @@ class HeadBlock(nn.Module):
         pairs = [*zip(self.weights, self.task_axes, strict=True), *zip(self.biases, self.task_axes, strict=True)]
         return [parameter.select(axis, at) for parameter, axis in pairs]
 
-    def forward(self, x: Tensor, tape: list[Tensor] | None = None) -> tuple[Tensor, Tensor | None]:
-        """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]` (None for a linear head).
+    def parameter_count(self) -> int:
+        """How many numbers one run learns here; what only pads a head to the block's width is none."""
+        of_output = self.weights[-1].shape[-2 if len(self.weights) > 1 else 1] + 1
+        padded = sum(self.outputs - head.outputs for head in self.specs)
+        return sum(p[0].numel() for p in self.parameters()) - padded * of_output
 
-        x may be `[R, T, B, in]`: features that are each task's own; or one tensor expanded, and then every task's
-        gradient is with respect to a copy of its own.
-        A `tape` is filled with every hidden layer.
-        """
+    def input_weights(self, inputs: int) -> Tensor | None:
+        """The weights `[R, T, in, out]` with which it reads the inputs; None where it reads none."""
+        if self.layer == NOTHING:
+            return None
+        return self.weights[0].detach().movedim(self.task_axes[0], 1)[:, :, :inputs]
+
+    def forward(self, x: Tensor, tape: list[Tensor] | None = None) -> tuple[Tensor, Tensor | None]:
+        """As `Block.forward`; the last hidden layer is None for a linear head."""
         runs, batch, tasks = x.shape[0], x.shape[-2], len(self.tasks)
         (weight, bias), *further = self.layers
         if x.dim() == 4 and x.stride(1) != 0:  # expanded along T it has a stride of 0
@@ -137,50 +116,43 @@ class HeadBlock(nn.Module):
         return h, hidden
 
 
-class TiedBlock(nn.Module):
+class TiedBlock(Block):
     """A task whose output another task's head computes, from its own features and estimates: no parameters."""
 
-    task_axes: tuple[int, ...] = ()
-
-    def __init__(self, kind: TaskType, spec: HeadSpec, owner: str) -> None:
-        super().__init__()
-        self.kind, self.specs, self.tasks, self.outputs = kind, [spec], [spec.task], spec.outputs
+    def __init__(self, spec: BlockSpec, owner: str) -> None:
+        super().__init__(spec)
         self.owner = owner
-        self._block: list[HeadBlock] = []  # in a list, as it is no part of this module
+        self._block: list[Block] = []  # in a list, as it is no part of this module
 
-    def tie(self, blocks: Iterable[nn.Module]) -> None:
+    def tie(self, blocks: Iterable[Block]) -> None:
         """Find the block of the head's owner, which it has to itself.
 
         Raises RequestError where the two heads do not read as many numbers, or put out others.
         """
-        (block,) = [b for b in blocks if isinstance(b, HeadBlock) and b.tasks == [self.owner]]
-        own, (its,) = self.specs[0], block.specs
-        key = f"tasks.{own.task}.head"
-        if own.outputs != its.outputs:
+        (block,) = [b for b in blocks if b.tasks == [self.owner]]
+        mine, (its,) = self.specs[0], block.specs
+        key = f"tasks.{mine.task}.head"
+        if mine.outputs != its.outputs:
             raise RequestError(
-                f"{key}: {self.owner} has {its.outputs} outputs, {own.task} {own.outputs}\n"
+                f"{key}: {self.owner} has {its.outputs} outputs, {mine.task} {mine.outputs}\n"
                 "allowed: a task with the same classes"
             )
-        for what, mine, other in (
-            ("layer", own.trunk.at, its.trunk.at),
+        for what, here, there in (
+            ("layer", mine.trunk.at, its.trunk.at),
             (
                 "sources",
-                [(e.source, e.what == "embedding") for e in own.edges],
-                [(e.source, e.what == "embedding") for e in its.edges],
+                [(e.source, EDGES[e.what].of_hidden) for e in mine.edges],
+                [(e.source, EDGES[e.what].of_hidden) for e in its.edges],
             ),
         ):
-            if mine != other:
+            if here != there:
                 raise RequestError(
-                    f"{key}: {self.owner} reads other {what} than {own.task}\n"
+                    f"{key}: {self.owner} reads other {what} than {mine.task}\n"
                     f"give both the same in graph.receives, or leave {key} out"
                 )
         self._block = [block]
 
-    def task_parameters(self, task: str) -> list[Tensor]:
-        """None: they are the owner's."""
-        return []
-
     def forward(self, x: Tensor, tape: list[Tensor] | None = None) -> tuple[Tensor, Tensor | None]:
         """As `HeadBlock.forward`, for one task."""
-        found: tuple[Tensor, Tensor | None] = self._block[0](x, tape)
-        return found
+        result: tuple[Tensor, Tensor | None] = self._block[0](x, tape)
+        return result

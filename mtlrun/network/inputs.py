@@ -56,6 +56,10 @@ class InputEncoder(nn.Module):
             places[c.name] = list(range(start + int(self.offsets[j]), start + int(self.offsets[j + 1])))
         return places
 
+    def shown(self, x: Tensor) -> Tensor:
+        """What the network sees `[..., D']` of the output `[..., D]`: not the columns that are hidden."""
+        return x if self.visible is None else x.index_select(-1, self.visible)
+
     def places(self, columns: Sequence[str]) -> Tensor:
         """The places `[D]` of these columns in the output, in its order."""
         return torch.tensor(sorted(place for name in columns for place in self._of_column[name]), dtype=torch.long)

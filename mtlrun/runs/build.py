@@ -14,7 +14,7 @@ from mtlrun.engine.hardware import choose_device, set_up
 from mtlrun.engine.memory import machine_bytes, parameters
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack
-from mtlrun.engine.step import Step, pulls_back
+from mtlrun.engine.step import Step
 from mtlrun.loss import StrategySetup, make_strategy
 from mtlrun.model.trunks import make_trunk
 from mtlrun.network.inputs import InputEncoder
@@ -54,7 +54,7 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
     if spec.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
     _require_memory(first, spec.width, specs, len(configs))
-    models = [c.point or c.net for c in configs]
+    models = [c.net if c.boosting else c.model for c in configs]
     plan = Plan(
         [c.sharing for c in configs],
         first.net,
@@ -140,7 +140,7 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     train = TrainBatches(rows, datasets, configs)
     seeds = [c.seed for c in configs]
     # a head is shared where another task learns through it, which may be in some runs of a stack only
-    whole = network.edge_scales or not pulls_back(network)
+    whole = network.edges or not network.pulls_back
     shared = sum(p[0].numel() for p in (network if whole else network.sharing).parameters())
     strategy = make_strategy(StrategySetup([c.loss for c in configs], network.tasks, noise, seeds, train.steps, shared))
     strategy.to(device)
@@ -150,7 +150,7 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     test = Evaluation(rows, datasets, "test", network, scale)
 
     def read(task: str, x: Tensor) -> Tensor:
-        return network.read_inputs(network.blocks.index(network.place[task][0]), x)
+        return network.place[task][0].input_labels(x)
 
     outputs = trivial_outputs(datasets, rows, scale, read)
     constants = {task: output.to(device) for task, output in outputs.items()}

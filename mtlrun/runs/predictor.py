@@ -58,7 +58,7 @@ class Predictor(ABC):
         """Which of the codes [N, Dc] some training row had, as a mask [N, Dc]."""
 
     @abstractmethod
-    def type_of(self, task: str) -> type[TaskType]:
+    def task_type(self, task: str) -> type[TaskType]:
         """The task's type, for what its outputs mean."""
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +83,7 @@ class Predictor(ABC):
 
     def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its outputs `[N, K]`."""
-        classes, kind = self.classes[task], self.type_of(task)
+        classes, kind = self.classes[task], self.task_type(task)
         if not classes:
             unit, offset = self.units[task]
             return {task: kind.predicted(out, 0) * unit + offset}
@@ -147,7 +147,7 @@ class NetworkPredictor(Predictor):
         super().__init__(config, spec, classes, units, tasks)
         self.network = network
 
-    def type_of(self, task: str) -> type[TaskType]:
+    def task_type(self, task: str) -> type[TaskType]:
         return type(self.network.place[task][0].kind)
 
     @torch.no_grad()
@@ -183,7 +183,7 @@ class BoostingPredictor(Predictor):
         self.trees = trees
         self.train_codes = dataset.codes[dataset.split.train]
 
-    def type_of(self, task: str) -> type[TaskType]:
+    def task_type(self, task: str) -> type[TaskType]:
         return TYPES[self.trees[task].target.type]
 
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:

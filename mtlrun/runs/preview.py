@@ -144,7 +144,7 @@ def _training(run: PreparedRun) -> str:
     shared = sum(p[0].numel() for p in network.sharing.parameters())
     heads = {t: sum(p[0].numel() for p in network.task_parameters(t)) for t in network.tasks}
     steps = stack.train.steps
-    rates = stack.step.group_rates[0]
+    rates = stack.step.rates.groups[0]
     made_of = network.sharing.describe()
     return "\n".join(
         [

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from mtlrun.config.schema import ModelConfig
 from mtlrun.config.schema.sharing import SharingConfig
-from mtlrun.model.trunks import Trunk
-from mtlrun.model.trunks.mlp import Noise
+from mtlrun.model.trunks import Noise, Trunk
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from mtlrun.config.schema.sharing import CgcConfig
-from mtlrun.model.trunks.mlp import Noise
+from mtlrun.model.trunks import Noise
 from mtlrun.sharing.base import Plan, Sharing
 from mtlrun.sharing.experts import Experts, Gates, mixed, own_names, shared_names
 

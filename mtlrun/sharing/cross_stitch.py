@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlrun.config.schema.sharing import CrossStitchConfig
-from mtlrun.model.trunks.mlp import Noise
+from mtlrun.model.trunks import Noise
 from mtlrun.sharing.base import Plan, Sharing
 from mtlrun.sharing.none import TaskTrunks
 

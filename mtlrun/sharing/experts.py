@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlrun.model.layers import ACTIVATIONS, uniform
-from mtlrun.model.trunks.mlp import Noise
+from mtlrun.model.trunks import Noise
 from mtlrun.sharing.base import Plan
 
 

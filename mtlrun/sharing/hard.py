@@ -1,11 +1,11 @@
 """Hard parameter sharing."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from mtlrun.model.trunks.mlp import Factors, Noise, Passed
+from mtlrun.model.trunks import Factors, Noise
 from mtlrun.sharing.base import Plan, Sharing
 
 
@@ -20,15 +20,15 @@ class Hard(Sharing):
         self.trunk = plan.trunk()
         self.widths = self.trunk.widths
 
-    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Passed] | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → the features after every layer, for every task the same; `tape` as `MlpTrunk` has it."""
+    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
+        """Inputs `[R, B, D]` → the features after every layer, for every task the same; `tape` as `Trunk` has it."""
         features: list[Tensor] = self.trunk(x, noise, tape)
         return features
 
     def pull_back(
-        self, tape: Sequence[Passed], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
+        self, tape: Sequence[Any], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
     ) -> None:
-        """Gradients `[R, T, S]` with respect to the shared parameters; as `MlpTrunk.pull_back`."""
+        """Gradients `[R, T, S]` with respect to the shared parameters; as `Trunk.pull_back`."""
         self.trunk.pull_back(tape, gradients, out, factors)
 
     def figures(self) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlrun.config.schema.sharing import PleConfig
-from mtlrun.model.trunks.mlp import Noise
+from mtlrun.model.trunks import Noise
 from mtlrun.sharing.base import Plan, Sharing
 from mtlrun.sharing.experts import Experts, Gates, mixed, own_names, shared_names
 

@@ -10,7 +10,7 @@ from mtlrun.tasks.declaration import Declaration
 from mtlrun.util.lazy import np, torch
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class OnnxGraph(Protocol):
@@ -55,6 +55,13 @@ class TaskType(ABC):
     @abstractmethod
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         """Observed labels `[R, B]` of one task as features `[R, B, E]`, in the same form as `estimate`."""
+
+    @classmethod
+    def head_function(cls, objectives: Sequence[str], scales: Sequence[float]) -> nn.Module | None:
+        """What takes the place of heads, for a block of tasks with these objectives and factors: a module without
+        parameters, from features `[R, B, H]` (or `[R, T, B, H]`, one tensor expanded along T) to outputs
+        `[R, B, T, K]`. None: heads are learnt."""
+        return None
 
     @classmethod
     def constant(cls, labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:

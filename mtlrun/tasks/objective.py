@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics, toy_objectives
@@ -10,7 +11,7 @@ from mtlrun.tasks.base import TaskType
 from mtlrun.tasks.declaration import Declaration, Loss, Metric
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class Objective(TaskType):
@@ -42,6 +43,12 @@ class Objective(TaskType):
     @classmethod
     def outputs(cls, classes: int) -> int:
         return 1
+
+    @classmethod
+    def head_function(cls, objectives: Sequence[str], scales: Sequence[float]) -> nn.Module:
+        from mtlrun.tasks.toy_function import ToyFunction  # imports torch
+
+        return ToyFunction(objectives, scales)
 
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return outputs.squeeze(-1)

@@ -11,7 +11,7 @@ from mtlrun.engine.backward import Apart, Split
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.stack import Stack
 from mtlrun.model.layers import ACTIVATIONS
-from mtlrun.model.trunks.mlp import Factors
+from mtlrun.model.trunks import Factors
 
 TASKS = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "regression"}, "d": {"type": "regression"}}
 GRAPHS: dict[str, list[dict[str, Any]]] = {
@@ -43,7 +43,7 @@ def make(
 def by_autograd(stack: Stack, batch: Batch) -> Tensor:
     """Gradients `[R, T, P]` of every task's loss in all parameters of the network."""
     step = stack.step
-    losses = stack.network.losses(batch.x, batch.targets, step._dropout(0))
+    losses = stack.network.losses(batch.x, batch.targets, step.dropout_masks(0))
     return torch.stack(
         [
             torch.cat(
@@ -102,10 +102,12 @@ def test_gradients_are_those_of_the_whole_graph(name: str, at: Any, own: bool) -
     stack, batch = make(GRAPHS[name])
     flat = stack.step.flat
     split = Split(stack.network, flat, at)
-    losses, matrix = split.forward(batch.x, batch.targets, stack.step._dropout(0))
+    losses, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     expected = by_autograd(stack, batch)  # [R, T, P]
     shared = shared_columns(stack, GRAPHS[name])  # [R, P]
-    torch.testing.assert_close(losses, stack.network.losses(batch.x, batch.targets, stack.step._dropout(0)).detach())
+    torch.testing.assert_close(
+        losses, stack.network.losses(batch.x, batch.targets, stack.step.dropout_masks(0)).detach()
+    )
     if at == "parameters":
         known = (expected * shared.unsqueeze(1))[..., : matrix.shape[2]]
         torch.testing.assert_close(matrix, known, rtol=1e-5, atol=1e-7)
@@ -144,7 +146,7 @@ def test_the_gramian_may_take_the_gradients_place(name: str, hidden: list[int], 
     stack, batch = make(GRAPHS[name], model={"hidden": hidden})
     flat = stack.step.flat
     split = Split(stack.network, flat, "parameters", gramian_only=True)
-    _, matrix = split.forward(batch.x, batch.targets, stack.step._dropout(0))
+    _, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     expected = by_autograd(stack, batch)  # [R, T, P]
     shared = expected[..., : flat.shared_size].double()
     if name == "all read the first layer":
@@ -165,7 +167,7 @@ def test_the_gramian_may_take_the_gradients_place(name: str, hidden: list[int], 
 def test_where_tasks_share_heads_the_gradients_stay(name: str) -> None:
     stack, batch = make(GRAPHS[name], model={"hidden": [64, 70]})
     split = Split(stack.network, stack.step.flat, "parameters", gramian_only=True)
-    _, matrix = split.forward(batch.x, batch.targets, stack.step._dropout(0))
+    _, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     assert split.gramian is None and matrix is not None and matrix.shape[2] == stack.step.flat.network_size
 
 
@@ -201,10 +203,10 @@ def test_gradients_in_the_representation_are_those_of_the_features() -> None:
     """Two layers are read: the Gramian is that of both together."""
     stack, batch = make(GRAPHS["other layers, reversed"])
     split = Split(stack.network, stack.step.flat, "representation")
-    _, matrix = split.forward(batch.x, batch.targets, stack.step._dropout(0))
-    features = stack.network.sharing(batch.x, stack.step._dropout(0))
+    _, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
+    features = stack.network.sharing(batch.x, stack.step.dropout_masks(0))
     leaves = [f.detach().requires_grad_() for f in features]
-    outputs = stack.network.outputs([leaves[b.specs[0].trunk.at] for b in stack.network.blocks], batch.targets)
+    outputs = stack.network.outputs([leaves[b.layer] for b in stack.network.blocks], batch.targets)
     losses = stack.network.losses_of(outputs, batch.x, batch.targets)
     expected = torch.stack(
         [
@@ -283,9 +285,11 @@ def apart(sharing: str, graphs: list[dict[str, Any]]) -> tuple[Stack, Batch]:
 def test_any_way_of_sharing_goes_back_task_by_task(sharing: str, name: str, own: bool) -> None:
     stack, batch = apart(sharing, GRAPHS[name])
     back = Apart(stack.network, stack.step.flat)
-    losses, matrix = back.forward(batch.x, batch.targets, stack.step._dropout(0))
+    losses, matrix = back.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     expected = by_autograd(stack, batch)  # [R, T, P]
-    torch.testing.assert_close(losses, stack.network.losses(batch.x, batch.targets, stack.step._dropout(0)).detach())
+    torch.testing.assert_close(
+        losses, stack.network.losses(batch.x, batch.targets, stack.step.dropout_masks(0)).detach()
+    )
     shared = shared_columns(stack, GRAPHS[name]) if sharing == "hard" else back.shared
     assert shared.logical_or((expected != 0).sum(1) <= 1).all()  # what two losses reach is shared
     torch.testing.assert_close(matrix, expected * shared.unsqueeze(1), rtol=1e-5, atol=1e-7)

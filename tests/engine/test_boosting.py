@@ -400,7 +400,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, words: list[str], whom: Callabl
 
     before = boosting.fit
     with monkeypatch.context() as patch:
-        patch.setattr(boosting, "fit", fit)
+        patch.setattr(boosting.training, "fit", fit)
         return main(words)
 
 

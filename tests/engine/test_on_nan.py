@@ -78,11 +78,11 @@ def test_a_skipped_step_leaves_every_optimiser_as_it_was(optimizer):
 def test_finite_gradients_whose_sum_is_infinite_are_no_reason_to_skip():
     stack = make_stack([make_config(trainer={"on_nan": "skip"})])
     stack.step.flat.gradients.fill_(3e38)
-    assert stack.step._nonfinite_columns(torch.zeros(1, 3)) is None
+    assert stack.step.guard.find_nonfinite(torch.zeros(1, 3)) is None
     stack.step.flat.gradients[0, 5] = math.inf
-    assert stack.step._nonfinite_columns(torch.zeros(1, 3)).tolist() == [5]
-    stack.step.on_cpu = False  # as on another device, where nothing waits for the answer
-    assert stack.step._nonfinite_columns(torch.zeros(1, 3)).tolist() == [5]
+    assert stack.step.guard.find_nonfinite(torch.zeros(1, 3)).tolist() == [5]
+    stack.step.guard.on_cpu = False  # as on another device, where nothing waits for the answer
+    assert stack.step.guard.find_nonfinite(torch.zeros(1, 3)).tolist() == [5]
 
 
 def poison(stack, value, runs=(0,), every=1, task=0):

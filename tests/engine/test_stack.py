@@ -408,7 +408,7 @@ def test_a_frozen_member_keeps_every_bit(optimizer: str) -> None:
         train_steps(s, 3)
         s.step.flat.values[1, :40], s.step.flat.values[1, 40:50] = torch.nan, torch.inf
     before = stack.step.flat.values.clone().view(torch.int32)
-    stack.step.active = torch.tensor([[True], [False], [True]])
+    stack.step.guard.active = torch.tensor([[True], [False], [True]])
     for s in (free, stack):
         train_steps(s, 6, start=3)
     after = stack.step.flat.values.view(torch.int32)
@@ -422,7 +422,7 @@ def test_a_frozen_member_keeps_every_bit(optimizer: str) -> None:
 
 def test_a_frozen_member_s_strategy_is_not_started_any_more() -> None:
     stack = make_stack([make_config(seed=r, loss={"name": "uncertainty"}) for r in (0, 1)])
-    stack.step.active = torch.tensor([[True], [False]])
+    stack.step.guard.active = torch.tensor([[True], [False]])
     train_steps(stack, 1)
     names = list(stack.step.columns())
     frozen, active = (parameters(stack, r)[names[-1]] for r in (1, 0))

@@ -39,7 +39,7 @@ def with_schedule(stack, steps):
     done, epoch = 0, 1
     while done < steps:
         for batch in stack.train.epoch(epoch):
-            stack.step.set_schedule(factors[done])
+            stack.step.rates.set_schedule(factors[done])
             for scale in stack.network.scales:
                 scale.advance(done / steps)
             stack.step(batch, done)
@@ -168,7 +168,7 @@ def test_clipping_bounds_each_run_by_its_own_norm():
 
 def test_dropout_masks_are_each_run_s_own_and_differ_between_steps():
     stack = make_stack([make_config(seed=s, model={"dropout": 0.5}) for s in (1, 2)])
-    one, again, later = (stack.step._noise(s, "trunk.layer1", (4, 8)) for s in (0, 0, 1))
+    one, again, later = (stack.step.dropout_masks(s)("trunk.layer1", (4, 8)) for s in (0, 0, 1))
     assert torch.equal(one, again) and not torch.equal(one, later) and not torch.equal(one[0], one[1])
     assert set(one.unique().tolist()) == {0.0, 2.0}
 

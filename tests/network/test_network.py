@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from mtlrun.config.graph import WHAT
 from mtlrun.config.schema import Config
 from mtlrun.engine.stack import Stack
-from mtlrun.network.network import Targets
+from mtlrun.network.supervision import Targets
 from mtlrun.runs.build import build_stack
 
 TASKS = {

@@ -370,7 +370,7 @@ def test_edges_from_the_trunk(name: str, edge: str) -> None:
     if edge == "at 1":
         block = stack.network.place["a"][0]
         features = stack.network.sharing(batch.x)
-        assert torch.equal(stack.network.read(block, features), features[1][:, 0]) and features[1].shape[-1] == 6
+        assert torch.equal(block.read(features), features[1][:, 0]) and features[1].shape[-1] == 6
         assert (gradient(stack) == 0).sum() > (gradient(usual) == 0).sum()  # later layers get none
     else:
         factor = {"stop": 0.0, "reverse": -1.0}[edge]

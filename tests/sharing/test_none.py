@@ -10,7 +10,7 @@ from mtlrun.sharing.none import NoSharing
 
 def test_features_and_initial_parameters_are_those_of_a_trunk_of_its_own() -> None:
     config = make_config(sharing={"name": "none"})
-    plan = Plan([config.sharing] * 2, config.net, list("abc"), [3, 4], 5, lambda: MlpTrunk(config.net, [3, 4], 5))
+    plan = Plan([config.sharing] * 2, config.net, list("abc"), [3, 4], 5, lambda: MlpTrunk([config.net], [3, 4], 5))
     own, hard = NoSharing(plan), Hard(plan)
     assert SHARING["none"] is NoSharing and own.widths == hard.widths == [5, 8, 6]
     x = torch.randn(2, 7, 5)

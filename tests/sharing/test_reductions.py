@@ -162,7 +162,7 @@ def test_penalties_act_at_the_trunk_s_rate(name: str) -> None:
     train_steps(stack, 3)
     assert all(torch.equal(v, before[k]) for k, v in parameters(stack).items() if k.startswith("sharing."))
     stack = make_stack([make_config(sharing={"name": name, "strength": 1.0})])
-    stack.step.set_schedule(0.0)
+    stack.step.rates.set_schedule(0.0)
     train_steps(stack, 3)
     assert all(torch.equal(v, before[k]) for k, v in parameters(stack).items() if k.startswith("sharing."))
 

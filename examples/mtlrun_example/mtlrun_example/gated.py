@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtlrun.model.trunks.mlp import Noise
+from mtlrun.model.trunks import Noise
 from mtlrun.sharing import Plan, Sharing
 
 

@@ -11,11 +11,11 @@ class Halves(Strategy):
 
     constant: Tensor
 
-    def __init__(self, members: StrategySetup) -> None:
-        super().__init__(members)
-        first, others = members.values("first"), len(members.tasks) - 1  # [R, 1]
+    def __init__(self, setup: StrategySetup) -> None:
+        super().__init__(setup)
+        first, others = setup.values("first"), len(setup.tasks) - 1  # [R, 1]
         constant = torch.cat([first, ((1 - first) / max(others, 1)).expand(-1, others)], 1)
         self.register_buffer("constant", constant, persistent=False)
 
-    def weights(self, seen: StepInputs) -> Tensor:
+    def weights(self, inputs: StepInputs) -> Tensor:
         return self.constant

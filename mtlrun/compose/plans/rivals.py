@@ -37,8 +37,8 @@ def answer(found: Mapping[str, Word]) -> str:
     if not left and not untried:
         return "The gain is what the labels say: every rival explanation is ruled out."
     parts = {"ruled out": out, "not ruled out": left, "not tried": untried}
-    said = "; ".join(f"{word}: {', '.join(own)}" for word, own in parts.items() if own)
-    return f"The auxiliary tasks help; {said}."
+    verdicts = "; ".join(f"{word}: {', '.join(names)}" for word, names in parts.items() if names)
+    return f"The auxiliary tasks help; {verdicts}."
 
 
 READING = Reading((GAIN, *EXPLANATIONS), answer, {OTHER_RATES: ("lr.base",)}, ALONE, {RESTARTED: ALONE})

@@ -5,18 +5,13 @@ from typing import Any
 
 from torch import nn
 
+from mtlrun.model.trunks.base import Factors, Noise, Trunk
 from mtlrun.model.trunks.foreign import ForeignTrunk
 from mtlrun.model.trunks.mlp import MlpTrunk
-from mtlrun.network.point import PointTrunk
+from mtlrun.model.trunks.point import PointTrunk
 from mtlrun.util.registry import Registry
 
-Trunk = MlpTrunk | PointTrunk | ForeignTrunk
-
-# From the settings of R runs, their seeds, and the number of inputs.
-TRUNKS: dict[str, Callable[[Sequence[Any], Sequence[int], int], Trunk]] = {
-    "mlp": lambda configs, seeds, inputs: MlpTrunk(configs[0], seeds, inputs),
-    "point": lambda configs, seeds, inputs: PointTrunk([c.start for c in configs], inputs),
-}
+TRUNKS: dict[str, Callable[[Sequence[Any], Sequence[int], int], Trunk]] = {"mlp": MlpTrunk, "point": PointTrunk}
 MODULES: Registry[type[nn.Module]] = Registry("model", {}, nn.Module)  # of packages, for one run
 
 
@@ -26,3 +21,6 @@ def make_trunk(configs: Sequence[Any], seeds: Sequence[int], inputs: int) -> Tru
     if name in TRUNKS:
         return TRUNKS[name](configs, seeds, inputs)
     return ForeignTrunk(MODULES[name], configs[0], seeds, inputs)
+
+
+__all__ = ["MODULES", "TRUNKS", "Factors", "Noise", "Trunk", "make_trunk"]

@@ -1,7 +1,7 @@
 """Trunks from installed packages: ordinary modules of one run, stacked over runs."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,13 +10,13 @@ from torch.func import functional_call, vmap
 
 from mtlrun.config.schema import ModelConfig
 from mtlrun.model.layers import generator
-from mtlrun.model.trunks.mlp import Factors, Noise
+from mtlrun.model.trunks.base import Noise, Trunk
 from mtlrun.util.errors import RequestError
 
 Make = Callable[[Any, int], nn.Module]  # settings of the model, number of inputs
 
 
-class ForeignTrunk(nn.Module):
+class ForeignTrunk(Trunk):
     """R modules that know no run axis, as one trunk.
 
     Each is `make(config, inputs)`, with initial values drawn from its run's (seed, name). It maps `[B, inputs]` to the
@@ -51,17 +51,8 @@ class ForeignTrunk(nn.Module):
         self.alone: list[nn.Module] = []  # see leave_stack; in a list, as it is no part of this module
         self._try_stacked(len(seeds))
 
-    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → those and the features after every layer `[R, B, H]`.
-
-        A `tape` is filled with the features and their graph, for `pull_back`; what is returned then has none.
-        """
-        if tape is None:
-            return [x, *self._features(x)]
-        with torch.enable_grad():
-            features = [x, *self._features(x)]
-        tape.append(features)
-        return [h.detach() for h in features]
+    def features(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
+        return [x, *self._features(x)]
 
     def _features(self, x: Tensor) -> tuple[Tensor, ...]:
         if self.alone:
@@ -87,33 +78,6 @@ class ForeignTrunk(nn.Module):
     def _one(self, values: dict[str, Tensor], rows: Tensor) -> tuple[Tensor, ...]:
         # every place of a shared tensor is named, once: tie_weights would break a module that stands in two places
         return _listed(functional_call(self.module, values, (rows,), tie_weights=False))
-
-    @torch.no_grad()
-    def pull_back(
-        self, tape: Sequence[Any], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
-    ) -> None:
-        """Gradients `out` `[R, T, S]` of T tasks with respect to the parameters, from those with respect to the
-        features, `[R, T, B, H]` by layer: a backward pass for each task. Nothing is factored."""
-        (features,) = tape
-        read = [(features[layer], own) for layer, own in gradients.items() if features[layer].requires_grad]
-        parameters = list(self.module.parameters())
-        if not read:
-            out.zero_()
-            return
-        for t in range(out.shape[1]):
-            found = torch.autograd.grad(
-                [h for h, _ in read],
-                parameters,
-                [own[:, t] for _, own in read],
-                retain_graph=True,
-                allow_unused=True,
-                materialize_grads=True,
-            )
-            torch.cat([part.flatten(1) for part in found], 1, out=out[:, t])
-
-    def figures(self) -> dict[str, Tensor]:
-        """Nothing is logged of it."""
-        return {}
 
     # ------------------------------------------------------------ what a module must keep to
 

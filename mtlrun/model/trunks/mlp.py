@@ -1,6 +1,6 @@
-"""Trunks: features shared by the tasks, layer by layer."""
+"""model=mlp: a multi-layer perceptron."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from mtlrun.config.schema import ModelConfig
 from mtlrun.model.layers import ACTIVATIONS, DERIVATIVES, Linear
-
-Noise = Callable[[str, Sequence[int]], Tensor]
+from mtlrun.model.trunks.base import Factors, Noise, Trunk
 
 
 @dataclass(frozen=True)
@@ -21,55 +20,12 @@ class Passed:
     slope: Tensor
 
 
-@dataclass(frozen=True)
-class Factors:
-    """The gradients of a layer's parameters for T tasks, not multiplied out: of its weights readᵀ δ, of its bias the
-    sum of δ over the batch.
+class MlpTrunk(Trunk):
+    """A multi-layer perceptron."""
 
-    columns: of these parameters among the trunk's; read: `[R, B, in]`, the layer's input; delta: `[R, T, B, out]`, δ
-    """
-
-    columns: slice
-    read: Tensor
-    delta: Tensor
-
-    @staticmethod
-    def pay(tasks: int, batch: int, inputs: int, outputs: int) -> bool:
-        """Whether the Gramian takes less work from factors, a float64 operation counting for two and one of the
-        Cholesky decomposition for six."""
-        return 2 * batch * (inputs + batch) + tasks * batch * outputs < tasks * inputs * outputs
-
-    def gramian(self) -> Tensor:
-        """Inner products `[R, T, T]` of the tasks' gradients, float64.
-
-        With X the inputs and a column of ones, and X Xᵀ = L Lᵀ, that of Xᵀδ_i and Xᵀδ_j is that of Lᵀδ_i and Lᵀδ_j,
-        which are `[B, out]` in place of `[in + 1, out]`. Products of Lᵀδ round as those of Xᵀδ do, where
-        δ_iᵀ X Xᵀ δ_j by itself would be a small difference of large numbers.
-        """
-        read = self.read.double()
-        kernel = torch.bmm(read, read.mT).add_(1.0)  # [R, B, B]
-        diagonal = kernel.diagonal(dim1=1, dim2=2)
-        # more than what rounding takes from an eigenvalue of 0, and less than float32 can tell
-        diagonal.add_(4 * read.shape[1] * torch.finfo(torch.float64).eps * diagonal.sum(1, keepdim=True))
-        lower, failed = torch.linalg.cholesky_ex(kernel)
-        root = lower.mT.masked_fill((failed > 0).view(-1, 1, 1), torch.nan).to(self.delta)
-        products = (root.unsqueeze(1) @ self.delta).flatten(2)  # [R, T, B·out]
-        return torch.bmm(products, products.mT).double()
-
-    def combined(self, weights: Tensor, out: Tensor) -> None:
-        """Their sum with weights `[R, T]`, into the columns of `out` `[R, S]`."""
-        runs, batch, inputs = self.read.shape
-        delta = torch.bmm(weights.unsqueeze(1), self.delta.flatten(2)).view(runs, batch, -1)
-        into = out[:, self.columns]
-        torch.bmm(self.read.mT, delta, out=into[:, : inputs * delta.shape[2]].view(runs, inputs, -1))
-        torch.sum(delta, 1, out=into[:, inputs * delta.shape[2] :])
-
-
-class MlpTrunk(nn.Module):
-    """A multi-layer perceptron. `widths[i]` is the width after layer i; `widths[0]` that of the inputs."""
-
-    def __init__(self, config: ModelConfig, seeds: Sequence[int], inputs: int) -> None:
+    def __init__(self, configs: Sequence[ModelConfig], seeds: Sequence[int], inputs: int) -> None:
         super().__init__()
+        config = configs[0]
         self.widths = [inputs, *config.hidden]
         self.dropout = config.dropout
         self.activation = ACTIVATIONS[config.activation]
@@ -78,11 +34,11 @@ class MlpTrunk(nn.Module):
         self.layers = nn.ModuleList(Linear(seeds, f"trunk.layer{i}", a, b) for i, (a, b) in enumerate(pairs, 1))
         self.linear = [layer for layer in self.layers if isinstance(layer, Linear)]
 
-    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Passed] | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → the features after every layer, `[R, B, H]` each; the inputs are layer 0.
+    def features(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
+        return self.forward(x, noise)
 
-        A `tape`, which is filled, is what `pull_back` needs; autograd is not.
-        """
+    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Passed] | None = None) -> list[Tensor]:
+        """As `Trunk.forward`. What `pull_back` needs is the tape, and not autograd."""
         features = [x]
         for i, layer in enumerate(self.layers, 1):
             linear = layer(features[-1])
@@ -133,7 +89,3 @@ class MlpTrunk(nn.Module):
             if i > 1:
                 flat = torch.bmm(delta.view(runs, tasks * batch, outputs), weight.mT)
                 upstream = flat.view(runs, tasks, batch, inputs)
-
-    def figures(self) -> dict[str, Tensor]:
-        """Nothing is logged of it."""
-        return {}

@@ -82,7 +82,7 @@ def _decode(graph: Graph, predictor: NetworkPredictor, task: str, outputs: str, 
     name, of_probabilities = names
     values = graph.add("Cast", outputs, to=TensorProto.DOUBLE)
     classes = predictor.classes[task]
-    decoded = predictor.type_of(task).exported(graph, values, len(classes))
+    decoded = predictor.task_type(task).exported(graph, values, len(classes))
     if decoded is None:
         raise RequestError(
             f"export: {task} is of type {predictor.config.tasks[task].type}, a package's, whose outputs only that "

@@ -50,14 +50,14 @@ def training_figures(state: TrainingState) -> list[Figures]:
     own gradients."""
     stack = state.stack
     step, network = stack.step, stack.network
-    losses, weights, labelled = _means(state.history.past(), step.skips)
+    losses, weights, labelled = _means(state.history.past(), step.guard.skips)
     norms = step.gradient_norms().tolist()
     factor = float(schedule_factors(stack.configs[0].lr, np.array([state.step - 1]), state.total, stack.train.steps)[0])
     gradients = gradient_conflicts(state) if stack.configs[0].trainer.log_gradients else None
     counted = step.strategy.figures() | network.figures()
     further = {name: values.tolist() for name, values in counted.items()}  # by run; perhaps a number for each task
     found = []
-    for r, rates in enumerate(step.group_rates):
+    for r, rates in enumerate(step.rates.groups):
         figures: Figures = {}
         for t, task in enumerate(network.tasks):
             if labelled[r][t]:

@@ -1,0 +1,151 @@
+"""A run of model=boosting: every task fitted, its iterations chosen on val, its files written."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtlrun.config.schema import as_mapping
+from mtlrun.engine import checkpoint
+from mtlrun.engine.boosting.fitting import Trees, fit, threads, tree_inputs
+from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.member import Member
+from mtlrun.engine.stack import Stack
+from mtlrun.results.environment import peak_memory
+from mtlrun.results.progress import Progress
+from mtlrun.results.writer import Row, RunWriter
+
+
+def figures(stack: Stack, outputs: Mapping[str, np.ndarray], split: str) -> Figures:
+    """Figures of every task on val or test from outputs [N, K]."""
+    parts: list[Tensor] = []
+    for block in stack.network.blocks:
+        rows = len(outputs[block.tasks[0]])
+        out = torch.full((1, rows, len(block.tasks), block.outputs), -math.inf)
+        for i, task in enumerate(block.tasks):
+            out[0, :, i, : outputs[task].shape[1]] = torch.from_numpy(outputs[task])
+        parts.append(out)
+    found = (stack.val if split == "val" else stack.test)(parts)[0]
+    return {key: value for key, value in found.items() if math.isfinite(value)}
+
+
+class Boosting:
+    """A run of model=boosting in training: what `loop.Training` is to a stack of networks.
+
+    Nothing is saved on the way: an interrupted run begins anew. `ended` is called when the files are complete.
+    """
+
+    def __init__(
+        self, stack: Stack, folder: Path, summary: dict[str, Any], ended: Callable[[list[Member]], None] | None = None
+    ) -> None:
+        (config,), (dataset,) = stack.configs, stack.datasets
+        assert config.boosting is not None, "runs/stack_training.py decides"
+        self.stack, self.on_end = stack, ended
+        self.total, self.patience = config.boosting.iterations, config.trainer.patience
+        writer = RunWriter(folder, config.trainer.tensorboard)
+        self.member = Member(0, config, dataset, stack.selections[0], folder, summary, writer=writer)
+        self.running = [self.member]
+        self.started = time.monotonic()
+
+    def train(self, progress: Progress) -> list[dict[str, Any]]:
+        """Fit every task, choose its iterations on val, evaluate test once, and return the summary.
+
+        KeyboardInterrupt is recorded and passes.
+        """
+        try:
+            with progress, threads(self.member.config):
+                trees = {}
+                for n, task in enumerate(self.stack.network.tasks):
+                    progress.show(self.total * n // len(self.stack.network.tasks), f"boosting {task}")
+                    trees[task] = fit(self.stack, task, self.total, self.patience)
+                self._finish(trees, *self._course(trees))
+        except KeyboardInterrupt:
+            self._record({"status": "interrupted", "error": None})
+            raise
+        if self.on_end is not None:
+            self.on_end([self.member])
+        return [self.member.summary]
+
+    def _course(self, trees: Mapping[str, Trees]) -> tuple[list[Row], dict[str, int], Figures]:
+        """Rows of every iteration; of each task the iterations that are chosen, the first with the least loss on val
+        (all where val has none), and its figures on val there."""
+        x = self._inputs(self.member.dataset.split.val)
+        staged = {task: own.staged(x) for task, own in trees.items()}
+        outputs: dict[str, np.ndarray] = {}
+        rows: list[Row] = []
+        chosen: dict[str, int] = {}
+        best: Figures = {}
+        for iteration in range(1, max(own.iterations for own in trees.values()) + 1):
+            going = [task for task, own in trees.items() if iteration <= own.iterations]
+            outputs |= {task: next(staged[task]) for task in going}
+            found = figures(self.stack, outputs, "val")
+            for task in going:
+                own = {metric: value for (t, metric), value in found.items() if t == task}
+                rows.append((iteration, iteration, "train", task, "loss", trees[task].train_losses[iteration - 1]))
+                rows += [(iteration, iteration, "val", task, metric, value) for metric, value in own.items()]
+                if "loss" not in own or own["loss"] < best.get((task, "loss"), math.inf):
+                    chosen[task] = iteration
+                    best |= {(task, metric): value for metric, value in own.items()}
+        return rows, chosen, best
+
+    def _finish(self, trees: Mapping[str, Trees], rows: list[Row], chosen: Mapping[str, int], best: Figures) -> None:
+        """Test figures with the iterations that were chosen, and all files."""
+        x = self._inputs(self.member.dataset.split.test)
+        outputs = {task: _after(own.staged(x), chosen[task]) for task, own in trees.items()}
+        test = figures(self.stack, outputs, "test")
+        rows += [(chosen[task], chosen[task], "test", task, metric, value) for (task, metric), value in test.items()]
+        final = {f"val/{task}/{metric}": value for (task, metric), value in best.items()}
+        final |= {f"train/{task}/loss": own.train_losses[chosen[task] - 1] for task, own in trees.items()}
+        final |= {f"test/{task}/{metric}": value for (task, metric), value in test.items()}
+        last, steps = max(chosen.values()), max(own.iterations for own in trees.values())
+        member = self.member
+        tree = {
+            "config": as_mapping(member.config),
+            "data_hash": member.dataset.hash,
+            "step": steps,
+            "iterations": dict(chosen),
+            "losses": {t: value for (t, metric), value in best.items() if metric == "loss"},
+        }
+        member.files.rows(rows)
+        for name in ("last.pt", "best.pt"):
+            checkpoint.save(member.folder / "checkpoints" / name, tree)
+        member.write_hyperparameters(final)
+        selection = member.selection
+        self._record(
+            {
+                "status": "completed",
+                "error": None,
+                "steps": steps,
+                "figures": final,
+                "best": {
+                    "step": last,
+                    "epoch": last,
+                    "by": selection.name,
+                    "value": selection.sign * selection(best),
+                    "iterations": dict(chosen),
+                },
+            }
+        )
+
+    def _inputs(self, rows: np.ndarray) -> np.ndarray:
+        dataset = self.member.dataset
+        return tree_inputs(dataset.spec, dataset.numeric[rows], dataset.codes[rows])
+
+    def _record(self, known: dict[str, Any]) -> None:
+        """Write summary.json."""
+        member = self.member
+        spent = {"seconds": time.monotonic() - self.started, "memory": peak_memory(self.stack.device)}
+        member.summary |= spent | known
+        member.files.summary(member.summary)
+
+
+def _after(staged: Iterator[np.ndarray], iterations: int) -> np.ndarray:
+    """What there is after so many iterations, of which there is at least one."""
+    for _ in range(iterations - 1):
+        next(staged)
+    return next(staged)
