@@ -22,8 +22,8 @@ class Target:
     `values` [N] float64 are the numbers of a regression or indices into `classes`; 0 where not observed.
     `observed` [N] bool: the label is there and `where` is true. Classes are sorted; of a binary task
     they are [negative, positive]; those of bins are 1, 2, …, the lowest first. `class_weights` has their order.
-    `column` is None where the labels come from an expression; a reconstruction, whose labels are the inputs, and an
-    objective, which has no labels, have no column either, and 0 for all values.
+    `column` is None where the labels come from an expression; a reconstruction, whose labels are the inputs, and a
+    task without labels have no column either, and 0 for all values.
     """
 
     task: str
