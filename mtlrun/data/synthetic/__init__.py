@@ -1,8 +1,9 @@
-"""Tables that are generated: `data.path=synthetic:NAME`.
+"""Generated tables: `data.path=synthetic:NAME`.
 
-A problem is a function of no arguments whose table is the same wherever it is made: random numbers come from a
-generator with a fixed seed, and values are rounded, so that another processor's last digit does not show. To add one,
-write it in a module of this folder (formula and sizes in its docstring) and name it in the module's PROBLEMS.
+A problem is a function without arguments that gives the same table on every machine. Its random numbers come from a
+generator with a fixed seed. Values are rounded, because the last digit may differ between processors. To add a problem,
+write a function in a module of this folder (with formula and sizes in its docstring) and list it in PROBLEMS of the
+module.
 """
 
 import importlib
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DECIMALS = 6
-NUMERIC = "biuf"  # kinds of NumPy's types: truth values, whole numbers, floats
+NUMERIC = "biuf"  # NumPy's dtype kinds of truth values, integers and floats
 _OWN: dict[str, Callable[[], dict[str, np.ndarray]]] = {
     name: problem
     for module in sorted(found.name for found in pkgutil.iter_modules(__path__))
@@ -29,8 +30,10 @@ PROBLEMS = Registry("problem", _OWN)
 
 
 def synthetic_table(name: str) -> "pd.DataFrame":
-    """The table of a problem, all numbers float64, with 6 decimals. RequestError where a package's function gives
-    something else."""
+    """The table of a problem: float64 numbers with 6 decimals.
+
+    Raises RequestError if the function of a package does not return a table of numbers.
+    """
     import pandas as pd
 
     problem = PROBLEMS[name]
@@ -39,7 +42,7 @@ def synthetic_table(name: str) -> "pd.DataFrame":
 
 
 def _of_package(name: str, problem: Callable[[], Any]) -> dict[str, np.ndarray]:
-    """What a package's function gives, looked at before it counts as a table."""
+    """The columns from the function of a package, after checks. Raises RequestError if they are not a table."""
     reference = REFERENCES["problem"][name]
 
     def wrong(found: str) -> RequestError:
@@ -50,7 +53,7 @@ def _of_package(name: str, problem: Callable[[], Any]) -> dict[str, np.ndarray]:
 
     try:
         found = problem()
-    except Exception as error:  # whatever the package's code raises
+    except Exception as error:  # the package's code may raise anything
         raise wrong(f"fails ({type(error).__name__}: {' '.join(str(error).split())[:200]})") from error
     if not hasattr(found, "items") or not len(found):
         raise wrong(f"returns {'nothing in' if hasattr(found, 'items') else 'no mapping but'} a {type(found).__name__}")
