@@ -8,5 +8,5 @@ split     split.py: the rows of train, val and test
 dataset   dataset.py: load_dataset puts all of it together as a Dataset, which batches are made of (engine/batches.py)
 
 Beside that way: doubts.py, inspect.py, leaks.py, copies.py, facts.py (what `mtlrun check` says), init_yaml.py
-(`mtlrun init`), download.py (`mtlrun fetch`), synthetic/ (tables that are generated).
+(`mtlrun init`), download.py (`mtlrun fetch`), problems.py (tables that packages generate).
 """
