@@ -26,7 +26,7 @@ def check_extension(extension: Extension) -> None:
     for name, kind in extension.task_types.items():
         _check_task_type(name, kind)
     for name, made_by in extension.problems.items():
-        _check_name("problem", name, REFERENCES["problem"])  # those of mtlrun need numpy; data/paths.py checks them
+        _check_name("problem", name, REFERENCES["problem"])
         _check_reference(f"problems[{name!r}]", made_by)
 
 

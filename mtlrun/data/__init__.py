@@ -12,5 +12,5 @@ split     split.py: the rows of train, val and test
 dataset   dataset.py: load_dataset combines all of this into a Dataset; engine/batches.py makes batches of it
 
 Other modules: doubts.py, inspect.py, leaks.py, copies.py and facts.py (`mtlrun check`), init_yaml.py (`mtlrun init`),
-download.py (`mtlrun fetch`), synthetic/ (generated tables).
+download.py (`mtlrun fetch`), problems.py (tables that packages generate).
 """

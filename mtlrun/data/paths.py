@@ -61,16 +61,8 @@ def _fetched(name: str, key: str) -> Path:
 
 
 def _generated(name: str, key: str) -> Path:
-    from mtlrun.data.synthetic import PROBLEMS  # needs numpy
-
     extensions.load()
-    theirs = REFERENCES["problem"]
-    if name in theirs and name in PROBLEMS.own:
-        raise RequestError(
-            f"{key}: synthetic:{name} is a problem of mtlrun and one of {theirs[name].package}\n"
-            "give that of the package another name"
-        )
-    known = [*PROBLEMS.own, *theirs]
+    known = REFERENCES["problem"]
     if name not in known:
         raise RequestError(
             f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"

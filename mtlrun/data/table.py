@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtlrun.data.kinds import plain_column
 from mtlrun.data.paths import require_file, synthetic_name
-from mtlrun.data.synthetic import synthetic_table
+from mtlrun.data.problems import synthetic_table
 from mtlrun.data.tabular_files import read_csv, read_parquet
 from mtlrun.util.errors import RequestError, listing, nearest
 
