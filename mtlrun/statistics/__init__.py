@@ -1,7 +1,8 @@
-"""The figures of a comparison as functions of arrays: no files, no printing, no runs.
+"""Statistics of a comparison: functions of arrays. Nothing here reads files, prints or knows runs.
 
-Differences are in percent of the baseline and positive where a setting is worse; seeds are the axis `[n]`, methods
-`[M]`, metrics or tasks `[K]`. From scipy only scipy.special, which is imported in a fifth of the time of scipy.stats.
+Differences are in percent of the baseline. A positive difference means that a setting is worse. Axes: seeds `[n]`,
+methods `[M]`, metrics or tasks `[K]`. Only scipy.special is used of scipy: its import takes a fifth of the time of
+scipy.stats.
 """
 
 from mtlrun.statistics.bootstrap import bootstrap_runs, row_bootstrap

@@ -1,4 +1,4 @@
-"""What the statistics take: finite numbers, at least one. What is missing, the caller leaves out and names."""
+"""The arrays that the statistics accept: at least one number, all finite. The caller drops and reports missing ones."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,7 +8,7 @@ Bools = NDArray[np.bool_]
 
 
 def finite(values: ArrayLike, dimensions: int | None = None) -> Floats:
-    """The values as float64. ValueError: none, one that is not finite, or another number of axes."""
+    """The values as float64. ValueError: no values, a value that is not finite, or the wrong number of axes."""
     array = np.asarray(values, dtype=np.float64)
     if dimensions is not None and array.ndim != dimensions:
         raise ValueError(f"{array.ndim} axes where {dimensions} are due")

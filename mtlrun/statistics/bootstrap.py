@@ -1,4 +1,4 @@
-"""Percentile bootstraps for what the t interval of paired seeds does not cover (Efron & Tibshirani 1993)."""
+"""Percentile bootstraps (Efron & Tibshirani 1993) for cases that the t interval of paired seeds does not cover."""
 
 from collections.abc import Callable
 
@@ -16,10 +16,10 @@ def bootstrap_runs(
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """(low, high) of `statistic(a, b)` where runs are not paired: whole runs of both arms are drawn with replacement.
+    """Interval (low, high) of `statistic(a, b)` for unpaired runs. Draws whole runs of both arms with replacement.
 
-    a: `[n, K]`, b: `[m, K]`, the figures of K tasks. Tasks are never drawn: one network yields all of them, and
-    drawn as if they were independent they make the interval far too short.
+    a: `[n, K]`, b: `[m, K]`, the figures of K tasks. Tasks are never drawn: all tasks of a run come from one network,
+    so they are not independent, and drawing them would make the interval far too short.
 
     ValueError: no runs, or a value that is not finite.
     """
@@ -35,11 +35,11 @@ def bootstrap_runs(
 def row_bootstrap(
     errors_a: ArrayLike, errors_b: ArrayLike, draws: int = 2000, seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
-    """(low, high) of the mean of A's minus B's row losses on one fixed split, over other test rows and other seeds.
+    """Interval (low, high) of the mean difference of row losses, A minus B, over other test rows and other seeds.
 
-    errors: `[n, N]`, seed by test row, the same seeds and rows in both. Seeds and rows are drawn independently, with
-    replacement (Owen, Annals of Applied Statistics 2007: never too short in the long run, here for many rows; few
-    seeds shorten every percentile bootstrap).
+    errors: `[n, N]`, seed by test row of one fixed split, with the same seeds and rows in A and B. Seeds and rows are
+    drawn independently, with replacement (Owen, Annals of Applied Statistics 2007). Asymptotically, that is for many
+    rows, the interval is never too short. With few seeds every percentile bootstrap is too short.
 
     ValueError: unequal shapes, no rows, or a value that is not finite.
     """

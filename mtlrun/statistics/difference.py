@@ -1,4 +1,4 @@
-"""Is a paired difference more than luck? One difference per seed, negative where the first of two methods is better."""
+"""Tests of paired differences. There is one difference per seed; it is negative if the first method is better."""
 
 import math
 from typing import Literal
@@ -11,15 +11,15 @@ from mtlrun.statistics.arrays import finite
 from mtlrun.statistics.interval import mean_of, standard_error
 
 EXACT_UP_TO = 16  # 2¹⁵ sums: milliseconds
-ROUNDING = 1e-9  # percent, or a share of a sum: what adding up in another order may change
+ROUNDING = 1e-9  # percent, or a share of a sum: bound of the rounding error of adding in another order
 
 
 def paired_t(differences: ArrayLike, test_over_train: float | None = None) -> float:
     """Two-sided p of Student's paired t test, t = d̄/SE with n − 1 degrees of freedom. differences: `[n]`.
 
-    `test_over_train`: n_test/n_train where the split varies with the seed; SE as in `t_interval`. One seed: p = 1,
-    nothing speaks against luck. No variance: the limit, p = 0, or 1 where all differences are 0 (whether seeds that
-    all say the same are seeds at all is for the caller to ask).
+    `test_over_train`: n_test/n_train if the split varies with the seed; SE as in `t_interval`. One seed gives p = 1:
+    nothing speaks against luck. Without variance p is its limit: 0, or 1 if all differences are 0. The caller must
+    ask whether seeds that all give the same difference are independent at all.
 
     ValueError: no values, or one that is not finite.
     """
@@ -36,9 +36,9 @@ def paired_t(differences: ArrayLike, test_over_train: float | None = None) -> fl
 def sign_flip(differences: ArrayLike, draws: int = 100_000, seed: int = 0) -> float:
     """Two-sided p of the sign-flip permutation test: the share of the 2ⁿ signings whose |Σ ±d| is at least |Σ d|.
 
-    differences: `[n]`. Exact up to n = 16, with 2/2ⁿ as the smallest p; above, `draws` random signings, (1 + count)/
-    (1 + draws) (Phipson & Smyth 2010). Holds where luck is symmetric around 0, whatever its distribution
-    (Fisher 1935; Pitman 1937). Sums equal but for rounding count as equal.
+    differences: `[n]`. Exact up to n = 16; the smallest p is then 2/2ⁿ. For larger n, p is (1 + count)/(1 + draws)
+    over `draws` random signings (Phipson & Smyth 2010). Valid for every distribution of chance differences that is
+    symmetric around 0 (Fisher 1935; Pitman 1937). Sums that differ only by rounding count as equal.
 
     ValueError: no values, or one that is not finite.
     """
@@ -46,7 +46,7 @@ def sign_flip(differences: ArrayLike, draws: int = 100_000, seed: int = 0) -> fl
     n = len(differences)
     least = abs(differences.sum()) - ROUNDING * np.abs(differences).sum()
     if n <= EXACT_UP_TO:
-        sums = differences[:1]  # the first keeps its sign: the other half mirrors this one
+        sums = differences[:1]  # the first keeps its sign: flipping all signs gives the same |sum|
         for difference in differences[1:]:
             sums = np.concatenate([sums + difference, sums - difference])
         return float((np.abs(sums) >= least).mean())
@@ -55,10 +55,11 @@ def sign_flip(differences: ArrayLike, draws: int = 100_000, seed: int = 0) -> fl
 
 
 def wins(differences: ArrayLike, level: float = 0.95, tie: float = ROUNDING) -> tuple[float, float, float]:
-    """(share, low, high): in which share of seeds the difference is negative, a tie counting ½. differences: `[n]`.
+    """(share, low, high): the share of seeds with a negative difference; a tie counts ½. differences: `[n]`.
 
-    The interval is Clopper & Pearson's (Biometrika 1934) for P(A < B) + ½·P(A = B). Its low end counts ties (|d| ≤
-    `tie`) as lost, its high end as won: P(A < B) ≤ the estimated ≤ P(A ≤ B), so it covers however ties are meant.
+    The interval is Clopper & Pearson's (Biometrika 1934) for P(A < B) + ½·P(A = B). A tie is |d| ≤ `tie`. The low end
+    counts ties as lost, the high end as won. As P(A < B) ≤ P(A < B) + ½·P(A = B) ≤ P(A ≤ B), the interval covers
+    whichever way ties are counted.
 
     ValueError: no values, or one that is not finite.
     """
@@ -76,8 +77,8 @@ def tost(
 ) -> tuple[float, bool]:
     """(p, equivalent): two one-sided t tests, of d̄ > −margin and d̄ < margin (Schuirmann 1987). differences: `[n]`.
 
-    p is the greater of the two, and equivalent means p ≤ level: the 1 − 2·level interval lies within ±margin.
-    One seed: p = 1. No variance: p = 0 where |d̄| < margin, else 1. `test_over_train` as in `t_interval`.
+    p is the greater p of the two tests. Equivalent means p ≤ level: the 1 − 2·level interval lies within ±margin.
+    One seed: p = 1. No variance: p = 0 if |d̄| < margin, else 1. `test_over_train` as in `t_interval`.
 
     ValueError: no values, one that is not finite, or a margin that is not positive.
     """
@@ -96,9 +97,9 @@ def tost(
 def verdict(
     mean: float, p_holm: float, equivalent: bool, level: float = 0.05
 ) -> Literal["better", "worse", "equivalent", "undecided"]:
-    """The word for a difference: better (mean < 0) or worse where p_holm ≤ level, else equivalent, else undecided.
+    """The word for a difference: better (mean < 0) or worse if p_holm ≤ level, else equivalent, else undecided.
 
-    A difference can be both certain and within the margin; then the word says its direction, its size is the mean.
+    A difference can be significant and within the margin. The word then gives its direction; the mean gives its size.
     """
     if p_holm <= level and mean != 0:
         return "better" if mean < 0 else "worse"

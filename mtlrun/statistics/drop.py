@@ -7,16 +7,16 @@ from numpy.typing import ArrayLike
 
 from mtlrun.statistics.arrays import Bools, Floats
 
-NEAR_ZERO = 1e-3  # of the scale: a base this small would make noise in the third decimal a drop of 100 %
+NEAR_ZERO = 1e-3  # share of the scale: relative to so small a base, noise in the third decimal is a drop of 100 %
 
 
 def relative_drop(value: ArrayLike, base: ArrayLike, higher: ArrayLike, scale: ArrayLike | None = None) -> Floats:
-    """100·(−1)^δ·(M − B)/|B| in percent, δ = 1 where higher is better: positive is worse. The arrays broadcast.
+    """100·(−1)^δ·(M − B)/|B| in percent, δ = 1 if higher is better. Positive is worse. The arrays broadcast.
 
-    NaN where a figure is NaN, and where |B| ≤ NEAR_ZERO·scale: relative to next to nothing, every difference is huge.
-    `scale` is the size that the metric's figures have. By default it is 1 where higher is better (R², accuracy and
-    areas under curves are shares of 1), and 0 for errors, so that only a base of 0 is left out: an error's size
-    depends on its unit, and an error thousands of times the base's is a run that failed, which must not be hidden.
+    NaN if a figure is NaN, or if |B| ≤ NEAR_ZERO·scale: relative to a base near 0 every difference is huge.
+    `scale` is the typical size of the metric. The default is 1 if higher is better: R², accuracy and areas under
+    curves are shares of 1. The default is 0 for errors, because their size depends on their unit; only a base of 0
+    then gives NaN. An error thousands of times that of the base is a failed run, which must not be hidden.
     """
     value, base, higher = np.asarray(value, np.float64), np.asarray(base, np.float64), np.asarray(higher, np.bool_)
     scale = np.where(higher, 1.0, 0.0) if scale is None else np.asarray(scale, np.float64)
@@ -29,7 +29,7 @@ def relative_drop(value: ArrayLike, base: ArrayLike, higher: ArrayLike, scale: A
 def delta_m_per_metric(drops: Sequence[ArrayLike]) -> Floats:
     """Mean of d_kj over all metrics of all tasks. drops: `[..., J_k]` of each task k; result `[...]`.
 
-    A task of many metrics weighs more. NaN are left out; NaN where nothing is left.
+    A task with more metrics weighs more. NaN are left out. The result is NaN if nothing is left.
     """
     arrays = [np.asarray(d, np.float64) for d in drops]
     if not arrays:
@@ -41,7 +41,7 @@ def delta_m_per_metric(drops: Sequence[ArrayLike]) -> Floats:
 def delta_m_per_task(drops: Sequence[ArrayLike]) -> Floats:
     """(1/K) Σ_k (1/J_k) Σ_j d_kj: every task weighs the same. drops: `[..., J_k]` of each task k; result `[...]`.
 
-    NaN are left out, and so is a task of which nothing is left; NaN where no task is left.
+    NaN are left out, and so are tasks with only NaN. The result is NaN if no task is left.
     """
     means = [_mean(np.asarray(d, np.float64)) for d in drops]
     if not means:
@@ -50,7 +50,7 @@ def delta_m_per_task(drops: Sequence[ArrayLike]) -> Floats:
 
 
 def _mean(values: Floats) -> Floats:
-    """Mean over the last axis without NaN."""
+    """Mean over the last axis without NaN; NaN if all are NaN."""
     there: Bools = ~np.isnan(values)
     count = there.sum(-1)
     total = np.where(there, values, 0.0).sum(-1)

@@ -1,6 +1,7 @@
-"""A complete grid of settings read as a factorial: contrasts of levels instead of as many rows as the grid has cells.
+"""Main effects and interactions of a complete grid of settings (a factorial design).
 
-Every contrast is one figure per seed, so that interval and test are those of any paired difference.
+A few contrasts of levels replace a row for every cell of the grid. Every contrast is one figure per seed, so the
+interval and the test of paired differences apply to it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,10 @@ Factors = Mapping[str, Sequence[str]]
 
 
 class Contrast(NamedTuple):
-    """`level` against `against` of `factor`, per seed: `values` `[n]`. Interactions join names with ` × `."""
+    """Difference of `factor` at `level` minus at `against`: `values` `[n]`, one per seed.
+
+    An interaction joins two names with ` × ` in `factor`, `level` and `against`.
+    """
 
     factor: str
     level: str
@@ -25,9 +29,9 @@ class Contrast(NamedTuple):
 
 
 def main_effects(table: Table, factors: Factors) -> list[Contrast]:
-    """Each level against its factor's first, per seed, averaged over all levels of the other factors.
+    """Each level minus the first level of its factor, per seed, averaged over all levels of the other factors.
 
-    table: Δm by seed `[n]` under each combination of levels, in the order of `factors` (name -> levels).
+    factors: name -> levels. table: Δm per seed `[n]` for each combination of levels, in the order of `factors`.
 
     ValueError: the grid is not complete, or its cells differ in their number of seeds.
     """
@@ -41,11 +45,12 @@ def main_effects(table: Table, factors: Factors) -> list[Contrast]:
 
 
 def interactions(table: Table, factors: Factors, pairs: Sequence[tuple[str, str]]) -> list[Contrast]:
-    """How much more a level of one factor changes at another's level than at its first, per seed, for each pair.
+    """The effect of a level of one factor at a level of another, minus its effect at the other's first level.
 
-    (y_ab − y_a₀b) − (y_ab₀ − y_a₀b₀), a₀ and b₀ the first levels, averaged over the remaining factors.
+    (y_ab − y_a₀b) − (y_ab₀ − y_a₀b₀) per seed, for each pair of factors in `pairs`. a₀ and b₀ are the first levels; y
+    is averaged over the remaining factors.
 
-    ValueError: as `main_effects`; a pair that is not of two of the factors.
+    ValueError: as `main_effects`, or a pair that does not name two of the factors.
     """
     cells = _grid(table, factors)
     names = list(factors)
@@ -65,7 +70,7 @@ def interactions(table: Table, factors: Factors, pairs: Sequence[tuple[str, str]
 
 
 def _grid(table: Table, factors: Factors) -> Floats:
-    """[levels of the first factor, of the second, ..., n]."""
+    """The cells as an array [levels of the first factor, levels of the second, ..., n]."""
     keys = list(product(*factors.values()))
     if set(keys) != set(table) or len(set(keys)) != len(keys) or not keys or not factors:
         raise ValueError(f"a grid of {' × '.join(str(len(levels)) for levels in factors.values())} is not complete")

@@ -1,4 +1,4 @@
-"""Several methods against one reference: adjusted p, and how many seeds that takes at least."""
+"""Several methods against one reference: Holm's adjusted p, and the fewest seeds that can be significant."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,9 +7,10 @@ from mtlrun.statistics.arrays import Floats, finite
 
 
 def holm(p: ArrayLike) -> Floats:
-    """Holm's (1979) adjusted p `[m]`: max over the i smallest of min(1, (m − i + 1)·p_(i)).
+    """Holm's (1979) adjusted p `[m]`: for the i-th smallest p, max over j ≤ i of min(1, (m − j + 1)·p_(j)).
 
-    Rejecting where it is ≤ α keeps the chance of any false rejection in the family to α, however the tests depend.
+    If tests with adjusted p ≤ α are rejected, the probability of any false rejection in the family is at most α. The
+    tests may depend on each other in any way.
 
     ValueError: a p outside 0 … 1.
     """
@@ -25,9 +26,9 @@ def holm(p: ArrayLike) -> Floats:
 
 
 def seeds_needed(methods: int, level: float = 0.05) -> int:
-    """From how many seeds n on anything can be significant: the smallest with methods·2/2ⁿ ≤ level.
+    """The fewest seeds n with which a difference can be significant: the smallest n with methods·2/2ⁿ ≤ level.
 
-    2/2ⁿ is the smallest two-sided p of the sign flips, which Holm multiplies by the number of methods.
+    2/2ⁿ is the smallest two-sided p of the sign-flip test. Holm multiplies it by the number of methods.
 
     ValueError: no method, or a level outside 0 … 1.
     """

@@ -1,4 +1,4 @@
-"""The Pareto front: what no other matches in every metric and beats in one."""
+"""The Pareto front: the rows that no other row matches in every metric and beats in at least one."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,9 +7,9 @@ from mtlrun.statistics.arrays import Bools, finite
 
 
 def dominated_by(values: ArrayLike, others: ArrayLike, higher: ArrayLike) -> Bools:
-    """Whether some row of `others` `[N, K]` is nowhere worse and somewhere better than each row of `values` `[M, K]`.
+    """For each row of `values` `[M, K]`, whether a row of `others` `[N, K]` is nowhere worse and somewhere better.
 
-    higher: `[K]`. ValueError: a value that is not finite.
+    higher: `[K]`, true if higher is better. Result: `[M]`. ValueError: a value that is not finite.
     """
     higher = np.asarray(higher, np.bool_)
     values, others = (np.where(higher, -finite(v, 2), v) for v in (values, others))
@@ -18,5 +18,5 @@ def dominated_by(values: ArrayLike, others: ArrayLike, higher: ArrayLike) -> Boo
 
 
 def front(values: ArrayLike, higher: ArrayLike) -> Bools:
-    """Which rows of `values` `[M, K]` no other row dominates: `[M]`. Equal rows do not dominate each other."""
+    """Mask `[M]` of the rows of `values` `[M, K]` that no row dominates. Equal rows do not dominate each other."""
     return np.asarray(~dominated_by(values, values, higher))

@@ -1,4 +1,4 @@
-"""Ranks of methods: 1 is best, ties share the mean of their places."""
+"""Ranks of methods: 1 is best, and ties share the mean of their ranks."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,11 +7,11 @@ from mtlrun.statistics.arrays import Floats, finite
 
 
 def ranks(values: ArrayLike, higher: ArrayLike) -> Floats:
-    """Ranks along axis 0, 1-based, ties averaged. values: `[M, ...]`; higher broadcasts against `[...]`.
+    """Ranks along axis 0, from 1; ties are averaged. values: `[M, ...]`; higher broadcasts against `[...]`.
 
-    1 + number of better methods + ½·number of other equal ones.
+    A rank is 1 + number of better methods + ½·number of other equal methods.
 
-    ValueError: a value that is not finite: a method without a figure has no place.
+    ValueError: a value that is not finite. A method without a figure has no rank.
     """
     values = finite(values)
     values = np.where(np.asarray(higher, np.bool_), -values, values)
@@ -21,9 +21,9 @@ def ranks(values: ArrayLike, higher: ArrayLike) -> Floats:
 
 
 def mean_rank(values: ArrayLike, higher: ArrayLike) -> Floats:
-    """Mean over the metrics of each method's rank: `[M]`. values: `[M, K]`, higher: `[K]`.
+    """Rank of each method `[M]`, averaged over the metrics. values: `[M, K]`, higher: `[K]`.
 
-    It averages (M + 1)/2 over the methods, which is asserted. ValueError: a value that is not finite.
+    The mean of the result over the methods is (M + 1)/2; this is asserted. ValueError: a value that is not finite.
     """
     values = finite(values, 2)
     means = ranks(values, higher).mean(1)

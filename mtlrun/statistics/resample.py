@@ -1,7 +1,8 @@
-"""Metrics over draws of test rows, for intervals that speak of other rows as well as of other seeds.
+"""Metrics over draws of test rows, for intervals that cover other rows as well as other seeds.
 
-A draw of N rows with replacement is how often each row was drawn, counts `[N]`; a metric of the draw is the metric with
-its rows' weights times their counts. So rows are drawn once, for all runs, and sums over rows are matrix products.
+A draw of N rows with replacement is stored as counts `[N]`: how often each row was drawn. A metric of the draw is the
+metric of all rows, with each weight multiplied by its count. Rows are therefore drawn once for all runs, and sums over
+rows are matrix products.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,16 +14,16 @@ from scipy.special import ndtr
 
 from mtlrun.statistics.arrays import Floats
 
-CELLS = 1 << 21  # draws × rows that a sorted metric takes at once: 16 MiB in float64
+CELLS = 1 << 21  # draws × rows that a sorted metric processes at once: 16 MiB in float64
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One task's rows as a run predicts them, `[N]` each.
+    """The per-row figures of one task in one run, from which metrics are computed: arrays `[N]`.
 
-    weight: what a row counts, 0 without a label. columns: under the name of a metric the numbers whose mean it is;
-    "error" and "label", in the target's unit, for mse, rmse, mae and r2; "score" and "label", 0 or 1, for auroc and
-    auprc.
+    weight: the weight of a row, 0 without a label. columns, by name: "error" and "label" in the unit of the target, for
+    mse, rmse, mae and r2; "score" and "label" (0 or 1), for auroc and auprc; the name of any other metric, for the
+    numbers whose weighted mean is that metric.
     """
 
     weight: Floats
@@ -30,16 +31,16 @@ class Scored:
 
 
 def lacking(rows: Scored, metrics: Iterable[str]) -> list[str]:
-    """Those of the metrics that cannot be made of the rows' columns."""
+    """The metrics that cannot be computed from the columns of the rows."""
     made = {**dict.fromkeys(SUMS, "error"), **dict.fromkeys(SORTED, "score")}
     return [metric for metric in metrics if metric not in rows.columns and made.get(metric, "") not in rows.columns]
 
 
 def row_draws(rows: int, draws: int, seed: int = 0, groups: ArrayLike | None = None) -> np.ndarray:
-    """How often each row is drawn, float32 `[1 + draws, N]`; the first line is the rows as they are, once each.
+    """How often each row is drawn: float32 `[1 + draws, N]`. The first line is the original rows, once each.
 
-    With `groups` `[N]` (numbers of groups) whole groups are drawn, as many as there are: rows of one are not
-    independent. Takes 4·(1 + draws)·N bytes.
+    With `groups` `[N]` (group numbers) whole groups are drawn, because rows of one group are not independent. A draw
+    has as many groups as the table. Takes 4·(1 + draws)·N bytes.
     """
     generator = np.random.default_rng(seed)
     found = np.ones((1 + draws, rows), np.float32)
@@ -51,9 +52,9 @@ def row_draws(rows: int, draws: int, seed: int = 0, groups: ArrayLike | None = N
 
 
 def over_draws(counts: np.ndarray, wanted: Sequence[tuple[Scored, str]]) -> Floats:
-    """Metrics `[D, K]` of K tasks' (rows, name of metric) over the draws `counts` `[D, N]`; NaN where undefined.
+    """Metrics `[D, K]` over the draws `counts` `[D, N]`; NaN if undefined. wanted: K pairs (rows, name of a metric).
 
-    Names as in summary.json: mse, rmse, mae, r2, auroc, auprc, or a column of the rows. ValueError for another.
+    Names as in summary.json: mse, rmse, mae, r2, auroc, auprc, or a column of the rows. ValueError: another name.
     """
     made = [None if metric in SORTED else _sum_metric(rows, metric) for rows, metric in wanted]
     terms = [
@@ -73,10 +74,10 @@ def over_draws(counts: np.ndarray, wanted: Sequence[tuple[Scored, str]]) -> Floa
 
 
 def seed_draws(values: Floats, seed: int = 0) -> Floats:
-    """Means `[D]` of `values` `[D, n]`, n ≥ 2, over n − 1 seeds drawn with replacement, anew for each draw of rows.
+    """Means `[D]` of `values` `[D, n]`, n ≥ 2, over n − 1 seeds, drawn with replacement for each draw of rows.
 
     Rows and seeds are drawn independently (Owen, Annals of Applied Statistics 2007). With n − 1 of n seeds the variance
-    of their mean comes out as s²/n; with n it would be too small by (n − 1)/n (Rao & Wu, JASA 1988).
+    of the mean is s²/n. With n seeds it would be smaller by the factor (n − 1)/n (Rao & Wu, JASA 1988).
     """
     draws, n = values.shape
     weights = np.random.default_rng(seed).multinomial(n - 1, np.full(n, 1 / n), size=draws) / (n - 1)
@@ -84,7 +85,7 @@ def seed_draws(values: Floats, seed: int = 0) -> Floats:
 
 
 def percentiles(drawn: Floats, level: float = 0.95) -> tuple[float, float]:
-    """(low, high): the middle `level` of draws `[D]`, without those where the figure is undefined; NaN if all are."""
+    """(low, high): the middle `level` of the draws `[D]`. Undefined (NaN) draws are left out; NaN if all are NaN."""
     known = drawn[~np.isnan(drawn)]
     if not len(known):
         return float("nan"), float("nan")
@@ -93,10 +94,11 @@ def percentiles(drawn: Floats, level: float = 0.95) -> tuple[float, float]:
 
 
 def drawn_p(drawn: Floats) -> float:
-    """Two-sided p of a difference from its draws `[D]`: 2·Φ(−|mean|/s), s the standard deviation of the draws, which
-    is the bootstrap's standard error (Efron & Tibshirani 1993, ch. 6); 1 where they are undefined or all the same 0.
+    """Two-sided p of a difference from its draws `[D]`: 2·Φ(−|mean|/s), s the standard deviation of the draws.
 
-    The share of draws beyond 0 would need thousands of draws before a p could survive Holm's adjustment.
+    s is the bootstrap standard error (Efron & Tibshirani 1993, ch. 6). p is 1 if fewer than two draws are defined or if
+    all are 0, and 0 if all are equal but not 0. The share of draws beyond 0 is not used: it would need thousands of
+    draws for a p that is small enough after Holm's adjustment.
     """
     known = drawn[~np.isnan(drawn)]
     if len(known) < 2:
@@ -111,13 +113,13 @@ def drawn_p(drawn: Floats) -> float:
 
 
 def _weighted(rows: Scored, *values: Floats) -> list[Floats]:
-    """Σ w and Σ w v of each v; rows of weight 0 may hold anything."""
+    """The terms `[N]` of Σ w and of Σ w v for each v. Rows of weight 0 may hold anything."""
     kept = rows.weight > 0
     return [rows.weight, *(np.where(kept, v, 0.0) * rows.weight for v in values)]
 
 
 def _centred(rows: Scored) -> Floats:
-    """Labels less their mean: float32 sums of squares keep their digits."""
+    """Labels minus their weighted mean, so that float32 sums of squares keep their digits."""
     kept = rows.weight > 0
     label = rows.columns["label"]
     return label - (np.average(label[kept], weights=rows.weight[kept]) if kept.any() else 0.0)
@@ -135,8 +137,11 @@ def _mean(w: Floats, values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class SumMetric:
-    """A metric of weighted sums over rows: `terms` are what of the rows is summed, `[N]` each, and `value` makes the
-    metric of the sum of the weights and those of the terms."""
+    """A metric computed from weighted sums over rows.
+
+    terms: the arrays `[N]` that are summed. value: the metric as a function of the sum of the weights and the weighted
+    sums of the terms.
+    """
 
     terms: Callable[[Scored], list[Floats]]
     value: Callable[..., Floats] = _mean
@@ -151,7 +156,7 @@ SUMS: Mapping[str, SumMetric] = {
 
 
 def _sum_metric(rows: Scored, metric: str) -> SumMetric:
-    """How a metric that no sorting takes is made: one of `SUMS`, or the mean of a column. ValueError: it cannot be."""
+    """The computation of a metric without sorting: one of `SUMS`, or the mean of a column. ValueError: neither."""
     if metric in SUMS:
         return SUMS[metric]
     if metric not in rows.columns:
@@ -160,7 +165,10 @@ def _sum_metric(rows: Scored, metric: str) -> SumMetric:
 
 
 def _ranked(rows: Scored, counts: np.ndarray, area: Callable[[Floats, Floats], Floats]) -> Floats:
-    """`area` of the drawn weights of positives and negatives `[D, G]`, at the G different scores in ascending order."""
+    """`area` for each draw `[D]`. `area` takes the drawn weights of positives and of negatives, both `[D, G]`.
+
+    G is the number of distinct scores, in ascending order. NaN if a draw lacks positives or negatives.
+    """
     kept = np.flatnonzero(rows.weight > 0)
     if not len(kept):
         return np.full(len(counts), np.nan)
@@ -180,13 +188,13 @@ def _ranked(rows: Scored, counts: np.ndarray, area: Callable[[Floats, Floats], F
 
 
 def _auroc(pos: Floats, neg: Floats) -> Floats:
-    """P(positive scores above negative), ties ½ (Mann & Whitney 1947)."""
+    """P(a positive scores above a negative); ties count ½ (Mann & Whitney 1947)."""
     below = neg.cumsum(1) - neg / 2
     return np.asarray((pos * below).sum(1) / (pos.sum(1) * neg.sum(1)))
 
 
 def _auprc(pos: Floats, neg: Floats) -> Floats:
-    """Average precision: Σ (step of recall)·precision over the different scores."""
+    """Average precision: Σ (step of recall)·precision over the distinct scores."""
     true, false = (side[:, ::-1].cumsum(1)[:, ::-1] for side in (pos, neg))
     seen = true + false
     return np.asarray((pos * true / np.where(seen > 0, seen, 1.0)).sum(1) / pos.sum(1))

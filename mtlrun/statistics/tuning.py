@@ -1,4 +1,4 @@
-"""Figures for choosing among trials: skill on a common scale, and the best to expect of n trials."""
+"""Figures for choosing among trials: skill on a common scale, and the expected best of n trials."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,9 +7,9 @@ from mtlrun.statistics.arrays import Floats, finite
 
 
 def skill(loss: ArrayLike, trivial_loss: ArrayLike) -> Floats:
-    """1 − L/L₀, L₀ the loss of the predictor that knows no inputs: 1 is perfect, 0 no better than it. Broadcasts.
+    """1 − L/L₀, with L₀ the loss of the predictor that knows no inputs. 1 is perfect, 0 is no better than L₀.
 
-    NaN where L₀ is not positive: nothing is left to be skilful about.
+    The arrays broadcast. NaN if L₀ is not positive: there is nothing to improve on.
     """
     loss, trivial = np.asarray(loss, np.float64), np.asarray(trivial_loss, np.float64)
     usable = trivial > 0
@@ -17,8 +17,10 @@ def skill(loss: ArrayLike, trivial_loss: ArrayLike) -> Floats:
 
 
 def expected_best(values: ArrayLike) -> Floats:
-    """Expected maximum of 1, 2, … N trials drawn from these, with replacement: Σ_v v·[F(v)ⁿ − F(v⁻)ⁿ], F their
-    empirical distribution (Dodge et al., EMNLP 2019). values: `[N]`, higher better; result: `[N]`, entry n − 1 for n.
+    """Expected maximum of n trials, for n = 1 … N, drawn with replacement from `values` (Dodge et al., EMNLP 2019).
+
+    Σ_v v·[F(v)ⁿ − F(v⁻)ⁿ], with F the empirical distribution of the values. values: `[N]`, higher is better. Result:
+    `[N]`; entry n − 1 is for n trials.
 
     ValueError: no values, or one that is not finite.
     """

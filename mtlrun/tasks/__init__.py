@@ -1,8 +1,8 @@
-"""Task types: what a type declares, the loss of a row, the estimate passed on, the predictions, the metrics.
+"""Task types: their declarations, row losses, estimates for edges, predictions and metrics.
 
-Each type is one module. A type works on a *block* of tasks of the same type and loss at once, with the
-run axis in front: outputs `[R, B, T, K]`, labels `[R, B, T]`. Others ask `type_of(name)` what a type declares, and
-`TYPES[name]` for what computes. Importing this loads neither torch nor NumPy.
+Each type is one module. A type processes a *block* at once: tasks of the same type and loss. The run axis comes first:
+outputs `[R, B, T, K]`, labels `[R, B, T]`. `type_of(name)` returns the declaration of a type, `TYPES[name]` the class
+that computes. Importing this package loads neither torch nor NumPy.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -30,17 +30,18 @@ _OWN: dict[str, type[TaskType]] = {
     "count": Count,
 }
 TYPES = Registry("task type", _OWN, TaskType)
-DECLARED: dict[str, Declaration] = {name: kind.declared for name, kind in _OWN.items()}  # and those of packages
-INFERRED = REGRESSION, BINARY, CATEGORICAL = "regression", "binary", "categorical"  # of a task that names no type
+DECLARED: dict[str, Declaration] = {name: kind.declared for name, kind in _OWN.items()}  # packages add theirs
+# the types that are inferred from the column if a task names no type
+INFERRED = REGRESSION, BINARY, CATEGORICAL = "regression", "binary", "categorical"
 
 
 def type_of(name: str) -> Declaration:
-    """What a task type declares. KeyError: there is no such type."""
+    """The declaration of a task type. KeyError: there is no such type."""
     return DECLARED[name]
 
 
 def names() -> list[str]:
-    """Every task type."""
+    """The names of all task types."""
     return list(DECLARED)
 
 
@@ -50,30 +51,36 @@ def losses() -> list[str]:
 
 
 def known_metrics() -> dict[str, Metric]:
-    """The metrics of all task types. Types agree on which way a metric is better."""
+    """The metrics of all task types, by name. All types agree on the direction of a metric."""
     return {name: metric for declared in DECLARED.values() for name, metric in declared.metrics.items()}
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether the higher of two figures is better. Of what is no metric of a type, such as a loss, the lower is."""
+    """Whether a higher figure is better. False for a name that is no metric of a type, such as a loss."""
     return any(declared.metrics[metric].better == "max" for declared in DECLARED.values() if metric in declared.metrics)
 
 
 def inferred_primaries() -> list[str]:
-    """The primary metrics of the types that a task without one may have; which figures a run has tells its type."""
+    """The primary metrics of the types that are inferred if a task names no type.
+
+    The figures of a run tell which type was inferred.
+    """
     return [DECLARED[name].primary for name in INFERRED]
 
 
 def stated_primary(name: Any) -> str | None:
-    """The primary metric of a type with labels that a task must name; None for others, and for what is no type."""
+    """The primary metric of a type that a task must name and that has labels in the table.
+
+    None for other types, and for anything that is not the name of a type.
+    """
     declared = DECLARED.get(name) if isinstance(name, str) and name not in INFERRED else None
     return declared.primary if declared is not None and declared.from_table else None
 
 
 def refused_labels(name: str, labels: "np.ndarray") -> "np.ndarray | None":
-    """Which of the labels [N] a type does not allow, as a mask [N]; None where it allows all.
+    """Mask [N] of the labels [N] that a type does not allow; None if it allows all.
 
-    Raises RequestError where a package's function cannot be imported, or returns something else.
+    Raises RequestError if a package's function cannot be imported or does not return a mask [N].
     """
     accepts = DECLARED[name].accepts
     if accepts is None:

@@ -1,4 +1,4 @@
-"""What every task type provides."""
+"""The base class of task types: the methods that every type provides."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class OnnxGraph(Protocol):
-    """A graph of ONNX operators under construction. Values are known by their names."""
+    """A graph of ONNX operators under construction. A value is referred to by its name."""
 
     def constant(self, values: Any, dtype: Any = None) -> str:
-        """A constant of these values; its name."""
+        """Adds a constant with these values and returns its name."""
 
     def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """An operator on these values; the name of its output."""
+        """Adds an operator on these values and returns the name of its output."""
 
 
 class TaskType(ABC):
     """One block of tasks of the same type and loss.
 
-    `declared` is what others ask of the type without computing with it; a package's type has it in its
-    `TaskTypeOption`. A type that `reads_inputs` has the encoded inputs `[R, B, D]` as its labels, the same for every
-    task of the block.
+    `declared` describes the type to code that does not compute with it. A type from a package has its declaration in
+    its `TaskTypeOption`. If `reads_inputs`, the labels are the encoded inputs `[R, B, D]`, the same for every task of
+    the block.
     """
 
     declared: ClassVar[Declaration]
@@ -42,33 +42,35 @@ class TaskType(ABC):
     @classmethod
     @abstractmethod
     def outputs(cls, classes: int) -> int:
-        """How many numbers a head puts out for so many classes (0 for a regression, D for a reconstruction)."""
+        """The number K of outputs of a head. `classes` is 0 for numbers and D for a reconstruction."""
 
     @abstractmethod
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Losses of single rows `[R, B, T]` from outputs `[R, B, T, K]` and labels `[R, B, T]`."""
+        """The loss of each row `[R, B, T]` from outputs `[R, B, T, K]` and labels `[R, B, T]`."""
 
     @abstractmethod
     def estimate(self, outputs: Tensor, task: int) -> Tensor:
-        """The prediction of one task of the block as features `[R, B, E]` for another."""
+        """The prediction of one task of the block, as features `[R, B, E]` for another task."""
 
     @abstractmethod
     def label_features(self, labels: Tensor, task: int) -> Tensor:
-        """Observed labels `[R, B]` of one task in the form of `estimate` `[R, B, E]`."""
+        """Observed labels `[R, B]` of one task as features `[R, B, E]`, in the same form as `estimate`."""
 
     @classmethod
     def head_function(cls, objectives: Sequence[str], scales: Sequence[float]) -> nn.Module | None:
-        """What takes the place of heads, for a block of tasks with these objectives and factors: a module without
-        parameters, from features `[R, B, H]` (or `[R, T, B, H]`, one tensor expanded along T) to outputs
-        `[R, B, T, K]`. None: heads are learnt."""
+        """A module without parameters that replaces the heads of a block; None if heads are learnt.
+
+        objectives, scales: the functions and the factors of the tasks. The module maps features `[R, B, H]` to outputs
+        `[R, B, T, K]`. Features may also be `[R, T, B, H]`, one tensor expanded along T.
+        """
         return None
 
     @classmethod
     def constant(cls, labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
-        """Outputs `[K]` of a predictor that knows no inputs, for labels and weights `[N]` of training rows.
+        """Outputs `[K]`, float64, of a predictor that knows no inputs, from labels and weights `[N]` of training rows.
 
-        The mean of numbers; of classes the log of their rates, of two with one output its difference. A class without a
-        row gets the rate of half a row, so that its log is finite. float64.
+        Numbers: the mean. Classes: the logs of their rates. Two classes with one output: the difference of the two
+        logs. A class without rows gets the rate of half a row, so that its log is finite.
         """
         if not classes:
             return np.array([np.average(labels, weights=weights)])
@@ -79,9 +81,10 @@ class TaskType(ABC):
 
     @classmethod
     def predicted(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
-        """What outputs `[N, K]` predict: numbers `[N]`, in steps of the labels' unit, or probabilities `[N, classes]`.
+        """Predictions from outputs `[N, K]`: numbers `[N]` in the unit of the labels, or probabilities `[N, classes]`.
 
-        The first output; the softmax of logits, of one logit those of 0 and itself. float64.
+        Numbers are the first output. Probabilities are the softmax of the logits; a single logit o of two classes
+        counts as the logits (0, o). float64.
         """
         if not classes:
             return outputs[:, 0]
@@ -92,9 +95,9 @@ class TaskType(ABC):
 
     @classmethod
     def exported(cls, graph: OnnxGraph, outputs: str, classes: int) -> str | None:
-        """`predicted` as operators of an ONNX graph: the name of the predictions of `outputs` `[N, K]`, float64.
+        """Adds `predicted` to an ONNX graph as operators on `outputs` `[N, K]`; returns the name of the float64 result.
 
-        None where there are none: of a type that says itself what is `predicted`, and not here.
+        None if a subclass overrides `predicted` but not this method: its predictions then have no operators.
         """
         inherited = cls.__mro__[cls.__mro__.index(TaskType) :]
         if next(c for c in cls.__mro__ if "predicted" in vars(c)) not in inherited:
@@ -108,19 +111,19 @@ class TaskType(ABC):
 
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
-        """What the type's metrics are made of, for other sets of rows: `[N]` each, of one task.
+        """Per-row figures `[N]` of one task, from which its metrics can be computed for any set of rows.
 
-        outputs `[N, K]`, labels `[N]`, float64; unit: as `scale` in `metrics`. Under the name of a metric stand the
-        numbers whose weighted mean it is. "error" and "label", in the target's unit, make mse, rmse, mae and r2;
-        "score" and "label" (0 or 1) make auroc and auprc. Where one is lacking, `compare --rows` refuses the task.
+        outputs `[N, K]`, labels `[N]`, float64; unit: as `scale` in `metrics`. "error" and "label", in the unit of the
+        target, give mse, rmse, mae and r2. "score" and "label" (0 or 1) give auroc and auprc. Any other metric is the
+        weighted mean of the figures under its name. If figures are missing, `compare --rows` refuses the task.
         """
         return {}
 
     @classmethod
     @abstractmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
-        """Figures `[R]` of one task over its rows, in float64; NaN where a figure is undefined.
+        """Figures `[R]` of one task over its rows, in float64; NaN if a figure is undefined.
 
-        outputs `[R, N, K]`; labels `[R, N]`; weights `[R, N]`, 0 where unobserved; scale `[R]`: the unit of
-        one step of outputs and labels (1 but for standardised regressions).
+        outputs `[R, N, K]`; labels `[R, N]`; weights `[R, N]`, 0 for unobserved labels; scale `[R]`: the size of one
+        unit of outputs and labels in the unit of the target (1 except for standardised regressions).
         """

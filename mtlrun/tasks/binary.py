@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Binary(TaskType):
-    """Cross-entropy of a logit. Noise as for every classification loss: e^(−s) L + ½ s."""
+    """Cross-entropy of a logit. The noise is that of every classification loss: e^(−s) L + ½ s."""
 
     declared: ClassVar = Declaration(
         labels="two classes",

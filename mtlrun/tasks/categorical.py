@@ -1,4 +1,4 @@
-"""Categorical classification: one logit per class; tasks with fewer classes are padded with −∞."""
+"""Categorical classification: one logit per class. Tasks of a block with fewer classes are padded with −∞."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 def _shifted(outputs: Tensor) -> Tensor:
-    """Logits less the largest of each row, so that their exponentials are finite.
+    """Logits minus the largest of each row, so that their exponentials are finite.
 
-    What is made of it by hand is, for a few classes on a CPU, several times as fast as torch's log_softmax.
+    For a few classes on a CPU, a softmax computed from this is several times as fast as torch's log_softmax.
     """
     return outputs - outputs.detach().amax(-1, keepdim=True)
 
 
 class ClassTrees(Classifier):
-    """scikit-learn's cross-entropy of several classes."""
+    """The multi-class cross-entropy of scikit-learn."""
 
     def outputs(self, raw: np.ndarray, model: Any, classes: int, rows: int) -> np.ndarray:
-        """Raw predictions [N, classes with training rows], [N] where these are two, as [N, classes].
+        """Outputs [N, classes] from raw predictions [N, classes with training rows], or [N] if there are two of them.
 
-        A class without a training row gets the odds of half a row, as in the trivial predictor.
+        A class without training rows gets the odds of half a row, as in the trivial predictor.
         """
         if raw.ndim == 1:
             raw = np.stack([np.zeros_like(raw), raw], 1)

@@ -1,4 +1,4 @@
-"""Counts: whole numbers from 0, whose expected value is the exponential of the output."""
+"""Counts: whole numbers from 0. The exponential of the output is the expected count."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 def whole_from_zero(labels: np.ndarray) -> np.ndarray:
-    """Which of the labels [N] are counts, as a mask [N]."""
+    """Mask [N] of the labels [N] that are counts."""
     mask: np.ndarray = (labels >= 0) & (labels == np.floor(labels))
     return mask
 
 
 def half_deviance(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Half the deviance of counts y from rates exp(o), of any one shape.
+    """Half the deviance of counts y from rates exp(o). Both tensors have the same shape, which may be any.
 
-    As y (exp(r) − 1 − r) with r = o − log y: the sum of the usual terms would lose the digits of large counts.
+    Computed as y (exp(r) − 1 − r) with r = o − log y. The sum of the usual terms would lose digits for large counts.
     """
     ratio = outputs - labels.clamp_min(1).log()
     return torch.where(labels > 0, labels * (torch.expm1(ratio) - ratio), torch.exp(outputs))
 
 
 class CountTrees(Regressor):
-    """scikit-learn's Poisson loss: its predictions are expected counts, and its loss leaves out what only depends on
-    the labels."""
+    """The Poisson loss of scikit-learn. Its predictions are expected counts; its loss omits the terms in the labels
+    alone."""
 
     def outputs(self, raw: np.ndarray, model: Any, classes: int, rows: int) -> np.ndarray:
         return np.log(raw)[:, None]
@@ -46,16 +46,16 @@ class Count(TaskType):
 
     .. math:: L = e^o - y\, o + y \log y - y
 
-    is half the deviance, that is, the negative log-likelihood less that of the best rate :math:`e^o = y`. The terms in
-    y alone change no gradient; with them L is not below 0, as skill and many a strategy need it.
+    is half the deviance: the negative log-likelihood minus that of the best rate :math:`e^o = y`. The terms in y alone
+    change no gradient. With them L is never below 0, which skill and several loss strategies need.
 
-    A Poisson likelihood has no free scale. Counts that vary more than it allows have a dispersion φ, by which the
-    quasi-likelihood divides the deviance (McCullagh & Nelder 1989, ch. 9); with the extended quasi-likelihood (Nelder &
-    Pregibon 1987) φ is learnt as well: :math:`L/φ + ½ \log φ`, that is e^(−s) L + ½ s with s = log φ. Its optimum is
-    φ = 2 L, the mean deviance. It is a regression's: for a Gaussian likelihood half the deviance is ½e².
+    A Poisson likelihood has no free scale. Counts that vary more have a dispersion φ, and the quasi-likelihood divides
+    the deviance by φ (McCullagh & Nelder 1989, ch. 9). The extended quasi-likelihood (Nelder & Pregibon 1987) learns φ
+    too: :math:`L/φ + ½ \log φ`, that is e^(−s) L + ½ s with s = log φ. The optimum is φ = 2 L, the mean deviance. A
+    regression has the same form: half the deviance of a Gaussian likelihood is ½e².
 
-    What an edge passes on is o, as the count itself has no bound. An observed label is passed on as log(y + ½), whose
-    mean is that of o but for terms of e^(−2o).
+    An edge passes on o, because the count has no upper bound. An observed label y is passed on as log(y + ½); its mean
+    differs from o by terms of order e^(−2o).
     """
 
     declared: ClassVar = Declaration(
@@ -82,7 +82,7 @@ class Count(TaskType):
 
     @classmethod
     def constant(cls, labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
-        """The log of the mean, which is above 0: labels that are all the same are refused."""
+        """The log of the mean. The mean is above 0, because labels that are all equal are refused."""
         return np.log(super().constant(labels, weights, classes))
 
     @classmethod
@@ -101,7 +101,7 @@ class Count(TaskType):
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
-        """`deviance`: the mean of 2 L; `rmse` and `mae`: of the expected count."""
+        """`deviance` is the mean of 2 L. `rmse` and `mae` are those of the expected count."""
         log_rates, counts = outputs.squeeze(-1).double(), labels.double()
         errors = log_rates.exp() - counts
         return {

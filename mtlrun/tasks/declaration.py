@@ -1,6 +1,6 @@
-"""What a task type declares: everything that the check, the data, the engine and the comparison ask of it.
+"""The declaration of a task type: all that the check, the data, the engine and the comparison need to know of it.
 
-`type_of(name)` in mtlrun/tasks returns it. A package's type declares the same in its `TaskTypeOption`.
+`type_of(name)` in mtlrun/tasks returns it. A type from a package declares the same in its `TaskTypeOption`.
 Nothing here imports torch, NumPy or pandas.
 """
 
@@ -21,11 +21,11 @@ Role = Literal["main", "auxiliary", "adversarial"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: which way it is better, and its bounds.
+    """A metric: its direction ("min" or "max") and its bounds.
 
-    unit_power: the power of the labels' unit that is its unit (1 for rmse, 2 for mse, 0 for a share).
-    needs_variation: it is undefined where all labels are the same.
-    listed: the table at the end of a run shows it also where it is not the primary metric.
+    unit_power: the unit of the metric is the unit of the labels to this power (1 for rmse, 2 for mse, 0 for a share).
+    needs_variation: the metric is undefined if all labels are the same.
+    listed: the table at the end of a run shows the metric even if it is not the primary one.
     """
 
     better: Direction
@@ -37,7 +37,7 @@ class Metric:
 
     @property
     def sign(self) -> float:
-        """1 where higher is better, -1 where lower is."""
+        """1 if higher is better, -1 if lower is better."""
         return 1.0 if self.better == "max" else -1.0
 
 
@@ -49,10 +49,10 @@ class Loss:
 
     .. math:: a\, e^{-s} L + c\, s,
 
-    whose optimum is :math:`e^{s} = a L / c` (Kendall, Gal & Cipolla 2018, eq. 7 and 10, with s = log σ²; for the
-    Laplace likelihood of an absolute error s = log b). The default is that of a classification.
+    The optimum is :math:`e^{s} = a L / c` (Kendall, Gal & Cipolla 2018, eq. 7 and 10, with s = log σ²; for the Laplace
+    likelihood of an absolute error s = log b). The default is that of a classification.
 
-    boosting: what model=boosting minimises for it; None: it has no such loss.
+    boosting: the loss that model=boosting minimises; None if model=boosting does not offer this loss.
     """
 
     noise: tuple[float, float] = (1.0, 0.5)
@@ -61,19 +61,19 @@ class Loss:
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """A task type, for those who do not compute with it.
+    """A task type, as seen by code that does not compute with it.
 
-    labels: what a task learns from. "numbers", "two classes" and "classes" are read from the table; "inputs" are the
-        run's own encoded inputs; "none": there is nothing to learn from, as for a function of a point.
-    metrics: in the order in which tables show them; `primary` is the one that stands for a task.
-    losses: the default first.
-    standardised: labels are standardised by those of training (with data.standardize_targets).
-    accepts: a function from all labels [N] to a mask [N] of those that are allowed, or "module:function" of one; None
-        allows all. `allowed` says in words which these are.
-    averages: means of labels are labels too, so that a task may have `smooth`.
-    roles: those that a task may have, the default first.
-    without: keys of a task that have no meaning, `because` is the reason.
-    functions: the names that `target` may have, where it names a function and no column.
+    labels: the source of the labels. "numbers", "two classes" and "classes" are read from the table; "inputs" are the
+        encoded inputs of the run; "none" means no labels, as for a function of a point.
+    metrics: in the order in which tables show them. `primary` is the metric that represents a task.
+    losses: by name, the default first.
+    standardised: labels are standardised with the statistics of the training labels (data.standardize_targets).
+    accepts: a function from all labels [N] to a mask [N] of the allowed ones, or its reference "module:function". None
+        allows all labels. `allowed` describes the allowed labels in words.
+    averages: means of labels are valid labels, so a task may have `smooth`.
+    roles: the roles that a task may have, the default first.
+    without: the keys of a task that have no meaning for this type. `because` is the reason.
+    functions: the names allowed for `target` if it names a function instead of a column.
     """
 
     labels: Labels
@@ -91,40 +91,40 @@ class Declaration:
 
     @property
     def default_loss(self) -> str:
-        """The loss of a task that names none."""
+        """The loss of a task that names no loss."""
         return next(iter(self.losses))
 
     @property
     def from_table(self) -> bool:
-        """Whether its labels come from the table."""
+        """Whether the labels come from the table."""
         return self.labels in ("numbers", "two classes", "classes")
 
     @property
     def has_numbers(self) -> bool:
-        """Whether its labels are numbers of the table, and not classes."""
+        """Whether the labels are numbers of the table, not classes."""
         return self.labels == "numbers"
 
     @property
     def has_two_classes(self) -> bool:
-        """Whether its labels are two classes, of which one is the positive one."""
+        """Whether the labels are two classes, one of them positive."""
         return self.labels == "two classes"
 
     @property
     def has_many_classes(self) -> bool:
-        """Whether its labels are classes, as many as there are."""
+        """Whether the labels are classes, any number of them."""
         return self.labels == "classes"
 
     @property
     def reads_inputs(self) -> bool:
-        """Whether its labels are the encoded inputs."""
+        """Whether the labels are the encoded inputs."""
         return self.labels == "inputs"
 
     @property
     def of_a_point(self) -> bool:
-        """Whether its loss is a function of the point of model=point, with neither labels nor a head."""
+        """Whether the loss is a function of the point of model=point. There are then no labels and no head."""
         return self.labels == "none"
 
     @property
     def boosted_losses(self) -> dict[str, str]:
-        """Losses that model=boosting has, by name, and what scikit-learn calls them."""
+        """The losses that model=boosting offers: name -> name in scikit-learn."""
         return {name: loss.boosting.name for name, loss in self.losses.items() if loss.boosting is not None}

@@ -1,6 +1,6 @@
-"""Weighted figures over the run axis: every function maps `[R, N]` to `[R]`, in float64.
+"""Weighted metrics with a run axis: every public function maps `[R, N]` to `[R]`, in float64.
 
-A row of weight 0 does not count. A figure that is undefined (no rows, one class only) is NaN.
+A row of weight 0 does not count. An undefined metric (no rows, only one class) is NaN.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Σ w v / Σ w over the last axis; rows of weight 0 may hold anything."""
+    """Σ w v / Σ w over the last axis. Rows of weight 0 may hold anything."""
     total = weights.sum(-1)
     kept = torch.where(weights > 0, values.double(), 0.0)
     return torch.where(total > 0, (kept * weights).sum(-1) / total, torch.nan)
@@ -24,7 +24,7 @@ def r2(errors: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Coefficient of determination 1 − Σ w e² / Σ w (y − ȳ)²; NaN for constant labels."""
     kept = weights > 0
     labels = labels.double()
-    # not variance > 0: the mean of equal numbers may miss them by a rounding
+    # not variance > 0: rounding may make the mean of equal numbers differ from them
     largest = torch.where(kept, labels, -torch.inf).amax(-1)
     varied = largest > torch.where(kept, labels, torch.inf).amin(-1)
     mean = weighted_mean(labels, weights).unsqueeze(-1)
@@ -33,9 +33,10 @@ def r2(errors: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 
 
 def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Ascending scores; for every row the cumulated positive and negative weights up to and below its score.
+    """Scores in ascending order, and the positive weights in that order, `[R, N]` each; then two cumulative sums.
 
-    Rows of weight 0 add nothing to any sum, wherever they sort, and may hold anything. Cumulated sums are `[R, N + 1]`.
+    These are the sums of the positive and of the negative weights of the first 0, 1, … N rows, `[R, N + 1]` each. Rows
+    of weight 0 add nothing to any sum, whatever their position, and may hold anything.
     """
     scores, labels = (torch.where(weights > 0, v.double(), 0.0) for v in (scores, labels))
     ordered, order = scores.sort(-1)
@@ -46,7 +47,7 @@ def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Te
 
 
 def auroc(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Area under the ROC curve: P(positive scores above negative), ties count one half (Mann & Whitney 1947)."""
+    """Area under the ROC curve: P(a positive scores above a negative); ties count ½ (Mann & Whitney 1947)."""
     ordered, positive, cum_pos, cum_neg = _ranked(scores, labels, weights)
     below = cum_neg.gather(-1, torch.searchsorted(ordered, ordered))
     upto = cum_neg.gather(-1, torch.searchsorted(ordered, ordered, right=True))
@@ -57,7 +58,7 @@ def auroc(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 def auprc(scores: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     """Average precision Σ (recall step) · precision over distinct thresholds, without interpolation."""
     ordered, positive, cum_pos, cum_neg = _ranked(scores, labels, weights)
-    first = torch.searchsorted(ordered, ordered)  # rows from here on score at least as high
+    first = torch.searchsorted(ordered, ordered)  # the rows from this index on score at least as high
     true = cum_pos[..., -1:] - cum_pos.gather(-1, first)
     false = cum_neg[..., -1:] - cum_neg.gather(-1, first)
     precision = true / (true + false).clamp_min(torch.finfo(torch.float64).tiny)

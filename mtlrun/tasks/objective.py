@@ -1,4 +1,4 @@
-"""Objectives: a function of the trunk's point takes the place of a head, and its value is the loss."""
+"""Objectives: instead of a head, a function of the point of model=point. The loss is its value."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Objective(TaskType):
-    """One output, the function's value, which may be below 0.
+    """One output, the value of the function. It may be below 0.
 
-    There are no labels, and no likelihood; `noise` is that of a classification, so that a strategy that learns a scale
-    has one.
+    There are no labels and no likelihood. `noise` is that of a classification, because a strategy that learns a scale
+    needs one.
     """
 
     declared: ClassVar = Declaration(
@@ -65,5 +65,5 @@ class Objective(TaskType):
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
-        """`value`: the mean over rows, which are all the same."""
+        """`value` is the mean over the rows, which are all equal."""
         return {"value": metrics.weighted_mean(outputs[..., 0], weights)}

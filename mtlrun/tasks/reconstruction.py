@@ -1,4 +1,4 @@
-"""Reconstruction of the run's own inputs: an auxiliary task that needs no labels."""
+"""Reconstruction of the inputs of the run: an auxiliary task that needs no labels."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Reconstruction(TaskType):
-    r"""D outputs, one per encoded input; the loss of a row is the mean of their D squared errors.
+    r"""D outputs, one per encoded input. The loss of a row is the mean of the D squared errors.
 
-    An auto-encoder's loss as an auxiliary task (Le, Patterson & White 2018). Gaussian noise with one scale for all
-    inputs, its log-likelihood divided by D: ½e^(−s) L + ½ s, as for a regression's mse.
+    This is the loss of an auto-encoder as an auxiliary task (Le, Patterson & White 2018). The noise is Gaussian, with
+    one scale for all inputs. Its log-likelihood divided by D is ½e^(−s) L + ½ s, as for the mse of a regression.
     """
 
     declared: ClassVar = Declaration(
@@ -49,8 +49,8 @@ class Reconstruction(TaskType):
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
         """`mse` and `r2` over all rows and inputs: r² = 1 − Σ w e² / Σ w (x − x̄)², with x̄ the mean of each input.
 
-        As D times the numbers would have to be held otherwise, outputs `[R, N, 1]` are the rows' own losses, and
-        labels `[R, N]` the variance of the inputs over the rows (their mean over the D inputs), the same in each row.
+        outputs `[R, N, 1]` are the row losses. labels `[R, N]` are the variance of the inputs over the rows, averaged
+        over the D inputs, and so the same in each row. Passing outputs and inputs would take D times the memory.
         """
         mse = metrics.weighted_mean(outputs[..., 0], weights)
         variance = metrics.weighted_mean(labels, weights)

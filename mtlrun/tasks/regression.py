@@ -1,4 +1,4 @@
-"""Regression: one output per task, in the units of its (standardised) labels."""
+"""Regression: one output per task, in the unit of its (standardised) labels."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Regression(TaskType):
     r"""Squared, absolute or Huber error.
 
-    Gaussian likelihood for mse: ½e^(−s) L + ½ s, with s = log σ²; for huber, which is ½e² for small errors,
-    the same likelihood reads e^(−s) L + ½ s. Laplace likelihood for l1: L/b + log b, with s = log b.
+    mse has a Gaussian likelihood: ½e^(−s) L + ½ s, with s = log σ². huber has the same likelihood; as it is ½e² for
+    small errors, the formula is e^(−s) L + ½ s. l1 has a Laplace likelihood: L/b + log b, with s = log b.
     """
 
     declared: ClassVar = Declaration(
@@ -31,7 +31,7 @@ class Regression(TaskType):
         },
         primary="rmse",
         losses={
-            "mse": Loss(noise=(0.5, 0.5), boosting=Regressor("squared_error", factor=2.0)),  # scikit-learn's has a half
+            "mse": Loss(noise=(0.5, 0.5), boosting=Regressor("squared_error", factor=2.0)),  # scikit-learn: ½e²
             "l1": Loss(noise=(1.0, 1.0), boosting=Regressor("absolute_error")),
             "huber": Loss(noise=(1.0, 0.5)),
         },
@@ -49,7 +49,7 @@ class Regression(TaskType):
             return errors.square()
         if self.loss == "l1":
             return errors.abs()
-        # Huber 1964, as ½e² within delta and delta(|e| − ½delta) beyond; delta differs between tasks
+        # Huber 1964: ½e² for |e| ≤ delta, else delta(|e| − ½delta); delta differs between tasks
         delta = self.deltas = self.deltas.to(errors)
         inside = errors.abs().clamp(max=delta)
         return inside * (errors.abs() - 0.5 * inside)

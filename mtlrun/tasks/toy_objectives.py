@@ -1,7 +1,8 @@
-"""The two-objective toy of the literature: two functions of a point in the plane, whose valley and front are known.
+"""The two-objective toy of the literature: two functions of a point in the plane with a known minimum and Pareto front.
 
-Of CAGrad (Liu, Liu, Jin, Stone & Liu, NeurIPS 2021); Nash-MTL (Navon et al., ICML 2022) and FAMO (Liu, Feng, Stone and
-Liu, NeurIPS 2023) multiply the first by 0.1. Written once for torch and numpy, of which nothing is imported here.
+From CAGrad (Liu, Liu, Jin, Stone & Liu, NeurIPS 2021). Nash-MTL (Navon et al., ICML 2022) and FAMO (Liu, Feng, Stone
+and Liu, NeurIPS 2023) multiply the first function by 0.1. The functions work with torch and with numpy. Neither is
+imported here.
 """
 
 from collections.abc import Sequence
@@ -9,18 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 COORDINATES = 2
-FLOOR = 5e-6  # of what the logarithm is taken of
-MINIMUM = (0.0, -8.3551098)  # of the sum of both, -30.1832769; scale 1
-FRONT_X1 = (
-    -7.0,
-    7.0,
-)  # between them, at a height x2 between -8.44 and -8.35, lies the Pareto front, whatever the scales
+FLOOR = 5e-6  # lower bound of the argument of the logarithm
+MINIMUM = (0.0, -8.3551098)  # of the sum of both functions at scale 1; the value is -30.1832769
+# the range of x1 of the Pareto front; its x2 lies between -8.44 and -8.35, whatever the scales
+FRONT_X1 = (-7.0, 7.0)
 
 
 @dataclass(frozen=True)
 class Objective:
-    """L = c₁ f + c₂ g of a point (x₁, x₂), with t = tanh(−x₂), h = tanh(x₂/2), c₁ = max(h, 0), c₂ = max(−h, 0) and
+    """The function L = c₁ f + c₂ g of a point (x₁, x₂).
 
+    t = tanh(−x₂), h = tanh(x₂/2), c₁ = max(h, 0), c₂ = max(−h, 0)
     f = log max(|½(a − x₁) + b t + d|, 5·10⁻⁶) + 6
     g = ((e − x₁)² + 0.1 (x₂ + 8)²)/10 − 20
     """
@@ -38,26 +38,28 @@ OBJECTIVES = {
 
 
 def constants(names: Sequence[str]) -> list[list[float]]:
-    """½a + d, b and e of the named objectives, a list each."""
+    """Three lists: ½a + d, b and e of the named objectives."""
     own = [OBJECTIVES[name] for name in names]
     return [[o.a / 2 + o.d for o in own], [o.b for o in own], [o.e for o in own]]
 
 
 def values(of: Any, x1: Any, x2: Any, xp: Any) -> Any:
-    """The functions at points, of any shapes that go together: `of` is the array `[3, T]` of `constants`, x1 and x2
-    arrays `[..., 1]`, the result is `[..., T]`. `xp`: torch or numpy."""
+    """The values `[..., T]` of T functions at points.
+
+    of: the array `[3, T]` of `constants`. x1, x2: `[..., 1]`. xp: the module torch or numpy.
+    """
     return values_and_slopes(of, x1, x2, xp)[0]
 
 
 def values_and_slopes(of: Any, x1: Any, x2: Any, xp: Any) -> tuple[Any, Any, Any]:
-    """The same with the derivatives with respect to x₁ and x₂, `[..., T]` each.
+    """The values and their derivatives with respect to x₁ and x₂, `[..., T]` each. Arguments as in `values`.
 
-    At the edge of a maximum the derivative is that of the branch which is a function of x, as torch's clamp has it: at
-    x₂ = 0, one of the published starts, both c₁ and c₂ change.
+    Where both arguments of a maximum are equal, the derivative is that of the argument that depends on x, as in torch's
+    clamp. At x₂ = 0, which is one of the published starts, this is the case for both c₁ and c₂.
     """
     shift, b, e = of
     t, h = xp.tanh(-x2), xp.tanh(0.5 * x2)
-    c1 = 0.5 * (h + abs(h))  # max(h, 0), by what is fast in numpy as well
+    c1 = 0.5 * (h + abs(h))  # max(h, 0); this form is fast in numpy too
     c2 = c1 - h
     bend = 0.5 - 0.5 * h * h
     u = b * t + (shift - 0.5 * x1)
@@ -66,7 +68,7 @@ def values_and_slopes(of: Any, x1: Any, x2: Any, xp: Any) -> tuple[Any, Any, Any
     f = xp.log(abs(held)) + 6.0
     left, up = e - x1, x2 + 8.0
     g = 0.1 * left * left + (0.01 * up * up - 20.0)
-    slope = c1 * free / held  # of c1 f with respect to u
+    slope = c1 * free / held  # derivative of c1 f with respect to u
     by_x1 = -0.5 * slope - 0.2 * c2 * left
     by_x2 = slope * b * (t * t - 1.0) + 0.02 * c2 * up + bend * ((h >= 0) * f - (h <= 0) * g)
     return c1 * f + c2 * g, by_x1, by_x2

@@ -1,6 +1,6 @@
-"""What gradient boosting minimises for a loss: the objectives of scikit-learn's HistGradientBoosting.
+"""Losses of gradient boosting, as offered by HistGradientBoosting of scikit-learn.
 
-Imports neither scikit-learn nor NumPy before they are used: task types declare these, and the check asks for them.
+scikit-learn and NumPy are imported only on use, because the check reads these objects from the declarations.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ ensemble: Any = LazyModule("sklearn.ensemble")
 
 @dataclass(frozen=True)
 class TreeLoss(ABC):
-    """`name`: what scikit-learn calls the loss; `factor`: the task's loss over scikit-learn's."""
+    """A loss of gradient boosting.
+
+    name: the name in scikit-learn. factor: the loss of the task divided by that of scikit-learn.
+    """
 
     name: str
     factor: float = 1.0
 
     @abstractmethod
     def estimator(self, settings: Mapping[str, Any]) -> Any:
-        """scikit-learn's estimator with these settings, before it is fitted."""
+        """The unfitted scikit-learn estimator with these settings."""
 
     @abstractmethod
     def raw(self, model: Any, x: np.ndarray) -> np.ndarray:
@@ -35,19 +38,19 @@ class TreeLoss(ABC):
 
     @abstractmethod
     def staged(self, model: Any, x: np.ndarray) -> Iterator[np.ndarray]:
-        """`raw` after 1, 2, … iterations."""
+        """Yields `raw` after 1, 2, … iterations."""
 
     def outputs(self, raw: np.ndarray, model: Any, classes: int, rows: int) -> np.ndarray:
-        """Raw predictions as outputs [N, K] of a head. `rows`: how many training rows the estimator was fitted on."""
+        """Outputs [N, K] of a head from raw predictions. `rows`: number of training rows of the estimator."""
         return raw[:, None]
 
     def train_losses(self, model: Any, labels: np.ndarray, weights: np.ndarray | None) -> list[float]:
-        """The task's loss on the training rows after 1, 2, … iterations. labels, weights: [N] of these rows."""
+        """The loss of the task on the training rows after 1, 2, … iterations. labels, weights: [N] of these rows."""
         return [-self.factor * float(score) for score in model.train_score_[1:]]
 
 
 class Regressor(TreeLoss):
-    """A loss of HistGradientBoostingRegressor, whose predictions are the outputs."""
+    """A loss of HistGradientBoostingRegressor. Its predictions are the outputs."""
 
     def estimator(self, settings: Mapping[str, Any]) -> Any:
         return ensemble.HistGradientBoostingRegressor(loss=self.name, **settings)
@@ -60,7 +63,7 @@ class Regressor(TreeLoss):
 
 
 class Classifier(TreeLoss):
-    """A loss of HistGradientBoostingClassifier; of two classes its decision function is the logit."""
+    """A loss of HistGradientBoostingClassifier. For two classes its decision function is the logit."""
 
     def estimator(self, settings: Mapping[str, Any]) -> Any:
         return ensemble.HistGradientBoostingClassifier(loss=self.name, **settings)
