@@ -1,8 +1,8 @@
 """Tables that packages generate: `data.path=synthetic:NAME`.
 
-A problem is a function of no arguments whose table is the same wherever it is made: random numbers come from a
-generator with a fixed seed, and values are rounded, so that another processor's last digit does not show. A package
-names its problems in its `Extension`.
+A problem is a function without arguments that gives the same table on every machine. Its random numbers come from a
+generator with a fixed seed. Values are rounded, because the last digit may differ between processors. A package names
+its problems in its `Extension`.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DECIMALS = 6
-NUMERIC = "biuf"  # kinds of NumPy's types: truth values, whole numbers, floats
+NUMERIC = "biuf"  # NumPy's dtype kinds of truth values, integers and floats
 PROBLEMS: Registry[Callable[[], Any]] = Registry("problem", {})
 
 
 def synthetic_table(name: str) -> "pd.DataFrame":
-    """The table of a problem, all numbers float64, with 6 decimals. RequestError where the package's function gives
-    something else."""
+    """The table of a problem: float64 numbers with 6 decimals.
+
+    Raises RequestError if the function of the package does not return a table of numbers.
+    """
     import pandas as pd
 
     extensions.load()
@@ -44,7 +46,7 @@ def _checked(name: str, problem: Callable[[], Any]) -> dict[str, np.ndarray]:
 
     try:
         found = problem()
-    except Exception as error:  # whatever the package's code raises
+    except Exception as error:  # the package's code may raise anything
         raise wrong(f"fails ({type(error).__name__}: {' '.join(str(error).split())[:200]})") from error
     if not hasattr(found, "items") or not len(found):
         raise wrong(f"returns {'nothing in' if hasattr(found, 'items') else 'no mapping but'} a {type(found).__name__}")

@@ -1,8 +1,8 @@
-"""Problems that each show what one kind of auxiliary task does (evidence/auxiliary.py; docs/auxiliary.md).
+"""Problems that each show the effect of one kind of auxiliary task (evidence/auxiliary.py; docs/auxiliary.md).
 
-All are pools from which every seed draws its own rows, so that seeds share few rows and are close to independent.
-Numbers come from fixed generators; ε are independent standard normal draws. Sizes that a source does not give, and the
-settings of the experiments, were chosen on seeds from 100 on; the experiments train seeds from 0.
+Each table is a pool from which every seed draws rows. Seeds share few rows, so they are nearly independent. Random
+numbers come from fixed generators; ε are independent standard normal draws. Sizes that a source does not give, and the
+settings of the experiments, were chosen with seeds from 100 on. The experiments use seeds from 0 on.
 """
 
 import numpy as np
@@ -16,9 +16,9 @@ def hints() -> Table:
 
         x ∈ {−1, 1}³⁰ uniform         main = [x₀x₁x₂x₃ > 0]
 
-    No input, and no pair or triple of them, tells anything about `main`. conf/data/hints.yaml declares the parities of
-    its halves, x₀x₁ and x₂x₃, as auxiliary tasks: hints in the sense of Abu-Mostafa (1990), which a net cannot be given
-    but learns to know (Caruana 1997, 3.2.3, calls it eavesdropping).
+    No single input, pair or triple of inputs carries information about `main`. conf/data/hints.yaml declares the
+    parities of its halves, x₀x₁ and x₂x₃, as auxiliary tasks. They are hints in the sense of Abu-Mostafa (1990): the
+    net does not get them as inputs but learns them (Caruana 1997, 3.2.3, calls this eavesdropping).
     """
     random = np.random.default_rng(0)
     x = 2.0 * random.integers(0, 2, size=(ROWS, 30)) - 1
@@ -31,9 +31,9 @@ def focusing() -> Table:
         x ~ N(0, 1)³⁰        h = tanh(1.5 U z), z = x₀..x₂, U [3, 6] ~ N(0, 1/3)
         y_t = v_t·h + 0.5 ε  v_t ~ N(0, 1)⁶ of length 1.5
 
-    Inputs x₃..x₂₉ are irrelevant. With few rows and noise they seem to matter to any one task, and not to all of them
-    alike: the others tell which inputs to attend to (Caruana 1997, 3.2.2). Three quarters of the variance of `a` are
-    noise.
+    Inputs x₃..x₂₉ are irrelevant. With few rows and noise they seem to matter to a single task, but not to all tasks.
+    So the other tasks show which inputs matter (Caruana 1997, 3.2.2: attribute selection). Three quarters of the
+    variance of `a` are noise.
     """
     random = np.random.default_rng(0)
     x = random.normal(size=(ROWS, 30))
@@ -44,12 +44,12 @@ def focusing() -> Table:
 
 
 def quantised() -> Table:
-    """A label that is a coarse reading of a number, `high`, and a fine reading of it, `level`; 50,000 rows.
+    """A binary label `high` and a number `level`, both noisy readings of the same number; 50,000 rows.
 
         x ~ N(0, 1)²⁰, r = w·x, w of length 1         high = [r + 0.5 ε > 1.2], level = r + 0.5 ε′
 
-    Quantisation smoothing (Caruana 1997, 4.8): the threshold throws away how far a row is from it; another reading of
-    the same number, with noise of its own, still has it. `high` is 1 in 14 % of the rows.
+    Quantisation smoothing (Caruana 1997, 4.8): `high` loses the distance of a row from the threshold. `level`, with
+    independent noise, keeps it. `high` is 1 in 14 % of the rows.
     """
     random = np.random.default_rng(0)
     x = random.normal(size=(ROWS, 20))
@@ -60,13 +60,13 @@ def quantised() -> Table:
 
 
 def future() -> Table:
-    """An outcome `y`, and a measurement `later` that is known only once it is too late to predict; 50,000 rows.
+    """An outcome `y`, and a measurement `later` that is not yet known at prediction time; 50,000 rows.
 
-        x ~ N(0, 1)²⁰        s = tanh(1.5 U x), U [3, 20] ~ N(0, 1/20)     what the inputs say of the course
+        x ~ N(0, 1)²⁰        s = tanh(1.5 U x), U [3, 20] ~ N(0, 1/20)
         later = s₁ + 0.2 ε, y = s₁ + 0.3 s₂ + 0.8 ε
 
-    The future as an auxiliary task (Caruana 1997, 4.9): `later` cannot be an input, as nobody has it when y is asked
-    for, but past rows have it. It has the same source as y, with less noise. Figures speak of y alone.
+    The future as an auxiliary task (Caruana 1997, 4.9): `later` cannot be an input, because it is unknown when y is
+    predicted, but past rows have it. It has the same source as y with less noise. Only y is evaluated.
     """
     random = np.random.default_rng(0)
     x = random.normal(size=(ROWS, 20))
@@ -80,8 +80,8 @@ def augmentation() -> Table:
 
         x ~ N(0, 1)²⁰, w of length 1         t_i = tanh(w·x) + ε_i
 
-    Implicit data augmentation (Caruana 1997, 3.2.1): tasks that share a feature and have noise of their own average
-    over that noise. The model is a trunk of one tanh unit, whose weights are the shared direction.
+    Implicit data augmentation (Caruana 1997, 3.2.1): tasks that share a feature but have independent noise average
+    over the noise. The model is a trunk of one tanh unit; its weights estimate the shared direction.
     """
     random = np.random.default_rng(0)
     x = random.normal(size=(ROWS, 20))
@@ -95,7 +95,7 @@ def shared_features() -> Table:
 
         x ~ N(0, 1)²⁰, h = tanh(2 U x), U [3, 20] ~ N(0, 1/20)         t_i = v_i·h + 0.6 ε_i, v_i of length 1
 
-    As `augmentation`, for a net: every task is another combination of the features, so that none can stand for another.
+    As `augmentation`, for a net. Every task is a different combination of the features, so no task can replace another.
     """
     random = np.random.default_rng(0)
     x = random.normal(size=(ROWS, 20))
@@ -106,11 +106,11 @@ def shared_features() -> Table:
 
 
 def random_labels() -> Table:
-    """A regression `y` on 20 inputs, and four columns `r0`..`r3` that have nothing to do with them; 50,000 rows.
+    """A regression `y` on 20 inputs, and four random columns `r0`..`r3` independent of everything; 50,000 rows.
 
         x ~ N(0, 1)²⁰, y = tanh(2 u·x) + 0.5 ε, u of length 1, r_i = ε_i
 
-    Random labels as auxiliary tasks take capacity away: a regulariser, and no transfer.
+    Auxiliary tasks with random labels take up capacity. They regularise but transfer nothing.
     """
     random = np.random.default_rng(0)
     x = random.normal(size=(ROWS, 20))
@@ -120,11 +120,11 @@ def random_labels() -> Table:
 
 
 def views() -> Table:
-    """A regression `y` on two hidden numbers, of which the 12 inputs are noisy views; 50,000 rows.
+    """A regression `y` on two hidden numbers; the 12 inputs are noisy views of them; 50,000 rows.
 
         z ~ N(0, 1)², x = W z + ε, W [12, 2] ~ N(0, 1)             y = tanh(1.5 z₁) + sin(1.5 z₂) + 0.3 ε
 
-    Few rows have a label of y (train_labels), all have inputs: a trunk that predicts these has found the two numbers.
+    Few rows have a label of y (train_labels), but all have inputs. A trunk that predicts the inputs has found z.
     """
     random = np.random.default_rng(0)
     z = random.normal(size=(ROWS, 2))
@@ -133,7 +133,7 @@ def views() -> Table:
 
 
 def _domains(seed: int, source: np.ndarray, labelled: np.ndarray) -> Table:
-    """Rows of a source (1) and a target (0) domain; `labelled`: whether a label of y counts."""
+    """Rows of a source (1) and a target (0) domain. labelled: 1 if the label of y may be used."""
     fixed, random = np.random.default_rng(0), np.random.default_rng(seed)
     rows = len(source)
     y = random.integers(0, 2, size=rows)
@@ -146,14 +146,16 @@ def _domains(seed: int, source: np.ndarray, labelled: np.ndarray) -> Table:
 
 
 def domains() -> Table:
-    """Training rows of two domains, half of them each; `labelled` is 1 where the label of `y` counts; 20,000 rows.
+    """Training rows, half of a source and half of a target domain; 20,000 rows.
 
-        y uniform on {0, 1}, s = 2y − 1; four numbers 0.6 s + ε in both domains; four that are 0.8 s + 0.25 + ε in the
-        source and −0.25 + ε in the target; x: all eight, rotated
+        y uniform on {0, 1}, s = 2y − 1
+        x: these eight numbers, rotated: four are 0.6 s + ε in both domains; four are 0.8 s + 0.25 + ε in the source and
+        −0.25 + ε in the target
 
-    What serves best in the source is of no use in the target and shifts between them: a trunk that an adversary cannot
-    tell domains by has to do without it (Ganin & Lempitsky 2015). `domains_source` and `domains_target` are val and
-    test: only source rows have labels until the end. The best that can be done in the target is 88 %.
+    `labelled` is 1 if the label of `y` may be used, which is so in source rows. The second four numbers predict best
+    in the source but are useless in the target, and their mean differs between the domains. If an adversary cannot
+    tell the domains from the trunk, the trunk cannot use them (Ganin & Lempitsky 2015). `domains_source` is val and
+    `domains_target` is test, so target labels are used only at the end. The best accuracy in the target is 88 %.
     """
     source = np.random.default_rng(10).integers(0, 2, size=20_000).astype(float)
     return _domains(11, source, source)

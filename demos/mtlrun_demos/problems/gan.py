@@ -1,18 +1,18 @@
-"""A generator and a discriminator."""
+"""A problem for a generator and a discriminator."""
 
 import numpy as np
 
 
 def gan() -> dict[str, np.ndarray]:
-    """Numbers `x` from N(4, 0.5²) to be imitated from noise `z0`..`z3`; 40,000 rows, of which every other is real.
+    """Numbers `x` from N(4, 0.5²) to be imitated from noise `z0`..`z3`; 40,000 rows, every second one real.
 
         z ~ N(0, 1)⁴                         in every row
-        x ~ N(4, 0.5²)                       in real rows, missing in the others, and independent of z
+        x ~ N(4, 0.5²)                       in real rows, independent of z; missing in other rows
         real = 1 or 0, imagined = 1 − real
 
-    For an adversarial pair (Goodfellow et al., NeurIPS 2014): `x` is the generator's target, which it never learns
-    from; a discriminator sees x in real rows and the generator's estimate in the others, and learns `real`; the
-    generator learns `imagined` through the discriminator, the labels exchanged (their non-saturating loss).
+    For an adversarial pair (Goodfellow et al., NeurIPS 2014). `x` is the target of the generator, which never learns
+    from it. The discriminator sees x in real rows and the estimate of the generator in the others, and learns `real`.
+    The generator learns `imagined`, the exchanged labels, through the discriminator (the non-saturating loss).
     """
     random = np.random.default_rng(0)
     rows = 40_000

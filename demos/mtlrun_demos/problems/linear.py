@@ -1,7 +1,7 @@
-"""Tasks that are alike: linear ones that share a mean, a subspace or their inputs, and nonlinear ones that are close.
+"""Related tasks: linear ones that share a mean, a subspace or their inputs, and nonlinear ones that are close.
 
-A row has a label of one task, and rows come in groups, column `group`, with one row for each task: a split by groups
-(`data.split.by`) gives every task as many labels, in rows of its own. `true_weights` has what generated the labels.
+A row has a label of one task. A group of rows (column `group`) has one row for each task, so a split by groups
+(`data.split.by`) gives every task the same number of labels. `true_weights` returns the weights behind the labels.
 """
 
 from collections.abc import Callable
@@ -41,8 +41,10 @@ def joint_inputs() -> dict[str, np.ndarray]:
 
 
 def own_inputs() -> dict[str, np.ndarray]:
-    """As `joint_inputs`, but every task has 5 inputs of its own choice that matter: for the L1 norm, with nothing for
-    tasks to share."""
+    """As `joint_inputs`, but a different random set of 5 inputs matters for each task.
+
+    For the L1 norm: the tasks have nothing to share.
+    """
     return _table("own_inputs")
 
 
@@ -51,7 +53,7 @@ def close_nets() -> dict[str, np.ndarray]:
 
         y_t = Σ_k a_k tanh((u_k + 0.5 v_tk)·x) + 0.3 ε     k = 1..6; a_k, x, ε ~ N(0, 1), u_k, v_tk ~ N(0, 1/10)
 
-    in each element. For soft sharing: one trunk is wrong for each task, and a trunk of its own has few rows.
+    in each element. For soft sharing: a common trunk fits no task, and a separate trunk per task has few rows.
     """
     random = np.random.default_rng(0)
     groups, tasks, inputs, units = 800, 8, 10, 6
@@ -85,7 +87,7 @@ def _own_inputs(random: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear problem: how its weights `[T, D]` are drawn and with which seed; groups of rows; σ of the noise."""
+    """A linear problem: the function that draws its weights `[T, D]`, its seed, number of groups, σ of the noise."""
 
     weights: Callable[[np.random.Generator], np.ndarray]
     seed: int
@@ -102,7 +104,7 @@ LINEAR = {
 
 
 def true_weights(name: str) -> np.ndarray:
-    """The weights of a linear problem, `[T, D]`, tasks and inputs in the order of their columns."""
+    """The weights of a linear problem `[T, D]`, with tasks and inputs in the order of the columns."""
     problem = LINEAR[name]
     return problem.weights(np.random.default_rng(problem.seed))
 
@@ -115,7 +117,7 @@ def _table(name: str) -> dict[str, np.ndarray]:
 
 
 def _rows(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-    """Inputs `[G, T, D]` and labels `[G, T]` as columns of G · T rows, a label in each."""
+    """The table of G · T rows from inputs `[G, T, D]` and labels `[G, T]`. Each row has one label."""
     groups, tasks, inputs = x.shape
     table = {f"x{j:03d}": x[..., j].ravel() for j in range(inputs)}
     for t in range(tasks):

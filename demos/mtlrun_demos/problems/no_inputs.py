@@ -4,5 +4,5 @@ import numpy as np
 
 
 def point() -> dict[str, np.ndarray]:
-    """1,000 rows of one column, 0 and 1 by turns: what model=point, which reads no row, takes its batches from."""
+    """One column with 0 and 1 in turn; 1,000 rows. model=point needs rows for its batches but does not read them."""
     return {"x": np.arange(1000.0) % 2}

@@ -1,4 +1,4 @@
-"""Two groups of tasks that have nothing to do with each other."""
+"""Two groups of tasks that are unrelated to each other."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ def two_groups() -> dict[str, np.ndarray]:
         y_gt = (0.9 u_g + √0.19 v_gt)·tanh(A_g x) + 0.1 ε
         x, ε ~ N(0, 1), A_g of 6 × 16 from N(0, 1/4), u_g, v_g0, v_g1 and v_g2 orthonormal
 
-    The three tasks of a group g read the same six features with weights of cosine 0.81; the groups share none. As Ma et
-    al. (KDD 2018, section 3.2) make tasks of a given relatedness.
+    The three tasks of a group g read the same six features with weights of cosine 0.81. The groups share no feature.
+    Tasks of a given relatedness are made as in Ma et al. (KDD 2018, section 3.2).
     """
     random = np.random.default_rng(0)
     rows, inputs, features, tasks = 3_000, 16, 6, 3

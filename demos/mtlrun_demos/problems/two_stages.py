@@ -1,4 +1,4 @@
-"""What a trunk is worth to a task that it has not seen."""
+"""A problem for transfer: the value of a trained trunk for a new task."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ OLD = 6  # tasks that are known before the new one
 def transfer() -> dict[str, np.ndarray]:
     """Seven regressions, `old1`..`old6` and `new`, on 20 inputs `x00`..`x19`; 60,000 rows.
 
-        z ~ N(0, 1)³                           what lies behind a row
+        z ~ N(0, 1)³                           the hidden numbers of a row
         x = tanh(W z) + 0.2 ε                  W [20, 3] ~ N(0, 1/3)
         h = whitened tanh(2 U z + c)           U [4, 3] ~ N(0, 1/3), c ~ N(0, 1): four features of unit variance
         old_i = u_i·h + 0.3 ε,  new = v·h + 0.3 ε      u_i, v ~ N(0, 1)⁴ scaled to length 1
 
     The setting of Baxter (2000, A Model of Inductive Bias Learning): tasks that are linear in the same few features of
-    the inputs. Six of them have four unknown features between them, so that a trunk that has learnt the six has found
-    the features, and a seventh task needs no more than a few labels, with which 20 noisy inputs could not be untangled.
+    the inputs. Six tasks share four unknown features, so a trunk that has learnt the six has found the features. A
+    seventh task then needs only a few labels. These labels alone would be too few for 20 noisy inputs.
 
-    The table is a pool from which every seed draws 1,200 rows to train on, 600 to select by and 3,000 to test on.
-    Random numbers come from generator seed 0; figures of an experiment: docs/evidence.md.
+    The table is a pool from which every seed draws 1,200 training, 600 val and 3,000 test rows. Random numbers come
+    from generator seed 0. docs/evidence.md has the figures of an experiment.
     """
     random = np.random.default_rng(0)
     rows, inputs, hidden, features = 60_000, 20, 3, 4
