@@ -10,7 +10,7 @@ help:
 	@echo "make test       set up, then lint, types and tests (about 12 minutes)"
 	@echo "make test-all   the same with the slow tests"
 	@echo "make evidence   run the experiment of every mechanism (12 minutes), write docs/evidence.md"
-	@echo "make setup      create .venv and install into it (PYTHON=python3.12 chooses another Python)"
+	@echo "make setup      create .venv with mtlrun and demos/ (PYTHON=python3.12 chooses another Python)"
 	@echo "make lint       ruff and mypy        make format   ruff's formatter"
 	@echo "make wheel      sdist and wheel in dist/"
 	@echo "make clean      remove caches and dist/; .venv and outputs/ stay"
@@ -22,9 +22,9 @@ $(BIN)/python:
 		{ echo "mtlrun needs Python 3.11, 3.12 or 3.13: make setup PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 
-$(READY): pyproject.toml constraints.txt | $(BIN)/python
+$(READY): pyproject.toml demos/pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,dev]' --editable demos
 	@touch $@
 
 run: setup
@@ -55,4 +55,4 @@ wheel: setup
 
 clean:
 	rm -rf dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find mtlrun evidence tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find mtlrun demos evidence tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

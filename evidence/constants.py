@@ -4,12 +4,12 @@ import numpy as np
 import torch
 
 from evidence.row import Measured, Row, Runs
-from mtlrun.data.synthetic import synthetic_table
+from mtlrun.data.problems import synthetic_table
 from mtlrun.runs.predictor import load
 
 TITLE = "Constants"
 ROWS_AT_ONCE = 4_000  # of noise, from which numbers are generated
-MEAN, SPREAD = 4.0, 0.5  # of the real numbers, see gan in mtlrun/data/synthetic/
+MEAN, SPREAD = 4.0, 0.5  # of the real numbers, see gan in demos/mtlrun_demos/problems/
 
 
 def _generated(runs: Runs, label: str) -> tuple[np.ndarray, np.ndarray]:

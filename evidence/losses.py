@@ -1,5 +1,7 @@
 """Loss strategies: their formulas, their optima, and what they are blind to."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -155,65 +157,99 @@ def _steps(metrics: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return w, L, G
 
 
+Gap = Callable[[np.ndarray, np.ndarray, np.ndarray], float]  # weights, losses [n, T], products [n, T, T] -> a gap
+ONE = np.ones(3)
+
+
+def _from_losses(formula: Callable[[np.ndarray], np.ndarray]) -> Gap:
+    return lambda w, L, G: _apart(w, [formula(row) for row in L])
+
+
+def _from_products(formula: Callable[[np.ndarray], np.ndarray]) -> Gap:
+    return lambda w, L, G: _apart(w, [formula(product) for product in G])
+
+
+def _imtl(w: np.ndarray, L: np.ndarray, G: np.ndarray) -> float:
+    """IMTL-G's direction. In the first step s is at its optimum, so that α is that of the gradients of L/L."""
+    first = np.linalg.solve(G[0], np.sqrt(G[0].diagonal()))
+    direction = _apart(w / np.abs(w.sum(1, keepdims=True)), [formulas.impartial(product) for product in G])
+    return max(direction, _apart(w[:1], [first / abs(first @ L[0])]))
+
+
+def _stationary(power: float) -> Gap:
+    """w^power G w = 1: Nash-MTL for 1, FairGrad with α = 2 for ½."""
+    return lambda w, L, G: _apart([v**power * (product @ v) for v, product in zip(w, G, strict=True)], np.ones_like(w))
+
+
+def _projected(steps: int | None) -> Gap:
+    """One of the results of PCGrad's orders, in the first `steps` steps or in all."""
+    return lambda w, L, G: max(
+        min(_apart(v[None], [option]) for option in formulas.pcgrad(product))
+        for v, product in list(zip(w, G, strict=True))[:steps]
+    )
+
+
+def _dwa(w: np.ndarray, L: np.ndarray, G: np.ndarray) -> float:
+    means = L.reshape(-1, EPOCH, 3).mean(1)
+    later = [3 * formulas.softmax(means[e - 1] / means[e - 2] / 2) for e in range(2, len(means))]
+    return _apart(w, np.repeat([ONE, ONE, *later], EPOCH, 0))
+
+
+def _stch(w: np.ndarray, L: np.ndarray, G: np.ndarray) -> float:
+    nadir = L[4 * EPOCH : 5 * EPOCH].mean(0)
+    later = [3 * formulas.softmax(np.log(row / nadir)) / row for row in L[5 * EPOCH :]]
+    return _apart(w, [*(1 / L[: 5 * EPOCH]), *later])
+
+
+def _rlw(w: np.ndarray, L: np.ndarray, G: np.ndarray) -> float:
+    """Random weights: positive, of sum 1, drawn anew in every step."""
+    fresh = len(np.unique(w[:, 0])) == len(w) and (w > 0).all()
+    return float(np.abs(w.sum(1) - 1).max()) if fresh else 1.0
+
+
+def _excess_mtl(w: np.ndarray, L: np.ndarray, G: np.ndarray) -> float:
+    """Equal weights during the warm-up of three epochs; the sum is 1."""
+    return max(_apart(w[: 3 * EPOCH], np.full((3 * EPOCH, 3), 1 / 3)), float(np.abs(w.sum(1) - 1).max()))
+
+
+def _gradnorm(w: np.ndarray, L: np.ndarray, G: np.ndarray) -> float:
+    """Adam's first step is the rate, against the sign of ‖g‖ − mean ‖g‖."""
+    norms = np.sqrt(G[0].diagonal())
+    second = ONE - 0.025 * np.sign(norms - norms.mean())
+    return max(_apart(w[:2], [ONE, 3 * second / second.sum()]), float(np.abs(w.sum(1) / 3 - 1).max()))
+
+
+GAPS: dict[str, Gap] = {
+    "sum": lambda w, L, G: _apart(w, np.ones_like(w)),
+    "fixed": lambda w, L, G: _apart(w, np.tile([2.0, 0.5, 1.0], (len(w), 1))),
+    "uncertainty": _from_losses(formulas.closed_form),
+    "gls": _from_losses(formulas.gls),
+    "famo": _from_losses(formulas.shares),
+    "db_mtl": _from_losses(formulas.inverse),
+    "mgda": _from_products(formulas.mgda),
+    "imtl_g": _from_products(formulas.impartial),
+    "config": _from_products(formulas.conflict_free),
+    "aligned_mtl": _from_products(formulas.aligned),
+    "upgrad": _from_products(formulas.upgrad),
+    "dualproj": _from_products(formulas.dualproj),
+    "imtl": _imtl,
+    "imtl_l": lambda w, L, G: _apart(w[:1], 1 / L[:1]),  # s starts at the optimum of the first batch
+    "nash_mtl": _stationary(1.0),
+    "fairgrad": _stationary(0.5),
+    "cagrad": lambda w, L, G: max(formulas.cagrad_gap(product, v, 0.4) for v, product in zip(w, G, strict=True)),
+    "pcgrad": _projected(None),
+    "gradvac": _projected(1),  # its targets are 0 in the first step only
+    "dwa": _dwa,
+    "stch": _stch,
+    "rlw": _rlw,
+    "excess_mtl": _excess_mtl,
+    "gradnorm": _gradnorm,
+}
+
+
 def _gap(label: str, w: np.ndarray, L: np.ndarray, G: np.ndarray) -> float:
     """How far the weights of a run are from the strategy's definition, relative to the largest of a step."""
-    of_losses = {
-        "uncertainty": formulas.closed_form,
-        "gls": formulas.gls,
-        "famo": formulas.shares,
-        "db_mtl": formulas.inverse,
-    }
-    of_products = {
-        "mgda": formulas.mgda,
-        "imtl_g": formulas.impartial,
-        "config": formulas.conflict_free,
-        "aligned_mtl": formulas.aligned,
-        "upgrad": formulas.upgrad,
-        "dualproj": formulas.dualproj,
-    }
-    steps = range(len(w))
-    one = np.ones(3)
-    if label == "sum":
-        return _apart(w, np.ones_like(w))
-    if label == "fixed":
-        return _apart(w, np.tile([2.0, 0.5, 1.0], (len(w), 1)))
-    if label in of_losses:
-        return _apart(w, [of_losses[label](L[s]) for s in steps])
-    if label in of_products:
-        return _apart(w, [of_products[label](G[s]) for s in steps])
-    if label == "imtl":  # IMTL-G's direction; in the first step with s at its optimum, α of the gradients of L/L
-        first = np.linalg.solve(G[0], np.sqrt(G[0].diagonal()))
-        direction = _apart(w / np.abs(w.sum(1, keepdims=True)), [formulas.impartial(G[s]) for s in steps])
-        return max(direction, _apart(w[:1], [first / abs(first @ L[0])]))
-    if label == "imtl_l":  # s starts at the optimum of the first batch
-        return _apart(w[:1], 1 / L[:1])
-    if label == "nash_mtl":
-        return _apart([w[s] * (G[s] @ w[s]) for s in steps], np.ones_like(w))
-    if label == "fairgrad":
-        return _apart([w[s] ** 0.5 * (G[s] @ w[s]) for s in steps], np.ones_like(w))
-    if label == "cagrad":
-        return max(formulas.cagrad_gap(G[s], w[s], 0.4) for s in steps)
-    if label in ("pcgrad", "gradvac"):  # gradvac's targets are 0 in the first step alone
-        known = steps if label == "pcgrad" else [0]
-        return max(min(_apart(w[s : s + 1], [option]) for option in formulas.pcgrad(G[s])) for s in known)
-    if label == "dwa":
-        means = L.reshape(-1, EPOCH, 3).mean(1)
-        later = [3 * formulas.softmax(means[e - 1] / means[e - 2] / 2) for e in range(2, len(means))]
-        return _apart(w, np.repeat([one, one, *later], EPOCH, 0))
-    if label == "stch":
-        nadir = L[4 * EPOCH : 5 * EPOCH].mean(0)
-        later = [3 * formulas.softmax(np.log(row / nadir)) / row for row in L[5 * EPOCH :]]
-        return _apart(w, [*(1 / L[: 5 * EPOCH]), *later])
-    if label == "rlw":  # random: positive, of sum 1, drawn anew in every step
-        fresh = len(np.unique(w[:, 0])) == len(w) and (w > 0).all()
-        return float(np.abs(w.sum(1) - 1).max()) if fresh else 1.0
-    if label == "excess_mtl":  # equal while it warms up, for three epochs
-        return max(_apart(w[: 3 * EPOCH], np.full((3 * EPOCH, 3), 1 / 3)), float(np.abs(w.sum(1) - 1).max()))
-    if label == "gradnorm":  # Adam's first step is the rate, against the sign of ‖g‖ − mean ‖g‖
-        norms = np.sqrt(G[0].diagonal())
-        second = one - 0.025 * np.sign(norms - norms.mean())
-        return max(_apart(w[:2], [one, 3 * second / second.sum()]), float(np.abs(w.sum(1) / 3 - 1).max()))
-    raise ValueError(f"no definition of {label}")
+    return GAPS[label](w, L, G)
 
 
 def _apart(found: object, expected: object) -> float:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from mtlrun_demos.problems.linear import true_weights
 
 import mtlrun
 from evidence.row import Measured, Paired, Row, Runs, paired
-from mtlrun.data.synthetic.linear import true_weights
 from mtlrun.sharing.trace_norm import RANK_FROM
 from mtlrun.statistics import t_interval
 

@@ -16,6 +16,7 @@ from mtlrun.compose import compose, planned_runs, single
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONF = ("conf", "demos/mtlrun_demos/conf")
 HOUSES = """# @package _global_
 data: {path: houses.csv}
 tasks: {price: {type: regression}, kind: {type: categorical}}
@@ -23,10 +24,10 @@ tasks: {price: {type: regression}, kind: {type: categorical}}
 
 
 def ours():
-    """The files of conf/, without those that a user of this checkout has put there."""
-    listed = subprocess.run(["git", "ls-files", "conf"], cwd=ROOT, capture_output=True, text=True)
+    """The files of conf/ and of the demonstrations', without those that a user of this checkout has put there."""
+    listed = subprocess.run(["git", "ls-files", *CONF], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:  # no repository: an unpacked sdist
-        return sorted((ROOT / "conf").rglob("*.yaml"))
+        return sorted(file for folder in CONF for file in (ROOT / folder).rglob("*.yaml"))
     return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).exists()]
 
 

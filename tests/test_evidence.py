@@ -14,7 +14,7 @@ from evidence.page import duration, render
 from evidence.reading import average, chance, number
 from evidence.row import Measured, Row, Runs, paired
 from evidence.sections import Section, chosen, sections
-from mtlrun.config.schema import conf_dir
+from mtlrun.config.extensions import yaml_of
 
 ROOT = Path(__file__).parents[1]
 ROWS = [row for section in sections() for row in section.rows]
@@ -36,7 +36,7 @@ def test_every_section_has_a_title_and_rows_of_names_of_their_own() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.mechanism)
 def test_a_row_names_an_experiment_that_there_is(row: Row) -> None:
     if row.experiment:
-        assert (conf_dir() / "experiment" / f"{row.experiment}.yaml").is_file()
+        assert yaml_of("experiment", row.experiment)
     else:
         assert row.measure is all_pass
         assert all((ROOT / word).exists() for word in row.words if word.startswith("tests"))

@@ -1,1 +1,1 @@
-"""The command line: one file per sub-command; words in, exit status out. Nothing here imports torch."""
+"""The command line, with one file per sub-command. Importing it does not import torch."""

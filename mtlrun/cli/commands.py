@@ -24,7 +24,7 @@ MODEL_DETAILS = """
 
 @dataclass(frozen=True)
 class Option:
-    """An option as it is typed. `example`: of the value that it takes; "" of a switch."""
+    """An option. `typed`: its spellings. `example`: an example of its value; "" if it takes none."""
 
     typed: tuple[str, ...]
     example: str = ""
@@ -54,7 +54,7 @@ ALWAYS = ("help", "version")
 
 @dataclass(frozen=True)
 class Command:
-    """A sub-command: how it is used, what it does, the names of its options, and what its help says besides."""
+    """A sub-command: its usage line, a summary, the names of its options, and further lines of its help."""
 
     usage: str
     summary: str
@@ -90,5 +90,5 @@ COMMANDS = {
 
 
 def command_of(name: str) -> Command:
-    """The sub-command of this name; "" is training, which needs none."""
+    """The sub-command of this name; "" means training."""
     return COMMANDS[name] if name else TRAIN

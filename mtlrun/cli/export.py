@@ -1,13 +1,13 @@
-"""`mtlrun export RUN -o MODEL.onnx`: the trained model for use elsewhere."""
+"""`mtlrun export RUN -o MODEL.onnx`: writes the trained model as an ONNX file."""
 
 from mtlrun.cli.parse import Words
 from mtlrun.util.terminal import say
 
-SHOWN = 20  # inputs or outputs of a model
+SHOWN = 20  # inputs and outputs that are listed, at most
 
 
 def export(words: Words) -> int:
-    """Writes the model, and prints its inputs and outputs and how far it differs from `predict`."""
+    """Writes the model. Prints its inputs, its outputs and the largest difference from the result of `predict`."""
     (run,) = words.operands(1)
     out, folder = words.new_file(".onnx"), words.run_folder(run)
     from mtlrun.runs.export import export as export_run

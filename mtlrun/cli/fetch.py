@@ -1,11 +1,11 @@
-"""`mtlrun fetch NAME`: a benchmark data set."""
+"""`mtlrun fetch NAME`: downloads a benchmark data set."""
 
 from mtlrun.cli.parse import Words
 from mtlrun.util.terminal import say
 
 
 def fetch(words: Words) -> int:
-    """Gets the data set, and prints where it is."""
+    """Downloads the data set and prints its path."""
     (name,) = words.operands(1)
     from mtlrun.data.download import fetch as download
 

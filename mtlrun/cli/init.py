@@ -1,4 +1,4 @@
-"""`mtlrun init TABLE --targets a,b`: a data option for a table of the user's own."""
+"""`mtlrun init TABLE --targets a,b`: writes a data option for a user's table."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""The command line: words and overrides in, exit status out.
+"""The entry point of the command line: runs the sub-command and returns the exit status.
 
-Nothing here imports Hydra or torch before it is needed: help and a wrong request are answered at once.
+Hydra and torch are imported only when they are needed, so that help and a wrong request are answered at once.
 """
 
 import contextlib
@@ -42,9 +42,10 @@ NO_SUCH_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, e
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Does what the command line asks for and returns the exit status.
+    """Executes a command line and returns the exit status.
 
-    0 done, 1 a run failed, 2 the request was wrong (the answer is on stderr), 130 and 143 interrupted.
+    0: done. 1: a run failed, or a disk is full or broken. 2: the request was wrong (stderr says why).
+    129, 130, 143: ended by SIGHUP, Ctrl-C, SIGTERM. 141: the reader of stdout has gone.
     """
     # Waiting threads must sleep, not spin; torch reads this when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
     except BrokenPipeError:
-        # whoever read our output has gone (mtlrun check | head): nothing more to say, also not at exit
+        # The reader of stdout has gone (mtlrun check | head). Python flushes stdout at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except RequestError as error:
@@ -66,9 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StorageError as error:
         say(f"mtlrun: {error}", error=True)
         return 1
-    except OSError as error:  # of a file or a pipe, or of the system as a whole
+    except OSError as error:  # an error of a file or a pipe, or of the system
         say(f"mtlrun: {error.filename or 'the system'}: {error.strerror or error}", error=True)
-        if error.filename is None:  # perhaps of standard output, which would be written once more at the end
+        if error.filename is None:  # perhaps stdout failed; Python would flush it again at exit
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2 if error.errno in NO_SUCH_PLACE else 1
@@ -89,7 +90,7 @@ def _dispatch(words: Words) -> int:
 
 @contextlib.contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM, and SIGHUP of a terminal that is closed, end our work as Ctrl-C does, with statuses of their own."""
+    """Makes SIGTERM and SIGHUP (a closed terminal) end the work as Ctrl-C does. Each has its exit status."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         raise Interrupted(signum)
@@ -97,7 +98,7 @@ def _sigterm_as_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heeded = [s for s in ENDING if signal.getsignal(s) is not signal.SIG_IGN]  # nohup has SIGHUP ignored
+    heeded = [s for s in ENDING if signal.getsignal(s) is not signal.SIG_IGN]  # nohup ignores SIGHUP
     before = {s: signal.signal(s, interrupt) for s in heeded}
     try:
         yield
@@ -108,9 +109,10 @@ def _sigterm_as_interrupt() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _logging_restored() -> Iterator[None]:
-    """Hydra replaces the root logger's handlers; leave none of them, nor its files, open.
+    """Restores the logging settings at the end, and closes the handlers that Hydra added to the root logger.
 
-    A run goes on where nobody reads its lines any more (mtlrun | head).
+    Meanwhile a log line that cannot be written raises no error: a run continues if nobody reads its output any more
+    (mtlrun | head).
     """
     root = logging.getLogger()
     handlers, level, loud = root.handlers[:], root.level, logging.raiseExceptions

@@ -1,4 +1,4 @@
-"""A command line, taken apart into a sub-command, further words and options."""
+"""Splits a command line into a sub-command, further words and options."""
 
 import csv
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 @dataclass
 class Words:
-    """A command line, taken apart: sub-command ("" to train), further words, options by name."""
+    """The parts of a command line: sub-command ("" means train), further words, values of options by name."""
 
     command: str = ""
     words: list[str] = field(default_factory=list)
@@ -19,18 +19,20 @@ class Words:
 
     @property
     def usage(self) -> str:
-        """How the sub-command is used, as a line of an error."""
+        """The usage line of the sub-command, for an error message."""
         return f"usage: mtlrun {command_of(self.command).usage}"
 
     def operands(self, count: int) -> list[str]:
-        """The words besides options. Raises RequestError unless there are so many."""
+        """The words that are not options. Raises RequestError if their number is not `count`."""
         if len(self.words) != count:
             raise RequestError(f"{self.command}: found {len(self.words)} words, expected {count}\n{self.usage}")
         return self.words
 
     def new_file(self, suffix: str) -> Path:
-        """The file that -o names. Raises RequestError unless it is a new one with this suffix in a folder that
-        exists."""
+        """The file that -o names.
+
+        Raises RequestError if the file exists, has another suffix, or is in a folder that does not exist.
+        """
         output = self.options.get("output")
         if not output:
             raise RequestError(f"{self.command}: -o is missing\n{self.usage}")
@@ -44,15 +46,17 @@ class Words:
         return out
 
     def run_folder(self, word: str) -> Path:
-        """The folder that a word names. Raises RequestError where there is none."""
+        """The folder that a word names. Raises RequestError if it does not exist."""
         folder = Path(word)
         if not folder.is_dir():
             raise RequestError(f"{self.command}: there is no folder {folder}\n{self.usage}")
         return folder
 
     def names(self, option: str) -> list[str] | None:
-        """The names that an option lists with commas; one that holds a comma goes in double quotes, as in a CSV file.
-        None without the option."""
+        """The comma-separated names that an option lists. None if the option is not given.
+
+        A name that contains a comma is written in double quotes, as in a CSV file.
+        """
         if option not in self.options:
             return None
         words = self.options[option]
@@ -64,7 +68,10 @@ class Words:
 
 
 def take_apart(argv: Sequence[str]) -> Words:
-    """Options may stand anywhere; the first word is a sub-command unless it is an override. Raises RequestError."""
+    """Splits a command line. Raises RequestError if a sub-command or option is unknown or misplaced.
+
+    Options may be anywhere on the line. The first word is a sub-command unless it is an override.
+    """
     parsed = Words()
     queue = list(argv)
     while queue:
@@ -85,7 +92,7 @@ def take_apart(argv: Sequence[str]) -> Words:
 
 
 def _take_option(word: str, queue: list[str], parsed: Words) -> None:
-    """Notes an option, whose value may be the next word of the queue."""
+    """Adds an option to `parsed`. Takes its value from the next word of the queue if the word has none."""
     typed, equals, value = word.partition("=")
     name = BY_TYPED.get(word) or BY_TYPED.get(typed)
     if name is None or (equals and not OPTIONS[name].example):

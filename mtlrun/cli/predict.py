@@ -1,10 +1,10 @@
-"""`mtlrun predict RUN TABLE -o OUT.csv`: predictions of a trained run on new rows."""
+"""`mtlrun predict RUN TABLE -o OUT.csv`: writes the predictions of a trained run for new rows."""
 
 from mtlrun.cli.parse import Words
 
 
 def predict(words: Words) -> int:
-    """Writes the predictions for every row of the table."""
+    """Writes a prediction for every row of the table."""
     run, table = words.operands(2)
     out, folder = words.new_file(".csv"), words.run_folder(run)
     from mtlrun.runs.predictor import write_predictions

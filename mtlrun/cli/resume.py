@@ -1,4 +1,4 @@
-"""`mtlrun resume DIR`: go on with an interrupted run or sweep."""
+"""`mtlrun resume DIR`: resumes an interrupted run or sweep."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from mtlrun.cli.parse import Words
 
 
 def resume(words: Words) -> int:
-    """Goes on with what the folder holds; the exit status."""
+    """Resumes the run or sweep in the folder. Returns the exit status."""
     (folder,) = words.operands(1)
     from mtlrun.sweeps.resuming import resume as resume_folder
 

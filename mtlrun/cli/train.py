@@ -1,4 +1,4 @@
-"""`mtlrun [OVERRIDES]`: train one run; with -m a sweep."""
+"""`mtlrun [OVERRIDES]`: trains one run, or a sweep with -m."""
 
 from typing import TYPE_CHECKING
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 def request_of(words: Words) -> "Request":
-    """What the overrides ask for, composed. Raises RequestError."""
+    """Composes the request from the overrides. Raises RequestError if they are wrong."""
     from mtlrun.compose import compose
 
     return compose(words.words, words.options.get("config_dir"), "multirun" in words.options)
 
 
 def train(words: Words) -> int:
-    """Trains what the overrides ask for; the exit status."""
+    """Trains the run or sweep that the overrides ask for. Returns the exit status."""
     request = request_of(words)
     if request.sweep:
         from mtlrun.sweeps.sweep import run_sweep

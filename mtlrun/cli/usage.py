@@ -1,4 +1,4 @@
-"""What `mtlrun --help` prints."""
+"""The text of `mtlrun --help`."""
 
 import textwrap
 
@@ -30,7 +30,7 @@ examples:
 
 
 def help_text(command: str) -> str:
-    """The help on a sub-command; with "" on all of them."""
+    """The help text of a sub-command; for "" the help text of mtlrun as a whole."""
     if command:
         chosen = COMMANDS[command]
         return f"mtlrun {chosen.usage}\n  {chosen.summary}{chosen.details}"
@@ -41,12 +41,14 @@ def help_text(command: str) -> str:
 
 
 def _option_lines(group: str, options: list[str]) -> list[str]:
-    """A group with its options, in lines of 80."""
+    """A group with its options, in lines of at most 80 characters."""
     return textwrap.wrap(", ".join(options), 80, initial_indent=f"  {group + '=':12} ", subsequent_indent=" " * 15)
 
 
 def _groups() -> dict[str, list[str]]:
-    """The groups in the order of conf/config.yaml's defaults, with their options, ours and those of installed packages,
-    from the names of the files."""
+    """The names of the options of each group, from the files of mtlrun and of installed packages.
+
+    The groups are in the order of the defaults in conf/config.yaml.
+    """
     folders = [conf_dir(), *conf_dirs()]
     return {g: sorted({f.stem for d in folders for f in (d / g).glob("*.yaml")}) for g in (*GROUPS, "experiment")}

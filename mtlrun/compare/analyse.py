@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mtlrun.compare.analysis.answers import facts, find_answers
 from mtlrun.compare.analysis.chosen_on_val import best_of_restarts, choose
+from mtlrun.compare.analysis.comparison_table import Table, make_table, unvaried
 from mtlrun.compare.analysis.conditions import conditions
 from mtlrun.compare.analysis.conditions.context import Context
 from mtlrun.compare.analysis.curves.last_evaluation import diagnostics, shares
@@ -21,7 +22,6 @@ from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.provenance import provenance
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
 from mtlrun.compare.analysis.setting_result import Criteria
-from mtlrun.compare.analysis.table import Table, make_table, unvaried
 from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.analysis.trends import trends
 from mtlrun.compare.collect.fold import fold

@@ -1,4 +1,4 @@
-"""From the words of the command line to checked configurations, through Hydra's composition."""
+"""Composes checked configurations from the overrides of the command line, through Hydra."""
 
 from mtlrun.compose.composition import answered, checked_config
 from mtlrun.compose.outside import ROOT

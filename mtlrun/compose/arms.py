@@ -1,4 +1,4 @@
-"""The arms of a sweep: parts of a union, from a list of mappings or from a plan."""
+"""The arms of a sweep, from a list of mappings or from a plan. The sweep is the union of its arms."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,19 +15,19 @@ from mtlrun.compose.trials import drawn
 from mtlrun.config.schema import GROUPS, Config
 from mtlrun.util.errors import RequestError
 
-LABEL = "label"  # a key of an arm that is no override
-SEEDS = ("seed", "data.split.seed")  # no plan depends on them
+LABEL = "label"  # the only key of an arm that is no override
+SEEDS = ("seed", "data.split.seed")  # the arms of a plan do not depend on them
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One part of a union.
+    """One arm of a sweep.
 
-    name: `arms[1]`, or "" where there are no arms
-    label: what it is called, or ""
-    overrides: those that it sets itself, by key
-    common: those of the whole sweep whose keys it does not set itself
-    named: the keys of its overrides that stand in the names of its runs' folders
+    name: `arms[1]`, or "" if the sweep has no arms
+    label: the name that the user gave it, or ""
+    overrides: the overrides that the arm sets, by key
+    common: the overrides of the whole sweep whose keys the arm does not set, by key
+    named: the keys of its overrides that appear in the folder names of its runs
     """
 
     name: str
@@ -38,7 +38,7 @@ class Arm:
 
     @property
     def ranges(self) -> list[Override]:
-        """The overrides whose values are drawn."""
+        """The overrides whose values are drawn from a range."""
         return [o for o in (*self.overrides.values(), *self.common.values()) if o.is_interval_sweep()]
 
 
@@ -49,8 +49,7 @@ def make_arm(
     label: str = "",
     pinned: Sequence[str] = (),
 ) -> Arm:
-    """An arm in full. In the names of folders a label stands for the values of its overrides, but not for those that
-    it sweeps over, nor for `pinned`."""
+    """Makes an arm. In folder names a label replaces its overrides, except those that it sweeps over and `pinned`."""
     replaced = {o.key_or_group for o in overrides}
     kept = {key: o for key, o in common.items() if o.key_or_group not in replaced}
     named = {full_key(o) for o in overrides if not label or o.is_sweep_override() or full_key(o) in pinned}
@@ -61,7 +60,7 @@ def make_arm(
 
 
 def written_arms(value: Any, common: Mapping[str, Override], loader: ConfigLoader, from_file: bool) -> list[Arm]:
-    """The arms of a list of mappings; one without overrides where there is none."""
+    """The arms of a list of mappings. If `value` is None, one arm without overrides."""
     if value is None:
         return [make_arm("", [], common)]
     if not isinstance(value, list) or not value:
@@ -90,8 +89,10 @@ def planned_arms(
     config_of: Callable[[Sequence[str]], Config],
     notes: list[str],
 ) -> list[Arm]:
-    """The arms of a plan, made for every combination of what is common to all arms; where that makes no difference,
-    each arm once."""
+    """The arms of a plan, made for every combination of the common overrides.
+
+    If all combinations give the same arms, each arm appears once.
+    """
     plans = list(_plans(name, focus, common, config_of, notes))
     first = plans[0][1]
     if all(arms == first for _, arms in plans):
@@ -106,8 +107,7 @@ def _plans(
     config_of: Callable[[Sequence[str]], Config],
     notes: list[str],
 ) -> Iterator[tuple[dict[str, str], list[dict[str, Any]]]]:
-    """For every combination of what is common but for seeds and ranges: the lines of what is swept over, and the arms
-    that the plan makes there."""
+    """For every combination of the common overrides, without seeds and ranges: the swept lines, and the plan's arms."""
     seeds = {key: o for key, o in common.items() if key in SEEDS}
     others = {key: o for key, o in common.items() if key not in SEEDS}
     ranges = {key: drawn(o, 0) for key, o in others.items() if o.is_interval_sweep()}
@@ -128,7 +128,7 @@ def _planned_arm(
     common: Mapping[str, Override],
     loader: ConfigLoader,
 ) -> Arm:
-    """An arm of a plan, for one choice of `swept`: it keeps those of these lines that mean something to it."""
+    """An arm of a plan for one combination of `swept`. It keeps the lines that apply to its options."""
     label = settings[LABEL]
     rest = {key: value for key, value in settings.items() if key != LABEL}
     overrides = overrides_of(rest, f"arms={name}", loader, from_file=False)
@@ -141,8 +141,10 @@ def _planned_arm(
 
 
 def _fits(key: str, arm: Mapping[str, Any]) -> bool:
-    """Whether a common setting means something to the options that a plan's arm chooses: model.hidden means nothing to
-    model=boosting, while the other arms follow it."""
+    """Whether a common setting applies to the options that a plan's arm chooses.
+
+    For example, model.hidden does not apply to an arm with model=boosting, but applies to the other arms.
+    """
     group, _, name = key.lstrip("~").partition(".")
     option = GROUPS.get(group, {}).get(str(arm.get(group)))
     return option is None or name.partition(".")[0] in {f.name for f in dataclasses.fields(option)}

@@ -1,4 +1,4 @@
-"""Hydra's own settings on the command line: those that mtlrun follows, and what they may be."""
+"""Checks settings of Hydra on the command line: which ones mtlrun allows, and with which values."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from mtlrun.compose.overrides import typed_value
 from mtlrun.util.errors import RequestError, listing, nearest
 
-STACK_KEYS = ("over", "options", "processes", "max_runs")  # of hydra.launcher, where that is the stack
+STACK_KEYS = ("over", "options", "processes", "max_runs")  # keys of hydra.launcher with hydra/launcher=stack
 
 
 def _name(value: Any) -> bool:
@@ -23,8 +23,8 @@ def _loggers(value: Any) -> bool:
 
 _TEXT = (lambda v: isinstance(v, (int, float)) or (isinstance(v, str) and bool(v.strip()) and v != "???"), "a text")
 _MAPPING = (lambda v: isinstance(v, dict), "a mapping")
-# Of Hydra's settings those that mean something to mtlrun, by their beginning: what a value has to be, and in words.
-# Values deeper in them are Hydra's, or Python's logging's, to judge.
+# The settings of Hydra that mtlrun allows, by the beginning of the key: a check of the value, and its description.
+# Hydra or Python's logging checks the keys below them.
 HYDRA_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "hydra.run.dir": _TEXT,
     "hydra.sweep.dir": _TEXT,
@@ -47,7 +47,7 @@ HYDRA_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_hydra_override(override: Override, loader: ConfigLoader, stacked: bool) -> None:
-    """What is typed about Hydra is the user's own affair, except where mtlrun would not follow it."""
+    """Raises RequestError for a setting of Hydra that mtlrun does not use or does not allow."""
     key = override.key_or_group
     if override.is_sweep_override():
         raise RequestError(f"{key}: found {typed_value(override)}\nHydra's own settings cannot be swept over")
@@ -75,7 +75,7 @@ def check_hydra_override(override: Override, loader: ConfigLoader, stacked: bool
 
 
 def _check_hydra_value(override: Override) -> None:
-    """Raises RequestError for a setting of Hydra's that means nothing to mtlrun, or with a value of another kind."""
+    """Raises RequestError for a setting of Hydra that has no effect in mtlrun, or for a wrong value."""
     key = override.key_or_group
     known = next((known for known in HYDRA_KEYS if key == known or key.startswith(f"{known}.")), None)
     if known is None:

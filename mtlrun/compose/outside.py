@@ -1,4 +1,4 @@
-"""YAML files from outside: what they may set. Keys of Hydra's execute code, so they are refused before it acts."""
+"""Checks YAML files from outside mtlrun, before Hydra uses them. Some keys of Hydra execute code; they are refused."""
 
 import os
 import re
@@ -19,15 +19,15 @@ from mtlrun.config.schema import GROUPS, TOP_LEVEL
 from mtlrun.util.errors import RequestError, listing, nearest
 
 ROOT = "config"  # conf/config.yaml
-MOST_VALUES = 100_000  # of a YAML with references
-OUTSIDE = "outside"  # Hydra's name ("provider") for folders other than ours
+MOST_VALUES = 100_000  # values in a YAML with references
+OUTSIDE = "outside"  # the name ("provider") that folders from outside have in Hydra
 
 
-folders: list[str] = []  # where `OutsideFolders` finds them: Hydra makes its plugins without arguments
+folders: list[str] = []  # a global, because Hydra creates `OutsideFolders` without arguments
 
 
 class OutsideFolders(SearchPathPlugin):
-    """Appends the folders of installed packages, ./conf and that of --config-dir to Hydra's search path, after ours."""
+    """Appends the folders of installed packages, ./conf and that of --config-dir to Hydra's search path."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for folder in folders:
@@ -35,7 +35,10 @@ class OutsideFolders(SearchPathPlugin):
 
 
 def search(found: Iterable[str]) -> None:
-    """Has Hydra search these folders too. RequestError if one would take the place of Hydra's own configuration."""
+    """Makes Hydra search these folders too.
+
+    Raises RequestError if a folder would replace Hydra's own configuration, or if `_require_small` refuses a file.
+    """
     folders[:] = dict.fromkeys(found)
     for folder in folders:
         file = Path(folder, "hydra", "config.yaml")
@@ -50,8 +53,10 @@ def search(found: Iterable[str]) -> None:
 
 
 def _require_small(file: Path) -> None:
-    """Raises RequestError where references (*x to &x) make more of a YAML than is written there: a few lines may stand
-    for any number of values, which whoever composes them copies one by one."""
+    """Raises RequestError if references (*x to &x) expand a YAML to more than `MOST_VALUES` values.
+
+    With references, a few lines can stand for any number of values, and composing copies each of them.
+    """
     try:
         text = file.read_text(encoding="utf-8")
         if "&" not in text or "*" not in text:
@@ -60,7 +65,7 @@ def _require_small(file: Path) -> None:
     except UnicodeDecodeError:
         raise RequestError(f"{os.path.relpath(file)}: is not UTF-8\nconvert it") from None
     except (OSError, ValueError, yaml.YAMLError):
-        return  # whoever reads it says so
+        return  # the error is reported when the file is used
     except RecursionError:
         count = MOST_VALUES + 1
     if count > MOST_VALUES:
@@ -70,9 +75,9 @@ def _require_small(file: Path) -> None:
 
 
 def _values(node: Any, counted: dict[int, int]) -> int:
-    """How many values a node of YAML stands for; those of one within itself are without end."""
+    """The number of values that a node of YAML stands for; above `MOST_VALUES` if the node contains itself."""
     if id(node) not in counted:
-        counted[id(node)] = MOST_VALUES + 1  # until it is known: a node within itself
+        counted[id(node)] = MOST_VALUES + 1  # if this is read before it is replaced, the node contains itself
         inner = [] if isinstance(node, yaml.ScalarNode) or node is None else node.value
         parts = [part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,))]
         counted[id(node)] = 1 + sum(_values(part, counted) for part in parts)
@@ -80,10 +85,10 @@ def _values(node: Any, counted: dict[int, int]) -> int:
 
 
 def check_files(loader: ConfigLoader, defaults: Iterable[ResultDefault]) -> list[str]:
-    """Looks at every file that takes part in a composition, its defaults list, before Hydra acts on any.
+    """Checks every file of a composition before Hydra uses it. `defaults`: the defaults list of the composition.
 
-    Raises RequestError if one from outside sets what it may not: keys of Hydra's execute code. Returns
-    a line for each file from outside that is not used, as one that is found before it has its name.
+    Raises RequestError if a file from outside sets a key that it may not set, because some keys of Hydra execute code.
+    Returns a line for each file from outside that is not used, because a file earlier in the search has the same name.
     """
     if not folders:
         return []
@@ -147,7 +152,10 @@ def _check_hydra_node(file: str, node: Any) -> None:
 
 
 def _check_defaults(file: str, group: str, defaults: Any) -> None:
-    """Files of the same group by name; in an experiment also `override /GROUP: OPTION` of ours."""
+    """Raises RequestError for a default that a file from outside may not have.
+
+    Allowed are names of files in the same group, and in an experiment `override /GROUP: OPTION` for groups of mtlrun.
+    """
     for entry in defaults if isinstance(defaults, list) else [defaults]:
         if isinstance(entry, str) and re.fullmatch(r"[\w.-]+", entry):
             continue
@@ -162,7 +170,7 @@ def _check_defaults(file: str, group: str, defaults: Any) -> None:
 
 
 def check_references(file: str, key: str, value: Any) -> None:
-    """Raises RequestError for resolvers such as ${oc.env:X}; references such as ${seed} are fine."""
+    """Raises RequestError for resolvers such as ${oc.env:X}. Allows references such as ${seed}."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
             check_references(file, f"{key}.{name}".lstrip("."), inner)

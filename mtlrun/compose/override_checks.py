@@ -1,4 +1,4 @@
-"""The words of the command line, checked before Hydra sees them, so that the answers are ours."""
+"""Checks the overrides of the command line before Hydra does, to give better error messages."""
 
 import dataclasses
 import re
@@ -16,7 +16,7 @@ from mtlrun.config.values import mapping_like
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
 
-# What is probably meant by a value where a group's option belongs: lr=0.01.
+# What the user probably means by a value in place of an option, as in lr=0.01.
 MEANT = {
     "data": "data=table data.path={value}",
     "model": "model.hidden={value}",
@@ -46,7 +46,7 @@ FUNCTIONS = (
 
 
 def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> Override:
-    """The override, parsed; RequestError if it cannot mean anything. `stacked`: the launcher is that of stacks."""
+    """Parses and checks an override. Raises RequestError if it is wrong. `stacked`: the launcher is `stack`."""
     try:
         override = OverridesParser.create(loader).parse_override(line)
     except (HydraException, ValueError, RecursionError) as error:  # ValueError: a number of thousands of digits
@@ -70,7 +70,7 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
                 f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}"
             )
         quoted = [QuotedString(option, Quote.single).with_quotes() for option in options]
-        return parse(f"{key}=choice({','.join(quoted)})")  # what Hydra makes of it depends on its search path
+        return parse(f"{key}=choice({','.join(quoted)})")  # because Hydra expands a glob by its search path
     elif key in OPTION_GROUPS:
         _check_choice(override, loader)
     else:
@@ -79,14 +79,14 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
 
 
 def require_mapping(key: str, value: Any) -> None:
-    """Raises RequestError for a list where a mapping belongs: to merge the two is what Hydra and OmegaConf cannot."""
+    """Raises RequestError for a list in place of a mapping. Hydra and OmegaConf cannot merge a list into a mapping."""
     example = mapping_like(key)
     if example is not None and isinstance(value, list):
         raise RequestError(f"{key}: found [{', '.join(map(str, value))}]\nallowed: a mapping: {example}")
 
 
 def _why_not(line: str, reason: str) -> str:
-    """What is wrong with a line that is no override, in words for whoever typed it."""
+    """Explains to the user why a line is no override."""
     if line.endswith(","):
         return "ends with a comma\nno space after a comma: lr.base=0.001,0.01"
     if "==" in line.split('"')[0].split("'")[0]:
@@ -123,7 +123,7 @@ def _check_key(override: Override) -> None:
 
 
 def _check_mappings(override: Override) -> None:
-    """Raises RequestError for another value where a mapping belongs."""
+    """Raises RequestError for another value in place of a mapping."""
     key = override.key_or_group
     if key == "tasks" and not isinstance(override.value(), dict):
         allowed = "a mapping, 'tasks={price: {type: regression}}'; to train some of them: only=[price]"
@@ -134,7 +134,7 @@ def _check_mappings(override: Override) -> None:
 
 
 def _unknown(key: str) -> RequestError:
-    """What to say of a key that is neither in a group nor at the top level."""
+    """The error for a key that is neither in a group nor at the top level."""
     if key.partition(".")[0] == "experiment" or "/" in key:
         return RequestError(f"{key}: no such key\nallowed: GROUP=OPTION with GROUP one of {listing(OPTION_GROUPS)}")
     known = [*OPTION_GROUPS, *TOP_LEVEL]
@@ -142,7 +142,7 @@ def _unknown(key: str) -> RequestError:
 
 
 def _meant_key(key: str, known: list[str]) -> str:
-    """The key that is probably meant: whoever types epochs=3 means trainer.epochs."""
+    """A hint at the key that the user probably means: epochs=3 means trainer.epochs=3. "" if there is none."""
     paths = {
         f.name: f"{group}.{f.name}"
         for group, options in GROUPS.items()
@@ -174,7 +174,7 @@ def _check_sweep_key(override: Override) -> None:
 
 
 def _sweep_inside(value: Any, key: str) -> str | None:
-    """Where a list or mapping holds what Hydra's parser has made of range(...) and the like; None: nowhere."""
+    """The key at which a value contains a sweep, such as range(3); None if it contains none."""
     if isinstance(value, Sweep):
         return key
     items: list[tuple[str, Any]] = []
@@ -209,7 +209,7 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
 
 
 def _is_setting(group: str, value: Any) -> bool:
-    """Whether a value that is no option looks like a setting of that group."""
+    """Whether a value that is no option of a group looks like a setting of that group."""
     if group == "data":
         return isinstance(value, str) and bool(re.search(r"\.(csv|csv\.gz|parquet|gz)$", value))
     if group == "graph":

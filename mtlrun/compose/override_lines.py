@@ -1,4 +1,4 @@
-"""Overrides as lines, KEY=VALUE: those of an arm or a file from its settings, and one for each value of a sweep."""
+"""Overrides as lines, KEY=VALUE: from the settings of an arm or a file, and one line for each value of a sweep."""
 
 import contextlib
 import itertools
@@ -25,14 +25,15 @@ from mtlrun.compose.override_checks import checked_override
 from mtlrun.compose.overrides import SWEEP_KEYS, parse, typed_value
 from mtlrun.util.errors import RequestError, listing
 
-NOT_INSIDE = ("hydra", "experiment", *SWEEP_KEYS)  # of an arm, or of hydra.sweeper.params
-MOST_RUNS = 20_000  # of a sweep; more is a slip of the pen, and to compose them takes a minute
+NOT_INSIDE = ("hydra", "experiment", *SWEEP_KEYS)  # keys that an arm or hydra.sweeper.params may not set
+MOST_RUNS = 20_000  # runs of a sweep; more is probably a typing error, and composing them takes a minute
 
 
 def overrides_of(settings: Mapping[Any, Any], where: str, loader: ConfigLoader, from_file: bool) -> list[Override]:
-    """The entries of an arm or of hydra.sweeper.params, checked like the words of the command line.
+    """The settings of an arm or of hydra.sweeper.params as overrides, checked like those of the command line.
 
-    With `from_file` their values may refer to other keys, and to nothing else, however it is written.
+    from_file: the settings are from a file; then their values may refer to other keys, but not use other resolvers
+    Raises RequestError.
     """
     overrides = []
     for name, value in settings.items():
@@ -51,7 +52,7 @@ def overrides_of(settings: Mapping[Any, Any], where: str, loader: ConfigLoader, 
 
 
 def _line(key: str, value: Any) -> str:
-    """KEY=VALUE. Text is what would stand behind the = of an override, so that it may be a sweep."""
+    """`KEY=VALUE`. Text is taken as it would be typed behind the = of an override, so it may be a sweep."""
     if not isinstance(value, str):  # as Hydra writes it
         value = Override(OverrideType.CHANGE, key, ValueType.ELEMENT, _quoted(value, key)).get_value_element_as_str()
     line = f"{key}={value}"
@@ -73,7 +74,7 @@ def _line(key: str, value: Any) -> str:
 
 
 def _quoted(value: Any, key: str) -> Any:
-    """The value with its text in quotes, so that '1' and 'null' stay text."""
+    """The value with all of its texts in quotes, so that '1' and 'null' stay text."""
     if isinstance(value, str):
         return QuotedString(value, Quote.single)
     if isinstance(value, list):
@@ -87,7 +88,7 @@ def _quoted(value: Any, key: str) -> Any:
 
 @contextlib.contextmanager
 def located(where: str) -> Iterator[None]:
-    """Says in which arm an override is wrong."""
+    """Adds the place `where`, such as an arm, to a RequestError."""
     try:
         yield
     except RequestError as error:
@@ -98,13 +99,13 @@ def located(where: str) -> Iterator[None]:
 
 
 def combined(overrides: Mapping[str, Override]) -> list[dict[str, str]]:
-    """Every choice of one line for each key that is not drawn from a range, the last key varying fastest."""
+    """All combinations of one line per key, without keys that are drawn from a range. The last key varies fastest."""
     lines = {key: lines_of(o) for key, o in overrides.items() if not o.is_interval_sweep()}
     return [dict(zip(lines, chosen, strict=True)) for chosen in itertools.product(*lines.values())]
 
 
 def lines_of(override: Override) -> list[str]:
-    """One line for each value of an override, as Hydra's sweeper writes them."""
+    """One line for each value of an override, as Hydra's sweeper writes them. Raises RequestError if there is none."""
     found, value = f"{override.key_or_group}: found {typed_value(override)}", override.value()
     if isinstance(value, RangeSweep):
         bounds = [value.start or 0, value.stop or 0, value.step]
@@ -117,7 +118,10 @@ def lines_of(override: Override) -> list[str]:
 
 
 def parsed(line: str) -> Override:
-    """A line that Hydra's sweeper has written, which drops some quotes. Raises RequestError where it is none."""
+    """Parses a line that Hydra's sweeper has written. The sweeper drops some quotes.
+
+    Raises RequestError if the line is no override without them.
+    """
     try:
         return parse(line)
     except HydraException as error:
@@ -127,7 +131,7 @@ def parsed(line: str) -> Override:
 
 
 def length(override: Override) -> int:
-    """How many values an override has, counted without making a list of them."""
+    """The number of values of an override, counted without making a list of them."""
     value = override.value()
     if isinstance(value, ChoiceSweep):
         return len(value.list)
@@ -137,7 +141,7 @@ def length(override: Override) -> int:
 
 
 def require_few(count: int) -> None:
-    """Raises RequestError for a sweep of more runs than anyone means."""
+    """Raises RequestError for a sweep of more than `MOST_RUNS` runs."""
     if count > MOST_RUNS:
         words = "fewer values, or draws: trials=100 'lr.base=tag(log,interval(1e-4,1e-1))'"
         raise RequestError(f"this sweep has {count:,} runs\nallowed: at most {MOST_RUNS:,}; {words}")

@@ -1,4 +1,4 @@
-"""Overrides: the words of the command line as Hydra parses them, their keys and values."""
+"""Parses overrides, and gives their keys and values."""
 
 import functools
 
@@ -8,20 +8,20 @@ from hydra.core.override_parser.types import Override
 from mtlrun.config.schema import GROUPS
 
 OPTION_GROUPS = (*GROUPS, "experiment")
-SWEEP_KEYS = ("arms", "trials", "focus")  # they are about a sweep, and no run has them
+SWEEP_KEYS = ("arms", "trials", "focus")  # keys of a sweep, which the configuration of a run does not have
 ARMS = """a list of mappings: 'arms=[{loss: sum},{loss: fixed, loss.weights.price: "0.1,1"}]', or a plan's name"""
 TRIALS = "a whole number of at least 1, such as trials=16"
 
 _PARSER = OverridesParser.create()
 
 
-@functools.lru_cache(maxsize=100_000)  # the runs of a sweep share their lines
+@functools.lru_cache(maxsize=100_000)  # the runs of a sweep have lines in common
 def parse(line: str) -> Override:
     return _PARSER.parse_override(line)
 
 
 def full_key(override: Override) -> str:
-    """The full key without `+`; what is removed keeps its `~`."""
+    """The full key without `+`. The key of an override that removes a value keeps its `~`."""
     return f"~{override.key_or_group}" if override.is_delete() else override.key_or_group
 
 
@@ -32,12 +32,11 @@ def typed_value(override: Override) -> str:
 
 
 def hydra_line(override: Override) -> str:
-    # Our groups are open and merge, so that `+` and `++` change nothing - except that Hydra refuses
-    # `+` for a key that is there already.
+    # mtlrun's groups accept new keys, so `+` and `++` change nothing. But Hydra refuses `+` for an existing key.
     line = override.input_line or ""
     return line if override.is_hydra_override() else line.lstrip("+")
 
 
 def is_choice(override: Override) -> bool:
-    """Whether it chooses a group's option (rather than setting values)."""
+    """Whether an override chooses an option of a group, rather than setting a value."""
     return override.key_or_group in OPTION_GROUPS and not override.is_delete() and isinstance(override.value(), str)

@@ -1,8 +1,8 @@
-"""From the words of the command line to checked configurations, through Hydra's composition.
+"""Composes a request from the command line, and its checked configurations, through Hydra.
 
-`compose` answers what Hydra would answer badly (a misspelt key, a value for a group, a sweep without
--m), refuses what a YAML from outside must not set, and has Hydra compose. `single` and `planned_runs` turn
-the composed request into checked configurations: one, or one for each run of a sweep.
+`compose` checks the overrides and the YAML files from outside, then lets Hydra compose. Its error messages replace
+unclear ones of Hydra (a misspelt key, a value for a group, a sweep without -m). `single` gives the checked
+configuration of a single run, `planned_runs` that of each run of a sweep.
 """
 
 import shlex
@@ -29,15 +29,19 @@ from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
 from mtlrun.results.sweep_folder import folder_name, read_plan
 from mtlrun.util.errors import RequestError
 
-SCHEMA = "mtlrun_schema"  # the first of its defaults
+SCHEMA = "mtlrun_schema"  # the first default in conf/config.yaml
 
 
 @dataclass(frozen=True)
 class Request:
-    """A composed request: Hydra's loader, the configuration with Hydra's own node, and the overrides.
+    """A composed request.
 
-    The overrides are as Hydra gets them; `sweep` says whether it is one; `notes` are lines to print once; `command`
-    is the command line, quoted for a shell.
+    loader: Hydra's loader
+    cfg: the configuration with the hydra node, not checked key by key
+    overrides: the overrides as Hydra gets them
+    sweep: whether it is a sweep
+    notes: lines to print once
+    command: the command line, quoted for a shell
     """
 
     loader: ConfigLoader
@@ -50,8 +54,15 @@ class Request:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a sweep: its folder's name, its overrides for Hydra and as a mapping, its checked configuration, and
-    what its arm is called ("" where that has no label); the keys whose values are those of a trial."""
+    """One run of a sweep.
+
+    run: the name of its folder
+    arguments: its overrides as Hydra gets them
+    overrides: the same by key
+    config: its checked configuration
+    arm: the label of its arm, or ""
+    drawn: the keys whose values are drawn from a range
+    """
 
     run: str
     arguments: list[str]
@@ -69,21 +80,24 @@ def _run_folder(sweep_dir: str, number: int) -> str:
 
 
 def _register() -> None:
-    # Hydra closes what it composed ("not in struct"); nodes that are open already stay so.
+    # Hydra refuses new keys in a composed node ("not in struct"), except in nodes that are open before.
     schema = OmegaConf.create({key: {} for key in (*GROUPS, "tasks")})
     for key in schema:
         OmegaConf.set_struct(schema[key], False)
     ConfigStore.instance().store(name=SCHEMA, node=schema)
-    # The names of a sweep's run folders, in every launcher and in its worker processes.
+    # conf/config.yaml uses it for the folder names of a sweep's runs. Worker processes of a launcher need it too.
     OmegaConf.register_new_resolver("mtlrun_run", _run_folder, replace=True)
     Plugins.instance().register(outside.OutsideFolders)
 
 
-_register()  # at import, as a launcher's worker process imports this module and nothing else
+_register()  # at import, because a worker process of a launcher only imports this module
 
 
 def open_loader(config_dir: str | None = None) -> ConfigLoader:
-    """Hydra's loader over our conf/, then those of installed packages, ./conf where there is one, and `config_dir`."""
+    """Hydra's loader. It searches mtlrun's conf/, those of installed packages, ./conf, and `config_dir`, in this order.
+
+    Raises RequestError if `config_dir` is no folder or `outside.search` refuses a file.
+    """
     ours = conf_dir()
     folders = [Path("conf")] if Path("conf").is_dir() else []
     if config_dir is not None:
@@ -101,16 +115,16 @@ def open_loader(config_dir: str | None = None) -> ConfigLoader:
 
 
 def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: bool = False) -> Request:
-    """The configuration that the overrides ask for, composed by Hydra, not yet checked key by key.
+    """Composes a request from overrides. Its configuration is not yet checked key by key.
 
     It is a sweep if `multirun` is set or an experiment sets hydra.mode to MULTIRUN.
-    Raises RequestError for whatever is wrong with the overrides or with a YAML from outside.
+    Raises RequestError if an override or a YAML from outside is wrong.
     """
     loader = open_loader(config_dir)
     stacked = _launched_as_stacks(arguments)
     overrides = [checked_override(line, loader, stacked) for line in arguments]
     lines = [hydra_line(o) for o in overrides]
-    # what a sweep removes may belong to an option that only some runs choose: each run sees to it
+    # A sweep may remove a key of an option that only some of its runs choose. So each run removes it.
     later = [hydra_line(o) for o in overrides if multirun and o.is_delete() and not o.is_hydra_override()]
     cfg, notes = load(loader, [line for line in lines if line not in later], RunMode.MULTIRUN)
     sweep = multirun or cfg.hydra.mode == RunMode.MULTIRUN
@@ -125,13 +139,13 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
 
 
 def _launched_as_stacks(arguments: Sequence[str]) -> bool:
-    """Whether the launcher is that of stacks: the default one, or the one named last."""
+    """Whether the launcher is `stack`. The last override counts; `stack` is the default."""
     launchers = [line.partition("=")[2] for line in arguments if line.lstrip("+").startswith("hydra/launcher=")]
     return (launchers or ["stack"])[-1] == "stack"
 
 
 def _require_no_sweep(overrides: Sequence[Override]) -> None:
-    """Raises RequestError where one of the overrides is a sweep."""
+    """Raises RequestError if one of the overrides is a sweep."""
     override = next((o for o in overrides if o.is_sweep_override()), None)
     if override is None:
         return
@@ -151,15 +165,15 @@ def single(request: Request) -> Config:
 
 
 def compose_run(arguments: Sequence[str], config_dir: str | None = None) -> tuple[Config, DictConfig, ConfigLoader]:
-    """The checked configuration of one run, Hydra's composition behind it, and the loader."""
+    """The checked configuration of one run, the composed configuration, and Hydra's loader."""
     request = compose(arguments, config_dir)
     return single(request), request.cfg, request.loader
 
 
 def planned_runs(request: Request) -> list[PlannedRun]:
-    """The runs of a sweep, in job order, each checked; of equal ones in a union or among trials, the first.
+    """The checked runs of a sweep, in job order. With arms or trials, only the first of equal runs is kept.
 
-    Raises RequestError, which names the run, if one of them is wrong.
+    Raises RequestError that names the run if one of them is wrong.
     """
     compositions = Compositions(request.loader, request.cfg)
     plan = jobs(request.cfg, request.overrides, request.loader, compositions.config, request.notes)

@@ -1,4 +1,4 @@
-"""The runs of a sweep as lists of overrides: products, unions of them (`arms`), and draws from ranges (`trials`)."""
+"""The runs of a sweep as lists of overrides: products, unions of products (`arms`), draws from ranges (`trials`)."""
 
 import itertools
 import math
@@ -24,11 +24,12 @@ PARAMS = "hydra.sweeper.params"
 class Job:
     """One run of a sweep.
 
-    arm: `arms[1]`, or "" where there are no arms; label: what the arm is called, or ""
-    arguments: its overrides as Hydra gets them, what is common to all arms first
+    arm: `arms[1]`, or "" if the sweep has no arms
+    label: the label of the arm, or ""
+    arguments: its overrides as Hydra gets them, those common to all arms first
     overrides: the same by key, those of its arm first
-    swept: those that tell it from other runs
-    drawn: keys whose values are those of a trial
+    swept: the overrides that appear in the name of its folder
+    drawn: the keys whose values are drawn from a range
     """
 
     arm: str
@@ -48,15 +49,16 @@ def jobs(
 ) -> list[Job]:
     """The runs of a sweep, in job order, from a composed request and its override lines.
 
-    `config_of` makes the checked configuration of one run from its overrides; `notes` gets lines to print.
+    config_of: makes the checked configuration of one run from its overrides
+    notes: the function appends lines to print
 
-    Arms in order; within one, its own sweeps vary slowest, then the trials, then what is common to all
-    arms. Raises RequestError for arms, trials and ranges that cannot be followed.
+    The arms come in order. Within an arm, its own sweeps vary slowest, then the trials, then the sweeps common to all
+    arms. Raises RequestError for wrong arms, trials and ranges.
     """
     typed = [parse(line) for line in lines]
     listed = overrides_of(_plain(cfg.hydra, "sweeper").get("params") or {}, PARAMS, loader, from_file=True)
     listed += [o for o in typed if not o.is_hydra_override() and o.key_or_group not in SWEEP_KEYS]
-    common = {full_key(o): o for o in listed}  # the command line has the last word
+    common = {full_key(o): o for o in listed}  # the command line overrides hydra.sweeper.params
     from_file = "arms" not in [o.key_or_group for o in typed]
     written, focus, trials = _plain(cfg, "arms"), _plain(cfg, "focus"), _trials(_plain(cfg, "trials"))
     if isinstance(written, str):
@@ -73,14 +75,14 @@ def jobs(
 
 
 def _plain(cfg: DictConfig, key: str) -> Any:
-    """A value of a composition as it was written, with references in it left alone."""
+    """A value of a composed configuration, with unresolved references."""
     found = OmegaConf.to_container(OmegaConf.masked_copy(cfg, key), resolve=False)
     assert isinstance(found, dict)
     return found[key]
 
 
 def _count(arm: Arm, trials: int) -> int:
-    """How many runs an arm has, counted without making a list of any values."""
+    """The number of runs of an arm, counted without making a list of any values."""
     overrides = (*arm.overrides.values(), *arm.common.values())
     return math.prod(map(length, overrides)) * (trials if arm.ranges else 1)
 

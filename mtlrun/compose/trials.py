@@ -1,4 +1,4 @@
-"""Trials: values drawn from ranges that are written in Hydra's words, such as lr.base=tag(log,interval(1e-4,1e-1))."""
+"""Trials: values drawn from ranges. A range has Hydra's syntax, such as lr.base=tag(log,interval(1e-4,1e-1))."""
 
 import hashlib
 import math
@@ -10,7 +10,7 @@ from mtlrun.util.errors import RequestError
 
 
 def check_range(override: Override) -> None:
-    """Raises RequestError unless values can be drawn from the range of the override."""
+    """Raises RequestError if no values can be drawn from the range of the override."""
     low, high, tags = _range(override)
     found = f"{override.key_or_group}: found {typed_value(override)}"
     if tags - {"log"}:
@@ -22,11 +22,11 @@ def check_range(override: Override) -> None:
 
 
 def drawn(override: Override, trial: int) -> str:
-    """`KEY=VALUE` with the value of one trial, counted from 0.
+    """`KEY=VALUE` with the value of one trial. Trials count from 0.
 
-    With u uniform in [0, 1), a function of key and trial alone: LOW + u (HIGH - LOW), or with the tag
-    log 10^(log LOW + u (log HIGH - log LOW)), to six significant digits. Whole numbers, int(interval(...)),
-    are the same with HIGH + 1 for HIGH, rounded down: LOW and HIGH are included.
+    The value is LOW + u (HIGH - LOW). With the tag log it is 10^(log LOW + u (log HIGH - log LOW)), log to base 10. It
+    has six significant digits. u is uniform in [0, 1) and depends only on key and trial. For whole numbers,
+    int(interval(...)), HIGH + 1 replaces HIGH and the value is rounded down, so that LOW and HIGH are included.
     """
     low, high, tags = _range(override)
     u, whole = _uniform(override.key_or_group, trial), isinstance(low, int)
@@ -40,7 +40,7 @@ def drawn(override: Override, trial: int) -> str:
 
 
 def _range(override: Override) -> tuple[float, float, set[str]]:
-    """Bounds (whole numbers where whole ones are drawn) and tags."""
+    """The bounds and tags of a range. The bounds are of type int if whole numbers are drawn."""
     sweep = override.value()
     assert isinstance(sweep, IntervalSweep) and sweep.start is not None and sweep.end is not None
     return sweep.start, sweep.end, sweep.tags

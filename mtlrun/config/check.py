@@ -1,4 +1,4 @@
-"""The check of a whole configuration. Behind it no module knows YAML or Hydra, and nothing is wrong in form."""
+"""The check of a whole configuration. Code that runs after it knows neither YAML nor Hydra and can trust the types."""
 
 import dataclasses
 import re
@@ -31,10 +31,10 @@ FOLDER_NAME = re.compile(r"[\w-][\w.-]*\Z")
 
 
 def check(plain: Mapping[str, Any]) -> Config:
-    """A composed and resolved configuration, as a checked `Config`.
+    """Turns a composed and resolved configuration into a checked `Config`.
 
-    Raises RequestError with the full key for an unknown key, a wrong type, a value out of bounds, an
-    unknown task, or a combination without a meaning.
+    Raises RequestError with the full key for an unknown key, a wrong type, a value out of bounds, an unknown task, or
+    a combination of settings that has no meaning.
     """
     load()
     _require_one_run(plain)
@@ -45,14 +45,14 @@ def check(plain: Mapping[str, Any]) -> Config:
     name = _name(plain)
     only = _only(plain.get("only"), groups["model"], tasks)
     data = groups["data"]
-    if data.split.seed is None:  # it follows the seed
+    if data.split.seed is None:
         groups["data"] = dataclasses.replace(data, split=dataclasses.replace(data.split, seed=seed))
     config = Config(seed=seed, name=name, only=only, tasks=tasks, **groups)
     return dataclasses.replace(config, notes=(*notes, *notes_of(config)))
 
 
 def _require_one_run(plain: Mapping[str, Any]) -> None:
-    """Raises RequestError for an unknown key, and for one that makes a sweep."""
+    """Raises RequestError for an unknown key and for a key that makes a sweep."""
     for key in plain:
         if key not in GROUPS and key not in TOP_LEVEL:
             known = [*GROUPS, "experiment", *TOP_LEVEL]
@@ -71,7 +71,7 @@ def _require_one_run(plain: Mapping[str, Any]) -> None:
 
 
 def _groups(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of every group. model=boosting needs none of those that only networks have."""
+    """The settings of every group. With model=boosting the groups that only networks have may be missing."""
     model = _group("model", plain.get("model") or {})
     boosting = isinstance(model, BoostingConfig)
     absent = {group: {"name": option} for group, option in NETWORK_GROUPS.items()} if boosting else {}
@@ -143,7 +143,7 @@ def _name(plain: Mapping[str, Any]) -> str:
 
 
 def _only(value: Any, model: Any, tasks: Mapping[str, TaskConfig]) -> list[str] | None:
-    """The tasks that are trained; None: all. Where a trunk is trained on others first, the rest of them."""
+    """The names of the tasks to train; None for all. With `model.pretrain`, by default the tasks not named there."""
     only = _named(value, tasks)
     if not isinstance(model, ModelConfig) or model.pretrain is None:
         return only
@@ -157,7 +157,7 @@ def _only(value: Any, model: Any, tasks: Mapping[str, TaskConfig]) -> list[str] 
 
 
 def _named(value: Any, tasks: Mapping[str, TaskConfig]) -> list[str] | None:
-    """The tasks that `only` names."""
+    """The task names in `only`. Raises RequestError for an unknown task."""
     if value is None:
         return None
     names = [value] if isinstance(value, str) else value

@@ -1,10 +1,10 @@
-"""What installed packages add: loss strategies, trunks, sharing schemes, task types, data sets.
+"""Extensions by installed packages: loss strategies, trunks, sharing schemes, task types and data sets.
 
-A package names an `Extension` under the entry-point group `mtlrun`; docs/extending.md says how. `load` puts what all of
-them declare into the tables that mtlrun's own options stand in: the schema of the groups, task types
-(mtlrun/tasks), and references to code in `REFERENCES`, from which a `Registry` imports a class when a run asks for it.
+A package names an `Extension` under the entry-point group `mtlrun`; docs/extending.md explains how. `load` adds the
+options of all packages to the tables that also hold mtlrun's options: `GROUPS` (schema of the groups), `DECLARED` (task
+types) and `REFERENCES` (references to code). A `Registry` imports a referenced class when a run asks for it.
 
-Nothing here imports torch or pandas, and no more may a package's module that holds its `Extension`.
+Nothing here imports torch or pandas. The module of a package that holds its `Extension` must not import them either.
 """
 
 import re
@@ -22,7 +22,7 @@ from mtlrun.util.terminal import say
 
 GROUP = "mtlrun"
 SUFFIXES = (".csv", ".csv.gz", ".parquet")  # of tables
-packages: dict[str, Package] = {}  # in use, by the name of the entry point
+packages: dict[str, Package] = {}  # the packages in use, by the name of the entry point
 _loaded = False
 
 
@@ -30,7 +30,7 @@ _loaded = False
 
 
 def load() -> None:
-    """Puts what installed packages add into mtlrun's tables, once in a process.
+    """Adds the options of all installed packages to mtlrun's tables, once per process.
 
     A package that cannot be used is left out as a whole, with a line on stderr.
     """
@@ -41,14 +41,14 @@ def load() -> None:
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
             join(_package(point))
-        except Exception as error:  # whatever the package's code raises
+        except Exception as error:  # the package's code may raise anything
             label = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
             BROKEN[label] = described(error)
             say(f"mtlrun: {label} is left out, entry point {point.name}: {BROKEN[label]}", error=True)
 
 
 def join(package: Package) -> None:
-    """Adds what a package declares to mtlrun's tables; all of it or, with a ValueError or TypeError, nothing."""
+    """Adds all declarations of a package to mtlrun's tables, or raises ValueError or TypeError and adds none."""
     if package.name in packages:
         raise ValueError(f"{packages[package.name]} has an entry point of this name already")
     added = package.extension
@@ -75,23 +75,23 @@ def _package(point: EntryPoint) -> Package:
     return Package(point.name, point.dist.name, point.dist.version, extension)
 
 
-# ---------------------------------------------------------------- what others ask
+# ---------------------------------------------------------------- queries
 
 
 def conf_dirs() -> list[Path]:
-    """The folders of YAMLs of the packages in use, in the order in which they are searched, after mtlrun's own."""
+    """The YAML folders of the packages in use, in search order. They are searched after mtlrun's folder."""
     load()
     return [Path(p.extension.conf).resolve() for p in packages.values() if p.extension.conf is not None]
 
 
 def yaml_of(group: str, option: str) -> Path | None:
-    """The YAML of a group's option, mtlrun's own or a package's; None where neither has one."""
+    """The YAML of a group's option, from mtlrun or from a package; None if there is none."""
     found = (folder / group / f"{option}.yaml" for folder in (conf_dir(), *conf_dirs()))
     return next((file for file in found if file.is_file()), None)
 
 
 def tables() -> dict[str, Path]:
-    """The tables that packages ship, PACKAGE/FILE -> where it lies."""
+    """The tables that packages ship: PACKAGE/FILE -> path."""
     load()
     folders = {name: Path(p.extension.files) for name, p in packages.items() if p.extension.files is not None}
     return {
@@ -103,13 +103,13 @@ def tables() -> dict[str, Path]:
 
 
 def versions() -> dict[str, str]:
-    """Distribution -> version of every package in use."""
+    """The packages in use: distribution -> version."""
     load()
     return {p.distribution: p.version for p in packages.values()}
 
 
 def used_by(config: Config) -> dict[str, str]:
-    """What of a run's settings comes from packages: the setting -> distribution and version."""
+    """The settings of a run that come from packages: setting -> distribution and version."""
     groups = {"loss": config.loss.name, "model": config.model.name, "sharing": config.sharing.name}
     named = {f"{group}={name}": (group, name) for group, name in groups.items()}
     named |= {f"tasks.{t}.type={c.type}": ("task type", str(c.type)) for t, c in config.tasks.items()}
@@ -125,9 +125,10 @@ def used_by(config: Config) -> dict[str, str]:
 
 
 def require(used: Mapping[str, str] | None) -> None:
-    """Raises RequestError unless everything that `used_by` said of a run is there; None: an older run, which used none.
+    """Raises RequestError unless all packages that a run used are in use.
 
-    Another version of the same package is taken as it is.
+    used: the result of `used_by` when the run began; None for an older run, which used no packages. The versions may
+    differ.
     """
     load()
     there = {package.distribution for package in packages.values()}
@@ -136,7 +137,7 @@ def require(used: Mapping[str, str] | None) -> None:
     for setting, package in (used or {}).items():
         distribution, _, version = str(package).partition(" ")
         if distribution not in there:
-            # the folder may be a stranger's: nothing that a shell would take for more than a name
+            # the folder may come from a stranger: print no command with text that a shell would interpret
             named = re.fullmatch(r"[\w.-]+", distribution, re.ASCII) and re.fullmatch(r"[\w.+!-]+", version, re.ASCII)
             mend = f"install it: pip install {distribution}=={version}" if named else "install that package"
             raise RequestError(

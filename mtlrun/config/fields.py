@@ -1,4 +1,4 @@
-"""Fields of the configuration's dataclasses: their bounds, and whether the runs of a stack may differ in them."""
+"""Field constructors for the configuration dataclasses: bounds, and whether runs of a stack may differ in a field."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -14,10 +14,10 @@ def bounded(default: Any, **bounds: float) -> Any:
 
 
 def one_of(names: Callable[[], Iterable[str]]) -> Any:
-    """A dataclass field that is None or one of `names`, which are asked for when a value is checked."""
+    """A dataclass field that is None or one of `names()`, which is called when a value is checked."""
     return field(default=None, metadata={"one_of": names})
 
 
 def per_run(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **bounds: float) -> Any:
-    """A dataclass field in which the runs of one stack may differ, with bounds as `bounded` has them."""
+    """A dataclass field in which the runs of a stack may differ. Bounds as in `bounded`."""
     return field(default=default, default_factory=factory, metadata={**bounds, **PER_RUN})

@@ -1,9 +1,9 @@
-"""The graph: which trunk layer each task reads, and whose estimates it receives.
+"""The task graph: which trunk layer each task reads, and from which tasks it receives estimates.
 
-An edge carries a value forward unchanged and a gradient backward times a scale: stop 0, pass 1,
-reverse -strength (gradient reversal, Ganin & Lempitsky 2015), or any number. A graph also says what a task's loss
-holds constant: tensors, behind which it moves nothing, and parameters, which it does not move itself.
-`schema/edge_parser.py` reads a graph from the settings, `network/network.py` runs it.
+An edge passes a value forward unchanged and multiplies the gradient that flows back by a scale: 0 for stop, 1 for pass,
+-strength for reverse (gradient reversal, Ganin & Lempitsky 2015), or any number. A graph also lists constants for the
+loss of a task. A constant tensor stops the gradient of this loss; a constant parameter gets no gradient from it.
+`schema/edge_parser.py` builds a graph from the settings, `network/network.py` runs it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from mtlrun.config.fields import PER_RUN, per_run
 
 WHAT = ("prediction", "logits", "embedding", "label")
-NOTHING = -1  # the layer that a task reads which reads none
+NOTHING = -1  # `at` of a task that does not read the trunk
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """The factor on the gradient that flows back along an edge; `ramped` grows from 0 to it over the run."""
+    """The factor on the gradient that flows back along an edge. If `ramped`, it grows from 0 to `scale` in the run."""
 
     scale: float
     ramped: bool = False
@@ -29,7 +29,7 @@ PASS = Gradient(1.0)
 
 @dataclass(frozen=True)
 class TrunkEdge:
-    """`task` reads the trunk after layer `at` (1 the first; the depth of the trunk the last), or NOTHING of it."""
+    """`task` reads the trunk after layer `at` (1 to the depth), or does not read it if `at` is NOTHING."""
 
     task: str
     at: int
@@ -39,7 +39,7 @@ class TrunkEdge:
 
 @dataclass(frozen=True)
 class TaskEdge:
-    """`task` receives `what` of `source` beside the trunk's features."""
+    """`task` receives `what` of `source` in addition to the features of the trunk."""
 
     source: str
     task: str
@@ -49,10 +49,11 @@ class TaskEdge:
 
 @dataclass(frozen=True)
 class Graph:
-    """Edges of the active tasks. `levels`: tasks that can be computed together, sources before receivers.
+    """The edges of the active tasks.
 
-    `constants`: by task what its loss holds constant: `layer1`, … and a task's name for its estimate are tensors,
-    behind which this loss moves nothing; `heads.TASK` and `trunk` are parameters.
+    levels: groups of tasks that can be computed together; sources come before receivers.
+    constants: task -> what its loss holds constant. `layer1`, … and the name of a task (its estimate) are tensors;
+        they stop the gradient of this loss. `heads.TASK` and `trunk` are parameters.
     """
 
     tasks: tuple[str, ...]
@@ -68,8 +69,10 @@ class Graph:
         return tuple(e for e in self.edges if e.task == task)
 
     def needed_by(self, tasks: Iterable[str]) -> "Graph":
-        """The part of the graph that ends in `tasks`: those, and the tasks whose estimates reach them. Constants, which
-        are about training, are left out."""
+        """The part of the graph with `tasks` and all tasks whose estimates reach them.
+
+        Constants are left out, because they matter only for training.
+        """
         kept = set(tasks)
         for level in reversed(self.levels):
             kept |= {e.source for task in level if task in kept for e in self.into(task)}
@@ -84,7 +87,7 @@ class Graph:
         )
 
     def draw(self) -> str:
-        """The graph as lines of text, one for each trunk layer that is read and one for each task edge."""
+        """The graph as lines of text: the trunk, who reads its layers, the task edges and the constants."""
         lines = ["inputs -> " + " -> ".join(f"layer{i}" for i in range(1, self.depth + 1)) if self.depth else "inputs"]
         for at in range(self.depth, -1, -1):
             for word in dict.fromkeys(e.gradient.word for e in self.trunk.values()):

@@ -1,4 +1,4 @@
-"""What a package declares: an `Extension`, with its options and task types."""
+"""The declarations of a package: an `Extension` with options and task types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from mtlrun.tasks import Declaration
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a group: the dataclass of its settings, and "module:Class" of what does the work."""
+    """An option of a group: the dataclass of its settings, and the reference "module:Class" to its implementation."""
 
     settings: type
     made_by: str
@@ -17,9 +17,9 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskTypeOption(Declaration):
-    """A task type: "module:Class" of a `mtlrun.tasks.TaskType`, and what it declares, as mtlrun's own types do.
+    """A task type: its declaration, and `made_by`, the reference "module:Class" to a `mtlrun.tasks.TaskType`.
 
-    `accepts` is "module:function". Labels are read from the table.
+    `accepts` is a reference "module:function". Labels must come from the table.
     """
 
     made_by: str
@@ -27,12 +27,13 @@ class TaskTypeOption(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class Extension:
-    """What a package adds, by the names that users type.
+    """All that a package adds. The keys of the mappings are the names that users type.
 
-    conf: its folder of YAMLs, GROUP/OPTION.yaml
-    files: its folder of tables, `data.path=package:PACKAGE/FILE` with the name of the entry point
+    conf: the folder of YAMLs, GROUP/OPTION.yaml
+    files: the folder of tables, for `data.path=package:PACKAGE/FILE`; PACKAGE is the name of the entry point
     losses, models, sharing: options of these groups
-    problems: "module:function" of generated tables, `data.path=synthetic:NAME`
+    task_types: task types
+    problems: references "module:function" to generated tables, for `data.path=synthetic:NAME`
     """
 
     conf: Path | None = None
@@ -51,7 +52,7 @@ class Extension:
 
 @dataclass(frozen=True)
 class Package:
-    """An extension that is in use: the names of its entry point and of its distribution, and the version."""
+    """An extension in use: the name of its entry point, its distribution and version."""
 
     name: str
     distribution: str

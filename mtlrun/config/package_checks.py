@@ -1,4 +1,4 @@
-"""Whether what a package declares can be followed, before any of it joins mtlrun's tables."""
+"""Checks of the declarations of a package, before any of them is added to mtlrun's tables."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -10,11 +10,11 @@ from mtlrun.config.schema import GROUPS, LossConfig, ModelConfig, SharingConfig
 from mtlrun.tasks import DECLARED, Loss, Metric, known_metrics
 from mtlrun.util.registry import REFERENCES
 
-BASES = {"loss": LossConfig, "model": ModelConfig, "sharing": SharingConfig}  # of settings, by group
+BASES = {"loss": LossConfig, "model": ModelConfig, "sharing": SharingConfig}  # base class of the settings, by group
 
 
 def check_extension(extension: Extension) -> None:
-    """Raises TypeError or ValueError for a declaration that cannot be followed."""
+    """Raises TypeError or ValueError for an invalid declaration."""
     for key, folder in (("conf", extension.conf), ("files", extension.files)):
         if folder is not None and not Path(folder).is_dir():
             raise ValueError(f"{key}: there is no folder {folder}")
@@ -26,7 +26,7 @@ def check_extension(extension: Extension) -> None:
     for name, kind in extension.task_types.items():
         _check_task_type(name, kind)
     for name, made_by in extension.problems.items():
-        _check_name("problem", name, REFERENCES["problem"])  # mtlrun's own need numpy: see data/paths.py
+        _check_name("problem", name, REFERENCES["problem"])
         _check_reference(f"problems[{name!r}]", made_by)
 
 

@@ -1,19 +1,20 @@
-"""Pre-training: a run in two stages, of which the first trains the trunk on tasks of its own (`model.pretrain`)."""
+"""Pre-training: a run in two stages. The first stage trains the trunk on the tasks of `model.pretrain`."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from mtlrun.config.schema import Config, ModelConfig
 
-PRETRAIN = Path("pretrain")  # the folder of the first stage, inside the run's
-TASK_FREE: tuple[str, ...] = ("hard",)  # ways of sharing without parts of their own for each task
+PRETRAIN = Path("pretrain")  # the folder of the first stage, inside the folder of the run
+TASK_FREE: tuple[str, ...] = ("hard",)  # sharing schemes without parts per task
 
 
 def first_stage(config: Config) -> Config | None:
-    """The run that trains the trunk first, as a configuration of its own; None without `model.pretrain`.
+    """The configuration of the first stage, which trains the trunk; None without `model.pretrain`.
 
-    It has the same settings, but for its tasks: those of `model.pretrain`, all main ones, except reconstructions; and
-    its trunk learns. Where `trainer.select` names a task that it does not train, it selects by skill.
+    It differs from `config` as follows. Its tasks are those of `model.pretrain`; all are main tasks, except
+    reconstructions. The trunk is not frozen. If `trainer.select` names a task that is not among its tasks, it selects
+    by skill.
     """
     if not isinstance(config.model, ModelConfig) or config.model.pretrain is None:
         return None

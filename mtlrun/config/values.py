@@ -1,4 +1,4 @@
-"""Typed values from plain ones: how a mapping becomes a dataclass, with errors that name the full key."""
+"""Converts plain values to typed ones and mappings to dataclasses. Errors name the full key."""
 
 import dataclasses
 import math
@@ -15,7 +15,10 @@ C = TypeVar("C")
 
 
 def from_mapping(cls: type[C], tree: Mapping[str, Any], key: str, label: str) -> C:
-    """An instance of the dataclass `cls` from a mapping; `key` is its path, `label` how to speak of it."""
+    """An instance of the dataclass `cls` from a mapping. key: its path; label: its name in messages.
+
+    Raises RequestError for an unknown or missing key and for a value that `typed` refuses.
+    """
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in tree:
@@ -32,7 +35,7 @@ def from_mapping(cls: type[C], tree: Mapping[str, Any], key: str, label: str) ->
     return cls(**values)
 
 
-# What a mapping may look like, by its key; tasks.NAME stands for all tasks.
+# An example of each mapping, by key. tasks.NAME stands for all tasks.
 MAPPINGS = {
     "tasks.NAME": "{type: regression}",
     "data.split": "{train: 0.7, val: 0.15, test: 0.15}",
@@ -46,8 +49,7 @@ MAPPINGS = {
 
 
 def mapping_like(key: str) -> str | None:
-    """An example of the mapping that `key` stands for; None where it stands for something else, or no example is
-    known."""
+    """An example of a value of `key`; None if `key` is not a mapping or has no example."""
     top, _, rest = key.partition(".")
     return MAPPINGS.get("tasks.NAME" if top == "tasks" and rest and "." not in rest else key)
 
@@ -69,7 +71,7 @@ def _describe(hint: Any, key: str) -> str:
 
 
 def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
-    """`value` as the type `hint` within `bounds`, or a RequestError that names `key`."""
+    """`value` converted to the type `hint`. Raises RequestError with `key` for another type or outside `bounds`."""
     result = _convert(value, hint, key, bounds)
     names = list(bounds["one_of"]()) if "one_of" in bounds else None
     if result is _MISMATCH or (names is not None and result is not None and result not in names):
@@ -83,19 +85,19 @@ def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     return result
 
 
-LARGEST_WHOLE = 2**63  # what the libraries behind take
+LARGEST_WHOLE = 2**63  # torch and NumPy take only smaller numbers
 _MISMATCH = object()  # what `_convert` returns for a value of another type
 
 
 def _flat(hint: Any) -> list[Any]:
-    """All literal values named somewhere in a type hint."""
+    """All values of the Literals in a type hint."""
     if typing.get_origin(hint) is Literal:
         return list(typing.get_args(hint))
     return [x for a in typing.get_args(hint) for x in _flat(a)]
 
 
 def number(value: Any) -> float | None:
-    """A number, or the number that a text says; None for anything else. It may be infinite or nan."""
+    """The number that a number or a text stands for; None for anything else. It may be infinite or NaN."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     if isinstance(value, str) and value.strip()[:1] not in "+-.0123456789":  # "nan", "infinity"
@@ -130,7 +132,7 @@ _SIMPLE: dict[Any, Callable[[Any], Any]] = {
 
 
 def _convert(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
-    """`value` as the type `hint`; _MISMATCH where it is of another. Raises RequestError for what is wrong inside it."""
+    """`value` as the type `hint`, or _MISMATCH for another type. Raises RequestError for a wrong value inside it."""
     if hint in _SIMPLE:
         return _SIMPLE[hint](value)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
@@ -172,13 +174,13 @@ def bound(value: float, key: str, bounds: Mapping[str, Any]) -> None:
 
 
 def require_task(name: Any, tasks: Mapping[str, Any], key: str) -> None:
-    """Raises RequestError that names `key` unless `name` is one of `tasks`."""
+    """Raises RequestError with `key` unless `name` is one of `tasks`."""
     if not isinstance(name, str) or name not in tasks:
         raise RequestError(f"{key}: no task is named {name!r}{nearest(name, tasks)}\ntasks: {listing(tasks)}")
 
 
 def rate(value: Any, base: float, key: str) -> float:
-    """A learning rate: a number, or a multiple of `base` written as "0.1x"."""
+    """A learning rate: a number, or a multiple of `base` such as "0.1x". Raises RequestError for anything else."""
     if isinstance(value, str) and value.strip().endswith("x"):
         factor = number(value.strip()[:-1])
         found = None if factor is None else factor * base

@@ -1,4 +1,4 @@
-"""The columns that the network reads: how cells become numbers and codes, decided once and kept with the run."""
+"""The input columns: how cells become numbers and codes. This is decided once and stored with the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,18 +12,19 @@ from mtlrun.data.kinds import DATE, TEXT, as_numbers, as_texts, kind_of
 from mtlrun.util.errors import RequestError, listing, nearest
 
 UNKNOWN, MISSING = -1, -2  # codes of a category column
-LARGEST = 1e30  # so that squares and scaled values stay finite in float32
+LARGEST = 1e30  # keeps scaled values finite in float32
 
 
 @dataclass(frozen=True)
 class InputColumn:
-    """A column that the network reads.
+    """An encoded column.
 
-    Numbers stay as they are; the scaling by the training rows of a run is the network's. `missing` says
-    whether the whole table has gaps here, and `date` that the numbers are dates, in days since 1970. Of
-    a category column, code i stands for `categories[i]` (sorted text).
+    Numbers are not scaled here; the network scales them with the training rows of a run. In a category column, code i
+    stands for `categories[i]` (sorted text).
 
-    `hidden`: the column is encoded as the target of a reconstruction, and the network does not see it.
+    missing: the column has gaps somewhere in the whole table.
+    date: the numbers are dates, in days since 1970.
+    hidden: the column is the target of a reconstruction, and the network does not see it.
     """
 
     name: str
@@ -35,16 +36,16 @@ class InputColumn:
 
     @property
     def is_category(self) -> bool:
-        """Whether its cells become codes; those of others become numbers."""
+        """Whether the cells become codes; otherwise they become numbers."""
         return self.kind == "category"
 
     @property
     def width(self) -> int:
-        """How many numbers the column becomes: an indicator of gaps beside a number, one per category."""
+        """The number of network inputs of the column: a number or one per category, plus an indicator of gaps."""
         return (not self.is_category) + self.missing + len(self.categories)
 
     def numbers(self, series: pd.Series, where: str) -> np.ndarray:
-        """The cells as float64 [N], NaN where missing. Raises RequestError as `finite_numbers`, and for no dates."""
+        """The cells as float64 [N], NaN if missing. Raises RequestError as `finite_numbers`, or for an invalid date."""
         return _days(series, where) if self.date else finite_numbers(series, where)
 
     def codes(self, series: pd.Series) -> np.ndarray:
@@ -58,7 +59,7 @@ class InputColumn:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What turns a table into arrays, in the order of `columns`."""
+    """The encoding of a table as arrays, in the order of `columns`."""
 
     columns: list[InputColumn]
 
@@ -69,7 +70,7 @@ class InputSpec:
 
     @property
     def hidden(self) -> list[InputColumn]:
-        """The columns that the network does not see, and reconstructs."""
+        """The columns that the network does not see but reconstructs."""
         return [c for c in self.columns if c.hidden]
 
     @property
@@ -84,24 +85,24 @@ class InputSpec:
 
     @property
     def width(self) -> int:
-        """How many numbers the network sees."""
+        """The number of network inputs."""
         return sum(c.width for c in self.inputs)
 
     def to_plain(self) -> dict[str, Any]:
-        """As JSON types; `from_plain` gives the same again."""
+        """The spec as JSON types; `from_plain` reads them."""
         return asdict(self)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "InputSpec":
-        """The same as `to_plain` gave it. Raises RequestError, TypeError or AttributeError for anything else."""
+        """The spec from the result of `to_plain`. Raises RequestError, TypeError or AttributeError for other values."""
         return cls([from_mapping(InputColumn, column, "inputs", "a column") for column in plain["columns"]])
 
     def transform(self, frame: pd.DataFrame, key: str = "data.inputs") -> tuple[np.ndarray, np.ndarray]:
-        """Numbers [N, Dn] float64, NaN where missing; codes [N, Dc] int32, -1 unknown, -2 missing.
+        """Numbers [N, Dn] float64, NaN if missing; codes [N, Dc] int32, -1 unknown, -2 missing.
 
-        Dates may be written as text, such as 2020-09-22. Raises RequestError (naming `key`) for missing
-        columns, all of them at once, for text in a column of numbers, for what is no date in a column of
-        dates, and for infinite values. Hidden columns may be missing, and count as such.
+        Dates may be written as text, such as 2020-09-22. Raises RequestError with `key` for absent columns (it names
+        all of them), for text in a column of numbers, for an invalid date in a column of dates and for infinite values.
+        Hidden columns may be absent; their cells are then missing.
         """
         absent = [c.name for c in self.inputs if c.name not in frame.columns]
         if absent:
@@ -125,7 +126,10 @@ class InputSpec:
 def input_spec(
     frame: pd.DataFrame, inputs: Sequence[str], most: int, hidden: Sequence[str] = ()
 ) -> tuple[InputSpec, list[str]]:
-    """How `inputs` are read, and the columns that are `hidden` after them; notes of what was pooled."""
+    """The spec of the `inputs` followed by the `hidden` columns, and notes on pooled categories.
+
+    most: the largest number of categories of a column.
+    """
     columns, notes = [], []
     for name in [*inputs, *hidden]:
         column, pooled = _input_column(name, frame[name], most, name in hidden)
@@ -136,11 +140,14 @@ def input_spec(
 
 
 def _input_column(name: str, series: pd.Series, most: int, hidden: bool) -> tuple[InputColumn, int]:
-    """How a column is read: text as categories, the `most` frequent ones, anything else as numbers; and how many
-    values are pooled as unknown. Raises RequestError for numbers that are not finite."""
+    """The encoding of a column, and the number of values that are pooled as unknown.
+
+    Text becomes the `most` frequent categories; any other kind becomes numbers. Raises RequestError for numbers that
+    `finite_numbers` refuses.
+    """
     missing, kind = bool(series.isna().any()), kind_of(series)
     if kind is not TEXT:
-        finite_numbers(series, f"data.inputs: column {name!r}")  # raises where they are not
+        finite_numbers(series, f"data.inputs: column {name!r}")  # only to raise
         return InputColumn(name, "numeric", missing, date=kind is DATE, hidden=hidden), 0
     counts = pd.Series(as_texts(series)[series.notna().to_numpy()]).value_counts()
     kept = sorted(counts.to_dict().items(), key=lambda item: (-item[1], str(item[0])))[:most]
@@ -149,9 +156,10 @@ def _input_column(name: str, series: pd.Series, most: int, hidden: bool) -> tupl
 
 
 def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None) -> np.ndarray:
-    """The column as float64 [N], NaN where missing. Text that spells numbers throughout is read as such.
+    """The column as float64 [N], NaN if missing. Text is converted if every present cell spells a number.
 
-    Raises RequestError with the first row that does not; `rows` `[N]` are their numbers in the table, None: all of it.
+    rows: the row numbers `[N]` in the table, for messages; None if `series` is a whole column. Raises RequestError with
+    the first wrong row for other text, for infinite numbers and for numbers beyond `LARGEST`.
     """
 
     def row_of(bad: np.ndarray) -> int:
@@ -182,7 +190,7 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
 
 
 def _days(series: pd.Series, where: str) -> np.ndarray:
-    """A column of dates, or of text such as 2020-09-22, as days since 1970: float64 [N], NaN where missing."""
+    """A column of dates, or of text such as 2020-09-22, as days since 1970: float64 [N], NaN if missing."""
     kind, present = kind_of(series), series.notna().to_numpy()
     if kind is TEXT:
         dates = pd.to_datetime(series, format="ISO8601", errors="coerce", utc=True)

@@ -1,4 +1,4 @@
-"""Rows of val and test that are copies of training rows: a warning of `mtlrun check`."""
+"""Warnings of `mtlrun check` about rows of val and test that are copies of training rows."""
 
 import numpy as np
 import pandas as pd
@@ -6,16 +6,16 @@ import pandas as pd
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.doubts import MIN_ROWS, is_identifier
 
-COPIED_SHARE = 0.1  # of the rows of val or test that are copies of training rows, above which it is said
-TELLING = 0.05  # probability, at most, that two rows agree in a column by chance, for it to tell rows apart
-COPY_AGREEMENT = 0.9  # of the rows that agree in all other columns, how many agree in this one too, if they are copies
+COPIED_SHARE = 0.1  # share of copies among the rows of val or test above which there is a warning
+TELLING = 0.05  # a column distinguishes rows if two rows agree in it by chance with at most this probability
+COPY_AGREEMENT = 0.9  # a row is a copy if this share of the rows that agree in all other columns agree in this one too
 
 
 def row_hashes(dataset: Dataset, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
-    """A hash [N] of each row's inputs and labels, and one without the column that tells rows apart best.
+    """Two hashes [N] of the inputs and labels of each row: with and without the most distinctive column.
 
-    Identifiers do not count, as copies may have been numbered anew. None if no column tells rows apart:
-    where every column has few values, rows are alike by chance.
+    Identifiers are ignored, because copies may have new numbers. Returns None if no column distinguishes rows: if every
+    column has few values, rows are equal by chance.
     """
     inputs = zip([*dataset.spec.numeric, *dataset.spec.category], [*dataset.numeric.T, *dataset.codes.T], strict=True)
     columns = [values for column, values in inputs if not is_identifier(frame[column.name], column.name)]
@@ -34,11 +34,11 @@ def row_hashes(dataset: Dataset, frame: pd.DataFrame) -> tuple[np.ndarray, np.nd
 
 
 def copied_rows(dataset: Dataset, rows: np.ndarray, others: np.ndarray) -> list[str]:
-    """A warning for val or test if many of its rows were copied from training rows; hashes [N] as of `row_hashes`.
+    """Warnings for val and test if many of their rows are copies of training rows.
 
-    Rows without anything special, such as those of children in a census, are equal without being
-    copies: they have neighbours that differ in one column alone. A row counts as a copy only if nearly
-    all training rows that agree with it in every column but the most telling one agree in that one too.
+    rows, others: the two hashes [N] from `row_hashes`. Ordinary rows, such as those of children in a census, can be
+    equal without being copies; other rows then differ from them in a single column. A row therefore counts as a copy
+    only if nearly all training rows that agree with it in all other columns agree in the most distinctive column too.
     """
     warnings, train = [], dataset.split.train
     for part in ("val", "test"):

@@ -1,4 +1,4 @@
-"""From a checked configuration to the arrays of a run: inputs, targets, weights, split."""
+"""Loads the arrays of a run from a checked configuration: inputs, targets, weights, split."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,17 +20,17 @@ from mtlrun.util.errors import RequestError, listing
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything that a run reads: inputs and targets of all rows, and which rows belong to which part."""
+    """Everything that a run reads: the inputs and targets of all N rows, and the split."""
 
     spec: InputSpec
     numeric: np.ndarray  # [N, Dn] float64
     codes: np.ndarray  # [N, Dc] int32
-    targets: dict[str, Target]  # the active tasks, in the order of the configuration
+    targets: dict[str, Target]  # of the active tasks, in the order of the configuration
     weight: np.ndarray | None  # [N] float32
     split: Split
     hash: str
     notes: list[str]
-    reconstructed: dict[str, list[str]] = field(default_factory=dict)  # columns of reconstructions that name some
+    reconstructed: dict[str, list[str]] = field(default_factory=dict)  # task -> the columns that a reconstruction names
 
     def cells(self) -> list[tuple[InputColumn, np.ndarray]]:
         """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32."""
@@ -38,8 +38,7 @@ class Dataset:
         return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
 
     def trainable(self, tasks: Iterable[str] | None = None) -> np.ndarray:
-        """Which training rows have a label (of weight above 0) in any of the tasks (None: of all): a mask over
-        `split.train`."""
+        """Mask over `split.train` of the rows with weight above 0 and a label of any of the tasks (None: all tasks)."""
         train = self.split.train
         names = self.targets if tasks is None else tasks
         labelled = np.stack([self.targets[name].observed[train] for name in names], 1).any(1)
@@ -48,22 +47,22 @@ class Dataset:
         return np.asarray(labelled)
 
     def classes(self) -> dict[str, int]:
-        """How many classes each task has: 0 for a regression, the number of encoded columns for a reconstruction."""
+        """The number of classes of each task: 0 for numbers, the number of outputs for a reconstruction."""
         return {
             name: self.reconstructed_width(name) if type_of(target.type).reads_inputs else len(target.classes)
             for name, target in self.targets.items()
         }
 
     def reconstructed_width(self, task: str) -> int:
-        """How many numbers a reconstruction puts out: the encoded inputs, or its own columns."""
+        """The number of outputs of a reconstruction: the width of all inputs, or of the columns that it names."""
         names = self.reconstructed.get(task)
         return self.spec.width if names is None else sum(c.width for c in self.spec.columns if c.name in names)
 
 
 def load_dataset(config: Config) -> Dataset:
-    """The data of a run. Arrays are shared between the runs of a process: do not write to them.
+    """Loads the data of a run. The runs of a process share arrays: do not write to them.
 
-    Raises RequestError for everything that is wrong with the table or does not go with the tasks.
+    Raises RequestError if the table is wrong or does not fit the tasks.
     """
     table, files = load_table(config.data)
     frame = table.frame
@@ -73,7 +72,7 @@ def load_dataset(config: Config) -> Dataset:
             require_column(column, frame, f"tasks.{name}.target")
     split = split_rows(frame, config.data.split, config.data.train_rows, files)
     roles = column_roles(config, frame)
-    # hidden are those of tasks that are not trained here, too, so that a first stage has the same columns
+    # columns of tasks that are not trained are hidden too, so that a first stage has the same columns
     hidden = tuple(dict.fromkeys(c for names in roles.hidden.values() for c in names))
     reconstructed = {name: columns for name, columns in roles.hidden.items() if name in config.active}
     most = config.data.max_categories
@@ -90,7 +89,7 @@ def load_dataset(config: Config) -> Dataset:
 
 
 def require_unchanged(dataset: Dataset, config: Config, digest: str | None, what: str) -> None:
-    """Raises RequestError if the table is not the one that a run or sweep (`what`) began with; None: not known."""
+    """Raises RequestError if the table has changed since a run or sweep (`what`) began. digest None: not known."""
     if digest is not None and dataset.hash != digest:
         raise RequestError(
             f"data.path: {config.data.path} has changed since this {what} began\n"
@@ -99,7 +98,7 @@ def require_unchanged(dataset: Dataset, config: Config, digest: str | None, what
 
 
 def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:
-    """The table of a configuration; and with `data.split.files` each row's part (0 train, 1 val, 2 test), else None."""
+    """The table, and with `data.split.files` the part of each row (0 train, 1 val, 2 test), else None."""
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}
     table = load_tables([resolve_path(path, key) for key, path in named.items()], list(named))
     if data.split.files is None:
@@ -147,7 +146,7 @@ def _unlabelled(targets: dict[str, Target], split: Split) -> list[str]:
 def _unseen_categories(dataset: Dataset) -> list[str]:
     notes, split = [], dataset.split
     for column, codes in zip(dataset.spec.category, dataset.codes.T, strict=True):
-        unseen = np.ones(len(column.categories) + 2, dtype=bool)  # the last two are the codes -2 and -1: no categories
+        unseen = np.ones(len(column.categories) + 2, dtype=bool)  # the last two entries are for the codes -2 and -1
         unseen[codes[split.train]] = False
         unseen[[MISSING, UNKNOWN]] = False
         val, test = (int(unseen[codes[rows]].sum()) for rows in (split.val, split.test))

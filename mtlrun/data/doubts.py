@@ -1,6 +1,6 @@
-"""What looks wrong about a column or about classes: noted by runs, warned of by `check`, a comment of `init`.
+"""Doubts about a column or about classes: runs note them, `check` warns of them, `init` writes them as comments.
 
-Every doubt is a guess from the values; the thresholds are constants at the top.
+Every doubt is a guess from the values.
 """
 
 import re
@@ -14,22 +14,22 @@ from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
 from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
-NUMERIC_SHARE = 0.9  # of the cells of a text column that spell numbers, from which the others look like mistakes
-DATE_SHARE = 0.95  # of the different values of a text column that are dates, from which it is a column of dates
-IDENTIFIER_SHARE = 0.95  # different values / rows, from which text is an identifier
-MANY_CLASSES = 20  # more than this, in more than half as many labels, are hardly classes
+NUMERIC_SHARE = 0.9  # if at least this share of the cells of a text column are numbers, the others look like mistakes
+DATE_SHARE = 0.95  # a text column holds dates if at least this share of its distinct values are dates
+IDENTIFIER_SHARE = 0.95  # text is an identifier from this ratio of distinct values to rows
+MANY_CLASSES = 20  # values are hardly classes if there are more than this and more than half as many as labels
 ID_NAME = re.compile(
     r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
     r"batch|session|family|school|plot|record|row|rownames|unnamed: 0)(_|$)"
 )
-_DATES_READ = 1000  # so many different values are tried as dates
+_DATES_READ = 1000  # largest number of distinct values that are tried as dates
 
 
 # ---------------------------------------------------------------- columns
 
 
 def nearly_numbers(series: pd.Series) -> list[str]:
-    """The different cells of a text column that spell no number, where nearly all others do; else none."""
+    """The distinct cells of a text column that are not numbers, if nearly all other cells are; else []."""
     present = series.dropna()
     if kind_of(present) is not TEXT:
         return []
@@ -50,10 +50,10 @@ def dates_as_text(series: pd.Series) -> bool:
 
 
 def is_identifier(series: pd.Series, name: str) -> bool:
-    """Whether a column names its rows rather than describes them.
+    """Whether a column names its rows instead of describing them.
 
-    Text of which at least 95 % is different; whole numbers that are all different and either rise or
-    fall from row to row, fill their range, or are called id, key, index or the like.
+    That is text with at least 95 % distinct values, or whole numbers that are all distinct and either rise or fall from
+    row to row, or nearly fill their range, or are called id, key, index or the like.
     """
     present = series.dropna()
     rows, kind = len(present), kind_of(series)
@@ -71,9 +71,9 @@ def is_identifier(series: pd.Series, name: str) -> bool:
 
 
 def _numeric_share(texts: Sequence[str], counts: np.ndarray) -> tuple[float, list[str]]:
-    """The share of cells that spell a number, and the texts that spell none, the most frequent first.
+    """The share of cells that are numbers, and the texts that are not, the most frequent first.
 
-    `texts` are the different texts of a column, `counts` how often each occurs, both [n].
+    texts: the distinct texts [n] of a column. counts: how often each occurs [n].
     """
     numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().to_numpy()
     order = np.argsort(-counts, kind="stable")
@@ -84,13 +84,16 @@ def _numeric_share(texts: Sequence[str], counts: np.ndarray) -> tuple[float, lis
 
 
 def class_text(value: Any) -> str:
-    """A class as messages show it: blanks around it would be overlooked without quotes."""
+    """A class as text for messages. It is quoted if it begins or ends with blanks, to make them visible."""
     text = str(value)
     return text if text == text.strip() else repr(text)
 
 
 def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
-    """Why the values of a categorical target do not look like classes, or None; `counts` [K] are its labels."""
+    """The reason why the values of a categorical target do not look like classes, or None.
+
+    counts: the number of labels of each class [K].
+    """
     labels = int(counts.sum())
     if isinstance(classes[0], str):
         share, words = _numeric_share(classes, counts)
@@ -104,7 +107,7 @@ def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
 
 
 def one_class_twice(classes: Sequence[Any]) -> list[str]:
-    """A line for each set of classes that differ in the blanks around them or in upper and lower case only."""
+    """One line per set of classes that differ only in surrounding blanks or in upper and lower case."""
     alike: dict[str, list[str]] = {}
     for name in classes:
         if isinstance(name, str):

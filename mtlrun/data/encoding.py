@@ -1,4 +1,4 @@
-"""Labels as numbers: the type that a column suggests, its classes, and the values that a task learns from."""
+"""Labels as numbers: the task type that a column suggests, the classes, and the encoded labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,9 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 @dataclass(frozen=True)
 class Encoding:
-    """The labels of a task in all rows of the table, whatever the split: its type, its classes, and `values` [N].
+    """The encoded labels of a task in all rows of the table, independent of the split.
 
-    `values` are numbers, or indices into `classes`; 0 where no label is observed.
+    values: numbers or indices into `classes`, float64 [N]; 0 if no label is observed.
     """
 
     type: str
@@ -30,7 +30,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class _Observed:
-    """The labels `series` [n] that are observed, of the task `name`, and their rows [n] in the table."""
+    """The observed labels `series` [n] of the task `name`, and their row numbers [n] in the table."""
 
     name: str
     task: TaskConfig
@@ -47,9 +47,9 @@ class _Observed:
 
 
 def encode(name: str, task: TaskConfig, labels: pd.Series | None, observed: np.ndarray) -> Encoding:
-    """The labels [N] of the table (None: the task has none) as a task learns from them, where `observed` [N].
+    """Encodes the labels [N] of a task (None if it has no labels) in the `observed` rows, a mask [N].
 
-    Raises RequestError where they do not fit the type or the settings of the task.
+    Raises RequestError if they do not fit the type or the settings of the task.
     """
     values = np.zeros(len(observed), dtype=np.float64)
     if labels is None:
@@ -76,7 +76,7 @@ def encode(name: str, task: TaskConfig, labels: pd.Series | None, observed: np.n
 
 
 def _numbers(labels: _Observed, type_: str) -> np.ndarray:
-    """The labels of a type that has numbers [n]. Raises RequestError for those that it does not allow."""
+    """The labels [n] for a type with numbers. Raises RequestError for labels that the type does not allow."""
     key, task = labels.key, labels.task
     if task.positive is not None:
         raise RequestError(f"{key}.positive: the task is a {type_}\nallowed: null, or {key}.type=binary")
@@ -122,8 +122,11 @@ def _require_classes(labels: _Observed, type_: str, classes: list[Any], codes: n
 
 
 def infer_type(series: pd.Series) -> str:
-    """The task type that a column suggests: truth values or two different values are binary, text and at
-    most ten different whole numbers categorical, anything else is a regression."""
+    """The task type that a column suggests.
+
+    Truth values or two distinct values: binary. Text or at most ten distinct whole numbers: categorical. Anything else:
+    regression.
+    """
     distinct = series.dropna().unique()
     kind = kind_of(series)
     if kind is TRUTH or len(distinct) == 2:
@@ -136,8 +139,7 @@ def infer_type(series: pd.Series) -> str:
 
 
 def _inferred(labels: _Observed) -> str:
-    """The type that the labels suggest: as `infer_type` has it, but for numbers that an expression computes, which are
-    a regression."""
+    """The type from `infer_type`, except that numbers computed by an expression are a regression."""
     expression = labels.task.expression
     computed = expression is not None and parse(expression, f"{labels.key}.expression").column is None
     return REGRESSION if computed and kind_of(labels.series) is NUMBER else infer_type(labels.series)
@@ -147,7 +149,7 @@ def _inferred(labels: _Observed) -> str:
 
 
 def classes_of(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
-    """The sorted classes as Python scalars (bool, int, float or str) and the index [n] of each label.
+    """The sorted classes as Python scalars (bool, int, float or str), and the class index [n] of each label.
 
     Raises RequestError for infinite values.
     """
@@ -160,16 +162,16 @@ def classes_of(labels: pd.Series, key: str) -> tuple[list[Any], np.ndarray]:
 
 
 def _binned(labels: _Observed, edges: np.ndarray) -> tuple[list[Any], np.ndarray]:
-    """The bins between the inner edges as classes 1, 2, …, the lowest first, and the index [n] of each label."""
+    """The bins as classes 1, 2, …, lowest first, and the class index [n] of each label. edges: the inner edges."""
     numbers = finite_numbers(labels.series, labels.key, labels.rows)
     return list(range(1, len(edges) + 2)), np.searchsorted(edges, numbers, side="right")
 
 
 def bin_edges(name: str, task: TaskConfig, labels: pd.Series, observed: np.ndarray) -> np.ndarray:
-    """The inner edges [K − 1] between the K bins of a task, of whose labels [N] those that are `observed` count.
+    """The inner edges [K − 1] between the K bins of a task, from the `observed` ones of its labels [N].
 
-    A label v is in class k, from 1 on, if edge k − 1 ≤ v < edge k. Of a number of bins the edges are quantiles of the
-    labels in the whole table. Raises RequestError for labels that are no numbers, and where bins would be empty.
+    A label v is in class k (counted from 1) if edge k − 1 ≤ v < edge k. If `task.bins` is a number, the edges are
+    quantiles of the labels in the whole table. Raises RequestError if labels are not numbers or a bin would be empty.
     """
     key, column = f"tasks.{name}.bins", task.expression or task.target or name
     numbers = finite_numbers(labels[observed], f"{key}: {column!r}", np.flatnonzero(observed))
@@ -190,7 +192,10 @@ def bin_edges(name: str, task: TaskConfig, labels: pd.Series, observed: np.ndarr
 
 
 def class_index(value: Any, classes: list[Any], key: str) -> int:
-    """The index of the class that `value` names; YAML and the command line may have made a number of a text."""
+    """The index of the class that `value` names. YAML and the command line may have turned text into a number.
+
+    Raises RequestError if there is no such class.
+    """
     for i, known in enumerate(classes):
         if type(known) is type(value) and known == value:
             return i

@@ -13,16 +13,17 @@ from mtlrun.tasks import type_of
 
 
 def task_facts(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
-    """One row per task: `task`, `type`, `target`, `expression`, `role`, `loss`, `primary`, `classes`, `bins`, `train`,
-    `val`, `test`.
+    """One row per task.
 
-    `target` is a column, or None where `expression` gives the labels. A reconstruction has neither, and `inputs`, how
-    many encoded columns it is about, instead of what follows. `bins` are the inner edges of quantised labels.
-    `classes` maps each class (as text) to its share of the training labels, or is empty; `positive` is
-    the class (as text) that a binary task's probability is about; for a
-    regression `mean` and `std` of the training labels are given in the column's own unit instead.
-    `train`, `val`, `test` count labels. With row weights, `effective` is Kish's effective number of
-    training labels, (Σw)²/Σw².
+    task, type, role, loss, primary: as in the settings, or inferred
+    target, expression: the column or the expression of the labels, else None
+    classes: class (as text) -> share of the training labels; empty for numbers
+    bins: the inner edges of quantised labels, else empty
+    positive: only for a binary task; the class (as text) whose probability is predicted
+    mean, std: only for numbers; of the training labels, in the unit of the column
+    inputs: only for a task without labels in the table; the number of outputs of a reconstruction
+    train, val, test: the number of labels in each part
+    effective: only with row weights; Kish's effective number of training labels, (Σw)²/Σw²
     """
     facts = []
     for task, target in dataset.targets.items():

@@ -1,4 +1,4 @@
-"""`mtlrun init TABLE --targets a,b`: a commented data YAML for a user's own table."""
+"""`mtlrun init TABLE --targets a,b`: writes a commented data YAML for a table of the user."""
 
 import re
 from pathlib import Path
@@ -30,11 +30,11 @@ SHIPPED = (
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
-    """Write `folder`/conf/data/STEM.yaml for the table and return its path; `folder` is the working directory.
+    """Writes `folder`/conf/data/STEM.yaml for the table and returns its path. `folder` is the working directory.
 
-    Task types are inferred, the inputs listed (identifiers, empty columns and dates written as text as
-    comments); comments say what looks wrong about an input or a target. Raises
-    RequestError for a table that cannot be read, a target that is no column, and a file that exists.
+    The YAML has the inferred task types and lists the inputs. Identifiers, empty columns and dates written as text are
+    commented out. Comments name doubts about an input or a target. Raises RequestError for a table that cannot be read,
+    a target that is not a column, and a file that exists.
     """
     path = resolve_path(str(table), "init")
     frame = read_table(path, "init")
@@ -56,7 +56,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
 
 
 def option_name(file: str) -> str:
-    """The file's stem as an option of the `data` group: letters, digits and _, none of the shipped names."""
+    """An option name for the `data` group from a file name: letters, digits and _, and not a shipped option."""
     stem = re.sub(r"(\.csv\.gz|\.csv|\.parquet)$", "", file, flags=re.IGNORECASE)
     name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_") or "data"
     if name[0].isdigit() or name.lower() in ("null", "true", "false", "nan", "inf"):
@@ -65,12 +65,12 @@ def option_name(file: str) -> str:
 
 
 def task_name(column: str, taken: set[str]) -> str:
-    """The column's name if it is legal for a task and free, else a cleaned one."""
+    """A free task name for a column: the column name if it is legal, else a cleaned name."""
     name = column
     if not TASK_NAME.match(name) or not name.isascii():
         name = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "task"
         name = name if not name[0].isdigit() else f"task_{name}"
-    if name in RESERVED or yaml.safe_load(name) != name:  # `on` and `null` are no text in YAML
+    if name in RESERVED or yaml.safe_load(name) != name:  # YAML does not read `on` and `null` as text
         name = f"{name}_task"
     unique, n = name, 2
     while unique in taken:
@@ -122,7 +122,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         missing = int(series.isna().sum())
         comment = f"{series.nunique()} different values, {missing} of {len(series)} missing"
         no_type, doubts = _doubts(series.dropna())
-        # without a type a run refuses such a target, and says how to mend it
+        # no type: a run then refuses the target and says what to do
         settings = [] if no_type else [f"type: {infer_type(series)}"]
         settings += [f"target: {_scalar(column)}"] if name != column else []
         lines.append(f"  {name}: {{{', '.join(settings)}}}  # {comment}")
@@ -131,7 +131,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
 
 
 def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
-    """Whether a target of text is no set of classes; and what looks wrong about it, in the words of a run's notes."""
+    """Whether a text target does not look like classes, and all doubts about it in the words of the notes of a run."""
     if kind_of(labels) is not TEXT:
         return False, []
     classes, codes = classes_of(labels, "--targets")
@@ -140,7 +140,7 @@ def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
 
 
 def _scalar(text: str) -> str:
-    """A text as YAML, quoted unless it is a plain word; `${` is kept from being read as an interpolation."""
+    """A text as YAML, quoted unless it is a plain word. `${` is escaped so that it is no interpolation."""
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and yaml.safe_load(text) == text:
         return text
     escaped: Any = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", text)

@@ -1,7 +1,7 @@
-"""The warnings of `mtlrun check`; each is a guess from the values.
+"""The warnings of `mtlrun check`. Each is a guess from the values.
 
-Those about inputs and groups are here, those about copied rows in copies.py, about inputs that give a target away in
-leaks.py.
+This module has the warnings about inputs and groups. copies.py has those about copied rows, leaks.py those about inputs
+that reveal a target.
 """
 
 import re
@@ -23,7 +23,7 @@ from mtlrun.util.errors import listing
 
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
-    """The warnings about inputs, groups, copied rows and targets, one line each; empty if there are none."""
+    """The warnings about inputs, groups, copied rows and targets, one line each."""
     table, _ = load_table(config.data)
     names = [c.name for c in dataset.spec.inputs]
     warnings = table.remember(("inspect", tuple(names)), lambda: _input_warnings(table.frame, names))
@@ -40,7 +40,7 @@ def inspect(config: Config, dataset: Dataset) -> list[str]:
         first = ~pd.Series(rows[0]).duplicated().to_numpy()
     for target in dataset.targets.values():
         task = config.tasks[target.task]
-        # an auxiliary task may well say something about the inputs: it is a hint
+        # the expression of an auxiliary task may read inputs: the task is then a hint
         hint = parse(task.expression, "").names if task.expression and not task.main else ()
         warnings += leaks(target, dataset, np.flatnonzero(target.observed & first), hint)
     return warnings
@@ -73,9 +73,9 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
 
 
 def _duplicates(frame: pd.DataFrame, names: list[str]) -> list[str]:
-    """A warning for each column with the same cells as one before it."""
+    """A warning for each column with the same cells as an earlier column."""
     warnings = []
-    alike: dict[int, list[str]] = {}  # columns by a hash of their cells, in the order of the rows
+    alike: dict[int, list[str]] = {}  # hash of the cells in row order -> columns
     for name in names:
         if not frame[name].notna().any():
             continue
@@ -93,7 +93,7 @@ def _comparable(series: pd.Series) -> np.ndarray:
 
 
 def _group_warning(series: pd.Series, name: str) -> str | None:
-    """A warning if the values look like the names of groups of a few rows each."""
+    """A warning if the values look like names of groups with a few rows each."""
     present = series.dropna()
     kind = kind_of(series)
     if len(present) < MIN_ROWS or kind not in (TEXT, NUMBER) or not 1.5 <= len(present) / present.nunique() <= 50:
@@ -109,8 +109,8 @@ def _group_warning(series: pd.Series, name: str) -> str | None:
     if len(counts) < 10:
         return None
     if kind is NUMBER and not ID_NAME.search(name.lower()):
-        # Ages and years repeat as well: ask for many values, about equally frequent, that number the
-        # groups without a gap or stand together in the file.
+        # Ages and years repeat too. So require many values of about equal frequency that have no gaps or whose rows
+        # are contiguous in the file.
         blocks = 1 + int((np.diff(codes) != 0).sum())
         together = blocks <= 1.2 * len(counts) and not (np.diff(values) >= 0).all()
         gapless = np.ptp(values) + 1 <= 1.1 * len(counts)
@@ -123,7 +123,7 @@ def _group_warning(series: pd.Series, name: str) -> str | None:
 
 
 def _override(key: str, value: str) -> str:
-    """`key=value` as it is typed in a shell: quotes within for Hydra where it needs them, around it for the shell."""
+    """`key=value` as typed in a shell, with inner quotes for Hydra if needed and outer quotes for the shell."""
     if not re.fullmatch(r"[A-Za-z_]([\w./ -]*\w)?", value, flags=re.ASCII):
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
         value = f"'{escaped}'"

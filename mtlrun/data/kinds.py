@@ -1,4 +1,4 @@
-"""What a column holds: numbers, truth values, dates or text. `kind_of` decides it; everything else asks the kind."""
+"""The kind of a column: numbers, truth values, dates or text. `kind_of` decides; other code uses the kind object."""
 
 import datetime
 import decimal
@@ -9,26 +9,26 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-DAY = 86_400e6  # microseconds, which reach from the year 1 to 9999 and beyond
+DAY = 86_400e6  # in microseconds; datetime64[us] covers the years 1 to 9999 and more
 
 
 class ColumnKind(ABC):
-    """One of the four kinds of columns. There is one object of each, so that `kind is TEXT` asks for one of them."""
+    """One of the four kinds of columns. Each kind is a single object, so `kind is TEXT` tests for it."""
 
     name: ClassVar[str]
 
     @abstractmethod
     def numbers(self, series: pd.Series) -> np.ndarray:
-        """The cells as float64 [N], NaN where missing. Raises ValueError for text."""
+        """The cells as float64 [N], NaN if missing. Raises ValueError for text."""
 
     def comparable(self, series: pd.Series) -> np.ndarray:
-        """The cells [N] as what tells them apart: numbers, or for text an object array of str."""
+        """The cells [N] in a form that can be compared: numbers, or for text an object array of str."""
         return self.numbers(series)
 
     def classes(self, series: pd.Series) -> tuple[list[Any], np.ndarray]:
-        """The different cells of a column without gaps, sorted, as Python scalars; and the index [N] of each cell.
+        """The sorted distinct cells as Python scalars, and the index [N] of each cell. The column must have no gaps.
 
-        Dates are text here. Raises ValueError for infinite numbers.
+        Dates become text. Raises ValueError for infinite numbers.
         """
         texts, codes = np.unique(as_texts(series).astype(str), return_inverse=True)
         return [str(t) for t in texts], codes
@@ -52,7 +52,7 @@ class _Number(ColumnKind):
 
 
 class _Truth(_Number):
-    """Truth values; as numbers 0 and 1."""
+    """Truth values. As numbers they are 0 and 1."""
 
     name = "bool"
 
@@ -72,7 +72,7 @@ class _Text(ColumnKind):
 
 
 class _Date(ColumnKind):
-    """Dates; as numbers days since 1970."""
+    """Dates. As numbers they are days since 1970."""
 
     name = "date"
 
@@ -82,7 +82,7 @@ class _Date(ColumnKind):
 
 
 NUMBER, TRUTH, DATE, TEXT = _Number(), _Truth(), _Date(), _Text()
-_OF_OBJECTS = {  # of cells that are Python objects, by what pandas infers them to be; all others are text
+_OF_OBJECTS = {  # the kind of a column of Python objects, by the type that pandas infers; any other type is text
     "boolean": TRUTH,
     "integer": NUMBER,
     "floating": NUMBER,
@@ -93,7 +93,7 @@ _OF_OBJECTS = {  # of cells that are Python objects, by what pandas infers them 
 
 
 def kind_of(series: pd.Series) -> ColumnKind:
-    """The kind of a column; one without any value counts as numbers."""
+    """The kind of a column. A column without any value counts as numbers."""
     if pd.api.types.is_bool_dtype(series.dtype):
         return TRUTH
     if pd.api.types.is_numeric_dtype(series.dtype):
@@ -106,7 +106,7 @@ def kind_of(series: pd.Series) -> ColumnKind:
 
 
 def as_numbers(series: pd.Series) -> np.ndarray:
-    """A column as float64 [N], NaN where missing: truth values as 0 and 1, dates as days since 1970.
+    """A column as float64 [N], NaN if missing: truth values as 0 and 1, dates as days since 1970.
 
     Raises ValueError for text.
     """
@@ -114,23 +114,23 @@ def as_numbers(series: pd.Series) -> np.ndarray:
 
 
 def as_texts(series: pd.Series) -> np.ndarray:
-    """A column as an object array [N] of str, "" where missing; whole numbers are written without a point."""
+    """A column as an object array [N] of str, "" if missing. Whole numbers are written without a decimal point."""
     codes, values = pd.factorize(series)
     texts = np.array([*(text_of(v) for v in values), ""], dtype=object)
     return texts[codes]  # a missing value has code -1
 
 
 def text_of(value: Any) -> str:
-    """A cell as text, the same whether it was read as 1, 1.0 or "1"."""
+    """A cell as text. The cells 1, 1.0 and "1" give the same text."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
 
 
 def plain_column(series: pd.Series) -> pd.Series:
-    """A column of a file with cells that are one of the four kinds.
+    """Converts a column of a file to one of the four kinds.
 
-    Categories become their values, dates datetime64[us] (UTC), durations days, decimals floats; "" is missing.
+    Categories become their values, dates datetime64[us] in UTC, durations days, decimals floats. "" becomes missing.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = pd.Series(series.to_numpy(dtype=object), series.index, name=series.name).infer_objects()
@@ -138,7 +138,7 @@ def plain_column(series: pd.Series) -> pd.Series:
         return series.dt.total_seconds() / 86_400.0
     if series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "integer":
         numbers = series.map(_float, na_action="ignore").astype(float)
-        return numbers if np.isinf(numbers).any() else series  # beyond any float; up to there a class is what it is
+        return numbers if np.isinf(numbers).any() else series  # floats only if a number is too large for one
     if series.dtype == object:
         first = next((v for v in series if not _is_missing(v)), None)
         if isinstance(first, decimal.Decimal):

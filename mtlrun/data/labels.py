@@ -1,7 +1,7 @@
-"""The labels of a task as the table has them (`raw_labels`, `observed_labels`), and as a run learns from them.
+"""The labels of a task in the table (`raw_labels`, `observed_labels`), and those that a run learns from.
 
-`train_labels`, `train_rows_of` and `shuffle` touch the training rows alone; the labels of val and test stay the true
-ones. `smooth` takes means within each part of the split, so that no label of another part comes into them.
+`train_labels`, `train_rows_of` and `shuffle` change only the labels of training rows; val and test keep the true
+labels. `smooth` takes means within each part of the split, so that no label of another part enters a mean.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from mtlrun.util.errors import RequestError
 
 @dataclass(frozen=True)
 class RunTable:
-    """A table as a run sees it: with its configuration, its split, and the row weights [N] (None: all count 1)."""
+    """A table with the configuration, the split and the row weights [N] of a run. weight None: all weights are 1."""
 
     config: Config
     table: Table
@@ -28,20 +28,20 @@ class RunTable:
     weight: np.ndarray | None
 
     def counted(self, observed: np.ndarray) -> np.ndarray:
-        """Those of the observed labels [N] whose row has a weight above 0."""
+        """Mask [N] of the observed labels whose row has a weight above 0. observed: mask [N]."""
         return observed if self.weight is None else observed & (self.weight > 0)
 
 
 def label_source(name: str, task: TaskConfig) -> str:
-    """The column or the expression that the labels of a task come from."""
+    """The column or expression of the labels of a task, as text."""
     return task.expression or task.target or name
 
 
 def raw_labels(name: str, task: TaskConfig, table: Table) -> pd.Series | None:
-    """The labels of `task` in all rows of the table, missing where there is none: a column, or an expression's value.
+    """The labels of `task` in all rows of the table, from a column or an expression. None for a task without labels.
 
-    An expression has none in a row where a column that it reads is missing, unless it asks about null. None for a task
-    that has no labels. Raises RequestError where the expression cannot be read.
+    An expression has no label in a row in which a column that it reads is missing, unless it contains null. Raises
+    RequestError if the expression is invalid.
     """
     if not task.has_labels:
         return None
@@ -59,16 +59,16 @@ def raw_labels(name: str, task: TaskConfig, table: Table) -> pd.Series | None:
 
 
 def observed_labels(name: str, task: TaskConfig, table: Table) -> np.ndarray:
-    """Which rows of the table have a label of `task`, whatever the split: the column has a value and `where` is true.
+    """Mask [N] of the rows with a label of `task` in which `where` is true, independent of the split.
 
-    Bool [N]. A task that has no column has one in every row in which `where` is true.
-    Raises RequestError where no row has one, and where `where` cannot be read.
+    A task that takes no labels from the table counts as labelled in every row. Raises RequestError if no row is left or
+    if `where` is invalid.
     """
     key = f"tasks.{name}"
     labels = raw_labels(name, task, table)
 
     def make() -> np.ndarray:
-        # a copy, as pandas hands out read-only arrays
+        # copy, because pandas returns read-only arrays
         observed = np.ones(len(table.frame), dtype=bool) if labels is None else np.array(labels.notna())
         if task.where is not None:
             observed = observed & condition(task.where, table.frame, f"{key}.where")
@@ -83,12 +83,13 @@ def observed_labels(name: str, task: TaskConfig, table: Table) -> np.ndarray:
 
 
 def labelled_rows(name: str, run: RunTable) -> np.ndarray:
-    """The training rows from whose label the task `name` learns: row numbers, sorted.
+    """The training rows from whose labels the task `name` learns: sorted row numbers.
 
-    Those with a label and a weight above 0; of them those in which `train_rows_of` has one, by this same function;
-    of them `train_labels` at random by (data.split.seed, name), fewer being a subset of more.
+    1. Take the training rows with a label and a weight above 0.
+    2. Keep the rows that this function returns for the task `train_rows_of`.
+    3. Keep `train_labels` random rows, drawn from (data.split.seed, name). A smaller number gives a subset of a larger.
 
-    Raises RequestError where `train_rows_of` leaves none and where `train_labels` asks for more than there are.
+    Raises RequestError if step 2 leaves no row, or if `train_labels` is larger than the number of rows.
     """
     task, key = run.config.tasks[name], f"tasks.{name}"
     train = run.split.train
@@ -113,13 +114,13 @@ def labelled_rows(name: str, run: RunTable) -> np.ndarray:
 def training_labels(
     name: str, run: RunTable, values: np.ndarray, observed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`values` [N] and `observed` [N] of a task as a run trains on them.
+    """The labels `values` [N] and the mask `observed` [N] that a run trains on.
 
-    They are handed back as they came, the same arrays, where nothing is asked for. `smooth` replaces each label by a
-    mean (see `smoothed`), then `shuffle` permutes those of training rows among `labelled_rows`, within the groups of
-    `data.split.by`, by (seed, name).
+    Without settings that change labels, the same arrays are returned. `smooth` replaces each label by a mean (see
+    `smoothed`). Then `shuffle` permutes the labels of `labelled_rows` within the groups of `data.split.by`, with random
+    numbers from (seed, name).
 
-    Raises RequestError as `labelled_rows` and `smoothed`, and for a shuffle within groups of one label each.
+    Raises RequestError as `labelled_rows` and `smoothed` do, and for a shuffle if no group has two labels.
     """
     task, config = run.config.tasks[name], run.config
     if not task.own_labels:
@@ -143,19 +144,19 @@ def training_labels(
             )
         order = generator(config.seed, f"shuffle {name}").permutation(len(rows))
         place = np.argsort(members, kind="stable")
-        source = order[np.argsort(members[order], kind="stable")]  # the same groups in the same order, each shuffled
+        source = order[np.argsort(members[order], kind="stable")]  # groups in the same order, rows shuffled in each
         changed[rows[place]] = values[rows[source]]
     return changed, observed
 
 
 def smoothed(name: str, smooth: SmoothConfig, run: RunTable, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """`values` [N] with each observed label replaced by the mean of those nearest in the order of `smooth.over`.
+    """`values` [N] with each observed label replaced by the mean of its neighbours in the order of `smooth.over`.
 
-    A row's window are the `smooth.window` rows around it, itself in the middle, fewer at both ends, of the rows of the
-    same part of the split (train, val or test) that have a label and a weight above 0; rows that are equal in the
-    column are in the table's order. Means are not weighted. 0 where nothing is observed.
+    The rows of one part of the split (train, val or test) with a label and a weight above 0 are sorted by the column;
+    equal rows keep the order of the table. The window of a row is the `smooth.window` rows centred on it, fewer at both
+    ends. Means are not weighted. Rows without a label get 0.
 
-    Raises RequestError where there is no such column, or where it has no number in a row with a label.
+    Raises RequestError if there is no such column, or if it is missing in a row with a label.
     """
     key = f"tasks.{name}.smooth.over"
     frame = run.table.frame
@@ -179,7 +180,7 @@ def smoothed(name: str, smooth: SmoothConfig, run: RunTable, values: np.ndarray,
 
 
 def without_controls(config: Config) -> Config:
-    """The same configuration with all labels as they are in the table."""
+    """The configuration without the settings that change labels."""
     free = {
         n: dataclasses.replace(t, shuffle=False, train_labels=None, train_rows_of=None, smooth=None)
         for n, t in config.tasks.items()
@@ -188,7 +189,7 @@ def without_controls(config: Config) -> Config:
 
 
 def controls(config: Config, name: str) -> list[str]:
-    """What was done to the labels of a task, in words, in the order in which it was done."""
+    """The changes to the labels of a task, in words and in order."""
     task, by = config.tasks[name], config.data.split.by
     words = []
     if task.train_rows_of is not None:

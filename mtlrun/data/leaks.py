@@ -1,6 +1,6 @@
-"""Inputs that give a target away: a warning of `mtlrun check`.
+"""Warnings of `mtlrun check` about inputs that reveal a target.
 
-Where chance could give the same picture the thresholds are chosen so that it practically never does.
+The thresholds are so strict that a warning practically never happens by chance.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,10 @@ CHANCE = 1e-9  # probability of the observed purity if column and target were in
 
 
 def leaks(target: Target, dataset: Dataset, rows: np.ndarray, hint: Sequence[str] = ()) -> list[str]:
-    """Warnings for inputs that give the target away, judged by the labelled rows `rows`, of which none is a copy.
-    Inputs in `hint` may do so."""
+    """Warnings for inputs that reveal the target, except for the inputs in `hint`.
+
+    rows: row numbers of labelled rows, without copies.
+    """
     if len(rows) < MIN_ROWS:
         return []
     labels = target.values[rows].astype(np.float64)
@@ -36,7 +38,7 @@ def leaks(target: Target, dataset: Dataset, rows: np.ndarray, hint: Sequence[str
 
 
 def _gives_away(values: np.ndarray, labels: np.ndarray, target: Target, column: InputColumn) -> str | None:
-    """How a column gives the target away, if it does."""
+    """How a column reveals the target, or None if it does not."""
     numeric = not column.is_category
     if not target.classes:
         if numeric and abs(_rank_correlation(values, labels)) >= RANK_CORRELATION:
@@ -52,7 +54,7 @@ def _gives_away(values: np.ndarray, labels: np.ndarray, target: Target, column: 
 
 
 def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rank correlation; 0 if one of both is constant."""
+    """Spearman's rank correlation; 0 if x or y is constant."""
     a, b = pd.Series(x).rank().to_numpy(), pd.Series(y).rank().to_numpy()
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.sqrt((a @ a) * (b @ b)))
@@ -60,7 +62,7 @@ def _rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _repeated(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows whose value occurs at least twice, and the number (from 0) of each one's value."""
+    """The rows whose value occurs at least twice, and a code (from 0) for the value of each."""
     codes = pd.factorize(values)[0]
     rows = np.flatnonzero(np.bincount(codes)[codes] >= 2)
     return rows, pd.factorize(codes[rows])[0]
@@ -76,10 +78,10 @@ def _determines_number(values: np.ndarray, labels: np.ndarray) -> bool:
 
 
 def _determines_class(values: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether every repeated value goes with one class, and chance would practically never do that.
+    """Whether every repeated value occurs with one class only, and this is practically impossible by chance.
 
-    If the column told nothing, k rows of the same value would share their class with probability
-    sum_c p_c^k; the product over the values is compared with CHANCE.
+    If the column were independent of the class, k rows of one value would share a class with probability Σ_c p_c^k. The
+    product over the values must be below CHANCE.
     """
     rows, codes = _repeated(values)
     if len(rows) < MIN_ROWS:
@@ -92,14 +94,14 @@ def _determines_class(values: np.ndarray, labels: np.ndarray) -> bool:
     if (low != high).any() or shares.max() == 1:
         return False
     sizes, times = np.unique(np.bincount(codes), return_counts=True)
-    # the logarithm of a sum of powers, taken relative to the largest share so that nothing underflows
+    # the logarithm of the sum of powers, relative to the largest share to avoid underflow
     top = shares.max()
     per_size = sizes * np.log(top) + np.log(((shares[:, None] / top) ** sizes).sum(0))
     return float(times @ per_size) < np.log(CHANCE)
 
 
 def _separates(values: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether the classes occupy ranges of the column that do not overlap, with enough rows to mean it."""
+    """Whether the classes occupy disjoint ranges of the column, with at least five rows in two of the classes."""
     counts = np.bincount(labels)
     known = np.flatnonzero(counts)
     if len(known) < 2 or np.sort(counts[known])[-2] < 5:

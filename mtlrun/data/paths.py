@@ -1,4 +1,4 @@
-"""Where tables lie. Light, so that a missing file is answered before anything heavy is loaded."""
+"""The paths of tables. Imports nothing heavy, so that a missing file is reported fast."""
 
 import importlib.resources
 import os
@@ -14,7 +14,7 @@ DATASETS = {"census_income": ("census_income_train.parquet", "census_income_test
 
 
 def data_folder() -> Path:
-    """Where fetched data lie: `$MTLRUN_DATA`, else `mtlrun` in `$XDG_CACHE_HOME`, else `~/.cache/mtlrun`."""
+    """The folder of fetched data: `$MTLRUN_DATA`, else `mtlrun` in `$XDG_CACHE_HOME`, else `~/.cache/mtlrun`."""
     if folder := os.environ.get("MTLRUN_DATA"):
         return Path(folder).expanduser().absolute()
     cache = os.environ.get("XDG_CACHE_HOME")
@@ -22,12 +22,16 @@ def data_folder() -> Path:
 
 
 def resolve_path(path: str | None, key: str = "data.path") -> Path:
-    """Where a path of the configuration points, absolute.
+    """The absolute path for a path of the configuration.
 
-    `package:FILE` is a file shipped with mtlrun, `package:PACKAGE/FILE` one that an installed package ships,
-    `fetched:FILE` one that `mtlrun fetch` has put into `data_folder()`, anything else is relative to the working
-    directory; `synthetic:NAME` is no file and comes back as it is. Raises RequestError for null, for an unknown file of
-    a package or synthetic problem, and for a file that was not fetched; other files are not looked for.
+    package:FILE           a file shipped with mtlrun
+    package:PACKAGE/FILE   a file shipped with an installed package
+    fetched:FILE           a file that `mtlrun fetch` has put into `data_folder()`
+    synthetic:NAME         a generated table, not a file; returned unchanged
+    anything else          a file, relative to the working directory; its existence is not checked
+
+    Raises RequestError for null, for an unknown file of a package or synthetic problem, and for a file that was not
+    fetched.
     """
     if path is None or not path.strip():
         raise RequestError(f"{key}: none is given\nset it: data=table {key}=FILE, or choose a data set: data=diamonds")
@@ -57,16 +61,8 @@ def _fetched(name: str, key: str) -> Path:
 
 
 def _generated(name: str, key: str) -> Path:
-    from mtlrun.data.synthetic import PROBLEMS  # needs numpy
-
     extensions.load()
-    theirs = REFERENCES["problem"]
-    if name in theirs and name in PROBLEMS.own:
-        raise RequestError(
-            f"{key}: synthetic:{name} is a problem of mtlrun and one of {theirs[name].package}\n"
-            "give that of the package another name"
-        )
-    known = [*PROBLEMS.own, *theirs]
+    known = REFERENCES["problem"]
     if name not in known:
         raise RequestError(
             f"{key}: no synthetic problem is named {name!r}{nearest(name, known)}\n"
@@ -75,16 +71,16 @@ def _generated(name: str, key: str) -> Path:
     return Path(f"synthetic:{name}")
 
 
-# paths that are no paths of the file system: what stands before the colon -> where what follows points
+# text before the colon -> function that resolves the text after it
 _SCHEMES = {"package": _shipped, "fetched": _fetched, "synthetic": _generated}
 SCHEMES = tuple(f"{scheme}:" for scheme in _SCHEMES)
 
 
 def absolute(path: str, key: str, folder: Path | None = None) -> Path:
-    """A path of the file system, absolute, with `~` spelled out: from `folder` on and without `..`, or (None) from the
-    working directory on, as it is.
+    """A path of the file system as an absolute path with `~` expanded.
 
-    Raises RequestError for one that there cannot be.
+    It is relative to `folder`, and `..` is resolved; or with None relative to the working directory, and `..` is kept.
+    Raises RequestError for an impossible path.
     """
     try:
         found = (folder or Path.cwd()) / Path(path).expanduser()
@@ -99,13 +95,13 @@ def absolute(path: str, key: str, folder: Path | None = None) -> Path:
 
 
 def synthetic_name(path: Path) -> str | None:
-    """The name of the synthetic problem that a resolved path stands for; None for a file, whose path is absolute."""
+    """The name of the synthetic problem of a resolved path; None for a file."""
     scheme, _, name = str(path).partition(":")
     return name if scheme == "synthetic" else None
 
 
 def require_file(path: Path, key: str) -> None:
-    """Raises RequestError (naming `key`) unless `path` is a synthetic problem, or a file with the suffix of a table."""
+    """Raises RequestError with `key` unless `path` is a synthetic problem or an existing file with a table suffix."""
     if synthetic_name(path) is not None:
         return
     allowed = f"allowed: a file ending in {listing(SUFFIXES)}"
@@ -125,6 +121,6 @@ def require_file(path: Path, key: str) -> None:
 
 
 def require_files(path: str | None, others: dict[str, str]) -> None:
-    """Raises RequestError unless data.path and data.split.files are there."""
+    """Raises RequestError unless the files of data.path and data.split.files exist."""
     for key, name in {"data.path": path, **{f"data.split.files.{p}": f for p, f in others.items()}}.items():
         require_file(resolve_path(name, key), key)

@@ -1,4 +1,4 @@
-"""What each column of a table is there for: an input, a target, hidden, of the future, or weights, groups and split."""
+"""The role of each column of a table: input, target, hidden, future, weight, group or split."""
 
 import fnmatch
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 @dataclass(frozen=True)
 class Roles:
-    """Columns by name, in the order of the table.
+    """Column names, in the order of the table.
 
-    inputs: those that the network reads
-    hidden: by task, those that a reconstruction names: encoded, and not read by the network
+    inputs: the columns that the network reads
+    hidden: task -> the columns that a reconstruction names; they are encoded, but the network does not read them
     """
 
     inputs: list[str]
@@ -23,13 +23,13 @@ class Roles:
 
 
 def column_roles(config: Config, frame: pd.DataFrame) -> Roles:
-    """The inputs and the hidden columns of a table, whatever tasks are trained.
+    """The inputs and the hidden columns of a table. They do not depend on which tasks are trained.
 
-    Default, and what patterns such as "room_*" may match: every column that is no target (of any task),
-    split, group, weight or future column, and that no reconstruction hides. A target is an input only if
-    `data.inputs` names it in full, the others never are.
+    By default, the inputs are all columns that are not a target of any task, a split, group, weight or future column,
+    or hidden by a reconstruction. Patterns such as "room_*" match only these columns. A target is an input only if
+    `data.inputs` names it in full; the other excluded columns never are.
 
-    Raises RequestError for a pattern that matches nothing, and where `data.inputs` names a column of the future.
+    Raises RequestError for a pattern that matches nothing, and if `data.inputs` names a future column.
     """
     future, hidden = future_columns(config, frame), _hidden_columns(config, frame)
     never = set(_other_roles(config.data)) | {column for names in hidden.values() for column in names}
@@ -56,7 +56,7 @@ def column_roles(config: Config, frame: pd.DataFrame) -> Roles:
 
 
 def _chosen(pattern: str, key: str, columns: list[str], free: list[str], future: list[str]) -> list[str]:
-    """The columns that an entry of `data.inputs` chooses: one that is named in full, or the free ones of a pattern."""
+    """The columns that an entry of `data.inputs` selects: a column named in full, or the free columns of a pattern."""
     named = _matching(pattern, columns)
     if late := next((c for c in named if c in future), None):
         raise RequestError(
@@ -72,18 +72,20 @@ def _chosen(pattern: str, key: str, columns: list[str], free: list[str], future:
 
 
 def target_column(config: Config, task: str) -> str | None:
-    """The column that holds the labels of `task`; None where there is none."""
+    """The column that holds the labels of `task`, or None."""
     return (config.tasks[task].target or task) if config.tasks[task].has_column else None
 
 
 def future_columns(config: Config, frame: pd.DataFrame) -> list[str]:
-    """The columns that `data.future` names, in the order of the table. Raises RequestError where there is none."""
+    """The columns that `data.future` names, in the order of the table. Raises RequestError if an entry matches none."""
     return _all_matching(config.data.future or [], frame, "data.future")
 
 
 def _hidden_columns(config: Config, frame: pd.DataFrame) -> dict[str, list[str]]:
-    """The columns that each reconstruction of `columns` is about, whether it is trained or not, in the order of the
-    table. Raises RequestError for one that is not there, or that has another role."""
+    """Task -> the columns that a reconstruction names, in the order of the table, also for tasks that are not trained.
+
+    Raises RequestError for a column that does not exist or has another role.
+    """
     reserved = _other_roles(config.data)
     for name in config.tasks:
         if (column := target_column(config, name)) is not None:
@@ -102,7 +104,7 @@ def _hidden_columns(config: Config, frame: pd.DataFrame) -> dict[str, list[str]]
 
 
 def _all_matching(patterns: Sequence[str], frame: pd.DataFrame, key: str) -> list[str]:
-    """The columns of the table that are named in full or by a pattern, in its order."""
+    """The columns of the table that are named in full or by a pattern, in the order of the table."""
     columns = [str(c) for c in frame.columns]
     chosen: set[str] = set()
     for i, pattern in enumerate(patterns):
@@ -116,12 +118,12 @@ def _all_matching(patterns: Sequence[str], frame: pd.DataFrame, key: str) -> lis
 
 
 def _matching(pattern: str, columns: list[str]) -> list[str]:
-    """A column of that very name, else those that the pattern matches."""
+    """The column with exactly this name, else all columns that the pattern matches."""
     return [pattern] if pattern in columns else fnmatch.filter(columns, pattern)
 
 
 def _other_roles(data: DataConfig) -> dict[str, str]:
-    """The columns that are never inputs, with what they are there for."""
+    """Columns that are never inputs -> their role in words."""
     roles = {
         data.weight: "holds the row weights",
         data.split.by: "holds the groups of the split",
@@ -131,7 +133,7 @@ def _other_roles(data: DataConfig) -> dict[str, str]:
 
 
 def input_notes(config: Config, inputs: list[str]) -> list[str]:
-    """A line for each column that `data.inputs` names and that is left out, and for each target among the inputs."""
+    """A line for each column in `data.inputs` that is left out, and for each target among the inputs."""
     roles, targets = _other_roles(config.data), {target_column(config, t) for t in config.active}
     for name, task in config.tasks.items():
         roles |= {

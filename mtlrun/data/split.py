@@ -1,7 +1,7 @@
-"""Which rows train, which select a checkpoint (val), and which are touched once (test).
+"""The split of the rows: train, val (selects a checkpoint) and test (used once).
 
-The split is computed on the full table from the seed and the row (or its group) alone, whatever the
-tasks: runs with different tasks, losses or rates share it, so their figures can be compared in pairs.
+The split depends only on the table, the split settings and the seed. Runs with different tasks, losses or rates share
+it, so their figures can be compared in pairs.
 """
 
 import zlib
@@ -33,16 +33,17 @@ class Split:
 def split_rows(
     frame: pd.DataFrame, config: SplitConfig, train_rows: int | None = None, files: np.ndarray | None = None
 ) -> Split:
-    """The split of the rows of `frame`.
+    """Splits the rows of `frame`.
 
-    `files` is the part (0 train, 1 val, 2 test) of the file that each row came from, where
-    `config.files` names several. A split by fractions leaves out the rows beyond train + val + test.
-    With `config.by`, no group is torn apart and the fractions hold approximately; a row without a group
-    is one of its own. A given split without a val part yields the fraction `val` of `val_from` for it.
-    `train_rows` keeps that many random rows of train; fewer are a subset of more.
+    files: the part of each row (0 train, 1 val, 2 test), from the file that it came from, if `config.files` is set.
+    train_rows: keeps this number of random training rows. A smaller number gives a subset of a larger.
 
-    Raises RequestError for a missing column, other words than train, val, test in the split column, an
-    empty part, and more `train_rows` than there are.
+    A split by fractions leaves out the rest if the fractions add up to less than 1. With `config.by` no group is split
+    and the fractions hold approximately; a row without a group is a group by itself. If a given split has no val part,
+    the fraction `val` of the part `val_from` becomes val.
+
+    Raises RequestError for a missing column, for other words than those in WORDS in the split column, for an empty
+    part, and for more `train_rows` than training rows.
     """
     seed = config.seed or 0
     groups = row_groups(frame, config.by)
@@ -73,12 +74,12 @@ def split_rows(
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """Random numbers that depend on the seed and the purpose, and on nothing else that is drawn."""
+    """A random generator that depends only on the seed and the purpose."""
     return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]))
 
 
 def row_groups(frame: pd.DataFrame, by: str | None) -> np.ndarray | None:
-    """The group of each row as a number from 0; a missing one is a group of its own."""
+    """The group of each row as a number from 0. A row without a group is a group by itself."""
     if by is None:
         return None
     require_column(by, frame, "data.split.by")
@@ -89,14 +90,14 @@ def row_groups(frame: pd.DataFrame, by: str | None) -> np.ndarray | None:
 
 
 def require_column(name: str, frame: pd.DataFrame, key: str) -> None:
-    """Raises RequestError that names `key` unless the table has the column `name`."""
+    """Raises RequestError with `key` unless the table has the column `name`."""
     if name not in frame.columns:
         columns = [str(c) for c in frame.columns]
         raise RequestError(f"{key}: no column is named {name!r}{nearest(name, columns)}\ncolumns: {listing(columns)}")
 
 
 def _given(frame: pd.DataFrame, column: str) -> np.ndarray:
-    """The part of each row (0, 1, 2) as the column says it."""
+    """The part of each row (0, 1, 2), read from the column."""
     require_column(column, frame, "data.split.column")
     words = pd.Series(as_texts(frame[column]), dtype=object).str.strip().str.lower()
     part = words.map(WORDS)
@@ -110,7 +111,7 @@ def _given(frame: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def _draw(groups: np.ndarray | None, rows: int, fractions: list[float], seed: int) -> np.ndarray:
-    """A part for each row at random, by `fractions`; what is left of 1 gets the part len(fractions)."""
+    """A random part for each row, by `fractions`. Rows that are left out get the part len(fractions)."""
     random = generator(seed, "split")
     if groups is None:
         ends = np.rint(np.cumsum(fractions) * rows).astype(np.int64)
@@ -122,9 +123,9 @@ def _draw(groups: np.ndarray | None, rows: int, fractions: list[float], seed: in
 
 
 def _assign(sizes: np.ndarray, fractions: list[float], random: np.random.Generator) -> np.ndarray:
-    """A part for each group: in random order, each goes where it leaves the smallest share filled.
+    """A part for each group. In random order, each group goes to the part that is then filled to the smallest share.
 
-    The last groups go to parts that are still empty, so that few groups still fill every part.
+    The last groups go to parts that are still empty, so that even a few groups fill every part.
     """
     left_over = 1 - sum(fractions)
     targets = [*fractions, left_over] if left_over > 1e-9 else list(fractions)

@@ -1,4 +1,4 @@
-"""A table: the rows of files, read once per process, and what is computed from them once for all runs."""
+"""A table: the rows of files, read once per process, and arrays that all runs of the process share."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtlrun.data.kinds import plain_column
 from mtlrun.data.paths import require_file, synthetic_name
-from mtlrun.data.synthetic import synthetic_table
+from mtlrun.data.problems import synthetic_table
 from mtlrun.data.tabular_files import read_csv, read_parquet
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -22,10 +22,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a file, or of several below one another, and what was computed from them so far.
+    """The rows of one or more concatenated files, and a cache of values computed from them.
 
-    `digest` is the SHA-256 (16 hexadecimal digits) of the files' bytes (of a synthetic table: of its columns' names and
-    numbers), `lengths` the rows of each file.
+    digest: SHA-256 (16 hexadecimal digits) of the bytes of the files, or of the column names and numbers of a synthetic
+        table.
+    lengths: the number of rows of each file.
     """
 
     frame: pd.DataFrame
@@ -34,7 +35,7 @@ class Table:
     memo: dict[Any, Any] = field(default_factory=dict)
 
     def remember(self, key: Any, make: Callable[[], T]) -> T:
-        """`make()`, computed once per `key`, so that the runs of a sweep share their arrays."""
+        """The result of `make()`, cached by `key`, so that the runs of a sweep share their arrays."""
         if key not in self.memo:
             while len(self.memo) >= _KEPT_ARRAYS:
                 del self.memo[next(iter(self.memo))]
@@ -46,10 +47,10 @@ _TABLES: dict[Any, Table] = {}
 
 
 def load_tables(paths: list[Path], keys: list[str]) -> Table:
-    """The tables in `paths` below one another, read once per process and version of the files.
+    """Concatenates the tables in `paths`. Each version of the files is read once per process.
 
-    `keys` are the configuration keys that the paths come from; `Table.lengths` says how many rows each
-    file has. Raises RequestError as `read_table`, and where a later table lacks a column of the first.
+    keys: the configuration keys of the paths, for messages. Raises RequestError as `read_table` does, and if a later
+    table lacks a column of the first.
     """
     signature = tuple((str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True))
     if signature not in _TABLES:
@@ -94,11 +95,11 @@ def _digest(paths: list[Path]) -> str:
 
 
 def read_table(path: Path, key: str = "data.path") -> pd.DataFrame:
-    """The table in a CSV file (also .csv.gz) or a Parquet file, or of a synthetic problem.
+    """Reads the table of a CSV file (also .csv.gz), a Parquet file or a synthetic problem.
 
-    Columns come out as bool, numbers, datetime64[us] or text; pandas' usual words for a missing value
-    count as missing. Raises RequestError (naming `key`) for a missing file, a directory, an unknown
-    suffix, a file that cannot be read, no rows, and column names that occur twice.
+    Columns are bool, numbers, datetime64[us] or text. The words that pandas takes for missing values count as missing.
+    Raises RequestError with `key` for a missing file, a folder, an unknown suffix, a file that cannot be read, a table
+    without rows, and column names that occur twice.
     """
     require_file(path, key)
     if (name := synthetic_name(path)) is not None:

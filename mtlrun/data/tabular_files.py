@@ -1,4 +1,4 @@
-"""Reads one CSV or Parquet file; a file that is no table is refused with what it is and how to mend it."""
+"""Reads one CSV or Parquet file. For a file that is not a table, the error says what it is and how to fix it."""
 
 import csv
 import gzip
@@ -16,7 +16,7 @@ from mtlrun.util.errors import RequestError, listing
 
 @dataclass(frozen=True)
 class Signature:
-    """The bytes that files of a format begin with, and end with. For UTF-16 `mend` says how to convert it."""
+    """The first and last bytes of the files of a format. `why` and `mend` are the parts of the error message."""
 
     format: str
     start: bytes
@@ -30,22 +30,22 @@ SIGNATURES = (
     Signature("UTF-16", b"\xff\xfe", b"", *_TO_UTF8),
     Signature("UTF-16", b"\xfe\xff", b"", *_TO_UTF8),
     Signature("gzip", b"\x1f\x8b"),
-    Signature("Parquet", b"PAR1", b"PAR1"),  # the end tells it from a CSV whose first column has that name
+    Signature("Parquet", b"PAR1", b"PAR1"),  # the end excludes a CSV whose first column has that name
     Signature("zip", b"PK\x03\x04"),
     Signature("PNG", b"\x89PNG"),
 )
 
 
 def read_parquet(path: Path, key: str) -> pd.DataFrame:
-    """The table in a Parquet file, whose names are text. Raises RequestError (naming `key`) where it is none."""
+    """The table in a Parquet file, with column names as text. Raises RequestError with `key` if it is not a table."""
     try:
         _require_plain_columns(path, key)
         frame = pd.read_parquet(path, engine="pyarrow")
-        # of a part of a table the row numbers need not begin at 0 nor be consecutive; other labels are a column
+        # row numbers are dropped, because a part of a table may have any; other row labels become a column
         frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
     except (MemoryError, RequestError):
         raise
-    except Exception as error:  # what a damaged file, or its record of what pandas had, may lead to has no common name
+    except Exception as error:  # a damaged file, or damaged pandas metadata, may raise anything
         raise _unreadable(path, key, error, "allowed: a complete Parquet file") from None
     frame.columns = [str(c) for c in frame.columns]
     _require_unique([str(c) for c in frame.columns], path, key)
@@ -53,8 +53,7 @@ def read_parquet(path: Path, key: str) -> pd.DataFrame:
 
 
 def _require_plain_columns(path: Path, key: str) -> None:
-    """Raises RequestError for columns of one name, and for one that holds lists, mappings, bytes, or text that is no
-    UTF-8."""
+    """Raises RequestError for columns of the same name, and for lists, mappings, bytes or text that is not UTF-8."""
     import pyarrow
     import pyarrow.parquet
 
@@ -83,8 +82,10 @@ def _require_plain_columns(path: Path, key: str) -> None:
 
 
 def read_csv(path: Path, key: str) -> pd.DataFrame:
-    """The table in a CSV file, which is compressed if it ends in .gz. Raises RequestError (naming `key`) where it is
-    none."""
+    """The table in a CSV file, which is compressed if its name ends in .gz.
+
+    Raises RequestError with `key` if it is not a table.
+    """
     compression: Any = "gzip" if path.name.lower().endswith(".gz") else None
     signature = _signature(path)
     if signature is not None and signature.format != compression:
@@ -107,7 +108,7 @@ def read_csv(path: Path, key: str) -> pd.DataFrame:
 
 
 def _signature(path: Path) -> Signature | None:
-    """The signature that a file has; plain text has none."""
+    """The signature of a file; None for plain text."""
     with path.open("rb") as file:
         first = file.read(8)
         file.seek(-min(4, path.stat().st_size), 2)
@@ -116,9 +117,10 @@ def _signature(path: Path) -> Signature | None:
 
 
 def _check_first_lines(path: Path, key: str, compression: str | None) -> None:
-    """Looks at the names and the first row for what pandas would read wrongly without a word.
+    """Checks the names and the first row for errors that pandas would silently misread.
 
-    Raises ValueError, RequestError for names that occur twice, and what opening, decoding and parsing raise.
+    Raises ValueError for such an error, RequestError for names that occur twice, and the errors of opening, decoding
+    and parsing.
     """
     with (
         gzip.open(path, "rt", encoding="utf-8", newline="")
@@ -134,7 +136,7 @@ def _check_first_lines(path: Path, key: str, compression: str | None) -> None:
     _require_unique([name for name in names if name], path, key)
     if len(names) == 1 and (sign := next((s for s in ";\t|" if s in names[0]), None)) is not None:
         raise ValueError(f"its columns are separated by {sign!r}, not by commas")
-    if len(lines) == 2 and len(lines[1]) > len(names):  # pandas would take the first field for row labels
+    if len(lines) == 2 and len(lines[1]) > len(names):  # pandas would read the first field as row labels
         raise ValueError(f"{len(names)} column names, but {len(lines[1])} fields in the first row")
 
 

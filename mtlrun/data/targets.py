@@ -1,4 +1,4 @@
-"""The targets of a run: the labels of each task over all rows, with its loss, primary metric and class weights."""
+"""The targets of a run: the labels of each task in all rows, with loss, primary metric and class weights."""
 
 import math
 from collections.abc import Mapping
@@ -17,13 +17,14 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 @dataclass(frozen=True)
 class Target:
-    """A task's labels over all rows of the table.
+    """The labels of a task in all N rows of the table.
 
-    `values` [N] float64 are the numbers of a regression or indices into `classes`; 0 where not observed.
-    `observed` [N] bool: the label is there and `where` is true. Classes are sorted; of a binary task
-    they are [negative, positive]; those of bins are 1, 2, …, the lowest first. `class_weights` has their order.
-    `column` is None where the labels come from an expression; a reconstruction, whose labels are the inputs, and an
-    objective, which has no labels, have no column either, and 0 for all values.
+    column: the column of the labels; None for an expression, a reconstruction or an objective.
+    classes: sorted; [negative, positive] for a binary task; 1, 2, … for bins, lowest first.
+    values: float64 [N], numbers or indices into `classes`; 0 if not observed. All 0 for a reconstruction, whose labels
+        are the inputs, and for an objective, which has no labels.
+    observed: bool [N], whether the row has a label that the settings of the task keep.
+    class_weights: in the order of `classes`.
     """
 
     task: str
@@ -37,13 +38,13 @@ class Target:
     class_weights: list[float] | Literal["balanced"] | None
 
     def labels(self, rows: np.ndarray) -> np.ndarray:
-        """The labels that are observed among `rows` [n]: class indices, or numbers."""
+        """The observed labels in `rows` [n]: class indices or numbers."""
         values = self.values[rows][self.observed[rows]]
         return values.astype(np.int64) if self.classes else values
 
 
 def make_target(name: str, run: RunTable) -> Target:
-    """The target of the task `name`. Raises RequestError where labels, split and settings do not go together."""
+    """The target of the task `name`. Raises RequestError if labels, split and settings do not fit together."""
     task, key, table = run.config.tasks[name], f"tasks.{name}", run.table
     column = (task.target or name) if task.has_column else None
     settings = ("target", name, column, task.expression, str(task.bins), task.type, task.where, repr(task.positive))
@@ -62,7 +63,7 @@ def make_target(name: str, run: RunTable) -> Target:
 
 
 def _loss_and_primary(task: TaskConfig, type_: str, key: str) -> tuple[str, str]:
-    """The loss and the primary metric of a task. Raises RequestError for one that its type does not have."""
+    """The loss and the primary metric of a task. Raises RequestError for a loss, metric or unit that does not fit."""
     declared = type_of(type_)
     if task.unit is not None and not declared.has_numbers:
         raise RequestError(f"{key}.unit: found {task.unit!r}, and the task is {type_}\nallowed: null")
@@ -78,7 +79,7 @@ def _loss_and_primary(task: TaskConfig, type_: str, key: str) -> tuple[str, str]
 
 
 def _require_training_labels(name: str, run: RunTable, labels: Encoding, observed: np.ndarray) -> None:
-    """Raises RequestError unless training rows have labels that count, and two different ones."""
+    """Raises RequestError unless the training rows with weight above 0 have at least two different labels."""
     task, key = run.config.tasks[name], f"tasks.{name}"
     counted, train = run.counted(observed), run.split.train
     learnt = labels.values[train][counted[train]]

@@ -1,1 +1,1 @@
-"""hydra/launcher=stack: found by Hydra because of where it lies."""
+"""The Hydra plugin hydra/launcher=stack. Hydra finds it as hydra_plugins.mtlrun_stack."""

@@ -1,4 +1,7 @@
-"""hydra/launcher=stack: runs of a sweep side by side. Thin: every Hydra application of the environment imports it."""
+"""hydra/launcher=stack: trains the runs of a sweep in stacks.
+
+Every Hydra application in this environment imports this module, so it must import quickly.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,20 +17,23 @@ from omegaconf import DictConfig
 
 @dataclass
 class StackLauncherConf:
-    """`over`: the launcher whose workers get whole stacks, with `options` of its own; else processes of this machine.
+    """The settings of the launcher.
 
-    `processes`: how many at once (by default one per core). `max_runs`: the most runs in a stack.
+    over: another launcher, whose workers train whole stacks; None: processes on this machine train them
+    options: the settings of that launcher
+    processes: the number of parallel processes; None: one per core
+    max_runs: the largest number of runs in a stack
     """
 
     _target_: str = "hydra_plugins.mtlrun_stack.launcher.StackLauncher"
     over: Optional[str] = None  # noqa: UP045 - OmegaConf 2.3 reads these
-    options: Any = None  # a mapping; as Dict its keys would need a + each
+    options: Any = None  # a mapping; with type Dict each of its keys would need a + on the command line
     processes: Optional[int] = None  # noqa: UP045
     max_runs: Optional[int] = None  # noqa: UP045
 
 
 class StackLauncher(Launcher):
-    """Hands the sweep that its folder's sweep.json describes to mtlrun."""
+    """Trains the sweep that sweep.json in the sweep's folder describes."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         if getattr(task_function, "__module__", None) != "mtlrun.sweeps.launched_run":

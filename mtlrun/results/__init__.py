@@ -1,1 +1,1 @@
-"""What runs leave behind: one schema, one writer."""
+"""The files of runs and sweeps: their schema, reading and writing."""

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, hardware, the state of the code."""
+"""The environment of a run, for its summary: versions, hardware, git state."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ from mtlrun.util.version import __version__
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of this package, of those that extend it, and of the libraries that figures depend on."""
+    """Versions of Python, mtlrun, packages that extend mtlrun, and the libraries that the figures depend on."""
     names = ("torch", "numpy", "pandas", "scikit-learn", "hydra-core", "omegaconf")
     return {
         "python": platform.python_version(),
@@ -41,7 +41,7 @@ def _cpu() -> str:
         return platform.processor() or platform.machine()
 
 
-# The working directory's repository may be a stranger's, and its configuration names programs that git would run.
+# The user may not trust the repository in the working directory. Its configuration may name programs that git runs.
 GIT = (
     "git",
     "-c",
@@ -55,10 +55,10 @@ GIT = (
 
 
 def git() -> dict[str, Any] | None:
-    """Commit of the working directory and whether it holds changes; None outside a repository.
+    """The commit of the working directory and whether tracked files have changes. None outside a repository.
 
-    Whether it does is not known, and null, where the repository's own configuration has filters, or fetches what it
-    lacks: to look at files, git would run programs that it names.
+    `dirty` is None (unknown) if the repository's configuration has filters or a partial clone: to compare files, git
+    would run programs that this configuration names.
     """
     commit = _git("rev-parse", "HEAD")
     if commit is None:
@@ -70,7 +70,7 @@ def git() -> dict[str, Any] | None:
 
 
 def _git(*words: str) -> str | None:
-    """What git says; None where it fails."""
+    """The output of git; None if git fails."""
     try:
         done = subprocess.run(
             [*GIT, *words],
@@ -86,7 +86,7 @@ def _git(*words: str) -> str | None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The largest memory held so far, in bytes: of the process, or on a CUDA device."""
+    """The peak memory so far, in bytes: of the CUDA device, or of the process."""
     if _is_gpu(device):
         return int(torch.cuda.max_memory_allocated(device))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,7 +1,7 @@
 """TensorBoard's event files, as bytes to append: one record per message.
 
-tensorboard's and torch's own writers hold a file open and run a thread each, too much where one process writes
-a thousand runs. Only the messages' definitions are imported (16 ms); RecordWriter would bring 100 ms more.
+The writers of tensorboard and torch each keep a file open and run a thread. That is too much for a process that writes
+a thousand runs. Only the definitions of the messages are imported (16 ms); RecordWriter would take 100 ms more.
 """
 
 import socket
@@ -26,16 +26,16 @@ PREFIX = "events.out.tfevents."
 
 
 def new_path(folder: Path) -> Path:
-    """Where `folder`'s next event file goes: TensorBoard reads them in the order of their names."""
+    """The path of the next event file in `folder`. TensorBoard reads event files in the order of their names."""
     times = [path.name.removeprefix(PREFIX).split(".")[0] for path in folder.glob(f"{PREFIX}*")]
     seconds = max([int(time.time()), *(int(text) + 1 for text in times if text.isdecimal())])
     return folder / f"{PREFIX}{seconds:010d}.{socket.gethostname()}.{getpid()}.0"
 
 
 def beginning(step: int) -> bytes:
-    """The first records of a file: whatever stands in earlier files of the folder from `step` on is void.
+    """The first records of a file. They tell TensorBoard to ignore records from `step` on in earlier files.
 
-    A new run's file begins with step 0: readers take the first start that they meet for no restart.
+    The first file of a run has step 0. TensorBoard does not take the first start in a folder for a restart.
     """
     start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
     version = event_pb2.Event(file_version="brain.Event:2")
@@ -43,7 +43,7 @@ def beginning(step: int) -> bytes:
 
 
 def scalars(step: int, values: Sequence[tuple[str, float]]) -> bytes:
-    """One record with the value of every tag in `step`, in single precision."""
+    """One record with the value of every tag at `step`, in single precision."""
     event = event_pb2.Event(step=step)
     add = event.summary.value.add
     for tag, value in values:
@@ -52,9 +52,9 @@ def scalars(step: int, values: Sequence[tuple[str, float]]) -> bytes:
 
 
 def hyperparameters(settings: Mapping[str, bool | int | float | str], figures: Sequence[str]) -> bytes:
-    """The HPARAMS tab's entry of a run that ended well, as torch.utils.tensorboard writes it: one record.
+    """The entry of a completed run in the HPARAMS tab: one record, as torch.utils.tensorboard writes it.
 
-    `settings` are columns of numbers (switches as 0 and 1) or text, `figures` the tags of the columns of figures.
+    `settings` become columns of numbers (true and false as 1 and 0) or text. `figures`: tags of the metric columns.
     """
     metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in figures]
     experiment = api_pb2.Experiment(metric_infos=metrics)
@@ -76,7 +76,7 @@ def hyperparameters(settings: Mapping[str, bool | int | float | str], figures: S
 
 
 def _record(event: "event_pb2.Event") -> bytes:
-    """TFRecord: length (uint64), its checksum (uint32), the message, its checksum; little-endian."""
+    """A TFRecord: length (uint64), its checksum (uint32), the message, its checksum; little-endian."""
     event.wall_time = time.time()
     data: bytes = event.SerializeToString()
     length = struct.pack("<Q", len(data))
@@ -84,7 +84,7 @@ def _record(event: "event_pb2.Event") -> bytes:
 
 
 def _checksum(data: bytes) -> bytes:
-    """TFRecord's masked CRC-32C: rotated right by 15 bits, plus a constant."""
+    """The masked CRC-32C of TFRecord: rotated right by 15 bits, plus a constant."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = CRC_TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
@@ -93,7 +93,7 @@ def _checksum(data: bytes) -> bytes:
 
 
 def _crc_table() -> list[int]:
-    """Every byte's remainder modulo the Castagnoli polynomial, bits reversed."""
+    """The remainder of every byte modulo the Castagnoli polynomial, bits reversed."""
     table = list(range(256))
     for _ in range(8):
         table = [crc >> 1 ^ (0x82F63B78 if crc & 1 else 0) for crc in table]

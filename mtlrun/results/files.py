@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and folders that one command at a time goes on with."""
+"""Writes files atomically, and locks folders so that only one command works in them."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ from typing import Any
 
 from mtlrun.util.errors import RequestError, StorageError
 
-PATIENCE = 5.0  # seconds: workers that have been told to end may take as long
+PATIENCE = 5.0  # seconds; workers that received a signal may take as long to end
 TAKES_NO_MORE = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -26,17 +26,17 @@ TAKES_NO_MORE = (
     errno.ENFILE,
     errno.ESTALE,
     errno.ETIMEDOUT,
-)  # whatever is to be written, and by whom
-NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of file systems without
-BESIDE = re.compile(r"\..+\.beside-[0-9a-f]{8}")  # a file that is being written beside the one whose place it takes
+)  # errors of the disk or the system, not of one file or of its permissions
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # file systems without hard links
+BESIDE = re.compile(r"\..+\.beside-[0-9a-f]{8}")  # a temporary file, which is renamed when it is complete
 
 
 @contextlib.contextmanager
 def at_work(folder: Path, alone: bool = False) -> Iterator[None]:
-    """Marks a run's or sweep's folder as being worked in, by this process and those that it forks, until they end.
+    """Locks the folder of a run or sweep for this process and the processes that it forks, until all of them end.
 
-    Any number may work there, but none beside one that is `alone`. Raises RequestError where that one, having waited
-    `PATIENCE` seconds, is not.
+    Several processes may share the lock. With `alone` the lock is exclusive. Raises RequestError if the lock is not
+    free after `PATIENCE` seconds.
     """
     with _lock_file(folder / ".lock") as file:
         until = time.monotonic() + PATIENCE
@@ -55,7 +55,7 @@ def at_work(folder: Path, alone: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Waits for the lock of the file `path`, which nobody else has meanwhile."""
+    """Holds an exclusive lock on the lock file `path`. Waits until the lock is free."""
     with _lock_file(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -63,7 +63,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lock_file(path: Path) -> Iterator[int]:
-    """A file that is there to be locked; where it is a link it is refused, as is whatever it leads to."""
+    """Opens a lock file, creates it if needed, and gives its descriptor. Raises RequestError for a symbolic link."""
     try:
         with disk(path):
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
@@ -80,14 +80,14 @@ def _lock_file(path: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def disk(path: Path) -> Iterator[None]:
-    """Turns what the system says of a disk that takes no more, while `path` is written, into a StorageError."""
+    """Raises StorageError in place of an error of the disk (`TAKES_NO_MORE`) while `path` is written."""
     try:
         yield
     except StorageError:
         raise
     except Exception as error:
         cause: BaseException | None = error
-        while cause is not None:  # torch.save raises an error of its own in place of the system's
+        while cause is not None:  # torch.save replaces the OSError by another error
             if isinstance(cause, OSError) and cause.errno in TAKES_NO_MORE:
                 raise StorageError(
                     f"{path}: cannot be written ({cause.strerror})\nwhat was written before is whole; make room"
@@ -97,9 +97,9 @@ def disk(path: Path) -> Iterator[None]:
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then rename it: a reader sees the old file or the new one.
+    """Lets `write` fill a temporary file, then renames it to `path`. A reader sees the old file or the new one.
 
-    Raises StorageError where the disk takes no more; `path` is as it was then.
+    Raises StorageError if the disk cannot be written; `path` is then unchanged.
     """
     beside = _beside(path)
     with disk(path):
@@ -112,12 +112,12 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` atomically. Raises StorageError."""
+    """Writes `text` to `path` atomically. Raises StorageError."""
     write_atomic(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, tree: Any) -> None:
-    """Write `tree` to `path` as JSON, atomically. Raises StorageError."""
+    """Writes `tree` to `path` as JSON, atomically. Raises StorageError."""
     write_text(path, as_json(tree))
 
 
@@ -127,7 +127,7 @@ def as_json(tree: Any) -> str:
 
 
 def create(path: Path, text: str) -> None:
-    """Makes a file with `text` in it, in one step. Raises FileExistsError where there is one, and StorageError."""
+    """Creates a file with `text` in one step. Raises FileExistsError if it exists, and StorageError."""
     beside = _beside(path)
     with disk(path):
         try:
@@ -144,14 +144,14 @@ def create(path: Path, text: str) -> None:
 
 
 def create_folder(path: Path, fill: Callable[[Path], object]) -> None:
-    """Makes a folder with what `fill` puts into it, in one step.
+    """Creates a folder with the files that `fill` writes, in one step.
 
-    Raises FileExistsError or OSError (ENOTEMPTY) where there is one that holds something, and StorageError.
+    Raises FileExistsError or OSError (ENOTEMPTY) if it exists, and StorageError.
     """
     beside = _beside(path)
     with disk(path):
         try:
-            if path.exists():  # also an empty one, whose place it would take
+            if path.exists():  # os.rename would replace an empty folder
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
             beside.mkdir(parents=True)
             fill(beside)
@@ -165,16 +165,16 @@ def _beside(path: Path) -> Path:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Append `data`, whole or not at all, to a file that exists.
+    """Appends all of `data`, or nothing, to an existing file.
 
-    Raises StorageError, and FileNotFoundError where the file is gone: without its beginning it would be of no use.
+    Raises StorageError, and FileNotFoundError if the file is gone: a new file would lack the beginning.
     """
     with disk(path):
         file = os.open(path, os.O_WRONLY | os.O_APPEND)
         try:
             size = os.fstat(file).st_size
             try:
-                while data:  # the system may take only a part
+                while data:  # os.write may write only a part
                     data = data[os.write(file, data) :]
             except OSError:
                 os.ftruncate(file, size)
@@ -184,8 +184,11 @@ def append(path: Path, data: bytes) -> None:
 
 
 def take_over(folder: Path) -> None:
-    """Before a command goes on in the folder of a run or sweep, alone: removes what one that was killed was writing
-    beside other files. Raises RequestError for links, which might lead anywhere, and for what is no file."""
+    """Prepares the folder of a run or sweep for a command that continues there.
+
+    Removes the temporary files of a killed command, so the caller must hold the exclusive lock. Raises RequestError for
+    a symbolic link, which may lead out of the folder, and for anything that is neither a file nor a folder.
+    """
     for below, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name != "compare"]
         for name in [*folders, *files]:

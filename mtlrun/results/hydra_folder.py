@@ -1,4 +1,4 @@
-"""What was asked of a run: .hydra/ of its folder, with the names that Hydra gives these files."""
+"""The folder .hydra/ of a run: its configuration and overrides, in files named as Hydra names them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ CONFIG, WORDS, HYDRA = "config.yaml", "overrides.yaml", "hydra.yaml"
 
 
 def claim(folder: Path, config: Mapping[str, Any], words: Sequence[str], hydra: str) -> None:
-    """Takes a run's folder in one step: of two commands at once, one gets it.
+    """Takes a run's folder by creating .hydra/ in one step, so that only one of two commands gets it.
 
-    Raises FileExistsError or OSError (ENOTEMPTY) where it is taken.
+    Raises FileExistsError or OSError (ENOTEMPTY) if it is taken.
     """
 
     def fill(inside: Path) -> None:
@@ -27,15 +27,15 @@ def claim(folder: Path, config: Mapping[str, Any], words: Sequence[str], hydra: 
 
 
 def write(folder: Path, config: Mapping[str, Any], words: Sequence[str]) -> None:
-    """The complete configuration of the run in `folder`, and the words that asked for it, over what was there."""
+    """Writes the complete configuration and the overrides of the run in `folder`. Replaces existing files."""
     write_text(folder / FOLDER / CONFIG, dump(config))
     write_text(folder / FOLDER / WORDS, dump(list(words)))
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """The configuration of the run in `folder`, not yet checked; None where there is none.
+    """The configuration of the run in `folder`, not yet checked; None if there is none.
 
-    Raises RequestError where it is no mapping in YAML.
+    Raises RequestError if the file cannot be read or is no mapping in YAML.
     """
     path = folder / FOLDER / CONFIG
     mend = "restore the file, or train anew in another folder"
@@ -54,7 +54,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 
 
 def read_words(folder: Path) -> list[str]:
-    """The words that asked for the run in `folder`, as far as they are known."""
+    """The overrides of the run in `folder`; an empty list if they are not readable."""
     try:
         words = _load(folder / FOLDER / WORDS)
     except (OSError, yaml.YAMLError, ValueError, RecursionError):
@@ -63,11 +63,11 @@ def read_words(folder: Path) -> list[str]:
 
 
 def dump(tree: Any) -> str:
-    """Plain values as YAML, by libyaml where it is there: a sweep writes many."""
+    """Plain values as YAML. Uses libyaml if available, because a sweep writes many files."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return str(yaml.dump(tree, Dumper=dumper, sort_keys=False, allow_unicode=True))
 
 
 def _load(path: Path) -> Any:
-    # Never a loader that makes objects: the file may be a stranger's.
+    # A loader that creates objects could execute code, and the user may not trust the file.
     return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: a bar on a terminal, plain lines otherwise."""
+"""The display of a run or sweep in training: a bar on a terminal, plain lines otherwise."""
 
 import logging
 import sys
@@ -15,17 +15,17 @@ from mtlrun.util.terminal import printable, say
 if TYPE_CHECKING:
     import rich.progress as rich
     from torch import Tensor
-else:  # only where there is a terminal
+else:  # loads only if there is a terminal
     rich = LazyModule("rich.progress")
 
 log = logging.getLogger("mtlrun")
 REFRESH_STEPS = 50
-LINE_SECONDS = 20.0  # between two lines of a sweep where there is no terminal
+LINE_SECONDS = 20.0  # between two lines of a sweep without a terminal
 
 
 @contextmanager
 def quiet_console() -> Iterator[None]:
-    """Lines of INFO go to log files only, not to the terminal."""
+    """Keeps log lines of level INFO off the terminal meanwhile. Log files still get them."""
     handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
     before = [(h, h.level) for h in handlers if not isinstance(h, logging.FileHandler)]
     for handler, _ in before:
@@ -38,9 +38,9 @@ def quiet_console() -> Iterator[None]:
 
 
 class Progress:
-    """Steps and per-task losses of one run. Use as a context manager around the training.
+    """Shows steps and per-task losses of one run. Use it as a context manager around the training.
 
-    `before`, `after`: steps of a stage before this training, and of one after it
+    before, after: the numbers of steps of the stage before this training and of the stage after it
     """
 
     def __init__(self, total: int, tasks: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ class Progress:
             )
             self.row = self.bar.add_task("training", total=self.total)
             self.bar.start()
-            self.quiet = quiet_console()  # lines would run through the bar
+            self.quiet = quiet_console()  # log lines would break the bar
             self.quiet.__enter__()
         return self
 
@@ -74,23 +74,23 @@ class Progress:
             self.bar = None
 
     def step(self, step: int, losses: "Tensor") -> None:
-        """Show the losses `[R, T]` of the first run, every so many steps."""
+        """Shows the losses `[R, T]` of the first run, every `REFRESH_STEPS` steps."""
         if self.bar is not None and step % REFRESH_STEPS == 0:
             shown = "  ".join(f"{t} {v:.4g}" for t, v in zip(self.tasks, losses[0].tolist(), strict=True))
             self.bar.update(self.row, completed=step, description=shown)
 
     def show(self, done: int, words: str) -> None:
-        """Show that so much of `total` is done, and what is being done."""
+        """Shows that `done` of `total` steps are done, and describes the work by `words`."""
         if self.bar is not None:
             self.bar.update(self.row, completed=done, description=words)
 
 
 class SweepProgress:
-    """Runs, steps, steps per second and time left of a sweep: a bar on a terminal, now and then a line otherwise.
+    """Shows runs, steps, steps per second and time left of a sweep: a bar on a terminal, a line now and then otherwise.
 
-    `left`: the most steps, of all runs together, that each stack has before it. `close` is called with the numbers
-    of runs that have just ended and returns what to print of them. Not `alone`: other processes write to the same
-    terminal, and bars would run into each other.
+    left: for each stack the largest number of steps that are left, summed over its runs
+    close: called with the numbers of runs that have just ended; returns lines to print about them
+    alone: no other process writes to the terminal; otherwise there is no bar, because several bars would mix
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class SweepProgress:
     ) -> None:
         self.runs, self.done, self.close, self.alone = runs, ended, close, alone
         self.left = dict(left)
-        self.taken: dict[int, int] = {}  # by each stack, since the display began
+        self.taken: dict[int, int] = {}  # steps of each stack since the display began
         self.before: dict[int, int] = {}
         self.began = self.shown = time.monotonic()
         self.bar: Any = None
@@ -111,7 +111,7 @@ class SweepProgress:
     def __enter__(self) -> "SweepProgress":
         if self.alone and sys.stderr.isatty() and sys.stdout.isatty():
             description = rich.TextColumn("{task.description}")
-            # no thread of its own: processes are forked meanwhile
+            # no refresh thread, because processes are forked meanwhile
             self.bar = rich.Progress(rich.BarColumn(), description, transient=True, auto_refresh=False)
             self.row = self.bar.add_task("", total=None)
             self.bar.start()
@@ -123,35 +123,35 @@ class SweepProgress:
             self.bar = None
 
     def steps(self, stack: int, taken: int, left: int) -> None:
-        """A stack has taken so many steps, its runs together, and has so many left at most."""
+        """Records the steps that a stack has taken and those that are left at most, summed over its runs."""
         self.before.setdefault(stack, taken)
         self.taken[stack] = taken - self.before[stack]
         self.left[stack] = left
 
     def ended(self, numbers: list[int]) -> None:
-        """These runs have ended."""
+        """Records that these runs have ended, and prints the lines about them."""
         self.done += len(numbers)
         for line in self.close(numbers):
             self.note(line)
 
     def stack_ended(self, stack: int) -> None:
-        """Nothing is left to do of a stack."""
+        """Records that a stack has nothing left to do."""
         self.left.pop(stack, None)
 
     def halved(self, stack: int, parts: Mapping[int, int]) -> None:
-        """A stack became others; `parts`: the number of runs in each."""
+        """Records that a stack was divided. `parts`: the number of runs in each new stack."""
         left, runs = self.left.pop(stack, 0), sum(parts.values())
         self.left |= {part: left * count // runs for part, count in parts.items()}
 
     def note(self, line: str) -> None:
-        """Print a line."""
+        """Prints a line."""
         if self.bar is not None:
             self.bar.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
         else:
             say(line)
 
     def refresh(self) -> None:
-        """Show how far the sweep is, if it is time to."""
+        """Shows the progress of the sweep. Without a bar: at most every `LINE_SECONDS`."""
         if self.bar is not None:
             taken, left = sum(self.taken.values()), sum(self.left.values())
             self.bar.update(self.row, completed=taken, total=taken + left, description=self.text(), refresh=True)
@@ -160,7 +160,7 @@ class SweepProgress:
             self.note(self.text())
 
     def text(self) -> str:
-        """How far the sweep is."""
+        """The progress of the sweep in words."""
         taken, left = sum(self.taken.values()), sum(self.left.values())
         rate = taken / max(time.monotonic() - self.began, 1e-9)
         words = f"{self.done} of {self.runs} runs  {taken:,} of at most {taken + left:,} steps"
@@ -181,14 +181,14 @@ def evaluation_line(
     score: float,
     better: bool,
 ) -> str:
-    """One line for an evaluation on val, with each task's metric in `primary`; an asterisk marks the best so far."""
+    """A line on an evaluation on val, with the `primary` metric of each task. An asterisk marks the best so far."""
     shown = "  ".join(f"{t} {m} {figures[t, m]:.4g}" for t, m in primary.items() if (t, m) in figures)
     mark = "*" if better else " "
     return f"epoch {epoch:>{len(str(epochs))}}/{epochs}  step {step}  {by} {score:.4f}{mark}  {shown}"
 
 
 def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary: Mapping[str, str]) -> list[str]:
-    """What a completed run says at its end: the table, the selected checkpoint, whether more training may help."""
+    """The last lines of a completed run: the table, the selected checkpoint, whether more training may help."""
     best = summary["best"]
     table = results_table(types, summary["figures"], summary["trivial"], primary)
     if "iterations" in best:
@@ -211,7 +211,10 @@ def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary:
 def results_table(
     types: Mapping[str, str], figures: Mapping[str, float], trivial: Mapping[str, float], primary: Mapping[str, str]
 ) -> str:
-    """Test figures beside the trivial predictor's, one line per metric, arrows for what is better."""
+    """A table of the test figures of a run and of the trivial predictor, one line per metric.
+
+    An arrow shows whether higher or lower is better. An asterisk marks the task's primary metric.
+    """
     lines = [f"{'test':<34} {'this run':>12} {'trivial':>12}"]
     for task, kind in types.items():
         for metric, declared in type_of(kind).metrics.items():

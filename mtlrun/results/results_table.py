@@ -1,4 +1,4 @@
-"""A sweep's table, results.csv: derived from its plan and from each run's summary.json."""
+"""The table of a sweep, results.csv, derived from its plan and from the summary.json of each run."""
 
 import csv
 import io
@@ -18,11 +18,11 @@ NUMBER = r"\d+(\.\d*)?(e[+-]?\d+)?"
 
 
 def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
-    """Writes results.csv anew from the plan and each run's summary.json, and returns its rows in job order.
+    """Writes results.csv from the plan and the summary.json of each run. Returns its rows in job order.
 
-    Columns: run, status, one per overridden key, one per final figure, seconds, error. With `ended`
-    nobody is at work any more: a run without a final status is shown as interrupted.
-    Safe with many workers: under a lock, and the table is replaced in one step.
+    Columns: run, status, one per overridden key, one per final figure, seconds, error. `ended` says that no process
+    works on the sweep any more: a run with status "running" is then shown as interrupted. Several workers may call
+    this at once: it holds a lock and replaces the table in one step.
     """
     with locked(sweep_dir / LOCK):
         rows = [_row(sweep_dir, job, ended) for job in read_plan(sweep_dir)]
@@ -39,7 +39,10 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
 
 
 def primary_metric(figures: Mapping[str, float], split: str, task: str, primary: str | None) -> str | None:
-    """The metric that stands for a task; where `primary` is None the type's own, told by which figures there are."""
+    """The metric that represents a task, or None if there is no figure of it.
+
+    It is `primary`. If `primary` is None, it is the default of the task's type, which follows from the figures.
+    """
     for metric in [primary] if primary is not None else inferred_primaries():
         if f"{split}/{task}/{metric}" in figures:
             return metric
@@ -61,9 +64,9 @@ def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[st
 
 
 def causes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
-    """What failed runs failed of, the most frequent first: (how many, the error, the name of the first of them).
+    """The errors of failed runs, the most frequent first: (number of runs, error, name of the first run).
 
-    Errors that differ in numbers and in the names of runs alone are one cause, in which these are left out.
+    Errors that differ only in numbers or in the names of runs count as one. Its text is then without these.
     """
     alike: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -74,13 +77,13 @@ def causes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
 
 
 def _common_error(failed: Sequence[Mapping[str, Any]]) -> str:
-    """The error of runs that failed alike, without what differs."""
+    """The common error of runs, without the parts that differ."""
     texts = {str(row["error"]) for row in failed}
     return texts.pop() if len(texts) == 1 else _without_numbers(failed[0], "…")
 
 
 def _without_numbers(row: Mapping[str, Any], mark: str) -> str:
-    """The error of a run, with a mark in place of numbers and without the run's own name."""
+    """The error of a run, with `mark` in place of numbers and "…" in place of the run's name."""
     return re.sub(NUMBER, mark, str(row["error"]).replace(row["run"], "…"))
 
 

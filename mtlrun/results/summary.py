@@ -1,4 +1,4 @@
-"""summary.json: its keys, written the same whatever became of a run."""
+"""summary.json of a run. It has the same keys however the run ended."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ FILE = "summary.json"
 METRICS_HEADER = ("epoch", "step", "split", "task", "metric", "value")
 IMPORTANCE = "importance.csv"
 IMPORTANCE_HEADER = ("task", "metric", "input", "value")
-ENDED = ("completed", "failed")  # nothing of such a run changes any more
+ENDED = ("completed", "failed")  # final: a run with such a status does not change any more
 EMPTY: dict[str, Any] = {
     "schema": SCHEMA,
     "status": "pending",
@@ -38,13 +38,13 @@ EMPTY: dict[str, Any] = {
 
 
 class NewerSchema(RequestError):
-    """A summary that a newer mtlrun has written."""
+    """A newer mtlrun has written the summary."""
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The summary of a run's folder; None where there is none.
+    """The summary in a run's folder; None if there is none.
 
-    Raises RequestError where it cannot be read, is no JSON of a summary, or (NewerSchema) of a newer schema.
+    Raises RequestError if it cannot be read or is no summary in JSON, NewerSchema if its schema is newer.
     """
     try:
         if (folder / FILE).exists() and not (folder / FILE).is_file():
@@ -66,16 +66,16 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def status_of(folder: Path) -> str | None:
-    """What became of the run in `folder`, as far as that is known. Raises RequestError as `read`."""
+    """The status of the run in `folder`; None if there is no summary. Raises the same errors as `read`."""
     status = (read(folder) or {}).get("status")
     return status if isinstance(status, str) else None
 
 
 def record_end(folder: Path, status: str, error: str | None = None, **known: Any) -> None:
-    """Note how a run ended, unless it has completed or failed already.
+    """Records how a run ended, unless it has completed or failed already.
 
-    Whatever the run did not come to keeps its empty value, and metrics.csv has its header at least: a failed
-    run leaves the same files as any other.
+    A failed run leaves the same files as any other: unknown keys of its summary have their empty values, and
+    metrics.csv has at least its header.
     """
     summary = {**EMPTY, **known, **(read(folder) or {})}
     if status_of(folder) not in ENDED:
@@ -85,7 +85,7 @@ def record_end(folder: Path, status: str, error: str | None = None, **known: Any
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as they are typed: dotted keys, a group's option under the group's own name."""
+    """Nested settings as a user types them: dotted keys, and the option of a group under the group's name."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A sweep's plan, sweep.json: the list of its runs. Only the standard library is used."""
+"""The plan of a sweep, sweep.json: the list of its runs."""
 
 import contextlib
 import json
@@ -14,9 +14,9 @@ from mtlrun.util.errors import RequestError
 
 PLAN = "sweep.json"
 COMMAND = "command.txt"
-STACKS = ".stacks"  # the checkpoints of stacks that are at work
+STACKS = ".stacks"  # folder of the checkpoints of stacks in training
 LOCK = ".results.lock"
-RUN = re.compile(r"(?!\.+\Z)[A-Za-z0-9._=,+-]+")  # the name of a run's folder: a place in the sweep's, and no other
+RUN = re.compile(r"(?!\.+\Z)[A-Za-z0-9._=,+-]+")  # the name of a run's folder; it cannot lead out of the sweep's folder
 MAX_NAME = 80  # TensorBoard shows folder names in full
 
 
@@ -28,7 +28,7 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-# What a plan may say of a run, by key: whether it is that, and in words.
+# The allowed values in a plan, by key: a check, and the description for the error message.
 _JOB: dict[str, tuple[Callable[[Any], bool], str]] = {
     "run": (lambda v: isinstance(v, str) and RUN.fullmatch(v) is not None, "the name of a folder in the sweep's"),
     "overrides": (
@@ -48,8 +48,10 @@ _JOB: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = "") -> str:
-    """`007_loss=uncertainty,seed=2`, or `007_plain-sum,seed=2` of an arm with a label: unique by its number, cut at 80
-    characters, safe in file systems and shells."""
+    """The name of a run's folder: `007_loss=uncertainty,seed=2`, or `007_plain-sum,seed=2` for an arm with a label.
+
+    The number makes it unique. It has at most 80 characters, all safe in file systems and shells.
+    """
     digits = max(3, len(str(count - 1)))
     called = ["-".join(re.findall(r"\w[\w.=-]*", label))] if label else []
     words = ",".join([*called, *(f"{key}={value}" for key, value in swept.items())])
@@ -59,11 +61,11 @@ def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = 
 
 
 def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -> None:
-    """Writes the job list, which says that the folder is taken.
+    """Writes the job list, which marks the folder as taken. Raises FileExistsError if another command was first.
 
-    A job is {run: FOLDER, overrides: {KEY: VALUE}}, with arm: LABEL where its arm has a label; for whoever trains it:
-    arguments, as Hydra gets them, config, the most steps it takes, and the number of its stack where runs train side
-    by side. `command`: what asked for the sweep. Of two commands at once one gets the folder: raises FileExistsError.
+    A job is {run: FOLDER, overrides: {KEY: VALUE}}, with arm: LABEL if its arm has a label. To train it: arguments (the
+    overrides that Hydra gets), config, steps (the largest number), and stack (its number) if runs train in stacks.
+    `command`: the command line that asked for the sweep.
     """
     sweep_dir.mkdir(parents=True, exist_ok=True)
     create(sweep_dir / PLAN, as_json(plan))
@@ -72,7 +74,7 @@ def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -
 
 
 def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
-    """The job list that `write_plan` wrote. Raises RequestError where it is none, or a stranger's or damaged one."""
+    """Reads the job list that `write_plan` wrote. Raises RequestError if it is missing, damaged or not allowed."""
     path = sweep_dir / PLAN
     mend = "restore the file, or sweep anew in another folder"
     if path.exists() and not path.is_file():
@@ -105,7 +107,7 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
 
 
 def how_to_get_a_model(folder: Path) -> str:
-    """What to do where a folder that should be a run with a model holds none: it may be a sweep, or lie above runs."""
+    """The advice for a folder without a trained model: it may be an unfinished run, a sweep, or a folder of runs."""
     if (folder / FILE).exists():
         return f"finish it: mtlrun resume {shlex.quote(str(folder))}"
     sweep = (folder / PLAN).exists()
@@ -123,9 +125,10 @@ def how_to_get_a_model(folder: Path) -> str:
 
 @contextlib.contextmanager
 def restacked(sweep_dir: Path, stacks: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """New stacks of the runs of these numbers: gives the stacks' numbers, and notes them in the plan afterwards.
+    """Divides runs into new stacks. Gives the numbers of the stacks, and writes them to the plan after the body.
 
-    Under a lock: workers that do so at once get numbers of their own.
+    stacks: for each new stack the numbers of its runs
+    Holds a lock, so that workers that do this at once get different numbers.
     """
     with locked(sweep_dir / LOCK):
         plan = read_plan(sweep_dir)

@@ -1,4 +1,4 @@
-"""The writer of one run's folder: metrics.csv, summary.json, TensorBoard, run.log."""
+"""Writes the files of one run: metrics.csv, summary.json, TensorBoard's event files, run.log."""
 
 import csv
 import io
@@ -15,17 +15,17 @@ from mtlrun.util.errors import RequestError
 
 Row = tuple[int, int, str, str, str, float]
 
-LOG_FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")  # that of conf/config.yaml
+LOG_FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")  # the same as in conf/config.yaml
 
 
 class RunWriter:
-    """Appends rows to `metrics.csv` and, if asked for, to TensorBoard; keeps `summary.json`.
+    """Appends rows to metrics.csv and, if asked for, to TensorBoard; writes summary.json and run.log.
 
-    `offset` is the size of metrics.csv that a resumed run goes on from, `step` the last step in it; what stands
-    behind was written after the checkpoint: metrics.csv is cut there, and TensorBoard told to forget the later steps.
-    Every file is closed again before a method returns: one process writes any number of runs.
+    offset, step: for a resumed run the size of metrics.csv and the step when the checkpoint was written. Later rows are
+    cut from metrics.csv, and TensorBoard is told to ignore later steps.
+    Every method closes its files before it returns, because one process writes any number of runs.
 
-    Raises RequestError where metrics.csv is shorter than `offset`.
+    Raises RequestError if metrics.csv is shorter than `offset`.
     """
 
     def __init__(self, folder: Path, tensorboard: bool, offset: int = 0, step: int = 0) -> None:
@@ -55,12 +55,12 @@ class RunWriter:
         return self.path.stat().st_size
 
     def sync(self) -> None:
-        """Has metrics.csv be on the disk, and not only on its way there."""
+        """Flushes metrics.csv to the disk (fsync)."""
         with disk(self.path), self.path.open("rb") as file:
             os.fsync(file.fileno())
 
     def rows(self, rows: Sequence[Row]) -> None:
-        """Append rows, whole, to metrics.csv and to TensorBoard (tag SPLIT/TASK/METRIC)."""
+        """Appends rows to metrics.csv and to TensorBoard, where the tag is SPLIT/TASK/METRIC. No row is cut off."""
         append(self.path, _csv([(*row[:-1], repr(float(row[-1]))) for row in rows]))
         if self.events is not None:
             steps: dict[int, list[tuple[str, float]]] = {}
@@ -70,31 +70,31 @@ class RunWriter:
             append(self.events, b"".join(events.scalars(step, values) for step, values in steps.items()))
 
     def hyperparameters(self, settings: dict[str, Any], figures: dict[str, float]) -> None:
-        """The HPARAMS tab's entry, in the same event file: flat settings, and figures by their tags.
+        """Writes the entry of the HPARAMS tab to the same event file: flat settings, and figures by their tags.
 
-        TensorBoard shows the last value of a tag, so only tags that are written once can be figures there.
+        TensorBoard shows the last value of a tag. So only tags that are written once can be figures here.
         """
         if self.events is not None:
             flat = {k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in settings.items()}
             append(self.events, events.hyperparameters(flat, list(figures)))
 
     def log(self, lines: Sequence[str]) -> None:
-        """Append lines to run.log."""
+        """Appends lines to run.log."""
         log_lines(self.folder, lines)
 
     def summary(self, summary: dict[str, Any]) -> None:
-        """Write summary.json."""
+        """Writes summary.json."""
         write_json(self.folder / FILE, summary)
 
 
 def write_importance(folder: Path, rows: Sequence[tuple[str, str, str, float]]) -> None:
-    """Write FOLDER/importance.csv, whole: task, metric, input, how much worse the metric gets without it."""
+    """Writes FOLDER/importance.csv. Columns: task, metric, input, and how much worse the metric gets without it."""
     table = [IMPORTANCE_HEADER, *((*row[:-1], repr(row[-1])) for row in rows)]
     write_text(folder / IMPORTANCE, _csv(table).decode())
 
 
 def log_lines(folder: Path, lines: Sequence[str]) -> None:
-    """Append lines to FOLDER/run.log as a logging handler would at level INFO, for a run that has none of its own."""
+    """Appends lines to FOLDER/run.log, in the format of a logging handler at level INFO. The run needs no handler."""
     level = {"levelno": logging.INFO, "levelname": "INFO"}
     records = [logging.makeLogRecord({"msg": line, **level}) for line in lines]
     path = folder / "run.log"

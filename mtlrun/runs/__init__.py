@@ -1,8 +1,8 @@
 """A run in its folder: build, train, resume, transfer, predict, export.
 
-build.py            a checked configuration -> the objects of a run; the only place that knows both
-stack_training.py   runs side by side into their folders; single.py: one run, a stack of one
-launch.py           a run through Hydra; folder.py: who gets its folder; reporting.py: where its lines go
-transfer.py         a trunk from another run's checkpoint; preview.py: what mtlrun check shows
-predictor.py        a trained run on new rows; export/: as an ONNX model, which needs the extra export
+build.py            builds the objects of a run from its checked configuration and data
+stack_training.py   trains a stack of runs into their folders; single.py: prepares, trains and resumes one run
+launch.py           starts a run through Hydra; folder.py: takes its folder; reporting.py: its lines of progress
+transfer.py         takes over the trunk of another run; preview.py: the text of mtlrun check
+predictor.py        predictions of a trained run on new rows; export/: the ONNX model, needs the extra `export`
 """

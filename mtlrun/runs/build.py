@@ -1,4 +1,7 @@
-"""From a checked configuration and loaded data to the objects of a run: the only place that knows both."""
+"""Builds the objects of a stack of runs from their checked configurations and loaded data.
+
+The network, the loss strategy, the batches and the evaluations are created here.
+"""
 
 from collections.abc import Sequence
 
@@ -27,7 +30,7 @@ from mtlrun.util.errors import RequestError
 
 
 def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
-    """The active tasks as the network needs them, types and classes from the data."""
+    """The active tasks in the form that the network needs. Types and classes come from the data."""
     counts = datasets[0].classes()
     return [
         TaskSpec(
@@ -47,7 +50,10 @@ def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
 
 
 def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[TaskSpec]) -> Network:
-    """The network of a stack with initial parameters from each run's seed."""
+    """The network of a stack. The initial parameters of each run come from its seed.
+
+    Raises RequestError if there is no input or a run is too large for the memory, MemoryError if only the stack is.
+    """
     first = configs[0]
     seeds = [c.seed + (c.net.restart << 63) for c in configs]  # seeds are below 2⁶³
     encoder = InputEncoder(spec, len(configs))
@@ -68,8 +74,11 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
 
 
 def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs: int) -> None:
-    """Raises RequestError if parameters, gradients and optimiser state of a run cannot fit into this machine's memory,
-    and MemoryError if only those of all runs cannot: the stack may be halved."""
+    """Raises RequestError if a run does not fit into this machine's memory.
+
+    Raises MemoryError if one run fits and `runs` do not: the caller may halve the stack. Counts parameters, gradients
+    and the state of the optimiser.
+    """
     numbers = parameters(config, inputs, sum(max(s.classes, 1) for s in specs))
     needed = 4 * 6 * numbers  # float32: values, gradients, the step taken, two moments, initial draws
     held = machine_bytes()
@@ -83,12 +92,14 @@ def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs
 
 
 def build_stack(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None] = ()) -> Stack:
-    """The objects of a stack of runs, whose trunks begin with `starts`, if those are given. Raises RequestError where
-    the request cannot be met."""
+    """The objects of a stack of runs. Raises RequestError if the request cannot be met.
+
+    starts: for each run the values that its trunk begins with; None: initial values from its seed
+    """
     try:
         return _build(configs, datasets, starts)
     except (RuntimeError, MemoryError) as error:
-        if "memory" not in str(error).lower() or len(configs) > 1:  # a stack that is too large is halved
+        if "memory" not in str(error).lower() or len(configs) > 1:  # the caller halves a stack that is too large
             raise
         raise RequestError(
             f"model: too large for the memory at hand ({str(error).splitlines()[0][:120]})\n"
@@ -97,8 +108,11 @@ def build_stack(configs: Sequence[Config], datasets: Sequence[Dataset], starts: 
 
 
 def evaluation(config: Config, dataset: Dataset, split: str) -> Evaluation:
-    """A run's network as best.pt holds it, with the values before training, on the rows of one split, on the CPU.
-    Nothing that trains is built."""
+    """The evaluation of one run on the rows of one split, on the CPU, without anything that only training needs.
+
+    The network has the form that best.pt is saved in, without discarded heads. Its parameters are initial values; the
+    caller loads the saved ones.
+    """
     device = torch.device("cpu")
     specs = task_specs(config, [dataset])
     whole = build_network([config], dataset.spec, specs)
@@ -113,8 +127,10 @@ def _network(
     device: torch.device,
     starts: Sequence[Start | None] = (),
 ) -> tuple[Network, LabelScale, Rows]:
-    """The network of a stack on the device, with its inputs and labels as the training rows, or `starts`, say, and the
-    rows."""
+    """The network of a stack on the device, the scale of its labels, and the rows of all runs.
+
+    Inputs and labels are scaled by their training rows; `starts` may replace the scaling of inputs and the trunk.
+    """
     first = configs[0]
     set_up(first, network.encoder.width)
     positions = network.encoder.positions(datasets[0].codes)
@@ -139,7 +155,7 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     noise = [type_of(target.type).losses[target.loss].noise for target in targets]
     train = TrainBatches(rows, datasets, configs)
     seeds = [c.seed for c in configs]
-    # a head is shared where another task learns through it, which may be in some runs of a stack only
+    # Another task may learn through a head: then the head is shared too. Runs of a stack may differ in this.
     whole = network.edges or not network.pulls_back
     shared = sum(p[0].numel() for p in (network if whole else network.sharing).parameters())
     strategy = make_strategy(StrategySetup([c.loss for c in configs], network.tasks, noise, seeds, train.steps, shared))

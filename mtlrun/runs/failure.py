@@ -1,4 +1,4 @@
-"""What an error or an interrupt of a run leaves in its folder."""
+"""Records errors and interrupts of a run in its folder."""
 
 import contextlib
 import logging
@@ -16,23 +16,25 @@ log = logging.getLogger("mtlrun.runs.failure")
 
 
 def guarded(folder: Path, config: Config, work: Callable[[], Any]) -> str | None:
-    """Does the work of a run. None, or the error in one line if it failed; an interrupt is noted and passes, and so is
-    a disk that takes no more."""
+    """Does the work of a run. Returns None, or the error in one line if the run failed.
+
+    Records the end in the run's folder. Raises KeyboardInterrupt and StorageError again; the run is then interrupted.
+    """
     try:
         work()
     except (KeyboardInterrupt, StorageError):
         with contextlib.suppress(OSError, StorageError):
             record_end(folder, "interrupted", seed=config.seed, settings=as_mapping(config))
         raise
-    except Exception as error:  # whatever a run ends with is noted in its folder
+    except Exception as error:  # every error is recorded in the run's folder
         return note_failure(folder, error, config)
     return None
 
 
 def note_failure(folder: Path, error: Exception, config: Config | None = None) -> str:
-    """Puts an error into the run's summary.json and its traceback into run.log; the error in one line."""
+    """Writes an error to the run's summary.json and its traceback to run.log. Returns the error in one line."""
     message = in_one_line(error)
-    # a request was checked before: the table, a checkpoint or a file is not as it was, and may be again
+    # The request was checked before. So the table, a checkpoint or a file has changed; the user may restore it.
     status = "interrupted" if isinstance(error, RequestError) else "failed"
     known = {"seed": config.seed, "settings": as_mapping(config)} if config is not None else {}
     record_end(folder, status, message, **known)
@@ -42,13 +44,13 @@ def note_failure(folder: Path, error: Exception, config: Config | None = None) -
 
 
 def say_failed(folder: Path, message: str) -> int:
-    """Says why the run in the folder failed; the exit status."""
+    """Prints why the run in the folder failed. Returns the exit status."""
     say(f"mtlrun: the run failed: {message}\nits log: {shown(folder / 'run.log')}", error=True)
     return 1
 
 
 def _drop_frames(error: BaseException | None) -> None:
-    """Hydra keeps exceptions, their frames keep tensors: let go of what a failed run held."""
+    """Releases the tensors of a failed run. Hydra keeps the exception, whose frames refer to them."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

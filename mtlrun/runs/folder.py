@@ -1,4 +1,4 @@
-"""The folder of a run or a sweep: whether it is free, and how one command of several takes it."""
+"""The folder of a run or a sweep: checks that it is free and takes it, so that only one command gets it."""
 
 import contextlib
 import errno
@@ -23,7 +23,7 @@ MARKS_OF_A_SWEEP = (PLAN, TABLE)
 
 
 def free_folder(cfg: DictConfig, key: str) -> Path:
-    """The folder that `key` names. Raises RequestError if it holds a run or a sweep already."""
+    """The folder that the setting `key` names. Raises RequestError if it is a file, or holds a run or sweep already."""
     with answered():
         named = str(OmegaConf.select(cfg, key, throw_on_missing=True))
     folder = absolute(named, key, Path.cwd())
@@ -45,8 +45,11 @@ def _refuse_if_taken(folder: Path, key: str) -> None:
 
 @contextlib.contextmanager
 def claimed(folder: Path, key: str) -> Iterator[None]:
-    """Makes the folder, and inside what says that it is taken is to be written, in one step: of two commands at once,
-    one gets it. Raises RequestError if the folder cannot be made or was taken meanwhile, and StorageError.
+    """Creates the folder, then runs the body, which writes the files that mark it as taken.
+
+    The body must write them in one step and raise OSError if they exist. So only one of two commands gets the folder.
+    Raises RequestError if the folder cannot be created or was taken meanwhile, StorageError if the disk cannot be
+    written.
     """
     try:
         with disk(folder):
@@ -62,7 +65,7 @@ def claimed(folder: Path, key: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def to_be_resumed(folder: Path) -> Iterator[None]:
-    """Says how to go on with the run or sweep in `folder` where it is interrupted, or the disk takes no more."""
+    """Prints how to resume the run or sweep in `folder` if an interrupt or StorageError ends the body."""
     try:
         yield
     except (KeyboardInterrupt, StorageError):
@@ -72,5 +75,5 @@ def to_be_resumed(folder: Path) -> Iterator[None]:
 
 
 def say_how_to_go_on(folder: Path) -> None:
-    """The command that resumes what the folder holds."""
+    """Prints the command that resumes the run or sweep in the folder."""
     say(f"mtlrun: go on with: mtlrun resume {shlex.quote(shown(folder))}", error=True)

@@ -1,4 +1,4 @@
-"""What summary.json of a run says before its first step."""
+"""The content of a run's summary.json before the first step."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from mtlrun.results.summary import EMPTY
 
 
 def initial_summaries(stack: Stack) -> list[dict[str, Any]]:
-    """The summary of each run of a stack before the first step; sets up threads and allocator for it."""
+    """The summary of each run of a stack before the first step. Sets up threads and allocator too."""
     set_up(stack.configs[0], stack.network.encoder.width)
     common = {
         "status": "running",

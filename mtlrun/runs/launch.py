@@ -1,4 +1,4 @@
-"""A single run, started through Hydra: its folder, its log and Hydra's callbacks around the training.
+"""Starts a single run through Hydra, which opens its log and calls Hydra's callbacks.
 
 torch loads only when the run is prepared, so that a wrong request is answered without it.
 """
@@ -31,9 +31,9 @@ log = logging.getLogger("mtlrun.runs.launch")
 
 
 def run_one(request: Request) -> int:
-    """Trains the one run that is asked for; the exit status.
+    """Trains the run of a request. Returns the exit status.
 
-    Raises RequestError before anything is written; KeyboardInterrupt passes.
+    Raises RequestError before anything is written. Does not catch KeyboardInterrupt.
     """
     config = single(request)
     for note in request.notes:
@@ -42,7 +42,7 @@ def run_one(request: Request) -> int:
     require_files(config.data.path, config.data.split.files or {})
     from mtlrun.data.dataset import load_dataset
 
-    load_dataset(config)  # what is wrong with the table is answered before torch is loaded; it is read once
+    load_dataset(config)  # errors of the table come before torch loads; `prepare` does not read it again
     from mtlrun.runs.single import prepare
 
     run = prepare(config)
@@ -58,14 +58,16 @@ def run_one(request: Request) -> int:
 
 @dataclass
 class _Task:
-    """What Hydra calls to have a run trained in its folder; the error in one line, if it has one."""
+    """The function that Hydra calls to train a run in its folder. Returns None, or the error in one line."""
 
     folder: Path
     config: Config
     train: Callable[[Path], Any]
     started: bool = False
-    storage_error: StorageError | None = None  # Hydra would keep it, and print a line of its own
-    lines: list[str] = field(default_factory=list)  # of one that ends well; made before hydra.job.chdir
+    storage_error: StorageError | None = None  # kept here: Hydra would catch it and print a line
+    lines: list[str] = field(
+        default_factory=list
+    )  # logged if the run succeeds; made here, before hydra.job.chdir changes the folder
 
     def __post_init__(self) -> None:
         self.lines.append(f"results: {shown(self.folder)}")
@@ -85,11 +87,11 @@ class _Task:
 
 
 def _run_job(request: Request, task: _Task) -> int:
-    """Has Hydra run the task; the exit status."""
+    """Lets Hydra run the task. Returns the exit status."""
     callbacks = Callbacks(request.cfg)
     callbacks.on_run_start(config=request.cfg, config_name=ROOT)
     context = HydraContext(config_loader=request.loader, callbacks=callbacks)
-    with at_work(task.folder), disk(task.folder / "run.log"):  # which Hydra opens
+    with at_work(task.folder), disk(task.folder / "run.log"):  # Hydra opens run.log
         job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
     if task.storage_error is not None:
         raise task.storage_error
@@ -99,8 +101,10 @@ def _run_job(request: Request, task: _Task) -> int:
 
 @contextlib.contextmanager
 def _wrong_settings_of_hydra(overrides: Sequence[str], task: _Task, before: list[Path]) -> Iterator[None]:
-    """Turns an error of Hydra before the task begins into a RequestError: what was typed of its settings is wrong in a
-    way that it has found only now. The claimed folder is left as it was, with what lay there `before`."""
+    """Turns an error that Hydra raises before the task starts into a RequestError, because a hydra setting is wrong.
+
+    Restores the claimed folder, which held the files `before`.
+    """
     try:
         yield
     except (RequestError, StorageError):
@@ -117,7 +121,7 @@ def _wrong_settings_of_hydra(overrides: Sequence[str], task: _Task, before: list
 
 
 def _give_back(folder: Path, before: list[Path]) -> None:
-    """Leaves a folder that was claimed as it was, with what lay there `before`."""
+    """Restores a claimed folder, which held the files `before`."""
     shutil.rmtree(folder / hydra_folder.FOLDER, ignore_errors=True)
     with contextlib.suppress(OSError):
         for name in (".lock", "run.log"):
@@ -128,7 +132,7 @@ def _give_back(folder: Path, before: list[Path]) -> None:
 
 
 def _hydra_yaml(cfg: DictConfig, folder: Path) -> str:
-    """Hydra's own settings, as it writes them into hydra.yaml."""
+    """The settings of Hydra as text, as Hydra writes them to hydra.yaml."""
     settings = OmegaConf.masked_copy(cfg, "hydra")
     with open_dict(settings):
         settings.hydra.runtime.output_dir = str(folder)

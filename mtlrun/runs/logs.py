@@ -1,4 +1,4 @@
-"""The log of a run that Hydra does not start, and the lines that end one."""
+"""The log of a run that Hydra does not start, and the command for TensorBoard."""
 
 import contextlib
 import logging
@@ -14,7 +14,7 @@ from mtlrun.util.terminal import shown
 
 @contextlib.contextmanager
 def logged_to(path: Path) -> Iterator[None]:
-    """The handlers that conf/config.yaml gives a run, as long as this lasts: the terminal and a file."""
+    """Logs to the terminal and to the file `path` meanwhile, with the settings that conf/config.yaml gives a run."""
     console = logging.StreamHandler(sys.stdout)
     console.setLevel(logging.INFO)
     console.setFormatter(logging.Formatter("%(message)s"))
@@ -33,7 +33,7 @@ def logged_to(path: Path) -> Iterator[None]:
 
 
 def tensorboard_command(folder: Path) -> str:
-    """The command that opens TensorBoard on `folder`, with a path where its environment is not the active one."""
+    """The command that opens TensorBoard on `folder`. It has a path if `tensorboard` is not on the PATH."""
     beside = Path(sys.executable).parent / "tensorboard"
     on_path = shutil.which("tensorboard")
     program = "tensorboard" if on_path or not beside.exists() else shown(beside)

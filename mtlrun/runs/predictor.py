@@ -1,4 +1,4 @@
-"""A trained run on new rows."""
+"""Predictions of a trained run on new rows."""
 
 import math
 from abc import ABC, abstractmethod
@@ -33,8 +33,11 @@ from mtlrun.util.terminal import say
 
 
 class Predictor(ABC):
-    """A trained run that takes raw columns. `tasks` are those that it predicts, the main ones unless others are named.
-    `note`: a line on how it came to be, "" where there is nothing to say."""
+    """Predicts from raw columns with the model of a trained run.
+
+    tasks: the tasks that it predicts; None: the main tasks
+    note: a line on where the model comes from, or ""
+    """
 
     note = ""
 
@@ -51,22 +54,22 @@ class Predictor(ABC):
 
     @abstractmethod
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
-        """Outputs [N, K] of every task of `tasks` for numbers [N, Dn] and codes [N, Dc]."""
+        """Outputs [N, K] of every task of `tasks`, from numbers [N, Dn] and codes of categories [N, Dc]."""
 
     @abstractmethod
     def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        """Which of the codes [N, Dc] some training row had, as a mask [N, Dc]."""
+        """A mask [N, Dc]: True for a code [N, Dc] that occurred in the training rows."""
 
     @abstractmethod
     def task_type(self, task: str) -> type[TaskType]:
-        """The task's type, for what its outputs mean."""
+        """The type of a task, which says what its outputs mean."""
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index.
 
-        A regression has one column, TASK, in the target's unit; a classification has TASK, the most
-        probable class, and TASK[CLASS], the probability of each. Missing values are imputed as in
-        training, unknown categories count as unknown. Raises RequestError that names missing columns.
+        A regression has one column, TASK, in the target's unit. A classification has the column TASK, the most
+        probable class, and for each class a column TASK[CLASS], its probability. Missing values are imputed as in
+        training. New categories count as unknown. Raises RequestError that names missing columns.
         """
         outputs = self._outputs(*self.spec.transform(frame))
         columns: dict[str, Any] = {}
@@ -75,7 +78,10 @@ class Predictor(ABC):
         return pd.DataFrame(columns, index=frame.index)
 
     def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
-        """How many rows of `frame` hold, per column, a category that no training row had or that was pooled as rare."""
+        """By column, the number of rows of `frame` whose category is not in the training rows or was pooled as rare.
+
+        Columns without such rows are left out.
+        """
         _, codes = self.spec.transform(frame)
         category = [c for c in self.spec.columns if c.kind == "category"]
         counts = (~self._learnt(codes) & (codes != MISSING)).sum(0)
@@ -93,9 +99,9 @@ class Predictor(ABC):
 
 
 def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
-    """The tasks whose predictions leave with a run's model: those that are `named`, else the main ones.
+    """The tasks that a run's model predicts: the `named` ones, or the main tasks if `named` is None.
 
-    Raises RequestError for a task that was not trained, or has no prediction to give.
+    Raises RequestError for a task that was not trained or has no prediction.
     """
     known = [t for t in config.kept if not config.active[t].reads_inputs]
     if named is None:
@@ -123,17 +129,17 @@ def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
 
 
 def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The outputs of each block of a single run, `[1, N, T, K]` → those of each task, `[N, K]`."""
+    """The outputs `[N, K]` of each task, from the outputs `[1, N, T, K]` of each block of a single run."""
     by_task = {}
     for task in tasks:
         block, i = network.place[task]
-        # a block is as wide as its widest task
+        # K of a block is that of its widest task
         by_task[task] = outputs[network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
     return by_task
 
 
 class NetworkPredictor(Predictor):
-    """A trained network."""
+    """Predicts with a trained network."""
 
     def __init__(
         self,
@@ -154,7 +160,7 @@ class NetworkPredictor(Predictor):
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
         values = torch.from_numpy(numeric)
-        if not self.network.encoder.gaps:  # the encoder imputes only where the training table had gaps
+        if not self.network.encoder.gaps:  # the encoder imputes only if the training table had gaps
             values = torch.where(values.isnan(), self.network.encoder.mean[0], values)
         parts = {t: [np.zeros((0, self.network.place[t][0].outputs))] for t in self.tasks}
         for start in range(0, len(numeric), ROWS_AT_ONCE):
@@ -170,7 +176,10 @@ class NetworkPredictor(Predictor):
 
 
 class BoostingPredictor(Predictor):
-    """Trees, fitted anew from the run's configuration: a checkpoint that is loaded without executing code has none."""
+    """Predicts with gradient-boosted trees, which are fitted again from the run's configuration and table.
+
+    The checkpoint does not contain trees, because loading them would execute code.
+    """
 
     note = "model=boosting: fitted anew from the run's configuration and table"
 
@@ -198,7 +207,7 @@ class BoostingPredictor(Predictor):
 
 
 def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
-    """The trees of a run anew. Raises RequestError where the table is another, or they do not come out as they were."""
+    """Fits the trees of a run again. Raises RequestError if the table or the losses on val differ from the run's."""
     dataset = load_dataset(config)
     if dataset.hash != tree["data_hash"]:
         raise RequestError(
@@ -220,7 +229,7 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
 
 
 def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
-    """The configuration of a run and what its selected checkpoint holds. Raises RequestError where there is none."""
+    """The configuration of a run and the content of its selected checkpoint. Raises RequestError if it has none."""
     folder = Path(folder)
     path = folder / "checkpoints" / "best.pt"
     if not path.exists():
@@ -232,10 +241,10 @@ def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
 
 
 def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
-    """The model of a run's selected checkpoint, on the CPU; that of model=boosting is fitted anew.
+    """Loads the model of a run's selected checkpoint, on the CPU. Fits model=boosting again.
 
-    It predicts the main tasks, or those that are named. Raises RequestError where there is no such model or task, or
-    where it does not come out as it was.
+    The model predicts the main tasks, or `tasks`. Raises RequestError if there is no such model or task, or if the
+    trees do not come out as they were.
     """
     config, tree = selected(folder)
     tasks = leaving(config, tasks)
@@ -244,7 +253,7 @@ def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
 
 
 def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str]) -> Predictor:
-    """The model that the selected checkpoint of the run in `folder` holds."""
+    """The model in the selected checkpoint `tree` of the run in `folder`."""
     if config.boosting:
         return _boosting(folder, config, tree, tasks)
     spec, specs = InputSpec.from_plain(tree["inputs"]), [TaskSpec.from_plain(s) for s in tree["specs"]]
@@ -262,7 +271,7 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
 
 
 def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | None) -> None:
-    """Writes the predictions of the run in a folder for every row of a table, as CSV, and says what is worth a line."""
+    """Writes the predictions of a run for every row of a table as CSV. Prints the counts of unknown values and rows."""
     frame = read_table(resolve_path(table, "predict"), "predict")
     predictor = load(run, tasks)
     if predictor.note:

@@ -1,4 +1,4 @@
-"""What `mtlrun check` shows: tasks, graph, data, sizes, warnings, and the resolved configuration."""
+"""The text of `mtlrun check`: tasks, graph, data, sizes, warnings, and the resolved configuration."""
 
 import yaml
 
@@ -16,14 +16,14 @@ from mtlrun.util.errors import listing
 
 
 def report(config: Config) -> str:
-    """The run that `config` describes, as text; nothing is trained.
+    """Describes the run of `config` as text. Trains nothing.
 
-    Raises RequestError for everything that would keep the run from starting.
+    Raises RequestError for everything that would prevent the run from starting.
     """
     dataset = load_dataset(config)
     run = prepare(config)
     stack = run.stack
-    true = without_controls(config)  # the labels as they are in the table say what is wrong with it
+    true = without_controls(config)  # warnings about the table need its true labels
     warnings = list(dict.fromkeys(inspect(true, dataset if true == config else load_dataset(true))))
     sections = [
         ("tasks", _tasks(config, dataset)),
@@ -104,7 +104,7 @@ def _data(config: Config, dataset: Dataset) -> str:
 
 
 def _boosting(stack: Stack, settings: BoostingConfig) -> str:
-    """Sizes and lengths of the trees."""
+    """Lines on the trees and their number."""
     outputs = {t: block.specs[i].outputs for t, (block, i) in stack.network.place.items()}
     spec, patience = stack.datasets[0].spec, stack.configs[0].trainer.patience
     stop = "" if patience is None else f", fewer after {patience} without a smaller loss on val"
@@ -120,7 +120,7 @@ def _boosting(stack: Stack, settings: BoostingConfig) -> str:
 
 
 def _trunk(run: PreparedRun) -> list[str]:
-    """Where the trunk comes from, if not from the seed, and whether it stays as it is."""
+    """A line on where the trunk comes from and whether it is frozen; none if it comes from the seed and is trained."""
     words = "trunk as the seed has it"
     if run.start is not None:
         words = run.start.words
@@ -138,7 +138,7 @@ def _steps(stack: Stack) -> str:
 
 
 def _training(run: PreparedRun) -> str:
-    """Sizes and lengths."""
+    """Lines on the size of the network, the learning rates and the number of steps."""
     stack = run.stack
     network = stack.network
     shared = sum(p[0].numel() for p in network.sharing.parameters())

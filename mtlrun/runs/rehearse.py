@@ -1,4 +1,4 @@
-"""How long a stack of runs takes, from a few of its steps."""
+"""Estimates how long a stack of runs takes, from a few of its steps."""
 
 import time
 from collections.abc import Sequence
@@ -18,8 +18,10 @@ from mtlrun.runs.stack_of_runs import LAST
 
 
 def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Sequence[Path]) -> float:
-    """About how many seconds a stack takes to its last step, from a few steps, one evaluation and one end of each run,
-    which go into `folders`. Nothing of it is of use for training. A first stage counts too."""
+    """Estimates the wall time of a stack in seconds, first stages included.
+
+    Takes a few steps, one evaluation and the end of each run, and writes into `folders`. Training cannot use them.
+    """
     if configs[0].boosting:
         return _rehearse_boosting(configs[0], datasets[0], folders[0])
     firsts = [first for config in configs if (first := first_stage(config)) is not None]
@@ -34,7 +36,10 @@ def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Se
 
 
 def _rehearse_boosting(config: Config, dataset: Dataset, folder: Path) -> float:
-    """The same for a run of model=boosting, from one of 2 iterations and one of 8, after one that warms up."""
+    """Estimates the wall time of a run of model=boosting, from one with 2 iterations and one with 8.
+
+    A run with 1 iteration comes first, as a warm-up.
+    """
     assert config.boosting is not None, "rehearse() has looked"
     seconds = {}
     for iterations in (1, 2, 8):

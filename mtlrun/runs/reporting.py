@@ -1,4 +1,4 @@
-"""Where the lines of runs go while they train: to the terminal, or into the run.log of each."""
+"""Reports the progress of runs: to the terminal, or to the run.log of each run."""
 
 import contextlib
 import logging
@@ -16,14 +16,15 @@ from mtlrun.results.writer import LOG_FORMAT, log_lines
 from mtlrun.runs.stack_of_runs import StackOfRuns
 
 log = logging.getLogger("mtlrun")
-Display = Callable[[int, Sequence[str]], Progress]  # from the number of steps and the tasks
-State = dict[str, Any]  # what a checkpoint holds
+Display = Callable[[int, Sequence[str]], Progress]  # called with the number of steps and the tasks
+State = dict[str, Any]  # the content of a checkpoint
 
 
 class Reporter(ABC):
-    """Says how the runs of a stack go on.
+    """Reports how the runs of a stack proceed.
 
-    number: that of the stack; line: what the lines of a run in training go through, None: they go into its run.log
+    number: the number of the stack
+    line: prints a line of a run in training; None: the run's writer puts it into run.log
     """
 
     number = 0
@@ -31,63 +32,63 @@ class Reporter(ABC):
 
     @abstractmethod
     def progress(self, total: int, tasks: Sequence[str]) -> Progress:
-        """The display of the stack's steps."""
+        """Creates the display of the stack's steps, `total` in all."""
 
     @abstractmethod
     def begin(self, member: Member, state: State | None, notes: Sequence[str]) -> None:
-        """A run trains from now on, from its beginning or from `state`."""
+        """Called when a run starts to train, from step 0 or from the saved `state`."""
 
     @abstractmethod
     def end(self, members: Sequence[Member]) -> None:
-        """Runs have just ended, well or badly, and their files are complete."""
+        """Called when runs have completed or failed. Their files are complete."""
 
     @abstractmethod
     def failed_before(self, members: Sequence[Member]) -> None:
-        """Runs have failed in their first stage."""
+        """Called for runs whose first stage failed."""
 
     @abstractmethod
     def close(self) -> None:
-        """All runs have ended, and the display of their steps is gone."""
+        """Called when all runs have ended and the display of their steps is gone."""
 
     @abstractmethod
     def first_stages(
         self, firsts: StackOfRuns, state: State | None, steps_after: int
     ) -> "AbstractContextManager[Reporter]":
-        """While this lasts the first stages train; what reports on them. `steps_after`: those of the second stage."""
+        """A context in which the first stages train; gives their reporter. `steps_after`: steps of the second stage."""
 
 
 class Console(Reporter):
-    """Of a single run: its lines go through logging, to the terminal and into run.log."""
+    """Reports a single run. Its lines go through logging, to the terminal and to run.log."""
 
     def __init__(self) -> None:
         self.line = log.info
         self.ended: list[Member] = []
 
     def progress(self, total: int, tasks: Sequence[str]) -> Progress:
-        """A bar."""
+        """Creates a progress bar."""
         return Progress(total, tasks)
 
     def begin(self, member: Member, state: State | None, notes: Sequence[str]) -> None:
-        """Whoever resumes a run says so itself."""
+        """Logs the notes. `single.resume` has logged that a run is resumed."""
         for note in notes:
             log.info(note)
 
     def end(self, members: Sequence[Member]) -> None:
-        """The closing lines would run through the bar."""
+        """Keeps the run for `close`, because the bar is still on the terminal."""
         self.ended += members
 
     def failed_before(self, members: Sequence[Member]) -> None:
-        """Its caller says why."""
+        """Does nothing. The caller prints why the run failed."""
 
     def close(self) -> None:
-        """The closing lines of a run that is completed; of one that failed its caller says why."""
+        """Logs the closing lines of a completed run. If it failed, the caller prints why."""
         for member in self.ended:
             for line in closing(member) if member.summary["status"] == "completed" else ():
                 log.info(line)
 
     @contextmanager
     def first_stages(self, firsts: StackOfRuns, state: State | None, steps_after: int) -> Iterator[Reporter]:
-        """Its lines go into its own run.log too. An interrupt is noted in the run's folder."""
+        """Writes the lines of the first stage to its run.log too. Records an interrupt in the run's folder."""
         (config,), (folder,) = firsts.configs, firsts.folders
         try:
             with _also_in(folder / "run.log"):
@@ -99,43 +100,43 @@ class Console(Reporter):
 
 
 class RunLogs(Reporter):
-    """Of `runs` runs side by side: the lines of each go into its run.log. `ended` is called with those that have."""
+    """Reports a stack of `runs` runs. The lines of each run go to its run.log. Calls `ended` with runs that ended."""
 
     def __init__(self, number: int, runs: int, display: Display, ended: Callable[[list[Member]], None]) -> None:
         self.number, self.runs, self.display, self.ended = number, runs, display, ended
 
     def progress(self, total: int, tasks: Sequence[str]) -> Progress:
-        """Of all stacks at work together, perhaps in another process."""
+        """Creates the display, which may be in another process and show all stacks together."""
         return self.display(total, tasks)
 
     def begin(self, member: Member, state: State | None, notes: Sequence[str]) -> None:
-        """The first lines of its run.log, or those after an interruption."""
+        """Writes the first lines of run.log, or the first lines after an interruption."""
         assert member.writer is not None, "it has not ended"
         beginning = f"one of {self.runs} runs of stack {self.number}"
         member.writer.log([f"resumed at step {state['step']}" if state else beginning, *notes])
 
     def end(self, members: Sequence[Member]) -> None:
-        """The last lines of each run.log."""
+        """Writes the last lines of each run.log."""
         for member in members:
             assert member.writer is not None, "it ended just now"
             completed = member.summary["status"] == "completed"
             lines = closing(member) if completed else [f"failed: {member.summary['error']}"]
-            with contextlib.suppress(OSError):  # it may be what the run has failed of
+            with contextlib.suppress(OSError):  # the run may have failed because of this file
                 member.writer.log(lines)
         self.ended([*members])
 
     def failed_before(self, members: Sequence[Member]) -> None:
-        """They have no writer: they did not begin."""
+        """Writes the error of each run to its run.log. These runs have no writer, because they never started."""
         for member in members:
             log_lines(member.folder, [f"failed: {member.summary['error']}"])
         self.ended([*members])
 
     def close(self) -> None:
-        """Each run has said so at its end."""
+        """Does nothing. `end` has written the closing lines."""
 
     @contextmanager
     def first_stages(self, firsts: StackOfRuns, state: State | None, steps_after: int) -> Iterator[Reporter]:
-        """The ends of first stages are no ends of runs."""
+        """Shows the steps of both stages together. The end of a first stage is not reported as the end of a run."""
 
         def display(total: int, tasks: Sequence[str]) -> Progress:
             shown = self.display(total, tasks)
@@ -146,7 +147,7 @@ class RunLogs(Reporter):
 
 
 def closing(member: Member) -> list[str]:
-    """What a completed run says at its end."""
+    """The lines that report a completed run."""
     targets = member.dataset.targets.items()
     return closing_lines(member.summary, {t: v.type for t, v in targets}, {t: v.primary for t, v in targets})
 
@@ -157,7 +158,7 @@ def _words_of_first(first: Config) -> str:
 
 @contextmanager
 def _also_in(path: Path) -> Iterator[None]:
-    """Lines of the log go to a file too."""
+    """Writes the lines of the log to a file too, meanwhile."""
     handler = logging.FileHandler(path)
     handler.setFormatter(LOG_FORMAT)
     log.addHandler(handler)

@@ -1,4 +1,4 @@
-"""A run on its own: prepare, train, resume."""
+"""A single run: prepare, train, resume."""
 
 import logging
 from dataclasses import dataclass
@@ -29,9 +29,10 @@ log = logging.getLogger("mtlrun")
 
 @dataclass
 class PreparedRun:
-    """One run that is ready to train; nothing has been written yet.
+    """One run that is ready to train. Nothing is written yet.
 
-    start: what its trunk begins with, where that is another run's; first: the stage that trains the trunk before
+    start: the trunk of another run, if the run begins with it
+    first: the first stage, which trains the trunk, if there is one
     """
 
     config: Config
@@ -40,13 +41,13 @@ class PreparedRun:
     first: "PreparedRun | None" = None
 
     def train(self, folder: Path, state: State | None = None) -> dict[str, Any]:
-        """Trains into `folder` and returns the summary. `state` is that of last.pt, to go on from it.
+        """Trains into `folder` and returns the summary. Continues from `state`, the content of last.pt, if given.
 
-        Raises TrainingError where the run diverges and Interrupted after a signal; both stand in summary.json.
+        Raises TrainingError if the run fails and Interrupted after a signal; summary.json records both.
         """
         built: Built | None = Built(self.stack, [self.start])
         if self.first is not None:
-            built = None  # the first stage trains its trunk
+            built = None  # built again after the first stage, which trains the trunk
             if state is None:
                 write_json(folder / FILE, initial_summaries(self.stack)[0])
         runs = StackOfRuns([self.config], self.stack.datasets, [folder], folder / LAST, retry=True)
@@ -57,9 +58,10 @@ class PreparedRun:
 
 
 def prepare(config: Config, state: State | None = None) -> PreparedRun:
-    """Loads the data and builds everything, both stages where there are two. Raises RequestError; writes nothing.
+    """Loads the data and builds the run, both stages if there are two. Writes nothing.
 
-    `state` is that of last.pt, to go on from it: then nothing is read from the run that the trunk came from.
+    state: the content of last.pt, to continue from it; then the run that the trunk came from is not read
+    Raises RequestError if the request cannot be met.
     """
     dataset = load_dataset(config)
     if state is not None:
@@ -71,9 +73,9 @@ def prepare(config: Config, state: State | None = None) -> PreparedRun:
 
 
 def resume(folder: Path) -> dict[str, Any]:
-    """Goes on with an interrupted run from its last.pt, or from its beginning where it has none; its summary.
+    """Resumes an interrupted run from its last.pt, or from step 0 if it has none. Returns its summary.
 
-    Raises RequestError where `folder` holds no run, or where the data or the schema changed.
+    Raises RequestError if `folder` holds no run, or if the data or the schema changed.
     """
     settings = hydra_folder.read_config(folder)
     if settings is None:

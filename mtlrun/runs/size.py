@@ -1,4 +1,4 @@
-"""The size of a run: what the runs of a stack must share, bytes, steps. The division of a sweep follows from it."""
+"""The size of a run, from which a sweep is divided into stacks: settings that must be equal, bytes, steps."""
 
 import dataclasses
 import math
@@ -15,8 +15,13 @@ from mtlrun.engine.memory import run_bytes
 
 @dataclass(frozen=True)
 class Size:
-    """What the division needs to know of a run: `shared` by the runs of a stack, by full key; bytes; steps at most;
-    why it must be `alone` in its stack, "" where it need not."""
+    """The properties of a run that decide its stack.
+
+    shared: settings that must be equal in all runs of a stack, by full key
+    bytes: memory that the run needs
+    steps: the largest number of steps
+    alone: why the run must be the only one of its stack; "" if it need not be
+    """
 
     shared: dict[str, str]
     bytes: int
@@ -25,8 +30,11 @@ class Size:
 
 
 def size(config: Config, dataset: Dataset, first: Dataset | None = None) -> Size:
-    """Every setting of a run that is not `per_run`, its rows per batch and steps per epoch, and what it takes; with
-    those of a first stage (`model.pretrain`) from the data of that, `first`."""
+    """The size of a run. `first`: the data of its first stage (`model.pretrain`), whose size counts too.
+
+    All settings are shared except those that the schema declares `per_run`, and so are rows per batch and steps per
+    epoch.
+    """
     graph = config.task_graph
     shared = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
     rows = int(dataset.trainable().sum())
@@ -46,7 +54,7 @@ def size(config: Config, dataset: Dataset, first: Dataset | None = None) -> Size
 
 
 def _edges(graph: Graph) -> str:
-    """The edges of a graph in words, without their gradients, which may differ."""
+    """The edges of a graph in words, without the scales of their gradients, which may differ between runs."""
     trunk = [
         f"{f'layer{edge.at}' if edge.at != NOTHING else 'no layer'}->{task}"
         for task, edge in graph.trunk.items()
@@ -58,13 +66,13 @@ def _edges(graph: Graph) -> str:
 
 
 def _shared(value: Any, key: str, skip: str = "") -> Iterator[tuple[str, str]]:
-    """Every setting below `key` that the schema does not declare `per_run`, as text, by full key."""
+    """The full key and the text of every setting below `key` that the schema does not declare `per_run`."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for f in dataclasses.fields(value):
             if not f.metadata.get("per_run") and f.name != skip:
                 yield from _shared(getattr(value, f.name), f"{key}.{f.name}".lstrip("."))
     elif isinstance(value, Mapping):
-        yield key, ", ".join(map(str, value))  # their order is that of the network's parameters
+        yield key, ", ".join(map(str, value))  # the order of the network's parameters
         for name, item in value.items():
             yield from _shared(item, f"{key}.{name}")
     elif isinstance(value, (list, tuple)) and any(dataclasses.is_dataclass(item) for item in value):

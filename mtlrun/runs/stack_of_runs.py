@@ -1,4 +1,4 @@
-"""The runs of a stack with their folders, and the file that the whole stack is saved in."""
+"""The runs of a stack, their folders, and the checkpoint of the whole stack."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ LAST = Path("checkpoints") / "last.pt"
 
 @dataclass(frozen=True)
 class StackOfRuns:
-    """R runs to be trained side by side into `folders`. A single run is a stack of one.
+    """R runs that train together into `folders`. A single run is a stack with R = 1.
 
-    checkpoint: the file of the whole stack; retry: whether runs that have failed train again
+    checkpoint: the file that the whole stack is saved to
+    retry: whether runs that failed before train again
     """
 
     configs: Sequence[Config]
@@ -29,8 +30,7 @@ class StackOfRuns:
     retry: bool = False
 
     def saved_state(self) -> dict[str, Any] | None:
-        """What the checkpoint holds; None where there is none. Raises RequestError if it was written with another
-        table."""
+        """The content of the checkpoint; None if there is none. Raises RequestError if the table has changed since."""
         if not self.checkpoint.exists():
             return None
         state = checkpoint.load(self.checkpoint, BEGIN_ANEW)
@@ -42,7 +42,7 @@ class StackOfRuns:
         return state
 
     def first_stages(self) -> "StackOfRuns | None":
-        """The first stages of the runs, in folders inside theirs; None without `model.pretrain`."""
+        """The stack of the first stages, each in a folder inside its run's folder; None without `model.pretrain`."""
         configs = [first for config in self.configs if (first := first_stage(config)) is not None]
         if not configs:
             return None
@@ -52,7 +52,7 @@ class StackOfRuns:
 
 
 def first_checkpoint(path: Path) -> Path:
-    """The checkpoint of the first stages of a stack whose own is `path`."""
-    if path.parts[-2:] == LAST.parts:  # of a single run, in its folder
+    """The checkpoint of the first stages of a stack whose checkpoint is `path`."""
+    if path.parts[-2:] == LAST.parts:  # a single run, whose checkpoint is in its folder
         return path.parents[1] / PRETRAIN / LAST
     return path.with_stem(f"{path.stem}-{PRETRAIN}")

@@ -1,4 +1,4 @@
-"""Runs, side by side, from checked configurations to the files in their folders. A single run is a stack of one."""
+"""Trains a stack of R runs into their folders. A single run is a stack with R = 1."""
 
 import contextlib
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from mtlrun.runs.transfer import Start, from_state, start_of
 
 @dataclass(frozen=True)
 class Built:
-    """A stack that was built, and what the trunk of each run begins with, where that is another run's."""
+    """A stack that is built, and for each run the trunk that it takes over; None: initial values from its seed."""
 
     stack: Stack
     starts: Sequence[Start | None]
@@ -35,18 +35,19 @@ class Built:
 def train_stack(
     runs: StackOfRuns, reporter: Reporter, state: State | None = None, built: Built | None = None
 ) -> list[dict[str, Any]]:
-    """Trains runs side by side into their folders, and returns their summaries, of which some may say "failed".
+    """Trains a stack of runs into their folders and returns their summaries. The status of some may be "failed".
 
-    `state` is what `runs.saved_state()` gives: training goes on from it. Runs that have ended before keep their place
-    in the stack, so that the others keep their bits, and nothing else. `built`: the stack, where it is there already.
-    Raises Interrupted after a signal.
+    state: the result of `runs.saved_state()`, to continue from it
+    built: the stack, if it is built already
+    Runs that ended before keep their place in the stack, so that the results of the others stay equal bit for bit.
+    They are not trained and their files are not written. Raises Interrupted after a signal.
 
-    With `model.pretrain` the first stages of all runs train before, as a stack of their own; a run whose first stage
-    fails fails with it.
+    With `model.pretrain` the first stages of all runs train before, as a separate stack. If a first stage fails, its
+    run fails too.
     """
     steps_before = _train_first_stages(runs, reporter, state is not None)
     if runs.configs[0].boosting:
-        state = None  # nothing is saved on the way
+        state = None  # boosting saves no checkpoint while it trains
     if built is None:
         built = _build(runs, state)
     ended_before = [status_of(folder) in ENDED and not runs.retry for folder in runs.folders]
@@ -54,7 +55,7 @@ def train_stack(
     if state is None:
         _write(runs.folders, summaries, ended_before)
     training: Training | Boosting
-    if runs.configs[0].boosting:  # alone, see sweeps/division.py
+    if runs.configs[0].boosting:  # a stack of one run, see sweeps/division.py
         training = Boosting(built.stack, runs.folders[0], summaries[0], reporter.end)
     else:
         with checkpoint.read_from(runs.checkpoint, BEGIN_ANEW) if state is not None else contextlib.nullcontext():
@@ -63,7 +64,7 @@ def train_stack(
             )
         if failed := [m for m in training.members if m.ended and not ended_before[m.at]]:
             reporter.failed_before(failed)
-    if state is not None:  # only now: what cannot go on is left as it was
+    if state is not None:  # not before `Training` has accepted the state: if it cannot, all files stay as they were
         _write(runs.folders, summaries, ended_before)
     for member in training.running:
         start = None if state is not None else built.starts[member.at]
@@ -77,8 +78,7 @@ def train_stack(
 
 
 def _build(runs: StackOfRuns, state: State | None) -> Built:
-    """The stack as it begins, or as `state` goes on with it: then nothing is read from the runs that trunks came
-    from."""
+    """Builds the stack. To continue from `state`, the runs that trunks came from are not read."""
     starts: list[Start | None]
     if state is not None:
         with checkpoint.read_from(runs.checkpoint, BEGIN_ANEW):
@@ -90,8 +90,10 @@ def _build(runs: StackOfRuns, state: State | None) -> Built:
 
 
 def _summaries(runs: StackOfRuns, stack: Stack, number: int, ended_before: Sequence[bool]) -> list[dict[str, Any]]:
-    """The summary of each run before training: of one that ended before as it is, of one whose first stage failed
-    "failed"."""
+    """The summary of each run before training.
+
+    A run that ended before keeps its summary. A run whose first stage failed has status "failed".
+    """
     summaries = []
     each = zip(runs.configs, runs.folders, initial_summaries(stack), ended_before, strict=True)
     for config, folder, summary, ended in each:
@@ -106,20 +108,23 @@ def _summaries(runs: StackOfRuns, stack: Stack, number: int, ended_before: Seque
 
 
 def _write(folders: Sequence[Path], summaries: Sequence[dict[str, Any]], ended_before: Sequence[bool]) -> None:
-    """Writes the summaries of runs that have not ended before."""
+    """Writes the summaries of the runs that did not end before."""
     for folder, summary, ended in zip(folders, summaries, ended_before, strict=True):
         if ended:
             continue
         write_json(folder / FILE, summary)
-        if summary["status"] in ENDED:  # with its first stage
-            record_end(folder, summary["status"])  # metrics.csv
+        if summary["status"] in ENDED:  # its first stage failed
+            record_end(folder, summary["status"])  # writes the header of metrics.csv
 
 
 # ---------------------------------------------------------------- first stages
 
 
 def _train_first_stages(runs: StackOfRuns, reporter: Reporter, done: bool) -> int:
-    """Trains the first stages of the runs, unless they are `done`; the steps that one of them takes at most."""
+    """Trains the first stages of the runs unless they are `done`. Returns the largest number of steps of one of them.
+
+    Returns 0 without `model.pretrain`.
+    """
     firsts = runs.first_stages()
     if firsts is None:
         return 0
@@ -135,14 +140,14 @@ def _train_first_stages(runs: StackOfRuns, reporter: Reporter, done: bool) -> in
 
 
 def _describe_first(first: Config, folder: Path) -> None:
-    """.hydra/ of the first stage of the run in `folder`: its configuration, and the words that would ask for it."""
+    """Writes .hydra/ of the first stage of the run in `folder`: its configuration and equivalent overrides."""
     changed = ("only", "model.pretrain", "model.freeze")
     words = [word for word in hydra_folder.read_words(folder) if word.lstrip("+~").split("=")[0] not in changed]
     hydra_folder.write(folder / PRETRAIN, as_mapping(first), [*words, f"only=[{','.join(first.active)}]"])
 
 
 def _error_of_first(config: Config, folder: Path) -> str | None:
-    """Why the first stage of the run in `folder` failed; None where it did not, or where there is none."""
+    """Why the first stage of the run in `folder` failed; None if it did not fail or there is none."""
     if config.net.pretrain is None or status_of(folder / PRETRAIN) != "failed":
         return None
     return f"in the first stage, {PRETRAIN}/: {(read(folder / PRETRAIN) or {}).get('error')}"

@@ -1,4 +1,4 @@
-"""A trunk from another run: what is read from its checkpoint, whether it fits, and how a network takes it over."""
+"""Takes over the trunk of another run: reads its checkpoint, checks that it fits, copies the parameters."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,12 @@ KEY = "model.init_from"
 
 @dataclass(frozen=True)
 class Start:
-    """What a run's network begins with in place of values of its own.
+    """The values that a run's network begins with, in place of its initial values.
 
-    shared: parameters of `Network.sharing` by name, `[1, ...]`; none where they come from elsewhere
-    inputs: buffers of `Network.encoder` by name, `[1, ...]`: the shared parameters were trained on inputs so scaled
-    words: where it comes from; notes: lines to print once
+    shared: parameters of `Network.sharing` by name, `[1, ...]`; empty if last.pt supplies them
+    inputs: buffers of `Network.encoder` by name, `[1, ...]`: the scaling of inputs that the trunk was trained with
+    words: where the values come from
+    notes: lines to print once
     """
 
     shared: Mapping[str, Tensor]
@@ -38,8 +39,11 @@ class Start:
 
 
 def start_of(config: Config, spec: InputSpec, folder: Path | None = None) -> Start | None:
-    """What the trunk of a run with inputs `spec` begins with: that of `model.init_from`, or of the run's first stage in
-    `folder`, where that was completed; None: with values of its own. Raises RequestError as `from_run`."""
+    """The trunk that a run with inputs `spec` begins with; None: initial values from its seed.
+
+    It comes from the run that `model.init_from` names, or from the first stage in `folder` if that has a selected
+    checkpoint. Raises the same RequestErrors as `from_run`.
+    """
     if config.net.init_from is not None:
         return from_run(Path(config.net.init_from), config, spec)
     if folder is not None and config.net.pretrain is not None and (folder / PRETRAIN / BEST).exists():
@@ -48,9 +52,9 @@ def start_of(config: Config, spec: InputSpec, folder: Path | None = None) -> Sta
 
 
 def from_run(folder: Path, config: Config, spec: InputSpec) -> Start:
-    """The trunk of the selected checkpoint of the run in `folder`, for a run of `config` with inputs `spec`.
+    """The trunk in the selected checkpoint of the run in `folder`, for a run of `config` with inputs `spec`.
 
-    Raises RequestError where there is none, or where its sizes, activation, way of sharing or inputs are others.
+    Raises RequestError if there is none, or if its sizes, activation, sharing scheme or inputs differ.
     """
     path = folder / BEST
     if not path.exists():
@@ -61,7 +65,7 @@ def from_run(folder: Path, config: Config, spec: InputSpec) -> Start:
 
 
 def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: InputSpec) -> Start:
-    """The same from what its checkpoint holds."""
+    """`from_run`, given the content `tree` of the checkpoint."""
     theirs = check(tree["config"])
     _require_alike(folder, theirs, config)
     _require_same_inputs(folder, InputSpec.from_plain(tree["inputs"]), spec)
@@ -83,16 +87,16 @@ def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: Inpu
 
 
 def from_state(state: Mapping[str, Any] | None) -> list[Start | None]:
-    """The scaling of inputs of every run of a stack, from what its last.pt holds; parameters come from there anyway."""
+    """For each run of a stack the scaling of inputs in its last.pt. `Training` loads the parameters from there."""
     inputs: Mapping[str, Tensor] = (state or {}).get("inputs", {})  # older checkpoints have none
     runs = max((len(value) for value in inputs.values()), default=0)
     return [Start({}, {name: value[r : r + 1] for name, value in inputs.items()}) for r in range(runs)]
 
 
 def begin(network: Network, starts: Sequence[Start | None]) -> None:
-    """Have the runs of a network, before training, begin with `starts`, in order; None: with values of its own.
+    """Copies `starts` into the runs of a network, in order, before training. None leaves a run's initial values.
 
-    Raises RequestError where the shared parameters are others in number or shape.
+    Raises RequestError if the shared parameters differ in number, name or shape.
     """
     shared, inputs = network.sharing.state_dict(), network.encoder.state_dict()
     for r, start in enumerate(starts):
@@ -106,12 +110,12 @@ def begin(network: Network, starts: Sequence[Start | None]) -> None:
             )
         for tensors, given in ((shared, start.shared), (inputs, start.inputs)):
             for name, value in given.items():
-                tensors[name][r : r + 1].copy_(value)  # the network's own, not copies
+                tensors[name][r : r + 1].copy_(value)  # `state_dict` gives the network's tensors, not copies
     network.encoder.refresh()
 
 
 def digest(parameters: Mapping[str, Tensor]) -> str:
-    """SHA-256 (16 hexadecimal digits) of parameters, in the order of their names."""
+    """The first 16 hexadecimal digits of the SHA-256 of parameters, in the order of their names."""
     sha = hashlib.sha256()
     for name in sorted(parameters):
         sha.update(name.encode() + parameters[name].contiguous().view(torch.uint8).numpy().tobytes())
@@ -119,7 +123,7 @@ def digest(parameters: Mapping[str, Tensor]) -> str:
 
 
 def _drawn(split: SplitConfig) -> SplitConfig:
-    """A split without its seed, where the table or its files give the parts."""
+    """A split for comparison: without its seed if a column or files give its parts."""
     return split if split.column is None and split.files is None else replace(split, seed=None)
 
 
@@ -128,7 +132,7 @@ def _below(network: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
-    """Raises RequestError where the trunk in `folder` is no such trunk as `config` has."""
+    """Raises RequestError if the trunk of the run in `folder` differs from that of `config`."""
     if not isinstance(theirs.model, ModelConfig):
         raise RequestError(
             f"{KEY}: {folder} is a run of model={theirs.model.name}, which has no trunk to take over\n"
@@ -155,7 +159,7 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
 
 
 def _require_same_inputs(folder: Path, theirs: InputSpec, ours: InputSpec) -> None:
-    """Raises RequestError that names columns in which the encoded inputs differ."""
+    """Raises RequestError that names the differing columns if the encoded inputs differ."""
     if theirs == ours:
         return
     there, here = ({c.name: c for c in spec.columns} for spec in (theirs, ours))

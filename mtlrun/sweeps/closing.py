@@ -1,4 +1,4 @@
-"""What is said of a run of a sweep at its end, and of the sweep at its own."""
+"""The lines that report the end of a run in a sweep, and the end of the sweep."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,17 +14,17 @@ from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.shell import compare_command
 from mtlrun.util.terminal import say, shown
 
-ERROR_WIDTH = 160  # of an error in the summary of a sweep
-Row = Mapping[str, Any]  # of results.csv
+ERROR_WIDTH = 160  # characters of an error in the last lines of a sweep
+Row = Mapping[str, Any]  # a row of results.csv
 
 
 def place(number: int, count: int, folder: Path) -> str:
-    """Which run of a sweep a line is about."""
+    """The beginning of a line about a run: its number, the number of runs, its folder."""
     return f"run {number + 1} of {count}: {folder.name}"
 
 
 def run_line(number: int, count: int, folder: Path, config: Config) -> str:
-    """The line of a run that has ended."""
+    """The line on a run that has ended."""
     here, summary = place(number, count, folder), read(folder)
     if summary is None:
         return f"{here}  failed: its folder cannot be written"
@@ -34,7 +34,7 @@ def run_line(number: int, count: int, folder: Path, config: Config) -> str:
 
 
 def headline(config: Config, summary: Mapping[str, Any]) -> str:
-    """The primary test figures of a run in one line, and how many of its steps were skipped."""
+    """The primary test figures of a run in one line, its seconds, and the number of skipped steps."""
     words, figures = [], summary["figures"]
     for name, task in config.active.items():
         metric = primary_metric(figures, "test", name, task.primary_metric)
@@ -45,7 +45,7 @@ def headline(config: Config, summary: Mapping[str, Any]) -> str:
 
 
 def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Config]) -> int:
-    """Says what came of a sweep; the exit status."""
+    """Prints the result of a sweep. Returns the exit status."""
     completed = sum(row["status"] == "completed" for row in rows)
     one_table = len({config.data.path for config in configs}) == 1
     tasks = _main_tasks(configs) if completed and one_table else {}
@@ -54,7 +54,7 @@ def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Conf
     for line in [*_best_runs(rows, tasks), *_splits(configs, completed), *_failures(rows)]:
         say(line)
     unfinished = sum(row["status"] not in ENDED for row in rows)
-    if unfinished:  # of workers that did not come to their end
+    if unfinished:  # their workers were stopped
         say(f"{unfinished} of {len(rows)} runs are left")
         say_how_to_go_on(folder)
     say(f"results: {shown(folder / TABLE)}")
@@ -70,7 +70,7 @@ def _main_tasks(configs: Sequence[Config]) -> dict[str, TaskConfig]:
 
 
 def _best_runs(rows: list[dict[str, Any]], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
-    """For each task the run that is best on val."""
+    """A line for each task on the run that is best on val."""
     for name, task in tasks.items():
         run = best(rows, name, task.primary_metric)
         if run is not None:
@@ -78,7 +78,7 @@ def _best_runs(rows: list[dict[str, Any]], tasks: Mapping[str, TaskConfig]) -> I
 
 
 def _splits(configs: Sequence[Config], completed: int) -> Iterator[str]:
-    """A line where seeds draw different test rows."""
+    """A line if seeds draw different test rows."""
     splits = [config.data.split for config in configs]
     seeds = {split.seed for split in splits if split.column is None and "test" not in (split.files or {})}
     if len(seeds) > 1 and completed:
@@ -86,7 +86,7 @@ def _splits(configs: Sequence[Config], completed: int) -> Iterator[str]:
 
 
 def _failures(rows: Sequence[Row]) -> Iterator[str]:
-    """How many runs failed, and of what."""
+    """Lines on the number of failed runs and their errors."""
     failed = sum(row["status"] == "failed" for row in rows)
     if failed:
         yield f"{failed} of {len(rows)} runs failed; why is in the run.log of each:"
@@ -95,7 +95,7 @@ def _failures(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _how_to_compare(folder: Path) -> str:
-    """The command that compares a sweep, with the keys of which its arms list, or its trials draw, values."""
+    """The command that compares a sweep. `--tune` names the keys whose values its arms list or its trials draw."""
     plan = read_plan(folder)
     arms = dict.fromkeys(job["arm"] for job in plan if "arm" in job)
     keys = dict.fromkeys(key for listed in tune_of(arms).values() for key in listed)

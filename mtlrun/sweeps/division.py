@@ -1,18 +1,18 @@
-"""How a sweep divides into stacks: runs that train side by side, in one process.
+"""Divides a sweep into stacks. The runs of a stack train together in one process.
 
-Runs share a stack if they differ only in settings that the schema declares `per_run` (config/schema/;
-config/graph.py for edges), and take equal steps: as many rows per batch and steps per epoch. Such a group of runs is
-cut further
+Runs may share a stack if they differ only in settings that the schema declares `per_run` (config/schema/;
+config/graph.py for edges) and have equal rows per batch and steps per epoch. Such a group of runs is cut further:
 
-- so that every process has work: into one part per process where each part keeps 8 runs or more, else into
-  parts no larger than the process's share of the whole sweep;
-- so that a stack fits into memory: half of the machine's, shared by the processes, at `engine.memory.run_bytes` a run;
-- by `hydra.launcher.max_runs`, where that is given;
-- into single runs with `trainer.debug`: torch, which traces gradients then, ends all of a stack where one is nan;
-  and with model=boosting, which has nothing to share.
+- So that every process has work. A group is cut into one part per process if each part then has 8 runs or more.
+  Otherwise no part is larger than the share of one process, which is all runs of the sweep over the processes.
+- So that a stack fits into memory. The processes share half of the machine's memory equally; a run needs
+  `engine.memory.run_bytes`.
+- So that no part has more than `hydra.launcher.max_runs` runs, if that is set.
+- Into single runs with `trainer.debug`, because torch then checks gradients and would stop a whole stack for one nan.
+  Also with model=boosting, because trees have nothing to share.
 
-Parts of a group differ by one run at most and keep the sweep's order. All of it follows from sizes and from the
-number of processes, never from a timing or from free memory.
+The parts of a group differ by at most one run and keep the order of the sweep. The division depends only on sizes and
+on the number of processes, never on timings or on free memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,18 @@ from mtlrun.engine.memory import machine_bytes
 from mtlrun.runs.size import Size
 from mtlrun.util.errors import listing
 
-WELL_FILLED = 8  # runs from which on a larger stack gains less per run than a process without work loses
-MEMORY_SHARE = 0.5  # of the machine's memory, for all processes together
+WELL_FILLED = 8  # runs; from this size on, a larger stack saves less time than an idle process loses
+MEMORY_SHARE = 0.5  # share of the machine's memory that all processes together may use
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What cuts groups of runs: processes at work, the largest number of runs (None: any), bytes for all stacks."""
+    """The limits of stacks.
+
+    processes: the number of parallel processes
+    max_runs: the largest number of runs in a stack; None: no limit
+    memory: bytes for the stacks of all processes together
+    """
 
     processes: int
     max_runs: int | None = None
@@ -37,16 +42,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Division:
-    """`stacks`: the numbers of the runs in each. `group[i]`: the group that stack i is cut from; `settings`: what each
-    group's runs share and other groups' have otherwise, by full key."""
+    """The stacks of a sweep, and why they are separate.
+
+    stacks: for each stack the numbers of its runs
+    group: for each stack the number of the group that it is cut from
+    settings: for each group the settings in which it differs from other groups, by full key
+    """
 
     stacks: list[list[int]]
     group: list[int]
     settings: list[dict[str, str]]
-    cut: list[str]  # why each group was cut, "" where it was not
+    cut: list[str]  # for each group why it was cut; "" if it was not
 
     def describe(self) -> str:
-        """The division in words: a line for each stack, and why they are apart."""
+        """The division in words: a line for each stack, and why the stacks are separate."""
         lines = []
         for number, (runs, group) in enumerate(zip(self.stacks, self.group, strict=True)):
             why = "; ".join(f"{key}: {_short(value)}" for key, value in self.settings[group].items())
@@ -57,7 +66,7 @@ class Division:
         return "\n".join([*lines, *(why for why in dict.fromkeys(self.cut) if why)])
 
     def of_each(self) -> list[int]:
-        """The stack of every run, in the sweep's order."""
+        """The number of the stack of every run, in the order of the sweep."""
         stack_of = {run: number for number, runs in enumerate(self.stacks) for run in runs}
         return [stack_of[run] for run in range(len(stack_of))]
 
@@ -67,7 +76,7 @@ def _short(value: str) -> str:
 
 
 def divide(sizes: Sequence[Size], limits: Limits) -> Division:
-    """The stacks of a sweep, whose runs are given in order."""
+    """Divides a sweep into stacks. `sizes`: those of its runs, in order."""
     groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for number, run in enumerate(sizes):
         groups.setdefault(tuple(run.shared.items()), []).append(number)
@@ -100,7 +109,7 @@ def _why_cut(parts: int, by_process: int, fits: int, limits: Limits) -> str:
 
 
 def _different(groups: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Of each group, the settings that are not the same in all of them; a graph as a whole."""
+    """For each group the settings that are not equal in all groups. A graph counts as one setting."""
     keys = list(dict.fromkeys(key for group in groups for key in group if not key.startswith("graph.")))
     apart = [key for key in keys if len({group.get(key) for group in groups}) > 1]
     return [{key: group[key] for key in apart if key in group} for group in groups]

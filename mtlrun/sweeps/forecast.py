@@ -1,4 +1,4 @@
-"""The time that a sweep will take, measured on a few steps."""
+"""Estimates how long a sweep takes, from a few steps."""
 
 import multiprocessing
 import tempfile
@@ -19,18 +19,18 @@ from mtlrun.runs.rehearse import rehearse
 from mtlrun.runs.size import Size
 from mtlrun.sweeps.division import Division
 
-MEASURED_RUNS = 4  # of the larger of the two stacks that are measured
-MEASURED_SHAPES = 8  # the others are taken to be like the nearest in size
-ENOUGH = 0.25  # seconds of the processor: where one run takes so long to be measured, four are not
+MEASURED_RUNS = 4  # runs in the larger of the two stacks that are measured
+MEASURED_SHAPES = 8  # any other shape is assumed to take as long as the measured one nearest in size
+ENOUGH = 0.25  # seconds of processor time; if measuring one run takes longer, no larger stack is measured
 
 
 class NotMeasured(Exception):
-    """A few steps could not be taken, and why."""
+    """The few steps failed. The message says why."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Runs that may share a stack, a few of them to be measured; `bytes`: the size of one."""
+    """A few runs to be measured, of a group that may share a stack. `bytes`: the memory that one run needs."""
 
     configs: Sequence[Config]
     bytes: int
@@ -38,7 +38,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Line:
-    """Seconds that a stack of R runs takes in all: fixed + each · R."""
+    """The seconds that a stack of R runs takes: fixed + each · R."""
 
     fixed: float
     each: float
@@ -48,10 +48,11 @@ class Line:
 
 
 def time_line(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Division, processes: int) -> str:
-    """How long the stacks of a sweep take at most in so many processes of this machine, measured on a few steps.
+    """A line on how long a sweep takes at most with `processes` parallel processes of this machine.
 
-    Of every shape one run and up to four are built and take some steps, an evaluation and their ends, in processes of
-    their own that are thrown away, as many at once as there will be. A stack of R runs is taken to need a + b R.
+    Measures a stack of one run, and one of up to four runs, of every shape: builds it, takes some steps, an evaluation
+    and the end of each run. The measurements run in separate processes, as many in parallel as in training. The time of
+    a stack of R runs is assumed to be a + b R.
     """
     at_once = max(1, min(processes, len(divided.stacks)))
     largest: dict[int, list[int]] = {}
@@ -64,9 +65,9 @@ def time_line(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Divisi
         shapes[group] = Shape([runs[n].config for n in few], sizes[few[0]].bytes)
     try:
         lines = _measured(shapes, at_once)
-    except NotMeasured as error:  # training will say what is wrong, and with which run
+    except NotMeasured as error:  # training will report the error and its run
         return f"how long it takes is not known: a few steps of it ended with {error}"
-    # as pool.train_all hands them out: the largest first, each to the process that is free
+    # the same order as in pool.train_all: the largest stack first, each to the process that is free first
     free = [0.0] * at_once
     for stack, group in sorted(zip(divided.stacks, divided.group, strict=True), key=lambda pair: -len(pair[0])):
         free[free.index(min(free))] += lines[group](len(stack))
@@ -77,7 +78,7 @@ def time_line(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Divisi
 
 
 def in_words(seconds: float) -> str:
-    """A time for people: 1 s, 40 s, 12 min, 3.5 h."""
+    """A time for people to read: 1 s, 40 s, 12 min, 3.5 h."""
     if seconds < 90:
         return f"{max(1, round(seconds, -1 if seconds >= 20 else 0)):.0f} s"
     if seconds < 90 * 60:
@@ -86,7 +87,7 @@ def in_words(seconds: float) -> str:
 
 
 def _stays(config: Config, size: Size) -> bool:
-    """Whether a run surely takes all of its steps."""
+    """Whether a run certainly takes all of its steps, because its patience does not end before."""
     if config.boosting:
         return config.trainer.patience is None or config.trainer.patience >= config.boosting.iterations
     every = config.trainer.evaluate_every or int(size.shared["steps per epoch"])
@@ -95,7 +96,7 @@ def _stays(config: Config, size: Size) -> bool:
 
 
 def _measured(shapes: dict[int, Shape], at_once: int) -> dict[int, Line]:
-    """The time of stacks of each shape; of those that are too many to be measured, that of the nearest in size."""
+    """The time of stacks of each shape. If there are too many shapes, some get the time of the nearest in size."""
     chosen = sorted(shapes, key=lambda group: shapes[group].bytes)
     if len(chosen) > MEASURED_SHAPES:
         chosen = [chosen[i * (len(chosen) - 1) // (MEASURED_SHAPES - 1)] for i in range(MEASURED_SHAPES)]
@@ -109,8 +110,11 @@ def _measured(shapes: dict[int, Shape], at_once: int) -> dict[int, Line]:
 
 
 def _in_processes(shapes: dict[int, Shape], at_once: int, folder: Path) -> dict[int, Line]:
-    """Shapes shared out among so many processes, which thus slow each other down as they will; with fewer shapes
-    than processes every process measures all, and the mean counts."""
+    """Measures shapes in `at_once` parallel processes, which slow each other down as they will in training.
+
+    The processes share the shapes. If there are fewer shapes than processes, every process measures all shapes, and the
+    result is the mean.
+    """
     groups = list(shapes)
     shares = [groups[i::at_once] if len(groups) >= at_once else groups for i in range(at_once)]
     context = multiprocessing.get_context("fork")
@@ -129,7 +133,7 @@ def _in_processes(shapes: dict[int, Shape], at_once: int, folder: Path) -> dict[
             if isinstance(answer, NotMeasured):
                 raise answer
             answers.append(answer)
-    except EOFError:  # the system ended it, for its memory
+    except EOFError:  # the system killed a process, probably for lack of memory
         raise NotMeasured("the end of its process") from None
     finally:
         for process, _ in started:
@@ -163,7 +167,7 @@ def _line(shape: Shape, folder: Path) -> Line:
 
 
 def _seconds(configs: Sequence[Config], folder: Path) -> tuple[float, float]:
-    """Seconds that a stack takes to its last step at most; and those of the processor that it took to find out."""
+    """The seconds that a stack takes at most, and the seconds of processor time that the measurement took."""
     began, busy = time.monotonic(), time.process_time()
     folders = [folder / str(number) for number in range(len(configs))]
     try:

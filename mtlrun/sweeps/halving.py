@@ -1,4 +1,4 @@
-"""A stack as two of half its runs, which go on from where it was saved."""
+"""Divides a stack into two with half the runs each, which continue from its checkpoint."""
 
 from mtlrun.engine import checkpoint
 from mtlrun.engine.state import part_of
@@ -7,10 +7,11 @@ from mtlrun.sweeps.work import Work
 
 
 def halves(work: Work) -> list[Work]:
-    """Two stacks of half the runs each, noted in the sweep's plan, that go on from where the whole was saved; or one,
-    where all runs of the other half have ended.
+    """Divides a stack into two with half the runs each, and records them in the sweep's plan.
 
-    A half that lacks a loss strategy of the whole, and with it that strategy's parameters, begins anew.
+    Returns only one if all runs of the other half have ended. The halves continue from the checkpoint of the whole. A
+    half that lacks a loss strategy of the whole starts from step 0, because the saved parameters of the strategies do
+    not fit.
     """
     middle = len(work.jobs) // 2
     slices = [slice(0, middle), slice(middle, len(work.jobs))]
@@ -22,7 +23,7 @@ def halves(work: Work) -> list[Work]:
             for part, runs in zip(parts, slices, strict=True):
                 if _strategies(part) == _strategies(work):
                     checkpoint.save(part.checkpoint, part_of(state, runs))
-    work.drop_checkpoint()  # a first stage begins anew where it was
+    work.drop_checkpoint()  # also that of a first stage, which starts from step 0
     return parts
 
 

@@ -1,4 +1,4 @@
-"""One run of a sweep per job of a launcher that knows nothing of stacks, perhaps in a process of its own."""
+"""Trains one run of a sweep as a job of a launcher other than stack, which may use a separate process."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mtlrun.results.sweep_folder import read_plan
 
 
 def run_member(cfg: DictConfig) -> str | None:
-    """One run of a sweep, called by the launcher; its error, if it has one."""
+    """Trains one run of a sweep. The launcher calls it. Returns None, or the error in one line."""
     from mtlrun.sweeps.member_run import train_member
 
     folder = Path(HydraConfig.get().runtime.output_dir)

@@ -1,4 +1,4 @@
-"""Hydra's launchers: what was asked of the one that trains stacks, and how another one is given them."""
+"""Hydra's launchers: the settings of the launcher `stack`, and other launchers that train its stacks."""
 
 import shutil
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ PACKAGES = {
     "joblib": "'mtlrun[joblib]'",
     "submitit_local": "'mtlrun[submitit]'",
     "submitit_slurm": "'mtlrun[submitit]'",
-    "ray": "hydra-ray-launcher",  # no extra: it asks for older releases than those that mtlrun is tested with
+    "ray": "hydra-ray-launcher",  # no extra of mtlrun: it requires older releases than mtlrun is tested with
 }
 OVER = tuple(PACKAGES)
 
 
 @dataclass(frozen=True)
 class StackSettings:
-    """hydra.launcher of `hydra/launcher=stack`, checked."""
+    """The checked settings of `hydra/launcher=stack`; hydra_plugin/launcher.py describes them."""
 
     over: str | None
     options: dict[str, Any]
@@ -39,9 +39,9 @@ class StackSettings:
 
 
 def stack_settings(request: Request) -> StackSettings | None:
-    """What the launcher of stacks was asked for; None where another launcher was chosen.
+    """The settings of the launcher `stack`; None if another launcher was chosen.
 
-    Raises RequestError for a launcher that cannot take stacks or is not installed, and for counts below 1.
+    Raises RequestError if `over` names a launcher that cannot train stacks or is not installed, and for counts below 1.
     """
     tree = OmegaConf.to_container(request.cfg.hydra.launcher, resolve=True)
     assert isinstance(tree, dict)
@@ -67,7 +67,7 @@ def stack_settings(request: Request) -> StackSettings | None:
 
 
 def _require_launcher(over: str, loader: ConfigLoader) -> None:
-    """Raises RequestError unless stacks can be handed to the launcher `over` here."""
+    """Raises RequestError if the launcher `over` cannot train stacks here."""
     if over not in OVER:
         raise RequestError(f"hydra.launcher.over: found {over}{nearest(over, OVER)}\nallowed: {listing(OVER)}")
     if over not in loader.get_group_options("hydra/launcher"):
@@ -80,9 +80,9 @@ def _require_launcher(over: str, loader: ConfigLoader) -> None:
 
 
 def over_config(loader: ConfigLoader, over: str, options: Mapping[str, Any], folder: Path) -> DictConfig:
-    """The configuration under which the launcher `over` trains stacks, each in a folder of its own below .stacks.
+    """The configuration with which the launcher `over` trains stacks, each in a separate folder below .stacks.
 
-    Raises RequestError for an option that the launcher does not have, or not with such a value.
+    Raises RequestError if the launcher does not have an option or refuses its value.
     """
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     overrides = [f"hydra/launcher={over}", f"hydra.sweep.dir='{quoted}'", "hydra.sweep.subdir=.stacks/${hydra.job.num}"]
@@ -104,10 +104,10 @@ def over_config(loader: ConfigLoader, over: str, options: Mapping[str, Any], fol
 
 
 def launch(launcher: Launcher, name: str, jobs: list[list[str]]) -> None:
-    """Has another launcher's workers do the jobs, and says what went wrong with a worker, as opposed to its runs."""
+    """Lets another launcher do the jobs. Prints errors of its workers; errors of runs are recorded by the runs."""
     try:
         returned = launcher.launch(jobs, initial_job_idx=0)
-    except Exception as error:  # of a worker that was killed, or of a machine that is not there
+    except Exception as error:  # a worker was killed, a machine cannot be reached, ...
         wrong: list[Any] = [error]
     else:
         wrong = [job._return_value for job in returned if job.status == JobStatus.FAILED]
@@ -117,9 +117,9 @@ def launch(launcher: Launcher, name: str, jobs: list[list[str]]) -> None:
 
 
 class SlimCallbacks(Callbacks):
-    """Hydra's, but that a launcher keeps no job's configurations: 0.2 MB for each run of a sweep."""
+    """Hydra's callbacks, which also free the configurations of a job at its end: 0.2 MB for each run."""
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **other: Any) -> None:
-        """Calls the callbacks, and lets go of the configurations."""
+        """Calls the callbacks, then removes the configurations from the job's result."""
         super().on_job_end(config=config, job_return=job_return, **other)
         job_return.cfg = job_return.hydra_cfg = None

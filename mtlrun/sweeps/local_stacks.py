@@ -1,4 +1,4 @@
-"""The stacks of a sweep's plan, trained by processes of this machine."""
+"""Trains the stacks of a sweep's plan in processes on this machine."""
 
 import contextlib
 import time
@@ -18,14 +18,16 @@ from mtlrun.sweeps.pool import train_all
 from mtlrun.sweeps.work import Job, Work
 from mtlrun.util.errors import StorageError
 
-TABLE_SECONDS = 0.5  # between two writings of results.csv while stacks train, at least
-TABLE_SHARE = 20  # and at least so many times what the last one took: with a thousand runs it takes a tenth of a second
+# results.csv is written at most every TABLE_SECONDS, and at most every TABLE_SHARE times the time that writing takes:
+# a tenth of a second for a thousand runs.
+TABLE_SECONDS = 0.5
+TABLE_SHARE = 20
 
 
 def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) -> None:
-    """Trains the given stacks of a sweep, as far as they are not done, in so many processes of this machine.
+    """Trains those of the given stacks of a sweep that are not finished.
 
-    None: as many as the rule says; 0: in this process.
+    processes: the number of parallel processes on this machine; None: `default_processes`; 0: in this process
     """
     plan = read_plan(folder)
     for job in plan:
@@ -48,27 +50,26 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) ->
 
 
 class _Table:
-    """results.csv of a sweep at work, written anew now and then. It is derived: a disk that does not take it is no
-    matter."""
+    """Rewrites results.csv while a sweep trains. Ignores a StorageError, because the table can be derived again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.written_at, self.took = folder, 0.0, 0.0
 
     def rebuild_if_due(self) -> None:
-        """Writes it, unless it was written a moment ago."""
+        """Writes the table unless it was written a moment ago."""
         if time.monotonic() - self.written_at > max(TABLE_SECONDS, TABLE_SHARE * self.took):
             began = time.monotonic()
             self.rebuild()
             self.written_at, self.took = time.monotonic(), time.monotonic() - began
 
     def rebuild(self) -> None:
-        """Writes it."""
+        """Writes the table."""
         with contextlib.suppress(StorageError):
             rebuild(self.folder)
 
 
 def _work(folder: Path, plan: Sequence[Mapping[str, Any]], number: int) -> Work:
-    """The runs of one stack of the plan."""
+    """The runs of stack `number` of the plan."""
     runs = [(n, job) for n, job in enumerate(plan) if job.get("stack") == number]
     jobs = [
         Job(n, folder / job["run"], job["arguments"], check(job["config"]), job.get("data_hash")) for n, job in runs

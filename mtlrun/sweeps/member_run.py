@@ -1,4 +1,4 @@
-"""One run of a sweep, trained or gone on with by itself: one line on the terminal, the others in its own run.log."""
+"""Trains or resumes one run of a sweep alone. The terminal gets one line; run.log of the run gets the others."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ log = logging.getLogger("mtlrun.sweeps.member_run")
 def train_member(
     sweep: Path, plan: Sequence[Mapping[str, Any]], number: int, config: Config, words: Sequence[str]
 ) -> str | None:
-    """Trains, or goes on with, run `number` of the sweep; its error, if it has one."""
+    """Trains or resumes run `number` of the sweep. Returns None, or the error in one line."""
     job = plan[number]
     folder = sweep / job["run"]
     here = place(number, len(plan), folder)
@@ -32,7 +32,7 @@ def train_member(
                 summary = single.resume(folder)
             else:
                 hydra_folder.write(folder, as_mapping(config), words)
-                rebuild(sweep)  # it is running now
+                rebuild(sweep)  # shows the run as running
                 require_unchanged(load_dataset(config), config, job.get("data_hash"), "sweep")
                 summary = single.prepare(config).train(folder)
         log.info("%s  %s", here, headline(config, summary))

@@ -1,4 +1,4 @@
-"""What a sweep consists of before it trains: its runs, checked, their division into stacks, and the list of jobs."""
+"""The plan of a sweep before it trains: the checked runs, their division into stacks, and the list of jobs."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ LOCAL = (None, "joblib", "submitit_local")  # launchers whose workers are on thi
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The runs of a sweep and their sizes; how they divide into `stacks`, None where each is a job of `launcher`."""
+    """The runs of a sweep and their sizes. `stacks` is None if each run is a job of `launcher`."""
 
     runs: Sequence[PlannedRun]
     sizes: Sequence[Size]
@@ -35,21 +35,26 @@ class SweepPlan:
 
     @property
     def division(self) -> Division | None:
-        """How the runs divide into stacks."""
+        """The division of the runs into stacks, if they train in stacks."""
         return None if self.stacks is None else self.stacks.division
 
     def jobs(self) -> list[dict[str, Any]]:
-        """The job list, as it stands in sweep.json."""
+        """The job list for sweep.json."""
         jobs = [_job(run, run_size) for run, run_size in zip(self.runs, self.sizes, strict=True)]
         if self.stacks is not None:
             for job, number in zip(jobs, self.stacks.division.of_each(), strict=True):
                 job["stack"] = number
                 if self.stacks.over is None:
-                    job["processes"] = self.stacks.limits.processes  # memory and threads are made for so many
+                    job["processes"] = (
+                        self.stacks.limits.processes
+                    )  # the division of memory and threads assumes this number
         return jobs
 
     def forecast(self) -> list[str]:
-        """Lines on what a sweep needs: seeds, and time, where it trains on this machine as far as that is known."""
+        """Lines on the number of seeds and on the time that a sweep needs.
+
+        The time is estimated only for the launchers stack and basic, which train on this machine.
+        """
         seeds = seeds_line(self.runs)
         lines = [] if seeds is None else [seeds]
         if self.stacks is None:
@@ -62,7 +67,7 @@ class SweepPlan:
         return lines
 
     def stacks_in_words(self) -> str:
-        """How many stacks there are, and how many train at once."""
+        """The number of stacks, and how many of them train in parallel."""
         assert self.stacks is not None, "they train as stacks"
         count = len(self.stacks.division.stacks)
         words = f"{count} stack{'s'[: count > 1]}"
@@ -74,7 +79,7 @@ class SweepPlan:
 
 @dataclass(frozen=True)
 class Stacks:
-    """How the runs of a sweep divide, the limits that say so, and the launcher whose workers get stacks, if any."""
+    """The division of a sweep into stacks, the limits behind it, and the launcher whose workers train them, if any."""
 
     division: Division
     limits: Limits
@@ -82,17 +87,19 @@ class Stacks:
 
 
 def sweep_plan(runs: Sequence[PlannedRun], settings: StackSettings | None, launcher: str) -> SweepPlan:
-    """The plan of a sweep whose members are checked here. Raises RequestError that says in which run a request is
-    wrong. `settings`: those of the launcher of stacks, None where `launcher` is another."""
+    """Checks the runs of a sweep and plans it. Raises RequestError that names the wrong run.
+
+    settings: those of the launcher `stack`; None if `launcher` is another
+    """
     sizes = check_members(runs)
     stacks = None if settings is None else Stacks(*division(runs, sizes, settings), settings.over)
     return SweepPlan(runs, sizes, launcher, stacks)
 
 
 def check_members(runs: Sequence[PlannedRun]) -> list[Size]:
-    """Loads the data of every member, and builds one run for each set of tasks and sizes, for their errors.
+    """Checks the runs of a sweep and returns their sizes. Raises RequestError that names the wrong run.
 
-    Returns their sizes. Raises RequestError that says in which run a request is wrong.
+    Loads the data of every run. Builds one run for each combination of data, tasks, model, graph and trainer settings.
     """
     require_tables(runs)
     built: set[str] = set()
@@ -105,7 +112,7 @@ def check_members(runs: Sequence[PlannedRun]) -> list[Size]:
 
 
 def _check_member(config: Config, built: set[str]) -> Size:
-    """The size of a run; it is built unless one of its shape was `built` before."""
+    """Checks a run and returns its size. Builds it unless a run of the same shape was `built` before."""
     dataset = load_dataset(config)
     require_selection(config, dataset)
     first = first_stage(config)
@@ -120,7 +127,7 @@ def _check_member(config: Config, built: set[str]) -> Size:
 
 
 def _shape(config: Config) -> str:
-    """What the building of a run depends on."""
+    """The settings that decide whether a run can be built, as text."""
     tree = as_mapping(config)
     del tree["data"]["split"]["seed"]
     parts = [tree["data"], tree["tasks"], tree["only"], tree["model"], tree.get("graph"), tree["trainer"]]
@@ -128,26 +135,28 @@ def _shape(config: Config) -> str:
 
 
 def division(runs: Sequence[PlannedRun], sizes: Sequence[Size], settings: StackSettings) -> tuple[Division, Limits]:
-    """How the runs divide into stacks, and the limits that say so."""
+    """The division of the runs into stacks, and the limits behind it."""
     limits = Limits(settings.processes or default_processes([m.config for m in runs], settings.over), settings.max_runs)
     return divide(sizes, limits), limits
 
 
 def default_processes(configs: Sequence[Config], over: str | None = None) -> int:
-    """One per core, or per `trainer.threads` cores; one where stacks train on a CUDA device or cannot be forked, and
-    where the workers' machines are not known here."""
+    """The default number of parallel processes: one per core, or one per `trainer.threads` cores.
+
+    It is 1 if stacks train on a CUDA device or cannot be forked, and if the workers are on other machines.
+    """
     if over not in LOCAL or (over is None and not forks(configs)):
         return 1
     return max(1, cores() // max(c.trainer.threads or 1 for c in configs))
 
 
 def data_hash(config: Config) -> str:
-    """What tells the table of a run, as it is now, from another."""
+    """The hash of the table of a run, as the table is now."""
     return load_table(config.data)[0].digest
 
 
 def _job(run: PlannedRun, run_size: Size) -> dict[str, Any]:
-    """What sweep.json says of a run."""
+    """The entry of a run in sweep.json."""
     job: dict[str, Any] = {
         "run": run.run,
         "overrides": run.overrides,

@@ -1,8 +1,8 @@
-"""Stacks at work: in processes of their own side by side, or in this one after another.
+"""Trains stacks, in parallel processes or one after another in this process.
 
-On Linux every stack on a CPU has a process, forked when torch is imported and the table is loaded, so that neither
-is paid for twice, and the memory of a stack that has ended is free again. On a CUDA device, and where forking is
-not safe, stacks train in the calling process in turn.
+On Linux every stack on a CPU has a separate process. It is forked after torch is imported and the table is loaded, so
+that both are done once. The memory of a stack is free after its process ends. On a CUDA device, and if forking is not
+safe, stacks train one after another in the calling process.
 """
 
 import contextlib
@@ -31,12 +31,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> None:
-    """Trains stacks, so many processes at once, the largest first; a stack that memory is too small for is halved, and
-    so is one that breaks, until the run at fault is alone.
+    """Trains stacks, the largest first. Halves a stack that is too large for the memory.
 
-    `processes` 0: in this process, which is a worker itself.
+    Also halves a stack that ends with an error, until the run that causes it is alone.
 
-    Raises Interrupted or KeyboardInterrupt once every process has noted where it is.
+    processes: the number of parallel processes; 0: in this process, which is a worker of another launcher
+    Raises Interrupted or KeyboardInterrupt after every process has saved its progress.
     """
     pool = Pool(works, processes, display)
     if processes > 0 and hardware.forks([work.jobs[0].config for work in works]):
@@ -46,26 +46,26 @@ def train_all(works: Sequence[Work], processes: int, display: SweepProgress) -> 
 
 
 class Pool:
-    """The stacks that wait and those that train."""
+    """The stacks that wait and the stacks that train."""
 
     def __init__(self, works: Sequence[Work], processes: int, display: SweepProgress) -> None:
         self.waiting = sorted(works, key=lambda work: -len(work.jobs))
         self.processes, self.display = processes, display
-        self.running: dict[Connection, tuple[Work, Any]] = {}  # by its connection, a stack and its process
-        self.parted: set[int] = set()  # stacks that others have taken the place of, however their processes end
+        self.running: dict[Connection, tuple[Work, Any]] = {}  # the stack and its process, by connection
+        self.parted: set[int] = set()  # stacks that were halved: it does not matter how their processes end
 
     def train_in_turn(self) -> None:
-        """Trains all stacks in this process."""
+        """Trains all stacks in this process, one after another."""
         while self.waiting:
             work = self.waiting.pop(0)
             train_here(work, lambda message, work=work: self.receive(message, work))  # type: ignore[misc]
             self.display.stack_ended(work.number)
-            gc.collect()  # what the stack held, on a device too, before the next one
+            gc.collect()  # frees the memory of the stack, on a device too
 
     def train_in_processes(self) -> None:
-        """Trains every stack in a process of its own."""
+        """Trains every stack in a separate process."""
         if any(job.config.boosting for work in self.waiting for job in work.jobs):
-            import sklearn.ensemble  # noqa: F401  (once for all processes; it takes a second)
+            import sklearn.ensemble  # noqa: F401  (loads once for all processes; takes a second)
 
         with contextlib.ExitStack() as cleanup:
             cleanup.callback(_interrupt, self.running)
@@ -82,17 +82,17 @@ class Pool:
         receiving, sending = multiprocessing.Pipe(duplex=False)
         process = multiprocessing.get_context("fork").Process(target=_child, args=(work, sending, self.processes))
         sys.stdout.flush()
-        with _signals_wait():  # or a process may have been started that nobody knows of, and so nobody ends
+        with _signals_wait():  # a signal between the two lines would leave a process that nobody ends
             process.start()
             self.running[receiving] = (work, process)
         sending.close()
 
     def _read(self, connection: Connection) -> None:
-        """Receives a message of a process, or notes its end."""
+        """Receives a message from a process, or handles its end."""
         work, process = self.running[connection]
         try:
             message = connection.recv()
-        except (EOFError, OSError):  # OSError: it was killed in the middle of a message
+        except (EOFError, OSError):  # OSError: it was killed while it sent a message
             process.join()
             del self.running[connection]
             connection.close()
@@ -103,7 +103,7 @@ class Pool:
             self.receive(message, work)
 
     def receive(self, message: Message, work: Work) -> None:
-        """Does what a message of a stack asks for, and shows it."""
+        """Handles a message from a stack."""
         match message:
             case Steps(taken, left):
                 self.display.steps(work.number, taken, left)
@@ -118,14 +118,14 @@ class Pool:
         self.display.refresh()
 
     def process_ended(self, status: int | None, work: Work) -> None:
-        """What the end of a process means, where it did not say so itself."""
+        """Handles the end of a process, from its exit status and the runs that have not ended."""
         unfinished = work.unfinished
         if not unfinished:
             work.drop_needless_checkpoint()
         elif status == -signal.SIGKILL:
             if len(work.jobs) > 1:
                 self.halve(work, "signal 9 ended its process")
-            else:  # nothing says that the run is at fault
+            else:  # the run is not recorded as failed, because it may not be the cause
                 self.display.note(f"stack {work.number}: signal 9 ended its process, perhaps for want of memory")
         elif status == 128 + signal.SIGTERM:
             self.display.note(f"stack {work.number}: its process was told to end (signal 15)")
@@ -139,7 +139,7 @@ class Pool:
                 self.display.ended([job.number for job in unfinished])
 
     def halve(self, work: Work, why: str, broken: bool = False) -> None:
-        """Has two stacks of half the runs wait in its place."""
+        """Puts two stacks with half the runs each in front of the waiting ones, in place of a stack."""
         self.parted.add(work.number)
         parts = [replace(part, broken=broken) for part in halves(work)]
         self.display.halved(work.number, {part.number: len(part.jobs) for part in parts})
@@ -148,7 +148,7 @@ class Pool:
                 f"stack {work.number} may be too large for the memory ({why}): it goes on as two, "
                 + " and ".join(_counted(part) for part in parts)
             )
-        elif not work.broken:  # said once
+        elif not work.broken:  # noted once, not for every part
             self.display.note(
                 f"stack {work.number} broke ({why}): it goes on in parts, so that a run at fault fails alone"
             )
@@ -164,16 +164,16 @@ def _counted(part: Work) -> str:
 
 
 def _child(work: Work, connection: Connection, processes: int) -> None:
-    """The life of a forked process: it trains one stack and ends."""
+    """The main function of a forked process: trains one stack."""
 
     def send(message: Message) -> None:
         try:
             connection.send(message)
-        except BrokenPipeError:  # the parent is gone: end as if it had said so, where it does no harm
+        except BrokenPipeError:  # the parent is gone: end as after its SIGTERM, at a point where files are complete
             signal.raise_signal(signal.SIGTERM)
 
     try:
-        for signum in (signal.SIGINT, signal.SIGHUP):  # they reach the parent too, which passes them on once
+        for signum in (signal.SIGINT, signal.SIGHUP):  # the parent gets them too and sends SIGTERM
             signal.signal(signum, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _raise_interrupted)
         _end_with_parent()
@@ -191,7 +191,7 @@ def _raise_interrupted(signum: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def _signals_wait() -> Iterator[None]:
-    """SIGINT and SIGTERM arrive after this; a process that is forked meanwhile lets them in when it is ready."""
+    """Blocks SIGINT, SIGTERM and SIGHUP meanwhile. A process that is forked here unblocks them when it is ready."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -200,19 +200,19 @@ def _signals_wait() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """Have this process get SIGTERM when its parent dies, however that may be."""
+    """Makes the system send SIGTERM to this process when its parent dies. Does nothing on other systems than Linux."""
     with contextlib.suppress(OSError, AttributeError):
         set_death_signal = 1
         ctypes.CDLL("libc.so.6").prctl(set_death_signal, signal.SIGTERM)
 
 
 def _interrupt(running: dict[Connection, tuple[Work, Any]]) -> None:
-    """Have all processes note where they are and end; a further Ctrl-C ends them at once."""
+    """Makes all processes save their progress and end. Another Ctrl-C kills them."""
     try:
         for _, process in running.values():
             process.terminate()
         for connection, (_, process) in running.items():
-            while os.read(connection.fileno(), 1 << 16):  # a process whose messages nobody reads waits
+            while os.read(connection.fileno(), 1 << 16):  # a process blocks if nobody reads its messages
                 pass
             process.join()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Going on with an interrupted run or sweep, on this machine."""
+"""Resumes an interrupted run or sweep on this machine."""
 
 import contextlib
 import logging
@@ -32,7 +32,7 @@ log = logging.getLogger("mtlrun.sweeps.resuming")
 
 
 def resume(folder: Path) -> int:
-    """Goes on with an interrupted run or sweep; the exit status. Raises RequestError if the folder holds none."""
+    """Resumes an interrupted run or sweep. Returns the exit status. Raises RequestError if the folder holds none."""
     with to_be_resumed(folder):
         if (folder / PLAN).is_file():
             with at_work(folder, alone=True):
@@ -45,7 +45,7 @@ def resume(folder: Path) -> int:
 
 
 def _resume_run(folder: Path) -> int:
-    """Goes on with a run, which may be one of a sweep; the exit status."""
+    """Resumes a run, which may belong to a sweep. Returns the exit status."""
     if not (folder / hydra_folder.FOLDER / hydra_folder.CONFIG).is_file():
         raise RequestError(f"{folder}: there is no run in it\nallowed: the folder of a run or sweep, outputs/runs/...")
     if status_of(folder) == "completed":
@@ -71,13 +71,13 @@ def _resume_run(folder: Path) -> int:
                 log.info("%s", tensorboard_command(folder))
         except (RequestError, StorageError):
             raise
-        except Exception as error:  # whatever a run ends with is noted in its folder
+        except Exception as error:  # every error is recorded in the run's folder
             return say_failed(folder, note_failure(folder, error))
     return 0
 
 
 def _runs_in_its_stack(folder: Path) -> int:
-    """How many runs the stack has that the run in `folder` trains in; 1 for a run on its own, or one that has ended."""
+    """The number of runs in the stack of the run in `folder`; 1 for a run without a stack or one that has ended."""
     if not (folder.parent / PLAN).is_file() or status_of(folder) in ENDED:
         return 1
     plan = read_plan(folder.parent)
@@ -89,9 +89,9 @@ def _runs_in_its_stack(folder: Path) -> int:
 
 
 def resume_sweep(folder: Path) -> int:
-    """Trains what a sweep has not come to, on this machine; the exit status. Failed runs stay failed.
+    """Trains the unfinished runs of a sweep on this machine. Returns the exit status. Failed runs stay failed.
 
-    A stack goes on as it was, with completed runs frozen in their places. Raises RequestError where the data changed.
+    A stack continues with all of its runs, but completed ones do not change. Raises RequestError if the data changed.
     """
     plan = read_plan(folder)
     unfinished = [i for i, job in enumerate(plan) if status_of(folder / job["run"]) not in ENDED]
@@ -108,19 +108,19 @@ def resume_sweep(folder: Path) -> int:
         for number in unfinished:
             if "stack" not in plan[number]:
                 run_folder = folder / plan[number]["run"]
-                run_folder.mkdir(exist_ok=True)  # of a run that the sweep did not come to
+                run_folder.mkdir(exist_ok=True)  # it does not exist if the run never started
                 with logged_to(run_folder / "run.log"):
                     train_member(folder, plan, number, configs[number], plan[number]["arguments"])
     finally:
         rows = rebuild(folder, ended=True)
     if all(row["status"] in ENDED for row in rows):
-        shutil.rmtree(folder / STACKS, ignore_errors=True)  # perhaps left of one that was killed at its end
+        shutil.rmtree(folder / STACKS, ignore_errors=True)  # a sweep that was killed at its end may leave it
     return close_sweep(folder, rows, configs)
 
 
 def _say_finished(folder: Path, plan: Sequence[dict[str, Any]]) -> None:
-    """Says that all runs have ended, once the table does."""
-    rebuild(folder)  # a sweep that was killed at its end has not come to it
+    """Updates the table and prints that all runs have ended."""
+    rebuild(folder)  # a sweep that was killed at its end may not have done it
     shutil.rmtree(folder / STACKS, ignore_errors=True)
     failures = [job["run"] for job in plan if status_of(folder / job["run"]) == "failed"]
     say(f"{shown(folder)}: finished already{f', {len(failures)} of {len(plan)} runs failed' if failures else ''}")
@@ -129,8 +129,10 @@ def _say_finished(folder: Path, plan: Sequence[dict[str, Any]]) -> None:
 
 
 def _configs(folder: Path, plan: Sequence[dict[str, Any]]) -> list[Config]:
-    """The configuration of every run. Raises RequestError where the plan does not say all that training needs, and
-    for packages that are not there."""
+    """The configuration of every run. Raises RequestError if the plan lacks a key that training needs.
+
+    Also raises RequestError if a package that a run needs is not installed.
+    """
     for number, job in enumerate(plan, 1):
         for key in ("arguments", "config", "steps"):
             if key not in job:
@@ -142,7 +144,7 @@ def _configs(folder: Path, plan: Sequence[dict[str, Any]]) -> list[Config]:
 
 
 def _require_same_data(folder: Path, plan: Sequence[dict[str, Any]], configs: Sequence[Config]) -> None:
-    """Raises RequestError if a run has begun on a table that is not the same any more."""
+    """Raises RequestError if a table has changed since a run started on it."""
     for job, config in zip(plan, configs, strict=True):
         for begun_in in (folder / job["run"], folder / job["run"] / PRETRAIN):
             summary = read(begun_in)

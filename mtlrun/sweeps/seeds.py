@@ -1,4 +1,4 @@
-"""The seeds that the comparison of a sweep's settings needs."""
+"""The number of seeds that a comparison of a sweep's settings needs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,16 @@ from mtlrun.compose.plans import reading_of, restarts_of, tune_of
 from mtlrun.statistics import seeds_needed
 
 SEED_KEYS = ("seed", "data.split.seed")
-Setting = tuple[str, ...]  # label of the arm, whether it is a single-task net, the values of swept keys
+Setting = tuple[str, ...]  # label of the arm, "True" for a single-task net, KEY=VALUE of swept keys
 
 
 def seeds_line(runs: Sequence[PlannedRun]) -> str | None:
-    """How many seeds a paired comparison of the settings of a sweep needs, and how many it has.
+    """A line on how many seeds a paired comparison of a sweep's settings needs, and how many the sweep has.
 
-    None where there is one setting, or one seed. A setting is what `mtlrun compare` shows in a row: an arm, or the
-    values of the swept keys but for seeds and for those that are chosen on val (`--tune`), trials' among them;
-    single-task nets of all tasks are one, and are nothing to be tested where each number of training rows has its own.
-    Of a plan whose arms are contrasted with each other, the contrasts count.
+    Returns None for a single setting or a single seed. A setting is a row of `mtlrun compare`: an arm, or the values of
+    the swept keys. Seeds do not count, nor keys whose values are chosen on val (`--tune` and trials). The single-task
+    nets of all tasks are one setting. Each setting is one comparison, except the reference. The single-task nets are
+    references, one for each number of training rows. If a plan contrasts its arms, its contrasts are the comparisons.
     """
     seeds = _seeds_of_settings(runs)
     single_task = {run.config.data.train_rows for run in runs if len(run.config.active) == 1}
@@ -53,7 +53,7 @@ def _seeds_of_settings(runs: Sequence[PlannedRun]) -> dict[Setting, set[int]]:
 
 
 def _contrasts(arms: Mapping[str, None], settings: Mapping[Setting, object]) -> int:
-    """How many contrasts of arms a plan reads; 0 where the arms are none of a plan's."""
-    of_restarts = dict.fromkeys(restarts_of(arms), 1)  # of an arm's draws the best is one row
+    """The number of contrasts between arms that a plan reads; 0 if the arms are not those of such a plan."""
+    of_restarts = dict.fromkeys(restarts_of(arms), 1)  # all draws of an arm are one row, that of the best
     rows = {**Counter(arm for arm, *_ in settings), **of_restarts}
     return sum(rows[contrast.level] * rows[contrast.against] for contrast in reading_of(arms)[1])

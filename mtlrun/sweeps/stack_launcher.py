@@ -1,4 +1,4 @@
-"""hydra/launcher=stack: the stacks of a sweep, trained on this machine or by another launcher's workers."""
+"""hydra/launcher=stack: trains the stacks of a sweep on this machine or by the workers of another launcher."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mtlrun.sweeps.local_stacks import train_stacks
 
 
 def launch_stacks(context: HydraContext, cfg: DictConfig) -> list[JobReturn]:
-    """Trains the stacks of the sweep in `hydra.sweep.dir`, called by the launcher."""
+    """Trains the stacks of the sweep in `hydra.sweep.dir`. The launcher calls it."""
     folder = Path(str(cfg.hydra.sweep.dir)).absolute()
     settings = cfg.hydra.launcher
     plan = read_plan(folder)
@@ -39,7 +39,7 @@ def launch_stacks(context: HydraContext, cfg: DictConfig) -> list[JobReturn]:
 
 
 def run_stack(cfg: DictConfig) -> None:
-    """One stack of a sweep, called by another launcher in a worker: in this process, by default on one thread."""
+    """Trains one stack of a sweep in this process, by default on one thread. A worker of another launcher calls it."""
     hardware.most_threads = 1
     hydra = HydraConfig.get()
     with at_work(Path(hydra.sweep.dir)):

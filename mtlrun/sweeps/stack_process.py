@@ -1,4 +1,4 @@
-"""A stack in the process that trains it: from the work to the files, with messages on the way."""
+"""Trains a stack in the current process and sends messages on its progress."""
 
 import contextlib
 import time
@@ -24,18 +24,17 @@ REPORT_SECONDS = 0.5
 
 
 def train_here(work: Work, send: Send) -> None:
-    """Trains a stack in this process, and sends messages on what happens.
+    """Trains a stack in this process and sends messages on its progress.
 
-    An error with a name, and any of a single run, is noted in every run that has not ended. Raises Interrupted after a
-    signal.
+    Errors do not pass; the last message says what follows from one (`_consequence`). Raises Interrupted after a signal.
     """
     try:
         _train(work, send)
     except KeyboardInterrupt:
         _note_interrupt(work)
         raise
-    except Exception as error:  # whatever a stack ends with is no end of the sweep
-        traceback.clear_frames(error.__traceback__)  # they hold the tensors of the stack
+    except Exception as error:  # no error of a stack may end the sweep
+        traceback.clear_frames(error.__traceback__)  # the frames hold the tensors of the stack
         send(_consequence(work, error))
     finally:
         work.drop_needless_checkpoint()
@@ -44,7 +43,7 @@ def train_here(work: Work, send: Send) -> None:
 def _train(work: Work, send: Send) -> None:
     for job in work.unfinished:
         hydra_folder.write(job.folder, as_mapping(job.config), job.arguments)
-    send(Ended([]))  # they are running now
+    send(Ended([]))  # updates the table: the runs are running now
     datasets = [load_dataset(job.config) for job in work.jobs]
     for job, dataset in zip(work.jobs, datasets, strict=True):
         require_unchanged(dataset, job.config, job.data_hash, "sweep")
@@ -61,13 +60,13 @@ def _train(work: Work, send: Send) -> None:
 
 
 def _consequence(work: Work, error: Exception) -> Ended | OutOfMemory | Broken | Refused:
-    """What becomes of a stack after an error, which is noted in the runs where it ends them."""
+    """The message on what follows from an error of a stack. Records the error in its runs if it ends them."""
     several = len(work.jobs) > 1
     if checkpoint.is_out_of_memory(error) and several:
         return OutOfMemory(in_one_line(error)[:200])
     if isinstance(error, (StorageError, RequestError)):
-        # the disk, the table or what it was to go on from is not as it was when the sweep was checked: whoever
-        # mends that can still go on
+        # The disk, the table or the checkpoint has changed since the sweep was checked. The user can repair that and
+        # resume.
         _note_interrupt(work)
         return Refused(str(error))
     if several and not isinstance(error, TrainingError):
@@ -78,14 +77,14 @@ def _consequence(work: Work, error: Exception) -> Ended | OutOfMemory | Broken |
 
 
 def _note_interrupt(work: Work) -> None:
-    """Notes in every run that has not ended that it was interrupted, as far as the disk takes that."""
+    """Records every run that has not ended as interrupted, if the disk can be written."""
     with contextlib.suppress(OSError, StorageError):
         for job in work.jobs:
             record_end(job.folder, "interrupted", seed=job.config.seed, settings=as_mapping(job.config))
 
 
 def note_failure(work: Work, error: Exception) -> None:
-    """Notes an error that ends the whole stack in every run that has not ended, as far as its folder takes that."""
+    """Records an error of the whole stack in every run that has not ended, if its folder can be written."""
     trace = "".join(traceback.format_exception(error)).rstrip()
     for job in work.unfinished:
         with contextlib.suppress(OSError, StorageError):
@@ -95,7 +94,7 @@ def note_failure(work: Work, error: Exception) -> None:
 
 
 class SentProgress(Progress):
-    """Progress that is sent to whoever shows it, twice a second."""
+    """Sends the progress of a stack to the process that displays it, at most twice a second."""
 
     def __init__(self, work: Work, total: int, tasks: Sequence[str], send: Send) -> None:
         super().__init__(total, tasks)
@@ -105,11 +104,11 @@ class SentProgress(Progress):
         return self
 
     def show(self, done: int, words: str) -> None:
-        """Sends how much is done."""
+        """Sends the number of steps done."""
         self.step(done, None)
 
     def step(self, step: int, losses: Any) -> None:
-        """Sends the steps of all runs together."""
+        """Sends the steps of both stages, summed over all runs."""
         now = time.monotonic()
         if now >= self.next:
             self.next = now + REPORT_SECONDS

@@ -1,7 +1,7 @@
-"""A sweep from its composed request to the exit status: checked, planned in its folder, trained through a launcher.
+"""Trains or describes the sweep of a composed request: checks its runs, writes its plan, calls a launcher.
 
-What a sweep consists of stands in its folder's sweep.json before any run trains: a worker, wherever it is, and a
-later `mtlrun resume` need nothing else. torch loads only once the tables have been read.
+sweep.json in the sweep's folder describes all runs before any run trains. A worker on any machine and a later
+`mtlrun resume` need nothing else. torch loads only after the first table is read.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def run_sweep(request: Request) -> int:
-    """Trains every run of a sweep through Hydra's launcher; the exit status.
+    """Trains every run of a sweep through Hydra's launcher. Returns the exit status.
 
-    All members are checked, and their data prepared, before any trains. Raises RequestError before
-    anything is written; KeyboardInterrupt passes once results.csv says what was reached.
+    Checks all runs and loads their data before any run trains. Raises RequestError before anything is written. After
+    an interrupt updates results.csv, then raises KeyboardInterrupt.
     """
     settings = stack_settings(request)
     runs = planned_runs(request)
@@ -49,7 +49,7 @@ def run_sweep(request: Request) -> int:
 
 
 def describe(request: Request) -> str:
-    """What `mtlrun check -m` prints: how the sweep divides into stacks and why, and its runs."""
+    """The text of `mtlrun check -m`: the division of the sweep into stacks, the reasons for it, and the runs."""
     settings = stack_settings(request)
     runs = planned_runs(request)
     plan = _checked(request, runs, settings)
@@ -63,21 +63,21 @@ def describe(request: Request) -> str:
 
 
 def _checked(request: Request, runs: Sequence[PlannedRun], settings: StackSettings | None) -> "SweepPlan":
-    """The plan of a sweep whose members are checked. Raises RequestError."""
+    """Checks the runs of a sweep and plans it. Raises RequestError that names the wrong run."""
     from mtlrun.sweeps.tables import require_tables
 
-    require_tables(runs)  # what is wrong with the table is answered before torch loads
+    require_tables(runs)  # errors of the table come before torch loads
     from mtlrun.sweeps.plan import sweep_plan
 
     return sweep_plan(runs, settings, request.cfg.hydra.runtime.choices["hydra/launcher"])
 
 
 def _train(request: Request, folder: Path, runs: Sequence[PlannedRun], settings: StackSettings | None) -> int:
-    """Trains the runs of a sweep whose folder holds its plan; the exit status."""
+    """Trains the runs of a sweep whose plan is written. Returns the exit status."""
     callbacks = SlimCallbacks(request.cfg)
     callbacks.on_multirun_start(config=request.cfg, config_name=ROOT)
     context = HydraContext(config_loader=request.loader, callbacks=callbacks)
-    # Hydra's sweeper would only compose every member once more before it calls the launcher.
+    # Calls the launcher directly: Hydra's sweeper would compose every run again first.
     launcher = Plugins.instance().instantiate_launcher(context, run_member, request.cfg)
     arguments = [member.arguments for member in runs]
     try:
@@ -97,7 +97,7 @@ def _counted(runs: Sequence[PlannedRun]) -> str:
 
 
 def _repeats(runs: Sequence[PlannedRun]) -> list[str]:
-    """A line where runs of model=boosting differ in nothing that it has."""
+    """A line if runs of model=boosting are equal in all settings that this model has."""
     hashes = [config_hash(member.config) for member in runs if member.config.boosting]
     equal = len(hashes) - len(set(hashes))
     if not equal:

@@ -1,4 +1,4 @@
-"""The tables of a sweep's runs, read as far as a wrong one can be told without torch."""
+"""Checks the tables of a sweep's runs, as far as that is possible without torch."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from mtlrun.util.errors import RequestError
 
 @contextlib.contextmanager
 def in_run(member: PlannedRun) -> Iterator[None]:
-    """Says in which run of a sweep a request is wrong."""
+    """Adds the name of the run to a RequestError."""
     try:
         yield
     except RequestError as error:
@@ -19,8 +19,10 @@ def in_run(member: PlannedRun) -> Iterator[None]:
 
 
 def require_tables(runs: Sequence[PlannedRun]) -> None:
-    """Looks for the files of every run, and reads those of the first. Raises RequestError that says in which run a
-    request is wrong."""
+    """Checks that the files of every run exist, and loads the data of the first run.
+
+    Raises RequestError that names the wrong run.
+    """
     for member in runs:
         with in_run(member):
             require_files(member.config.data.path, member.config.data.split.files or {})

@@ -1,4 +1,4 @@
-"""The runs of one stack as work for a process, and what happens to them as messages to whoever shows it."""
+"""The work of a process, which is one stack, and the messages that the process sends."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,32 +12,32 @@ from mtlrun.runs.stack_of_runs import LAST, first_checkpoint
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep: its number there, its folder, the words it was asked for with, its configuration."""
+    """One run of a sweep: its number in the sweep, its folder, its overrides, its configuration."""
 
     number: int
     folder: Path
     arguments: Sequence[str]
     config: Config
-    data_hash: str | None = None  # of its table when the sweep began
+    data_hash: str | None = None  # hash of its table when the sweep started
 
     @property
     def has_ended(self) -> bool:
-        """Completed or failed."""
+        """Whether the run has completed or failed."""
         return status_of(self.folder) in ENDED
 
 
 @dataclass(frozen=True)
 class Work:
-    """The runs of one stack, by the stack's number; what it needs to go on lies in `sweep`."""
+    """The runs of stack `number` of the sweep in the folder `sweep`."""
 
     number: int
     sweep: Path
     jobs: Sequence[Job]
-    broken: bool = False  # a part of one that ended with an error
+    broken: bool = False  # a part of a stack that ended with an error
 
     @property
     def checkpoint(self) -> Path:
-        """Where the whole stack is saved: in the run's own folder where there is one run only."""
+        """The checkpoint of the whole stack. For a single run it is in the run's folder."""
         return stack_checkpoint(self.sweep, self.number, [job.folder for job in self.jobs])
 
     @property
@@ -46,18 +46,18 @@ class Work:
         return [job for job in self.jobs if not job.has_ended]
 
     def drop_checkpoint(self) -> None:
-        """Removes what the stack was saved in."""
+        """Removes the checkpoints of the stack and of its first stage."""
         for path in (self.checkpoint, first_checkpoint(self.checkpoint)):
             path.unlink(missing_ok=True)
 
     def drop_needless_checkpoint(self) -> None:
-        """A stack's checkpoint is of no use once all runs have ended; that of a single run is the run's own."""
+        """Removes the checkpoint of a stack if all runs have ended. Keeps that of a single run, which belongs to it."""
         if len(self.jobs) > 1 and not self.unfinished:
             self.drop_checkpoint()
 
 
 def stack_checkpoint(sweep: Path, number: int, folders: Sequence[Path]) -> Path:
-    """The checkpoint of stack `number`."""
+    """The path of the checkpoint of stack `number`."""
     return folders[0] / LAST if len(folders) == 1 else sweep / STACKS / f"{number:03d}.pt"
 
 
@@ -66,7 +66,7 @@ def stack_checkpoint(sweep: Path, number: int, folders: Sequence[Path]) -> Path:
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps that all runs of a stack have taken, and those that are left at most."""
+    """The steps that a stack has taken and those that are left at most, summed over its runs."""
 
     taken: int
     left: int
@@ -74,28 +74,28 @@ class Steps:
 
 @dataclass(frozen=True)
 class Ended:
-    """The numbers of runs that have just ended; none where they have just begun."""
+    """The numbers of runs that have just ended. An empty list says that runs have just started."""
 
     runs: Sequence[int]
 
 
 @dataclass(frozen=True)
 class OutOfMemory:
-    """The memory was too small for the stack."""
+    """The stack was too large for the memory."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Broken:
-    """The stack ended with an error, of which one of its runs may be the cause."""
+    """The stack ended with an error that one of its runs may have caused."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The stack cannot go on: the disk, the table or its checkpoint is not as it was."""
+    """The stack cannot continue: the disk, the table or its checkpoint has changed."""
 
     why: str
 

@@ -58,9 +58,11 @@ class TaskType(ABC):
 
     @classmethod
     def head_function(cls, objectives: Sequence[str], scales: Sequence[float]) -> nn.Module | None:
-        """What takes the place of heads, for a block of tasks with these objectives and factors: a module without
-        parameters, from features `[R, B, H]` (or `[R, T, B, H]`, one tensor expanded along T) to outputs
-        `[R, B, T, K]`. None: heads are learnt."""
+        """A module without parameters that replaces the heads of a block; None if heads are learnt.
+
+        objectives, scales: the functions and the factors of the tasks. The module maps features `[R, B, H]` to outputs
+        `[R, B, T, K]`. Features may also be `[R, T, B, H]`, one tensor expanded along T.
+        """
         return None
 
     @classmethod

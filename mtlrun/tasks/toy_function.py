@@ -1,4 +1,4 @@
-"""The objectives of toy_objectives.py as a module of torch, in the place of heads."""
+"""The objectives of toy_objectives.py as a torch module that replaces the heads."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from mtlrun.tasks import toy_objectives
 
 
 class _ValuesAndSlopes(torch.autograd.Function):
-    """The functions of toy_objectives.py with their derivatives in closed form: one node in the place of forty."""
+    """The functions of toy_objectives.py with closed-form derivatives: one autograd node instead of forty."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, constants: Tensor, scales: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class _ValuesAndSlopes(torch.autograd.Function):
 
 
 class ToyFunction(nn.Module):
-    """T objectives as functions of a point, each times a factor. There are no parameters."""
+    """T objectives as functions of a point, each multiplied by a factor. The module has no parameters."""
 
     constants: Tensor
     scales: Tensor
@@ -47,6 +47,6 @@ class ToyFunction(nn.Module):
         self.register_buffer("scales", torch.tensor(list(scales)), persistent=False)  # [T]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Points x `[R, B, 2]` → values `[R, B, T, 1]`; or `[R, T, B, 2]`, one tensor expanded along T."""
+        """Points x `[R, B, 2]` → values `[R, B, T, 1]`. x may also be `[R, T, B, 2]`, one tensor expanded along T."""
         values: Tensor = _ValuesAndSlopes.apply(x, self.constants, self.scales)
         return values.unsqueeze(-1)

@@ -1,1 +1,1 @@
-"""What every room uses: errors, text for a terminal, the version."""
+"""Helpers that every other package uses: errors, registries, text for a terminal, the version."""

@@ -1,4 +1,4 @@
-"""The ways in which a command can end other than well, each with its exit status."""
+"""The exceptions that end a command, each with its exit status, and parts of their messages."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,22 +9,24 @@ from mtlrun.util.terminal import printable
 class RequestError(Exception):
     """The request was wrong: nothing was trained, nothing overwritten (exit status 2).
 
-    The message names the key, what was found, what is allowed and how to mend it, in one or two
-    lines; it is printed without a traceback.
+    The message has one or two lines. It names the key, what was found, what is allowed and how to correct it.
+    It is printed without a traceback.
     """
 
 
 class TrainingError(Exception):
-    """A run failed while training, for a reason that can be named (exit status 1)."""
+    """A run failed during training, for a known reason (exit status 1)."""
 
 
 class StorageError(Exception):
-    """A disk takes no more (full, over its quota, read-only, broken): work ends here, and what was written before is
-    whole (exit status 1). Nothing has failed that could not go on later."""
+    """A disk cannot be written: full, over its quota, read-only or broken (exit status 1).
+
+    Files that were written before are complete. The work can be resumed later.
+    """
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM arrived; what was reached is saved (exit status 128 + signal)."""
+    """Ctrl-C, SIGTERM or SIGHUP arrived. The progress so far is saved (exit status 128 + signal)."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -32,7 +34,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def in_one_line(error: BaseException) -> str:
-    """What an error says, in one line; where it is none of ours, what kind of error it is too."""
+    """The message of an error in one line, preceded by its type unless it is an error of mtlrun."""
     words = "; ".join(line.strip() for line in str(error).splitlines())
     if isinstance(error, (RequestError, TrainingError, StorageError)):
         return words
@@ -40,13 +42,13 @@ def in_one_line(error: BaseException) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`"; did you mean X?"` for the known spelling nearest to `word`, or an empty string."""
+    """`"; did you mean X?"` for the known word nearest to `word`; "" if none is near."""
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def listing(words: Iterable[object], limit: int = 12) -> str:
-    """The words in order, cut after `limit`; separated by commas, by semicolons where one of them holds a comma."""
+    """The first `limit` words, separated by commas, or by semicolons if one of them contains a comma."""
     items = [printable(str(word)) for word in words]
     shown = ("; " if any(", " in item for item in items[:limit]) else ", ").join(items[:limit])
     return shown + (f", … ({len(items)} in all)" if len(items) > limit else "") if items else "none"

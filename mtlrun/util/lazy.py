@@ -1,8 +1,9 @@
 """torch and NumPy for modules that the command line imports: loaded when an attribute is first used.
 
-Task types declare what the check asks for and hold the tensor code too. With these names both stand in one file, and a
-wrong request is still answered without the second that torch takes to load. Annotations must not be evaluated: such a
-module begins with ``from __future__ import annotations`` and imports ``Tensor`` under ``TYPE_CHECKING``.
+A task type has declarations for the check of a configuration, and tensor code. Both are in one file. The command line
+imports that file; torch takes about a second to load, and a wrong request must be answered without it. Annotations must
+not be evaluated: such a module begins with ``from __future__ import annotations`` and imports ``Tensor`` under
+``TYPE_CHECKING``.
 """
 
 import importlib
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 
 class LazyModule:
-    """Stands for a module that is imported at the first use of one of its attributes."""
+    """A stand-in for a module. Imports it when one of its attributes is first used."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
         value = getattr(importlib.import_module(self._name), attribute)
-        setattr(self, attribute, value)  # found without this method from now on
+        setattr(self, attribute, value)  # the next access does not call __getattr__
         return value
 
 

@@ -1,4 +1,4 @@
-"""Command lines of mtlrun, quoted for a shell."""
+"""Quotes command lines of mtlrun for a shell."""
 
 import shlex
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from pathlib import Path
 
 
 def quoted(*words: object) -> str:
-    """Words as a shell takes them, zsh too: nothing is expanded."""
+    """Quotes words so that no shell, zsh included, expands anything."""
     return " ".join(_quoted(str(word)) for word in words)
 
 
 def _quoted(word: str) -> str:
-    # shlex leaves a = at a word's beginning, which zsh expands
+    # shlex.quote leaves a word such as =name unquoted, and zsh expands it
     return shlex.quote(word) if not word.startswith("=") else f"'{word}'"
 
 
 def compare_command(folders: Sequence[Path | str], *options: str) -> str:
-    """`mtlrun compare` of the folders with further options."""
+    """The command line of `mtlrun compare` for these folders and options."""
     return quoted("mtlrun", "compare", *folders, *options)

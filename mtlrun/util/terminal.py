@@ -1,4 +1,4 @@
-"""Words for a terminal: whatever names and errors hold, they cannot steer it."""
+"""Prints text without control characters: a name or an error message cannot control the terminal."""
 
 import contextlib
 import logging
@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LONGEST = 1000  # of a line of an error, which may quote a cell of any length
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+LONGEST = 1000  # characters in a line of an error, which may quote a cell of any length
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet reads a cell that begins so as a formula
 
 
 def printable(text: str) -> str:
-    """`text` in one line, its control characters shown as their codes."""
+    """`text` in one line: a line break becomes a space, another control character its escape code."""
     if text.isprintable():
         return text
     return "".join(
@@ -21,28 +21,30 @@ def printable(text: str) -> str:
 
 
 def plain_lines(text: str) -> str:
-    """The same for each line of a text."""
+    """`printable` applied to each line of a text."""
     return "\n".join(map(printable, text.split("\n")))
 
 
 def say(text: str, error: bool = False) -> None:
-    """Prints lines, at once; on standard error, and each cut at a sane length, if it is about one."""
+    """Prints a text and flushes. An `error` goes to stderr, each line cut after 1,000 characters."""
     lines = [printable(line) for line in text.split("\n")]
     if error:
         lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in lines]
-    with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # a closed terminal takes nothing
+    with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # stderr may be closed
         print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def shown(path: Path) -> str:
-    """A path for people: relative where it lies below the working directory."""
+    """A path for people to read: relative if it is below the working directory."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 
 
 def cell(value: Any) -> Any:
-    """A cell of a table that people open in a spreadsheet: text that would be a formula there begins with an
-    apostrophe; numbers stay as they are."""
+    """A cell of a table that people may open in a spreadsheet.
+
+    Puts an apostrophe before text that a spreadsheet would execute as a formula. Numbers stay as they are.
+    """
     if not isinstance(value, str) or not value.startswith(FORMULA):
         return value
     try:
@@ -53,13 +55,13 @@ def cell(value: Any) -> Any:
 
 
 class PlainRecord(logging.LogRecord):
-    """A line of a log, which goes to the terminal too."""
+    """A log record without control characters, because log lines go to the terminal too."""
 
     def getMessage(self) -> str:
-        """The message, in lines that are plain."""
+        """The message without control characters."""
         return plain_lines(super().getMessage())
 
 
 def plain_records(*arguments: Any, **named: Any) -> logging.LogRecord:
-    """For `logging.setLogRecordFactory`."""
+    """A factory of `PlainRecord` for `logging.setLogRecordFactory`."""
     return PlainRecord(*arguments, **named)

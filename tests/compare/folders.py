@@ -31,6 +31,25 @@ class Outputs:
         self.root = root
         self.plan: dict[Path, list[dict[str, Any]]] = {}
 
+    @staticmethod
+    def _figures(
+        values: Mapping[str, float], val: Mapping[str, float], types: Mapping[str, str]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Figures of a run and of the trivial predictor."""
+        known: dict[str, float] = {}
+        trivial: dict[str, float] = {}
+        for task, value in values.items():
+            if "/" in task:
+                known[task] = value
+                continue
+            metric = PRIMARY[types.get(task, "regression")]
+            for part in ("val", "test"):
+                known[f"{part}/{task}/{metric}"] = value
+                trivial[f"{part}/{task}/{metric}"] = 20.0 if metric == "rmse" else 0.25
+            known[f"val/{task}/loss"] = val.get(task, 0.5)
+            trivial[f"val/{task}/loss"] = 1.0
+        return known, trivial
+
     def run(
         self,
         name: str,
@@ -68,18 +87,7 @@ class Outputs:
             else:
                 own[last] = value
         tree["data"]["split"]["seed"] = split
-        known: dict[str, float] = {}
-        trivial: dict[str, float] = {}
-        for task, value in values.items():
-            if "/" in task:
-                known[task] = value
-                continue
-            metric = PRIMARY[types.get(task, "regression")]
-            for part in ("val", "test"):
-                known[f"{part}/{task}/{metric}"] = value
-                trivial[f"{part}/{task}/{metric}"] = 20.0 if metric == "rmse" else 0.25
-            known[f"val/{task}/loss"] = (val or {}).get(task, 0.5)
-            trivial[f"val/{task}/loss"] = 1.0
+        known, trivial = self._figures(values, val or {}, types)
         whole = {
             "schema": 1,
             "status": "completed",

@@ -140,7 +140,7 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
     # predictions of the whole table, and the figures of test by hand from them
     code = (
         "import numpy, mtlrun\nfrom mtlrun.data.dataset import load_dataset\n"
-        "from mtlrun.data.synthetic import synthetic_table\n"
+        "from mtlrun.data.problems import synthetic_table\n"
         "numpy.savetxt('test.txt', load_dataset(mtlrun.load('alone').config).split.test)\n"
         "synthetic_table('visits').to_csv('visits.csv', index=False)"
     )
@@ -398,7 +398,7 @@ def test_a_package_s_problem_that_is_no_table_is_named(
     given: str, conf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from mtlrun.cli.main import main
-    from mtlrun.data.synthetic import PROBLEMS, synthetic_table
+    from mtlrun.data.problems import PROBLEMS, synthetic_table
 
     def problem() -> object:
         return eval(given, {"np": np})

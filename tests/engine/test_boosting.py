@@ -56,6 +56,25 @@ def metrics(folder: Path) -> pd.DataFrame:
 # ---------------------------------------------------------------- against scikit-learn
 
 
+def by_hand(kind: str, x: np.ndarray, y: np.ndarray, split: Any) -> tuple[Any, list[float], list[float]]:
+    """scikit-learn's model, and its losses on val and train after each iteration."""
+    if kind == "regression":
+        spread = y[split.train].std()
+        model: Any = HistGradientBoostingRegressor(**BY_HAND).fit(x[split.train], y[split.train])
+        course = [reference.mean_squared_error(y[split.val], p) for p in model.staged_predict(x[split.val])]
+        course = [value / spread**2 for value in course]
+        trained = list(model.staged_predict(x[split.train]))
+        trained = [reference.mean_squared_error(y[split.train], p) / spread**2 for p in trained]
+    else:
+        model = HistGradientBoostingClassifier(**BY_HAND).fit(x[split.train], y[split.train])
+        labels = model.classes_
+        course = [reference.log_loss(y[split.val], p, labels=labels) for p in model.staged_predict_proba(x[split.val])]
+        trained = [
+            reference.log_loss(y[split.train], p, labels=labels) for p in model.staged_predict_proba(x[split.train])
+        ]
+    return model, course, trained
+
+
 def test_figures_are_those_of_scikit_learn_by_hand(tmp_path: Path) -> None:
     config = boosted()
     dataset = make_dataset(config, rows=500)
@@ -64,22 +83,7 @@ def test_figures_are_those_of_scikit_learn_by_hand(tmp_path: Path) -> None:
     figures, chosen = summary["figures"], summary["best"]["iterations"]
     for task, kind in (("a", "regression"), ("b", "binary"), ("c", "categorical")):
         y = dataset.targets[task].values
-        if kind == "regression":
-            spread = y[split.train].std()
-            model: Any = HistGradientBoostingRegressor(**BY_HAND).fit(x[split.train], y[split.train])
-            course = [reference.mean_squared_error(y[split.val], p) for p in model.staged_predict(x[split.val])]
-            course = [value / spread**2 for value in course]
-            trained = list(model.staged_predict(x[split.train]))
-            trained = [reference.mean_squared_error(y[split.train], p) / spread**2 for p in trained]
-        else:
-            model = HistGradientBoostingClassifier(**BY_HAND).fit(x[split.train], y[split.train])
-            labels = model.classes_
-            course = [
-                reference.log_loss(y[split.val], p, labels=labels) for p in model.staged_predict_proba(x[split.val])
-            ]
-            trained = [
-                reference.log_loss(y[split.train], p, labels=labels) for p in model.staged_predict_proba(x[split.train])
-            ]
+        model, course, trained = by_hand(kind, x, y, split)
         best = int(np.argmin(course))
         assert chosen[task] == best + 1
         own = metrics(tmp_path)

@@ -435,15 +435,3 @@ def test_check_shows_everything_and_trains_nothing(table, capsys, tmp_path):
         assert expected in text or expected.startswith("labels"), expected
     assert "labels: train" in text
     assert not (tmp_path / "outputs").exists()
-
-
-def test_check_shows_what_is_left_of_training_labels_that_were_cut(capsys):
-    words = ["tasks.a.shuffle=true", "tasks.a.unit=metres", "tasks.b.train_rows_of=a"]
-    assert main(["check", "data=extra_data", *words]) == 0
-    text = capsys.readouterr().out
-    a, b = text[text.index("  a: ") : text.index("  b: ")], text[text.index("  b: ") : text.index("graph")]
-    left = "labels: train 60, val 600, test 2,000\n    cut: "
-    assert f"{left}60 labels of train kept at random; labels of train shuffled\n" in a
-    assert "metres, standard deviation" in a
-    assert f"{left}only labels of train in rows with one of a\n" in b
-    assert text.endswith("warnings\n  none\n")

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from mtlrun import statistics
 from mtlrun.compare.analysis import questions
+from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
 from mtlrun.compare.analysis.questions import Tested, Together
-from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.analysis.task_affinity import affinity
 from mtlrun.compare.records import Affinity, Effect, Finding, Row
 

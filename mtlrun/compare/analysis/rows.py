@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtlrun import statistics
+from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.delta_m import relative_drops
 from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
-from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
 from mtlrun.statistics.arrays import Floats

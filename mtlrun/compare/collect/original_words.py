@@ -23,13 +23,18 @@ NOT_SPELLED = ("hydra", "name", "notes", "trials", "focus")  # what an experimen
 MOST_CONFIRMED = 100  # times over: a folder that says it confirms itself must not be followed for ever
 
 
-@functools.cache
 def words_of(place: Path) -> list[str] | None:
     """The words behind `mtlrun` that made a sweep or run; None where they are not known.
 
     Words about Hydra are left out: the words go into commands that are shown to be copied, the folder may be a
     stranger's, and Hydra's settings can run any program.
     """
+    return read_words(place.absolute())
+
+
+@functools.cache
+def read_words(place: Path) -> list[str] | None:
+    """The words of a place that is the same in every working directory."""
     words = _all_words(place)
     if words is None:
         return None

@@ -1,8 +1,7 @@
 """Plans: experiments whose arms follow from the tasks at hand. `arms=NAME` makes them; see docs/experiments.md.
 
-A plan is a function of a `PlanRequest` that returns arms in the form in which they are written by hand: mappings of
-overrides, of which text may be a sweep, each with a `label`. What is common to all arms, seeds among it, stays with
-the request.
+A plan is a function of a `PlanRequest` that returns arms. An arm has the same form as a written one: a mapping of
+overrides with a `label`; a text may be a sweep. Overrides common to all arms, such as seeds, stay in the request.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,7 +29,7 @@ __all__ = ["PLANS", "Between", "Contrast", "PlanRequest", "Reading", "planned", 
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan: the function that makes its arms, and how they are read, where differences of arms are the answer."""
+    """A plan: the function that makes its arms, and their reading if it needs one."""
 
     arms: Callable[[PlanRequest], list[Arm]]
     reading: Reading | None = None
@@ -50,26 +49,32 @@ READINGS = [plan.reading for plan in PLANS.values() if plan.reading is not None]
 
 
 def reading_of(labels: Iterable[str]) -> tuple[Reading, list[Between]]:
-    """The plan of which most contrasts are to be had from arms of these labels, the first of several; and those."""
+    """The reading with the most contrasts available between arms of these labels, and these contrasts.
+
+    Of several such readings, the first.
+    """
     known = list(labels)
     readings = [(reading, between(reading, known)) for reading in READINGS]
     return max(readings, key=lambda pair: len({there.contrast for there in pair[1]}))
 
 
 def tune_of(labels: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """By label, the keys of which the arms list values to choose from: for `mtlrun compare --tune`."""
+    """By label of an arm, the keys whose values `mtlrun compare --tune` chooses on val."""
     known = {label: keys for reading in READINGS for label, keys in reading.tune.items()}
     return {label: known[label] for label in labels if label in known}
 
 
 def restarts_of(labels: Iterable[str]) -> dict[str, str]:
-    """By label, for arms that draw initial parameters anew, the label of the arm whose draw is one more of them."""
+    """The arms that repeat another arm with new initial parameters: by their label, the label of that other arm.
+
+    The draw of the other arm counts as one more draw.
+    """
     known = {label: first for reading in READINGS for label, first in reading.restarts.items()}
     return {label: known[label] for label in labels if label in known}
 
 
 def planned(name: str, request: PlanRequest) -> list[Arm]:
-    """The arms of the plan `name`. Raises RequestError where there is no such plan or the tasks do not allow it."""
+    """The arms of the plan `name`. Raises RequestError if there is no such plan or the tasks do not allow it."""
     require_plan(name)
     if request.config.boosting:
         raise RequestError(
@@ -80,7 +85,7 @@ def planned(name: str, request: PlanRequest) -> list[Arm]:
 
 
 def require_plan(name: str) -> None:
-    """Raises RequestError unless there is a plan `name`."""
+    """Raises RequestError if there is no plan `name`."""
     if name not in PLANS:
         raise RequestError(
             f"arms: found {name!r}, which is no plan{nearest(name, PLANS)}\n"

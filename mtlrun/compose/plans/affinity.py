@@ -10,8 +10,10 @@ PAIRS = "pairs"
 
 
 def affinity(request: PlanRequest) -> list[Arm]:
-    """Each main task alone, every pair of them, and all together; pairs and all with the cosines of the tasks'
-    gradients logged."""
+    """Each main task alone, every pair of main tasks, and all of them together.
+
+    Pairs and all together log the cosines between the tasks' gradients.
+    """
     if len(request.main) < 2:
         raise RequestError(
             f"arms: {request.plan} needs two main tasks or more, and there is {request.main[0]} only\n"

@@ -1,4 +1,4 @@
-"""What a plan starts from: the composed request, what is known of its tasks and data, and pieces of arms."""
+"""The input of a plan: the composed request, its tasks and data, and parts of arms."""
 
 import functools
 from collections.abc import Sequence
@@ -16,10 +16,12 @@ Arm = dict[str, Any]
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """The request without its arms: `configs`, one for each seed, that differ in nothing else.
+    """The request without its arms.
 
-    plan: its name, for messages; given: the main task that the question is about, or None for the first one;
-    notes: lines to print once, to which plans add
+    plan: the name of the plan, for messages
+    configs: one for each seed, otherwise equal
+    given: the main task that the plan asks about; None: the first one
+    notes: lines to print once; plans append to them
     """
 
     plan: str
@@ -29,7 +31,7 @@ class PlanRequest:
 
     @property
     def config(self) -> Config:
-        """That of the first seed."""
+        """The configuration of the first seed."""
         return self.configs[0]
 
     # -------------------------------------------------- tasks
@@ -41,7 +43,7 @@ class PlanRequest:
 
     @property
     def main(self) -> list[str]:
-        """The main tasks. RequestError where there is none."""
+        """The main tasks. Raises RequestError if there is none."""
         found = [name for name, task in self.config.active.items() if task.main]
         if not found:
             raise RequestError(
@@ -52,7 +54,7 @@ class PlanRequest:
 
     @property
     def focus(self) -> str:
-        """The main task that the question is about. RequestError where `focus` names another."""
+        """The main task that the plan asks about. Raises RequestError if `focus` names no main task."""
         if self.given is None:
             return self.main[0]
         if self.given not in self.main:
@@ -64,7 +66,10 @@ class PlanRequest:
 
     @property
     def others(self) -> list[str]:
-        """The tasks whose labels may help the focus: all but adversarial ones. RequestError where there is none."""
+        """The other tasks, whose labels may help the focus. Raises RequestError if there is none.
+
+        Adversarial tasks and tasks that reconstruct the inputs are left out.
+        """
         found = [
             n
             for n, task in self.config.active.items()
@@ -78,7 +83,7 @@ class PlanRequest:
         return found
 
     def several_tasks(self) -> None:
-        """Raises RequestError where one task only is trained."""
+        """Raises RequestError if only one task is trained."""
         if len(self.tasks) < 2:
             raise RequestError(
                 f"arms: {self.plan} compares tasks together and alone: there is {self.tasks[0]} only\n"
@@ -94,10 +99,10 @@ class PlanRequest:
 
     @functools.cached_property
     def standard(self) -> Config:
-        """The request with seed 0, and so with its split where that follows the seed.
+        """The configuration with seed 0, and with the split of seed 0 if the split follows the seed.
 
-        What the data decide, numbers of steps and weights, is taken from there: with further seeds a plan makes the
-        same arms again.
+        A plan takes numbers of steps and weights from the data of this configuration. So it makes the same arms if
+        seeds are added.
         """
         config, split = self.config, self.config.data.split
         if all(c.data.split.seed == c.seed for c in self.configs):
@@ -112,24 +117,24 @@ class PlanRequest:
     # -------------------------------------------------- pieces of arms
 
     def select(self, *tasks: str) -> Arm:
-        """What lets runs of these tasks select a checkpoint, where trainer.select names another task."""
+        """`trainer.select=skill` if trainer.select names a task that is not among `tasks`, else nothing."""
         chosen = self.config.trainer.select
         return {"trainer.select": "skill"} if chosen in self.config.tasks and chosen not in tasks else {}
 
     def alone(self, tasks: Sequence[str]) -> Arm:
-        """Single-task nets, one for each of the tasks; loss strategies mean nothing to them."""
+        """Single-task nets, one for each of the tasks. The loss is sum, because a strategy needs several tasks."""
         needed: Arm = {}
         for task in tasks:
             needed |= self.select(task)
         return {"only": ",".join(f"[{task}]" for task in tasks), "loss": "sum"} | needed
 
     def as_auxiliary(self) -> Arm:
-        """The other tasks as auxiliary ones, in every arm, so that checkpoints are chosen by the focus."""
+        """Makes the other tasks auxiliary, so that the focus alone selects checkpoints."""
         roles = {f"tasks.{t}.role": "auxiliary" for t in self.others if self.config.tasks[t].main}
         return roles | self.select(self.focus)
 
 
 def _load(config: Config) -> "Dataset":
-    from mtlrun.data.dataset import load_dataset  # pandas, for plans that ask about the data only
+    from mtlrun.data.dataset import load_dataset  # loads pandas, only for plans that need the data
 
     return load_dataset(config)

@@ -1,21 +1,21 @@
-"""`arms=baselines`: what any strategy should be held against."""
+"""`arms=baselines`: the baselines that any strategy should be compared with."""
 
 from mtlrun.compose.plans.base import Arm, PlanRequest
 from mtlrun.compose.plans.budget import alone_and_together
 from mtlrun.compose.plans.reading import Reading
 from mtlrun.compose.plans.sizes import parameters, widths
 
-LINE = "0.03,0.1,0.3,3,10,30"  # two tasks: the ratio of their weights, around the plain sum's 1
-EACH = "0.1,3,10"  # more tasks: each one's weight in turn, the others' at 1
+LINE = "0.03,0.1,0.3,3,10,30"  # for two tasks: the ratio of their weights; the plain sum has 1
+EACH = "0.1,3,10"  # for more tasks: the weight of one task at a time; the others have 1
 
-READING = Reading(tune={"fixed weights": ("loss.weights",)})  # a grid is one method, its weights chosen on val
+READING = Reading(tune={"fixed weights": ("loss.weights",)})  # the grid is one method, whose weights are chosen on val
 
 
 def baselines(request: PlanRequest) -> list[Arm]:
-    """The plain sum; single-task nets, as wide as asked for and so narrow that together they have about the shared
-    net's parameters; gradient boosting; learnt uncertainty; a grid of fixed weights.
+    """The plain sum, single-task nets, gradient boosting, learnt uncertainty, and a grid of fixed weights.
 
-    Where tasks have labels in different rows, all nets take equally many steps.
+    The single-task nets come in two widths: as requested, and narrower, so that all of them together have about as many
+    parameters as the shared net. If tasks have labels in different rows, all nets take the same number of steps.
     """
     weighted = [name for name, task in request.config.active.items() if not task.adversarial]
     grid = {name: LINE if len(weighted) == 2 else EACH for name in weighted[: 1 if len(weighted) == 2 else None]}
@@ -33,8 +33,10 @@ def baselines(request: PlanRequest) -> list[Arm]:
 
 
 def matched(request: PlanRequest) -> list[Arm]:
-    """Single-task nets that together have about as many parameters as the shared net; none where no layer can be
-    narrowed."""
+    """Single-task nets that together have about as many parameters as the shared net.
+
+    An empty list, and a note, if there is no hidden layer that could be narrower.
+    """
     target = parameters(request, request.tasks)
     narrower, total = widths(request, [[task] for task in request.main], target)
     if not narrower:

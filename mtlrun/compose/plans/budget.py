@@ -1,20 +1,22 @@
-"""Equal budgets: settings with which nets that find labels in different rows take equally many steps."""
+"""Equal budgets: settings with which nets take the same number of steps, although their labels are in other rows."""
 
 from collections.abc import Sequence
 
 from mtlrun.compose.plans.base import Arm, PlanRequest
 
-EVALUATIONS = 100  # of an arm with `equal_steps`: a small net on few rows is at its best for a few steps only
+EVALUATIONS = 100  # with `equal_steps`; a small net on few rows is at its best for a few steps only
 
 
 def equal_steps(request: PlanRequest, fewest: int, all_rows: int) -> Arm:
-    """Settings with which arms take equally many steps on batches of one size, whatever rows they train on.
+    """Settings with which all arms take the same number of steps on batches of the same size.
 
-    `fewest`: training rows of the arm that has the fewest, with any seed; `all_rows`: of the one that has all, with
-    seed 0. Batches are as large as asked for, or `fewest`; the steps are those of the epochs asked for on all rows,
-    or trainer.max_steps; no arm stops early. All are evaluated about 100 times, so that each chooses its
-    checkpoint, by val, from as many. Epochs are as many as steps, more than any arm needs: how many may depend on
-    the seeds.
+    fewest: the smallest number of training rows, over all arms and seeds
+    all_rows: the number of training rows of the arm with all rows, with seed 0
+
+    The batch size is the requested one, at most `fewest`. The number of steps is that of the requested epochs on all
+    rows, at most trainer.max_steps. No arm stops early. Each arm is evaluated about 100 times, so that each selects its
+    checkpoint from equally many. The number of epochs an arm takes depends on its rows and may depend on the seed. So
+    epochs is set to the number of steps, which is never too small.
     """
     trainer = request.config.trainer
     batch = min(trainer.batch_size, fewest)
@@ -30,8 +32,10 @@ def equal_steps(request: PlanRequest, fewest: int, all_rows: int) -> Arm:
 
 
 def equal_budget(request: PlanRequest, nets: Sequence[Sequence[str]]) -> Arm:
-    """`equal_steps` where some of the nets, each of these tasks, find labels in fewer training rows than others and
-    would take fewer steps an epoch; {} where all find as many. A note says so."""
+    """`equal_steps`, and a note, if the nets have labels in different numbers of training rows; otherwise {}.
+
+    Without it, a net with fewer rows would take fewer steps per epoch. `nets`: the tasks of each net
+    """
     rows = [[int(dataset.trainable(tasks).sum()) for tasks in nets] for dataset in request.datasets]
     if all(len(set(counts)) == 1 for counts in rows):
         return {}
@@ -45,5 +49,5 @@ def equal_budget(request: PlanRequest, nets: Sequence[Sequence[str]]) -> Arm:
 
 
 def alone_and_together(request: PlanRequest) -> Arm:
-    """`equal_budget` of each main task alone and of all tasks together."""
+    """`equal_budget` for nets of each main task alone and of all tasks together."""
     return equal_budget(request, [*([task] for task in request.main), request.tasks])

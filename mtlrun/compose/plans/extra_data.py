@@ -1,4 +1,4 @@
-"""`arms=extra_data`: does the focus gain by sharing, by what the others' labels say, or by more rows of inputs?"""
+"""`arms=extra_data`: does the focus gain by sharing, by the labels of the other tasks, or by more rows of inputs?"""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from mtlrun.compose.plans.reading import Contrast, Reading, Word
 from mtlrun.compose.plans.sizes import parameters, widths
 
 ALONE = "1 alone"
-INPUTS = "inputs"  # the task that reconstructs them
+INPUTS = "inputs"  # the name of the task that reconstructs the inputs
 
 _TOGETHER = r"3 with (?P<others>.+)"
 BOTH = Contrast("data and sharing", ALONE, _TOGETHER)
@@ -22,7 +22,7 @@ SOURCES = (
 
 
 def answer(found: Mapping[str, Word]) -> str:
-    """What the gain of all that the others bring comes from, if there is one."""
+    """The plan's answer: whether training with the other tasks helps, and where the gain comes from."""
     sources = [contrast.name for contrast in SOURCES if found.get(contrast.name) == "gain"]
     match found.get(BOTH.name):
         case "gain" if sources:
@@ -40,15 +40,21 @@ READING = Reading((BOTH, *SOURCES), answer, reference=ALONE)
 
 
 def extra_data(request: PlanRequest) -> list[Arm]:
-    """Six arms, all paired by seed, with equally many steps, and batches in which A has equally many labels:
+    """Six arms. A is the focus, B are the other tasks.
 
-    1 the focus A alone; 2 with the others B, whose labels count on A's rows only; 3 with B on its own rows;
-    4 as 3, B's labels shuffled; 5 A and the inputs of B's rows, to be reconstructed; 6 A alone with all its labels,
-    where the request holds some back. And 1 in a net with as many parameters as that of 3, and with as much
-    compute as 3 takes: more steps by the ratio of the parameters, which is about that of the multiply-adds.
+    1 A alone
+    2 A and B; labels of B count only on rows of A
+    3 A and B, with all labels of B
+    4 as 3, with the labels of B shuffled
+    5 A, and a task that reconstructs the inputs of the rows of B
+    6 A alone with all labels of A, if the request holds some back
 
-    sharing = 1 − 2, data and sharing = 1 − 3, information in B's labels = 4 − 3, in B's inputs = 1 − 5.
-    What the data cannot give is left out, with a line in `notes`.
+    And two variants of 1: with as many parameters as the net of 3; and with as much compute as 3, which means more
+    steps by the ratio of the parameters (about the ratio of the multiply-adds). The arms are paired by seed. All take
+    the same number of steps, except for the last variant. Batches have about as many labels of A in each arm.
+
+    Gains, as differences of errors: sharing = 1 − 2; data and sharing = 1 − 3; information in B's labels = 4 − 3; in
+    B's inputs = 1 − 5. Arms that are impossible with the data are left out, with a line in `notes`.
     """
     labels, budget = _Labels.of(request), _Budget.of(request)
     names = " and ".join(request.others)
@@ -67,10 +73,11 @@ def extra_data(request: PlanRequest) -> list[Arm]:
 
 @dataclass(frozen=True)
 class _Labels:
-    """In which training rows A, the focus, and B, the others, have labels.
+    """The training rows in which A, the focus, and B, the other tasks, have labels.
 
-    overlap: rows that have labels of both, with the seed that has the fewest; beyond: rows with labels of B alone, with
-    the seed that has the most; shared: the tasks of B that have labels in rows of A, with every seed
+    overlap: the number of rows with labels of both, the minimum over seeds
+    beyond: the number of rows with labels of B only, the maximum over seeds
+    shared: the tasks of B that have labels in rows of A with every seed
     """
 
     overlap: int
@@ -90,10 +97,12 @@ class _Labels:
 
 @dataclass(frozen=True)
 class _Budget:
-    """Settings of all arms; `alone` of those of the focus alone, `steps` the numbers of steps among them.
+    """Settings that give all arms the same budget.
 
-    few: A's share of a batch of all rows, so that its labels are as many in each step, and seen as often, alone as with
-    the others
+    steps: the batch size and the number of steps
+    common: the settings of all arms
+    few: a smaller batch for arms on rows of A only, so that a step has as many labels of A as with the other tasks
+    alone: the settings of arms with A alone
     """
 
     steps: Arm
@@ -114,7 +123,7 @@ class _Budget:
 
 
 def _on_rows_of_the_focus(request: PlanRequest, labels: _Labels, budget: _Budget) -> list[Arm]:
-    """Arm 2, where it can be and differs from 3."""
+    """Arm 2, if it is possible and differs from arm 3."""
     focus, names = request.focus, " and ".join(request.others)
     if labels.overlap == 0 or not labels.shared:
         request.notes.append(f"2 {names} on rows of {focus}: left out, as no training row has labels of both")
@@ -131,7 +140,7 @@ def _on_rows_of_the_focus(request: PlanRequest, labels: _Labels, budget: _Budget
 
 
 def _reconstruction(request: PlanRequest) -> Arm:
-    """The focus and a task that reconstructs the inputs of the rows on which the others have labels."""
+    """The focus, and a task that reconstructs inputs on the rows of the other task with the most labels."""
     counts = {task: int(request.dataset.trainable([task]).sum()) for task in request.others}
     task = max(counts, key=lambda name: counts[name])
     if counts[task] < request.dataset.trainable(request.others).sum():
@@ -141,7 +150,7 @@ def _reconstruction(request: PlanRequest) -> Arm:
 
 
 def _all_labels(request: PlanRequest, labels: _Labels, budget: _Budget) -> list[Arm]:
-    """Arm 6, where the request holds labels of the focus back."""
+    """Arm 6, if the request holds labels of the focus back."""
     focus = request.focus
     held_back = {
         f"tasks.{focus}.{key}": None
@@ -161,7 +170,7 @@ def _all_labels(request: PlanRequest, labels: _Labels, budget: _Budget) -> list[
 
 
 def _matched(request: PlanRequest, budget: _Budget) -> list[Arm]:
-    """Arm 1 with the parameters of the shared net, where a layer is hidden, and with its compute."""
+    """Arm 1 with as many parameters as the shared net, if there is a hidden layer, and with as much compute."""
     focus, arms = request.focus, []
     target = parameters(request, [focus, *request.others])
     wider, total = widths(request, [[focus]], target)

@@ -6,13 +6,15 @@ from mtlrun.compose.plans.base import Arm, PlanRequest
 from mtlrun.compose.plans.budget import equal_steps
 from mtlrun.util.errors import RequestError, listing
 
-SHARES = (0.05, 0.1, 0.2, 0.5, 1.0)  # of the training rows
-FEWEST = 10  # labels of every main task, without which a number of rows is left out
+SHARES = (0.05, 0.1, 0.2, 0.5, 1.0)  # shares of the training rows
+FEWEST = 10  # labels; a number of rows is left out if a main task has fewer labels there
 
 
 def learning_curve(request: PlanRequest) -> list[Arm]:
-    """All tasks together and each main task alone, on 5, 10, 20, 50 and 100 % of the training rows, all with the same
-    number of steps on batches of one size."""
+    """All tasks together and each main task alone, on 5, 10, 20, 50 and 100 % of the training rows.
+
+    All take the same number of steps on batches of the same size.
+    """
     request.several_tasks()
     rows = min(len(dataset.split.train) for dataset in request.datasets)
     counts = {max(1, round(share * rows)): 0 for share in SHARES}
@@ -35,8 +37,10 @@ def learning_curve(request: PlanRequest) -> list[Arm]:
 
 
 def _labels(request: PlanRequest, rows: int) -> int:
-    """How many labels the main task that has the fewest has on so many training rows, whatever the seed; 0 where one
-    cannot be trained there."""
+    """The smallest number of labels that a main task has on `rows` training rows, over tasks and seeds.
+
+    0 if a main task cannot be trained on these rows.
+    """
     fewer = replace(request, configs=[replace(c, data=replace(c.data, train_rows=rows)) for c in request.configs])
     try:
         return min(int(dataset.trainable([task]).sum()) for dataset in fewer.datasets for task in request.main)

@@ -12,17 +12,17 @@ EDGES = {
     "stop": {"graph": "chain", "graph.gradient": "stop"},
     "pass": {"graph": "chain", "graph.gradient": "pass"},
 }
-FOCUS = 3.0  # the focus counts so many times what its trivial loss would give it
+FOCUS = 3.0  # factor on the fixed weight of the focus
 
 
 def lessons(request: PlanRequest) -> list[Arm]:
-    """Strategies sum, fixed, uncertainty × rates single, per head × edges none, chain with gradients stopped, chain
-    with gradients passed; and single-task nets with either policy, trunk and head at rates of their own as well.
+    """Three strategies × two rate policies × three graphs, and single-task nets with both rate policies.
 
-    The fixed weights are those of `fixed`. Rates per head: the trunk 0.3 times, the heads 3 times `lr.base`.
-    Where tasks have labels in different rows, all nets take equally many steps.
+    Strategies: sum, fixed (weights of `fixed`), uncertainty. Rates: single; per head, with the trunk at 0.3 times and
+    the heads at 3 times `lr.base`. Graphs: no edges; a chain with gradients stopped; a chain with gradients passed.
+    If tasks have labels in different rows, all nets take the same number of steps.
     """
-    from mtlrun.statistics import seeds_needed  # scipy
+    from mtlrun.statistics import seeds_needed  # loads scipy
 
     request.several_tasks()
     strategies: dict[str, Arm] = {
@@ -49,10 +49,12 @@ def lessons(request: PlanRequest) -> list[Arm]:
 
 
 def fixed(request: PlanRequest) -> Arm:
-    """`loss=fixed` with weights w_t = T v_t / Σ v, where v_t = 1 / the loss of the trivial predictor on val, and three
-    times that for the focus; of the split with seed 0, to three significant digits. They sum to the number of tasks T.
-    A note says what they are."""
-    from mtlrun.engine.trivial import trivial_losses  # torch
+    """`loss=fixed` with weights w_t = T v_t / Σ v, to three significant digits. A note gives the weights.
+
+    v_t = 1 / (loss of the trivial predictor on val, split of seed 0), and three times that for the focus. The weights
+    sum to the number of tasks T.
+    """
+    from mtlrun.engine.trivial import trivial_losses  # loads torch
 
     losses = trivial_losses(request.standard, request.dataset, request.dataset.split.val)
     worth = {task: (FOCUS if task == request.focus else 1.0) / losses[task] for task in request.tasks}

@@ -1,18 +1,18 @@
-"""How the arms of plans are read: which differences answer the question, and which values are chosen on val."""
+"""The reading of a plan's arms: which differences answer its question, and which values are chosen on val."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Word = Literal["gain", "loss", "none", "undecided"]  # none: within the margin
+Word = Literal["gain", "loss", "none", "undecided"]  # none: the difference is within the margin
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """What it means that the arm `level` is worse than the arm `against`: a gain by what `name` says.
+    """A difference between two arms. If the arm `level` is worse than the arm `against`, there is a gain by `name`.
 
-    Labels are regular expressions for the whole label; their named groups fill the braces of `name`.
+    `level` and `against` are regular expressions for the whole label. Their named groups fill the braces of `name`.
     """
 
     name: str
@@ -22,13 +22,13 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a plan's arms are read.
+    """The reading of a plan's arms.
 
-    answer: from the word for each contrast, by the contrast's name as it stands here, the plan's answer in a sentence,
-    whose braces the labels fill too
-    tune: by label of an arm the keys of which it lists values to choose from
-    reference: label of the arm that the others are held against
-    restarts: by label of an arm that draws initial parameters anew, that of the arm whose draw is one more of them
+    answer: gives the plan's answer in a sentence, from the word for each contrast, by the contrast's `name` with its
+        braces; the groups of the labels fill the braces of the sentence
+    tune: by label of an arm, the keys whose values are chosen on val
+    reference: the label of the arm that the others are compared with
+    restarts: arms that repeat another arm with new initial parameters: by their label, the label of that other arm
     """
 
     contrasts: tuple[Contrast, ...] = ()
@@ -39,7 +39,7 @@ class Reading:
 
 
 class Between(NamedTuple):
-    """A contrast of two labels that are there; `words` fill the braces of its name."""
+    """A contrast between two existing labels. `words` fill the braces of its name."""
 
     contrast: Contrast
     level: str
@@ -48,12 +48,12 @@ class Between(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The contrast's name, with the tasks' names."""
+        """The name of the contrast, with the names of the tasks."""
         return self.contrast.name.format(**self.words)
 
 
 def between(reading: Reading, labels: Iterable[str]) -> list[Between]:
-    """The contrasts of a plan of which both labels are there."""
+    """The contrasts of a plan whose two labels are both among `labels`."""
     known = list(dict.fromkeys(labels))
     found = []
     for contrast in reading.contrasts:

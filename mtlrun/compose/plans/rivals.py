@@ -1,4 +1,4 @@
-"""`arms=rivals`: what else than their labels may make auxiliary tasks help; one arm for each explanation."""
+"""`arms=rivals`: do auxiliary tasks help for a reason other than their labels? One arm for each explanation."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,8 @@ from mtlrun.compose.plans.shuffled import ALONE, SHUFFLED, TOGETHER, auxiliary_b
 from mtlrun.compose.plans.sizes import scaled
 
 RESTARTS = "1,2,3"  # further draws of initial parameters
-RATES = (0.1, 0.3, 3, 10)  # times lr.base
-WIDTHS = (0.5, 0.25)  # times every hidden layer
+RATES = (0.1, 0.3, 3, 10)  # factors on lr.base
+WIDTHS = (0.5, 0.25)  # factors on the width of every hidden layer
 
 NOISE, RESTARTED, OTHER_RATES, NARROWER = (
     f"{ALONE}, {what}" for what in ("noise on gradients", "restarted", "other rates", "narrower")
@@ -25,7 +25,7 @@ EXPLANATIONS = (
 
 
 def answer(found: Mapping[str, Word]) -> str:
-    """Which rival explanations do not reach what the auxiliary tasks do, and which were not tried."""
+    """The plan's answer: which rival explanations are ruled out, which are not, and which were not tried."""
     if found.get(GAIN.name) == "loss":
         return "The auxiliary tasks do harm: worse than alone."
     if found.get(GAIN.name) != "gain":
@@ -45,8 +45,11 @@ READING = Reading((GAIN, *EXPLANATIONS), answer, {OTHER_RATES: ("lr.base",)}, AL
 
 
 def rivals(request: PlanRequest) -> list[Arm]:
-    """The focus with auxiliary tasks, with shuffled ones, and alone; and single-task nets with noise on the gradients,
-    as large as these; with other initial draws on the same split; with other learning rates; and narrower ones."""
+    """The focus with auxiliary tasks, with shuffled auxiliary tasks, and alone; and four kinds of single-task nets.
+
+    These have noise on the gradients, as large as the gradients; other initial parameters on the same split; other
+    learning rates; narrower layers.
+    """
     single = request.as_auxiliary() | request.alone([request.focus])
     rates = ",".join(f"{factor * request.config.lr.base:g}" for factor in RATES)
     arms = [

@@ -1,4 +1,4 @@
-"""`arms=shuffled`: do auxiliary tasks help by what their labels say? Caruana (1997) shuffled them to find out."""
+"""`arms=shuffled`: do auxiliary tasks help by the information in their labels? The control of Caruana (1997)."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ TRANSFER = (
 
 
 def answer(found: Mapping[str, Word]) -> str:
-    """Transfer is what is better than alone and better than shuffled."""
+    """The plan's answer. There is transfer if the auxiliary tasks are better than none and better than shuffled."""
     over_alone, over_shuffled = (found.get(contrast.name) for contrast in TRANSFER)
     if over_alone == "loss":
         return "The auxiliary tasks do harm: worse than alone."
@@ -29,7 +29,7 @@ READING = Reading(TRANSFER, answer, reference=ALONE)
 
 
 def shuffled(request: PlanRequest) -> list[Arm]:
-    """The focus alone; with the other tasks as auxiliary ones; with those tasks' labels shuffled among the rows."""
+    """The focus alone; with the other tasks as auxiliary tasks; with the auxiliary labels shuffled among the rows."""
     budget = auxiliary_budget(request)
     arms = [
         {"label": ALONE} | request.as_auxiliary() | request.alone([request.focus]),
@@ -40,16 +40,16 @@ def shuffled(request: PlanRequest) -> list[Arm]:
 
 
 def auxiliary_budget(request: PlanRequest) -> Arm:
-    """What gives the focus as many steps alone as with the others, whose labels may be in further rows."""
+    """Settings with which the focus takes as many steps alone as with the others, although these have other rows."""
     return equal_budget(request, [[request.focus], [request.focus, *request.others]])
 
 
 def with_auxiliary(request: PlanRequest) -> Arm:
-    """The focus with the other tasks as auxiliary ones."""
+    """The focus with the other tasks as auxiliary tasks."""
     return {"label": TOGETHER, "only": [request.focus, *request.others]} | request.as_auxiliary()
 
 
 def control(request: PlanRequest) -> Arm:
-    """As `with_auxiliary`, with the auxiliary tasks' training labels shuffled."""
+    """The same as `with_auxiliary`, but with the training labels of the auxiliary tasks shuffled."""
     arm = with_auxiliary(request) | {f"tasks.{task}.shuffle": True for task in request.others}
     return arm | {"label": SHUFFLED}

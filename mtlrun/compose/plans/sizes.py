@@ -1,4 +1,4 @@
-"""How many parameters the nets of a plan have, and hidden layers with which they have as many as another net."""
+"""The numbers of parameters of a plan's nets, and the layer widths that give a net a target number."""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ from mtlrun.tasks import TYPES
 
 
 def parameters(request: PlanRequest, tasks: Sequence[str], scale: float = 1.0) -> int:
-    """How many parameters a net of these tasks has, edges between them aside, with every hidden layer `scale` times
-    as wide."""
+    """The number of parameters of a net of these tasks, with every hidden layer `scale` times as wide.
+
+    Edges between tasks do not count.
+    """
     model, dataset = request.config.net, request.dataset
     sized = replace(model, hidden=_scaled(model.hidden, scale), head_hidden=_scaled(model.head_hidden, scale))
     classes = dataset.classes()
@@ -21,8 +23,10 @@ def parameters(request: PlanRequest, tasks: Sequence[str], scale: float = 1.0) -
 
 
 def widths(request: PlanRequest, nets: Sequence[Sequence[str]], target: int) -> tuple[Arm, int]:
-    """Hidden layers, each scaled alike, with which nets of these tasks have about `target` parameters together;
-    and how many they have. ({}, their parameters) where no layer is hidden."""
+    """Widths of hidden layers with which the nets have about `target` parameters in all; and that number.
+
+    All layers are scaled by the same factor. The widths are {} if there is no hidden layer. `nets`: the tasks of each
+    """
     model = request.config.net
 
     def total(scale: float) -> int:
@@ -41,7 +45,7 @@ def widths(request: PlanRequest, nets: Sequence[Sequence[str]], target: int) -> 
 
 
 def scaled(request: PlanRequest, scale: float) -> Arm:
-    """Every hidden layer `scale` times as wide, of one unit at least."""
+    """Settings with every hidden layer `scale` times as wide, with at least one unit."""
     model = request.config.net
     layers: Arm = {
         "model.hidden": _scaled(model.hidden, scale),

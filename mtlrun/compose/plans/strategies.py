@@ -12,9 +12,9 @@ VARIANTS: dict[str, Arm] = {"uncertainty, closed form": {"loss": "uncertainty", 
 
 
 def strategies(request: PlanRequest) -> list[Arm]:
-    """The plain sum, every other strategy with its own settings as they stand, and every main task alone.
+    """The plain sum, every other strategy with its default settings, and every main task alone.
 
-    `fixed` has the weights of `lessons`. Where tasks have labels in different rows, all nets take equally many steps.
+    `fixed` has the weights of `lessons`. If tasks have labels in different rows, all nets take equally many steps.
     """
     request.several_tasks()
     weighted = fixed(request)

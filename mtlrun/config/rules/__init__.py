@@ -1,6 +1,6 @@
-"""What is checked across groups, as short rules by subject.
+"""Checks across groups: short rules, one module per subject.
 
-A rule raises RequestError, or returns lines to print once (`Config.notes`).
+A rule raises RequestError or returns lines to print once (`Config.notes`). Its docstring states what must hold.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,12 +25,12 @@ Rule = Callable[[Config], Sequence[str] | None]
 
 
 def notes_of(config: Config) -> list[str]:
-    """The notes of all rules, in their order. Raises RequestError of the first rule that is broken."""
+    """The notes of all rules, in the order of `RULES`. The first broken rule raises RequestError."""
     return [note for rule in RULES for note in rule(config) or ()]
 
 
 def _first_stage(config: Config) -> None:
-    """The first stage (model.pretrain) is checked like any run."""
+    """The first stage (model.pretrain) obeys all rules too."""
     first = first_stage(config)
     if first is None:
         return

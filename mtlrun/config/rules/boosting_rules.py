@@ -1,4 +1,4 @@
-"""What model=boosting does not have."""
+"""Rules about model=boosting: settings and losses that it does not have."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from mtlrun.util.errors import RequestError, listing
 
 
 def leave_out_network(groups: dict[str, Any], tasks: Mapping[str, TaskConfig]) -> list[str]:
-    """Sets in `groups` to the defaults what only networks have; a note of what was asked for otherwise."""
+    """Resets the settings in `groups` that only networks have to their defaults. Returns a note on changed settings."""
     defaults = {group: GROUPS[group][option]() for group, option in NETWORK_GROUPS.items()}
     kept = {key: getattr(groups["trainer"], key) for key in TRAINER_OF_BOOSTING} | {"device": "cpu"}
     defaults["trainer"] = TrainerConfig(**kept)
@@ -21,7 +21,7 @@ def leave_out_network(groups: dict[str, Any], tasks: Mapping[str, TaskConfig]) -
 
 
 def _different(group: str, settings: Any, default: Any) -> list[str]:
-    """The group, where its option is another than the default one; else the keys whose values are others."""
+    """The group if its option is not the default one; else the keys whose values differ from the default."""
     if type(settings) is not type(default) or getattr(settings, "name", "") != getattr(default, "name", ""):
         return [group]
     keys = [f.name for f in dataclasses.fields(settings) if getattr(settings, f.name) != getattr(default, f.name)]
@@ -29,7 +29,7 @@ def _different(group: str, settings: Any, default: Any) -> list[str]:
 
 
 def losses(config: Config) -> None:
-    """model=boosting has the types and the losses of its tasks."""
+    """model=boosting offers the types and the losses of its tasks."""
     for name, task in config.active.items() if config.boosting else ():
         for declared in _possible_types(task):
             loss = task.loss or declared.default_loss
@@ -47,6 +47,6 @@ def losses(config: Config) -> None:
 
 
 def _possible_types(task: TaskConfig) -> list[Declaration]:
-    """The types that a task may have, as its settings say, and that have its loss."""
+    """The types that the settings of a task allow and that have its loss."""
     types = [type_of(name) for name in ([task.type] if task.type is not None else INFERRED)]
     return [t for t in types if not t.of_a_point and (task.loss or t.default_loss) in t.losses]

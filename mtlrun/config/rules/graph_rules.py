@@ -5,12 +5,12 @@ from mtlrun.util.errors import RequestError
 
 
 def parsed(config: Config) -> tuple[str, ...]:
-    """The settings make a graph: the rules for a single edge are the parser's."""
+    """The settings make a valid graph. The parser checks single edges. Returns its notes."""
     return config.task_graph.notes
 
 
 def embeddings(config: Config) -> None:
-    """Heads that pass an embedding have a hidden layer."""
+    """Heads have a hidden layer if an edge passes an embedding."""
     if not config.net.head_hidden and any(e.what == "embedding" for e in config.task_graph.edges):
         raise RequestError(
             "graph: an edge passes an embedding, and heads have no hidden layer\n"
@@ -19,7 +19,7 @@ def embeddings(config: Config) -> None:
 
 
 def discarded_sources(config: Config) -> None:
-    """A task that is kept receives nothing of one that is discarded."""
+    """A task that is kept receives nothing from a discarded task."""
     active = config.active
     for edge in config.task_graph.edges:
         if active[edge.source].discard and not active[edge.task].discard:

@@ -1,4 +1,4 @@
-"""Settings of tasks that `only` leaves out."""
+"""Drops settings of tasks that `only` leaves out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +11,10 @@ from mtlrun.util.errors import listing
 def of_trained_tasks(
     config: Config, mapping: Mapping[str, Any], key: str, also: tuple[str, ...] = ()
 ) -> tuple[dict[str, Any], list[str]]:
-    """The entries of `mapping` for tasks that are trained, or named in `also`; and a note on those left out.
+    """The entries of `mapping` for tasks that are trained or named in `also`, and a note on the entries left out.
 
-    Raises RequestError for an entry of an unknown task. Tasks of the first stage (model.pretrain) are not noted.
+    Raises RequestError for an entry of an unknown task. The note does not name tasks of the first stage
+    (model.pretrain).
     """
     for name in mapping:
         if name not in also:

@@ -12,7 +12,7 @@ from mtlrun.util.errors import RequestError
 
 
 def lower_bounds(config: Config) -> list[str]:
-    """Lower bounds are one number, or one for each task."""
+    """Lower bounds (loss=famo) are one number, or one number per task."""
     loss, notes = config.loss, list[str]()
     if not isinstance(loss, FamoLossConfig):
         return notes
@@ -26,7 +26,7 @@ def lower_bounds(config: Config) -> list[str]:
 
 
 def warm_up(config: Config) -> list[str]:
-    """A note where the run ends before the strategy begins."""
+    """Returns a note if the run ends before the strategy begins."""
     loss, epochs = config.loss, config.trainer.epochs
     if loss.warm_epochs < epochs:
         return []
@@ -37,7 +37,7 @@ def warm_up(config: Config) -> list[str]:
 
 
 def weights(config: Config) -> list[str]:
-    """Weights are numbers from 0, not all of them 0."""
+    """Weights are numbers of at least 0, and at least one is above 0."""
     kept, notes = of_trained_tasks(config, config.loss.weights, "loss.weights")
     numbers = {n: typed(w, float, f"loss.weights.{n}", {"at_least": 0.0}) for n, w in kept.items()}
     if numbers and all(numbers.get(task, 1.0) == 0 for task in config.active):
@@ -46,7 +46,7 @@ def weights(config: Config) -> list[str]:
 
 
 def refused_values(config: Config) -> None:
-    """Values that every strategy has, and that have no meaning to this one."""
+    """Settings have a meaning for the strategy: `refuses` lists the values that have none."""
     loss = config.loss
     for (key, value), why in loss.refuses.items():
         if getattr(loss, key) == value:
@@ -57,14 +57,14 @@ def refused_values(config: Config) -> None:
 
 
 def every_head_learns(config: Config) -> None:
-    """With loss.heads=weighted every task's gradient reaches what is shared: otherwise its head would get no weight."""
+    """With loss.heads=weighted the gradient of every task reaches shared parts: otherwise its head gets no weight."""
     loss, graph = config.loss, config.task_graph
     if not (isinstance(loss, GradientLossConfig) and loss.heads == "weighted" and loss.weighs_by_gradient):
         return
     for task, edge in graph.trunk.items():
         held = graph.constants.get(task, ())
         passing = [e for e in graph.into(task) if e.gradient.scale != 0 and e.source not in held]
-        # through estimates alone it may reach the trunk as well, but what is sure is the head of their source
+        # a gradient through estimates may also reach the trunk, but it is only certain to reach the source's head
         through_heads = loss.at == "parameters" and any(f"heads.{e.source}" not in held for e in passing)
         reads = edge.at != NOTHING and edge.gradient.scale != 0 and f"layer{edge.at}" not in held
         if not (reads and "trunk" not in held) and not through_heads:

@@ -1,4 +1,4 @@
-"""What goes with objectives alone: model=point, and nothing that reads labels or heads."""
+"""Rules about objectives: they need model=point and allow no settings that read labels or heads."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from mtlrun.util.errors import RequestError
 
 
 def point(config: Config) -> None:
-    """Objectives and model=point come together, with settings that read neither labels nor heads."""
+    """Objectives are used with model=point and the reverse. No setting reads labels or heads."""
     active = config.active
     objectives = [name for name, task in active.items() if task.declared is not None and task.declared.of_a_point]
     others = [name for name in active if name not in objectives]
@@ -45,7 +45,7 @@ def _no_heads(config: Config, point: PointConfig) -> None:
 
 
 def _losses_below_0(loss: LossConfig, objectives: Sequence[str]) -> None:
-    """Raises RequestError for a strategy to which a loss below 0 has no meaning."""
+    """Raises RequestError for a strategy for which a loss below 0 has no meaning."""
     if isinstance(loss, MgdaLossConfig) and loss.divides_by_losses:
         raise RequestError(
             f"loss.normalize: {loss.normalize} has no meaning for a loss below 0, and {objectives[0]} "

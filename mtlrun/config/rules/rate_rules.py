@@ -6,7 +6,7 @@ from mtlrun.util.errors import RequestError
 
 
 def rates_per_head(config: Config) -> list[str]:
-    """Every rate is one; notes on those without effect."""
+    """Every rate is valid, and there is a default one. Returns notes on rates without effect."""
     lr, active = config.lr, config.active
     if not isinstance(lr, PerHeadLrConfig):
         return []
@@ -25,7 +25,7 @@ def rates_per_head(config: Config) -> list[str]:
 
 
 def optimizer(config: Config) -> None:
-    """Nesterov has a momentum, Adam two decay rates."""
+    """Nesterov needs a momentum; Adam needs two decay rates."""
     settings = config.optimizer
     if isinstance(settings, SgdConfig) and settings.nesterov and settings.momentum == 0:
         raise RequestError("optimizer.nesterov: needs a momentum\nset it: optimizer.momentum=0.9")

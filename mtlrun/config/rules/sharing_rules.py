@@ -1,11 +1,11 @@
-"""Rules about what the tasks share."""
+"""Rules about the sharing scheme."""
 
 from mtlrun.config.schema import MODELS, Config, GradientLossConfig, PerHeadLrConfig, TiedConfig
 from mtlrun.util.errors import RequestError, listing
 
 
 def trunks(config: Config) -> None:
-    """A scheme finds the trunk that it works with: layers, of model=mlp where it makes trunks of its own."""
+    """The scheme works with the trunk: it may need layers, or model=mlp if it makes several trunks."""
     sharing, model = config.sharing, config.model.name
     if sharing.makes_trunks and model not in MODELS:
         raise RequestError(
@@ -22,7 +22,7 @@ def trunks(config: Config) -> None:
 
 
 def shared_gradients(config: Config) -> None:
-    """What reads the tasks' gradients in what they share needs something that they share."""
+    """There are shared parameters, or shared features, if a setting reads the gradients of the tasks there."""
     loss, sharing = config.loss, config.sharing
     if isinstance(loss, GradientLossConfig) and sharing.own_trunks:
         raise RequestError(
@@ -44,7 +44,7 @@ def shared_gradients(config: Config) -> None:
 
 
 def penalised_heads(config: Config) -> list[str]:
-    """Without layers in the trunk a penalty acts on the heads, and may not be what it seems."""
+    """Returns notes if a penalty acts on the heads, because the trunk has no layers."""
     sharing, tasks, notes = config.sharing, config.active, list[str]()
     if not isinstance(sharing, TiedConfig) or config.net.hidden:
         return notes
@@ -64,7 +64,7 @@ def penalised_heads(config: Config) -> list[str]:
 
 
 def mixed_constants(config: Config) -> None:
-    """A mixture of experts is no step on the way from one layer of the trunk to the next."""
+    """With a mixture of experts, an inner layer cannot be constant: later layers do not read the mixture."""
     graph, sharing = config.task_graph, config.sharing
     for name, constants in graph.constants.items() if sharing.mixes else ():
         inner = [c for c in constants if c.startswith("layer") and c != f"layer{graph.depth}"]

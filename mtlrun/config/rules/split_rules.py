@@ -3,11 +3,11 @@
 from mtlrun.config.schema import Config
 from mtlrun.util.errors import RequestError, listing, nearest
 
-FILES = ("val", "test")  # parts that may come from further files
+FILES = ("val", "test")  # parts that may come from separate files
 
 
 def one_way_to_split(config: Config) -> None:
-    """Groups, a column or files say how to split, or none of them."""
+    """At most one of by, column and files is given."""
     split = config.data.split
     given = [key for key in ("by", "column", "files") if getattr(split, key) is not None]
     if len(given) > 1:
@@ -15,7 +15,7 @@ def one_way_to_split(config: Config) -> None:
 
 
 def fractions(config: Config) -> None:
-    """The parts of a split by fractions are no more than the whole."""
+    """The fractions of a split add up to at most 1."""
     split = config.data.split
     total = split.train + split.val + split.test
     if split.column is None and split.files is None and total > 1 + 1e-9:
@@ -24,7 +24,7 @@ def fractions(config: Config) -> None:
 
 
 def files(config: Config) -> None:
-    """Further files are those of test, and of val."""
+    """Separate files are given for test, or for val and test."""
     named = config.data.split.files
     for part in named or {}:
         if part not in FILES:

@@ -1,4 +1,4 @@
-"""Rules about tasks: each by itself, its relations to other tasks, and what the trained ones have in common."""
+"""Rules about tasks: single tasks, relations between tasks, and the trained tasks."""
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -11,7 +11,7 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 
 def type_allows(name: str, task: TaskConfig) -> None:
-    """A role and settings that have a meaning with the task's type, and a function that there is."""
+    """The task type allows the role and the settings, and has the function that `target` names."""
     declared, plain, key = task.declared, TaskConfig(), f"tasks.{name}"
     if declared is None:
         return
@@ -31,7 +31,7 @@ def type_allows(name: str, task: TaskConfig) -> None:
 
 
 def one_source(name: str, task: TaskConfig) -> None:
-    """Labels come from a column or from an expression."""
+    """Labels come from a column or from an expression, not from both."""
     key = f"tasks.{name}"
     if task.expression is not None and task.target is not None:
         raise RequestError(
@@ -42,7 +42,7 @@ def one_source(name: str, task: TaskConfig) -> None:
 
 
 def columns(name: str, task: TaskConfig) -> None:
-    """Columns belong to a reconstruction."""
+    """Only a reconstruction has `columns`."""
     key = f"tasks.{name}"
     if task.columns is not None and not task.reads_inputs:
         raise RequestError(
@@ -52,7 +52,7 @@ def columns(name: str, task: TaskConfig) -> None:
 
 
 def bins(name: str, task: TaskConfig) -> None:
-    """Bins make classes of numbers: as many as is said, or between increasing edges."""
+    """`bins` is at least 2, or a list of increasing edges, for a task that has classes."""
     key, found = f"tasks.{name}", task.bins
     if found is None:
         return
@@ -72,7 +72,7 @@ def bins(name: str, task: TaskConfig) -> None:
 
 
 def smooth(name: str, task: TaskConfig) -> None:
-    """Smoothed labels are means of numbers, over a window with a middle."""
+    """Smoothed labels are means of numbers, over an odd number of rows."""
     key = f"tasks.{name}"
     if task.smooth is None:
         return
@@ -88,7 +88,7 @@ def smooth(name: str, task: TaskConfig) -> None:
 
 
 def discard(name: str, task: TaskConfig) -> None:
-    """No main task is discarded."""
+    """A discarded task is not a main task."""
     if task.discard and task.main:
         raise RequestError(
             f"tasks.{name}.discard: found true, and tasks.{name}.role is main\n"
@@ -110,7 +110,7 @@ ONE_TASK: tuple[Callable[[str, TaskConfig], None], ...] = (
 
 
 def related(tasks: Mapping[str, TaskConfig]) -> None:
-    """Raises RequestError where a task's `train_rows_of` or `head` names a task that it cannot."""
+    """Raises RequestError if `train_rows_of` or `head` of a task names a task that is not allowed there."""
     for name, task in tasks.items():
         _rows_of(name, task.train_rows_of, tasks)
         if task.head is not None:
@@ -118,7 +118,7 @@ def related(tasks: Mapping[str, TaskConfig]) -> None:
 
 
 def _rows_of(name: str, other: str | None, tasks: Mapping[str, TaskConfig]) -> None:
-    """Raises RequestError where a task's `train_rows_of` names no task, or leads back to the task itself."""
+    """Raises RequestError if `train_rows_of` names an unknown task or leads back to the task itself."""
     passed = [name]
     while other is not None:
         require_task(other, tasks, f"tasks.{passed[-1]}.train_rows_of")
@@ -127,12 +127,12 @@ def _rows_of(name: str, other: str | None, tasks: Mapping[str, TaskConfig]) -> N
             raise RequestError(
                 f"tasks.{name}.train_rows_of: goes in a circle, {' -> '.join(passed)}\nallowed: another task, or null"
             )
-        # a circle of others is reported with one of them
+        # a circle of other tasks is reported when one of them is checked
         other = tasks[other].train_rows_of if passed.count(other) == 1 else None
 
 
 def _head(name: str, task: TaskConfig, other: str, tasks: Mapping[str, TaskConfig]) -> None:
-    """Raises RequestError where `other`, whose head the task is to have, has none of its own or another type."""
+    """Raises RequestError if `other`, whose head the task uses, has no separate head or has another type."""
     key = f"tasks.{name}.head"
     require_task(other, tasks, key)
     if other == name or tasks[other].head is not None:
@@ -148,7 +148,7 @@ def _head(name: str, task: TaskConfig, other: str, tasks: Mapping[str, TaskConfi
 
 
 def absent_heads(config: Config) -> list[str]:
-    """A note where a task's head is that of a task that is not trained."""
+    """Returns notes on tasks whose `head` names a task that is not trained."""
     active = config.active
     return [
         f"tasks.{name}.head: {task.head} is left out by `only`, so {name} has a head of its own"
@@ -158,7 +158,7 @@ def absent_heads(config: Config) -> list[str]:
 
 
 def discarded_heads(config: Config) -> None:
-    """A task that is kept has no head of one that is discarded."""
+    """A task that is kept does not use the head of a discarded task."""
     active = config.active
     for name, task in active.items():
         if task.head in active and active[task.head].discard and not task.discard:

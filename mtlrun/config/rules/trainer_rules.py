@@ -1,4 +1,4 @@
-"""Rules about the trainer: how it selects a checkpoint, and what it reads of the trunk and the network."""
+"""Rules about the trainer: selection of a checkpoint, and settings that need layers or parameters of the trunk."""
 
 from mtlrun.config.schema import Config, GradientLossConfig
 from mtlrun.config.values import require_task
@@ -8,7 +8,7 @@ SELECT_BY = ("skill", "worst", "last")
 
 
 def selection(config: Config) -> None:
-    """A checkpoint is selected by main tasks, or by one task that is trained."""
+    """A checkpoint is selected by the main tasks, or by one task that is trained."""
     select, active = config.trainer.select, config.active
     if select in SELECT_BY:
         if not any(task.main for task in active.values()):
@@ -24,7 +24,7 @@ def selection(config: Config) -> None:
 
 
 def trunk_without_parameters(config: Config) -> None:
-    """Nothing reads or changes gradients of a trunk that has no layers."""
+    """No setting reads or changes the gradients of the trunk if the trunk has no layers."""
     if config.boosting or config.net.hidden:
         return
     for name in ("gradient_noise", "log_gradients"):
@@ -46,7 +46,7 @@ def trunk_without_parameters(config: Config) -> None:
 
 
 def activations(config: Config) -> None:
-    """What counts units of relu that are 0 finds hidden layers, with relu."""
+    """With trainer.log_activations, which counts relu units that are 0, there are hidden layers with relu."""
     if config.boosting or not config.trainer.log_activations:
         return
     if config.net.activation != "relu":

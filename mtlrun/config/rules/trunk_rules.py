@@ -1,4 +1,4 @@
-"""Rules about a trunk that comes from elsewhere, or stays as it begins."""
+"""Rules about a trunk that is loaded, pre-trained or frozen."""
 
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import TASK_FREE
@@ -6,7 +6,7 @@ from mtlrun.util.errors import RequestError, listing
 
 
 def given_trunk(config: Config) -> None:
-    """There are parameters to begin with, to train first or to freeze; nothing else changes a frozen trunk."""
+    """A trunk that is loaded, pre-trained or frozen has parameters. No noise is added to a frozen trunk."""
     net = config.net
     asked = [key for key in ("init_from", "pretrain", "freeze") if getattr(net, key)]
     if asked and not net.hidden:
@@ -22,7 +22,7 @@ def given_trunk(config: Config) -> None:
 
 
 def pretrained_trunk(config: Config) -> None:
-    """A trunk is trained first only if it comes from nowhere else, and its sharing has no parts of a single task."""
+    """A trunk is pre-trained only if it is not loaded and if the sharing scheme has no parts per task."""
     if config.net.pretrain is None:
         return
     if config.net.init_from is not None:

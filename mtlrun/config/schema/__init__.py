@@ -1,11 +1,11 @@
-"""The typed schema: a frozen dataclass for every option of every configuration group, and `Config`, a whole run.
+"""The typed schema: a frozen dataclass for each option of each configuration group, and `Config` for a whole run.
 
 `check` (config/check.py) turns a plain mapping into a `Config`. Nothing here imports torch or pandas, so that a wrong
-request is answered fast.
+request fails fast.
 
-The options of a group are told apart by their `name` (`loss.name`, `lr.name`, …). The metadata of a field hold its
-bounds, `above`, `below`, `at_least`, `at_most`, and say whether it is `per_run`: runs that differ in such fields only
-may train in one stack (see sweeps/division.py).
+`name` identifies the option of a group (`loss.name`, `lr.name`, …). The metadata of a field hold its bounds (`above`,
+`below`, `at_least`, `at_most`) and whether it is `per_run`. Runs that differ only in `per_run` fields may train in one
+stack (see sweeps/division.py).
 """
 
 from mtlrun.config.schema.config import Config, as_mapping, config_hash

@@ -1,4 +1,4 @@
-"""A whole run's configuration, as a mapping, and its hash."""
+"""The configuration of a whole run, its form as a mapping, and its hash."""
 
 import dataclasses
 import hashlib
@@ -24,11 +24,11 @@ from mtlrun.config.schema.trainer import TrainerConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A whole run, checked. `notes` are lines to print once (dropped edges, equal rates, …).
+    """The checked configuration of a run. `notes` are lines to print once (dropped edges, equal rates, …).
 
-    The fields hold the settings as they were written. `rates` and `task_graph` are what they come to, in numbers.
-    `check` has made sure that both can be had, and nothing else reads what is written there. They are no fields:
-    `as_mapping` and `==` do not look at them, and a configuration from `dataclasses.replace` has its own.
+    The fields hold the settings as the user wrote them. `rates` and `task_graph` are computed from `lr` and `graph`.
+    `check` guarantees that both can be computed, and other code reads only these two. They are not fields: `as_mapping`
+    and `==` ignore them, and a configuration from `dataclasses.replace` computes them anew.
     """
 
     seed: int = field(metadata=PER_RUN)
@@ -47,25 +47,27 @@ class Config:
 
     @property
     def active(self) -> dict[str, TaskConfig]:
-        """The tasks that are trained: all, or those that `only` names, in the order of `tasks`; with model=boosting,
-        which has no encoded inputs, none that reconstructs them."""
+        """The tasks that are trained, in the order of `tasks`: all, or those named in `only`.
+
+        With model=boosting, reconstructions are left out, because there are no encoded inputs.
+        """
         asked = {k: v for k, v in self.tasks.items() if self.only is None or k in self.only}
         return {k: v for k, v in asked.items() if not (self.boosting and v.reads_inputs)}
 
     @cached_property
     def rates(self) -> Mapping[str, float]:
-        """The rates of the trunk, under `trunk`, and of the active tasks' heads. A frozen trunk has rate 0."""
+        """The learning rates of the trunk (key `trunk`) and of the heads of the active tasks. A frozen trunk has 0."""
         rates = self.lr.rates(self.active)
         return rates | {"trunk": 0.0} if self.net.freeze else rates
 
     @cached_property
     def task_graph(self) -> Graph:
-        """The edges of the active tasks."""
+        """The graph of the active tasks."""
         return parse_graph(self.graph, self.tasks, self.active, len(self.net.hidden))
 
     @property
     def kept(self) -> list[str]:
-        """The tasks that are trained and whose heads do not exist only while training."""
+        """The trained tasks whose heads are kept after training."""
         return [k for k, v in self.active.items() if not v.discard]
 
     @property
@@ -80,17 +82,20 @@ class Config:
 
     @property
     def net(self) -> ModelConfig:
-        """The network's layers. With model=boosting there are none: its figures come from an evaluation like any
-        other, of a network that is never trained. A point stands for one layer, as wide as it has coordinates."""
+        """The layers of the network.
+
+        With model=boosting there are none: the usual evaluation then runs with a network that is never trained. A point
+        counts as one layer with one unit per coordinate.
+        """
         if isinstance(self.model, ModelConfig):
             return self.model
         return ModelConfig(hidden=[len(self.point.start)] if self.point else [], head_hidden=[])
 
 
 def as_mapping(config: Config) -> dict[str, Any]:
-    """The configuration as nested plain mappings, of a boosting run without what only networks have.
+    """The configuration as nested plain mappings. Settings that only networks have are left out of a boosting run.
 
-    `check(as_mapping(c))` gives `c` again.
+    `check(as_mapping(c))` returns `c` again.
     """
     tree = dataclasses.asdict(config)
     del tree["notes"]
@@ -108,7 +113,7 @@ def config_hash(config: Config) -> str:
 
 
 def _ordered(tree: Any) -> Any:
-    """Mappings as sorted lists of pairs, whatever types their keys have."""
+    """Converts mappings to lists of pairs, sorted by the text of the key."""
     if isinstance(tree, dict):
         return sorted(((str(key), _ordered(value)) for key, value in tree.items()), key=lambda pair: pair[0])
     return tree

@@ -8,11 +8,11 @@ from mtlrun.config.fields import bounded, per_run
 
 @dataclass(frozen=True, kw_only=True)
 class SplitConfig:
-    """How rows are divided. Fractions apply to rows, or to groups where `by` names a column.
+    """The split of the rows. Fractions apply to rows, or to groups of rows if `by` names a column.
 
-    `column` names a column that holds the words train, val and test; `files` maps `val` and `test`
-    to further tables (`data.path` is then train). Where such a given split has no val part, the
-    fraction `val` of the part `val_from` becomes val.
+    `column` names a column with the words train, val and test. `files` maps `val` and `test` to separate tables;
+    `data.path` is then train. If such a given split has no val part, the fraction `val` of the part `val_from` becomes
+    val.
     """
 
     train: float = bounded(0.7, above=0.0, at_most=1.0)
@@ -27,8 +27,10 @@ class SplitConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """A table in a file (`path`), its input columns, and its split. `future`: columns, or patterns of them, that are
-    not known when predicting, and therefore never inputs."""
+    """A table in a file (`path`), its input columns and its split.
+
+    future: columns, or patterns of columns, that are unknown at prediction time and therefore never inputs.
+    """
 
     name: Literal["table"] = "table"
     path: str | None = None

@@ -1,4 +1,4 @@
-"""From the settings of the group `graph` to the `Graph` that the network runs."""
+"""Turns the settings of the group `graph` into the `Graph` that the network runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ def parse_graph(
 ) -> Graph:
     """The graph of the active tasks, for a trunk of `depth` layers.
 
-    Raises RequestError that names the key for an unknown task, an edge of a task to itself, a cycle,
-    a layer that is not there, or settings that an edge does not have.
+    Raises RequestError with the key for an unknown task, an edge from a task to itself, a cycle, an unknown layer, or
+    unknown settings of an edge.
     """
     return _Parser(config, tasks, active, depth).graph()
 
 
 @dataclass(frozen=True)
 class _Parser:
-    """`tasks`: all of them; `active`: those that are trained. `notes` gets lines to print."""
+    """Parses one graph. `tasks`: all tasks; `active`: the trained ones. `notes` collects lines to print."""
 
     config: GraphConfig
     tasks: Mapping[str, TaskConfig]
@@ -56,7 +56,7 @@ class _Parser:
     # ------------------------------------------------------------ edges
 
     def received(self) -> dict[str, dict[str, Any]]:
-        """By active receiver, the edges from its sources as they are written: those of the option, then `receives`."""
+        """Active receiver -> source -> edge as written: the edges of the option, updated by `receives`."""
         found = self.config.default_edges(list(self.active))
         for receiver, sources in self.config.receives.items():
             key = f"graph.receives.{receiver}"
@@ -72,7 +72,7 @@ class _Parser:
         return found
 
     def require_sources(self, receiver: str, sources: Any, key: str) -> None:
-        """Raises RequestError unless `sources` is a mapping from other tasks, or the trunk."""
+        """Raises RequestError unless `sources` is a mapping whose keys are other tasks or `trunk`."""
         if not isinstance(sources, Mapping):
             example = next((t for t in self.tasks if t != receiver), "trunk")
             raise RequestError(
@@ -86,13 +86,13 @@ class _Parser:
                 raise RequestError(f"{key}.{source}: an edge from a task to itself\nremove it: '~{key}.{source}'")
 
     def default_trunk_edge(self, task: str) -> TrunkEdge:
-        """The edge from the trunk's last layer, which that of an adversarial task reverses."""
+        """The edge from the last layer of the trunk. For an adversarial task it reverses the gradient."""
         if self.active[task].adversarial:
             return TrunkEdge(task, self.depth, self.gradient("reverse", f"tasks.{task}.role"), explicit=True)
         return TrunkEdge(task, self.depth)
 
     def trunk_edge(self, task: str, sources: Mapping[str, Any]) -> TrunkEdge:
-        """The edge that `sources`, those of the task, name for the trunk."""
+        """The edge from the trunk that `sources`, the sources of the task, describe."""
         key, edge = f"graph.receives.{task}.trunk", sources["trunk"]
         if edge == "none":
             if not any(s != "trunk" and e is not None for s, e in sources.items()):
@@ -101,7 +101,7 @@ class _Parser:
                 )
             return TrunkEdge(task, NOTHING, explicit=True)
         settings = _settings(edge, ("gradient", "at"), key)
-        # {at: 1} alone moves the edge; that of an adversarial task stays reversed
+        # {at: 1} changes the layer only: the edge of an adversarial task stays reversed
         gradient = self.default_trunk_edge(task).gradient
         if "gradient" in settings:
             gradient = self.gradient(settings["gradient"], key)
@@ -120,7 +120,7 @@ class _Parser:
         return TaskEdge(source, task, self.gradient(settings.get("gradient", self.config.gradient), key), what)
 
     def gradient(self, value: Any, key: str) -> Gradient:
-        """The factor that a word or a number stands for."""
+        """The gradient factor for a word or a number."""
         reverse = self.config.reverse
         ramped = reverse.schedule == "ramp"
         reversed_ = f"reverse {reverse.strength:g}{' ramped' if ramped else ''}"
@@ -139,7 +139,7 @@ class _Parser:
         return PASS if scale == 1 else Gradient(scale, word="stop" if scale == 0 else f"{scale:g}")
 
     def layer(self, at: Any, key: str) -> int:
-        """The number of a layer of the trunk, from its number or its name."""
+        """The number of a trunk layer, given as a number or a name."""
         names = {f"layer{i}": i for i in range(1, self.depth + 1)}
         found = names.get(at) if isinstance(at, str) else at
         if isinstance(found, bool) or not isinstance(found, int) or found not in {*names.values(), self.depth}:
@@ -151,7 +151,7 @@ class _Parser:
     # ------------------------------------------------------------ constants
 
     def constants(self) -> dict[str, tuple[str, ...]]:
-        """What the losses of the active tasks hold constant. Raises RequestError for a name that nothing has."""
+        """Active task -> the constants of its loss. Raises RequestError for an unknown name."""
         found = {}
         for task, names in self.config.constants.items():
             key = f"graph.constants.{task}"
@@ -164,7 +164,7 @@ class _Parser:
             ]
             if absent or task not in self.active:
                 self.notes.append(f"{key}: left out, as `only` leaves out {listing(absent or [task])}")
-            # a task that has another's head has no parameters of its own there
+            # a task that uses the head of another task has no head parameters
             heads = {f"heads.{t}": self.head(t) for t in self.active}
             kept = tuple(dict.fromkeys(heads.get(n, str(n)) for n in names if n not in absent))
             if kept and task in self.active:
@@ -172,7 +172,7 @@ class _Parser:
         return found
 
     def require_constants(self, task: str, names: Any, key: str) -> None:
-        """Raises RequestError unless `names` is a list of layers, other tasks, heads, or the trunk."""
+        """Raises RequestError unless `names` is a list of layers, other tasks, heads or the trunk."""
         layers = [f"layer{i}" for i in range(1, self.depth + 1)]
         known = [*layers, "trunk", *(t for t in self.tasks if t != task), *(f"heads.{t}" for t in self.tasks)]
         if not isinstance(names, (list, tuple)):
@@ -189,8 +189,10 @@ class _Parser:
                 )
 
     def check_effect(self, task: str, constants: Mapping[str, Sequence[str]], edges: Sequence[TaskEdge]) -> None:
-        """Notes a constant of `task` that changes nothing, or that no loss moves then. RequestError where no choice of
-        tasks can be the reason."""
+        """Adds a note on a constant of `task` that has no effect, or on a head that no loss trains any more.
+
+        Raises RequestError for a constant without effect if all tasks are trained: `only` is then not the reason.
+        """
         key, names = f"graph.constants.{task}", constants[task]
         lost = [n for n in names if n in self.active and n not in _reaching(task, edges)]
         if lost and len(self.active) == len(self.tasks):
@@ -212,20 +214,22 @@ class _Parser:
     def moved_by_others(
         self, head: str, task: str, constants: Mapping[str, Sequence[str]], edges: Sequence[TaskEdge]
     ) -> bool:
-        """Whether the loss of a task other than `task` moves the head: its own, or that of a task whose estimate
-        reaches it with a gradient."""
+        """Whether the loss of a task other than `task` trains the head.
+
+        It does if that task uses the head, or if it receives the estimate of a task that does, with a gradient.
+        """
         passing = [e for e in edges if e.gradient.scale != 0]
         others = [t for t in self.active if t != task and head not in constants.get(t, ())]
         return any(head in {self.head(t) for t in {other, *_reaching(other, passing)}} for other in others)
 
     def head(self, task: str) -> str:
-        """The name, among constants, of the head that a task's outputs come from."""
+        """The name (as in constants) of the head that computes the outputs of a task."""
         owner = self.active[task].head
         return f"heads.{owner if owner in self.active else task}"
 
 
 def _settings(edge: Any, allowed: tuple[str, ...], key: str) -> Mapping[str, Any]:
-    """An edge as a mapping; a single value is its gradient."""
+    """An edge as a mapping. A single value is the gradient of the edge."""
     if not isinstance(edge, Mapping):
         return {"gradient": edge}
     for name in edge:
@@ -237,7 +241,7 @@ def _settings(edge: Any, allowed: tuple[str, ...], key: str) -> Mapping[str, Any
 
 
 def _reaching(task: str, edges: Iterable[TaskEdge]) -> set[str]:
-    """The tasks whose estimates reach `task`, also through others."""
+    """The tasks whose estimates reach `task`, directly or through other tasks."""
     found, new = set[str](), {task}
     while new:
         new = {e.source for e in edges if e.task in new} - found
@@ -246,7 +250,7 @@ def _reaching(task: str, edges: Iterable[TaskEdge]) -> set[str]:
 
 
 def _levels(tasks: list[str], edges: list[TaskEdge]) -> tuple[tuple[str, ...], ...]:
-    """Tasks in levels: each level receives from earlier ones only. Raises RequestError that names a cycle."""
+    """Tasks in levels: each level receives only from earlier levels. Raises RequestError that names a cycle."""
     sources = {t: {e.source for e in edges if e.task == t} for t in tasks}
     done: list[str] = []
     levels = []
@@ -264,7 +268,7 @@ def _levels(tasks: list[str], edges: list[TaskEdge]) -> tuple[tuple[str, ...], .
 
 
 def _cycle(sources: Mapping[str, set[str]], rest: list[str]) -> list[str]:
-    """One cycle among `rest`, in the direction of the edges."""
+    """A cycle among `rest`, in the direction of the edges."""
     path = [rest[0]]
     while path.count(path[-1]) == 1:
         path.append(next(s for s in sorted(sources[path[-1]]) if s in rest))

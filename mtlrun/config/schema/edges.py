@@ -1,4 +1,4 @@
-"""The settings of the group `graph`: edges as they are written."""
+"""The settings of the group `graph`: edges as the user wrote them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from mtlrun.config.fields import bounded
 
 @dataclass(frozen=True, kw_only=True)
 class ReverseConfig:
-    """λ of `reverse`: `strength`, constant or ramped as 2/(1+exp(−10p))−1 over the run (p from 0 to 1)."""
+    """λ of `reverse`: `strength`, constant, or times the ramp 2/(1+exp(−10p))−1 over the run (p from 0 to 1)."""
 
     strength: float = bounded(1.0, at_least=0.0)
     schedule: Literal["constant", "ramp"] = "constant"
@@ -17,9 +17,9 @@ class ReverseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class GraphConfig:
-    """Edges beyond the default one (every task reads the trunk's last layer), and by task what its loss holds constant.
+    """Edges in addition to the default (every task reads the last layer of the trunk), and constants of losses by task.
 
-    `edge_parser.py` makes a `Graph` of them. Runs share a stack if they have the same graph but for its gradients.
+    `edge_parser.py` makes a `Graph` of them. Runs can share a stack if their graphs differ only in the gradients.
     """
 
     name: Literal["none"] = "none"
@@ -31,11 +31,11 @@ class GraphConfig:
 
     @property
     def has_edges(self) -> bool:
-        """Whether some edge is written, or comes with the option."""
+        """Whether there are edges, from the user or from the option."""
         return bool(self.receives)
 
     def default_edges(self, tasks: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The edges that come with the option, by receiver and source, before those of `receives`."""
+        """The edges of the option: receiver -> source -> edge. `receives` is applied after them."""
         return {}
 
 

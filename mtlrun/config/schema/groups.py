@@ -11,13 +11,13 @@ from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.config.schema.sharing import SHARINGS
 from mtlrun.config.schema.trainer import TrainerConfig
 
-# The options of each group, by the `name` in their YAML. config/extensions.py adds those of packages.
+# The options of each group, by the `name` in their YAML. config/extensions.py adds the options of packages.
 GROUPS: dict[str, dict[str, type]] = {
     "data": {"table": DataConfig},
     "model": {**MODELS},
     "sharing": {**SHARINGS},
     "graph": {"none": GraphConfig, "chain": ChainGraphConfig},
-    "loss": {**LOSS_SETTINGS},  # a copy: experiment=strategies runs through mtlrun's own strategies only
+    "loss": {**LOSS_SETTINGS},  # a copy without packages: experiment=strategies runs only the strategies of mtlrun
     "lr": {"single": LrConfig, "per_head": PerHeadLrConfig},
     "optimizer": {"adam": AdamConfig, "adamw": AdamConfig, "sgd": SgdConfig, "rmsprop": RmspropConfig},
     "trainer": {"trainer": TrainerConfig},
@@ -25,13 +25,13 @@ GROUPS: dict[str, dict[str, type]] = {
 DEFAULT_OPTION = {"data": "table", "trainer": "trainer"}
 TOP_LEVEL = ("seed", "name", "tasks", "only", "arms", "trials", "focus")
 
-# The groups that model=boosting does not have, with their default option, and the settings of the trainer that it has.
+# Groups that only networks have, with their default option; trainer settings that model=boosting has too.
 NETWORK_GROUPS = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single", "optimizer": "adam"}
 TRAINER_OF_BOOSTING = ("patience", "device", "threads", "tensorboard")
 
 
 def conf_dir() -> pathlib.Path:
-    """The folder of the configuration groups, absolute: inside the package (a wheel) or beside it (a checkout)."""
+    """The absolute path of the folder conf: inside the package (wheel) or beside it (checkout)."""
     package = pathlib.Path(__file__).resolve().parents[2]
     for folder in (package / "conf", package.parent / "conf"):
         if (folder / "config.yaml").is_file():

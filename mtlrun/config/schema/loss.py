@@ -1,6 +1,6 @@
-"""The typed schema of the group `loss`: one dataclass for each strategy of mtlrun/loss/, by the same name.
+"""The settings of the group `loss`: one dataclass per strategy of mtlrun/loss/, with the same name.
 
-Strategies whose `name` is `per_run` read nothing but losses, and train in one stack with each other.
+A strategy whose `name` is `per_run` reads only losses. Such strategies can train together in one stack.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ KEEPS_ELEMENTS = "it keeps a number for every element of the gradients, and anot
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """What every strategy has.
+    """The settings that every strategy has.
 
-    `weights`: by task a number, 1 where none is given, with which what the strategy makes of its loss is multiplied.
-    `scale`: weights as published, or times a number so that they sum to the number of tasks (with a label in the
-    batch). `heads`: whether a head's gradient is that of its task's loss times the weight, or of the loss itself.
+    weights: task -> factor on the weight that the strategy gives to its loss. The default is 1.
+    scale: weights as published ("paper"), or scaled so that they sum to the number of tasks with a label in the batch.
+    heads: the gradient of a head is that of the weighted loss of its task ("weighted") or of the loss itself ("own").
     """
 
-    needs_positive: ClassVar[bool] = False  # a loss below 0 has no meaning to it
-    to_take_below_0: ClassVar[str] = ""  # what may be set so that it has one, as the beginning of a list
-    refuses: ClassVar[dict[tuple[str, str], str]] = {}  # (key, value) that has no meaning to it: why
+    needs_positive: ClassVar[bool] = False  # losses below 0 have no meaning for the strategy
+    to_take_below_0: ClassVar[str] = ""  # setting that allows losses below 0, as the beginning of a list in a message
+    refuses: ClassVar[dict[tuple[str, str], str]] = {}  # (key, value) without a meaning for the strategy -> reason
 
     name: str
     scale: Literal["paper", "sum_to_T"] = per_run("paper")
@@ -33,16 +33,16 @@ class LossConfig:
     weights: dict[str, Any] = per_run(factory=dict)
 
     def factor(self, task: str) -> float:
-        """That of `weights`."""
+        """The factor of a task in `weights`."""
         return float(self.weights.get(task, 1.0))
 
     def takes_below_0(self, task: str) -> bool:
-        """Whether the task's loss may be below 0."""
+        """Whether the loss of the task may be below 0."""
         return not self.needs_positive
 
     @property
     def warm_epochs(self) -> int:
-        """For so many epochs the weights are not yet what the strategy makes of them."""
+        """The number of epochs before the strategy begins to compute weights."""
         return 0
 
 
@@ -53,7 +53,7 @@ class SumLossConfig(LossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class FixedLossConfig(LossConfig):
-    """`weights` are the strategy itself."""
+    """The weights of the strategy are `weights`, so there is no further factor."""
 
     name: Literal["fixed"] = per_run("fixed")
 
@@ -63,12 +63,13 @@ class FixedLossConfig(LossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class UncertaintyLossConfig(LossConfig):
-    """`init` is first_batch (from the losses of the first batch with labels) or s itself, 0 for the plain start.
+    """Settings of s = log σ².
 
-    `solve`: s learnt, or its optimum for the losses of each batch, where `lr` and `init` say nothing.
+    init: the start of s; first_batch computes it from the losses of the first batch with labels, 0 is the plain start.
+    solve: s is learnt, or set to its optimum for the losses of each batch. `lr` and `init` then have no effect.
     """
 
-    needs_positive: ClassVar[bool] = True  # below 0 the formula has no lowest point
+    needs_positive: ClassVar[bool] = True  # for losses below 0 the formula has no minimum
 
     name: Literal["uncertainty"] = per_run("uncertainty")
     solve: Literal["learnt", "closed_form"] = per_run("learnt")
@@ -102,9 +103,9 @@ class GlsLossConfig(LossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ImtlLLossConfig(LossConfig):
-    """`init` is first_batch (from the losses of the first batch with labels) or s itself, 0 for the plain start."""
+    """init: as for uncertainty."""
 
-    needs_positive: ClassVar[bool] = True  # below 0 the formula has no lowest point
+    needs_positive: ClassVar[bool] = True  # for losses below 0 the formula has no minimum
 
     name: Literal["imtl_l"] = per_run("imtl_l")
     lr: float = per_run(0.025, at_least=0.0)
@@ -113,7 +114,7 @@ class ImtlLLossConfig(LossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class StchLossConfig(LossConfig):
-    """`nadir`: logarithms of losses over those at the end of a warm-up of so many epochs, or the losses themselves."""
+    """nadir: the strategy reads log(loss / loss at the end of `warmup` epochs), or ("none") the losses themselves."""
 
     needs_positive: ClassVar[bool] = True
 
@@ -129,9 +130,9 @@ class StchLossConfig(LossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class FamoLossConfig(LossConfig):
-    """In stacks of its own, as every step takes another look at its batch.
+    """Runs with famo form separate stacks, because every step evaluates its batch again after the update.
 
-    `lower_bound`: what no task's loss falls below, or a mapping task -> bound, 0 for the others.
+    lower_bound: a lower bound of the loss of every task, or a mapping task -> bound with 0 for the other tasks.
     """
 
     needs_positive: ClassVar[bool] = True
@@ -143,7 +144,7 @@ class FamoLossConfig(LossConfig):
     lower_bound: Any = per_run(0.0)
 
     def bound(self, task: str) -> float:
-        """That of one task."""
+        """The lower bound of one task."""
         bound = self.lower_bound.get(task, 0.0) if isinstance(self.lower_bound, Mapping) else self.lower_bound
         return float(bound)
 
@@ -151,21 +152,21 @@ class FamoLossConfig(LossConfig):
         return self.bound(task) < 0
 
 
-# ---------------------------------------------------------------- from the tasks' gradients
+# ---------------------------------------------------------------- strategies that read the gradients of the tasks
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientLossConfig(LossConfig):
-    """What every strategy has that reads the tasks' gradients in what they share.
+    """The settings of every strategy that reads the gradients of the tasks.
 
-    `at`: with respect to the shared parameters, or to the features that the trunk hands to the heads (one backward
-    pass through the trunk in place of one for each task).
+    at: gradients with respect to the shared parameters, or to the features that the heads read ("representation"). The
+    latter needs one backward pass through the trunk instead of one per task.
     """
 
     heads: Literal["weighted", "own"] = "own"
     at: Literal["parameters", "representation"] = "parameters"
-    kept: ClassVar[int] = 0  # numbers that it holds for each element of the tasks' gradients, beside these
-    # heads=weighted: a task whose gradient does not reach what is shared has weight 0, see rules/loss_rules.py
+    kept: ClassVar[int] = 0  # numbers that the strategy stores per element of the gradients, besides the gradients
+    # with heads=weighted a task whose gradient does not reach shared parts gets weight 0, see rules/loss_rules.py
     weighs_by_gradient: ClassVar[bool] = True
 
 
@@ -189,9 +190,9 @@ class ImtlGLossConfig(GradientLossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ImtlLossConfig(GradientLossConfig):
-    """`init` as uncertainty has it. The heads' weights are the scales e^s."""
+    """init: as for uncertainty. The weights of the heads are the scales e^s."""
 
-    needs_positive: ClassVar[bool] = True  # below 0 e^s L - s has no lowest point
+    needs_positive: ClassVar[bool] = True  # for L below 0, e^s L - s has no minimum
     weighs_by_gradient: ClassVar[bool] = False
 
     name: Literal["imtl"] = "imtl"
@@ -216,7 +217,7 @@ class ConfigLossConfig(GradientLossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class MgdaLossConfig(GradientLossConfig):
-    """`normalize`: what every task's gradient is divided by before the shortest vector of their hull is sought."""
+    """normalize: what each gradient is divided by before the shortest vector of their convex hull is computed."""
 
     name: Literal["mgda"] = "mgda"
     normalize: Literal["none", "l2", "loss", "loss+"] = per_run("none")
@@ -228,7 +229,7 @@ class MgdaLossConfig(GradientLossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CagradLossConfig(GradientLossConfig):
-    """`c`: how far from the mean of the gradients, as a share of its length."""
+    """c: the largest distance from the mean of the gradients, as a share of its length."""
 
     name: Literal["cagrad"] = "cagrad"
     c: float = per_run(0.4, at_least=0.0)
@@ -241,7 +242,7 @@ class NashMtlLossConfig(GradientLossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class FairgradLossConfig(GradientLossConfig):
-    """`alpha`: near 0 the mean of the losses, 1 Nash-MTL, large the least gain."""
+    """alpha: near 0 the sum of the losses; 1 Nash-MTL; large values maximise the least gain."""
 
     name: Literal["fairgrad"] = "fairgrad"
     alpha: float = per_run(2.0, at_least=0.1, at_most=10.0)
@@ -297,7 +298,7 @@ class ExcessMtlLossConfig(GradientLossConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DbMtlLossConfig(GradientLossConfig):
-    """`scale` would act on the heads alone."""
+    """`scale` is refused, because it would act only on the heads."""
 
     needs_positive: ClassVar[bool] = True
     weighs_by_gradient: ClassVar[bool] = False

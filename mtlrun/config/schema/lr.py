@@ -10,7 +10,7 @@ from mtlrun.config.values import rate
 
 @dataclass(frozen=True, kw_only=True)
 class LrConfig:
-    """One rate for all. `warmup` in steps; `decay_every` in epochs; `final` as a share of the rate."""
+    """One learning rate for all. `warmup` is in steps, `decay_every` in epochs, `final` a share of the rate."""
 
     name: Literal["single"] = per_run("single")
     base: float = per_run(1e-3, at_least=0.0)
@@ -21,13 +21,13 @@ class LrConfig:
     decay_every: int = bounded(10, at_least=1)
 
     def rates(self, tasks: Iterable[str]) -> dict[str, float]:
-        """The rates of the trunk, under `trunk`, and of each task's head, before any schedule."""
+        """The rates of the trunk (key `trunk`) and of the head of each task, before any schedule."""
         return dict.fromkeys(["trunk", *tasks], self.base)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PerHeadLrConfig(LrConfig):
-    """Rates of the trunk and of each head (Caruana 1997, §7.2): a number, or a multiple of `base` such as "0.1x"."""
+    """Separate rates for the trunk and each head (Caruana 1997, §7.2): numbers, or multiples of `base` as in "0.1x"."""
 
     name: Literal["per_head"] = per_run("per_head")  # type: ignore[assignment]
     trunk: Any = per_run("1x")
@@ -35,11 +35,11 @@ class PerHeadLrConfig(LrConfig):
 
     @property
     def trunk_rate(self) -> float:
-        """Raises RequestError where `trunk` is no rate."""
+        """The rate of the trunk. Raises RequestError if `trunk` is not a rate."""
         return rate(self.trunk, self.base, "lr.trunk")
 
     def head_rate(self, name: str) -> float:
-        """The rate that `heads` has for a task, or for `default`. Raises RequestError where it is none."""
+        """The rate in `heads` for a task or for `default`. Raises RequestError if the value is not a rate."""
         return rate(self.heads[name], self.base, f"lr.heads.{name}")
 
     def rates(self, tasks: Iterable[str]) -> dict[str, float]:

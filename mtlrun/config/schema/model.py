@@ -1,4 +1,4 @@
-"""The settings of the group `model`: the trunk, or what stands in its place."""
+"""The settings of the group `model`: the trunk, or what replaces it."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,11 +8,13 @@ from mtlrun.config.fields import PER_RUN, bounded, per_run
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """The trunk, a multi-layer perceptron, and the size of the heads' hidden layers. `restart`: other initial
-    parameters of the same seed, with its split, order of rows and dropout as they are.
+    """The trunk, a multi-layer perceptron, and the sizes of the hidden layers of the heads.
 
-    `init_from`: the folder of a run whose trunk this one begins with (runs/transfer.py); `freeze`: the trunk stays as
-    it begins; `pretrain`: tasks that the trunk is trained on first (config/stages.py)."""
+    restart: changes the initial parameters, but not the split, the order of rows or the dropout of the seed.
+    init_from: the folder of a run whose trunk initialises this one (runs/transfer.py).
+    freeze: the trunk keeps its initial parameters.
+    pretrain: the tasks on which the trunk is trained first (config/stages.py).
+    """
 
     name: Literal["mlp"] = "mlp"
     hidden: list[int] = field(metadata={"at_least": 1})
@@ -27,9 +29,9 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class BoostingConfig:
-    """Gradient boosting per task instead of a network: scikit-learn's HistGradientBoosting, whose names these are.
+    """Gradient boosting per task instead of a network: HistGradientBoosting of scikit-learn, with its parameter names.
 
-    `iterations` is its max_iter, of which val chooses how many are used; `l2` its l2_regularization.
+    `iterations` is max_iter; the val rows decide how many iterations are used. `l2` is l2_regularization.
     """
 
     name: Literal["boosting"] = "boosting"
@@ -42,12 +44,14 @@ class BoostingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PointConfig:
-    """A trunk that is nothing but a point: its coordinates are the parameters, and it begins at `start`. There are no
-    heads, and every task is an objective."""
+    """A trunk that is a single point. Its coordinates are the parameters, with initial values `start`.
+
+    There are no heads, and every task is an objective.
+    """
 
     name: Literal["point"] = "point"
     start: list[float] = field(metadata=PER_RUN)
 
 
-# Those of packages are not among them, and derive from ModelConfig.
+# The models of packages are not in this table; their settings derive from ModelConfig.
 MODELS: dict[str, type] = {"mlp": ModelConfig, "boosting": BoostingConfig, "point": PointConfig}

@@ -1,4 +1,4 @@
-"""The typed schema of the group `sharing`: one dataclass for each scheme of mtlrun/sharing/, by the same name."""
+"""The settings of the group `sharing`: one dataclass per scheme of mtlrun/sharing/, with the same name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from typing import ClassVar, Literal
 
 from mtlrun.config.fields import bounded, per_run
 
-MOST = 1e15  # of a penalty: float32 multiplies it still, and it is far beyond what ties exactly
+MOST = 1e15  # largest penalty: float32 can still multiply it, and much smaller ones already tie weights exactly
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharingConfig:
-    """What every scheme has, and what a scheme says of itself.
+    """The settings and the properties that every scheme has.
 
-    own_trunks: no parameter of the trunk belongs to more than one task
-    makes_trunks: it makes trunks of its own, of model=mlp
+    own_trunks: each task has a separate trunk, and no trunk parameter belongs to more than one task
+    makes_trunks: the scheme makes its trunks itself, from the settings of model=mlp
     one_representation: all heads read the same features
-    needs_layers: it has no meaning for a trunk without layers
-    mixes: what a task reads are mixtures of experts
+    needs_layers: the scheme has no meaning for a trunk without layers
+    mixes: tasks read mixtures of experts
     """
 
     own_trunks: ClassVar[bool] = False
@@ -29,7 +29,7 @@ class SharingConfig:
     name: str
 
     def trunks(self, tasks: int) -> int:
-        """How many trunks, of the size that `model` says, are trained for so many tasks; gates and the like aside."""
+        """The number of trunks of the size in `model` that `tasks` tasks need, not counting gates and the like."""
         return tasks if self.own_trunks else 1
 
 
@@ -50,11 +50,11 @@ class NoneConfig(SharingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class TiedConfig(SharingConfig):
-    """A trunk for each task, and a penalty on their weights. `layers`: the trunk's first layer, or all of them."""
+    """A separate trunk for each task, and a penalty on their weights. layers: the penalised layers, first or all."""
 
     own_trunks: ClassVar[bool] = True
     makes_trunks: ClassVar[bool] = True
-    ties_tasks: ClassVar[bool] = True  # the penalty is about the differences between the tasks' weights
+    ties_tasks: ClassVar[bool] = True  # the penalty relates the weights of different tasks
 
     strength: float = per_run(1e-3, at_least=0.0, at_most=MOST)
     layers: Literal["first", "all"] = "all"
@@ -67,7 +67,7 @@ class SoftL2Config(TiedConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class MeanRegularizedConfig(TiedConfig):
-    """`ridge`: how strongly weights are drawn to 0; `strength`: to their mean over tasks."""
+    """strength: penalty on the distance of the weights from their mean over tasks. ridge: penalty on the weights."""
 
     name: Literal["mean_regularized"] = "mean_regularized"
     ridge: float = per_run(1e-4, at_least=0.0, at_most=MOST)
@@ -93,8 +93,10 @@ class L1Config(TiedConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CrossStitchConfig(SharingConfig):
-    """`own`: how much of a task's own features it reads at first; the others' are the rest, in equal parts. `rate`: of
-    the stitches, times the trunk's."""
+    """own: initial weight of a task's features for the task itself; the other tasks share 1 − own in equal parts.
+
+    rate: the learning rate of the stitches, as a multiple of that of the trunk.
+    """
 
     makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
@@ -122,7 +124,7 @@ class MmoeConfig(SharingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CgcConfig(SharingConfig):
-    """So many experts for all tasks, and so many for each of them alone."""
+    """`shared_experts` experts for all tasks, and `task_experts` for each single task."""
 
     makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
@@ -138,7 +140,7 @@ class CgcConfig(SharingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class PleConfig(SharingConfig):
-    """As cgc, on each level, which is a layer of the trunk."""
+    """As cgc, on each level. A level is a layer of the trunk."""
 
     makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True

@@ -9,7 +9,7 @@ from mtlrun.tasks import Declaration, losses, names, type_of
 
 @dataclass(frozen=True, kw_only=True)
 class SmoothConfig:
-    """Labels that are means over the `window` rows nearest in the order of the column `over`; see data/labels.py."""
+    """Labels are means over the `window` nearest rows in the order of the column `over`; see data/labels.py."""
 
     over: str
     window: int = bounded(5, at_least=1)
@@ -19,23 +19,23 @@ class SmoothConfig:
 class TaskConfig:
     """One task: a target column, and how it is learnt.
 
-    `type` is inferred from the column where it is None, `target` is the task's name, `loss` the
-    type's first (regression: mse, l1, huber; binary and categorical: cross_entropy), `primary` the
-    type's primary metric. `class_weights` is None, "balanced" or a mapping class -> weight. `unit` is that of a
-    regression's target, for tables. A reconstruction has no target column, as the inputs are its target, and is
-    always auxiliary. An objective, of model=point, has none either: its loss is `scale` times the function of toy.py
-    that `target` names.
+    Defaults for None: `type` is inferred from the column, `target` is the name of the task, `loss` is the first loss of
+    the type (regression: mse, l1, huber; binary and categorical: cross_entropy), `primary` is the primary metric of
+    the type. `class_weights` is None, "balanced" or a mapping class -> weight. `unit` is the unit of a regression
+    target, for tables. A reconstruction has no target column, because its targets are the inputs, and it is always
+    auxiliary. An objective (model=point) has no target column either: its loss is `scale` times the function of
+    tasks/toy_objectives.py that `target` names.
 
-    In place of a column, `expression` gives the labels as a value over columns. `bins` makes classes of numbers: so
-    many of nearly equal size, or between these inner edges. `columns` are the inputs, or patterns of them, that a
-    reconstruction is about; the network does not see them. None: all inputs.
+    `expression` computes the labels from columns instead of reading one column. `bins` turns numbers into classes:
+    `bins` classes of nearly equal size, or classes between the given inner edges. `columns` are the inputs, or patterns
+    of inputs, that a reconstruction predicts. The network does not see them. None: all inputs.
 
-    Labels may be smoothed (`smooth`), within each part of the split. Of its labels in training rows, those in rows in
-    which the task `train_rows_of` has one count, of these `train_labels` are kept, and `shuffle` permutes them; see
-    data/labels.py.
+    `smooth` replaces labels by means within each part of the split. Three settings change only the labels in training
+    rows: only rows in which the task `train_rows_of` has a label count, `train_labels` of these labels are kept, and
+    `shuffle` permutes them; see data/labels.py.
 
-    `head` names a task of the same type whose head computes this one's output too: it has none of its own. The head of
-    a task to `discard`, which is no main one, exists only while training: best.pt is without it.
+    `head` names a task of the same type whose head also computes the output of this task, which then has no head. With
+    `discard` the head exists only during training and is not part of best.pt. A main task cannot be discarded.
     """
 
     type: str | None = one_of(names)
@@ -61,42 +61,42 @@ class TaskConfig:
 
     @property
     def main(self) -> bool:
-        """Whether checkpoints are selected by it, and its figures count."""
+        """Whether the task counts in the selection of checkpoints and in comparisons."""
         return self.role == "main"
 
     @property
     def adversarial(self) -> bool:
-        """Whether the trunk is to make it hard: its edge from the trunk reverses the gradient."""
+        """Whether the trunk learns to make the task hard: the edge from the trunk reverses the gradient."""
         return self.role == "adversarial"
 
     @property
     def declared(self) -> Declaration | None:
-        """What its type declares; None where the type follows from the column, which is then of the table."""
+        """The declaration of the type; None if the type is inferred from the column."""
         return None if self.type is None else type_of(self.type)
 
     @property
     def reads_inputs(self) -> bool:
-        """Whether its labels are the run's encoded inputs."""
+        """Whether the labels are the encoded inputs."""
         return self.declared is not None and self.declared.reads_inputs
 
     @property
     def has_labels(self) -> bool:
-        """Whether its labels come from the table: a column of it, or the value of an expression."""
+        """Whether the labels come from the table: from a column or an expression."""
         return self.declared is None or self.declared.from_table
 
     @property
     def has_column(self) -> bool:
-        """Whether its labels are a column of the table."""
+        """Whether the labels are a column of the table."""
         return self.has_labels and self.expression is None
 
     @property
     def primary_metric(self) -> str | None:
-        """The primary metric as far as the settings say; None where that follows from the column."""
+        """The primary metric; None if it depends on the type that is inferred from the column."""
         return self.primary or (self.declared.primary if self.declared is not None else None)
 
     @property
     def own_labels(self) -> bool:
-        """Whether the labels are a run's own, and not as the table has them."""
+        """Whether the settings of the run change the labels of the table."""
         return (
             self.shuffle or self.train_labels is not None or self.train_rows_of is not None or self.smooth is not None
         )

@@ -8,12 +8,13 @@ from mtlrun.config.fields import bounded, per_run
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig:
-    """Length, batches, device, selection. `patience`: evaluations without a better one; null: never stop early.
+    """Length, batches, device, selection.
 
-    `goal`: the figure goal_step is the number of steps before the tasks' losses first summed to this or less.
-    `on_nan`: what becomes of a run with a loss or gradient that is not finite: it fails, naming what and when, or such
-    steps are skipped and counted.
-    `gradient_noise`: so many times the norm of the trunk's gradient is added to it as noise, in every step.
+    patience: a run stops after this number of evaluations without a better one; null: it never stops early.
+    goal: the figure goal_step is the number of steps before the losses of the tasks first summed to `goal` or less.
+    on_nan: for a loss or gradient that is not finite, the run stops with an error that says what and when, or skips and
+        counts such steps.
+    gradient_noise: noise of `gradient_noise` times the norm of the trunk's gradient is added to it in every step.
     """
 
     epochs: int = bounded(20, at_least=1)

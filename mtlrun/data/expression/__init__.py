@@ -1,8 +1,10 @@
-"""Conditions over the columns of a table, as in `where: "listed == 1 and not city in ['Ulm']"`.
+"""Expressions over the columns of a table, as in `where: "listed == 1 and not city in ['Ulm']"`.
 
-The text is parsed by Python's own parser and then translated (language.py) into parts of our own (nodes.py): names of
-columns, constants, comparisons, and/or/not, arithmetic. What has no translation is refused. There is no call, no
-attribute and no subscript in the language, so nothing can be executed. A part has a value of one kind (operands.py).
+Python's parser parses the text. language.py translates the result into nodes (nodes.py): column names, constants,
+comparisons, and/or/not, arithmetic. Anything else is refused. The language has no calls, attributes or subscripts, so
+nothing can be executed. The value of a node is an operand (operands.py).
+
+This parser is written by hand because pandas' `eval` and `query` allow attributes and calls.
 """
 
 from mtlrun.data.expression.language import Expression, condition, parse

@@ -1,4 +1,4 @@
-"""From the text of an expression to its parts. What has no translation is refused."""
+"""Parses the text of an expression into nodes. Anything outside the language is refused."""
 
 import ast
 import re
@@ -46,33 +46,36 @@ _CONSTANTS: dict[str, bool | None] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """A parsed expression; `names` are the columns that it reads, in order of appearance."""
+    """A parsed expression. `names` are the columns that it reads, in order of appearance."""
 
     text: str
     key: str
     names: tuple[str, ...]
     _root: Node
-    _asks_null: bool  # whether null stands in it
+    _asks_null: bool  # whether it contains null
 
     @property
     def column(self) -> str | None:
-        """The column that the expression is, if it is nothing else."""
+        """The column, if the expression is just the name of a column; else None."""
         return self._root.name if isinstance(self._root, Column) else None
 
     def known(self, frame: pd.DataFrame) -> np.ndarray:
-        """In which rows no column is missing that the expression reads: bool [N]; all, where it asks about null."""
+        """Rows in which the expression has a value: bool [N].
+
+        These are the rows in which all columns that it reads are present, or all rows if it contains null.
+        """
         if self._asks_null:
             return np.full(len(frame), True)
         return np.asarray(frame[list(self.names)].notna().all(axis=1))
 
     def evaluate(self, frame: pd.DataFrame) -> np.ndarray:
-        """The value in every row: bool, float64 or object [N].
+        """The value in every row: an array [N].
 
-        A comparison with a missing value is False (`!=` and `not in` too), except that `x == null`
-        and `x != null` ask whether x is missing. A missing truth value counts as false. Arithmetic is
-        in float64, where a missing operand gives a missing result.
+        A comparison with a missing value is False (`!=` and `not in` too), except that `x == null` and `x != null` test
+        whether x is missing. A missing truth value counts as false. Arithmetic is in float64; a missing operand gives a
+        missing result.
 
-        Raises RequestError for a column that the table lacks, and for operands that do not go together.
+        Raises RequestError if the table lacks a column and for operands that do not fit together.
         """
         for name in self.names:
             if name not in frame.columns:
@@ -90,7 +93,10 @@ class Expression:
 
 
 def condition(text: str, frame: pd.DataFrame, key: str) -> np.ndarray:
-    """Which rows of `frame` fulfil the condition `text`: bool [N]. Raises RequestError as `parse` and `evaluate` do."""
+    """Mask [N] of the rows of `frame` that fulfil the condition `text`.
+
+    Raises RequestError as `parse` and `evaluate` do, and if the value is not true or false.
+    """
     values = parse(text, key).evaluate(frame)
     if values.dtype != bool:
         raise RequestError(f"{key}: {_shown(text)} gives no true or false\nwrite a condition, such as `area > 50`")
@@ -98,7 +104,7 @@ def condition(text: str, frame: pd.DataFrame, key: str) -> np.ndarray:
 
 
 def parse(text: str, key: str) -> Expression:
-    """The expression in `text`; `key` is the configuration key that errors name.
+    """Parses `text`. `key` is the configuration key that errors name.
 
     Raises RequestError for a syntax error and for everything outside the language.
     """
@@ -108,7 +114,7 @@ def parse(text: str, key: str) -> Expression:
 
     def placeholder(match: re.Match[str]) -> str:
         if not match[0].startswith("`"):
-            return match[0]  # a quoted text, where a backtick means nothing
+            return match[0]  # quoted text, in which a backtick has no meaning
         name = f"column{len(quoted)}_"
         while name in text:
             name += "_"
@@ -128,9 +134,10 @@ def parse(text: str, key: str) -> Expression:
 
 @dataclass
 class _Translation:
-    """Python's tree into nodes. Raises RequestError at the first part that has no translation.
+    """Translates Python's syntax tree into nodes. Raises RequestError at the first part outside the language.
 
-    quoted: placeholder -> the column named in backticks; names: the columns found so far, in order
+    quoted: placeholder -> the column named in backticks
+    names: the columns found so far, in order of appearance
     """
 
     text: str
@@ -219,7 +226,7 @@ class _Translation:
         return Arithmetic(type(tree.op), self.node(tree.left), self.node(tree.right))
 
     def foreign(self, tree: ast.AST) -> Node:
-        """Raises RequestError for a node that is not of the language."""
+        """Raises RequestError for a part outside the language."""
         dotted = _dotted(tree)
         if dotted and dotted.split(".")[0] not in self.quoted:
             raise RequestError(
@@ -248,7 +255,7 @@ _FOREIGN: dict[type[ast.AST], str] = {
 
 
 def _dotted(node: ast.AST) -> str | None:
-    """The name that `a.b.c` spells, if it spells one; names with two underscores are Python's own."""
+    """The text `a.b.c` of a dotted name; None for other nodes and for parts that begin with two underscores."""
     match node:
         case ast.Name(id=name):
             return name
@@ -258,7 +265,7 @@ def _dotted(node: ast.AST) -> str | None:
 
 
 def _shown(text: str) -> str:
-    """The expression on one line of an error."""
+    """The expression as one short line for an error."""
     return repr(text if len(text) <= 100 else text[:99] + "…")
 
 

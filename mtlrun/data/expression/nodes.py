@@ -1,4 +1,4 @@
-"""The parts of an expression, one class each: what they are worth over the rows of a table."""
+"""The nodes of an expression. Each class computes its value over the rows of a table."""
 
 import ast
 import operator
@@ -59,11 +59,11 @@ SYMBOLS: dict[type[ast.AST], str] = {
 
 
 class Node(ABC):
-    """A part of an expression."""
+    """A node of an expression."""
 
     @abstractmethod
     def value(self, frame: pd.DataFrame) -> Operand:
-        """Its value over the rows of a table. Raises Mismatch for operands that do not go together."""
+        """The value over the rows of a table. Raises Mismatch for operands that do not fit together."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Constant(Node):
 
 @dataclass(frozen=True)
 class Comparison(Node):
-    """`first` op node op node ..., as in `1 < a <= 4`: true where each comparison of two neighbours is."""
+    """`first` op node op node ..., as in `1 < a <= 4`. True if each comparison of neighbours is true."""
 
     first: Node
     others: Sequence[tuple[type[ast.AST], Node]]
@@ -99,7 +99,7 @@ class Comparison(Node):
 
 
 def _compared(op: type[ast.AST], left: Operand, right: Operand) -> np.ndarray:
-    """A comparison of two values, of which one may be null: then it asks whether the other is missing."""
+    """Compares two values. If one of them is null, tests whether the other is missing."""
     if not isinstance(left, Null) and not isinstance(right, Null):
         return operands.compared(COMPARE[op], left, right)
     if op not in (ast.Eq, ast.NotEq):
@@ -110,7 +110,7 @@ def _compared(op: type[ast.AST], left: Operand, right: Operand) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Membership(Node):
-    """`left in [options]`, or `not in`; both are false where `left` is missing."""
+    """`left in [options]`, or `not in` if `negated`. Both are false if `left` is missing."""
 
     left: Node
     options: list[Operand]
@@ -129,7 +129,7 @@ class Membership(Node):
 
 @dataclass(frozen=True)
 class Junction(Node):
-    """Conditions joined by `and`, or by `or`."""
+    """Conditions joined by `and` or by `or`."""
 
     symbol: str
     combine: np.ufunc
@@ -150,7 +150,7 @@ class Not(Node):
 
 @dataclass(frozen=True)
 class Sign(Node):
-    """`-x`, or `+x`."""
+    """`-x` or `+x`."""
 
     factor: int
     node: Node

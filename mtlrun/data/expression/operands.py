@@ -1,4 +1,4 @@
-"""The values of expressions, one class for each kind of value."""
+"""Operands: the values of expressions, one class per kind of value."""
 
 from abc import ABC
 from collections.abc import Callable
@@ -14,33 +14,38 @@ Compare = Callable[[Any, Any], Any]
 
 
 class Mismatch(Exception):
-    """Operands that do not go together; the text says why."""
+    """Operands that do not fit together. The text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Operand(ABC):
-    """A column or a constant: `data` is an array [N] or a scalar, `missing` a mask [N] or False."""
+    """The value of a node. `data` is an array [N] or a scalar, `missing` a mask [N] or False."""
 
     data: Any
     missing: Any = False
-    called: ClassVar[str]  # in messages
-    compares_as: ClassVar[str]  # operands that compare as the same go together
+    called: ClassVar[str]  # name in messages
+    compares_as: ClassVar[str]  # operands with the same value can be compared
 
     def truth(self, symbol: str) -> np.ndarray:
-        """Where the operand of and, or, not is true. A missing truth value is not. Raises Mismatch for others."""
+        """Mask of the rows in which the operand of and, or, not is true. A missing truth value counts as false.
+
+        Raises Mismatch for an operand that is not a truth value.
+        """
         raise Mismatch(f"`{symbol}` needs conditions, found {self.called}")
 
     def number(self, symbol: str) -> np.ndarray:
-        """The operand of arithmetic in float64, NaN where missing, so that no integer overflows and `9 ** 9 ** 9` is
-        infinite rather than endless. Raises Mismatch for text, dates and null."""
+        """The operand of arithmetic in float64, NaN if missing. Raises Mismatch for text, dates and null.
+
+        float64 prevents integer overflow, and makes `9 ** 9 ** 9` infinite instead of an endless computation.
+        """
         raise Mismatch(f"`{symbol}` needs numbers, found {self.called}")
 
     def beside(self, other: "Operand") -> "Operand":
-        """This operand in a comparison with `other`."""
+        """This operand, converted for a comparison with `other`."""
         return self
 
     def result(self) -> Any:
-        """The value of an expression that is this operand."""
+        """The result of an expression with this value."""
         return self.data
 
 
@@ -52,7 +57,7 @@ class Number(Operand):
 
 
 class Truth(Number):
-    """In comparisons and arithmetic truth values count as 0 and 1."""
+    """Truth values. They count as 0 and 1 in comparisons and arithmetic."""
 
     called = "a condition"
 
@@ -71,7 +76,7 @@ class Text(Operand):
     called, compares_as = "text", "text"
 
     def beside(self, other: Operand) -> Operand:
-        """Beside a date a constant is read as a date. Raises Mismatch for one that is none, and for a column."""
+        """Converts a constant to a date if `other` is a date. Raises Mismatch for an invalid date and for a column."""
         if not isinstance(other, Date):
             return self
         if np.ndim(self.data):
@@ -90,7 +95,7 @@ class Null(Operand):
 
 
 def constant(value: float | str | bool | None) -> Operand:
-    """The operand that a constant is."""
+    """The operand for a constant."""
     if value is None:
         return Null(None, True)
     if isinstance(value, bool):
@@ -99,13 +104,13 @@ def constant(value: float | str | bool | None) -> Operand:
 
 
 def column(series: pd.Series) -> Operand:
-    """The operand that a column of the table is."""
+    """The operand for a column of the table."""
     make, data = _COLUMNS[kind_of(series)]
     return make(data(series), series.isna().to_numpy())
 
 
 def _exact(series: pd.Series) -> np.ndarray:
-    """Numbers; whole ones as they are, so that identifiers beyond 2^53 stay exact."""
+    """Numbers. Whole numbers without gaps stay integers, so that identifiers beyond 2^53 are exact."""
     exact = pd.api.types.is_integer_dtype(series.dtype) and not series.isna().any()
     return series.to_numpy() if exact else as_numbers(series)
 
@@ -119,7 +124,10 @@ _COLUMNS: dict[ColumnKind, tuple[type[Operand], Callable[[pd.Series], Any]]] = {
 
 
 def compared(compare: Compare, left: Operand, right: Operand) -> np.ndarray:
-    """Where a comparison of two values holds; nowhere where one is missing. Raises Mismatch."""
+    """Mask of the rows in which a comparison is true. It is false if a value is missing.
+
+    Raises Mismatch for values of different kinds.
+    """
     left, right = left.beside(right), right.beside(left)
     if left.compares_as != right.compares_as:
         raise Mismatch(f"compares {left.called} with {right.called}; text needs quotes, numbers none")

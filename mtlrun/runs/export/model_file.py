@@ -1,4 +1,4 @@
-"""From the folder of a run to an ONNX file that agrees with `predict`."""
+"""Writes the model of a run to an ONNX file, and checks that it agrees with `predict`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mtlrun.runs.export.parity import parity
 from mtlrun.runs.predictor import NetworkPredictor, leaving, load, selected
 from mtlrun.util.errors import RequestError
 
-LARGEST = 2**31 - 2**20  # bytes of one model: the limit of its format, less what is beside the parameters
+LARGEST = 2**31 - 2**20  # bytes of the parameters; the format allows 2 GiB, and 1 MiB is left for the rest of the model
 TYPES: dict[Any, str] = {
     TensorProto.DOUBLE: "float64",
     TensorProto.STRING: "string",
@@ -25,8 +25,13 @@ TYPES: dict[Any, str] = {
 
 @dataclass(frozen=True)
 class Exported:
-    """A model that was written: its inputs and outputs, name → (type, shape), its size in bytes, the rows on which it
-    was compared with `predict`, in words, and the largest difference there."""
+    """A model file that was written.
+
+    inputs, outputs: (type, shape) by name
+    size: of the file, in bytes
+    rows: the rows on which it was compared with `predict`, in words
+    difference: the largest difference on these rows
+    """
 
     inputs: dict[str, tuple[str, str]]
     outputs: dict[str, tuple[str, str]]
@@ -36,12 +41,12 @@ class Exported:
 
 
 def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Exported:
-    """Writes the network of a run's selected checkpoint to `out`, with the main tasks or those named; heads that none
-    of them needs are left out.
+    """Writes the network of a run's selected checkpoint to `out`, with the main tasks or `tasks`.
 
-    The file is there only if onnxruntime and `predict` agree to 1e-4: in probabilities, and in estimates over the
-    spread of the training labels (or over the estimate's own size in the network, where that is larger). Raises
-    RequestError where they do not, where there is no such run or task, and for what is no network.
+    Heads that none of these tasks needs are left out. The file is written only if onnxruntime and `predict` agree to
+    1e-4. Probabilities are compared as they are; estimates are divided by the spread of the training labels, or by the
+    size of the network's output if that is larger. Raises RequestError if they do not agree, if there is no such run or
+    task, and if the model is no network.
     """
     config, tree = selected(folder)
     if config.boosting or config.point:

@@ -1,4 +1,4 @@
-"""An ONNX graph that is put together node by node."""
+"""An ONNX graph that is built node by node."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mtlrun.runs.export.onnx_packages import helper, numpy_helper
 
 
 class Graph:
-    """Nodes and constants of a model. Names of values begin with `mark`, which no column or output begins with."""
+    """The nodes and constants of a model. `mark`: prefix of the names of values; no column or output begins with it."""
 
     def __init__(self, mark: str) -> None:
         self.mark = mark
@@ -16,19 +16,19 @@ class Graph:
         self.constants: list[Any] = []
 
     def constant(self, values: Any, dtype: Any = None) -> str:
-        """A constant; of texts with dtype object."""
+        """Adds a constant and returns its name. Text needs dtype object."""
         name = f"{self.mark}constant{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
         return name
 
     def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """A node; the name of its output, which is `output` where that is given."""
+        """Adds a node and returns the name of its output: `output` if given."""
         output = output or f"{self.mark}{operator}{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, [*inputs], [output], output, **attributes))
         return output
 
     def named(self, value: str, output: str) -> str:
-        """A value under the name of an output: that of the last node is renamed, any other is copied."""
+        """Gives a value the name `output`. Renames the output of the last node; copies any other value."""
         if list(self.nodes[-1].output) != [value]:
             return self.add("Identity", value, output=output)
         self.nodes[-1].output[0] = output

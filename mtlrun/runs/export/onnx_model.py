@@ -1,4 +1,4 @@
-"""The model as a whole: from the columns of a table to estimates, classes and probabilities."""
+"""Builds the whole ONNX model, from the columns of a table to estimates, classes and probabilities."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,14 +20,18 @@ ML_OPSET, IR_VERSION = 3, 8  # read by every onnxruntime from 1.13 on
 
 
 class OutputNames(NamedTuple):
-    """The outputs of a task: the estimate or the most probable class; the probabilities, "" of a regression."""
+    """The names of a task's outputs.
+
+    prediction: the estimate or the most probable class
+    probabilities: of the classes; "" for a regression
+    """
 
     prediction: str
     probabilities: str
 
 
 def onnx_model(predictor: NetworkPredictor, network: Network) -> tuple[Any, dict[str, OutputNames]]:
-    """The model, with the heads of `network`, and the names of its outputs by task."""
+    """The ONNX model with the heads of `network`, and the names of its outputs by task."""
     spec = predictor.spec
     columns = [c.name for c in spec.inputs]
     if "" in columns:
@@ -64,7 +68,7 @@ def onnx_model(predictor: NetworkPredictor, network: Network) -> tuple[Any, dict
 
 
 def _output_names(predictor: Predictor, columns: Sequence[str]) -> dict[str, OutputNames]:
-    """TASK and TASK probabilities, but with another ending where an input has that name."""
+    """`TASK` and `TASK probabilities` for each task. A name that an input has gets the ending " (predicted)"."""
 
     def free(name: str) -> str:
         while name in columns:
@@ -78,7 +82,7 @@ def _output_names(predictor: Predictor, columns: Sequence[str]) -> dict[str, Out
 
 
 def _decode(graph: Graph, predictor: NetworkPredictor, task: str, outputs: str, names: OutputNames) -> list[Any]:
-    """Outputs `[N, K]` of a task → those of the model, as Predictor makes columns of them."""
+    """Turns the outputs `[N, K]` of a task into outputs of the model, as `Predictor` turns them into columns."""
     name, of_probabilities = names
     values = graph.add("Cast", outputs, to=TensorProto.DOUBLE)
     classes = predictor.classes[task]
@@ -109,8 +113,10 @@ def _decode(graph: Graph, predictor: NetworkPredictor, task: str, outputs: str, 
 
 
 def _properties(predictor: Predictor, names: Mapping[str, OutputNames]) -> dict[str, str]:
-    """What the model says of itself: mtlrun's version, the run's configuration hash; of every input what it is, of
-    every output its task, and its unit or classes, as JSON."""
+    """The metadata of the model: the version of mtlrun, the run's configuration hash, and two descriptions in JSON.
+
+    They give the kind of every input, and the task and unit or classes of every output.
+    """
     inputs = {
         c.name: "days since 1970" if c.date else "category" if c.is_category else "number"
         for c in predictor.spec.inputs

@@ -1,10 +1,10 @@
-"""onnx and onnxruntime, from the extra `export`; importing this module without them raises RequestError."""
+"""Imports onnx and onnxruntime, of the extra `export`. Raises RequestError if they are not installed."""
 
 import os
 
 from mtlrun.util.errors import RequestError
 
-# before onnxruntime loads: it would report its use to its makers, from a thread that processes forked later wait for
+# Set before onnxruntime loads. Otherwise it sends telemetry from a thread, and processes that are forked later hang.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 try:
     import onnx

@@ -1,4 +1,4 @@
-"""The model held against `predict`."""
+"""Compares the outputs of an ONNX model with `predict`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,15 +22,20 @@ TOLERANCE = 1e-4
 
 
 def feeds(spec: InputSpec, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The rows of a table as the model's inputs: float64 or object arrays `[N, 1]` by column. Raises RequestError as
-    `InputSpec.transform`."""
+    """The inputs of the model for the rows of a table: float64 or object arrays `[N, 1]` by column.
+
+    Raises the same RequestErrors as `InputSpec.transform`.
+    """
     numbers, _ = spec.transform(frame)
     columns = iter(numbers.T)
     return {c.name: (as_texts(frame[c.name]) if c.is_category else next(columns)).reshape(-1, 1) for c in spec.inputs}
 
 
 def parity(predictor: NetworkPredictor, names: Mapping[str, OutputNames], model: Path, out: Path) -> tuple[str, float]:
-    """The rows that were compared, in words, and the largest difference. Raises RequestError above 1e-4."""
+    """Compares the model with `predict`. Returns the compared rows, in words, and the largest difference.
+
+    Raises RequestError if the difference is above 1e-4.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = torch.get_num_threads()
@@ -54,7 +59,7 @@ def parity(predictor: NetworkPredictor, names: Mapping[str, OutputNames], model:
 
 
 def _test_rows(config: Config, spec: InputSpec) -> pd.DataFrame | None:
-    """Up to 1,000 test rows of the run's own table, evenly spaced; None where it is not there any more."""
+    """Up to 1,000 test rows of the run's table, evenly spaced; None if it cannot be read or lacks columns."""
     try:
         test = load_dataset(config).split.test
         frame = load_table(config.data)[0].frame.iloc[
@@ -67,8 +72,10 @@ def _test_rows(config: Config, spec: InputSpec) -> pd.DataFrame | None:
 
 
 def made_up_rows(spec: InputSpec, encoder: InputEncoder) -> pd.DataFrame:
-    """Rows of normal numbers, like those of training in mean and spread, and of every category in turn, with missing
-    values in each column and an unknown category."""
+    """Invented rows: normal numbers with the mean and spread of the training rows, and every category in turn.
+
+    Each column has missing values, and each column of categories an unknown category.
+    """
     stream = np.random.default_rng(0)
     rows = max([MADE_UP, *(len(c.categories) + 2 for c in spec.columns)])
     mean, inverse = encoder.mean[0].numpy(), encoder.inverse[0].numpy()
@@ -95,9 +102,12 @@ def largest_difference(
     frame: pd.DataFrame,
     outputs: Mapping[str, np.ndarray],
 ) -> float:
-    """The largest difference of the outputs from `predict`: of probabilities; of estimates over the spread of the
-    training labels or, as float32 has so many digits, over what the network puts out where that is larger. Where
-    another class is the most probable one, by how much less probable it is."""
+    """The largest difference between the outputs and `predict`, over all tasks and rows.
+
+    Probabilities: their difference. Estimates: their difference divided by the spread of the training labels, or by
+    the size of the network's output if that is larger, because float32 has a limited number of digits. Classes: if
+    the model chooses another class than `predict`, how much less probable that class is.
+    """
     expected = predictor.predict(frame)
     values: np.ndarray
     differences = [0.0]

@@ -1,4 +1,4 @@
-"""Raw columns as inputs of the network: imputing, scaling and one-hot by operators of ai.onnx and ai.onnx.ml."""
+"""Encodes raw columns in the ONNX graph: imputing, scaling and one-hot, by operators of ai.onnx and ai.onnx.ml."""
 
 import numpy as np
 
@@ -9,12 +9,15 @@ from mtlrun.runs.export.onnx_packages import TensorProto
 
 
 def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
-    """Raw columns `[N, 1]` → what the trunk sees of the encoded inputs, `[1, N, D]` float32, as InputEncoder makes them
-    of a single run. Hidden columns come last among the columns, and are left out."""
+    """Adds nodes that turn raw columns `[N, 1]` into the encoded inputs of the trunk, `[1, N, D]` float32.
+
+    Returns the name of their output. The result equals that of `InputEncoder` for a single run. Hidden columns are left
+    out; they come last among the columns.
+    """
     numeric = [c.name for c in spec.inputs if not c.is_category]
     parts = []
     if numeric:
-        # in float64 until the mean is gone: of a timestamp float32 would leave nothing
+        # float64 until the mean is subtracted: float32 would round a timestamp too much
         values = graph.add("Concat", *numeric, axis=1)
         centred = graph.add("Sub", values, graph.constant(encoder.mean[:1, : len(numeric)].numpy()))
         scaled = graph.add("Mul", centred, graph.constant(encoder.inverse[:1, : len(numeric)].numpy()))

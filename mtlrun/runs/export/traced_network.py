@@ -1,4 +1,4 @@
-"""The network as an ONNX model of its own, as torch traces it."""
+"""The network as a separate ONNX model, traced by torch."""
 
 import tempfile
 import warnings
@@ -19,7 +19,7 @@ OPSET = 17  # read by every onnxruntime from 1.13 on
 
 
 class _Core(nn.Module):
-    """What the trunk sees of the encoded inputs, `[1, N, D]` → the outputs `[N, K]` of each task in order."""
+    """Maps the encoded inputs of the trunk, `[1, N, D]`, to the outputs `[N, K]` of each task, in order."""
 
     def __init__(self, network: Network, tasks: Sequence[str]) -> None:
         super().__init__()
@@ -30,21 +30,24 @@ class _Core(nn.Module):
 
 
 def traced(network: Network, tasks: Sequence[str]) -> Any:
-    """The network as a model of its own, with one input and an output for each task, traced by torch."""
+    """The network as a separate ONNX model with one input and an output for each task.
+
+    Raises RequestError if torch cannot write it.
+    """
     for module in network.modules():
         if isinstance(module, ForeignTrunk):
             module.leave_stack()
     for scale in network.scales:
-        scale.constant = 1.0  # no gradient flows: the operator that scales it would be one that ONNX does not know
+        scale.constant = 1.0  # no gradient is needed, and ONNX does not know the operator that scales it
     width = network.encoder.width if network.encoder.visible is None else len(network.encoder.visible)
     x = torch.zeros(1, 3, width)
     try:
         with warnings.catch_warnings(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
-            # shapes are fixed but for N, and what the trace did not follow shows in the comparison with predict
+            # Warnings are about fixed shapes and branches. Only N varies, and `parity` finds any difference.
             warnings.simplefilter("ignore")
             file = Path(folder, "network.onnx")
             names = [f"outputs{i}" for i in range(len(tasks))]
-            torch.onnx.export(  # the exporter that needs no further package
+            torch.onnx.export(  # with dynamo=False no further package is needed
                 _Core(network, tasks).eval(),
                 (x,),
                 file,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.setting_result import SettingResult
-from mtlrun.compare.analysis.table import Table
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import ONLY, Setting
 from mtlrun.compare.collect.shell_commands import origin, with_seeds, without_sweeps

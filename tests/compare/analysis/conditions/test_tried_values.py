@@ -4,7 +4,7 @@ import pytest
 from claims import compared, missing, whole
 from folders import Outputs
 
-from mtlrun.compare.collect.original_words import words_of
+from mtlrun.compare.collect.original_words import read_words
 
 
 @pytest.mark.parametrize(("a", "leads"), [(9.5, False), (5.0, True)])
@@ -46,6 +46,6 @@ def test_no_command_changes_a_value_that_the_arms_set(outputs: Outputs) -> None:
         ("lr.base=0.001", "mtlrun -m seed=0,1 lr.base=0.0003,0.001,0.003"),
     ]:
         (outputs.root / "s/command.txt").write_text(f"mtlrun -m {words} seed=0,1\n")
-        words_of.cache_clear()
+        read_words.cache_clear()
         found = next(f for f in compared(outputs).findings if f.condition == "rates not tuned")
         assert found.command == command
