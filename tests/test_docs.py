@@ -45,7 +45,7 @@ def shown():
         found += [(str(path.relative_to(ROOT)), re.split(r" {2,}(?![\w'])", line)[0]) for line in commands]
     commands: dict[tuple[str, ...], str] = {}  # each once, under the first place that shows it
     for where, line in found:
-        commands.setdefault(tuple(shlex.split(line, comments=True)[1:]), where)
+        commands.setdefault(tuple(with_fewer_runs(shlex.split(line, comments=True)[1:])), where)
     # fetch, predict and the like act on what is not here; tests of their own run them
     elsewhere = set(COMMANDS) - {"check", "init"} | {"--help"}
     return [(where, list(words)) for words, where in commands.items() if words and words[0] not in elsewhere]
@@ -87,7 +87,6 @@ def folder(tmp_path, monkeypatch):
 def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys, monkeypatch):
     # a forecast trains a few steps of every shape; tests/sweeps/test_forecast.py is about it
     monkeypatch.setattr("mtlrun.sweeps.forecast.time_line", lambda *arguments: "")
-    words = with_fewer_runs(words)
     fetched = {"data=census_income", "experiment=census_sharing", "data=yeast", "experiment=yeast"}
     if fetched & set(words):  # not here: composed and checked, no more
         request = compose([w for w in words if w not in ("-m", "check")], multirun="-m" in words)

@@ -244,7 +244,7 @@ def test_one_run_per_job(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 # ---------------------------------------------------------------- interrupted
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_sweep_goes_on_to_the_same_bytes(
     signum: int, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
