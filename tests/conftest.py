@@ -18,7 +18,7 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 
-CONF = Path(__file__).parents[1] / "conf"
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def read_once(source: type[ConfigSource]) -> None:
@@ -26,7 +26,7 @@ def read_once(source: type[ConfigSource]) -> None:
     load, results = source.load_config, dict[tuple[str, str], ConfigResult]()
 
     def cached(self: Any, config_path: str) -> ConfigResult:
-        if source is FileConfigSource and Path(self.path) != CONF:
+        if source is FileConfigSource and not Path(self.path).is_relative_to(ROOT):
             return load(self, config_path)  # of a test, which may change it
         if (self.path, config_path) not in results:
             results[self.path, config_path] = load(self, config_path)
