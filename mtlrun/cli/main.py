@@ -44,7 +44,7 @@ NO_SUCH_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, e
 def main(argv: Sequence[str] | None = None) -> int:
     """Executes a command line and returns the exit status.
 
-    0: done. 1: a run failed, or a disk is full or broken. 2: the request was wrong (stderr says why).
+    0: done. 1: a run failed, or a file or disk failed. 2: the request was wrong (stderr says why).
     129, 130, 143: ended by SIGHUP, Ctrl-C, SIGTERM. 141: the reader of stdout has gone.
     """
     # Waiting threads must sleep, not spin; torch reads this when it loads.

@@ -61,8 +61,8 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
 def _task_by_task(config: Config) -> bool:
     """Whether the step takes a backward pass through everything for each task, see `engine.backward.Apart`."""
     by_task = isinstance(config.loss, GradientLossConfig) or config.loss.heads == "own"
-    odd = any(task.head for task in config.active.values()) or config.sharing.name != "hard"
-    return bool(config.graph.constants) or (by_task and odd)
+    autograd = any(task.head for task in config.active.values()) or config.sharing.name != "hard"
+    return bool(config.graph.constants) or (by_task and autograd)
 
 
 def machine_bytes() -> int:

@@ -21,7 +21,7 @@ class StackLauncherConf:
 
     over: another launcher, whose workers train whole stacks; None: processes on this machine train them
     options: the settings of that launcher
-    processes: the number of parallel processes; None: one per core
+    processes: the number of parallel processes; None: `default_processes` of mtlrun/sweeps/plan.py
     max_runs: the largest number of runs in a stack
     """
 

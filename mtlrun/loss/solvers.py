@@ -108,8 +108,8 @@ def balanced(m: Tensor, lengths: Tensor, power: Tensor, ramp: int) -> Tensor:
     c = (lengths.log() * (p - 1)).exp()
     mx = m.sum(-1)
     x = torch.ones_like(mx)
-    ways = zip(p, -p, 1 - p, 1 / (1 + p), -1 / p, c, strict=True)
-    for i, (power, down, flat, grow, back, c) in enumerate(ways):
+    cases = zip(p, -p, 1 - p, 1 / (1 + p), -1 / p, c, strict=True)
+    for i, (power, down, flat, grow, back, c) in enumerate(cases):
         scale = ((c * x**flat).sum(-1, keepdim=True) / (x * mx).sum(-1, keepdim=True)) ** grow
         x, mx = x * scale, mx * scale
         z = c * x**down

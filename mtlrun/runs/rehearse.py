@@ -20,7 +20,7 @@ from mtlrun.runs.stack_of_runs import LAST
 def rehearse(configs: Sequence[Config], datasets: Sequence[Dataset], folders: Sequence[Path]) -> float:
     """Estimates the wall time of a stack in seconds, first stages included.
 
-    Takes a few steps, one evaluation and the end of each run, and writes into `folders`. Training cannot use them.
+    Takes a few steps, one evaluation and the end of each run. Writes into `folders`; training cannot use these files.
     """
     if configs[0].boosting:
         return _rehearse_boosting(configs[0], datasets[0], folders[0])

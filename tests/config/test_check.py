@@ -1,6 +1,7 @@
 """The YAML files of conf/ against the typed schema: they are its documentation and must say the same."""
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -66,10 +67,11 @@ def test_yaml_has_the_keys_and_the_defaults_of_its_dataclass(group: str, option:
 
 
 @pytest.mark.parametrize(("group", "option"), options())
-def test_yaml_begins_with_an_exact_command_and_comments_its_keys(group: str, option: str) -> None:
-    text = (CONF / group / f"{option}.yaml").read_text()
-    assert text.splitlines()[0].startswith("# mtlrun ")
-    assert f"{group}" in text.splitlines()[0]
+def test_yaml_begins_with_what_it_is_and_an_exact_command(group: str, option: str) -> None:
+    lines = (CONF / group / f"{option}.yaml").read_text().splitlines()
+    lines = lines[1:] if lines[0].startswith("# @package") else lines
+    assert lines[0].startswith("# ") and not lines[0].startswith("# mtlrun ")
+    assert re.fullmatch(rf"# mtlrun .*\b{group}\b.*", lines[1])
 
 
 def test_the_defaults_of_the_contract() -> None:

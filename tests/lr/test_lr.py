@@ -119,14 +119,15 @@ def test_a_schedule_moves_all_groups_but_not_the_rate_of_the_strategy() -> None:
         lr={"name": "per_head", "base": 0.01, "trunk": "0.1x", "heads": {"default": "1x"}},
     )
     step = make_stack([config, config]).step
+    before = step.rates.current.clone()
     step.rates.set_schedule(0.5)
     flat = step.flat
     for r in range(2):
-        network, own = step.rates[r, : flat.network_size], step.rates[r, flat.network_size :]
+        network, own = step.rates.current[r].split([flat.network_size, flat.values.shape[1] - flat.network_size])
         assert sorted(set(network.tolist())) == pytest.approx([0.0005, 0.005])
         assert own.tolist() == pytest.approx([0.3] * 3)
     step.rates.set_schedule(1.0)
-    assert torch.equal(step.rates, step.base_rates)
+    assert torch.equal(step.rates.current, before)
 
 
 # ---------------------------------------------------------------- rates in training
