@@ -214,7 +214,7 @@ def test_a_broken_package_is_left_out_with_a_line(tmp_path: Path) -> None:
     ("source", "entry", "why"),
     [
         ("", "rotten:EXTENSION", "AttributeError: module 'rotten' has no attribute 'EXTENSION'"),
-        ("EXTENSION = 3", "rotten:EXTENSION", "rotten:EXTENSION is no mtlrun.config.extensions.Extension but int"),
+        ("EXTENSION = 3", "rotten:EXTENSION", "rotten:EXTENSION is no mtlrun.extensions.Extension but int"),
     ],
 )
 def test_an_entry_point_that_names_no_extension(source: str, entry: str, why: str, tmp_path: Path) -> None:
