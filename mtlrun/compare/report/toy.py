@@ -1,6 +1,6 @@
-"""Runs of model=point: which strategies reached the front or the minimum from which starts, and how they went there.
+"""Compares runs of model=point: which strategies reached the front or the minimum, from which starts and on which way.
 
-No statistics: starts are chosen, not drawn, and nothing in them differs from one seed to another.
+There are no statistics, because starts are chosen, not drawn, and seeds change nothing.
 """
 
 import csv
@@ -21,7 +21,7 @@ from mtlrun.tasks import toy_objectives
 from mtlrun.util.errors import RequestError, listing
 
 FORMATS = ("text", "markdown", "csv")
-KNOWN = ("published steps", "prototype")  # columns of what others got
+KNOWN = ("published steps", "prototype")  # columns with results from other sources
 
 NOTES = {
     "start": "a run for each start; starts are not seeds, and nothing here says how likely anything is",
@@ -35,8 +35,7 @@ NOTES = {
 
 
 def compare_points(collection: Collection, out: Path, words: Mapping[str, str]) -> tuple[str, list[Path]]:
-    """The table as text in the format asked for, and the files written into `out`: comparison.csv, trajectories.png,
-    report.html.
+    """Writes comparison.csv, trajectories.png and report.html into `out`. Returns the table as text, and the files.
 
     Raises RequestError for options that have no meaning for points, for runs of other models, and for objectives that
     differ between runs.
@@ -76,7 +75,7 @@ def compare_points(collection: Collection, out: Path, words: Mapping[str, str]) 
 
 
 def _table(groups: Sequence[Group], goal: object, lowest: tuple[float, float]) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells; columns in which nothing would stand are left out."""
+    """Headings and cells, without empty columns."""
     lines = [_cells(group, lowest) for group in groups]
     left_out = set() if goal is not None else {"at the goal", "steps", "mean steps"}
     left_out |= {heading for heading in KNOWN if not any(line[heading] for line in lines)}
@@ -85,7 +84,7 @@ def _table(groups: Sequence[Group], goal: object, lowest: tuple[float, float]) -
 
 
 def _cells(group: Group, lowest: tuple[float, float]) -> dict[str, str]:
-    """A group's cells by heading."""
+    """Heading -> cell of a group."""
     return {
         "strategy": group.label,
         "rate": f"{group.rate:g}",

@@ -1,4 +1,4 @@
-"""The picture of runs of model=point: their ways over contours of the sum of the losses, with the Pareto front."""
+"""The picture of runs of model=point: their paths over contours of the sum of the losses, with the Pareto front."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,17 @@ from mtlrun.compare.report.toy_runs import Group, Objectives
 from mtlrun.compare.report.wrapping import wrap
 from mtlrun.tasks import toy_objectives
 
-REACH = 11.0  # of the picture, to all sides
-PANEL = 2.3  # inches
-WIDE = 4  # panels beside each other
-SIZES = (100, 0.4)  # contours: points a side, line width
+REACH = 11.0  # the picture shows −11 to 11 in both coordinates
+PANEL = 2.3  # width of a panel in inches
+WIDE = 4  # largest number of panels side by side
+SIZES = (100, 0.4)  # contours: grid points per side, line width
 
 
 def front(names: Sequence[str], scales: Sequence[float]) -> np.ndarray:
-    """The Pareto front `[n, 2]` of the two objectives: the minima of their weighted sums in the lower half, by search
-    over a grid."""
+    """The Pareto front `[n, 2]` of the two objectives: the minima of their weighted sums in the lower half.
+
+    Found by search over a grid.
+    """
     x1, x2 = np.meshgrid(np.linspace(*toy_objectives.FRONT_X1, 57), np.linspace(-9, -7.5, 601), indexing="ij")
     both = (
         toy_objectives.values(np.array(toy_objectives.constants(names)), x1[..., None], x2[..., None], np) * scales
@@ -31,8 +33,10 @@ def front(names: Sequence[str], scales: Sequence[float]) -> np.ndarray:
 
 
 def minimum(names: Sequence[str], scales: Sequence[float]) -> tuple[float, float]:
-    """Where the sum of the objectives times their factors is least: in the lower half, x1 in closed form, x2 by search
-    over a grid of steps of 0.0001."""
+    """The minimum of the sum of the objectives times their factors, in the lower half.
+
+    x1 is computed in closed form, x2 by search over a grid with steps of 0.0001.
+    """
     constants = np.array(toy_objectives.constants(names))
     ends = np.array([toy_objectives.OBJECTIVES[name].e for name in names])
     x1 = float(np.average(ends, weights=scales))  # there of Σ sₜ (eₜ − x₁)²
@@ -42,7 +46,7 @@ def minimum(names: Sequence[str], scales: Sequence[float]) -> tuple[float, float
 
 
 def picture(groups: Sequence[Group], objectives: Objectives) -> Figure:
-    """A panel for each strategy and rate: the ways from all starts over contours of the sum of the losses."""
+    """A panel for each strategy and rate: the paths from all starts over contours of the sum of the losses."""
     names, scales = objectives.names, objectives.scales
     rates = list(dict.fromkeys(group.rate for group in groups))
     wide = len(rates) if len(rates) > 1 else min(WIDE, len(groups))

@@ -1,6 +1,6 @@
-"""Runs of model=point: where each one started, how it went and where it ended, in groups by strategy and rate.
+"""Runs of model=point: their starts, paths and ends, in groups by strategy and rate.
 
-Beside them what others got with the same starts, rates, factors and steps.
+Groups also have results from other sources with the same starts, rates, factors and steps.
 """
 
 import math
@@ -16,13 +16,13 @@ from mtlrun.tasks import toy_objectives
 from mtlrun.util.errors import RequestError
 
 NEVER = "never"
-HEIGHT, OFF = -8.355, 0.1  # of the front, and how far from it a run still counts as on it
-BEYOND = 0.05  # of the front's ends
+HEIGHT, OFF = -8.355, 0.1  # x2 of the front; largest distance at which a run counts as on it
+BEYOND = 0.05  # largest distance beyond the ends of the front
 
 
 @dataclass(frozen=True)
 class Known:
-    """A setting of which figures are known. scales: of L1 and L2; steps: how many were taken; c: that of cagrad."""
+    """A setting with known results. scales: factors of L1 and L2; steps: number of steps; c: `loss.c` of cagrad."""
 
     starts: tuple[tuple[float, float], ...]
     scales: tuple[float, float]
@@ -74,8 +74,11 @@ PROTOTYPE: dict[tuple[Known, str, float], str] = {
 
 @dataclass(frozen=True)
 class Way:
-    """The way of one run: points `[n, 2]` at its start and its evaluations; `steps` to the goal, None where it was not
-    reached or none was set."""
+    """The path of one run.
+
+    points: `[n, 2]`, at the start and at the evaluations. steps: number of steps to the goal; None if it was not
+    reached or no goal was set.
+    """
 
     start: tuple[float, ...]
     points: np.ndarray
@@ -84,18 +87,18 @@ class Way:
 
     @property
     def on_front(self) -> bool:
-        """Whether it ended on the Pareto front, near enough."""
+        """Whether it ended close to the Pareto front."""
         x1, x2 = self.points[-1]
         return self.completed and abs(x2 - HEIGHT) < OFF and abs(x1) <= toy_objectives.FRONT_X1[1] + BEYOND
 
     def at(self, place: tuple[float, float]) -> bool:
-        """Whether it ended at a place, near enough."""
+        """Whether it ended close to a place."""
         return self.completed and math.dist(self.points[-1], place) < OFF
 
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one strategy at one rate. `published`, `prototype`: what others got, in words, or empty."""
+    """The runs of one strategy at one rate. published, prototype: results from other sources in words, or ""."""
 
     label: str
     rate: float
@@ -105,20 +108,20 @@ class Group:
 
     @property
     def slowest(self) -> int | None:
-        """Steps to the goal from the worst start; None where one start never reached it."""
+        """Steps to the goal from the worst start; None if the goal was not reached from some start."""
         found = [way.steps for way in self.ways]
         return None if None in found else max(step for step in found if step is not None)
 
     @property
     def mean(self) -> float | None:
-        """Mean number of steps of the starts that reached the goal; None where none did."""
+        """Mean number of steps to the goal, over the starts that reached it; None if none did."""
         found = [way.steps for way in self.ways if way.steps is not None]
         return sum(found) / len(found) if found else None
 
 
 @dataclass(frozen=True)
 class Objectives:
-    """What is minimised: the tasks, the functions that they are, and what these are multiplied by."""
+    """What is minimised: the tasks, their functions, and the factors of these."""
 
     tasks: tuple[str, ...]
     names: tuple[str, ...]
@@ -126,7 +129,7 @@ class Objectives:
 
     @property
     def scaled(self) -> str:
-        """Which tasks are multiplied by what, in words; empty where none is."""
+        """The factors of the tasks in words; "" if all are 1."""
         return ", ".join(f"{t} times {s:g}" for t, s in zip(self.tasks, self.scales, strict=True) if s != 1)
 
 
@@ -149,7 +152,7 @@ def objectives_of(runs: Sequence[RunRecord]) -> Objectives:
 
 
 def groups_of(runs: Sequence[RunRecord], objectives: Objectives) -> list[Group]:
-    """One for each strategy and rate, in the order of the runs."""
+    """One group for each strategy and rate, in the order of the runs."""
     labels = _labels(runs)
     found: dict[tuple[str, float], list[RunRecord]] = {}
     for run in runs:
@@ -167,7 +170,7 @@ def groups_of(runs: Sequence[RunRecord], objectives: Objectives) -> list[Group]:
 
 
 def _agree(runs: Sequence[RunRecord], ways: Sequence[Way], objectives: Objectives, known: Known) -> bool:
-    """Whether the runs are those of a known setting: its starts, functions, factors and steps, and nothing else."""
+    """Whether the runs have exactly the starts, functions, factors, steps and other settings of a known setting."""
     plain = all(
         run.status == "completed"
         and run.steps == known.steps
@@ -180,7 +183,7 @@ def _agree(runs: Sequence[RunRecord], ways: Sequence[Way], objectives: Objective
 
 
 def _labels(runs: Sequence[RunRecord]) -> dict[Path, str]:
-    """By folder: the arm's label, or the strategy with those of its settings in which runs of it differ."""
+    """Folder -> label: the label of the arm, or the strategy with those of its settings in which its runs differ."""
     by_loss: dict[str, list[RunRecord]] = {}
     for run in runs:
         by_loss.setdefault(str(run.settings["loss"]), []).append(run)
@@ -195,7 +198,7 @@ def _labels(runs: Sequence[RunRecord]) -> dict[Path, str]:
 
 
 def _way(run: RunRecord) -> Way:
-    """The points of a run, from its settings and its metrics.csv as far as its lines are whole."""
+    """The path of a run, from its settings and the complete lines of its metrics.csv."""
     try:
         start = tuple(float(v) for v in run.settings["model.start"])
     except (KeyError, TypeError, ValueError):
