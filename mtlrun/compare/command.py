@@ -31,8 +31,6 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     options = options_from(words)
     out = _output(folders[0], words)
     collection = collect(folders)
-    if any(run.settings.get("model") == "point" for run in collection.runs):
-        return _points(collection, out, words)
     comparison = analyse(collection, replace(options, rows=options.rows and "confirm" not in words))
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
@@ -74,18 +72,6 @@ def _writing(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RequestError(f"-o: cannot write to {out} ({error.strerror})\nallowed: a folder: -o OUT") from error
-
-
-def _points(collection: Collection, out: Path, words: Mapping[str, str]) -> int:
-    """`compare` for runs of model=point."""
-    from mtlrun.compare.report.toy import compare_points
-
-    with _writing(out):
-        text, written = compare_points(collection, out, words)
-    say(text.removesuffix("\n"))
-    if _format(words) == TEXT:
-        say("\n" + "\n".join(os.path.relpath(path) for path in written))
-    return 0
 
 
 def _confirm(collection: Collection, comparison: Comparison, options: Options, words: Mapping[str, str]) -> Path:

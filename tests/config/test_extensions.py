@@ -305,7 +305,7 @@ KIND = TaskTypeOption(
         (Extension(task_types={"c": replace(KIND, losses=("l",))}), "expected a mapping of names to Loss"),
         (Extension(task_types={"c": replace(KIND, metrics={"gain": "max"})}), "expected a mapping of names to Metric"),
         (Extension(task_types={"c": replace(KIND, accepts="m:f")}), "allowed does not say in words"),
-        (Extension(task_types={"c": replace(KIND, labels="none")}), "labels is 'none', expected numbers"),
+        (Extension(task_types={"c": replace(KIND, labels="inputs")}), "labels is 'inputs', expected numbers"),
     ],
 )
 def test_declarations_that_cannot_be_followed_add_nothing(extension: Extension, why: str, conf: Path) -> None:

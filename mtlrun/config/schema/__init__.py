@@ -14,7 +14,7 @@ from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig, ReverseCon
 from mtlrun.config.schema.groups import DEFAULT_OPTION, GROUPS, NETWORK_GROUPS, TOP_LEVEL, TRAINER_OF_BOOSTING, conf_dir
 from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossConfig
 from mtlrun.config.schema.lr import LrConfig, PerHeadLrConfig
-from mtlrun.config.schema.model import MODELS, BoostingConfig, ModelConfig, PointConfig
+from mtlrun.config.schema.model import MODELS, BareModelConfig, BoostingConfig, ModelConfig
 from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.config.schema.sharing import SHARINGS, SharingConfig, TiedConfig
 from mtlrun.config.schema.tasks import SmoothConfig, TaskConfig
@@ -30,6 +30,7 @@ __all__ = [
     "TOP_LEVEL",
     "TRAINER_OF_BOOSTING",
     "AdamConfig",
+    "BareModelConfig",
     "BoostingConfig",
     "ChainGraphConfig",
     "Config",
@@ -40,7 +41,6 @@ __all__ = [
     "LrConfig",
     "ModelConfig",
     "PerHeadLrConfig",
-    "PointConfig",
     "ReverseConfig",
     "RmspropConfig",
     "SgdConfig",
