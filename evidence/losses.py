@@ -80,11 +80,10 @@ def combined_direction(runs: Runs) -> Measured:
     angles: dict[str, list[float]] = {}
     for label in (*BLIND, *SEEING):
         rows = runs.frame[runs.frame["label"] == label]
-        for start, pair in rows.groupby("model.start"):
-            begin = np.array([float(x) for x in str(start).strip("[]").split(",")])
+        for seed, pair in rows.groupby("seed"):
             steps = []
             for run in pair.sort_values("tasks.L1.scale")["run"]:
-                metrics = runs.metrics(run)
+                begin, metrics = np.array(runs.settings(run)["model"]["starts"][seed]), runs.metrics(run)
                 point = [metrics[metrics["metric"] == name]["value"].iloc[-1] for name in ("x1", "x2")]
                 steps.append(np.array(point) - begin)
             one, other = (step / np.linalg.norm(step) for step in steps)

@@ -1,10 +1,11 @@
 """A row of the page: an experiment, what it must show, and how that is read off the sweep's files."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -62,6 +63,11 @@ class Runs:
     def metrics(self, run: str) -> pd.DataFrame:
         """metrics.csv of one run, which is a cell of the column `run`; `task` is "" where a row has none."""
         return pd.read_csv(self.folder / run / "metrics.csv", keep_default_na=False, dtype={"task": str})
+
+    def settings(self, run: str) -> Mapping[str, Any]:
+        """The settings of one run, as summary.json has them."""
+        settings: Mapping[str, Any] = json.loads((self.folder / run / "summary.json").read_text())["settings"]
+        return settings
 
     def of(self, label: str, figure: str) -> pd.Series:
         """A final figure, such as test/a/rmse, of the runs of an arm, by seed. Raises KeyError where there are none."""

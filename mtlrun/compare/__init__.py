@@ -1,13 +1,13 @@
-"""What runs say, side by side: from folders of runs to a table, pictures and a report.
+"""Compares runs: turns folders of runs into a table, pictures and a report.
 
-The order, in which imports go backwards only:
+The stages. A stage imports only from earlier ones:
 
-1. `collect`: folders -> `RunRecord`, one for each run; `fold` -> `Setting`, one for each row, with its seeds.
-2. `analysis`: settings -> `SettingResult`, with figures, Δm and differences; then what the rows answer, what is drawn,
-   and in `conditions` what may be claimed. Its formulas are in `mtlrun.statistics`.
-3. `records`: the `Comparison`, all that is shown, and nothing about how it looks.
+1. `collect`: folders -> one `RunRecord` per run; `fold` -> one `Setting` per row, with its seeds.
+2. `analysis`: settings -> `SettingResult` with figures, Δm and differences; then answers, curves, and in `conditions`
+   which claims are allowed. The formulas are in `mtlrun.statistics`.
+3. `records`: the `Comparison`, which has everything that is shown but no layout.
 4. `report`: the comparison as sentences, tables, pictures and a page. It computes nothing.
 
-`analyse` lists the stages that make a `Comparison`, whose verdict is sentences already. `command` is `mtlrun compare`;
-`confirm` is its --confirm, which trains the settings anew.
+`analyse` lists the stages that make a `Comparison`; its verdict is already sentences. `command` is `mtlrun compare`.
+`confirm` is its option --confirm, which trains the settings again on new seeds.
 """

@@ -1,6 +1,6 @@
-"""From runs to a `Comparison`. `analyse` is the list of the stages.
+"""Makes a `Comparison` from runs. `analyse` lists the stages.
 
-All formulas are in `statistics`; what is decided here is what is held against what, seed by seed.
+All formulas are in `statistics`. This package decides what is compared with what, seed by seed.
 """
 
 from collections import Counter
@@ -33,14 +33,13 @@ from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.shell import quoted
 
 SPLITS = ("test", "val")
-DRAWN = 12  # rows whose curves are shown: more cannot be told apart in a picture
+DRAWN = 12  # largest number of rows with curves: more cannot be distinguished in a picture
 
 
 def analyse(collection: Collection, options: Options) -> Comparison:
-    """The comparison of the runs.
+    """Compares the runs.
 
-    Raises RequestError where nothing can be compared (no completed run with figures of a main task), and for
-    options that name what is not there.
+    Raises RequestError if no completed run has figures of a main task, and for options that name unknown things.
     """
     findings = list(collection.findings)
     completed = _completed(collection.runs, options.split)
@@ -91,7 +90,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
 
 
 def _over_test_rows(table: Table, collection: Collection, options: Options, findings: list[Finding]) -> str:
-    """With --rows, lets the rows of the table speak of other test rows too; in words how their intervals are made."""
+    """With --rows, widens the intervals of the table to cover other test rows. Returns how intervals are made."""
     inference = table.criteria.inference
     if options.rows:
         return over_rows(table, findings)
@@ -101,7 +100,7 @@ def _over_test_rows(table: Table, collection: Collection, options: Options, find
 
 
 def _drawn(table: Table) -> list[Setting]:
-    """The settings whose curves are drawn: the leader, what others are held against, and the first of the table."""
+    """The settings whose curves are drawn: the leader, the reference, the baseline, then the table from the top."""
     first = [table.leader, table.comparators.reference, table.comparators.baseline, *table.ordered]
     settings = [result.setting for result in dict.fromkeys(first) if result is not None]
     return [setting for setting in settings if setting.runs][:DRAWN]
@@ -111,7 +110,7 @@ def _drawn(table: Table) -> list[Setting]:
 
 
 def _completed(runs: Sequence[RunRecord], split: str) -> list[RunRecord]:
-    """The runs that are completed. Raises RequestError where there are none, and for a split that is none."""
+    """The completed runs. Raises RequestError if there are none, and for an unknown split."""
     if split not in SPLITS:
         raise RequestError(f"--split: found {split}{nearest(split, SPLITS)}\nallowed: {listing(SPLITS)}")
     completed = [run for run in runs if run.completed]
@@ -122,7 +121,7 @@ def _completed(runs: Sequence[RunRecord], split: str) -> list[RunRecord]:
 
 
 def _how_to_go_on(runs: Sequence[RunRecord]) -> str:
-    """What helps runs of which none is completed."""
+    """What the user can do if no run is completed."""
     failed = next((run for run in runs if run.status == "failed"), None)
     left = dict.fromkeys(run.sweep or run.folder for run in runs if run.status == "unfinished")
     steps = [f"why is in {failed.folder}/run.log"] if failed is not None else []
@@ -133,7 +132,7 @@ def _how_to_go_on(runs: Sequence[RunRecord]) -> str:
 def _settings(
     runs: Sequence[RunRecord], columns: Sequence[TaskColumn], options: Options, findings: list[Finding]
 ) -> tuple[list[Setting], dict[str, list[float]]]:
-    """The settings that are compared, chosen on val where --tune asks for it; by label, their expected best skill."""
+    """The settings that are compared, with --tune chosen on val; and label -> expected best skill of 1, 2, … trials."""
     tasks = [column.task for column in columns]
     settings, noticed = fold(runs, options.by, options.tune)
     findings += noticed

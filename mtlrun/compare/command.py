@@ -1,4 +1,4 @@
-"""`mtlrun compare`: from the words of the command line to the table on the terminal and the files of the report."""
+"""`mtlrun compare`: reads the command line, prints the table and writes the files of the report."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,15 +24,13 @@ TEXT: Format = "text"
 
 
 def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
-    """Compares the runs in `folders` as the options ask for; the exit status. Raises RequestError."""
+    """Compares the runs in `folders` with the options in `words`. Returns the exit status. Raises RequestError."""
     if not folders:
         raise RequestError("compare: no folder is named\nusage: mtlrun compare DIR... [-o OUT]")
     shape = _format(words)
     options = options_from(words)
     out = _output(folders[0], words)
     collection = collect(folders)
-    if any(run.settings.get("model") == "point" for run in collection.runs):
-        return _points(collection, out, words)
     comparison = analyse(collection, replace(options, rows=options.rows and "confirm" not in words))
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
@@ -50,7 +48,7 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
 
 
 def _format(words: Mapping[str, str]) -> Format:
-    """How the table is printed. Raises RequestError for what is no format."""
+    """The format of the printed table. Raises RequestError for an unknown format."""
     asked = words.get("format", TEXT)
     if asked not in FORMATS:
         raise RequestError(f"--format: found {asked}{nearest(asked, FORMATS)}\nallowed: {listing(FORMATS)}")
@@ -58,7 +56,7 @@ def _format(words: Mapping[str, str]) -> Format:
 
 
 def _output(first: Path, words: Mapping[str, str]) -> Path:
-    """The folder that files go to. Raises RequestError where they cannot, or where a link leads elsewhere."""
+    """The folder for the files. Raises RequestError if it is a file, or if the default folder is a link."""
     out = Path(words["output"]) if "output" in words else first / "compare"
     if "output" not in words and out.is_symlink():
         raise RequestError(f"-o: {out} is a link to {os.readlink(out)}\nname a folder yourself: -o OUT")
@@ -69,27 +67,15 @@ def _output(first: Path, words: Mapping[str, str]) -> Path:
 
 @contextmanager
 def _writing(out: Path) -> Iterator[None]:
-    """Says that `out` is no place to write to, where it is none."""
+    """Turns an OSError while writing to `out` into a RequestError."""
     try:
         yield
     except OSError as error:
         raise RequestError(f"-o: cannot write to {out} ({error.strerror})\nallowed: a folder: -o OUT") from error
 
 
-def _points(collection: Collection, out: Path, words: Mapping[str, str]) -> int:
-    """The same for runs of model=point."""
-    from mtlrun.compare.report.toy import compare_points
-
-    with _writing(out):
-        text, written = compare_points(collection, out, words)
-    say(text.removesuffix("\n"))
-    if _format(words) == TEXT:
-        say("\n" + "\n".join(os.path.relpath(path) for path in written))
-    return 0
-
-
 def _confirm(collection: Collection, comparison: Comparison, options: Options, words: Mapping[str, str]) -> Path:
-    """Trains the settings of a comparison anew; the folder of the sweep."""
+    """Trains the settings of a comparison again on new seeds. Returns the folder of the sweep."""
     settings, findings = fold(collection.runs, options.by, options.tune)
     choose(settings, [column.task for column in comparison.columns], options.tune, findings)
     typed = [part for k, v in words.items() if k not in ("confirm", "rows", "output") for part in (f"--{k}", v)]
@@ -98,7 +84,7 @@ def _confirm(collection: Collection, comparison: Comparison, options: Options, w
 
 
 def options_from(words: Mapping[str, str]) -> Options:
-    """The options of the command line, checked as far as they can be without runs. Raises RequestError."""
+    """The options of the command line. Raises RequestError for values that are wrong whatever the runs."""
     split = words.get("split", "test")
     try:
         margin = float(words.get("margin", "1").rstrip("%"))
@@ -127,7 +113,7 @@ def _list(words: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _metrics(value: str | None) -> dict[str, tuple[str, ...]] | None:
-    """`price=mae,cut=logloss`; a task twice has both."""
+    """Parses `price=mae,cut=logloss` to task -> metrics. A task that is named twice has both metrics."""
     if value is None:
         return None
     found: dict[str, tuple[str, ...]] = {}

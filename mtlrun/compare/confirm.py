@@ -1,4 +1,4 @@
-"""`mtlrun compare DIR --confirm`: the compared settings trained anew, on seeds that took no part in choosing them."""
+"""`mtlrun compare DIR --confirm`: trains the compared settings again, on seeds that were not used to choose them."""
 
 import glob
 import json
@@ -15,7 +15,7 @@ from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compose.request import PlannedRun
 from mtlrun.config.check import check
-from mtlrun.config.schema import Config, as_mapping
+from mtlrun.config.schema import Config
 from mtlrun.results.files import at_work
 from mtlrun.results.results_table import rebuild
 from mtlrun.results.summary import read
@@ -23,18 +23,19 @@ from mtlrun.results.sweep_folder import PLAN, folder_name, write_plan
 from mtlrun.runs.folder import claimed, to_be_resumed
 from mtlrun.sweeps.launchers import StackSettings
 from mtlrun.sweeps.local_stacks import train_stacks
-from mtlrun.sweeps.plan import check_members, data_hash, division
+from mtlrun.sweeps.plan import sweep_plan
 from mtlrun.util.errors import RequestError
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import say, shown
 
 
 def confirm(collection: Collection, settings: Sequence[Setting], needed: int, words: Sequence[str]) -> Path:
-    """Trains every setting on fresh seeds, as one sweep in a free folder DIR-confirm; that folder.
+    """Trains every setting on fresh seeds, as one sweep in a free folder DIR-confirm. Returns the folder.
 
-    As many seeds as were used, or as are `needed` for anything to be significant. `words`: the options of the
-    command, for the record. What was tried for each setting, and chosen, is left in chosen.json. Raises RequestError
-    where a setting cannot be trained any more, and for --rows where seeds would have splits of their own.
+    The number of seeds is that of the comparison, or `needed` if that is larger: the fewest with which a difference can
+    be significant. `words` are the options of the command, for the record. chosen.json records what was tried and
+    chosen for each setting. Raises RequestError if a setting can no longer be trained, and with --rows if the seeds
+    would have different splits.
     """
     first = collection.folders[0]
     earlier = _earlier(first)
@@ -53,7 +54,7 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
     plan, processes = _plan(runs)
     folder = _free(first)
     with to_be_resumed(folder), claimed(folder, "--confirm"):
-        # before the plan: a sweep without it would say nothing of what had been tried
+        # before the plan: a sweep must not exist without the record of what was tried
         write_choices(folder, _choices(settings, planned))
         write_plan(folder, plan, quoted("mtlrun", "compare", *collection.folders, *words))
         rebuild(folder)
@@ -69,7 +70,7 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
 
 
 def _earlier(first: Path) -> Mapping[Path, Sequence[RunRecord]]:
-    """The runs of earlier confirmations of a folder, each of which is named."""
+    """The runs of earlier confirmations of a folder. Prints each confirmation."""
     earlier = {folder: collect([folder]).runs for folder in _confirmations(first) if (folder / PLAN).is_file()}
     for folder, runs in earlier.items():
         number = len({run.seed for run in runs})
@@ -79,29 +80,15 @@ def _earlier(first: Path) -> Mapping[Path, Sequence[RunRecord]]:
 
 def _plan(runs: list[PlannedRun]) -> tuple[list[dict[str, Any]], int]:
     """The jobs of a sweep of these runs, divided into stacks, and in how many processes they train."""
-    sizes = check_members(runs)
-    divided, limits = division(runs, sizes, StackSettings(None, {}, None, None))
-    jobs = [
-        {
-            "run": run.run,
-            "overrides": run.overrides,
-            "arguments": run.arguments,
-            "config": as_mapping(run.config),
-            "steps": size.steps,
-            "arm": run.arm,
-            "stack": number,
-            "processes": limits.processes,
-            "data_hash": data_hash(run.config),
-        }
-        for run, size, number in zip(runs, sizes, divided.of_each(), strict=True)
-    ]
-    return jobs, limits.processes
+    plan = sweep_plan(runs, StackSettings(None, {}, None, None), "stack")
+    assert plan.stacks is not None, "the launcher is stack"
+    return plan.jobs(), plan.stacks.limits.processes
 
 
 def _choices(
     settings: Sequence[Setting], planned: Sequence[tuple[Setting, PlannedRun]]
 ) -> list[tuple[Choice, list[str]]]:
-    """What was tried for each setting, and chosen, with the names of the runs that train it now."""
+    """What was tried and chosen for each setting, with the names of the runs that train it now."""
     return [
         (Choice(tuple(setting.tries), setting.chosen), [run.run for trained, run in planned if trained is setting])
         for setting in settings
@@ -110,12 +97,12 @@ def _choices(
 
 
 def _confirmations(first: Path) -> list[Path]:
-    """DIR-confirm, DIR-confirm-2 and so on, as far as they are there."""
+    """The existing folders DIR-confirm, DIR-confirm-2 and so on."""
     return sorted(first.resolve().parent.glob(f"{glob.escape(first.resolve().name)}-confirm*"))
 
 
 def _free(first: Path) -> Path:
-    """The folder of the next confirmation: the first that is not there."""
+    """The folder of the next confirmation: the next number whose folder does not exist."""
     number = len(_confirmations(first))
     while True:
         number += 1
@@ -125,7 +112,7 @@ def _free(first: Path) -> Path:
 
 
 def _templates(setting: Setting) -> list[RunRecord]:
-    """One run for each set of tasks that the setting trains at once."""
+    """One run for each set of tasks that the setting trains together."""
     return list({run.tasks: run for run in reversed(setting.members)}.values())[::-1]
 
 
@@ -135,12 +122,12 @@ def _one_split(runs: Sequence[RunRecord]) -> bool:
 
 
 def _is_drawn(config: Config) -> bool:
-    """Whether the seed draws the test rows; else a column or a file gives them."""
+    """Whether the test rows are drawn with the seed, and not given by a column or a file."""
     return config.data.split.column is None and "test" not in (config.data.split.files or {})
 
 
 def _member(number: int, count: int, setting: Setting, template: RunRecord, seed: int, one_split: bool) -> PlannedRun:
-    """A run like `template` with another seed, which its split follows if the template's did."""
+    """A run like `template` with another seed. The split follows the seed if that of the template did."""
     config = _config(template, seed, one_split)
     of_run = _chosen(setting, template) | ({"only": f"[{template.tasks[0]}]"} if template.single_task else {})
     of_run["seed"] = str(seed)
@@ -151,7 +138,7 @@ def _member(number: int, count: int, setting: Setting, template: RunRecord, seed
 
 
 def _chosen(setting: Setting, template: RunRecord) -> dict[str, str]:
-    """What --tune chose for a run: single-task nets have their own."""
+    """The values that --tune chose for a run. Single-task nets have separate values per task."""
     chosen = {}
     for key, value in setting.chosen.items():
         name, _, task = key.partition(" (")

@@ -1,6 +1,6 @@
-"""A comparison as data: everything that the table, the pictures and the report show, and nothing about how they look.
+"""A comparison as data: everything that the table, the pictures and the report show, without layout.
 
-Differences are in percent of the baseline and *positive where a setting is worse* (Δm of Maninis et al., CVPR 2019).
+Differences are in percent of the baseline. A *positive difference means worse* (Δm of Maninis et al., CVPR 2019).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from mtlrun.tasks import higher_is_better
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 Kind = Literal["method", "alone", "pre-trained", "boosting", "trivial"]
-SINGLE_TASK: tuple[Kind, ...] = ("alone", "pre-trained")  # nets, with a run for each task
+SINGLE_TASK: tuple[Kind, ...] = ("alone", "pre-trained")  # nets with one run per task
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds with its 95 % interval (None for one seed); `values`: the figure of every seed."""
+    """A mean over seeds with its 95 % interval (None for one seed). values: seed -> figure."""
 
     mean: float
     low: float | None
@@ -25,42 +25,42 @@ class Estimate:
 
     @property
     def n(self) -> int:
-        """How many seeds."""
+        """The number of seeds."""
         return len(self.values)
 
 
 @dataclass(frozen=True)
 class TaskColumn:
-    """One main task as the table shows it: its primary metric (first of `metrics`), the metric's direction and unit."""
+    """The column of one main task: its primary metric (the first of `metrics`), with direction and unit."""
 
     task: str
     metric: str
     higher: bool
     unit: str = ""  # "" for shares and other figures without one
-    metrics: tuple[str, ...] = ()  # all that enter Δm per metric; (metric,) unless --metric names several
+    metrics: tuple[str, ...] = ()  # all metrics that enter Δm; (metric,) unless --metric names several
 
     @property
     def primary(self) -> tuple[str, str]:
-        """By what its figures are found: task and primary metric."""
+        """The key of its figures: task and primary metric."""
         return self.task, self.metric
 
     @property
     def keys(self) -> list[tuple[str, str]]:
-        """The same of all its metrics."""
+        """The keys of all its metrics."""
         return [(self.task, metric) for metric in self.metrics]
 
     @property
     def directions(self) -> list[bool]:
-        """Of each of its metrics whether higher is better."""
+        """For each of its metrics, whether higher is better."""
         return [higher_is_better(metric) for metric in self.metrics]
 
 
 @dataclass(frozen=True)
 class Against:
-    """A row against the reference, paired by seed: the difference of Δm in percent, and what it can be taken for.
+    """A row against the reference, paired by seed: the difference of Δm in percent, and the verdict on it.
 
-    `wins`: share of seeds in which it is better, ties ½, with its Clopper-Pearson interval. `p`: the two-sided p
-    that Holm adjusts to `p_holm`; `p_permutation` (exact sign flips) and `p_t` are what it is made from.
+    wins: share of seeds in which the row is better (ties count ½), with its Clopper-Pearson interval.
+    p: the two-sided p, from `p_permutation` (sign flips) and `p_t`. Holm adjusts it to `p_holm`.
     """
 
     difference: Estimate
@@ -77,30 +77,33 @@ class Against:
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall time per step relative to the plain sum's (None where stacks are not alike, `why` says so)."""
+    """Wall time per step, also relative to that of the plain sum; `relative` is None if `why` forbids a comparison."""
 
     relative: float | None
     seconds_per_step: float | None
-    memory: int | None  # bytes, of the process or device that trained it, with whatever else it held
+    memory: int | None  # bytes, of the process or device that trained it, including other data there
     why: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One setting with its seeds folded.
+    """One setting, with its seeds combined.
 
-    kind: "alone" are single-task nets, one run per task and seed; "pre-trained" likewise, but no baseline, as their
-        trunk was trained before, on other tasks or by another run; "boosting" likewise; "trivial" knows no inputs
-    settings: what tells it from other rows, by full key; chosen: values that --tune chose
-    delta_m: percent, mean over tasks of the mean over a task's metrics; delta_m_metrics: mean over all metrics
-    like_leader: not to be told apart from the leading row (None where nothing can be said)
+    kind: "method" is a net of several tasks; "alone" are single-task nets, one run per task and seed; "pre-trained" are
+        single-task nets whose trunk was trained before, on other tasks or by another run, so that they are no baseline;
+        "boosting" is gradient boosting; "trivial" is the predictor that knows no inputs
+    settings: full key -> value, for the keys that distinguish the rows
+    chosen: the values that --tune chose
+    delta_m: percent, mean over tasks of the mean over the metrics of a task
+    delta_m_metrics: percent, mean over all metrics
+    like_leader: cannot be distinguished from the leading row; None if unknown
     """
 
     label: str
     kind: Kind
     settings: Mapping[str, str]
     seeds: tuple[int, ...]
-    figures: Mapping[str, Estimate]  # by task; absent where no run has it
+    figures: Mapping[str, Estimate]  # by task; absent if no run has the figure
     delta_m: Estimate | None
     delta_m_metrics: Estimate | None
     rank: float | None
@@ -114,24 +117,25 @@ class Row:
     unfinished: int = 0
     runs: tuple[str, ...] = ()
     dominated: bool | None = None  # by another row, in every task
-    dominated_by_fixed: bool | None = None  # by some setting of the sweep of fixed weights; None where there is none
+    dominated_by_fixed: bool | None = None  # by a setting of the sweep of fixed weights; None without such a sweep
 
     @property
     def trivial(self) -> bool:
-        """Is the trivial predictor, which knows no inputs."""
+        """Whether it is the trivial predictor, which knows no inputs."""
         return self.kind == "trivial"
 
     @property
     def boosting(self) -> bool:
-        """Is no net but gradient boosting."""
+        """Whether it is gradient boosting instead of a net."""
         return self.kind == "boosting"
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A contrast of a factorial, or of two arms, paired by seed, in percent of Δm: positive where `level` is worse.
+    """A contrast of a factorial or of two arms, paired by seed, as a difference of Δm in percent. Positive: worse.
 
-    factor: a key or a group, or two with × between them for an interaction; of arms, what their difference means
+    factor: a key or a group; two joined by × for an interaction; for arms, the meaning of their difference
+    level, against: `level` is compared with `against`
     equivalent: two one-sided tests within the margin
     """
 
@@ -146,9 +150,11 @@ class Effect:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to know before believing the table. kind: "missing" keeps the word best from being printed.
+    """Something to know before trusting the table.
 
-    condition: a few words (`seeds`, `baseline: boosting`, `rate at the edge`, …); command: what supplies it
+    kind: with a finding of kind "missing", the word best is not printed
+    condition: a few words (`seeds`, `baselines`, `rate at the edge`, …)
+    command: the command that supplies what is missing
     """
 
     kind: Literal["warning", "missing"]
@@ -161,8 +167,8 @@ class Finding:
 class Series:
     """A figure over training steps, or over another number: mean and band over seeds.
 
-    what: "curve" (val figure of a task), "weight", "rate", "cosine" (of the gradients of `task` and of
-        the task `metric`), "trend" (over `key`)
+    what: "curve" (val figure of a task), "weight", "rate", "cosine" (of the gradients of the tasks `task` and `metric`)
+        or "trend" (figure over the setting `key`)
     """
 
     what: Literal["curve", "weight", "rate", "cosine", "trend"]
@@ -179,7 +185,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Speed:
-    """Steps until the val figure of a task first reaches a target: median over the seeds that reach it."""
+    """Steps until the val figure of a task first reaches a target.
+
+    median: over the seeds that reach it; reached: their number; of: the number of all seeds
+    """
 
     label: str
     task: str
@@ -191,7 +200,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Importance:
-    """How much worse a task's metric on test gets when an input is permuted, in the metric's unit (positive: worse)."""
+    """How much worse the test metric of a task gets if an input is permuted, in the unit of the metric."""
 
     label: str
     task: str
@@ -199,18 +208,20 @@ class Importance:
     estimate: Estimate
 
 
-CONFLICTS, DEAD = "conflict_rate", "dead_layer"  # metrics, the second as the beginning of its name
+CONFLICTS, DEAD = "conflict_rate", "dead_layer"  # a metric, and the beginning of the names of metrics
 
 
-GATE, STITCH = "gate_", "stitch_"  # how metrics begin that say what tasks read of each other
+GATE, STITCH = "gate_", "stitch_"  # beginnings of the names of metrics on what tasks read from each other
 
 
 @dataclass(frozen=True)
 class Share:
-    """With what share a reader, a task or the shared gate, reads an expert or a task's features at the last evaluation.
+    """The share with which a reader reads an expert or the features of a task, at the last evaluation.
 
-    level: of the trunk, where there are several; signed: it may be below 0 and above 1
-    seed: the one whose value it is, where another seed's has another meaning; None: a mean over seeds
+    reader: a task or the shared gate
+    level: the level of the trunk, if there are several
+    signed: the share may be below 0 or above 1
+    seed: the seed of the value, if values of different seeds have different meanings; None for a mean over seeds
     """
 
     label: str
@@ -224,9 +235,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """What a setting's runs say of their training: a figure at the last evaluation, with task "" that of the trunk.
+    """A figure on the training of a setting, at the last evaluation. task "" means the trunk.
 
-    metric: CONFLICTS (of the tasks' gradients), or DEAD and a number (share of that layer's units, of trunk or head)
+    metric: CONFLICTS (rate of conflicts between the gradients of the tasks), or DEAD and the number of a layer (share
+        of dead units in this layer of the trunk or head)
     """
 
     label: str
@@ -237,8 +249,12 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Affinity:
-    """Tasks by tasks, from every pair trained together: gains[a, b] in percent of a's figure alone (positive: better)
-    when b is trained with it; cosine of their gradients; distance of the trunks of the single-task nets."""
+    """Figures for every pair of tasks, from runs that train the pair together.
+
+    gains[a, b]: how much better a is with b than alone, in percent of the figure alone (positive: better)
+    cosines: cosine of the gradients of the two tasks
+    distances: distance between the trunks of the two single-task nets
+    """
 
     tasks: tuple[str, ...]
     gains: Mapping[tuple[str, str], Estimate]
@@ -250,15 +266,20 @@ class Affinity:
 class Comparison:
     """Everything that is shown.
 
-    verdict: plain words, the most important first
-    reference, baseline: labels of the row that others are held against, and of what Δm is relative to
-    split: whose figures; margin: percent within which settings count as equivalent
-    split_varies: seeds have splits of their own, and intervals the corrected variance; interval: how they are made
-    seeds_needed: from how many seeds on anything can be significant
-    leader: the row with the lowest mean Δm; best: whether it may be called so
-    expected_best: by label, the expected best val skill of 1, 2, … trials (Dodge et al. 2019)
+    verdict: sentences, the most important first
+    reference: label of the row that other rows are compared with
+    baseline: label of what Δm is relative to
+    split: the split of the figures
+    margin: percent within which settings count as equivalent
+    split_varies: each seed has a different split; intervals then have the corrected variance
+    interval: the kind of interval in words
+    seeds_needed: the fewest seeds with which a difference can be significant
+    leader: the row with the lowest mean Δm
+    best: whether the leader may be called best
+    expected_best: label -> expected best val skill of 1, 2, … trials (Dodge et al. 2019)
     tuned: keys of --tune, here or before --confirm
-    shared: settings that all runs have in common; provenance: versions, hashes, hardware, folders
+    shared: settings that all runs have in common
+    provenance: versions, hashes, hardware, folders
     """
 
     title: str

@@ -19,7 +19,7 @@ class Option:
 class TaskTypeOption(Declaration):
     """A task type: its declaration, and `made_by`, the reference "module:Class" to a `mtlrun.tasks.TaskType`.
 
-    `accepts` is a reference "module:function". Labels must come from the table.
+    `accepts` is a reference "module:function". Labels come from the table, or there are none.
     """
 
     made_by: str

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.config.package import Extension, Option, TaskTypeOption
-from mtlrun.config.schema import GROUPS, LossConfig, ModelConfig, SharingConfig
+from mtlrun.config.schema import GROUPS, BareModelConfig, LossConfig, SharingConfig
 from mtlrun.tasks import DECLARED, Loss, Metric, known_metrics
 from mtlrun.util.registry import REFERENCES
 
-BASES = {"loss": LossConfig, "model": ModelConfig, "sharing": SharingConfig}  # base class of the settings, by group
+BASES = {"loss": LossConfig, "model": BareModelConfig, "sharing": SharingConfig}  # base class of the settings, by group
 
 
 def check_extension(extension: Extension) -> None:
@@ -55,10 +55,13 @@ def _check_option(group: str, name: str, option: object, conf: Path | None) -> N
     default = next(f.default for f in fields(settings) if f.name == "name")
     if default != name:
         raise ValueError(f"{key}: the field name of {settings.__name__} has default {default!r}, expected {name!r}")
-    inherited = {f.name for f in fields(base)}
+    ours = [known for known in settings.__mro__ if known.__module__.startswith("mtlrun.") and is_dataclass(known)]
+    inherited = {f.name for known in ours for f in fields(known)}
     per_run = [f.name for f in fields(settings) if f.metadata.get("per_run") and f.name not in inherited]
-    if group != "loss" and per_run:
-        raise ValueError(f"{key}: {per_run[0]} is per_run, which only settings of a loss strategy may be")
+    if per_run and not (group == "loss" or (issubclass(settings, BareModelConfig) and settings.over_runs)):
+        raise ValueError(
+            f"{key}: {per_run[0]} is per_run, which only settings of a loss strategy or of a trunk over runs may be"
+        )
     if conf is None or not (Path(conf) / group / f"{name}.yaml").is_file():
         raise ValueError(f"{key}: there is no {group}/{name}.yaml in its folder conf")
 
@@ -79,8 +82,8 @@ def _check_task_type(name: str, kind: object) -> None:
         raise ValueError(f"{key}: losses holds none")
     if kind.accepts is not None and not kind.allowed:
         raise ValueError(f"{key}: accepts is given, and allowed does not say in words which labels it accepts")
-    if not kind.from_table:
-        raise ValueError(f"{key}: labels is {kind.labels!r}, expected numbers, two classes or classes")
+    if not (kind.from_table or kind.unlabelled):
+        raise ValueError(f"{key}: labels is {kind.labels!r}, expected numbers, two classes, classes or none")
     known = known_metrics()
     for name, metric in kind.metrics.items():
         if metric.better not in ("min", "max") or known.get(name, metric).better != metric.better:

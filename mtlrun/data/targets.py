@@ -19,10 +19,10 @@ from mtlrun.util.errors import RequestError, listing, nearest
 class Target:
     """The labels of a task in all N rows of the table.
 
-    column: the column of the labels; None for an expression, a reconstruction or an objective.
+    column: the column of the labels; None for an expression, a reconstruction or a task without labels.
     classes: sorted; [negative, positive] for a binary task; 1, 2, … for bins, lowest first.
     values: float64 [N], numbers or indices into `classes`; 0 if not observed. All 0 for a reconstruction, whose labels
-        are the inputs, and for an objective, which has no labels.
+        are the inputs, and for a task without labels.
     observed: bool [N], whether the row has a label that the settings of the task keep.
     class_weights: in the order of `classes`.
     """

@@ -156,7 +156,7 @@ def trivial_outputs(
     constants = {}
     for t, task in enumerate(rows.tasks):
         declared = type_of(datasets[0].targets[task].type)
-        if declared.of_a_point:  # nothing is predicted
+        if declared.unlabelled:  # nothing is predicted
             constants[task] = torch.full((len(datasets), 1), torch.nan)
             continue
         if declared.reads_inputs:

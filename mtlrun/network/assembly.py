@@ -20,7 +20,7 @@ from mtlrun.tasks import TYPES, TaskType
 @dataclass(frozen=True)
 class TaskSpec:
     """A task as the network needs it. `classes`: 0 for a regression, D for a reconstruction; `delta`: Huber's;
-    `objective`, `scale`: the function that an objective is, and its factor; `head`: the task whose head it has too;
+    `objective`, `scale`: the function in place of a head, and its factor; `head`: the task whose head it has too;
     `columns`: those that a reconstruction is about, None for all that the network sees."""
 
     name: str

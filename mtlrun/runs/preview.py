@@ -71,9 +71,11 @@ def _tasks(config: Config, dataset: Dataset) -> str:
             if row["bins"]:
                 edges = listing((f"{edge:g}" for edge in row["bins"]), 60)
                 lines.append(f"  class 1 below {row['bins'][0]:g}, the next from there on; inner edges {edges}")
-        elif type_of(row["type"]).of_a_point:
+        elif (declared := type_of(row["type"])).unlabelled:
             task = config.tasks[row["task"]]
-            lines.append(f"  {task.scale:g} times the function {task.target or row['task']} of a point; no labels")
+            function = f"{task.scale:g} times the function {task.target or row['task']}"
+            of = f"{function} of {declared.function_of} features; " if declared.function_of is not None else ""
+            lines.append(f"  {of}no labels")
         elif type_of(row["type"]).reads_inputs:
             names = dataset.reconstructed.get(row["task"])
             of = f"columns {listing(names, 60)}, hidden from the network," if names else "inputs"

@@ -12,7 +12,6 @@ from mtlrun.tasks.binary import Binary
 from mtlrun.tasks.categorical import Categorical
 from mtlrun.tasks.count import Count
 from mtlrun.tasks.declaration import Declaration, Direction, Labels, Loss, Metric
-from mtlrun.tasks.objective import Objective
 from mtlrun.tasks.reconstruction import Reconstruction
 from mtlrun.tasks.regression import Regression
 from mtlrun.util.errors import RequestError
@@ -26,7 +25,6 @@ _OWN: dict[str, type[TaskType]] = {
     "binary": Binary,
     "categorical": Categorical,
     "reconstruction": Reconstruction,
-    "objective": Objective,
     "count": Count,
 }
 TYPES = Registry("task type", _OWN, TaskType)
@@ -69,12 +67,12 @@ def inferred_primaries() -> list[str]:
 
 
 def stated_primary(name: Any) -> str | None:
-    """The primary metric of a type that a task must name and that has labels in the table.
+    """The primary metric of a type that a task must name.
 
-    None for other types, and for anything that is not the name of a type.
+    None for other types, for types whose labels are the inputs, and for anything that is not the name of a type.
     """
     declared = DECLARED.get(name) if isinstance(name, str) and name not in INFERRED else None
-    return declared.primary if declared is not None and declared.from_table else None
+    return declared.primary if declared is not None and not declared.reads_inputs else None
 
 
 def refused_labels(name: str, labels: "np.ndarray") -> "np.ndarray | None":
@@ -112,7 +110,6 @@ __all__ = [
     "Labels",
     "Loss",
     "Metric",
-    "Objective",
     "Reconstruction",
     "Regression",
     "TaskType",

@@ -57,11 +57,11 @@ class TaskType(ABC):
         """Observed labels `[R, B]` of one task as features `[R, B, E]`, in the same form as `estimate`."""
 
     @classmethod
-    def head_function(cls, objectives: Sequence[str], scales: Sequence[float]) -> nn.Module | None:
+    def head_function(cls, functions: Sequence[str], scales: Sequence[float]) -> nn.Module | None:
         """A module without parameters that replaces the heads of a block; None if heads are learnt.
 
-        objectives, scales: the functions and the factors of the tasks. The module maps features `[R, B, H]` to outputs
-        `[R, B, T, K]`. Features may also be `[R, T, B, H]`, one tensor expanded along T.
+        functions, scales: the names of the functions and the factors of the tasks. The module maps features
+        `[R, B, H]` to outputs `[R, B, T, K]`. Features may also be `[R, T, B, H]`, one tensor expanded along T.
         """
         return None
 

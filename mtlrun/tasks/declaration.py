@@ -64,7 +64,7 @@ class Declaration:
     """A task type, as seen by code that does not compute with it.
 
     labels: the source of the labels. "numbers", "two classes" and "classes" are read from the table; "inputs" are the
-        encoded inputs of the run; "none" means no labels, as for a function of a point.
+        encoded inputs of the run; "none" means that there are no labels.
     metrics: in the order in which tables show them. `primary` is the metric that represents a task.
     losses: by name, the default first.
     standardised: labels are standardised with the statistics of the training labels (data.standardize_targets).
@@ -74,6 +74,9 @@ class Declaration:
     roles: the roles that a task may have, the default first.
     without: the keys of a task that have no meaning for this type. `because` is the reason.
     functions: the names allowed for `target` if it names a function instead of a column.
+    function_of: the number of features that `TaskType.head_function` reads. The function replaces the head. None if
+        heads are learnt.
+    below_0: losses may be below 0. Strategies that need positive losses are then refused.
     """
 
     labels: Labels
@@ -88,6 +91,8 @@ class Declaration:
     without: tuple[str, ...] = ()
     because: str = ""
     functions: tuple[str, ...] = ()
+    function_of: int | None = None
+    below_0: bool = False
 
     @property
     def default_loss(self) -> str:
@@ -120,8 +125,8 @@ class Declaration:
         return self.labels == "inputs"
 
     @property
-    def of_a_point(self) -> bool:
-        """Whether the loss is a function of the point of model=point. There are then no labels and no head."""
+    def unlabelled(self) -> bool:
+        """Whether there are no labels. Nothing is then predicted."""
         return self.labels == "none"
 
     @property

@@ -10,6 +10,7 @@ import yaml
 from mtlrun.config.check import check
 from mtlrun.config.schema import GROUPS, SplitConfig, TrainerConfig, as_mapping, conf_dir, config_hash
 from mtlrun.util.errors import RequestError
+from mtlrun.util.registry import REFERENCES
 
 CONF = conf_dir()
 # (group, option, key): where an option's YAML differs from the schema's default on purpose.
@@ -52,7 +53,8 @@ def defaults(cls: type) -> dict[str, Any]:
 def test_every_option_of_the_schema_has_its_yaml() -> None:
     for group, known in GROUPS.items():
         if group not in ("data", "trainer"):
-            assert set(known) == {file.stem for file in (CONF / group).glob("*.yaml")}, group
+            ours = set(known) - set(REFERENCES.get(group, {}))  # those of installed packages have YAMLs there
+            assert ours == {file.stem for file in (CONF / group).glob("*.yaml")}, group
     assert {file.stem for file in (CONF / "trainer").glob("*.yaml")} == {"default", "debug"}
 
 

@@ -231,7 +231,7 @@ def test_a_broken_package_is_left_out_with_a_line(tmp_path: Path) -> None:
     ("source", "entry", "why"),
     [
         ("", "rotten:EXTENSION", "AttributeError: module 'rotten' has no attribute 'EXTENSION'"),
-        ("EXTENSION = 3", "rotten:EXTENSION", "rotten:EXTENSION is no mtlrun.config.extensions.Extension but int"),
+        ("EXTENSION = 3", "rotten:EXTENSION", "rotten:EXTENSION is no mtlrun.extensions.Extension but int"),
     ],
 )
 def test_an_entry_point_that_names_no_extension(source: str, entry: str, why: str, tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ KIND = TaskTypeOption(
         (Extension(task_types={"c": replace(KIND, losses=("l",))}), "expected a mapping of names to Loss"),
         (Extension(task_types={"c": replace(KIND, metrics={"gain": "max"})}), "expected a mapping of names to Metric"),
         (Extension(task_types={"c": replace(KIND, accepts="m:f")}), "allowed does not say in words"),
-        (Extension(task_types={"c": replace(KIND, labels="none")}), "labels is 'none', expected numbers"),
+        (Extension(task_types={"c": replace(KIND, labels="inputs")}), "labels is 'inputs', expected numbers"),
     ],
 )
 def test_declarations_that_cannot_be_followed_add_nothing(extension: Extension, why: str, conf: Path) -> None:

@@ -4,20 +4,16 @@ import csv
 import json
 import math
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from mtlrun_demos import toy_objectives
 from torch import Tensor
 
 from mtlrun.cli.main import main
-from mtlrun.compare.report.pictures.style import style
-from mtlrun.compare.report.toy_picture import front, minimum, picture
-from mtlrun.compare.report.toy_runs import Group, Objectives, Way
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset
@@ -28,7 +24,6 @@ from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.size import size
 from mtlrun.sweeps.division import Limits, divide
-from mtlrun.tasks import toy_objectives
 from mtlrun.util.errors import Interrupted, RequestError
 
 STARTS = [[-8.5, 7.5], [-8.5, -5.0], [9.0, 9.0]]
@@ -44,7 +39,7 @@ def point_config(
         {
             "tasks": tasks,
             "data": {"path": "synthetic:point", "split": {"train": 0.98, "val": 0.01, "test": 0.01}},
-            "model": {"name": "point", "start": start},
+            "model": {"name": "point", "starts": [start]},
             "sharing": {"name": "hard"},
             "graph": {"name": "none"},
             "loss": {"name": loss} if isinstance(loss, str) else loss,
@@ -126,8 +121,8 @@ def test_slopes_are_those_of_autograd() -> None:
         torch.testing.assert_close(torch.stack([by_x1[:, t], by_x2[:, t]], -1), theirs, rtol=1e-9, atol=1e-12)
 
 
-def test_the_minimum_and_the_front_are_where_they_are_said_to_be() -> None:
-    """By a search from many points, and against random changes of points of the front."""
+def test_the_minimum_is_where_it_is_said_to_be() -> None:
+    """By a search from many points."""
     from scipy.optimize import minimize
 
     found = [
@@ -137,21 +132,6 @@ def test_the_minimum_and_the_front_are_where_they_are_said_to_be() -> None:
     best = min(found, key=lambda r: float(r.fun))
     assert np.abs(best.x - toy_objectives.MINIMUM).max() < 1e-4
     assert best.fun == pytest.approx(-30.1832769, abs=1e-6)
-    assert minimum(NAMES, [1.0, 1.0]) == pytest.approx(toy_objectives.MINIMUM, abs=1e-4)
-    scaled = minimize(
-        lambda p: 0.1 * by_hand(*p)[0] + by_hand(*p)[1],
-        [-3.0, -7.0],
-        method="Nelder-Mead",
-        options={"xatol": 1e-9, "fatol": 1e-12},
-    )
-    assert minimum(NAMES, [0.1, 1.0]) == pytest.approx(scaled.x, abs=1e-4)
-    line = front(NAMES, [0.1, 1.0])
-    assert line[:, 0].min() == -7 and line[:, 0].max() == 7
-    rng = np.random.default_rng(0)
-    for place in line[::8]:
-        own = np.array(by_hand(*place))
-        others = np.array([by_hand(*(place + rng.normal(size=2) * 10 ** rng.uniform(-3, 0))) for _ in range(300)])
-        assert not (others < own - 1e-4).all(1).any()
 
 
 # ---------------------------------------------------------------- training
@@ -273,17 +253,28 @@ LINE = ["data=point", "model=point", "trainer.select=last"]
 @pytest.mark.parametrize(
     "words, answer",
     [
-        (["data=point"], "tasks.L1.type: objective, a function of a point, and model is mlp\nset it: model=point"),
-        (["model=point"], "model=point: has no heads, and price is no objective"),
-        (["data=point", "model=point"], "trainer.select: found skill, which is about predictions"),
-        ([*LINE, "model.start=[1.0]"], "model.start: found [1.0], and the objectives are functions of 2 numbers"),
+        (
+            ["data=point", LINE[2]],
+            "tasks.L1.type: objective, a function of 2 features, and with model=mlp it reads the 64 of layer2\n",
+        ),
+        (["model=point"], "model=point: has no heads, and price needs one\nset model=mlp, or tasks.price.type to"),
+        (["data=point", "model=point"], "trainer.select: found skill, which is about predictions, and L1 (objective)"),
+        (
+            [*LINE, "model.starts=[[1.0]]"],
+            "tasks.L1.type: objective, a function of 2 features, and with model=point it reads the 1 of layer1\n",
+        ),
+        ([*LINE, "model.starts=[[1.0],[2.0,3.0]]"], "tasks.L1.type: objective, a function of 2 features, and with"),
+        ([*LINE, "model.starts=[]"], "tasks.L1.type: objective, a function of 2 features, and with"),
+        ([*LINE, "model.starts=[1.0,2.0]"], "model.starts[0]: found 1.0"),
+        ([*LINE, "sharing=mmoe"], "sharing: mmoe, which makes trunks of its own of model=mlp, and model is point"),
+        (["data=point", "model=boosting"], "tasks.L1.type: objective, whose losses model=boosting does not have"),
         (
             [*LINE, "tasks.L1.target=cagrad_3"],
             "tasks.L1.target: no objective is named 'cagrad_3'; did you mean cagrad_",
         ),
         ([*LINE, "tasks.L1.shuffle=true"], "tasks.L1.shuffle: an objective has none, as it has no labels"),
         ([*LINE, "tasks.L1.scale=0"], "tasks.L1.scale: found 0.0\nallowed: a number above 0"),
-        ([*LINE, "graph=chain"], "graph: model=point has no heads that could read an estimate"),
+        ([*LINE, "graph=chain"], "graph: L2 is of type objective, which has no head that could read an estimate"),
         ([*LINE, "trainer.goal=low"], "trainer.goal: found 'low'"),
     ],
 )
@@ -296,7 +287,7 @@ def test_what_has_no_meaning_is_refused(words: list[str], answer: str, capsys: p
 
 def test_a_strategy_that_needs_positive_losses_is_refused() -> None:
     for name in ("gls", "dwa", "imtl_l", "imtl", "stch", "uncertainty", "db_mtl", "gradnorm"):
-        with pytest.raises(RequestError, match=f"^loss={name}: has no meaning for a loss below 0, and L1 is an obj"):
+        with pytest.raises(RequestError, match=f"^loss={name}: has no meaning for a loss below 0, and that of L1 "):
             point_config([9.0, 9.0], loss=name)
 
 
@@ -317,18 +308,19 @@ def test_famo_needs_a_bound_below_every_objective(bound: Any, allowed: bool) -> 
         assert point_config([9.0, 9.0], loss=settings).loss.name == "famo"
         return
     with pytest.raises(
-        RequestError, match=r"L2|L1 is an obj.*\nset loss.lower_bound=VALUE below every loss, or loss=sum"
+        RequestError,
+        match=r"L[12] \(objective\) may be\nset loss.lower_bound=VALUE below every loss, or loss=sum",
     ):
         point_config([9.0, 9.0], loss=settings)
 
 
-# ---------------------------------------------------------------- the table and the picture
+# ---------------------------------------------------------------- the comparison
 
 
-def test_from_an_experiment_to_its_table(
+def test_from_an_experiment_to_the_common_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Setting C with two rates and two strategies; figures of the table and the files."""
+    """Setting C with two rates and two strategies: a row for each of them, over the starts, which are its seeds."""
     monkeypatch.chdir(tmp_path)
     words = [
         "experiment=toy_c",
@@ -343,115 +335,38 @@ def test_from_an_experiment_to_its_table(
     assert "2 stacks" in capsys.readouterr().out
     assert main(["compare", "out", "--format", "csv"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
-    assert [(r["label"], r["rate"], r["starts"], r["at_the_goal"], r["steps"]) for r in rows] == [
-        ("sum", "1", "3", "3", "22"),
-        ("sum", "0.1", "3", "3", rows[1]["steps"]),
-        ("pcgrad", "1", "3", "3", "56"),
-        ("pcgrad", "0.1", "3", rows[3]["at_the_goal"], "never"),
-    ]
-    assert int(rows[1]["steps"]) == pytest.approx(709, abs=8)
-    assert rows[0]["on_the_front"] == "3" and not {"published_steps", "prototype"} & rows[0].keys()  # of 100,000 steps
-    found: dict[tuple[str, str], list[tuple[dict[str, float], float]]] = {}
+    ended: dict[tuple[str, str], list[dict[str, float]]] = {}
+    begun = set()
     for folder in sorted(Path("out").glob("0*")):
         summary = json.loads((folder / "summary.json").read_text())
-        with open(folder / "metrics.csv") as file:
-            x1, x2 = (float(r["value"]) for r in [r for r in csv.DictReader(file) if r["metric"] in ("x1", "x2")][-2:])
         key = (summary["settings"]["loss"]["name"], f"{summary['settings']['lr']['base']:g}")
-        found.setdefault(key, []).append((summary["figures"], math.hypot(x1, x2 + 8.3551098)))
+        ended.setdefault(key, []).append(summary["figures"])
+        with open(folder / "metrics.csv") as file:
+            coordinates = [r["metric"] for r in csv.DictReader(file) if r["metric"] in ("x1", "x2")]
+        assert len(coordinates) == 2 * 16
+        begun.add((summary["seed"], summary["settings"]["model"]["starts"][summary["seed"]][0]))
+        assert summary["best"]["by"] == "last" and summary["trivial"] == {}
+    assert begun == {(0, -8.5), (1, -8.5), (2, 9.0)}
+    steps = {key: [f["train//goal_step"] for f in own if "train//goal_step" in f] for key, own in ended.items()}
+    assert max(steps["sum", "1"]) == 22 and max(steps["pcgrad", "1"]) == 56 and len(steps["pcgrad", "1"]) == 3
+    assert max(steps["sum", "0.1"]) == pytest.approx(709, abs=8) and len(steps["pcgrad", "0.1"]) < 3
+    assert {(r["loss"], r["lr.base"]): r["seeds"] for r in rows} == dict.fromkeys(ended, "0 1 2") and len(rows) == 4
     for row in rows:
-        own = found[row["label"], row["rate"]]
-        steps = [f["train//goal_step"] for f, _ in own if "train//goal_step" in f]
-        assert row["mean_steps"] == (f"{sum(steps) / len(steps):.0f}" if steps else "never")
-        assert row["at_the_minimum"] == str(sum(far < 0.1 for _, far in own))
-    page = Path("out/compare/report.html").read_text()
-    assert "<svg" in page and "[[" not in page and f">{rows[1]['steps']}</td>" in page
-    assert Path("out/compare/trajectories.png").read_bytes()[:4] == b"\x89PNG"
-    summary = json.loads(next(Path("out").glob("000_*/summary.json")).read_text())
-    assert summary["best"]["by"] == "last" and summary["trivial"] == {}
-    assert main(["compare", "out"]) == 0
-    assert "starts are not seeds" in capsys.readouterr().out
-    assert main(["compare", "out", "--tune", "loss"]) == 2
-    assert capsys.readouterr().err.startswith("mtlrun: --tune: has no meaning for runs of model=point")
-    assert main(["check", LINE[0], LINE[1], LINE[2]]) == 0
-    assert "1 times the function cagrad_1 of a point; no labels" in capsys.readouterr().out
+        own = ended[row["loss"], row["lr.base"]]
+        for task in ("L1", "L2"):
+            mean = np.mean([figures[f"test/{task}/value"] for figures in own])
+            assert float(row[f"{task}/value"]) == pytest.approx(mean)
+    assert Path("out/compare/front_L1_L2.png").read_bytes()[:4] == b"\x89PNG"
+    assert main(["check", *LINE]) == 0
+    assert "1 times the function cagrad_1 of 2 features; no labels" in capsys.readouterr().out
 
 
-def test_figures_of_others_stand_beside_the_same_setting_alone(
+def test_a_point_is_not_exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Short runs whose summaries say the steps of settings A and C, then with one thing changed at a time."""
     monkeypatch.chdir(tmp_path)
-    words = [
-        "experiment=toy_c",
-        "arms=[{loss: sum},{loss: cagrad, loss.c: 0.5}]",
-        "lr.base=1,0.001,0.5",
-        "trainer.max_steps=30",
-        "hydra.sweep.dir=out",
-        "hydra.launcher.processes=1",
-    ]
-    assert main(words) == 0
-
-    def shown(change: Any = lambda summary: None) -> list[tuple[str, str]]:
-        """(published steps, prototype) of each row, empty where there is no such column."""
-        shutil.copytree("out", "changed", dirs_exist_ok=True)
-        for path in Path("changed").glob("*/summary.json"):
-            summary = json.loads(path.read_text()) | {"steps": 100_000}
-            change(summary)
-            path.write_text(json.dumps(summary))
-        capsys.readouterr()
-        assert main(["compare", "changed", "--format", "csv"]) == 0
-        rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
-        return [(row.get("published_steps", ""), row.get("prototype", "")) for row in rows]
-
-    none = [("", "")] * 6
-    assert shown() == [
-        ("22", "—"),
-        ("never", "minimum 1 of 3"),
-        ("—", "—"),
-        ("32", "—"),
-        ("57700", "minimum 3 of 3"),
-        ("—", "—"),
-    ]
-    assert shown(lambda s: s["settings"]["trainer"].update(goal=-20)) == [
-        ("", "—"),
-        ("", "minimum 1 of 3"),
-        ("", "—"),
-        ("", "—"),
-        ("", "minimum 3 of 3"),
-        ("", "—"),
-    ]
-    assert shown(lambda s: s["settings"]["loss"].update({"c": 0.4} if "c" in s["settings"]["loss"] else {})) == [
-        ("22", "—"),
-        ("never", "minimum 1 of 3"),
-        *[("—", "—")] * 4,
-    ]
-    assert shown(lambda s: s.update(steps=30)) == none
-    assert shown(lambda s: s["settings"]["tasks"]["L1"].update(scale=0.1)) == none
-    assert shown(lambda s: s["settings"]["optimizer"].update(name="sgd")) == none
-    assert shown(lambda s: s["settings"]["model"]["start"].__setitem__(1, 7.0)) == none
-
-
-@pytest.mark.parametrize("count", [1, 7])
-def test_the_picture_names_factors_and_axes_and_cuts_no_text(count: int) -> None:
-    way = Way((9.0, 9.0), np.array([[9.0, 9.0], [0.0, -8.355]]), None, True)
-    groups = [Group(f"strategy_{i}", 0.001, (way,), "", "") for i in range(count)]
-    with style():
-        figure = picture(groups, Objectives(("L1", "L2"), tuple(NAMES), (0.1, 1.0)))
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        texts = [
-            figure._suptitle,
-            *(t for axis in figure.axes for t in (axis.title, axis.xaxis.label, axis.yaxis.label)),
-        ]
-        for text in texts:
-            box = text.get_window_extent(canvas.get_renderer())
-            assert min(box.x0, box.y0) >= -1 and box.x1 <= figure.bbox.width + 1, text
-            assert box.y1 <= figure.bbox.height + 1, text
-    assert str(figure.get_label()).endswith("(L1 times 0.1)")
-    assert figure._suptitle.get_text().replace("\n", " ") == figure.get_label()
-    labels = [(axis.get_xlabel(), axis.get_ylabel()) for axis in figure.axes if axis.get_visible()]
-    assert labels == (
-        [("x1", "x2")]
-        if count == 1
-        else [("", "x2"), ("", ""), ("", ""), ("x1", ""), ("x1", "x2"), ("x1", ""), ("x1", "")]
-    )
+    assert main([*LINE, "trainer.epochs=1", "hydra.run.dir=point"]) == 0
+    capsys.readouterr()
+    assert main(["export", "point", "-o", "model.onnx"]) == 2
+    said = "mtlrun: export: point has model=point, and only networks are exported\n"
+    assert capsys.readouterr().err.startswith(said) and not Path("model.onnx").exists()

@@ -133,7 +133,6 @@ WORDS = [
     "lr=0.01",
     "lr=per_head",
     "model=boosting",
-    "model=point",
     "data=diamonds",
     "experiment=hints",
     "experiment=nope",

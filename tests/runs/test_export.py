@@ -391,16 +391,13 @@ def test_what_cannot_be_exported_is_refused(
     assert Path("old.onnx").read_text() == "mine" and not Path("model.onnx").exists()
 
 
-def test_trees_and_points_are_no_networks(homes: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+def test_trees_are_no_network(homes: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data=homes", "model=boosting", "model.iterations=3", "only=[stars,half]", "hydra.run.dir=trees"]) == 0
     answer = refused(["export", "trees", "-o", "model.onnx"], capsys)
     assert answer.startswith("export: trees has model=boosting, and only networks are exported\n")
     capsys.readouterr()
     assert main(["predict", "trees", "homes.parquet", "-o", "half.csv", "--tasks", "half"]) == 0
     assert [*pd.read_csv("half.csv")] == ["half", "half[0]", "half[1]", "half[2]"]
-    assert main(["data=point", "model=point", "trainer.select=last", "trainer.epochs=1", "hydra.run.dir=point"]) == 0
-    answer = refused(["export", "point", "-o", "model.onnx"], capsys)
-    assert answer.startswith("export: point has model=point, and only networks are exported\n")
     assert not Path("model.onnx").exists()
 
 

@@ -1,1 +1,1 @@
-"""From records to a comparison: rows, effects, conditions."""
+"""Computes a comparison from records: rows, effects, curves, conditions."""

@@ -1,4 +1,4 @@
-"""What a comparison answers beside its table: contrasts of a plan, effects of a factorial, pairs of tasks."""
+"""The answers of a comparison besides its table: contrasts of a plan, effects of a factorial, pairs of tasks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +14,11 @@ from mtlrun.compare.records import Affinity, Effect, Finding, Row
 
 @dataclass(frozen=True)
 class Answers:
-    """What the comparison answers beside its table.
+    """The answers of a comparison besides its table.
 
-    contrasts: those of the plan whose arms the rows are; factorial: of rows that form a complete grid, where there are
-    no contrasts; affinity: of tasks trained in pairs
+    contrasts: contrasts of a plan, if the rows are its arms
+    factorial: effects of rows that form a complete grid, if there are no contrasts
+    affinity: figures of tasks that were trained in pairs
     """
 
     contrasts: Contrasts | None
@@ -26,17 +27,17 @@ class Answers:
 
     @property
     def effects(self) -> Sequence[Effect]:
-        """All differences with a name."""
+        """All named differences."""
         return self.factorial if self.contrasts is None else self.contrasts.effects
 
     @property
     def asked(self) -> Sequence[Effect]:
-        """Those that the experiment was made for: a plan's contrasts, or a factorial's main effects."""
+        """The differences that the experiment was made for: the contrasts of a plan, or main effects of a factorial."""
         return main(self.factorial) if self.contrasts is None else self.contrasts.effects
 
 
 def find_answers(table: Table, over_test_rows: bool, findings: list[Finding]) -> Answers:
-    """What the rows answer. `over_test_rows`: the table speaks of other test rows too, which answers do not."""
+    """Computes the answers. over_test_rows: the table covers other test rows; the answers do not."""
     criteria, comparators, results = table.criteria, table.comparators, table.results
     settings = [result.setting for result in results]
     pairs = affinity(settings, comparators.baseline.setting, criteria, findings)
@@ -51,13 +52,15 @@ def find_answers(table: Table, over_test_rows: bool, findings: list[Finding]) ->
 
 @dataclass(frozen=True)
 class Facts:
-    """What the sentences of the verdict are made from.
+    """The facts from which the sentences of the verdict are made.
 
-    rows: in the order of the table, without the trivial predictor; seeds, needed: the most of a paired difference,
-    and from how many on anything can be significant; effects: main effects and interactions of a factorial
-    pairs: of a task and another that was trained with it, the first one's figure against that of its own net
-    curve: by number of training rows, the shared net against single-task nets of the same rows
-    boosting: its row's label, and its difference to every net
+    rows: in the order of the table, without the trivial predictor
+    seeds: the largest number of seeds of a paired difference
+    needed: the fewest seeds with which a difference can be significant
+    effects: main effects and interactions of a factorial
+    curve: number of training rows -> the shared net against single-task nets with the same rows
+    pairs: (task, other) -> the figure of the task trained with the other, against its single-task net
+    boosting: the label of its row, and its difference to every net
     """
 
     rows: Sequence[Row]
@@ -76,7 +79,7 @@ class Facts:
 
 
 def facts(answers: Answers, table: Table, best: bool) -> Facts:
-    """What the verdict's sentences are made from; `best`: whether the leader may be called so."""
+    """Collects the facts for the verdict. best: whether the leader may be called best."""
     criteria, results = table.criteria, table.results
     rows = [result.row for result in table.ordered]
     seeds, needed = _seeds(rows, answers.asked, table.seeds_needed)
@@ -98,8 +101,10 @@ def facts(answers: Answers, table: Table, best: bool) -> Facts:
 
 
 def _seeds(rows: Sequence[Row], asked: Sequence[Effect], needed: int) -> tuple[int, int]:
-    """The most seeds of a paired difference, and from how many on one could be significant: of those that the
-    experiment was made for, where it was made for some, else of the rows against the reference."""
+    """The largest number of seeds of a paired difference, and the fewest with which one can be significant.
+
+    The differences are those that the experiment was made for, if there are any; else the rows against the reference.
+    """
     if asked:
         return max(effect.estimate.n for effect in asked), statistics.seeds_needed(len(asked))
     paired = [row.against.difference.n for row in rows if row.against is not None and row.against.difference.n]

@@ -1,4 +1,4 @@
-"""Of what was tried for each row, the settings with the best figures on val."""
+"""Chooses the best trial of each row by its figures on val."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,16 +16,16 @@ from mtlrun.util.errors import listing
 def choose(
     settings: Sequence[Setting], tasks: Sequence[str], tuned: Sequence[str], findings: list[Finding]
 ) -> dict[str, list[float]]:
-    """Sets `runs`, `chosen` and `trials` of every row to those of its best trial; single-task nets choose per task.
+    """Sets `runs`, `chosen` and `trials` of every row to those of its best trial. Single-task nets choose per task.
 
-    The best has the highest skill on val, 1 − L/L₀ averaged over the main tasks and then over seeds, among the
-    trials with the most seeds. Returns for each row with several trials the expected best skill of 1, 2, … of them.
-    Without `tuned` keys every row has one trial, and nothing is chosen.
+    The best trial has the highest skill on val among the trials with the most seeds. The skill 1 − L/L₀ is averaged
+    over the main tasks and then over seeds. Returns label -> expected best skill of 1, 2, … trials, for rows with
+    several trials. Without `tuned` keys every row has one trial, and nothing is chosen.
     """
     expected: dict[str, list[float]] = {}
     for setting in settings:
         if not tuned or not setting.tried or (setting.before and len(setting.tried) == 1):
-            continue  # nothing to choose, or chosen before
+            continue  # nothing to choose, or already chosen before --confirm
         trained = _trained(setting.tried.values())
         groups = [[task] for task in trained] if setting.single_task else [trained]
         setting.runs, setting.chosen, setting.trials, setting.before = {}, {}, 0, ()
@@ -40,9 +40,9 @@ def choose(
 def _choose_for(
     setting: Setting, group: Sequence[str], suffix: str, tasks: Sequence[str], findings: list[Finding]
 ) -> list[float]:
-    """Adds the best trial's runs of the tasks in `group` to the row; the skills of the trials that were compared.
+    """Adds the runs of the best trial, for the tasks in `group`, to the row. Returns the skills of the compared trials.
 
-    suffix: what the chosen keys are told apart by where groups choose for themselves.
+    suffix: added to the chosen keys to distinguish groups that choose separately.
     """
     by_trial = {trial: _skills(runs, [t for t in group if t in tasks]) for trial, runs in setting.tried.items()}
     most = max(map(len, by_trial.values()))
@@ -69,8 +69,11 @@ def _choose_for(
 
 
 def best_of_restarts(settings: Sequence[Setting], tasks: Sequence[str]) -> list[Setting]:
-    """The settings, with those of an arm of restarts as one row: of each seed the draw with the highest skill on val,
-    the draw that they restart among them. Seeds that not all draws have are left out."""
+    """The settings, with all settings of an arm of restarts as one row.
+
+    For each seed this row has the draw with the highest skill on val, among the restarts and the draw that they
+    restart. Seeds that some draw lacks are left out.
+    """
     found = list(settings)
     for arm, first in restarts_of(s.arm for s in settings if s.arm is not None).items():
         restarts = [s for s in found if s.arm == arm and s.runs]
@@ -83,7 +86,7 @@ def best_of_restarts(settings: Sequence[Setting], tasks: Sequence[str]) -> list[
 
 
 def _best_draws(draws: Sequence[Setting], tasks: Sequence[str]) -> Runs:
-    """Of each seed that all draws have, the runs of the draw with the highest skill on val."""
+    """For each seed that all draws have, the runs of the draw with the highest skill on val."""
     trained = [task for task in _trained([draw.runs for draw in draws]) if task in tasks]
     skills = [_skills(draw.runs, trained) for draw in draws]
     seeds = sorted(set.intersection(*map(set, skills)))
@@ -113,7 +116,7 @@ def _trained(every: Iterable[Runs]) -> list[str]:
 
 
 def _skills(runs: Runs, tasks: Sequence[str]) -> dict[int, float]:
-    """Mean skill over tasks on val of each seed, where all of them have a defined one."""
+    """Seed -> mean skill on val over the tasks, for the seeds in which all tasks have a defined skill."""
     found = {}
     for seed, by_task in runs.items():
         if not all(task in by_task for task in tasks) or not tasks:

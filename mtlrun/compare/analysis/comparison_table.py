@@ -1,4 +1,4 @@
-"""The table: every setting with its row, and the trivial predictor."""
+"""The table of a comparison: every setting with its row, and the trivial predictor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ from mtlrun.util.errors import listing
 
 @dataclass(frozen=True)
 class Table:
-    """The settings with their rows, in the order in which they were trained, and what they are held against.
+    """The settings with their rows, in the order of their first runs, and what they are compared with.
 
-    leader: the setting with the lowest mean Δm; None where nothing leads
-    trivial: the row of the trivial predictor; None where no run has its figures
+    leader: the setting with the lowest mean Δm; None if nothing leads
+    trivial: the row of the trivial predictor; None if no run has its figures
     """
 
     criteria: Criteria
@@ -38,29 +38,29 @@ class Table:
 
     @property
     def ordered(self) -> list[SettingResult]:
-        """The settings as they are shown: by Δm, those without one last."""
+        """The settings in the order in which they are shown: by Δm, those without Δm last."""
         return sorted(self.results, key=lambda r: (r.delta_m is None, 0.0 if r.delta_m is None else r.delta_m.mean))
 
     @property
     def rows(self) -> list[Row]:
-        """The rows as they are shown."""
+        """The rows in the order in which they are shown."""
         return [result.row for result in self.ordered] + ([] if self.trivial is None else [self.trivial])
 
     @property
     def leader_label(self) -> str | None:
-        """The label of the leader's row."""
+        """The label of the leader."""
         return None if self.leader is None else self.leader.label
 
     @property
     def seeds_needed(self) -> int:
-        """From how many seeds on anything can be significant among as many tests against the reference."""
+        """The fewest seeds with which a difference can be significant, given the number of tests."""
         return statistics.seeds_needed(max(1, sum(result.row.against is not None for result in self.results)))
 
 
 def make_table(settings: Sequence[Setting], criteria: Criteria, reference: str | None) -> Table:
-    """Figures, Δm and rows of the settings, over seeds alone; `reference` is what --reference names.
+    """Computes figures, Δm and rows of the settings, with intervals over seeds only. reference: from --reference.
 
-    Raises RequestError where no setting has figures of every task, and for a reference that is not there.
+    Raises RequestError if no setting has figures of every task, and for an unknown reference.
     """
     results = [measure(setting, criteria) for setting in settings]
     comparators = find_comparators(results, reference)
@@ -70,8 +70,10 @@ def make_table(settings: Sequence[Setting], criteria: Criteria, reference: str |
 
 
 def _set_rows(results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria) -> SettingResult | None:
-    """Sets the `row` of every setting, with intervals and verdicts over seeds. Returns the setting that leads; where
-    Δm is relative to single-task nets of as many rows, none does."""
+    """Sets the `row` of every setting, with intervals and verdicts over seeds. Returns the leader.
+
+    If Δm is relative to single-task nets with the same number of training rows, nothing leads.
+    """
     against = against_reference(results, comparators, criteria)
     leader, like_leader = (None, {}) if comparators.by_rows else find_leader(results, criteria.inference)
     ranks, in_all_tasks = mean_ranks(results, criteria.columns), dominated(results, criteria.columns)
@@ -104,14 +106,14 @@ def _set_rows(results: Sequence[SettingResult], comparators: Comparators, criter
 
 
 def _telling_words(setting: Setting, settings: Sequence[Setting]) -> Words:
-    """What tells a row from the others: the keys that tell any of them apart, with this row's values."""
+    """The keys that distinguish any of the rows, with the values of this row."""
     keys = dict.fromkeys(key for s in settings for key in s.values)
     keys |= dict.fromkeys(k for k in ("loss", "model") if len({s.words.get(k) for s in settings}) > 1)
     return {key: setting.words[key] for key in keys if key in setting.words}
 
 
 def _trivial_row(results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria) -> Row | None:
-    """The row of the predictor that knows no inputs; None where no run has its figures."""
+    """The row of the predictor that knows no inputs; None if no run has its figures."""
     settings = [result.setting for result in (comparators.reference, *results)]
     figures = trivial_figures(settings, criteria)
     if not figures:
@@ -131,7 +133,7 @@ def _trivial_row(results: Sequence[SettingResult], comparators: Comparators, cri
 
 
 def unvaried(results: Sequence[SettingResult]) -> list[Finding]:
-    """Rows of several seeds whose figures are all the same: are they different runs at all?"""
+    """Warnings for rows whose figures are the same for all of several seeds: they may not be different runs."""
     found = []
     for row in (result.row for result in results):
         same = [t for t, e in row.figures.items() if e.n > 1 and len(set(e.values.values())) == 1]

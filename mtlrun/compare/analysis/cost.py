@@ -1,4 +1,4 @@
-"""What a step of a row costs, beside the plain sum's, where the two were measured alike."""
+"""The cost of a step of a row, relative to that of the plain sum if both were measured under the same conditions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,17 +10,18 @@ from mtlrun.compare.analysis.setting_result import SettingResult
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Cost
 
-SECONDS = 5.0  # of a row's runs in all: below, starting and whatever else the machine does are what is compared
+SECONDS = 5.0  # fewest total seconds of a row: shorter times mostly measure the start and other load
 HARDWARE = ("device", "cpu", "gpu", "threads")
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What the times of a row's runs come to.
+    """The times of the runs of a row.
 
-    per_step: seconds of a step; None where runs took none; total: seconds in all
-    conditions: what times depend on, size of the stacks and hardware
-    why_not: why they cannot be compared, "" where they can
+    per_step: seconds of a step; None if runs took no steps
+    total: total seconds
+    conditions: what times depend on: size of the stacks and hardware
+    why_not: why the times cannot be compared; "" if they can
     """
 
     per_step: float | None
@@ -32,9 +33,9 @@ class Timing:
 def costs(results: Sequence[SettingResult], plain: SettingResult | None) -> list[Cost | None]:
     """The cost of each row, relative to the row `plain`; None for rows without completed runs.
 
-    A run's time is the wall time of its stack divided by the number of runs. Rows are comparable where their stacks are
-    of one size, on the same hardware, and hold runs of that row alone: runs of several rows in one stack share their
-    time. Rows of less than 5 seconds in all have no relative time.
+    The time of a run is the wall time of its stack divided by the number of runs. Rows are comparable if their stacks
+    have the same size, ran on the same hardware and hold only runs of one row: runs of several rows in a stack share
+    their time. Rows with a total below 5 seconds have no relative time.
     """
     base = None if plain is None else _timing(plain.setting)
     return [_cost(result.setting, base) if result.setting.runs else None for result in results]
@@ -53,7 +54,7 @@ def _cost(setting: Setting, base: Timing | None) -> Cost | None:
 
 
 def _not_comparable(setting: Setting, timing: Timing, base: Timing | None) -> str:
-    """Why a row's time per step cannot be held against the plain sum's; "" where it can."""
+    """Why the time per step of a row cannot be compared with that of the plain sum; "" if it can."""
     if base is None or not base.per_step:
         return "there is no plain sum to be relative to"
     if setting.unfinished:
@@ -78,9 +79,9 @@ def _timing(setting: Setting) -> Timing:
 
 
 def _per_step(setting: Setting) -> float | None:
-    """Seconds of a step, averaged over seeds; of single-task nets the sum over tasks."""
+    """Seconds of a step, averaged over seeds; for single-task nets the sum over tasks."""
     by_tasks: dict[tuple[str, ...], list[float]] = {}
-    steps: Counter[str] = Counter()  # a stack goes on until its last run ends
+    steps: Counter[str] = Counter()  # steps of each stack: it trains until its last run ends
     for run in setting.members:
         steps[run.stack[0]] = max(steps[run.stack[0]], run.steps)
     for run in setting.members:

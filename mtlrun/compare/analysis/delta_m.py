@@ -1,4 +1,4 @@
-"""Δm of every setting against its baseline, where it cannot be had, and of settings that share no seed."""
+"""Δm of every setting against its baseline, also for settings that share no seed, and findings where Δm is missing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,8 +16,10 @@ from mtlrun.util.errors import listing
 
 
 def set_delta_m(results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria) -> None:
-    """Sets `delta_m` and `delta_m_metrics` of every setting: per seed, or without a seed in common with the baseline
-    per task and with the interval of an unpaired difference."""
+    """Sets `delta_m` and `delta_m_metrics` of every setting, per seed.
+
+    A setting that shares no seed with the baseline gets only `delta_m`, as an unpaired difference.
+    """
     base = comparators.baseline.complete
     for result in results:
         if result.baseline is None:
@@ -28,7 +30,7 @@ def set_delta_m(results: Sequence[SettingResult], comparators: Comparators, crit
 
 
 def delta_m(figures: Figures, base: Figures, criteria: Criteria) -> tuple[Estimate | None, Estimate | None]:
-    """Δm per task and per metric over the seeds that `base` has too; without seeds where it is not defined."""
+    """Δm per task and per metric, over the seeds that `base` has too and in which Δm is defined; None without any."""
     seeds = sorted(figures.keys() & base.keys())
     if not seeds:
         return None, None
@@ -40,21 +42,21 @@ def delta_m(figures: Figures, base: Figures, criteria: Criteria) -> tuple[Estima
 
 
 def relative_drops(figures: Floats, base: Floats, column: TaskColumn) -> Floats:
-    """Percent by which a task's metrics `[..., J]` are worse than those of the baseline."""
+    """Percent by which the metrics `[..., J]` of a task are worse than those of the baseline."""
     return statistics.relative_drop(figures, base, column.directions)
 
 
 def _table(figures: Figures, seeds: Sequence[int], column: TaskColumn) -> Floats:
-    """A task's metrics `[seeds, J]`, NaN where a seed has none."""
+    """The metrics `[seeds, J]` of a task, NaN if a seed has none."""
     return np.array([[figures[seed].get(key, np.nan) for key in column.keys] for seed in seeds])
 
 
 def unpaired_difference(
     figures: Figures, other: Figures, base: Figures, columns: Sequence[TaskColumn]
 ) -> Estimate | None:
-    """The difference of the Δm of two settings that share no seed, with a bootstrap of whole runs (statistics).
+    """The difference of Δm of two settings that share no seed, with a bootstrap of whole runs (`bootstrap_runs`).
 
-    Both are relative to the mean figures of `base`. Tasks without a figure in every run are left out.
+    Both Δm are relative to the mean figures of `base`. Metrics that some run lacks are left out.
     """
     kept = _known_everywhere(columns, [run for group in (figures, other, base) for run in group.values()])
     if not kept or not figures or not other or not base:
@@ -69,7 +71,7 @@ def unpaired_difference(
         return statistics.delta_m_per_task(np.split(drops, ends, axis=1))[:, None]
 
     def difference(one: Floats, two: Floats) -> float:
-        return float(one.mean() - two.mean())  # a drop is linear in the figure: as good as the drop of the means
+        return float(one.mean() - two.mean())  # drops are linear: this is the difference of the drops of the means
 
     one, two = delta_m_of_runs(tables[0]), delta_m_of_runs(tables[1])
     mean = difference(one, two)
@@ -79,7 +81,7 @@ def unpaired_difference(
 def _known_everywhere(
     columns: Sequence[TaskColumn], runs: Sequence[Mapping[tuple[str, str], float]]
 ) -> list[TaskColumn]:
-    """The columns with those metrics that every run has; none without metrics."""
+    """The columns, each with the metrics that every run has. Columns without such metrics are left out."""
     known = set.intersection(*map(set, runs)) if runs else set()
     kept = [replace(c, metrics=tuple(metric for task, metric in c.keys if (task, metric) in known)) for c in columns]
     return [column for column in kept if column.metrics]
@@ -89,7 +91,7 @@ def _known_everywhere(
 
 
 def gaps(results: Sequence[SettingResult], comparators: Comparators, columns: Sequence[TaskColumn]) -> list[Finding]:
-    """Where a setting has no Δm, or not of every seed, and where a drop is not defined."""
+    """Findings on settings without Δm, on seeds without Δm, and on undefined drops."""
     found = [finding for result in results for finding in _gaps_of(result, columns)]
     base = comparators.baseline
     for column in columns:
@@ -103,13 +105,13 @@ def gaps(results: Sequence[SettingResult], comparators: Comparators, columns: Se
 
 
 def _gaps_of(result: SettingResult, columns: Sequence[TaskColumn]) -> Iterator[Finding]:
-    """Which tasks or seeds a setting has no Δm of. A pair of tasks is meant to lack the others."""
+    """Findings on the tasks or seeds for which a setting has no Δm. A pair of tasks lacks the others on purpose."""
     setting, label = result.setting, result.label
     without = [
         column.task for column in columns if not any(column.primary in known for known in result.figures.values())
     ]
     if setting.arm == PAIRS and not set(without) & {task for run in setting.members for task in run.tasks}:
-        return  # it is read against each of its two tasks alone
+        return  # affinity compares it with each of its two tasks alone
     if result.figures and without:
         yield Finding("warning", "missing cells", f"{label}: no figures of {listing(without)}, and so no Δm")
         return

@@ -1,4 +1,4 @@
-"""How far apart the trunks of two single-task nets end that began at the same place. Imports torch."""
+"""The distance between the trained trunks of two single-task nets with the same initial parameters. Imports torch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
@@ -17,17 +17,20 @@ from mtlrun.network.network import TaskSpec
 from mtlrun.runs.build import build_network
 from mtlrun.util.errors import RequestError
 
-MOST_FILES = 200  # checkpoints that are read: of many seeds the first
+MOST_FILES = 200  # largest number of checkpoints that are read, first seeds first
 
 
 def distances(
     alone: Setting, tasks: Sequence[str], inference: Inference, findings: list[Finding]
 ) -> dict[tuple[str, str], Estimate]:
-    """Of two tasks ‖θ_a − θ_b‖ / ½(‖θ_a − θ₀‖ + ‖θ_b − θ₀‖) by seed, θ all weights and biases of the trunk.
+    """Pair of tasks -> distance of their trunks by seed: ‖θ_a − θ_b‖ / ½(‖θ_a − θ₀‖ + ‖θ_b − θ₀‖).
 
-    0: the two trainings moved the trunk alike; √2: at right angles; 2: in opposite directions. It is defined for nets
-    of one seed and one width alone, which share their initial parameters θ₀: others differ by permutations of units,
-    which change no function. It grows with training steps and rates that differ, so it compares pairs of one sweep.
+    θ are all weights and biases of the trunk.
+
+    0: training moved both trunks in the same way; √2: at right angles; 2: in opposite directions. The distance is
+    defined only for nets of the same seed and width, which share the initial parameters θ₀. Other nets may differ by
+    permutations of units, which do not change the function. Different numbers of steps or rates increase the distance,
+    so only pairs of one sweep should be compared.
     """
     moved: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}  # task, seed -> initial and last parameters
     most = max(1, MOST_FILES // max(1, len(tasks)))
@@ -52,8 +55,10 @@ def distances(
 
 
 def _distance(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> float | None:
-    """How far apart two trunks ended, over how far they moved on average; None where they did not begin alike or did
-    not move. Each is given as its initial and its last parameters."""
+    """The distance between two trunks, divided by how far they moved on average.
+
+    one, other: initial and last parameters. None if the initial parameters differ or neither trunk moved.
+    """
     (start, one_end), (other_start, other_end) = one, other
     if start.shape != other_start.shape or not start.equal(other_start):
         return None
@@ -62,7 +67,7 @@ def _distance(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> float
 
 
 def _trunk(folder: Path) -> tuple[Tensor, Tensor]:
-    """All parameters of a run's trunk in a row, float64: initial ones and those of its selected checkpoint."""
+    """The parameters of a run's trunk as float64 vectors: the initial ones and those of the selected checkpoint."""
     path = folder / "checkpoints" / "best.pt"
     tree = checkpoint.load(path)
     with checkpoint.read_from(path):

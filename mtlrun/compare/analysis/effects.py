@@ -1,4 +1,4 @@
-"""Differences with a name, paired by seed: rows that form a complete grid, read as a factorial, and arms of a plan."""
+"""Named differences, paired by seed: effects of rows that form a factorial, and contrasts between arms of a plan."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,10 @@ Levels = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class Contrasts:
-    """The contrasts of a plan, each with the name that it has there; `words` fill the braces of names and answers."""
+    """The contrasts of a plan.
+
+    names: the name of each contrast in the plan. words: fill the braces of names and answers.
+    """
 
     reading: Reading
     effects: Sequence[Effect]
@@ -29,7 +32,7 @@ class Contrasts:
 
     @property
     def answer(self) -> str | None:
-        """The plan's answer in a sentence. Rows of one arm that say different things leave their contrast undecided."""
+        """The answer of the plan as a sentence. If rows of one arm disagree, their contrast counts as undecided."""
         if self.reading.answer is None:
             return None
         words: dict[str, set[Word]] = {}
@@ -40,16 +43,16 @@ class Contrasts:
 
 
 def word(effect: Effect) -> Word:
-    """What a contrast of arms comes to."""
+    """The result of a contrast of arms in a word."""
     if effect.p_holm <= LEVEL and effect.estimate.mean != 0:
         return "gain" if effect.estimate.mean > 0 else "loss"
     return "none" if effect.equivalent else "undecided"
 
 
 def contrasts(results: Sequence[SettingResult], criteria: Criteria) -> Contrasts | None:
-    """The contrasts of the plan whose arms the rows are, with Holm's adjustment over them; None where there are none.
+    """The contrasts of a plan, if the rows are its arms, with Holm's adjustment over all of them; else None.
 
-    An arm with several rows has as many contrasts.
+    If an arm has several rows, there is a contrast for each row.
     """
     arms: dict[str, list[SettingResult]] = {}
     for result in results:
@@ -70,11 +73,11 @@ def contrasts(results: Sequence[SettingResult], criteria: Criteria) -> Contrasts
 
 
 def effects(results: Sequence[SettingResult], reference: SettingResult, criteria: Criteria) -> list[Effect]:
-    """Contrasts of Δm between the levels of each factor, against the reference's level where it is one of the rows.
+    """Contrasts of Δm between the levels of each factor, against the level of the reference if it is one of the rows.
 
-    A factor is a group with all its keys that vary (chain, pass), or where that leaves a single factor a key.
-    None where fewer than two vary, or where their combinations are not all there. Main effects are what is asked, and
-    interactions what else is to be known: Holm over each of the two.
+    A factor is a group with all its varying keys (chain, pass). If that gives no complete grid of several factors, each
+    key is a factor. The result is empty if fewer than two factors vary, or if combinations are missing. Holm's
+    adjustment is over the main effects, and separately over the interactions.
     """
     rows = [(r.setting, r.delta_m) for r in results if r.setting.multi_task and r.delta_m is not None]
     rows.sort(key=lambda row: row[0] is not reference.setting)  # the reference's levels come first
@@ -99,7 +102,7 @@ def effects(results: Sequence[SettingResult], reference: SettingResult, criteria
 
 @dataclass(frozen=True)
 class Difference:
-    """An effect that is not tested yet."""
+    """A named difference that is not tested yet."""
 
     factor: str
     level: str
@@ -108,7 +111,7 @@ class Difference:
 
 
 def _adjusted(family: Sequence[Difference], criteria: Criteria) -> list[Effect]:
-    """Each difference tested, with Holm's adjustment over all of them."""
+    """Tests each difference, with Holm's adjustment over all of them."""
     inference = criteria.inference
     values = [[*own.estimate.values.values()] for own in family]
     p = [inference.p(of_one)[2] for of_one in values]
@@ -127,14 +130,15 @@ def _adjusted(family: Sequence[Difference], criteria: Criteria) -> list[Effect]:
 
 
 def main(found: Sequence[Effect]) -> list[Effect]:
-    """Those of a factorial that are no interactions."""
+    """The main effects of a factorial, without interactions."""
     return [effect for effect in found if "×" not in effect.factor]
 
 
 def _factorial(settings: Sequence[Setting], by_group: bool) -> tuple[Levels, list[tuple[str, ...]]] | None:
-    """Factors with their levels, and each row's levels, if the rows are all combinations; None if they are not.
+    """Factors with their levels, and the levels of each row, if the rows are all combinations; else None.
 
-    A factor is a key, or `by_group` a group with all its keys, which is named by the key where one varies.
+    A factor is a key, or with `by_group` a group with all its varying keys. If one key of the group varies, it gives
+    the name of the factor.
     """
     keys = dict.fromkeys(key for s in settings for key in s.words if key not in s.chosen)
     varied = in_order(key for key in keys if len({s.words.get(key) for s in settings}) > 1)
@@ -149,7 +153,7 @@ def _factorial(settings: Sequence[Setting], by_group: bool) -> tuple[Levels, lis
 
 
 def _level(setting: Setting, keys: Sequence[str], settings: Sequence[Setting]) -> str:
-    """The value of one key; of several the group's option first, then what rows with this option differ in."""
+    """The level of a row: the value of one key; for several keys the option, then the values that vary with it."""
     first = setting.words.get(keys[0], "none")
     if len(keys) == 1:
         return first
@@ -159,5 +163,5 @@ def _level(setting: Setting, keys: Sequence[str], settings: Sequence[Setting]) -
 
 
 def _value(key: str, value: str) -> str:
-    """A word for itself; of numbers and lists, the last part of their key too."""
+    """A word as it is; a number or list with the last part of its key."""
     return value if number(value) is None and value.isidentifier() else f"{key.rpartition('.')[2]}={value}"

@@ -1,4 +1,4 @@
-"""How intervals and p values of a comparison are made."""
+"""The intervals and p values of a comparison."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,17 @@ from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import Estimate
 
 LEVEL = 0.05
-SEEDS_AT_LEAST = statistics.seeds_needed(1)  # of a difference that is called equivalent
-NORMAL = 1.959964  # the quantile of t at LEVEL, two-sided, of ever more seeds
-DRAWS = 20_000  # of signs where there are too many to try all: p to ±0.003 near 0.05, in 10 ms
+SEEDS_AT_LEAST = statistics.seeds_needed(1)  # fewest seeds of a difference that is called equivalent
+NORMAL = 1.959964  # two-sided quantile of the normal distribution at LEVEL, the limit of t for many seeds
+DRAWS = 20_000  # random signings if there are too many to try all: p to ±0.003 near 0.05, in 10 ms
 
 
 @dataclass(frozen=True)
 class Inference:
-    """Where the split varies with the seed, the variance is corrected by `ratio`, test rows over train rows."""
+    """How intervals and p values are made.
+
+    varies: the split varies with the seed. ratio: test rows / train rows, for the correction of the variance; or None.
+    """
 
     varies: bool
     ratio: float | None
@@ -33,37 +36,41 @@ class Inference:
         )
 
     def estimate(self, values: Mapping[int, float]) -> Estimate | None:
-        """Mean and interval over the seeds that have a finite value; None where none has."""
+        """Mean and interval over the seeds with a finite value; None if there are none."""
         known = {seed: float(value) for seed, value in sorted(values.items()) if np.isfinite(value)}
         if not known:
             return None
         return Estimate(*statistics.t_interval([*known.values()], test_over_train=self.ratio), known)
 
     def p(self, differences: Sequence[float]) -> tuple[float, float, float]:
-        """Two-sided p of sign flips, of t, and the one that counts: the greater of them where splits share rows."""
+        """Two-sided p of sign flips, of the t test, and the p that counts: the greater of both if the split varies."""
         flips = statistics.sign_flip(differences, DRAWS)
         t = statistics.paired_t(differences, test_over_train=self.ratio)
         return flips, t, max(flips, t) if self.varies else flips
 
     def limited(self, differences: Sequence[float]) -> bool:
-        """Whether no number of seeds could show a difference of this mean and spread: the corrected interval comes down
-        to ± 1.96·s·√(test/train) and no further, and holds 0 even then."""
+        """Whether no number of seeds could show a difference with this mean and spread.
+
+        With more seeds the corrected interval narrows only to ± 1.96·s·√(test/train), and it contains 0 even then.
+        """
         if self.ratio is None or len(differences) < 2:
             return False
         return bool(abs(np.mean(differences)) <= NORMAL * np.std(differences, ddof=1) * np.sqrt(self.ratio))
 
     def equivalent(self, differences: Sequence[float], margin: float) -> bool:
-        """Whether two one-sided tests hold the mean within ±`margin`; never of fewer seeds than could show a difference
-        if it were the only one tested."""
+        """Whether two one-sided tests show that the mean is within ±`margin`.
+
+        False for fewer seeds than a single test needs to show a difference.
+        """
         enough = len(differences) >= SEEDS_AT_LEAST
         return enough and statistics.tost(differences, margin, LEVEL, self.ratio)[1]
 
 
 def inference_of(runs: Sequence[RunRecord]) -> Inference:
-    """Whether seeds have splits of their own, and the ratio of test to train rows in that case.
+    """Whether the split varies with the seed, and if so the ratio of test to train rows.
 
-    Where a split leaves rows of the table out, those count as train: two random splits then share fewer rows, and
-    in the formula's derivation it is the shared ones that make figures depend on each other.
+    Rows that a split leaves out count as train rows. Two random splits then share fewer rows, and in the derivation of
+    the formula only shared rows make figures dependent.
     """
     given = any(f"data.split.{key}" in run.settings for run in runs for key in ("column", "files.test"))
     if given or len({run.split_seed for run in runs}) == 1:
@@ -80,7 +87,7 @@ def inference_of(runs: Sequence[RunRecord]) -> Inference:
 
 
 def paired_difference(one: Estimate | None, other: Estimate | None) -> dict[int, float]:
-    """The difference of two settings' Δm, of the seeds that both have."""
+    """Seed -> difference of the Δm of two settings, for the seeds that both have."""
     if one is None or other is None:
         return {}
     return {seed: value - other.values[seed] for seed, value in one.values.items() if seed in other.values}

@@ -1,4 +1,4 @@
-"""How much worse tasks get without an input: the importance.csv of runs, over seeds."""
+"""How much worse tasks get if an input is permuted: the importance.csv of runs, over seeds."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,9 @@ FILE = "importance.csv"
 def importances(
     settings: Sequence[Setting], columns: Sequence[TaskColumn], inference: Inference, findings: list[Finding]
 ) -> list[Importance]:
-    """How much worse each main task gets without an input, where runs have an importance.csv.
+    """How much worse each main task gets if an input is permuted, if runs have an importance.csv.
 
-    Of a file that cannot be read, what comes before the damage counts.
+    If a file is damaged, the lines before the damage count.
     """
     found: list[Importance] = []
     damaged = []
@@ -40,7 +40,7 @@ def importances(
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a file; none where there is no such file."""
+    """The rows of a file; none if there is no such file."""
     if path.is_file():
         with open(path, encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)

@@ -1,4 +1,4 @@
-"""What `mtlrun compare` is asked for."""
+"""The options of `mtlrun compare`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for.
+    """The options of `mtlrun compare`.
 
-    by, tune: keys or prefixes of keys; reference: a label, or settings as they are typed
-    metrics: task -> metrics, the first stands in the table; margin: percent
+    by, tune: keys or prefixes of keys
+    reference: a label, or settings as the user types them
+    metrics: task -> metrics; the table shows the first
+    margin: percent
     """
 
     by: tuple[str, ...] = ()
@@ -18,9 +20,9 @@ class Options:
     split: str = "test"
     margin: float = 1.0
     tune: tuple[str, ...] = ()
-    rows: bool = False  # whether intervals speak of other test rows too
+    rows: bool = False  # whether intervals cover other test rows too
 
     @property
     def tune_words(self) -> list[str]:
-        """--tune as it was typed."""
+        """The words of --tune; empty without it."""
         return ["--tune", ",".join(self.tune)] if self.tune else []

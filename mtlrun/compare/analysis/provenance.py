@@ -1,4 +1,4 @@
-"""Where the figures of a comparison come from: versions, hashes, hardware and folders."""
+"""The provenance of a comparison: versions, hashes, hardware and folders."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from mtlrun.util.errors import listing
 
 
 def provenance(collection: Collection) -> dict[str, str]:
-    """Versions, hashes, hardware and folders, each value that occurs."""
+    """Versions, hashes, hardware and folders, with each distinct value."""
     runs = [run for run in collection.runs if run.completed]
 
     def every(values: Sequence[object]) -> str:

@@ -1,4 +1,4 @@
-"""The questions that a comparison answers beside its table: together or alone, nets or boosting, the fixed weights."""
+"""Questions that a comparison answers besides its table: together or alone, nets or boosting, fixed weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mtlrun.compare.collect.settings import TRAIN_ROWS, Runs, Setting
 from mtlrun.compare.records import Affinity, Estimate, Verdict
 
 WEIGHTS = "loss.weights."
-FIXED_WEIGHTS = 3  # settings of loss=fixed that count as a sweep
+FIXED_WEIGHTS = 3  # fewest settings of loss=fixed that count as a sweep
 
 Key = TypeVar("Key")
 OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
@@ -22,9 +22,9 @@ OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 
 @dataclass(frozen=True)
 class Tested:
-    """A paired difference in percent, negative where the first is better, and what it can be taken for.
+    """A paired difference in percent, negative if the first is better, and the verdict on it.
 
-    adjusted: whether p is, by Holm's method
+    adjusted: whether p has Holm's adjustment
     """
 
     difference: Estimate
@@ -35,7 +35,7 @@ class Tested:
 
 @dataclass(frozen=True)
 class Together:
-    """A shared net against single-task nets: Δm, and each task by itself (Holm over them)."""
+    """A shared net against single-task nets: Δm, and each task separately (Holm over the tasks)."""
 
     label: str
     alone: str
@@ -44,7 +44,7 @@ class Together:
 
 
 def tested(values: Mapping[int, float], criteria: Criteria) -> Tested | None:
-    """One difference per seed, tested as those of the table, without adjustment; None where there are none."""
+    """Tests one difference per seed as in the table, without adjustment; None if there are no differences."""
     difference = criteria.inference.estimate(values)
     if difference is None:
         return None
@@ -58,7 +58,7 @@ def _verdict(difference: Estimate, p: float, criteria: Criteria) -> Verdict:
 
 
 def adjusted(found: Mapping[Key, Tested | None], criteria: Criteria) -> dict[Key, Tested]:
-    """Those that could be tested, with Holm's adjustment over all of them."""
+    """The tested differences, with Holm's adjustment over all of them."""
     known = {key: single for key, single in found.items() if single is not None}
     p = statistics.holm([single.p for single in known.values()])
     return {
@@ -71,7 +71,7 @@ def adjusted(found: Mapping[Key, Tested | None], criteria: Criteria) -> dict[Key
 
 
 def together(results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria) -> Together | None:
-    """The plain sum, or else the shared net that is most like the others, against single-task nets."""
+    """The plain sum, or else the most typical shared net, against single-task nets."""
     shared = comparators.plain or most_usual(results)
     alone = closest_alone(results, shared)
     if shared is None or alone is None:
@@ -79,7 +79,7 @@ def together(results: Sequence[SettingResult], comparators: Comparators, criteri
     whole = tested(paired_difference(shared.delta_m, alone.delta_m), criteria)
     if whole is None:
         return None
-    # where the table has the same test, as the table has adjusted it
+    # if the table has the same test, use its adjusted p
     if comparators.reference is shared and (held := alone.row.against) is not None:
         whole = Tested(whole.difference, held.p_holm, OPPOSITE.get(held.verdict, held.verdict), True)
     elif comparators.reference is alone and (held := shared.row.against) is not None:
@@ -88,7 +88,7 @@ def together(results: Sequence[SettingResult], comparators: Comparators, criteri
 
 
 def _by_task(figures: Figures, base: Figures, criteria: Criteria) -> dict[str, Tested]:
-    """Each task's drop against `base`, its metrics averaged, with Holm's adjustment over the tasks."""
+    """The drop of each task against `base`, averaged over its metrics, with Holm's adjustment over the tasks."""
     found: dict[str, Tested | None] = {}
     for column in criteria.columns:
         values = {}
@@ -101,8 +101,10 @@ def _by_task(figures: Figures, base: Figures, criteria: Criteria) -> dict[str, T
 
 
 def curve(results: Sequence[SettingResult], criteria: Criteria) -> dict[int, Tested]:
-    """By number of training rows, a shared net against the single-task nets of the same rows, with Holm's adjustment;
-    of several shared nets the first."""
+    """Number of training rows -> a shared net against single-task nets with the same rows, with Holm's adjustment.
+
+    Of several shared nets with the same number of rows the first counts.
+    """
     found: dict[int, Tested | None] = {}
     for result in results:
         setting, baseline = result.setting, result.baseline
@@ -113,7 +115,7 @@ def curve(results: Sequence[SettingResult], criteria: Criteria) -> dict[int, Tes
 
 
 def pairs(found: Affinity, criteria: Criteria) -> dict[tuple[str, str], Tested]:
-    """What a task's figure (first) comes to when another (second) is trained with it, with Holm's adjustment."""
+    """(task, other) -> change of the task's figure if the other is trained with it, with Holm's adjustment."""
     drops = {names: {seed: -value for seed, value in gain.values.items()} for names, gain in found.gains.items()}
     return adjusted({names: tested(values, criteria) for names, values in drops.items()}, criteria)
 
@@ -122,8 +124,7 @@ def pairs(found: Affinity, criteria: Criteria) -> dict[tuple[str, str], Tested]:
 
 
 def boosting(results: Sequence[SettingResult], criteria: Criteria) -> tuple[str, list[Tested]] | None:
-    """The row of gradient boosting with the lowest Δm, by its label, and its difference to every net, with Holm's
-    adjustment."""
+    """The label of the boosting row with the lowest Δm, and its difference to every net, with Holm's adjustment."""
     means = {r: r.delta_m.mean for r in results if r.setting.boosting and r.delta_m is not None}
     if not means:
         return None
@@ -137,10 +138,10 @@ def boosting(results: Sequence[SettingResult], criteria: Criteria) -> tuple[str,
 
 
 def under_fixed_weights(results: Sequence[SettingResult], criteria: Criteria) -> dict[SettingResult, bool]:
-    """Whether some setting of a sweep of fixed weights has mean figures nowhere worse and somewhere better than a row.
+    """Whether the mean figures of some setting of a sweep of fixed weights are nowhere worse and somewhere better.
 
-    Of shared nets that are not part of the sweep; empty where there is no sweep: fewer than `FIXED_WEIGHTS` settings.
-    Where --tune chooses weights, all that were tried count.
+    The result has the shared nets that are not part of the sweep. It is empty if there are fewer than `FIXED_WEIGHTS`
+    settings in the sweep. If --tune chooses weights, all tried weights count.
     """
     tried = fixed_weights([result.setting for result in results])
     sweep = [mean for tries in tried.values() for runs in tries if (mean := _means(runs, criteria)) is not None]
@@ -153,7 +154,7 @@ def under_fixed_weights(results: Sequence[SettingResult], criteria: Criteria) ->
 
 
 def fixed_weights(settings: Sequence[Setting]) -> dict[tuple[tuple[str, float], ...], list[Runs]]:
-    """The weights of loss=fixed that were tried, each with the runs of every row or trial that has them."""
+    """The tried weights of loss=fixed -> the runs of every row or trial that has them."""
     found: dict[tuple[tuple[str, float], ...], list[Runs]] = {}
     for setting in filter(is_fixed, settings):
         for runs in setting.tried.values():
@@ -164,7 +165,7 @@ def fixed_weights(settings: Sequence[Setting]) -> dict[tuple[tuple[str, float], 
 
 
 def weights_tried(settings: Sequence[Setting]) -> int:
-    """How many weights of loss=fixed were tried, here or before --confirm trained the chosen ones."""
+    """The number of tried weights of loss=fixed, here or before --confirm."""
     before = {
         tuple(choice for choice in trial if choice[0].startswith(WEIGHTS))
         for s in settings
@@ -180,7 +181,7 @@ def is_fixed(setting: Setting) -> bool:
 
 
 def _means(runs: Runs, criteria: Criteria) -> list[float] | None:
-    """Mean over seeds of each column's figure; None where one has none."""
+    """The figure of each column, averaged over seeds; None if a column has none."""
     found = []
     for column in criteria.columns:
         name = f"{criteria.split}/{column.task}/{column.metric}"

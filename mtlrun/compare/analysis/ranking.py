@@ -1,4 +1,4 @@
-"""How settings stand: tested against the reference, the leader, mean ranks, and what dominates what."""
+"""Tests against the reference, the leader, mean ranks, and dominated settings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ Value = TypeVar("Value")
 def against_reference(
     results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria
 ) -> dict[SettingResult, Against]:
-    """Every setting that is to be tested against the reference, with Holm's adjustment over all of them.
+    """Tests the settings against the reference, with Holm's adjustment over all of them.
 
-    One that shares no seed with the reference has the interval of an unpaired difference, and nothing is decided.
+    A setting that shares no seed with the reference gets the interval of an unpaired difference and stays undecided.
     """
     reference, inference = comparators.reference, criteria.inference
     tested = comparators.tested(results)
@@ -45,7 +45,7 @@ def against_reference(
 def _against(
     differences: Mapping[int, float], p: tuple[float, float, float], p_holm: float, criteria: Criteria
 ) -> Against:
-    """What differences by seed can be taken for."""
+    """The record of paired differences, with intervals, p and verdict."""
     values = [*differences.values()]
     estimate = criteria.inference.estimate(differences)
     assert estimate is not None, "there are values"
@@ -57,9 +57,10 @@ def _against(
 def find_leader(
     results: Sequence[SettingResult], inference: Inference
 ) -> tuple[SettingResult | None, dict[SettingResult, bool]]:
-    """The setting with the lowest mean Δm, and whether others can be told apart from it (Holm over all of them).
+    """The setting with the lowest mean Δm, and for each other setting whether it cannot be distinguished from it.
 
-    On the seeds that all settings share; those with less than half of the most seeds are left out of both.
+    Holm's adjustment is over the other settings. Only seeds that all settings share count. Settings with less than half
+    of the largest number of seeds are left out.
     """
     by_seed = _on_shared_seeds({result: result.delta_m.values for result in results if result.delta_m is not None})
     if len(by_seed) < 2:
@@ -74,7 +75,7 @@ def find_leader(
 
 
 def mean_ranks(results: Sequence[SettingResult], columns: Sequence[TaskColumn]) -> dict[SettingResult, float]:
-    """Mean rank over tasks, averaged over the seeds that all ranked settings share; of those with every task."""
+    """Mean rank over tasks, averaged over the seeds that all ranked settings share, for settings with every task."""
     by_seed = _on_shared_seeds({result: result.complete for result in results if result.complete})
     if len(by_seed) < 2:
         return {}
@@ -87,8 +88,10 @@ def mean_ranks(results: Sequence[SettingResult], columns: Sequence[TaskColumn]) 
 
 
 def _on_shared_seeds(found: Mapping[SettingResult, Mapping[int, Value]]) -> dict[SettingResult, list[Value]]:
-    """Of each setting with at least half of the most seeds, the values of the seeds that all of these share; empty
-    where they share none."""
+    """The values on the shared seeds of the settings with at least half of the largest number of seeds.
+
+    Empty if these settings share no seed.
+    """
     most = max((len(values) for values in found.values()), default=0)
     kept = {result: values for result, values in found.items() if 2 * len(values) >= most}
     seeds = sorted(set.intersection(*map(set, kept.values()))) if kept else []
@@ -96,7 +99,7 @@ def _on_shared_seeds(found: Mapping[SettingResult, Mapping[int, Value]]) -> dict
 
 
 def dominated(results: Sequence[SettingResult], columns: Sequence[TaskColumn]) -> dict[SettingResult, bool]:
-    """Whether another setting's mean figures are nowhere worse and somewhere better; of those with every task."""
+    """For settings with every task, whether the mean figures of another are nowhere worse and somewhere better."""
     means = {
         result: [np.mean([figures[column.primary] for figures in result.complete.values()]) for column in columns]
         for result in results

@@ -1,4 +1,4 @@
-"""What settings are held against: the plain sum, the reference, and what Δm is relative to."""
+"""What settings are compared with: the plain sum, the reference, and the baseline of Δm."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,17 +9,19 @@ from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words
 from mtlrun.compose.plans import reading_of
 from mtlrun.util.errors import RequestError, nearest
 
-SAME_ROWS = f"alone with the same {TRAIN_ROWS}"  # what Δm is relative to in a learning curve
-PLAIN = {"lr": "single", "graph": "none"}  # what goes with a plain sum, wherever some setting has it
+SAME_ROWS = f"alone with the same {TRAIN_ROWS}"  # label of the baselines of a learning curve
+PLAIN = {"lr": "single", "graph": "none"}  # options preferred for the plain sum, if some setting has them
 
 
 @dataclass(frozen=True)
 class Comparators:
-    """What settings are held against.
+    """What settings are compared with.
 
-    plain: the plain sum, if there is one; reference: what differences and verdicts are of
-    baseline: what Δm is relative to, unless there are `baselines_by_rows`: single-task nets on several numbers of
-        training rows, of which each setting's Δm is relative to those with its own, `SettingResult.baseline`
+    plain: the plain sum, if there is one
+    reference: differences and verdicts are against this setting
+    baseline: Δm is relative to this setting, unless there are `baselines_by_rows`
+    baselines_by_rows: single-task nets for several numbers of training rows. The Δm of a setting is then relative to
+        those with the same number, `SettingResult.baseline`
     """
 
     plain: SettingResult | None
@@ -34,21 +36,21 @@ class Comparators:
 
     @property
     def reference_label(self) -> str:
-        """What the table calls the reference."""
+        """The label of the reference in the table."""
         return SAME_ROWS if self.reference in self.baselines_by_rows else self.reference.label
 
     @property
     def baseline_label(self) -> str:
-        """What the table calls the baseline."""
+        """The label of the baseline in the table."""
         return SAME_ROWS if self.by_rows else self.baseline.label
 
     def tested(self, results: Sequence[SettingResult]) -> list[SettingResult]:
-        """The settings that are tested against the reference: all others, but no baseline of a number of rows."""
+        """The settings that are tested against the reference: all others, except `baselines_by_rows`."""
         return [r for r in results if r is not self.reference and r not in self.baselines_by_rows]
 
 
 def find_comparators(results: Sequence[SettingResult], asked: str | None) -> Comparators:
-    """What the settings are held against; sets the `baseline` of each. Raises RequestError as `find_reference` does."""
+    """Finds the comparators and sets the `baseline` of each setting. Raises RequestError as `find_reference` does."""
     plain = plain_sum(results)
     reference = find_reference(results, plain, asked)
     baseline = reference if reference.setting.alone else closest_alone(results, reference) or reference
@@ -61,8 +63,10 @@ def find_comparators(results: Sequence[SettingResult], asked: str | None) -> Com
 def _baselines_by_rows(
     results: Sequence[SettingResult], baseline: SettingResult
 ) -> dict[str | None, SettingResult | None]:
-    """By data.train_rows, the single-task nets trained on as many rows, None where there are none; empty unless
-    single-task nets were trained on several numbers of rows."""
+    """data.train_rows -> the single-task nets trained on this number of rows, or None.
+
+    Empty unless single-task nets were trained on several numbers of rows.
+    """
     counts = {r.setting.words.get(TRAIN_ROWS) for r in results if r.setting.alone and r.complete}
     if not baseline.setting.alone or len(counts) < 2:
         return {}
@@ -76,13 +80,15 @@ def _baselines_by_rows(
 
 
 def multi_task(results: Sequence[SettingResult]) -> list[SettingResult]:
-    """The nets of several tasks that have figures of every task."""
+    """The shared nets with figures of every task."""
     return [result for result in results if result.setting.multi_task and result.complete]
 
 
 def plain_sum(results: Sequence[SettingResult]) -> SettingResult | None:
-    """The plain sum of losses, with one rate and no edges if there is such a setting, and all else at what most
-    settings have (of equally frequent ones the first)."""
+    """The plain sum of losses. Of several, the one with a single rate and no edges, and otherwise the usual values.
+
+    The usual value of a key is the one that most settings have, and of equally frequent values the first.
+    """
     shared = multi_task(results)
     usual = _usual_words([result.setting for result in shared])
     plain = {key: value for key, value in usual.items() if key in PLAIN}
@@ -91,21 +97,21 @@ def plain_sum(results: Sequence[SettingResult]) -> SettingResult | None:
 
 
 def most_usual(results: Sequence[SettingResult]) -> SettingResult | None:
-    """The net of several tasks that is most like the others."""
+    """The shared net with the most usual values."""
     shared = multi_task(results)
     usual = _usual_words([result.setting for result in shared])
     return min(shared, key=lambda result: _unlike(result.setting, usual), default=None)
 
 
 def _usual_words(settings: Sequence[Setting]) -> Words:
-    """The most frequent value of every key but the loss's."""
+    """The most frequent value of every key, except keys of the loss; PLAIN takes precedence."""
     keys = dict.fromkeys(k for s in settings for k in s.words if k.split(".")[0] != "loss" and k not in s.chosen)
     usual = {key: Counter(s.words.get(key, "") for s in settings).most_common(1)[0][0] for key in keys}
     return usual | {k: v for k, v in PLAIN.items() if any(s.words.get(k) == v for s in settings)}
 
 
 def _unlike(setting: Setting, usual: Words) -> int:
-    """In how many keys a setting is not as the usual one."""
+    """The number of keys in which a setting differs from the usual values."""
     return sum(setting.words.get(key, "") != value for key, value in usual.items())
 
 
@@ -113,7 +119,7 @@ def _unlike(setting: Setting, usual: Words) -> int:
 
 
 def closest_alone(results: Sequence[SettingResult], to: SettingResult | None) -> SettingResult | None:
-    """The single-task nets that have every task; of several, those most like the setting `to`."""
+    """The single-task nets that have every task. Of several, those most similar to the setting `to`."""
     alone = [result for result in results if result.setting.alone and result.complete]
     usual = to.setting.words if to is not None else _usual_words([result.setting for result in multi_task(results)])
     usual = {k: v for k, v in usual.items() if k.split(".")[0] not in ("only", "tasks")}
@@ -124,11 +130,11 @@ def closest_alone(results: Sequence[SettingResult], to: SettingResult | None) ->
 
 
 def find_reference(results: Sequence[SettingResult], plain: SettingResult | None, asked: str | None) -> SettingResult:
-    """The setting that others are held against.
+    """The reference: the setting that others are compared with.
 
-    Asked for by its label or by settings; else the arm that the experiment names; else the plain sum where losses
-    differ, else single-task nets, else the plain sum, else the first. Raises RequestError for one that is not there, or
-    that several rows answer to.
+    This is the setting that `asked` names by label or by settings; else the arm that the experiment names; else the
+    plain sum if losses differ; else single-task nets; else the plain sum; else the first. Raises RequestError if
+    `asked` fits no row or several rows.
     """
     complete = [result for result in results if result.complete]
     if not complete:
@@ -148,7 +154,7 @@ def find_reference(results: Sequence[SettingResult], plain: SettingResult | None
 
 
 def _asked_for(asked: str, complete: Sequence[SettingResult]) -> SettingResult:
-    """The setting that --reference names. Raises RequestError unless exactly one answers to it."""
+    """The setting that --reference names. Raises RequestError unless exactly one fits."""
     words = [word.partition("=") for word in asked.split()]
     fitting = [r for r in complete if asked.strip().casefold() == r.label.casefold()]
     fitting = fitting or [r for r in complete if all(e and r.setting.words.get(k) == v for k, e, v in words)]
@@ -162,7 +168,7 @@ def _asked_for(asked: str, complete: Sequence[SettingResult]) -> SettingResult:
 
 
 def _named_by_plan(complete: Sequence[SettingResult]) -> SettingResult | None:
-    """The setting of the arm that the plan's contrasts are against; None unless it is exactly one."""
+    """The setting of the arm that is the reference of the plan; None unless there is exactly one."""
     reading, contrasts = reading_of([result.setting.arm for result in complete if result.setting.arm is not None])
     named = [result for result in complete if contrasts and result.setting.arm == reading.reference]
     return named[0] if len(named) == 1 else None

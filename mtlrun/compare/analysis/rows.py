@@ -1,8 +1,8 @@
-"""`--rows`: intervals and verdicts that speak of other test rows as well as of other seeds, where the split is fixed.
+"""`--rows`: intervals and verdicts that cover other test rows as well as other seeds, for a fixed split.
 
-Every run's selected checkpoint predicts the test rows again; of each draw of rows all metrics are computed anew, for
-all runs on the same rows, and seeds are drawn beside them. An interval that is shown is the wider of that bootstrap's
-and of the t interval over seeds; a difference counts as better, worse or equivalent only where both say so.
+The selected checkpoint of every run predicts the test rows again. Test rows and seeds are drawn independently. For each
+draw of rows, the metrics of all runs are computed on the same rows. The interval that is shown is the wider of this
+bootstrap interval and the t interval over seeds. A difference counts as better, worse or equivalent only if both agree.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 DRAWS, FEWEST = 1000, 200
 CELLS = 1 << 28  # draws × rows: 1 GiB of memory
-TOLERANCE = 2e-3  # by which a figure may differ from the recorded one: other hardware, sums in float32
-Drawn = Mapping[int, Mapping[tuple[str, str], Floats]]  # seed -> (task, metric) -> [1 + D], the data as they are first
+TOLERANCE = 2e-3  # largest difference from the recorded figure: other hardware, sums in float32
+Drawn = Mapping[int, Mapping[tuple[str, str], Floats]]  # seed -> (task, metric) -> [1 + D], first the original rows
 
 
 def one_split_only(collection: Collection) -> Finding:
-    """What intervals leave out where the split is fixed and rows are not resampled."""
+    """The warning that intervals do not cover other test rows, for a fixed split without --rows."""
     text = (
         "all runs share one split: intervals and verdicts speak of other seeds on these very test rows, not of others"
     )
@@ -42,7 +42,7 @@ def one_split_only(collection: Collection) -> Finding:
 
 
 def refuse_varying(seeds: int) -> RequestError:
-    """The answer to --rows where seeds have splits of their own."""
+    """The error for --rows if the split varies with the seed. seeds: the number of splits."""
     return RequestError(
         f"--rows: the split varies ({seeds} splits), so that intervals speak of other rows already\n"
         "allowed: runs of one split (data.split.seed=0); else leave --rows out"
@@ -53,8 +53,8 @@ def refuse_varying(seeds: int) -> RequestError:
 class Resampled:
     """A setting over draws of the test rows.
 
-    metrics: empty where the setting cannot be scored, `problem` says why
-    drops: seed -> Δm per task and per metric, each `[1 + D]`; empty where it or its baseline cannot be scored
+    metrics: empty if the setting cannot be scored, for the reason `problem`
+    drops: seed -> Δm per task and Δm per metric, each `[1 + D]`; empty if it or its baseline cannot be scored
     """
 
     result: SettingResult
@@ -64,17 +64,17 @@ class Resampled:
 
     @property
     def per_task(self) -> dict[int, Floats]:
-        """Δm per task of each seed, `[1 + D]`."""
+        """Seed -> Δm per task `[1 + D]`."""
         return {seed: per_task for seed, (per_task, _) in self.drops.items()}
 
 
 def over_rows(table: Table, findings: list[Finding]) -> str:
-    """Gives the rows of `table` wider intervals and more careful verdicts; in words how their intervals are made.
+    """Gives the rows of `table` wider intervals and more cautious verdicts. Returns in words how intervals are made.
 
-    Rows without checkpoints (boosting) stay as they are, and are named in a finding.
-    Takes up to 1 GiB and about a tenth of a second per run and 10,000 test rows.
+    Rows without checkpoints (boosting) stay unchanged and are named in a finding. Takes up to 1 GiB, and about a tenth
+    of a second per run and 10,000 test rows.
 
-    Raises RequestError where a baseline or the reference cannot be scored, or runs do not share the rows.
+    Raises RequestError if a baseline or the reference cannot be scored, or if runs do not share the rows.
     """
     from mtlrun.compare.analysis.scores import score
 
@@ -100,7 +100,7 @@ def over_rows(table: Table, findings: list[Finding]) -> str:
 
 
 def _refuse_unscored(table: Table, resampled: Mapping[SettingResult, Resampled], finding: Finding | None) -> None:
-    """Raises RequestError where a baseline or the reference cannot be scored."""
+    """Raises RequestError if a baseline or the reference cannot be scored."""
     baselines = [(result.baseline, "a baseline") for result in table.results if result.baseline is not None]
     for result, what in [*baselines, (table.comparators.reference, "the reference")]:
         if not resampled[result].metrics:
@@ -115,13 +115,14 @@ def _refuse_unscored(table: Table, resampled: Mapping[SettingResult, Resampled],
 
 
 class NotScored(Exception):
-    """A setting's checkpoints do not give its metrics on drawn rows; the message says why."""
+    """The metrics of a setting on drawn rows cannot be computed. The message gives the reason."""
 
 
 class RowDraws:
-    """The test rows that all runs share, those of the first run that is scored, and draws of them.
+    """The test rows that all runs share, and draws of them. The first scored run defines the rows.
 
-    rows: their numbers in the table `[N]`; counts: how often each is drawn `[1 + D, N]`, the data as they are first
+    rows: row numbers in the table `[N]`
+    counts: how often each row is drawn `[1 + D, N]`; the first line is the original rows
     """
 
     def __init__(self, score: Callable[[Path, str, str | None], "RunScores"], criteria: Criteria) -> None:
@@ -132,14 +133,14 @@ class RowDraws:
 
     @property
     def draws(self) -> int:
-        """How often the rows were drawn."""
+        """The number D of draws."""
         return max(0, len(self.counts) - 1)
 
     def metrics(self, run: RunRecord) -> dict[tuple[str, str], Floats]:
         """The metrics of a run over the draws, each `[1 + D]`.
 
-        Raises NotScored where it cannot be scored or does not give the recorded figures, RequestError where it was
-        evaluated on other rows than the runs before it.
+        Raises NotScored if the run cannot be scored or does not reproduce the recorded figures, and RequestError if it
+        was evaluated on other rows than earlier runs.
         """
         try:
             scores = self.score(run.folder, self.split, run.data_hash)
@@ -167,7 +168,7 @@ class RowDraws:
 
 
 def _resample(result: SettingResult, draws: RowDraws) -> Resampled:
-    """The metrics of a setting's runs over the draws."""
+    """The metrics of the runs of a setting over the draws."""
     if result.setting.boosting:
         return Resampled(result, {}, "trees are not in its checkpoint")
     metrics: dict[int, dict[tuple[str, str], Floats]] = {}
@@ -181,7 +182,7 @@ def _resample(result: SettingResult, draws: RowDraws) -> Resampled:
 
 
 def _not_scored(resampled: Sequence[Resampled]) -> Finding | None:
-    """Which settings cannot be scored, and why."""
+    """A finding on the settings that cannot be scored, with reasons; None if there are none."""
     without = [f"{sample.result.label}: {sample.problem}" for sample in resampled if sample.problem]
     if not without:
         return None
@@ -190,7 +191,7 @@ def _not_scored(resampled: Sequence[Resampled]) -> Finding | None:
 
 
 def _counts(rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """1,000 draws, fewer of very many rows. Raises RequestError where not even 200 fit into 1 GiB."""
+    """The counts of 1,000 draws, or fewer for very many rows. Raises RequestError if fewer than 200 fit into 1 GiB."""
     draws = min(DRAWS, CELLS // len(rows))
     if draws < FEWEST:
         raise RequestError(
@@ -204,7 +205,7 @@ def _counts(rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
 
 
 def _drops(metrics: Drawn, base: Drawn, columns: Sequence[TaskColumn]) -> dict[int, tuple[Floats, Floats]]:
-    """Δm per task and per metric `[1 + D]` of each seed that the baseline has too, with every task."""
+    """Seed -> Δm per task and Δm per metric `[1 + D]`, for seeds in which both sides have every task."""
     found = {}
     for seed in metrics.keys() & base.keys():
         tasks = {task for task, _ in metrics[seed]} & {task for task, _ in base[seed]}
@@ -215,20 +216,20 @@ def _drops(metrics: Drawn, base: Drawn, columns: Sequence[TaskColumn]) -> dict[i
 
 
 def _stacked(metrics: Mapping[tuple[str, str], Floats], column: TaskColumn) -> Floats:
-    """A task's metrics `[1 + D, J]`, NaN for those that are not known."""
+    """The metrics `[1 + D, J]` of a task, NaN for unknown ones."""
     nan = np.full(len(next(iter(metrics.values()))), np.nan)
     return np.stack([metrics.get(key, nan) for key in column.keys], -1)
 
 
 def _over_seeds(values: Mapping[int, Floats], seeds: Sequence[int]) -> Floats | None:
-    """Means over drawn seeds `[D]`; None unless every seed has values, and there are two at least."""
+    """Means over drawn seeds `[D]`; None if a seed has no values or there are fewer than two seeds."""
     if len(seeds) < 2 or not all(seed in values for seed in seeds):
         return None
     return statistics.seed_draws(np.stack([values[seed][1:] for seed in seeds], 1))
 
 
 def _widened(sample: Resampled, columns: Sequence[TaskColumn]) -> Row:
-    """The setting's row with wider intervals."""
+    """The row of the setting with wider intervals."""
     row = sample.result.row
     figures = dict(row.figures)
     for column in columns:
@@ -247,7 +248,7 @@ def _widened(sample: Resampled, columns: Sequence[TaskColumn]) -> Row:
 
 
 def _wider(estimate: Estimate, values: Mapping[int, Floats]) -> Estimate:
-    """The estimate with the wider interval at each end; as it is for one seed, which has none."""
+    """The estimate with the wider of both intervals at each end. For one seed, without an interval, it is unchanged."""
     drawn = _over_seeds(values, [*estimate.values])
     if drawn is None or estimate.low is None or estimate.high is None:
         return estimate
@@ -256,9 +257,9 @@ def _wider(estimate: Estimate, values: Mapping[int, Floats]) -> Estimate:
 
 
 def _set_verdicts(resampled: Sequence[Resampled], reference: Mapping[int, Floats], margin: float) -> None:
-    """Tests the rows against the reference again: p is the greater of that over seeds and that over rows and seeds.
+    """Tests the rows against the reference again. p is the greater of p over seeds and p over rows and seeds.
 
-    reference: its Δm per task by seed, `[1 + D]`
+    reference: seed -> its Δm per task `[1 + D]`
     """
     held = {
         sample.result: _more_careful(against, sample.per_task, reference, margin)
@@ -274,7 +275,7 @@ def _set_verdicts(resampled: Sequence[Resampled], reference: Mapping[int, Floats
 def _more_careful(
     against: Against, drops: Mapping[int, Floats], reference: Mapping[int, Floats], margin: float
 ) -> Against:
-    """The same test over rows and seeds, as far as the draws are there; without the adjustment."""
+    """The test over rows and seeds, without Holm's adjustment; unchanged if draws are missing for a seed."""
     seeds = [*against.difference.values]
     differences = {seed: drops[seed] - reference[seed] for seed in seeds if seed in drops and seed in reference}
     drawn = _over_seeds(differences, seeds)
@@ -290,9 +291,9 @@ def _more_careful(
 
 
 def _set_like_leader(others: Sequence[Resampled], leader: Mapping[int, Floats]) -> None:
-    """Marks those rows as well that other test rows might put before the leader (Holm over all of them).
+    """Marks further rows as like the leader: those that might beat it on other test rows (Holm over all of them).
 
-    leader: its Δm per task by seed, `[1 + D]`
+    leader: seed -> its Δm per task `[1 + D]`
     """
     p = {}
     for sample in others:

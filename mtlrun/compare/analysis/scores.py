@@ -1,4 +1,4 @@
-"""What the selected checkpoint of a run makes of single rows. Imports torch."""
+"""Per-row figures of the selected checkpoint of a run. Imports torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from mtlrun.util.errors import RequestError
 
 @dataclass(frozen=True)
 class RunScores:
-    """Row numbers `[N]` of a split, the group of each where it has groups, and by task what a run makes of them."""
+    """Row numbers `[N]` of a split, the group of each row (or None), and task -> per-row figures of a run."""
 
     rows: np.ndarray
     groups: np.ndarray | None
@@ -27,10 +27,9 @@ class RunScores:
 
 
 def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
-    """The run in `folder` on the rows of `split`; tasks of type reconstruction, whose labels are inputs, are left out.
+    """The per-row figures of the run in `folder` on the rows of `split`, without reconstructions.
 
-    Raises RequestError where it has no checkpoint that can be read, and where its table is not there or not the one
-    that it was trained on.
+    Raises RequestError if its checkpoint cannot be read, or if its table is missing or has changed since the training.
     """
     path = folder / "checkpoints" / "best.pt"
     tree = checkpoint.load(path)
@@ -40,7 +39,7 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
 
 
 def _score(folder: Path, tree: dict[str, Any], split: str, data_hash: str | None) -> RunScores:
-    """The same of what its checkpoint holds."""
+    """`score` for a loaded checkpoint, `tree`."""
     config = check(tree["config"])
     dataset = load_dataset(config)
     if data_hash is not None and dataset.hash != data_hash:

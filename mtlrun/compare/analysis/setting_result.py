@@ -1,4 +1,4 @@
-"""The record that the analysis fills for each setting, stage by stage, and what all stages share."""
+"""The record that the analysis fills for each setting, stage by stage, and the criteria that all stages share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,11 @@ Figures = Mapping[int, Mapping[tuple[str, str], float]]  # seed -> (task, metric
 
 @dataclass(frozen=True)
 class Criteria:
-    """By what settings are compared: tasks and metrics, the split whose figures count, intervals, and the margin in
-    percent within which settings count as equivalent."""
+    """The criteria of a comparison.
+
+    columns: tasks and metrics. split: the split whose figures count. margin: percent within which settings count as
+    equivalent. inference: how intervals and p values are made.
+    """
 
     columns: Sequence[TaskColumn]
     split: str
@@ -24,12 +27,13 @@ class Criteria:
 
 @dataclass(eq=False)
 class SettingResult:
-    """A setting with its figures, and what later stages make of them. The stage that sets an attribute is named.
+    """A setting with its figures and the results of later stages. The function in parentheses sets the attribute.
 
-    figures: of every seed; complete: of the seeds with a primary figure of every task
-    baseline: what its Δm is relative to (`find_comparators`); None where there are no single-task nets like it
-    delta_m, delta_m_metrics: in percent, over seeds alone, whatever --rows adds to the row (`set_delta_m`)
-    row: what is shown (`make_table`)
+    figures: of every seed
+    complete: of the seeds with a primary figure of every task
+    baseline: what its Δm is relative to (`find_comparators`); None if there are no matching single-task nets
+    delta_m, delta_m_metrics: in percent, over seeds only, even with --rows (`set_delta_m`)
+    row: the row that is shown (`make_table`)
     """
 
     setting: Setting
@@ -57,7 +61,7 @@ def measure(setting: Setting, criteria: Criteria) -> SettingResult:
 
 
 def trivial_figures(settings: Sequence[Setting], criteria: Criteria) -> Figures:
-    """Figures of the predictor that knows no inputs, of the seeds with every task, from the first setting with them."""
+    """Figures of the predictor that knows no inputs, for seeds with every task, from the first setting with them."""
     columns, split = criteria.columns, criteria.split
     figures: dict[int, dict[tuple[str, str], float]] = {}
     for setting in settings:
@@ -73,7 +77,7 @@ def complete(figures: Figures, columns: Sequence[TaskColumn]) -> Figures:
 
 
 def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[int, str, str, RunRecord]]:
-    """Seed, task, metric, and the setting's run that is to have this figure."""
+    """Yields seed, task, metric, and the run of the setting that should have this figure."""
     for seed in setting.seeds:
         for column in columns:
             if (run := setting.runs[seed].get(column.task)) is not None:
@@ -81,13 +85,13 @@ def _cells(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[tuple[in
 
 
 def whole_seeds(figures: Figures, columns: Sequence[TaskColumn]) -> tuple[int, ...]:
-    """The seeds with a figure of each task that any of the seeds has a figure of."""
+    """The seeds that have a figure of every task for which any seed has one."""
     known = {key for of_seed in figures.values() for key in of_seed} & {column.primary for column in columns}
     return tuple(sorted(seed for seed, of_seed in figures.items() if known and known <= of_seed.keys()))
 
 
 def estimates(figures: Figures, criteria: Criteria) -> dict[str, Estimate]:
-    """By task, mean and interval of its primary metric over the seeds that have it."""
+    """Task -> mean and interval of its primary metric over the seeds that have it."""
     found = {}
     for column in criteria.columns:
         values = {seed: of_seed[column.primary] for seed, of_seed in figures.items() if column.primary in of_seed}

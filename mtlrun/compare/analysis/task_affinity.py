@@ -1,4 +1,4 @@
-"""Which tasks help each other: every pair trained together, against each of the two alone."""
+"""Which tasks help each other: every pair trained together, compared with each of the two alone."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,17 +17,17 @@ Pair = tuple[str, str]
 def affinity(
     settings: Sequence[Setting], baseline: Setting, criteria: Criteria, findings: list[Finding]
 ) -> Affinity | None:
-    """Gains and gradient cosines of main tasks trained in pairs, where pairs are there and the baseline is single-task
-    nets. With two main tasks every shared net is a pair: there only the arm counts that says so.
+    """Gains, gradient cosines and trunk distances of main tasks that were trained in pairs.
 
-    gains[a, b]: by how many percent a's figure with b is better than alone, by seed. Of several settings with the same
-    pair the first counts.
+    None without pairs, or if the baseline is not single-task nets. With two main tasks every shared net is a pair; then
+    only the arm of pairs counts. gains[a, b] is the percentage by which the figure of a is better with b than alone, by
+    seed. Of several settings with the same pair the first counts.
     """
     columns = {column.task: column for column in criteria.columns}
     pairs = _pairs(settings, columns)
     if not baseline.alone or not pairs:
         return None
-    from mtlrun.compare.analysis.distance import distances  # torch, which other comparisons need not load
+    from mtlrun.compare.analysis.distance import distances  # imports torch, which other comparisons do not need
 
     curves = read_curves(pairs, findings)
     gains: dict[Pair, Estimate] = {}
@@ -57,7 +57,7 @@ def _tasks(setting: Setting) -> tuple[str, ...]:
 
 
 def _gains(pair: Setting, baseline: Setting, column: TaskColumn, split: str) -> dict[int, float]:
-    """By seed, by how many percent a task's figure is better in a pair than alone."""
+    """Seed -> percentage by which the figure of a task is better in a pair than alone."""
     name = f"{split}/{column.task}/{column.metric}"
     alone = {s: run.figures[name] for s, run in baseline.of(column.task).items() if name in run.figures}
     paired = {s: run.figures[name] for s, run in pair.of(column.task).items() if name in run.figures and s in alone}
@@ -65,6 +65,6 @@ def _gains(pair: Setting, baseline: Setting, column: TaskColumn, split: str) -> 
 
 
 def _cosines(pair: Setting, task: str, other: str, curves: Curves) -> dict[int, float]:
-    """By seed, the cosine of two tasks' gradients, averaged over training."""
+    """Seed -> cosine of the gradients of two tasks, averaged over training."""
     values = {s: curves.of(run, ("train", task, COSINE + other))[1] for s, run in pair.of(task).items()}
     return {s: float(np.mean(v)) for s, v in values.items() if v}

@@ -1,4 +1,4 @@
-"""Which tasks and metrics a comparison shows."""
+"""The columns of a comparison: its tasks and metrics."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,10 +11,10 @@ from mtlrun.util.errors import RequestError, listing, nearest
 def find_columns(
     runs: Sequence[RunRecord], asked: Mapping[str, tuple[str, ...]], split: str, findings: list[Finding]
 ) -> list[TaskColumn]:
-    """The tasks that are main in every run that trains them, and those that `--metric` names, with their metrics.
+    """Columns for the tasks that are main in every run that trains them, and for those that `--metric` names.
 
-    asked: the metrics that `--metric` names, by task. Raises RequestError where no task has a figure, and for
-    `--metric` of what is not there.
+    asked: task -> metrics, from `--metric`. Raises RequestError if no task has a figure, and for an unknown task or
+    metric in `--metric`.
     """
     columns = []
     for task in _tasks(runs, asked, findings):
@@ -29,7 +29,7 @@ def find_columns(
 
 
 def _tasks(runs: Sequence[RunRecord], asked: Mapping[str, tuple[str, ...]], findings: list[Finding]) -> list[str]:
-    """The tasks that are to have a column. Raises RequestError for a task that `--metric` names and no run has."""
+    """The tasks that get a column. Raises RequestError if `--metric` names a task that no run has."""
     roles: dict[str, set[str]] = {}
     for run in runs:
         for task, role in run.roles.items():
@@ -48,7 +48,7 @@ def _tasks(runs: Sequence[RunRecord], asked: Mapping[str, tuple[str, ...]], find
 def _column(
     task: str, runs: Sequence[RunRecord], asked: tuple[str, ...], split: str, findings: list[Finding]
 ) -> TaskColumn | None:
-    """A task's column; None, with a finding, where no run has figures of it."""
+    """The column of a task; None, with a finding, if no run has figures of it."""
     prefix = f"{split}/{task}/"
     known = [(run.name, {k[len(prefix) :] for k in run.figures if k.startswith(prefix)}) for run in runs]
     every = set().union(*(metrics for _, metrics in known)) - {"loss"}
@@ -68,8 +68,10 @@ def _column(
 
 
 def _unknown_to(metric: str, task: str, split: str, known: Sequence[tuple[str, set[str]]]) -> Iterator[Finding]:
-    """Which runs lack a metric, of those `known` by name with the metrics that they have. Raises RequestError where
-    all do."""
+    """A finding on the runs that lack a metric. known: (name of a run, its metrics).
+
+    Raises RequestError if all runs lack it.
+    """
     without = [name for name, metrics in known if metric not in metrics]
     if len(without) == len(known) or metric == "loss":
         every = set().union(*(metrics for _, metrics in known)) - {"loss"}
@@ -83,7 +85,7 @@ def _unknown_to(metric: str, task: str, split: str, known: Sequence[tuple[str, s
 
 
 def _unit(unit: str, metric: str) -> str:
-    """The unit of a metric of a target with this unit: squared for mse, none for shares."""
+    """The unit of a metric for a target with this unit: squared for mse, "" for shares."""
     known = known_metrics()
     power = known[metric].unit_power if unit and metric in known else 0
     return ["", unit, f"{unit}²"][power]

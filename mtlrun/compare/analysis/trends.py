@@ -1,4 +1,4 @@
-"""Lines over a number that settings vary: learning curves over training rows, or another single key."""
+"""Lines over a numeric setting that varies: learning curves over training rows, or over one other key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words, number
 from mtlrun.compare.records import Estimate, Series, TaskColumn
 
-FEWEST = 3  # points of a line
+FEWEST = 3  # fewest points of a line
 
 
 @dataclass(frozen=True)
 class Point:
-    """A setting that stands at `x` on the axis."""
+    """A setting at the position `x` on the axis."""
 
     x: float
     result: SettingResult
 
 
 def trends(results: Sequence[SettingResult], criteria: Criteria) -> list[Series]:
-    """Figures over a number that settings vary in three values or more, else alike: data.train_rows, and another
-    key where it is the only one.
+    """Figures over a numeric key with at least three values, for settings that otherwise agree.
 
-    A setting without a limit of rows stands at the rows that it trains on.
+    The key is data.train_rows, or another key if it is the only other numeric one. A setting without data.train_rows is
+    at the number of rows that it trains on.
     """
     found = []
     for key in _axes([result.setting for result in results]):
@@ -43,18 +43,18 @@ def _axes(settings: Sequence[Setting]) -> list[str]:
 
 
 def _is_numeric(values: set[str]) -> bool:
-    """Whether there are enough values for a line, and all are numbers."""
+    """Whether there are enough values for a line and all are numbers."""
     return len(values) >= FEWEST and all(number(value) is not None for value in values)
 
 
 def _with_rows(setting: Setting) -> Words:
-    """The words of a setting; without data.train_rows among them, with as many rows as it trains on."""
+    """The words of a setting. If data.train_rows is missing, the number of rows that it trains on is added."""
     rows = {run.rows["train"] for run in setting.members if "train" in run.rows}
     return {TRAIN_ROWS: str(rows.pop()), **setting.words} if len(rows) == 1 else setting.words
 
 
 def _lines(key: str, results: Sequence[SettingResult]) -> list[tuple[str, list[Point]]]:
-    """Settings that differ in nothing but this key, in the order of its values, and what the others differ in."""
+    """For each line its label and its points: settings that differ only in this key, in the order of its values."""
     lines: dict[tuple[str, tuple[tuple[str, str], ...]], list[Point]] = {}
     for result in results:
         setting = result.setting
@@ -74,7 +74,7 @@ def _label(rest: Sequence[tuple[str, str]], setting: Setting) -> str:
 
 
 def _line(key: str, label: str, points: Sequence[Point], column: TaskColumn, criteria: Criteria) -> Series | None:
-    """The figure of one task along the axis; None where too few settings have one."""
+    """The figure of one task along the axis; None if too few settings have one."""
     known: list[tuple[float, Estimate]] = []
     for point in points:
         values = {s: own[column.primary] for s, own in point.result.figures.items() if column.primary in own}

@@ -1,1 +1,1 @@
-"""From folders to records: the runs in them, their settings and figures."""
+"""Reads folders into records: the runs, their settings and figures."""

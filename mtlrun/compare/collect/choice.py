@@ -1,4 +1,4 @@
-"""What --tune tried and chose, left beside the runs that --confirm trains: chosen.json."""
+"""chosen.json: what --tune tried and chose, written next to the runs that --confirm trains."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ Trial = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Choice:
-    """How a row came to its settings: what was tried for it, and what was chosen, by key.
+    """How the settings of a row were found: the trials, and the chosen value of each key.
 
-    Single-task nets that each chose for their own task have the keys `KEY (TASK)`.
+    If single-task nets chose separately for each task, the keys are `KEY (TASK)`.
     """
 
     tried: tuple[Trial, ...]
@@ -34,9 +34,9 @@ def write_choices(folder: Path, choices: Sequence[tuple[Choice, Sequence[str]]])
 
 
 def read_choices(folder: Path) -> dict[str, Choice]:
-    """The choice behind each run of a folder, by the run's name; {} where nothing was chosen.
+    """Name of a run -> its choice, for the runs of a folder; {} if nothing was chosen.
 
-    Raises OSError and ValueError where the file cannot be read.
+    Raises OSError or ValueError if the file cannot be read.
     """
     if not (folder / FILE).is_file():
         return {}

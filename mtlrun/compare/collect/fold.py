@@ -1,4 +1,4 @@
-"""From runs to rows: what tells settings apart, seeds folded, single-task nets as one row."""
+"""Groups runs into rows: a row is one setting with its seeds, and single-task nets are one row."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ from mtlrun.config.schema import GROUPS
 from mtlrun.util.errors import RequestError, listing, nearest
 
 ARM = "arm"
-OF_BOOSTING = ("model", "data", "tasks", ONLY)  # groups whose settings mean something to gradient boosting
+OF_BOOSTING = ("model", "data", "tasks", ONLY)  # groups whose settings matter for gradient boosting
 
 
 class RowKey(NamedTuple):
-    """What runs of one row have in common."""
+    """What the runs of one row have in common."""
 
     kind: Kind
     arm: str | None
@@ -27,7 +27,7 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True)
 class FoldedRun:
-    """A run with what may tell its row from others: its settings as text, its kind and its arm."""
+    """A run with all that may distinguish its row: its settings as text, its kind and its arm."""
 
     run: RunRecord
     words: Words
@@ -35,7 +35,7 @@ class FoldedRun:
     arm: str | None
 
     def row(self, keys: Iterable[str], with_arm: bool = True) -> RowKey:
-        """The row that it belongs to where rows are told apart by these keys."""
+        """The row of the run if rows are distinguished by these keys."""
         telling = [k for k in sorted(keys) if k in self.words and not (self.kind in SINGLE_TASK and k == ONLY)]
         return RowKey(self.kind, self.arm if with_arm else None, tuple((key, self.words[key]) for key in telling))
 
@@ -43,10 +43,10 @@ class FoldedRun:
 def fold(
     runs: Sequence[RunRecord], by: Sequence[str] = (), tuned: Sequence[str] = ()
 ) -> tuple[list[Setting], list[Finding]]:
-    """Rows in the order of their first runs, and a warning for each in which a seed stands twice.
+    """The rows in the order of their first runs, and a warning for each row that has a seed twice.
 
-    Rows are told apart by the keys in which runs differ, or by the keys `by` (or all keys below them, or `arm`).
-    Single-task nets that agree otherwise are one row, with a run per task and seed. `tuned` keys tell nothing apart.
+    Rows are distinguished by the keys in which runs differ, or by the keys `by` (also prefixes of keys, or `arm`).
+    `tuned` keys distinguish no rows. Single-task nets that agree otherwise are one row, with a run per task and seed.
     Raises RequestError for a key that no run has.
     """
     folded = _folded_runs(runs)
@@ -66,7 +66,7 @@ def fold(
 
 
 def expand(keys: Sequence[str], known: Sequence[str], option: str) -> list[str]:
-    """Keys and prefixes of keys as keys. Raises RequestError, which names the `option`, for one that is neither."""
+    """Replaces prefixes of keys by the keys. Raises RequestError with `option` for an unknown key or prefix."""
     expanded: list[str] = []
     for key in keys:
         below = [k for k in known if k == key or k.startswith(f"{key}.")]
@@ -83,17 +83,17 @@ def expand(keys: Sequence[str], known: Sequence[str], option: str) -> list[str]:
 
 
 def _folded_runs(runs: Sequence[RunRecord]) -> list[FoldedRun]:
-    """The runs with their settings; one without an arm takes that of a run with the same settings."""
+    """The runs with their settings. A run without an arm gets the arm of a run with the same settings."""
     folded = [FoldedRun(run, words, _kind(run), run.arm) for run, words in zip(runs, _words(runs), strict=True)]
     arms = {frozenset(one.words.items()): one.arm for one in folded if one.arm is not None}
     return [replace(one, arm=one.arm or arms.get(frozenset(one.words.items()))) for one in folded]
 
 
 def _words(runs: Sequence[RunRecord]) -> list[Words]:
-    """Each run's settings as text, without those that change no figure.
+    """The settings of each run as text, without those that change no figure.
 
-    The split's seed counts only where it neither follows the seed nor is one for all; the table's path only where
-    the tables differ.
+    The seed of the split counts only if it does not follow the seed and is not the same for all runs. The path of the
+    table counts only if the tables differ.
     """
     omitted = set(NOT_A_SETTING)
     if all(run.split_seed == run.seed for run in runs) or len({run.split_seed for run in runs}) == 1:
@@ -120,21 +120,21 @@ def _kind(run: RunRecord) -> Kind:
     return "pre-trained" if run.pretrained else "alone"
 
 
-# ---------------------------------------------------------------- what tells rows apart
+# ---------------------------------------------------------------- what distinguishes rows
 
 
 def _rows_by(runs: Sequence[FoldedRun], keys: Sequence[str]) -> list[RowKey]:
-    """The row of each run by the keys of --by: of all keys below a prefix, by those that tell any runs apart."""
+    """The row of each run by the keys of --by that differ between runs; by all of them if none differs."""
     differing = _differing_runs(runs)
     telling = [key for key in keys if key == ARM or key in differing] or keys
     return [one.row([key for key in telling if key != ARM], with_arm=ARM in telling) for one in runs]
 
 
 def _rows(runs: Sequence[FoldedRun], tuned: Sequence[str]) -> list[RowKey]:
-    """The row of each run by the keys in which runs of its kind and arm differ, but for those that --tune chooses."""
+    """The row of each run by the keys in which runs of its kind and arm differ, except those that --tune chooses."""
     keys: dict[tuple[Kind, str | None], set[str]] = {}
     for kind, arm in dict.fromkeys((one.kind, one.arm) for one in runs):
-        # those without an arm are told from all others of their kind
+        # runs without an arm are compared with all runs of their kind
         peers = [one for one in runs if one.kind == kind and arm in (None, one.arm)]
         differing = _differing_per_task(peers) if kind in SINGLE_TASK else _differing_runs(peers)
         keys[kind, arm] = differing - {*tuned}
@@ -154,10 +154,10 @@ def _differing_runs(runs: Sequence[FoldedRun]) -> set[str]:
 
 
 def _differing(settings: Sequence[Words]) -> set[str]:
-    """The keys in which settings differ, of those that have the key.
+    """The keys in which settings differ.
 
-    A key that only some have counts as well where they chose the same option of its group (a weight that one of them
-    does not set).
+    A key differs if two settings have different values, or if one of two settings with the same option of the group
+    lacks the key (for example a weight that only one of them sets).
     """
     values: dict[str, set[str]] = {}
     for words in settings:
@@ -174,7 +174,7 @@ def _differing(settings: Sequence[Words]) -> set[str]:
 
 
 def _not_in_all(settings: Sequence[Words], group: str) -> set[str]:
-    """The keys of a group that some of these settings have and others lack."""
+    """The keys of a group that some of these settings have and some lack."""
     keys = {key for words in settings for key in words if key.split(".")[0] == group}
     return {key for key in keys if not all(key in words for words in settings)}
 
@@ -183,7 +183,7 @@ def _not_in_all(settings: Sequence[Words], group: str) -> set[str]:
 
 
 def _setting(key: RowKey, members: Sequence[FoldedRun], tune: Sequence[str], findings: list[Finding]) -> Setting:
-    """One row from its runs; of two completed ones of a seed, task and trial the first counts."""
+    """The row of these runs. Of two completed runs with the same seed, task and trial, the first counts."""
     tried, repeats = _tried(members, tune)
     doubled = first_few([f"{one.run.name} beside {first.run.name}" for one, first in repeats])
     mixed = {
@@ -216,7 +216,7 @@ def _setting(key: RowKey, members: Sequence[FoldedRun], tune: Sequence[str], fin
 def _tried(
     members: Sequence[FoldedRun], tune: Sequence[str]
 ) -> tuple[dict[Trial, Runs], list[tuple[FoldedRun, FoldedRun]]]:
-    """The completed runs by trial, seed and task; and those that repeat one, each with the first, which counts."""
+    """The completed runs by trial, seed and task; and pairs of a repeated run and the first run, which counts."""
     first: dict[tuple[Trial, int, str], FoldedRun] = {}
     repeats: list[tuple[FoldedRun, FoldedRun]] = []
     for one in members:

@@ -1,7 +1,7 @@
-"""From folders to the runs in and below them, each once; what is wrong with their files is noted.
+"""Collects the runs in and below folders, each once, and notes problems with their files.
 
-Only summary.json, sweep.json and chosen.json are read here, with the standard library; metrics.csv is read where it is
-drawn.
+Only summary.json, sweep.json, chosen.json and the end of metrics.csv are read, with the standard library. The code that
+draws curves reads the whole metrics.csv.
 """
 
 import os
@@ -17,15 +17,14 @@ from mtlrun.results.summary import FILE
 from mtlrun.results.sweep_folder import PLAN, read_plan
 from mtlrun.util.errors import RequestError, listing
 
-SKIPPED = ("compare", "checkpoints")  # folders in which there are no runs; those that begin with a dot likewise
+SKIPPED = ("compare", "checkpoints")  # folders without runs; folders that begin with a dot are skipped too
 
 
 def collect(folders: Sequence[Path]) -> Collection:
     """The runs in and below `folders`.
 
-    Raises RequestError for a folder that is not there, one that holds no runs, and a summary of a newer schema.
-    What else is wrong is a finding: a file that cannot be read, an unfinished one, a run without test figures, the
-    same run twice.
+    Raises RequestError for a missing folder, a folder without runs, and a summary of a newer schema. Other problems are
+    findings: an unreadable or unfinished file, a run without test figures, the same run twice.
     """
     runs: list[RunRecord] = []
     problems = Problems()
@@ -46,9 +45,9 @@ def collect(folders: Sequence[Path]) -> Collection:
 
 
 def _places(folder: Path, problems: Problems, visited: set[Path]) -> Iterator[tuple[Path, PlanEntry]]:
-    """The folders of runs in and below `folder`, in order; those of a sweep by its plan, begun or not.
+    """The folders of runs in and below `folder`, in order. The plan of a sweep lists all its runs, begun or not.
 
-    Folders in `visited` are passed over: links may lead back to where they lie.
+    Folders in `visited` are skipped, because links may form a loop.
     """
     try:
         here = folder.resolve(strict=True)
@@ -74,9 +73,9 @@ def _places(folder: Path, problems: Problems, visited: set[Path]) -> Iterator[tu
 
 
 def _plan(sweep: Path, problems: Problems) -> dict[str, PlanEntry]:
-    """The runs of a sweep by their folders' names.
+    """Folder name -> run in the plan of a sweep.
 
-    None, with a problem noted, where its plan cannot be read: its folders speak for themselves then.
+    If the plan cannot be read, notes a problem and returns {}. The folders of the sweep are then searched for runs.
     """
     try:
         entries = read_plan(sweep)
@@ -96,9 +95,9 @@ def _choices(sweep: Path, problems: Problems) -> dict[str, Choice]:
 
 
 def _each_once(runs: Sequence[RunRecord], problems: Problems) -> list[RunRecord]:
-    """Of the same run from two folders the first, unless only a later one is completed."""
+    """The runs without duplicates. Of two equal runs the first is kept, unless only a later one is completed."""
     by_folder: dict[Path, RunRecord] = {}
-    for run in runs:  # one folder may lie below another that was named too
+    for run in runs:  # one of the named folders may lie below another
         by_folder.setdefault(run.folder.resolve(), run)
     kept: dict[Hashable, RunRecord] = {}
     for folder, run in by_folder.items():

@@ -1,4 +1,4 @@
-"""The words of the command that made a sweep or run, read back from its folder."""
+"""The words of the command that made a sweep or run, read from its folder."""
 
 import functools
 import json
@@ -19,22 +19,22 @@ from mtlrun.results.summary import flatten
 from mtlrun.results.sweep_folder import COMMAND, PLAN, read_plan
 from mtlrun.util.errors import RequestError
 
-NOT_SPELLED = ("hydra", "name", "notes", "trials", "focus")  # what an experiment's file says of itself, not of its runs
-MOST_CONFIRMED = 100  # times over: a folder that says it confirms itself must not be followed for ever
+NOT_SPELLED = ("hydra", "name", "notes", "trials", "focus")  # keys of an experiment's file that are not about its runs
+MOST_CONFIRMED = 100  # length limit: a folder may claim to confirm itself
 
 
 def words_of(place: Path) -> list[str] | None:
-    """The words behind `mtlrun` that made a sweep or run; None where they are not known.
+    """The words after `mtlrun` in the command that made a sweep or run; None if they are unknown.
 
-    Words about Hydra are left out: the words go into commands that are shown to be copied, the folder may be a
-    stranger's, and Hydra's settings can run any program.
+    Words about Hydra are left out. The words go into commands that users copy, the folder may come from a stranger, and
+    Hydra's settings can run any program.
     """
     return read_words(place.absolute())
 
 
 @functools.cache
 def read_words(place: Path) -> list[str] | None:
-    """The words of a place that is the same in every working directory."""
+    """`words_of` for an absolute path, cached."""
     words = _all_words(place)
     if words is None:
         return None
@@ -48,7 +48,7 @@ def read_words(place: Path) -> list[str] | None:
 
 
 def _all_words(place: Path) -> list[str] | None:
-    """The same, all of them: from command.txt, from the plan, from Hydra's record."""
+    """All words, including those about Hydra: from command.txt, else from the plan, else from Hydra's record."""
     if (place / COMMAND).is_file():
         try:
             words = shlex.split((place / COMMAND).read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ def _all_words(place: Path) -> list[str] | None:
 
 
 def _of_plan(jobs: Sequence[Mapping[str, str]]) -> list[str] | None:
-    """The words of a plan's overrides: those of a product; of a union, each run as an arm."""
+    """Words that give the overrides of a plan: value lists for a product; for a union, an arm for each run."""
     values: dict[str, dict[str, None]] = {}
     for job in jobs:
         for key, value in job.items():
@@ -75,7 +75,7 @@ def _of_plan(jobs: Sequence[Mapping[str, str]]) -> list[str] | None:
 
 
 def _of_union(jobs: Sequence[Mapping[str, str]], values: Mapping[str, Mapping[str, None]]) -> list[str] | None:
-    """The words of runs that form no product, where each has a key of its own; `values`: those of each key."""
+    """Words for runs that form no product; None if a run has only common keys. values: key -> its values."""
     common = {k: next(iter(swept)) for k, swept in values.items() if len(swept) == 1 and all(k in job for job in jobs)}
     arms = {json.dumps({k: v for k, v in job.items() if k not in common and k != "seed"}): None for job in jobs}
     if "{}" in arms:
@@ -95,12 +95,12 @@ def _arm(arm: Mapping[str, str]) -> str:
 
 
 def is_confirmation(place: Path) -> bool:
-    """Whether a sweep is one that `mtlrun compare DIR --confirm` trained."""
+    """Whether `mtlrun compare DIR --confirm` made a sweep."""
     return (words_of(place) or [])[:1] == ["compare"]
 
 
 def confirmed(place: Path) -> Path:
-    """The sweep itself, or that whose settings `--confirm` trained anew there."""
+    """The sweep itself, or for a confirmation the sweep that it confirms."""
     for _ in range(MOST_CONFIRMED):
         words = words_of(place) or []
         if not is_confirmation(place) or len(words) < 2:
@@ -110,9 +110,9 @@ def confirmed(place: Path) -> Path:
 
 
 def spelled_out(words: Sequence[str]) -> list[str]:
-    """The words with an experiment spelled out: the keys and options that its file sets and the words do not.
+    """The words and the keys and options that the file of their experiment sets and the words do not.
 
-    What it sweeps, and its arms, are left out.
+    The sweeps and arms of the experiment are left out.
     """
     tree = _experiment(words)
     if tree is None:
@@ -126,7 +126,7 @@ def spelled_out(words: Sequence[str]) -> list[str]:
 
 
 def _experiment(words: Sequence[str]) -> dict[str, Any] | None:
-    """The file of the experiment that the words name; None where they name none, or it cannot be read."""
+    """The content of the experiment file that the words name; None if there is none or it cannot be read."""
     names = [value for key, _, value in (word.partition("=") for word in words) if key == "experiment"]
     files = [
         folder / "experiment" / f"{name}.yaml"

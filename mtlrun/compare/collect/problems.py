@@ -1,22 +1,22 @@
-"""What is wrong with the files of runs: noted while they are read, shown as one finding for each condition."""
+"""Problems with the files of runs. They are noted while reading and shown as one finding per condition."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mtlrun.compare.records import Finding
 
-SHOWN = 3  # problems that a finding names; the others it counts
+SHOWN = 3  # number of problems that a finding names; it counts the others
 
 
 def first_few(texts: Sequence[str]) -> str:
-    """The first texts, and how many more there are."""
+    """The first texts, and the number of the others."""
     more = len(texts) - SHOWN
     return "; ".join(texts[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong in a folder, given by its name. `condition`: its kind, in a few words."""
+    """A problem in a folder, given by its name. condition: the kind of problem in a few words."""
 
     condition: str
     folder: str
@@ -25,7 +25,7 @@ class Problem:
 
 @dataclass
 class Problems:
-    """What is wrong in all folders, in the order in which it was noticed."""
+    """The problems in all folders, in the order in which they were noted."""
 
     noted: list[Problem] = field(default_factory=list)
 
@@ -34,7 +34,7 @@ class Problems:
         self.noted.append(Problem(condition, folder, text))
 
     def findings(self) -> Iterator[Finding]:
-        """One finding for each condition, with the first folders by name."""
+        """One finding per condition, with the names of the first folders."""
         for condition in dict.fromkeys(problem.condition for problem in self.noted):
             alike = [f"{problem.folder}: {problem.text}" for problem in self.noted if problem.condition == condition]
             yield Finding("warning", condition, first_few(alike))

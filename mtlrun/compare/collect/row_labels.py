@@ -1,4 +1,4 @@
-"""What rows are called."""
+"""The labels of rows."""
 
 import functools
 from collections import Counter
@@ -13,7 +13,7 @@ from mtlrun.results.summary import flatten
 
 
 def label(settings: Sequence[Setting]) -> None:
-    """Labels each row: its arm, `alone`, `pre-trained`, `boosting`, or the values that tell it from its peers."""
+    """Sets the label of each row: its arm, `alone`, `pre-trained`, `boosting`, or the values that distinguish it."""
     peers = Counter((setting.kind, setting.arm) for setting in settings)
     taken: Counter[str] = Counter()
     for setting in settings:
@@ -24,7 +24,7 @@ def label(settings: Sequence[Setting]) -> None:
 
 
 def _label(setting: Setting, telling: str, has_peers: bool) -> str:
-    """The label of a row; `telling`: the values that tell it from rows of its kind and arm, its peers."""
+    """The label of a row. telling: the values that distinguish it from its peers, the rows of its kind and arm."""
     if setting.arm is not None:
         name = setting.arm
     elif setting.multi_task:
@@ -35,14 +35,16 @@ def _label(setting: Setting, telling: str, has_peers: bool) -> str:
 
 
 def _telling(setting: Setting, settings: Sequence[Setting]) -> str:
-    """The values that tell a row from others, but for those that follow from an option."""
+    """The values that distinguish a row from others, except those that follow from an option."""
     keys = [key for key in in_order(setting.values) if not _follows_from_option(key, setting, settings)]
     return " ".join(f"{key}={setting.values[key]}" for key in keys)
 
 
 def _follows_from_option(key: str, setting: Setting, settings: Sequence[Setting]) -> bool:
-    """Whether a value says nothing beyond the option of its group, which the label has: it is the option's default,
-    and that of every row with this option."""
+    """Whether a value follows from the option of its group, which is in the label.
+
+    It does if all rows with this option have the default value of the option.
+    """
     group = key.split(".")[0]
     option = setting.values.get(group)
     if option is None or key == group:
@@ -53,7 +55,7 @@ def _follows_from_option(key: str, setting: Setting, settings: Sequence[Setting]
 
 @functools.cache
 def _defaults(group: str, option: str) -> Words:
-    """The settings of a group's option as its YAML has them; none where there is no such file."""
+    """The settings in the YAML of a group's option; {} if there is no such file."""
     path = yaml_of(group, option)
     if option not in GROUPS.get(group, {}) or path is None:
         return {}

@@ -1,4 +1,4 @@
-"""One run as its folder describes it, and all the runs that a comparison reads."""
+"""The record of a run, and the collection of all runs of a comparison."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,18 +13,18 @@ Status = Literal["completed", "failed", "unfinished"]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run. Files and folders are as given on the command line.
+    """One run. Paths are as given on the command line.
 
-    settings: flat, keys as they are typed, without those that are null and those of tasks that are not trained. Keys
-        that did not exist yet when it was trained have their defaults. `only` always holds the tasks that are trained.
-    roles: of the trained tasks, in order
-    primaries, units: of the tasks whose settings name them
+    settings: full key -> value, without null values and without tasks that are not trained. Keys that did not exist
+        when the run was trained have their defaults. `only` always lists the trained tasks.
+    roles: trained task -> role, in order
+    primaries, units: for the tasks whose settings name them
     figures, trivial: SPLIT/TASK/METRIC -> value
-    stack: an identifier of its stack, and how many runs the stack has
+    stack: an identifier of its stack, and the number of runs in the stack
     hardware, git, versions: as in summary.json
     sweep: the folder of its sweep
     arm: the label of its arm in the sweep
-    choice: what --confirm trained it for
+    choice: the choice that --confirm trained it for
     """
 
     folder: Path
@@ -55,48 +55,48 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """The name of its folder, with the sweep's where it is part of one."""
+        """The name of its folder, after the name of its sweep if there is one."""
         return f"{self.sweep.name}/{self.folder.name}" if self.sweep is not None else self.folder.name
 
     @property
     def completed(self) -> bool:
-        """Trained to its end; a run that has neither completed nor failed is unfinished."""
+        """Whether it was trained to its end."""
         return self.status == "completed"
 
     @property
     def failed(self) -> bool:
-        """Ended with an error."""
+        """Whether it ended with an error."""
         return self.status == "failed"
 
     @property
     def unfinished(self) -> bool:
-        """Was interrupted, is still training, or has not begun."""
+        """Whether it was interrupted, is still training, or has not begun."""
         return self.status == "unfinished"
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that it trains."""
+        """The trained tasks."""
         return tuple(self.roles)
 
     @property
     def single_task(self) -> bool:
-        """Trains exactly one task."""
+        """Whether it trains exactly one task."""
         return len(self.roles) == 1
 
     @property
     def pretrained(self) -> bool:
-        """Begins with a trunk that other tasks (`model.pretrain`) or another run (`model.init_from`) trained."""
+        """Whether its trunk was trained before, on other tasks (`model.pretrain`) or by a run (`model.init_from`)."""
         return any(self.settings.get(key) is not None for key in ("model.pretrain", "model.init_from"))
 
     @property
     def boosting(self) -> bool:
-        """Is no net but gradient boosting."""
+        """Whether it is gradient boosting instead of a net."""
         return bool(self.settings.get("model") == "boosting")
 
 
 @dataclass(frozen=True)
 class Collection:
-    """The runs of the folders that were named, each once, and what was noticed while reading them."""
+    """The runs of the named folders, each once, and the findings from reading them."""
 
     folders: tuple[Path, ...]
     runs: tuple[RunRecord, ...]
@@ -104,5 +104,5 @@ class Collection:
 
     @property
     def sweeps(self) -> tuple[Path, ...]:
-        """The sweeps' folders, in order."""
+        """The folders of the sweeps, in order."""
         return tuple(dict.fromkeys(run.sweep for run in self.runs if run.sweep is not None))

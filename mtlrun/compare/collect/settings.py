@@ -1,4 +1,4 @@
-"""A setting with its completed runs, and settings as text: keys as they are typed, values as they are typed."""
+"""A setting with its completed runs, and settings as text: keys and values as the user types them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from mtlrun.compare.collect.choice import Trial
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import SINGLE_TASK, Kind
 
-# Keys that change no figure, or that name a run.
+# Keys that change no figure or that identify a run.
 NOT_A_SETTING = (
     "seed",
     "name",
@@ -31,16 +31,17 @@ Runs = dict[int, dict[str, RunRecord]]  # seed -> task -> the run that trained i
 
 @dataclass
 class Setting:
-    """What becomes a row: the settings that tell it from others, and its completed runs.
+    """One row: the settings that distinguish it, and its completed runs.
 
-    words: all its settings as text, those that its runs agree in
-    values: those that tell it from other rows
-    tried: values of the keys of --tune -> runs; one entry with an empty key where nothing is tuned
-    runs: those that count (of what was tried, the choice)
-    chosen, trials: what --tune chose, here or before --confirm trained it, and among how many
-    before: what had been tried for it when --confirm trained it
-    mixed: keys in which runs of one seed and task differ, of which the first count (--by)
-    doubled: these runs
+    words: all settings in which its runs agree, as text
+    values: the settings that distinguish it from other rows
+    tried: trial (the values of the keys of --tune) -> runs; one entry with an empty key if nothing is tuned
+    runs: the runs that count; with --tune those of the chosen trial
+    chosen: the values that --tune chose, here or before --confirm trained it
+    trials: the number of trials
+    before: the trials before --confirm trained it
+    mixed: keys in which runs of the same seed and task differ (possible with --by); the first run counts
+    doubled: these runs in words
     """
 
     label: str
@@ -60,37 +61,37 @@ class Setting:
 
     @property
     def multi_task(self) -> bool:
-        """Trains several tasks in one net."""
+        """Whether it trains several tasks in one net."""
         return self.kind == "method"
 
     @property
     def plain_sum(self) -> bool:
-        """Trains several tasks with the sum of their losses."""
+        """Whether it trains several tasks with the sum of their losses."""
         return self.multi_task and self.words.get("loss") == "sum"
 
     @property
     def alone(self) -> bool:
-        """Trains a net from scratch for each task: what a baseline may be."""
+        """Whether it trains a net from scratch for each task. Only such a setting may be a baseline."""
         return self.kind == "alone"
 
     @property
     def single_task(self) -> bool:
-        """Trains a net for each task, from scratch or with a trunk that was trained before."""
+        """Whether it trains a net for each task, from scratch or with a trunk that was trained before."""
         return self.kind in SINGLE_TASK
 
     @property
     def boosting(self) -> bool:
-        """Is no net but gradient boosting."""
+        """Whether it is gradient boosting instead of nets."""
         return self.kind == "boosting"
 
     @property
     def tries(self) -> tuple[Trial, ...]:
-        """The values of the keys of --tune that were tried for it, here or before."""
+        """The trials, here or before --confirm."""
         return self.before or tuple(self.tried)
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds with a completed run."""
+        """The seeds with a completed run."""
         return tuple(sorted(self.runs))
 
     @property
@@ -104,28 +105,28 @@ class Setting:
 
     @property
     def parameters(self) -> int | None:
-        """How many parameters its nets of one seed have together, at most; None where no seed's runs all tell."""
+        """The total parameters of the nets of one seed, the largest over seeds; None if unknown for every seed."""
         counts = [[run.parameters for run in self.of_seed(seed)] for seed in self.seeds]
         known = [sum(n for n in nets if n is not None) for nets in counts if None not in nets]
         return max(known, default=None)
 
     def of(self, task: str) -> dict[int, RunRecord]:
-        """The run of each seed that trained a task."""
+        """Seed -> the run that trained a task."""
         return {seed: self.runs[seed][task] for seed in self.seeds if task in self.runs[seed]}
 
     def tried_values(self, key: str) -> list[str]:
-        """The values of a key of --tune that were tried for it, in order of size."""
+        """The values of a key of --tune that were tried, in order of size."""
         values = dict.fromkeys(value for trial in self.tries for tried, value in trial if tried == key)
         return sorted(values, key=lambda value: (x if (x := number(value)) is not None else 0.0, value))
 
 
 def in_order(keys: Iterable[str]) -> list[str]:
-    """Keys as labels show them: losses and rates first."""
+    """Keys in the order of labels: losses and rates first."""
     return sorted(keys, key=lambda k: (ORDER.index(g) if (g := k.split(".")[0]) in ORDER else len(ORDER), k))
 
 
 def text(value: Any) -> str:
-    """A setting as it is typed."""
+    """A value as the user types it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -138,7 +139,7 @@ def text(value: Any) -> str:
 
 
 def number(value: str) -> float | None:
-    """The number that a setting's text stands for, if it does."""
+    """The number in the text of a setting, or None."""
     try:
         return float(value)
     except ValueError:
@@ -146,11 +147,11 @@ def number(value: str) -> float | None:
 
 
 def shared(settings: Sequence[Setting]) -> Mapping[str, str]:
-    """The settings that every run has, with the same value."""
+    """The settings that every run has with the same value."""
     return agreed([setting.words for setting in settings])
 
 
 def agreed(words: Sequence[Words]) -> Words:
-    """The settings that are in all of these with the same value, in the order of the first; {} of none."""
+    """The settings that all have with the same value, in the order of the first; {} for an empty sequence."""
     first, *others = words or [{}]
     return {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}

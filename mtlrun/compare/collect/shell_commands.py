@@ -1,4 +1,4 @@
-"""The commands that made runs, with other words: quoted for a shell."""
+"""Commands for the user: the commands that made runs with changed words, quoted for a shell."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +11,22 @@ from mtlrun.util.errors import RequestError
 from mtlrun.util.shell import quoted
 
 SWEEPS = re.compile(r"(range|choice|interval|tag|glob|sort|shuffle|int|float)\(")
-FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # of the sweep that is there already
+FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # would name the folder of the existing sweep
 PLANS = ("arms", "trials", "experiment")
 MULTIRUN = ("-m", "--multirun")
 
 
 def origin(run: RunRecord) -> Path:
-    """Where the command of a run is to be found: its sweep's folder, or its own."""
+    """The folder that has the command of a run: that of its sweep, else that of the run."""
     return run.sweep or run.folder
 
 
 def with_seeds(place: Path, seeds: Iterable[int]) -> str | None:
-    """The command of a sweep or run, with these seeds; None where it is not known."""
+    """The command of a sweep or run with these seeds; None if it is unknown."""
     words = words_of(place)
     if words is None:
         return None
-    if is_confirmation(place):  # the same again trains seeds that were not used yet
+    if is_confirmation(place):  # the same command trains new seeds
         return quoted("mtlrun", *words)
     return _command([*_without(words, ("seed", *FOLDERS)), f"seed={seed_words(seeds)}"])
 
@@ -34,10 +34,10 @@ def with_seeds(place: Path, seeds: Iterable[int]) -> str | None:
 def with_values(
     place: Path, values: Mapping[str, str], options: Mapping[str, str] | None = None, seeds: Iterable[int] = ()
 ) -> str | None:
-    """The command of a sweep or run with other values of some keys; of a confirmed sweep, that of what it confirms.
+    """The command of a sweep or run with other values of some keys; for a confirmation, that of the confirmed sweep.
 
-    None where it is not known, or where its arms set these keys themselves and would not follow. `options`, by group,
-    are those that alone have the keys: with them the arms of a plan are left out, and the command names the `seeds`.
+    None if it is unknown, or if arms set these keys, because the arms would override the values. `options` are group ->
+    option, for keys that only this option has. The arms of a plan are then left out, and the command names the `seeds`.
     """
     place = confirmed(place)
     words = words_of(place)
@@ -52,8 +52,8 @@ def with_values(
 
 
 def without_sweeps(place: Path, added: str, seeds: Iterable[int], dropped: Sequence[str] = ()) -> str | None:
-    """The words of a sweep or run that are no sweeps, set no loss and none of the keys `dropped`, with one more and
-    these seeds; None where they are not known."""
+    """The command of a sweep or run without its sweeps, its loss and the keys `dropped`, with the word `added` and
+    these seeds; None if it is unknown."""
     words = words_of(confirmed(place))
     if words is None:
         return None
@@ -63,7 +63,7 @@ def without_sweeps(place: Path, added: str, seeds: Iterable[int], dropped: Seque
 
 
 def _set_by_arms(place: Path, words: Sequence[str], keys: Iterable[str]) -> bool:
-    """Whether runs of a sweep have overrides of these keys that are not among its words: they are in its arms."""
+    """Whether the arms of a sweep set these keys: runs override them, but the words do not name them."""
     if not (place / PLAN).is_file():
         return False
     try:
@@ -75,7 +75,7 @@ def _set_by_arms(place: Path, words: Sequence[str], keys: Iterable[str]) -> bool
 
 
 def seed_words(seeds: Iterable[int]) -> str:
-    """Seeds as the value of an override: a range where they follow each other."""
+    """Seeds as the value of an override: a range if they are consecutive."""
     ordered = sorted(set(seeds))
     if len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1)):
         return f"range({ordered[0]},{ordered[-1] + 1})"
@@ -83,7 +83,7 @@ def seed_words(seeds: Iterable[int]) -> str:
 
 
 def is_sweep(word: str) -> bool:
-    """Whether an override lists several values: a comma outside brackets and quotes, or a function that makes some."""
+    """Whether an override has several values: a comma outside brackets and quotes, or a function such as range."""
     value = word.partition("=")[2]
     depth, quote = 0, ""
     for sign in value:
@@ -106,7 +106,7 @@ def _command(words: Sequence[str], sweep: bool = True) -> str:
 
 
 def _without(words: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Words but those that set one of these keys, or a key below one of them."""
+    """The words, except those that set one of these keys or a key below one of them."""
 
     def sets(word: str) -> bool:
         set_key = word.lstrip("+").partition("=")[0]

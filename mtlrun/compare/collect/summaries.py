@@ -1,4 +1,7 @@
-"""From a run's summary.json, or its entry in the sweep's plan, to its record. Unusable parts are left out and named."""
+"""Reads the record of a run from its summary.json, or from its entry in the plan of the sweep.
+
+Unusable parts are left out and named.
+"""
 
 import dataclasses
 import functools
@@ -18,10 +21,10 @@ from mtlrun.tasks import stated_primary
 from mtlrun.util.errors import RequestError, listing
 
 METRICS = "metrics.csv"
-TAIL = 300  # bytes: more than the last line of metrics.csv has
-LARGEST = 1e100  # larger numbers are no figures: their squares overflow
+TAIL = 300  # bytes; longer than the last line of metrics.csv
+LARGEST = 1e100  # larger numbers do not count as figures, because their squares overflow
 NOTHING = type(None)
-# the types that values of a summary's keys may have; others count as absent, and are named
+# key of a summary -> allowed types; a value of another type counts as absent and is named
 TYPES: dict[str, type | tuple[type, ...]] = {
     "status": str,
     "error": (str, NOTHING),
@@ -41,14 +44,14 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "hardware": dict,
     "packages": dict,
 }
-NUMBERS: dict[str, Callable[[Any], float]] = {"figures": float, "trivial": float, "rows": int}  # keys of mappings
+NUMBERS: dict[str, Callable[[Any], float]] = {"figures": float, "trivial": float, "rows": int}  # mappings to numbers
 
 
 @dataclass(frozen=True)
 class PlanEntry:
-    """What a sweep's plan says of a run: its folder in the sweep and its settings; and why --confirm trains it.
+    """The entry of a run in the plan of a sweep, and the choice for which --confirm trains it.
 
-    A run outside a sweep has an entry that says nothing.
+    A run outside a sweep has an empty entry.
     """
 
     sweep: Path | None = None
@@ -57,7 +60,7 @@ class PlanEntry:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The tree of its settings, {} where the plan has none."""
+        """The tree of its settings; {} if the plan has none."""
         return self.entry.get("config") or {}
 
     @property
@@ -67,9 +70,9 @@ class PlanEntry:
 
 
 def read_run(folder: Path, planned: PlanEntry, problems: Problems) -> RunRecord | None:
-    """The run in `folder`; None, with a problem noted, where nothing can be said about it.
+    """The run in `folder`. If its settings cannot be read, notes a problem and returns None.
 
-    Raises NewerSchema.
+    Raises NewerSchema, and RequestError if a package of the run is not in use.
     """
     try:
         summary = read(folder)
@@ -85,7 +88,7 @@ def read_run(folder: Path, planned: PlanEntry, problems: Problems) -> RunRecord 
     if unusable:
         listed = listing(dict.fromkeys(unusable), 4)
         problems.add("damaged summary", folder.name, f"{FILE} has no usable {listed}")
-    require(usable["packages"] or planned.entry.get("packages"))  # a package declares which way its metrics are better
+    require(usable["packages"] or planned.entry.get("packages"))  # packages declare the directions of their metrics
     try:
         return _record(folder, planned, usable, problems)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -93,13 +96,13 @@ def read_run(folder: Path, planned: PlanEntry, problems: Problems) -> RunRecord 
         return None
 
 
-# ---------------------------------------------------------------- what of a summary can be used
+# ---------------------------------------------------------------- the usable part of a summary
 
 
 def usable_summary(summary: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The summary with every key, empty where it is absent or unusable; and the names of what is unusable.
+    """The summary with every key (an empty value if absent or unusable), and the names of the unusable values.
 
-    Unusable are values of another type than TYPES has, and figures that are no finite numbers.
+    A value is unusable if its type is not in TYPES, or if it is a figure that is not a finite number.
     """
     unusable = [key for key, types in TYPES.items() if key in summary and not _has_type(summary[key], types)]
     usable = {**EMPTY, **{key: value for key, value in summary.items() if key not in unusable}}
@@ -140,9 +143,9 @@ def _is_git(git: Mapping[str, Any] | None) -> bool:
 
 
 def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], problems: Problems) -> RunRecord:
-    """The run that a usable summary describes, its settings from the plan where the summary has none.
+    """The record from a usable summary. The settings come from the plan if the summary has none.
 
-    Notes what a completed run lacks. Raises AttributeError, KeyError, TypeError, ValueError where the settings are not
+    Notes what a completed run lacks. Raises AttributeError, KeyError, TypeError or ValueError if the settings are not
     those of a run.
     """
     tree = summary["settings"] or planned.config
@@ -191,7 +194,7 @@ def _status(written: str) -> Status:
 
 
 def _trained_tasks(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The settings of the tasks that are trained, by name. Raises ValueError where there are none."""
+    """Name -> settings of the trained tasks. Raises ValueError if there are none."""
     only = tree.get("only")
     tasks = {name: task or {} for name, task in tree["tasks"].items() if only is None or name in only}
     if not tasks:
@@ -200,20 +203,20 @@ def _trained_tasks(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _primary(task: Mapping[str, Any]) -> str | None:
-    """A task's primary metric, where its settings name it or a type that follows from no column.
+    """The primary metric of a task, if its settings name it or a type that cannot be inferred from a column.
 
-    That of other types shows by the figures.
+    None otherwise; the figures then show the primary metric.
     """
     return str(primary) if (primary := task.get("primary")) else stated_primary(task.get("type"))
 
 
 def _with_defaults(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with the defaults of keys that an older mtlrun did not know, and these tasks only."""
+    """The settings with these tasks only, and with defaults for keys that an older mtlrun did not know."""
     whole = {**tree, "tasks": {name: {**_defaults(TaskConfig), **task} for name, task in tasks.items()}}
     for group, options in GROUPS.items():
         values = tree.get(group)
         if not isinstance(values, dict) or (group == "trainer" and not values.keys() & {"batch_size", "epochs"}):
-            continue  # boosting has no more of them
+            continue  # a boosting run stores only some trainer settings
         option = options.get(str(values.get("name", DEFAULT_OPTION.get(group))))
         whole[group] = {**(_defaults(option) if option else {}), **values}
     return whole
@@ -221,16 +224,16 @@ def _with_defaults(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, 
 
 @functools.cache
 def _defaults(option: type) -> dict[str, Any]:
-    """The fields of a group's option that have a default, but for its name and parts with keys of their own."""
+    """The fields of a settings dataclass with a plain default, except `name`."""
     fields = {f.name: f.default for f in dataclasses.fields(option) if f.default is not dataclasses.MISSING}
     return {key: value for key, value in fields.items() if key != "name"}
 
 
-# ---------------------------------------------------------------- a completed run's files
+# ---------------------------------------------------------------- the files of a completed run
 
 
 def _check_completed(folder: Path, figures: Mapping[str, float], problems: Problems) -> None:
-    """Notes where a completed run lacks the figures on test."""
+    """Notes a problem if a completed run lacks test figures or has an unfinished metrics.csv."""
     if not any(name.startswith("test/") for name in figures):
         problems.add("no test figures", folder.name, "completed, and has no figures on test")
     if (problem := _unfinished(folder / METRICS)) is not None:
@@ -238,7 +241,7 @@ def _check_completed(folder: Path, figures: Mapping[str, float], problems: Probl
 
 
 def _unfinished(path: Path) -> str | None:
-    """What is wrong with the end of a completed run's metrics.csv, which is a whole line about test."""
+    """What is wrong with the end of a completed run's metrics.csv; None if it is a whole line about test."""
     if path.exists() and not path.is_file():
         return f"{METRICS} is no file"
     try:

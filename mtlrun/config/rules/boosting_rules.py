@@ -49,4 +49,4 @@ def losses(config: Config) -> None:
 def _possible_types(task: TaskConfig) -> list[Declaration]:
     """The types that the settings of a task allow and that have its loss."""
     types = [type_of(name) for name in ([task.type] if task.type is not None else INFERRED)]
-    return [t for t in types if not t.of_a_point and (task.loss or t.default_loss) in t.losses]
+    return [t for t in types if (task.loss or t.default_loss) in t.losses]

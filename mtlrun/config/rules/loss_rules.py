@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from mtlrun.config.graph import NOTHING
 from mtlrun.config.rules.left_out import of_trained_tasks
 from mtlrun.config.schema import Config, GradientLossConfig
-from mtlrun.config.schema.loss import FamoLossConfig
+from mtlrun.config.schema.loss import FamoLossConfig, MgdaLossConfig
 from mtlrun.config.values import typed
 from mtlrun.util.errors import RequestError
 
@@ -34,6 +34,24 @@ def warm_up(config: Config) -> list[str]:
         f"loss={loss.name}: warms up for {loss.warm_epochs} epochs, and trainer.epochs is {epochs}, so that it "
         "never begins"
     ]
+
+
+def below_0(config: Config) -> None:
+    """The strategy has a meaning for the losses of all tasks, if those of some types may be below 0."""
+    loss = config.loss
+    for name, task in config.active.items():
+        if task.declared is None or not task.declared.below_0:
+            continue
+        if isinstance(loss, MgdaLossConfig) and loss.divides_by_losses:
+            raise RequestError(
+                f"loss.normalize: {loss.normalize} has no meaning for a loss below 0, and that of {name} "
+                f"({task.type}) may be\nallowed: none, l2"
+            )
+        if not loss.takes_below_0(name):
+            raise RequestError(
+                f"loss={loss.name}: has no meaning for a loss below 0, and that of {name} ({task.type}) may be\n"
+                f"set {loss.to_take_below_0}loss=sum"
+            )
 
 
 def weights(config: Config) -> list[str]:

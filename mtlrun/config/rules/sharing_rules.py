@@ -12,8 +12,6 @@ def trunks(config: Config) -> None:
             f"sharing: {sharing.name}, which makes trunks of its own of model=mlp, and model is "
             f"{model}\nset it: sharing=hard"
         )
-    if config.point and not sharing.one_representation:
-        raise RequestError(f"sharing: {sharing.name}, and model=point has no layers\nset it: sharing=hard")
     if sharing.needs_layers and not config.net.hidden:
         raise RequestError(
             f"sharing={sharing.name}: is about the trunk's layers, and model.hidden is empty\n"

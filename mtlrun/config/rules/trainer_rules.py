@@ -10,6 +10,12 @@ SELECT_BY = ("skill", "worst", "last")
 def selection(config: Config) -> None:
     """A checkpoint is selected by the main tasks, or by one task that is trained."""
     select, active = config.trainer.select, config.active
+    for name, task in active.items() if select != "last" else ():
+        if (task.main or name == select) and task.declared is not None and task.declared.unlabelled:
+            raise RequestError(
+                f"trainer.select: found {select}, which is about predictions, and {name} ({task.type}) has no labels "
+                "to predict\nset it: trainer.select=last"
+            )
     if select in SELECT_BY:
         if not any(task.main for task in active.values()):
             raise RequestError("tasks: none has role main, so there is nothing to select a checkpoint by")

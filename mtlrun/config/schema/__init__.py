@@ -5,7 +5,7 @@ request fails fast.
 
 `name` identifies the option of a group (`loss.name`, `lr.name`, …). The metadata of a field hold its bounds (`above`,
 `below`, `at_least`, `at_most`) and whether it is `per_run`. Runs that differ only in `per_run` fields may train in one
-stack (see sweeps/division.py).
+stack (runs/size.py compares them, sweeps/division.py divides).
 """
 
 from mtlrun.config.schema.config import Config, as_mapping, config_hash
@@ -14,7 +14,7 @@ from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig, ReverseCon
 from mtlrun.config.schema.groups import DEFAULT_OPTION, GROUPS, NETWORK_GROUPS, TOP_LEVEL, TRAINER_OF_BOOSTING, conf_dir
 from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossConfig
 from mtlrun.config.schema.lr import LrConfig, PerHeadLrConfig
-from mtlrun.config.schema.model import MODELS, BoostingConfig, ModelConfig, PointConfig
+from mtlrun.config.schema.model import MODELS, BareModelConfig, BoostingConfig, ModelConfig
 from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.config.schema.sharing import SHARINGS, SharingConfig, TiedConfig
 from mtlrun.config.schema.tasks import SmoothConfig, TaskConfig
@@ -30,6 +30,7 @@ __all__ = [
     "TOP_LEVEL",
     "TRAINER_OF_BOOSTING",
     "AdamConfig",
+    "BareModelConfig",
     "BoostingConfig",
     "ChainGraphConfig",
     "Config",
@@ -40,7 +41,6 @@ __all__ = [
     "LrConfig",
     "ModelConfig",
     "PerHeadLrConfig",
-    "PointConfig",
     "ReverseConfig",
     "RmspropConfig",
     "SgdConfig",

@@ -15,7 +15,7 @@ from mtlrun.config.schema.edges import GraphConfig
 from mtlrun.config.schema.groups import NETWORK_GROUPS, TRAINER_OF_BOOSTING
 from mtlrun.config.schema.loss import LossConfig
 from mtlrun.config.schema.lr import LrConfig
-from mtlrun.config.schema.model import BoostingConfig, ModelConfig, PointConfig
+from mtlrun.config.schema.model import BareModelConfig, BoostingConfig, ModelConfig
 from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.config.schema.sharing import SharingConfig
 from mtlrun.config.schema.tasks import TaskConfig
@@ -36,7 +36,7 @@ class Config:
     only: list[str] | None
     tasks: dict[str, TaskConfig]
     data: DataConfig
-    model: ModelConfig | BoostingConfig | PointConfig
+    model: BareModelConfig
     sharing: SharingConfig
     graph: GraphConfig
     loss: LossConfig
@@ -76,20 +76,9 @@ class Config:
         return self.model if isinstance(self.model, BoostingConfig) else None
 
     @property
-    def point(self) -> PointConfig | None:
-        """The settings of model=point; None for anything else."""
-        return self.model if isinstance(self.model, PointConfig) else None
-
-    @property
     def net(self) -> ModelConfig:
-        """The layers of the network.
-
-        With model=boosting there are none: the usual evaluation then runs with a network that is never trained. A point
-        counts as one layer with one unit per coordinate.
-        """
-        if isinstance(self.model, ModelConfig):
-            return self.model
-        return ModelConfig(hidden=[len(self.point.start)] if self.point else [], head_hidden=[])
+        """The layers of the network."""
+        return self.model.net
 
 
 def as_mapping(config: Config) -> dict[str, Any]:

@@ -1,13 +1,33 @@
 """The settings of the group `model`: the trunk, or what replaces it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
-from mtlrun.config.fields import PER_RUN, bounded, per_run
+from mtlrun.config.fields import bounded, per_run
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
+class BareModelConfig:
+    """The base of all settings of the group `model`. It has no layers.
+
+    has_heads: heads read the features of the trunk; False: every task needs a type with a function in place of a head
+    over_runs: the implementation is a `Trunk` with the run axis in front, so the settings may be `per_run`; False: it
+        is an nn.Module of one run, and all runs of a stack have the same settings
+    """
+
+    has_heads: ClassVar[bool] = True
+    over_runs: ClassVar[bool] = False
+
+    name: str
+
+    @property
+    def net(self) -> "ModelConfig":
+        """The layers of the network: the widths that tasks can read, and the hidden layers of the heads."""
+        return ModelConfig(hidden=[], head_hidden=[])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(BareModelConfig):
     """The trunk, a multi-layer perceptron, and the sizes of the hidden layers of the heads.
 
     restart: changes the initial parameters, but not the split, the order of rows or the dropout of the seed.
@@ -26,10 +46,16 @@ class ModelConfig:
     freeze: bool = per_run(False)
     pretrain: list[str] | None = None
 
+    @property
+    def net(self) -> "ModelConfig":
+        return self
+
 
 @dataclass(frozen=True, kw_only=True)
-class BoostingConfig:
+class BoostingConfig(BareModelConfig):
     """Gradient boosting per task instead of a network: HistGradientBoosting of scikit-learn, with its parameter names.
+
+    The usual evaluation runs with a network without layers that is never trained.
 
     `iterations` is max_iter; the val rows decide how many iterations are used. `l2` is l2_regularization.
     """
@@ -42,16 +68,5 @@ class BoostingConfig:
     l2: float = bounded(0.0, at_least=0.0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PointConfig:
-    """A trunk that is a single point. Its coordinates are the parameters, with initial values `start`.
-
-    There are no heads, and every task is an objective.
-    """
-
-    name: Literal["point"] = "point"
-    start: list[float] = field(metadata=PER_RUN)
-
-
-# The models of packages are not in this table; their settings derive from ModelConfig.
-MODELS: dict[str, type] = {"mlp": ModelConfig, "boosting": BoostingConfig, "point": PointConfig}
+# The models of packages are not in this table.
+MODELS: dict[str, type] = {"mlp": ModelConfig, "boosting": BoostingConfig}

@@ -23,8 +23,8 @@ class TaskConfig:
     the type (regression: mse, l1, huber; binary and categorical: cross_entropy), `primary` is the primary metric of
     the type. `class_weights` is None, "balanced" or a mapping class -> weight. `unit` is the unit of a regression
     target, for tables. A reconstruction has no target column, because its targets are the inputs, and it is always
-    auxiliary. An objective (model=point) has no target column either: its loss is `scale` times the function of
-    tasks/toy_objectives.py that `target` names.
+    auxiliary. A type whose head is a function of the features has no target column either: `target` names the
+    function, and `scale` is its factor.
 
     `expression` computes the labels from columns instead of reading one column. `bins` turns numbers into classes:
     `bins` classes of nearly equal size, or classes between the given inner edges. `columns` are the inputs, or patterns

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from mtlrun.config.schema import ModelConfig
+from mtlrun.config.schema import BareModelConfig
 from mtlrun.model.layers import generator
 from mtlrun.model.trunks.base import Noise, Trunk
 from mtlrun.util.errors import RequestError
@@ -30,16 +30,18 @@ class ForeignTrunk(Trunk):
     prediction would depend on its company; or that vmap cannot take.
     """
 
-    def __init__(self, make: Make, config: ModelConfig, seeds: Sequence[int], inputs: int, name: str = "trunk") -> None:
+    def __init__(
+        self, make: Make, config: BareModelConfig, seeds: Sequence[int], inputs: int, name: str = "trunk"
+    ) -> None:
         super().__init__()
         self.key = f"model={config.name}"
-        if config.dropout:
+        if config.net.dropout:
             raise RequestError(
-                f"model.dropout: found {config.dropout}, and the trunk of {self.key}, a package's, "
+                f"model.dropout: found {config.net.dropout}, and the trunk of {self.key}, a package's, "
                 "takes no masks\nallowed: 0.0"
             )
         modules = [self._made(make, config, inputs, seed, name) for seed in seeds]
-        self.widths = [inputs, *config.hidden]
+        self.widths = [inputs, *config.net.hidden]
         self._try(modules[0], config)
         with torch.no_grad():
             for part in ("named_parameters", "named_buffers"):
@@ -81,7 +83,7 @@ class ForeignTrunk(Trunk):
 
     # ------------------------------------------------------------ what a module must keep to
 
-    def _made(self, make: Make, config: ModelConfig, inputs: int, seed: int, name: str) -> nn.Module:
+    def _made(self, make: Make, config: BareModelConfig, inputs: int, seed: int, name: str) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(generator(seed, "init", name).initial_seed())
             try:
@@ -93,7 +95,7 @@ class ForeignTrunk(Trunk):
             raise RequestError(f"{self.key}: {constant} is a parameter that does not learn\nmake it a buffer")
         return module
 
-    def _try(self, module: nn.Module, config: ModelConfig) -> None:
+    def _try(self, module: nn.Module, config: BareModelConfig) -> None:
         """A look at the module of one run, on a few rows made up."""
         rows = torch.randn(3, self.widths[0], generator=generator(0, "try"))
         buffers = {key: value.clone() for key, value in module.named_buffers()}
@@ -105,7 +107,7 @@ class ForeignTrunk(Trunk):
             except Exception as error:
                 raise self._refusal("fails on rows of inputs", error) from error
             drawn = not torch.equal(state, torch.random.get_rng_state())
-        shapes, due = [list(h.shape) for h in features], [[3, width] for width in config.hidden]
+        shapes, due = [list(h.shape) for h in features], [[3, width] for width in config.net.hidden]
         if shapes != due:
             raise RequestError(
                 f"{self.key}: from 3 rows come features of shapes {shapes}, expected {due}\n"

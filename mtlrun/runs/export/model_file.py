@@ -49,7 +49,7 @@ def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Expor
     task, and if the model is no network.
     """
     config, tree = selected(folder)
-    if config.boosting or config.point:
+    if config.boosting or not config.model.has_heads:
         raise RequestError(
             f"export: {folder} has model={config.model.name}, and only networks are exported\n"
             "allowed: runs of a network, such as model=mlp"

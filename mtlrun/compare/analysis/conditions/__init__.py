@@ -1,7 +1,7 @@
-"""What may be claimed: the conditions of the word "best", and for each that fails the command that meets it.
+"""The conditions for the word "best", and for each condition that fails a command that helps to meet it.
 
-A condition is a function of the `Context` that yields findings. Findings of kind "missing" keep the word best from
-being printed.
+A condition is a function of the `Context` that yields findings. Its docstring states what must hold. With a finding of
+kind "missing", the word best is not printed.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,5 +52,5 @@ CONDITIONS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
 
 
 def conditions(context: Context) -> list[Finding]:
-    """Findings about the comparison as a whole, in the order of `CONDITIONS`."""
+    """The findings of all conditions, in the order of `CONDITIONS`."""
     return [finding for condition in CONDITIONS for finding in condition(context)]

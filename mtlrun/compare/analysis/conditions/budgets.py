@@ -12,14 +12,14 @@ from mtlrun.compose.plans import reading_of
 from mtlrun.util.errors import listing
 
 KEYS = ("trainer.epochs", "trainer.max_steps", "trainer.batch_size")
-UNEQUAL = 1.5  # from this ratio of steps on they are worth a word
-Budget = tuple[str, ...]  # values of the keys that --tune does not choose
+UNEQUAL = 1.5  # above this ratio of steps there is a warning
+Budget = tuple[str, ...]  # the values of the KEYS that --tune does not choose
 
 
 def equal_budgets(context: Context) -> Iterator[Finding]:
-    """The same budget of steps for all nets, and where that holds steps that are not far apart.
+    """All nets have the same budget; with the same budget, their numbers of steps do not differ much.
 
-    Plans whose arms are contrasts set what these take, and are left alone.
+    A plan whose arms are contrasts sets the budgets itself and is not checked.
     """
     _, contrasts = reading_of(setting.arm for setting in context.nets if setting.arm is not None)
     if not contrasts:
@@ -27,7 +27,7 @@ def equal_budgets(context: Context) -> Iterator[Finding]:
 
 
 def _unequal_budgets(context: Context) -> Iterator[Finding]:
-    """The first net with another budget than most."""
+    """A finding for the first net whose budget differs from the most frequent one."""
     keys = [key for key in KEYS if not context.is_tuned(key)]
     budgets = [(setting, {_budget(run, keys) for run in setting.members}) for setting in context.nets]
     counted = Counter(budget for _, of_setting in budgets for budget in of_setting)
@@ -47,7 +47,7 @@ def _budget(run: RunRecord, keys: Sequence[str]) -> Budget:
 
 
 def _unequal_steps(context: Context) -> Iterator[Finding]:
-    """Nets that take far more steps than others, averaged over seeds; of single-task nets each task by itself."""
+    """A finding if a net takes far more steps than another (mean over seeds, each single-task net separately)."""
     steps: list[tuple[float, str]] = []
     for setting in context.nets:
         by_tasks: dict[tuple[str, ...], list[int]] = {}

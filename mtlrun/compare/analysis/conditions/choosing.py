@@ -1,4 +1,4 @@
-"""Conditions: figures had no part in what was chosen, and are held against the trivial predictor."""
+"""Conditions: figures were not used to choose anything, and are compared with the trivial predictor."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from mtlrun.util.shell import compare_command
 
 
 def test_figures(context: Context) -> Iterator[Finding]:
-    """Figures are those of test: checkpoints were chosen by val."""
+    """The figures are from test, because checkpoints were chosen on val."""
     split = context.options.split
     if split != "test":
         text = f"figures on {split}, by which checkpoints were chosen: those of test did not take part in it"
@@ -25,7 +25,7 @@ def trivial_predictor(context: Context) -> Iterator[Finding]:
 
 
 def fresh_seeds(context: Context) -> Iterator[Finding]:
-    """What --tune chose is reported on seeds that had no part in the choice."""
+    """Settings that --tune chose are reported on seeds that were not used for the choice."""
     text = "settings were chosen on the seeds that are reported, which flatters them; fresh seeds do not"
     settings = [result.setting for result in context.results]
     if context.options.tune and any(len(setting.tries) > 1 for setting in settings):

@@ -28,14 +28,14 @@ def unfinished_runs(context: Context) -> Iterator[Finding]:
 
 
 def enough_seeds(context: Context) -> Iterator[Finding]:
-    """Every row has as many seeds as a significant difference takes."""
+    """Every row has enough seeds for a significant difference."""
     rows = [result.row for result in context.completed]
     needed, fewest = context.table.seeds_needed, min(len(row.seeds) for row in rows)
     if fewest >= needed:
         return
     text = f"{fewest} seed{'s'[: fewest > 1]}; no row can be significant below {needed}"
     few = [row for row in rows if len(row.seeds) < needed]
-    if len(few) < len(rows):  # what they lack, others have: `equal_seeds` gives the commands
+    if len(few) < len(rows):  # others have the missing seeds, and `equal_seeds` gives the commands
         yield Finding("missing", "seeds", f"{listing([row.label for row in few], 4)}: {text}")
     else:
         start = max(seed for row in rows for seed in row.seeds) + 1
@@ -43,7 +43,7 @@ def enough_seeds(context: Context) -> Iterator[Finding]:
 
 
 def equal_seeds(context: Context) -> Iterator[Finding]:
-    """Every row has the seeds that others have, and is paired with the reference."""
+    """Every row has the same seeds, and shares seeds with the reference."""
     reference = context.table.comparators.reference.row
     used = sorted({seed for result in context.completed for seed in result.row.seeds})
     for result in context.completed:

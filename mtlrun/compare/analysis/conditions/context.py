@@ -1,4 +1,4 @@
-"""What the conditions look at, and what several of them ask of it."""
+"""The input of the conditions, with helpers that several conditions use."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from mtlrun.compare.collect.shell_commands import origin, with_seeds, without_sw
 from mtlrun.compare.records import Finding
 from mtlrun.util.shell import compare_command
 
-RATES = ("lr.base", "lr.trunk", "lr.heads", "loss.lr")  # how keys of learning rates begin
+RATES = ("lr.base", "lr.trunk", "lr.heads", "loss.lr")  # beginnings of the keys of learning rates
 
 
 @dataclass(frozen=True)
 class Context:
-    """A comparison before it is shown.
+    """The input of the conditions: a comparison before it is shown.
 
-    tuned: keys of --tune, here or before --confirm trained what it chose
+    tuned: keys of --tune, here or before --confirm
     """
 
     collection: Collection
@@ -37,7 +37,7 @@ class Context:
 
     @property
     def leader(self) -> SettingResult | None:
-        """The setting with the lowest mean Δm; None where nothing leads."""
+        """The setting with the lowest mean Δm; None if nothing leads."""
         return self.table.leader
 
     @property
@@ -47,17 +47,17 @@ class Context:
 
     @cached_property
     def nets(self) -> list[Setting]:
-        """Those of them that are networks."""
+        """The settings with figures that are networks."""
         return [result.setting for result in self.completed if not result.setting.boosting]
 
     @property
     def fewest_seeds(self) -> int:
-        """The least number of seeds of a row that has any."""
+        """The smallest number of seeds of a row, among rows with seeds."""
         return min(len(result.row.seeds) for result in self.results if result.row.seeds)
 
     @cached_property
     def completed_runs(self) -> list[RunRecord]:
-        """The runs that were trained to their end."""
+        """The completed runs."""
         return [run for run in self.collection.runs if run.completed]
 
     def is_tuned(self, key: str) -> bool:
@@ -65,26 +65,26 @@ class Context:
         return any(key == tuned or key.startswith(f"{tuned}.") for tuned in self.tuned)
 
     def leads(self, setting: Setting) -> bool:
-        """Whether a setting is that of the leader."""
+        """Whether a setting is the leader."""
         return self.leader is not None and self.leader.setting is setting
 
     def runs_of(self, result: SettingResult) -> list[RunRecord]:
-        """The runs of a setting, as they were collected."""
+        """The runs of a setting, in the order of the collection."""
         return [run for run in self.collection.runs if str(run.folder) in result.row.runs]
 
     # ---------------------------------------------------------------- commands
 
     @property
     def largest_sweep(self) -> Path:
-        """The sweep that most runs belong to, or the first run."""
+        """The folder of the sweep with the most runs, or of the first run."""
         return _most_common(origin(run) for run in self.collection.runs)
 
     def compare_with(self, *options: str) -> str:
-        """This comparison with other options."""
+        """The command of this comparison with other options."""
         return compare_command(self.collection.folders, *options)
 
     def tune_too(self, keys: Iterable[str]) -> str:
-        """This comparison with values of further keys chosen on val."""
+        """The command of this comparison with further keys of --tune."""
         return self.compare_with("--tune", ",".join([*self.options.tune, *keys]))
 
     def baselines_command(self, seeds: Iterable[int]) -> str | None:
@@ -96,7 +96,7 @@ class Context:
         return without_sweeps(_most_common(of_all_tasks), "experiment=baselines", seeds)
 
     def further_seeds(self, condition: str, text: str, seeds: Iterable[int]) -> Finding:
-        """What further seeds may mend, the command that trains them, and what is to be compared afterwards."""
+        """A finding that further seeds may resolve, with the command that trains them and the comparison after it."""
         command = with_seeds(self.largest_sweep, seeds)
         if command is not None:
             both = self.compare_with("B", *self.options.tune_words)

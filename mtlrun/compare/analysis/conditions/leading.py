@@ -1,4 +1,4 @@
-"""Condition: something leads, and is told apart from all others."""
+"""Condition: there is a leader, and it can be distinguished from all other rows."""
 
 from collections.abc import Iterator
 from enum import Enum
@@ -13,7 +13,7 @@ from mtlrun.util.errors import listing
 
 
 class Reason(Enum):
-    """Why a row cannot be told apart from the leader."""
+    """Why a row cannot be distinguished from the leader."""
 
     EQUIVALENT = "the difference is within the margin"
     LIMITED = "no number of seeds could show the difference, as their splits share rows"
@@ -21,13 +21,13 @@ class Reason(Enum):
 
 
 def clear_leader(context: Context) -> Iterator[Finding]:
-    """Something leads. What cannot be told apart from it is named with the reason."""
+    """There is a leader, and every other row can be distinguished from it. Findings give the reason for other rows."""
     if context.leader is None:
         yield _nothing_leads(context)
         return
     leader = context.leader.row
     rows = _like_leader(context, leader)
-    if not rows or context.fewest_seeds < context.table.seeds_needed:  # below that, the seeds are what is missing
+    if not rows or context.fewest_seeds < context.table.seeds_needed:  # with fewer seeds, `enough_seeds` has a finding
         return
     reasons = {row.label: _reason(context, row, leader) for row in rows}
     equivalent, limited, undecided = (
@@ -56,7 +56,7 @@ def _nothing_leads(context: Context) -> Finding:
 
 
 def _like_leader(context: Context, leader: Row) -> list[Row]:
-    """The rows that are not told apart from the leader, or of which nothing is known."""
+    """The rows that cannot be distinguished from the leader, or for which this is unknown."""
     rows = [result.row for result in context.results if result.row is not leader]
     return [row for row in rows if row.like_leader or (row.like_leader is None and row.delta_m is not None)]
 
@@ -69,7 +69,10 @@ def _reason(context: Context, row: Row, leader: Row) -> Reason:
 
 
 def _more_seeds(context: Context, text: str) -> Finding:
-    """What more seeds may decide; those of a confirmation are not trained again until one pleases."""
+    """A finding that more seeds may resolve. For a confirmation it does not suggest more seeds.
+
+    Adding seeds until the result pleases would invalidate the confirmation.
+    """
     if any(is_confirmation(origin(run)) for run in context.collection.runs):
         text += ": the confirmation leaves it open, and training further ones until one pleases would undo it"
         return Finding("missing", "a clear leader", text)

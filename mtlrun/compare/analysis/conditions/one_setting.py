@@ -1,4 +1,4 @@
-"""Condition: a row is one setting. Its seeds are runs of the same, and its single-task nets differ in tasks alone."""
+"""Condition: a row is one setting. Its seeds have the same settings; its single-task nets differ only in the task."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +10,7 @@ from mtlrun.compare.collect.shell_commands import origin, with_values
 from mtlrun.compare.records import Finding
 from mtlrun.util.errors import listing
 
-OF_ONE_TASK = (*NOT_A_SETTING, SPLIT, "data.path", "trainer.select")  # in which single-task nets may differ
+OF_ONE_TASK = (*NOT_A_SETTING, SPLIT, "data.path", "trainer.select")  # keys in which single-task nets may differ
 
 
 def one_setting_per_row(context: Context) -> Iterator[Finding]:
@@ -22,7 +22,7 @@ def one_setting_per_row(context: Context) -> Iterator[Finding]:
 
 
 def _not_mixed(context: Context, setting: Setting) -> Iterator[Finding]:
-    """No two runs of a seed and task differ in their settings."""
+    """Runs of the same seed and task do not differ in their settings."""
     if setting.mixed:
         text = (
             f"{setting.label}: its runs differ in {listing(setting.mixed, 4)}, and the first count: {setting.doubled}"
@@ -33,7 +33,7 @@ def _not_mixed(context: Context, setting: Setting) -> Iterator[Finding]:
 
 
 def _alike_but_for_tasks(context: Context, setting: Setting) -> Iterator[Finding]:
-    """The single-task nets of a row have the same settings."""
+    """The single-task nets of a row have the same settings, except for their tasks."""
     nets = {run.tasks[0]: run for run in setting.members}  # task -> one of its nets
     differing: dict[str, dict[str, frozenset[str]]] = {}  # key -> task -> values
     for key in _comparable_keys(context, nets):
@@ -53,7 +53,7 @@ def _alike_but_for_tasks(context: Context, setting: Setting) -> Iterator[Finding
 
 
 def _comparable_keys(context: Context, nets: Mapping[str, RunRecord]) -> list[str]:
-    """The keys in which nets of different tasks ought to agree: none of a task, and none that --tune chooses."""
+    """The keys in which nets of different tasks should agree: not keys of a task, and not keys that --tune chooses."""
     keys = in_order(dict.fromkeys(key for run in nets.values() for key in run.settings))
     return [
         key

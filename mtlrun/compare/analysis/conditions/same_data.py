@@ -10,13 +10,13 @@ from mtlrun.compare.records import Finding
 
 
 def same_data(context: Context) -> Iterator[Finding]:
-    """Tables with the same contents."""
+    """The tables have the same contents."""
     hashes = [run.data_hash for run in context.completed_runs]
     yield from _same("different data", "tables with different contents (data_hash)", context, hashes)
 
 
 def same_splits(context: Context) -> Iterator[Finding]:
-    """Splits made in the same way, and the same split for a seed."""
+    """Splits are made in the same way, and a seed has the same split in all runs."""
     runs = context.completed_runs
     schemes = [
         tuple((k, str(v)) for k, v in sorted(run.settings.items()) if k.startswith("data.split.") and k != SPLIT)
@@ -29,19 +29,19 @@ def same_splits(context: Context) -> Iterator[Finding]:
 
 
 def same_versions(context: Context) -> Iterator[Finding]:
-    """The same versions of mtlrun and torch."""
+    """The versions of mtlrun and torch are the same."""
     versions = [tuple(run.versions.get(name) for name in ("mtlrun", "torch")) for run in context.completed_runs]
     yield from _same("different versions", "different versions of mtlrun or torch", context, versions)
 
 
 def same_code(context: Context) -> Iterator[Finding]:
-    """The same commit of the working directory."""
+    """The commit of the working directory is the same."""
     commits = [run.git["commit"] if run.git else None for run in context.completed_runs]
     yield from _same("different code", "different commits of the working directory", context, commits)
 
 
 def committed_code(context: Context) -> Iterator[Finding]:
-    """All code was committed, or what was not is that of all runs."""
+    """Either no run or every run was made with uncommitted changes."""
     runs = context.completed_runs
     changed = sum(bool(run.git and run.git.get("dirty")) for run in runs)
     if 0 < changed < len(runs):
@@ -50,7 +50,7 @@ def committed_code(context: Context) -> Iterator[Finding]:
 
 
 def _same(condition: str, what: str, context: Context, values: Sequence[object]) -> Iterator[Finding]:
-    """The `values` of the completed runs are all the same; else the command trains the rarest again."""
+    """The `values` of the completed runs are all the same. Otherwise the command trains the rarest ones again."""
     counted = Counter(values).most_common()
     if len(counted) > 1:
         rarest = counted[-1][0]

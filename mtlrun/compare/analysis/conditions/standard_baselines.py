@@ -1,4 +1,4 @@
-"""Condition: boosting, single-task nets, the plain sum and a sweep of fixed weights are there to be compared with."""
+"""Condition: the comparison has boosting, single-task nets, the plain sum and a sweep of fixed weights."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from mtlrun.util.errors import listing
 
 
 def baselines(context: Context) -> Iterator[Finding]:
-    """All baselines are there; single-task nets count where they have every task."""
+    """All baselines are present. Single-task nets count only if they have every task."""
     settings = [result.setting for result in context.completed]
     tasks = set().union(*(result.row.figures for result in context.results))
     alone = [
@@ -34,8 +34,10 @@ def baselines(context: Context) -> Iterator[Finding]:
 
 
 def _is_narrower(setting: Setting, hidden: str | None) -> bool:
-    """Whether single-task nets are narrower than the shared one with layers `hidden`, by their arm's name or their
-    layers."""
+    """Whether single-task nets are narrower than the shared net with layers `hidden`.
+
+    The name of the arm says so, or all layers are narrower.
+    """
     if setting.arm is not None and "width" in setting.arm:
         return True
     layers = {run.settings.get("model.hidden") and tuple(run.settings["model.hidden"]) for run in setting.members}

@@ -1,4 +1,4 @@
-"""Conditions: values that were tried do not stand as rows of their own, of which test would choose the best."""
+"""Conditions: tried values are not separate rows, because the best row would then be chosen on test."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mtlrun.util.errors import listing
 
 
 def weights_as_rows(context: Context) -> Iterator[Finding]:
-    """A grid of weights is one method, its weights to be chosen on val, and not as many methods."""
+    """A grid of weights is one row whose weights are chosen on val, not several rows."""
     grids: dict[tuple[str | None, str], list[Setting]] = {}  # arm, keys of the grid -> its settings
     for setting in (result.setting for result in context.results):
         keys = _grid_keys(setting)
@@ -36,15 +36,19 @@ def weights_as_rows(context: Context) -> Iterator[Finding]:
 
 
 def _grid_keys(setting: Setting) -> tuple[str, ...]:
-    """How the keys begin of which a setting's arm, or loss=fixed, lists values to choose from."""
+    """The beginnings of the keys for which the arm of a setting, or loss=fixed, lists values to choose from."""
     of_arm = tune_of([setting.arm]).get(setting.arm, ()) if setting.arm is not None else ()
     return of_arm or ((WEIGHTS.rstrip("."),) if is_fixed(setting) else ())
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates that stand as rows. keys: those of rates; methods: the rows that differ in these keys alone, by method;
-    command: what chooses the rates on val instead."""
+    """Learning rates that are separate rows.
+
+    keys: the keys of the rates
+    methods: for each method, its rows, which differ only in these keys
+    command: chooses the rates on val instead
+    """
 
     keys: Sequence[str]
     methods: Sequence[Sequence[Setting]]
@@ -52,12 +56,12 @@ class Rates:
 
     @property
     def grids(self) -> list[Sequence[Setting]]:
-        """The methods of which several rates are there."""
+        """The methods with several rates."""
         return [rows for rows in self.methods if any(len({s.words.get(k) for s in rows}) > 1 for k in self.keys)]
 
 
 def rates_as_rows(context: Context) -> Iterator[Finding]:
-    """Of no method several rates are rows of their own: the best of them would be chosen by looking at test."""
+    """No method has several rates as separate rows, because the best of them would then be chosen on test."""
     rates = _rates(context)
     if not rates.grids:
         return
@@ -69,7 +73,7 @@ def rates_as_rows(context: Context) -> Iterator[Finding]:
 
 
 def _rates(context: Context) -> Rates:
-    """The rates that tell rows apart and that --tune does not choose."""
+    """The rates that distinguish rows and that --tune does not choose."""
     keys = [k for s in context.nets for k, v in s.values.items() if k.startswith(RATES) and number(v) is not None]
     keys = in_order(dict.fromkeys(key for key in keys if not context.is_tuned(key)))
     methods: dict[Any, list[Setting]] = {}
@@ -80,7 +84,7 @@ def _rates(context: Context) -> Rates:
 
 
 def _unequal_numbers(rates: Rates) -> Iterator[Finding]:
-    """Every method has as many rates."""
+    """Every method has the same number of rates."""
     most, fewest = max(rates.grids, key=len), min(rates.methods, key=len)
     if len(fewest) < len(most):
         text = (
@@ -91,7 +95,7 @@ def _unequal_numbers(rates: Rates) -> Iterator[Finding]:
 
 
 def _leader_at_the_edge(context: Context, rates: Rates) -> Iterator[Finding]:
-    """What leads does not do so with the lowest or highest rate of its method."""
+    """The leader does not have the lowest or highest rate of its method."""
     grid = next((grid for grid in rates.grids if any(map(context.leads, grid))), None)
     if grid is None or context.leader is None:
         return

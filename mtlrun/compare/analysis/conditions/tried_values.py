@@ -1,4 +1,4 @@
-"""Conditions: --tune gave every row the same number of trials, of the same values."""
+"""Conditions: --tune gave every row the same number of trials and the same values."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ from mtlrun.util.errors import listing
 
 
 def rates_tuned(context: Context) -> Iterator[Finding]:
-    """Rates were tuned, where all rows have the same."""
+    """Learning rates were tuned, or rows have different rates."""
     if any(key.split(".")[0] == "lr" for key in context.tuned):
         return
     rates = {setting.words.get("lr.base") for setting in context.nets}
@@ -27,7 +27,7 @@ def rates_tuned(context: Context) -> Iterator[Finding]:
 
 
 def equal_trials(context: Context) -> Iterator[Finding]:
-    """Every row had as many trials, and the same values of each key. Weights of loss=fixed do not count here."""
+    """Every row had the same number of trials and the same values of each key. Weights of loss=fixed do not count."""
     nets = context.nets
     if not context.tuned:
         return
@@ -45,7 +45,7 @@ def equal_trials(context: Context) -> Iterator[Finding]:
 
 
 def trials_of_weights(context: Context) -> Iterator[Finding]:
-    """A sweep of weights is a baseline of its own and may have more trials than others, unless it leads."""
+    """A sweep of fixed weights, which is a baseline, has more trials than others only if it does not lead."""
     if not context.tuned:
         return
     others = [setting for setting in context.nets if not is_fixed(setting)]
@@ -63,7 +63,7 @@ def trials_of_weights(context: Context) -> Iterator[Finding]:
 
 
 def _trials_besides_weights(setting: Setting) -> int:
-    """How many trials there were but for the weights of loss=fixed."""
+    """The number of trials, ignoring the weights of loss=fixed."""
 
     def without_weights(trial: Trial) -> Trial:
         return tuple(value for value in trial if not (is_fixed(setting) and value[0].startswith(WEIGHTS)))
@@ -72,12 +72,12 @@ def _trials_besides_weights(setting: Setting) -> int:
 
 
 def _tried_keys(nets: Sequence[Setting]) -> list[str]:
-    """The keys of which values were tried for some row."""
+    """The keys for which some row tried values."""
     return list(dict.fromkeys(key for setting in nets for trial in setting.tries for key, _ in trial))
 
 
 def _whole_grid(context: Context) -> str | None:
-    """The sweep again with every value that any row tried."""
+    """The command of the sweep with every value that any row tried."""
     nets = context.nets
     shared = [key for key in _tried_keys(nets) if all(setting.tried_values(key) for setting in nets)]
     values = {key: ",".join(dict.fromkeys(v for s in nets for v in s.tried_values(key))) for key in shared}
@@ -85,7 +85,7 @@ def _whole_grid(context: Context) -> str | None:
 
 
 def _more_rates(context: Context, others: Sequence[Setting], count: int) -> str | None:
-    """The sweep of the other strategies, each at so many rates: from a tenth of theirs to ten times that."""
+    """The command of the sweep of the other strategies at `count` rates each, from 0.1 to 10 times their rate."""
     losses = [s.words["loss"] for s in others if s.multi_task and "loss" in s.words]
     rate = next((x for s in others if (x := number(s.words.get("lr.base", "")))), None)
     if not losses or rate is None:

@@ -1,1 +1,1 @@
-"""What runs say over their steps: from their metrics.csv to lines, steps to a target, and last values."""
+"""Figures over training steps: from metrics.csv to lines, steps to a target, and last values."""

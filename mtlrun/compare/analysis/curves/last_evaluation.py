@@ -1,4 +1,4 @@
-"""What runs say of their training in one number, at the last evaluation: conflicts, dead units, gates, stitches."""
+"""Figures on the training at the last evaluation: conflicts, dead units, gates, stitches."""
 
 import re
 from collections.abc import Sequence
@@ -17,8 +17,10 @@ BySeed = dict[int, float]
 
 
 def diagnostics(settings: Sequence[Setting], curves: Curves, inference: Inference) -> list[Diagnostic]:
-    """Rate of conflicts and shares of dead units at the last evaluation, where runs logged them: means over seeds, of
-    which each counts with the mean of its runs (single-task nets are several)."""
+    """Rate of conflicts and shares of dead units at the last evaluation, if runs logged them.
+
+    The figures are means over seeds. The value of a seed is the mean of its runs; single-task nets have several.
+    """
     return [
         Diagnostic(setting.label, task, metric, estimate)
         for setting in settings
@@ -28,12 +30,11 @@ def diagnostics(settings: Sequence[Setting], curves: Curves, inference: Inferenc
 
 
 def shares(settings: Sequence[Setting], curves: Curves, inference: Inference) -> list[Share]:
-    """Gates and stitches at the last evaluation, where runs have them. The names of their metrics are those of
-    `Sharing.gates` and `Sharing.figures`.
+    """Gates and stitches at the last evaluation, if runs have them.
 
-    Means over seeds: stitches, and what gates give to all shared experts together and to all of a task. Experts of one
-    such group stand in another order in every seed: where a group has several, the gates one by one are those of the
-    first seed.
+    The names of their metrics come from `Sharing.gates` and `Sharing.figures`. A group is all shared experts, or all
+    experts of a task. Stitches, and the total share of each group, are means over seeds. The order of the experts in a
+    group differs between seeds, so shares of single experts are those of the first seed.
     """
     found = []
     for setting in settings:
@@ -57,7 +58,7 @@ def _stitches(setting: Setting, curves: Curves, inference: Inference) -> list[Sh
 
 @dataclass(frozen=True)
 class Group:
-    """Experts that one reader reads and that have no order: all shared ones, or all of a task."""
+    """Experts that one reader reads and whose order has no meaning: all shared ones, or all of a task."""
 
     reader: str  # a task, or "shared gate"
     experts: str
@@ -67,7 +68,7 @@ Gates = dict[Group, dict[str, BySeed]]  # group -> number of the expert -> seed 
 
 
 def _experts_by_level(setting: Setting, curves: Curves) -> dict[str, Gates]:
-    """The gates of each level of the trunk, "" where it has no levels."""
+    """The gates of each level of the trunk. The level is "" if there are no levels."""
     levels: dict[str, Gates] = {}
     for (task, metric), by_seed in _at_the_end(setting, curves, (GATE,)).items():
         if name := GATE_NAME.match(metric):
@@ -79,7 +80,7 @@ def _experts_by_level(setting: Setting, curves: Curves) -> dict[str, Gates]:
 
 
 def _group_shares(label: str, level: str, gates: Gates, inference: Inference) -> list[Share]:
-    """What readers give to each group in all, over the seeds that have all of its gates."""
+    """The total share of each group per reader, over the seeds that have all of its gates."""
     found = []
     for group, members in gates.items():
         seeds = set.intersection(*(set(by_seed) for by_seed in members.values()))
@@ -90,7 +91,7 @@ def _group_shares(label: str, level: str, gates: Gates, inference: Inference) ->
 
 
 def _expert_shares(label: str, level: str, gates: Gates, inference: Inference) -> list[Share]:
-    """What readers give to each expert, of the first seed."""
+    """The share of each expert per reader, in the first seed."""
     found = []
     for group, members in gates.items():
         for number, by_seed in members.items():
@@ -103,8 +104,10 @@ def _expert_shares(label: str, level: str, gates: Gates, inference: Inference) -
 
 
 def _at_the_end(setting: Setting, curves: Curves, prefixes: tuple[str, ...]) -> dict[tuple[str, str], BySeed]:
-    """By task and metric, of the metrics whose names begin with one of `prefixes`: by seed the value at the last
-    evaluation, the mean of the seed's runs."""
+    """(task, metric) -> seed -> value at the last evaluation, averaged over the runs of the seed.
+
+    prefixes: beginnings of the names of the metrics.
+    """
     last: dict[tuple[str, str], dict[int, list[float]]] = {}
     for seed in setting.seeds:
         for run in setting.of_seed(seed):

@@ -1,4 +1,4 @@
-"""How many steps settings take to a target on val."""
+"""The number of steps until settings reach a target on val."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Speed, TaskColumn
 
-SHARE = 0.95  # of the way from the trivial predictor's val figure to the reference's best
+SHARE = 0.95  # share of the way from the val figure of the trivial predictor to the best of the reference
 
 
 @dataclass(frozen=True)
 class Target:
-    """A val figure to be reached."""
+    """A val figure that is to be reached."""
 
     value: float
     higher: bool  # higher figures are better
 
     def first_step(self, curve: Curve) -> float | None:
-        """The first step at which a curve reaches it; None where it never does."""
+        """The first step at which a curve reaches the target; None if it never does."""
         for step, value in zip(*curve, strict=True):
             if value >= self.value if self.higher else value <= self.value:
                 return float(step)
@@ -31,10 +31,10 @@ class Target:
 def speeds(
     settings: Sequence[Setting], curves: Curves, reference: Setting, columns: Sequence[TaskColumn]
 ) -> list[Speed]:
-    """Steps until each task's val figure first reaches 95 % of the way from the trivial predictor to the reference.
+    """Steps until the val figure of each task reaches 95 % of the way from the trivial predictor to the reference.
 
-    The reference's figure is the mean over seeds of its best on val. No target where either is unknown, or where
-    the reference is no better than the trivial predictor. Boosting takes no steps and is left out.
+    The figure of the reference is the mean over seeds of its best val figure. There is no target if either figure is
+    unknown or if the reference is no better than the trivial predictor. Boosting has no steps and is left out.
     """
     found = []
     for column in columns:
@@ -51,7 +51,7 @@ def speeds(
 
 
 def _target(reference: Setting, curves: Curves, column: TaskColumn) -> Target | None:
-    """95 % of the way from the trivial predictor's figure to the reference's; None where there is no such way."""
+    """The target of a task: 95 % of the way from the trivial predictor to the reference; None if there is none."""
     name, pick = f"val/{column.task}/{column.metric}", max if column.higher else min
     runs = _with_curve(reference, curves, column)
     best = [pick(curves.of(run, _key(column))[1]) for run in runs]

@@ -9,28 +9,29 @@ from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.collect.summaries import METRICS
 from mtlrun.compare.records import CONFLICTS, STITCH, Finding
 
-COSINE = "cosine_"  # begins a metric's name; the other task follows
-LARGEST_STEP = 2**53  # beyond it no figure of a step is drawn where it is
-SHOWN_RUNS = 240  # files of metrics.csv that are read: more bands do not become narrower to the eye
+COSINE = "cosine_"  # beginning of a metric's name; the other task follows
+LARGEST_STEP = 2**53  # larger steps are not exact in float64
+SHOWN_RUNS = 240  # largest number of metrics.csv that are read: more do not make the bands visibly narrower
 Key = tuple[str, str, str]  # split, task, metric
 Curve = tuple[list[int], list[float]]  # steps, values
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Of each run's metrics.csv, by folder: (split, task, metric) -> steps and values."""
+    """The curves of runs: folder -> (split, task, metric) -> steps and values."""
 
     runs: Mapping[Path, Mapping[Key, Curve]] = field(default_factory=dict)
 
     def of(self, run: RunRecord, key: Key) -> Curve:
-        """Steps and values of one figure of a run; empty where it has none."""
+        """Steps and values of one figure of a run; empty if it has none."""
         return self.runs.get(run.folder, {}).get(key, ([], []))
 
 
 def read_curves(settings: Sequence[Setting], findings: list[Finding]) -> Curves:
-    """The val figures, weights, rates, cosines and conflicts of the rows' runs; of many seeds the first of each row.
+    """Reads the val figures, weights, rates, cosines, conflicts and stitches of the runs of the settings.
 
-    A line that is not whole ends a file's reading, with a finding.
+    If there are many seeds, only the first seeds of each setting are read. Reading of a file ends at an incomplete
+    line, with a finding.
     """
     most = max(1, SHOWN_RUNS // max(1, sum(len(s.members) // max(1, len(s.seeds)) for s in settings)))
     curves: dict[Path, dict[Key, Curve]] = {}
@@ -47,7 +48,7 @@ def read_curves(settings: Sequence[Setting], findings: list[Finding]) -> Curves:
 
 
 def _read(path: Path) -> tuple[dict[Key, Curve], bool]:
-    """The curves that are drawn, and whether the file is whole."""
+    """The curves of a file, and whether the file is complete."""
     curves: dict[Key, Curve] = {}
     if not path.is_file():
         return curves, False
@@ -76,9 +77,9 @@ def _read(path: Path) -> tuple[dict[Key, Curve], bool]:
 
 
 def _drawn_key(name: str) -> Key | None:
-    """`SPLIT,TASK,METRIC` as a key; None of what is not drawn. Raises ValueError where it is no such name.
+    """The key for `SPLIT,TASK,METRIC`; None for figures that are not used. Raises ValueError for other names.
 
-    Names hold no commas.
+    Names contain no commas.
     """
     split, task, metric = name.split(",")
     shown = split == "val" or metric in ("weight", "rate", CONFLICTS) or metric.startswith((COSINE, STITCH))

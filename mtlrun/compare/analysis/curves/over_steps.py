@@ -12,13 +12,13 @@ from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Series, TaskColumn
 
-OF_SETTINGS = ("weight", "rate")  # a flat line of these says what the settings say
-FLAT = 1e-6  # of a line's height: what rounding may add to it
+OF_SETTINGS = ("weight", "rate")  # a flat line of these repeats the settings
+FLAT = 1e-6  # share of the height of a line: bound of the rounding error
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line that may be drawn of a setting: which figure of which runs."""
+    """A line that may be drawn for a setting: a figure of some runs."""
 
     what: Literal["curve", "weight", "rate", "cosine"]
     task: str
@@ -28,16 +28,16 @@ class Line:
 
     @property
     def of_settings(self) -> bool:
-        """Whether the settings say its value where it does not move."""
+        """Whether the settings give its value if it is constant."""
         return self.what in OF_SETTINGS
 
 
 def series(settings: Sequence[Setting], curves: Curves, columns: Sequence[TaskColumn]) -> list[Series]:
     """Val figures, loss weights, rates and gradient cosines over steps: mean and 95 % band over seeds.
 
-    Boosting is left out: its iterations are no steps. So are weights and rates that stay what they were: the settings
-    say them. Steps that fewer than half of a row's runs reach are left out: what is left of a row then is no mean of
-    it.
+    Boosting is left out, because its iterations are not steps. Constant weights and rates are left out, because the
+    settings give them. Steps that fewer than half of the runs of a row reach are left out, because the mean of the
+    remaining runs does not represent the row.
     """
     drawn = []
     for setting in settings:
@@ -49,7 +49,7 @@ def series(settings: Sequence[Setting], curves: Curves, columns: Sequence[TaskCo
 
 
 def _lines(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[Line]:
-    """Every line of a setting, of figures that its runs may have."""
+    """Every line of a setting, for all figures that its runs may have."""
     for column in columns:
         runs = [*setting.of(column.task).values()]
         yield Line("curve", column.task, column.metric, ("val", column.task, column.metric), runs)
@@ -67,12 +67,12 @@ def _lines(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[Line]:
 
 
 def _moves(values: Sequence[float]) -> bool:
-    """Whether a line is not flat, but for rounding."""
+    """Whether a line changes by more than rounding."""
     return max(values) - min(values) > FLAT * max(map(abs, values))
 
 
 def _band(label: str, line: Line, curves: Curves) -> Series | None:
-    """A line with its band; None where no run has the figure."""
+    """A line with its band; None if no run has the figure."""
     known = [curve for run in line.runs if (curve := curves.of(run, line.key))[0]]
     if not known:
         return None
@@ -81,7 +81,7 @@ def _band(label: str, line: Line, curves: Curves) -> Series | None:
 
 
 def _aligned(curves: Sequence[Curve]) -> tuple[list[int], np.ndarray]:
-    """Steps that at least half of the curves have, and their values there, `[n, S]`, NaN where one has none."""
+    """The steps that at least half of the curves have, and the values `[n, S]` there, NaN if a curve has none."""
     longest = max((steps for steps, _ in curves), key=len)
     if all(steps == longest for steps, _ in curves):
         return longest, np.array([values for _, values in curves])
@@ -91,7 +91,7 @@ def _aligned(curves: Sequence[Curve]) -> tuple[list[int], np.ndarray]:
 
 
 def _mean_and_band(table: np.ndarray) -> tuple[list[float], list[float], list[float]]:
-    """Mean and t interval of each column of `[n, S]`, without NaN; a single value is its own band."""
+    """Mean and t interval of each column of `[n, S]`, without NaN. For a single value the interval is that value."""
     count = np.sum(~np.isnan(table), 0)
     mean = np.nanmean(table, 0)
     spread = np.sqrt(np.nansum((table - mean) ** 2, 0) / np.maximum(count - 1, 1))
@@ -104,7 +104,7 @@ def _mean_and_band(table: np.ndarray) -> tuple[list[float], list[float], list[fl
 
 
 def _half_of_interval(n: int) -> float:
-    """Half the t interval of n values whose standard deviation is 1."""
+    """Half the width of the t interval of n values with standard deviation 1."""
     values = [-1.0, *[0.0] * (n - 2), 1.0]
     _, _, high = statistics.t_interval(values)
     return (high or 0.0) / float(np.std(values, ddof=1))

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtlrun.config.schema import PointConfig
-from mtlrun.model.trunks.base import Factors, Noise, Trunk
+from mtlrun.model.trunks import Factors, Noise, Trunk
+from mtlrun_demos.extension import PointConfig
 
 
 class PointTrunk(Trunk):
@@ -16,9 +16,9 @@ class PointTrunk(Trunk):
 
     def __init__(self, configs: Sequence[PointConfig], seeds: Sequence[int], inputs: int) -> None:
         super().__init__()
-        starts = [config.start for config in configs]
+        starts = [config.starts[seed % len(config.starts)] for config, seed in zip(configs, seeds, strict=True)]
         self.widths = [inputs, len(starts[0])]
-        self.point = nn.Parameter(torch.tensor([[list(start)] for start in starts]))
+        self.point = nn.Parameter(torch.tensor([[start] for start in starts]))
 
     def features(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
         """Inputs `[R, B, inputs]` → those and the point `[R, B, D]`."""

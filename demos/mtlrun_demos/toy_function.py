@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtlrun.tasks import toy_objectives
+from mtlrun_demos import toy_objectives
 
 
 class _ValuesAndSlopes(torch.autograd.Function):
