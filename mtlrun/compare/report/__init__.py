@@ -1,1 +1,1 @@
-"""From a comparison to what people read: tables, pictures, the page."""
+"""Shows a comparison: tables, pictures and the page."""

@@ -1,4 +1,4 @@
-"""The files of a comparison: comparison.csv, pictures, and one self-contained report.html."""
+"""Writes the files of a comparison: comparison.csv, pictures, and a self-contained report.html."""
 
 import io
 import re
@@ -22,10 +22,10 @@ from mtlrun.results.files import write_atomic, write_text
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import printable
 
-SIGNATURE = "mtlrun compare"  # stands in every file, and tells our files from others in the same folder
+SIGNATURE = "mtlrun compare"  # written into every file, to recognise our files
 DPI = 100
 
-# Colours of the pictures -> names of the page's own, which follow light and dark.
+# Colours of the pictures -> CSS variables of the page, which follow its light or dark mode.
 _COLOURS = dict(
     zip(
         [*PALETTE, SOFT, GRID, PAPER],
@@ -34,7 +34,7 @@ _COLOURS = dict(
     )
 )
 
-# Sections of pictures: (title, how their names begin, how to read them).
+# Sections of pictures: (title, beginnings of the names of its pictures, how to read them).
 _SECTIONS = {
     "delta_m": ("Δm of every setting", "Dot: mean over seeds; line: its 95 % interval; dashed: the baseline."),
     "interval": (
@@ -81,7 +81,7 @@ _SECTIONS = {
     "cost": ("Cost", "Dashed: the plain sum."),
 }
 
-# What kinds of rows are, beside their labels.
+# Explanations of the kinds of rows, shown beside their labels.
 _KINDS = {
     "method": "",
     "alone": "single-task nets",
@@ -90,7 +90,7 @@ _KINDS = {
     "trivial": "knows no inputs",
 }
 
-# Sections that are there where runs were asked for what they show: (what it is, the words that ask for it).
+# Sections that appear only if runs logged their figures: (what it shows, the words that turn the logging on).
 _LOGGED = {
     "importance": ("Importance of the inputs for each task", "trainer.importance=true"),
     "cosine": ("Conflicts of the tasks' gradients", "trainer.log_gradients=true"),
@@ -100,17 +100,17 @@ _LOGGED = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in the page: its name and its SVG in the page's colours."""
+    """A picture in the page: its name, and its SVG in the colours of the page."""
 
     name: str
     svg: str
 
 
 def write_outputs(comparison: Comparison, out: Path) -> list[Path]:
-    """Write comparison.csv, a PNG per picture and report.html into `out`, each whole or not at all; their paths.
+    """Writes comparison.csv, a PNG per picture and report.html into `out`. Returns their paths.
 
-    Pictures of an earlier comparison that this one does not have are removed. Raises RequestError, before anything is
-    written, where a file that mtlrun compare has not made stands in the place of one of these.
+    Each file is written completely or not at all. Pictures of an earlier comparison that this one does not have are
+    removed. Raises RequestError, before writing, if a file that mtlrun compare has not made would be overwritten.
     """
     with style():
         drawn = figures(comparison)
@@ -129,7 +129,7 @@ def write_outputs(comparison: Comparison, out: Path) -> list[Path]:
 
 
 def require_ours(paths: Iterable[Path]) -> None:
-    """Raises RequestError where a file that mtlrun compare has not made stands in one of these places."""
+    """Raises RequestError if a file exists at one of these paths that mtlrun compare has not made."""
     for path in paths:
         if path.exists() and not _ours(path):
             raise RequestError(
@@ -139,7 +139,7 @@ def require_ours(paths: Iterable[Path]) -> None:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG, with our signature in it."""
+    """Writes the figure as a PNG with our signature."""
     figure.savefig(path, format="png", dpi=DPI, metadata={"Software": SIGNATURE}, pil_kwargs={"compress_level": 1})
 
 
@@ -150,9 +150,9 @@ def _ours(path: Path) -> bool:
 
 
 def inline_svg(figure: Figure, name: str) -> str:
-    """The figure as an <svg> element for a page: its ids begin with `name`, its colours and font are the page's.
+    """The figure as an <svg> element for a page. Its ids begin with `name`; it uses the colours and font of the page.
 
-    The page's are CSS variables: --blue … --ink, --soft, --grid, --paper and --font. To be called within `style()`.
+    These are CSS variables: --blue … --ink, --soft, --grid, --paper and --font. Call this within `style()`.
     """
     file = io.StringIO()
     empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
@@ -163,7 +163,7 @@ def inline_svg(figure: Figure, name: str) -> str:
     body = text[text.index(">") + 1 :]
     box = re.search(r'viewBox="([^"]*)"', text)
     assert box is not None  # matplotlib always writes one
-    # `>` and quotes of labels are escaped in the text, so that these patterns meet attributes alone
+    # `>` and quotes in labels are escaped, so these patterns match attributes only
     body = re.sub(r'(?<=\bid=")(?=[^"]*")', f"{name}-", body)
     body = re.sub(r'(?<=href="#)', f"{name}-", body)
     body = body.replace("url(#", f"url(#{name}-")
@@ -187,17 +187,17 @@ def _variable(colour: str) -> str:
 
 
 def html(comparison: Comparison, pictures: list[Picture]) -> str:
-    """The page with everything in it; all that comes from runs is escaped."""
+    """The whole page as HTML. All text from runs is escaped."""
     source = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: printable(value) if type(value) is str else value,  # not Markup, which is ours
+        finalize=lambda value: printable(value) if type(value) is str else value,  # not Markup, which we wrote
     )
     columns = table(comparison)
-    if sum(column.task for column in columns) > 3:  # what compares settings before what has to be scrolled to
+    if sum(column.task for column in columns) > 3:  # first what compares settings; the tasks may need scrolling
         columns = sorted(columns, key=lambda column: column.task)
     by_section: dict[str, list[Picture]] = {}
     for picture in pictures:

@@ -1,4 +1,4 @@
-"""A comparison in the format that is asked for: text for the terminal, Markdown, a LaTeX table, or CSV."""
+"""Renders a comparison in a format: text for the terminal, Markdown, a LaTeX table, or CSV."""
 
 import shutil
 from typing import Literal
@@ -13,7 +13,7 @@ Format = Literal["text", "markdown", "latex", "csv"]
 
 
 def render(comparison: Comparison, format: Format, width: int | None = None) -> str:
-    """The comparison in a format, with a newline at its end; `width` in columns is for text (None: the terminal's)."""
+    """The comparison in a format, with a newline at the end. width: columns of text; None for those of the terminal."""
     match format:
         case "text":
             return as_text(comparison, width or shutil.get_terminal_size((100, 24)).columns)

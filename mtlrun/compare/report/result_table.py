@@ -1,4 +1,4 @@
-"""The table of a comparison as data: its columns, with a cell for every row."""
+"""The table of a comparison as data: columns with a cell for every row."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ LEADER, LIKE_LEADER = "*", "~"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: its heading in two lines, a cell for every row, and whether it shows a task's figure."""
+    """A column of the table: its heading in two lines, a cell for every row, and whether it shows a task."""
 
     top: str
     below: str
@@ -22,17 +22,17 @@ class Column:
 
     @property
     def text(self) -> str:
-        """Both lines of the heading in one."""
+        """Both lines of the heading as one line."""
         return f"{self.top} {self.below}".strip()
 
 
 def table(comparison: Comparison) -> list[Column]:
-    """The columns beside the rows' labels; those that would say the same of every row are left out."""
+    """The columns besides the labels of the rows. Columns that would say the same for every row are left out."""
     return [column for columns in COLUMNS for column in columns(comparison)]
 
 
 def lines(columns: Sequence[Column], rows: int) -> list[list[str]]:
-    """The cells of each of so many rows."""
+    """The cells of each of the `rows` rows."""
     return [[column.cells[index] for column in columns] for index in range(rows)]
 
 
@@ -145,29 +145,29 @@ def failures(row: Row) -> str:
 
 
 def mark(comparison: Comparison, row: Row) -> str:
-    """The leader's sign, the sign of a row not to be told apart from it, or an empty string."""
+    """The sign of the leader, the sign of a row that cannot be distinguished from the leader, or an empty string."""
     if row.label == comparison.leader:
         return LEADER
     return LIKE_LEADER if row.like_leader and comparison.leader is not None else ""
 
 
 def relative_time(cost: Cost | None) -> str:
-    """Time per step as a multiple of the plain sum's."""
+    """Time per step as a multiple of that of the plain sum."""
     return ABSENT if cost is None or cost.relative is None else f"{cost.relative:.2f}"
 
 
 def timed(comparison: Comparison) -> bool:
-    """Whether some row's time per step can be held against the plain sum's."""
+    """Whether the time per step of some row can be compared with that of the plain sum."""
     return any(row.cost is not None and row.cost.relative is not None for row in comparison.rows)
 
 
 def has_fixed_weights(comparison: Comparison) -> bool:
-    """Whether there is a sweep of fixed weights that rows are held against."""
+    """Whether there is a sweep of fixed weights with which rows are compared."""
     return any(row.dominated_by_fixed is not None for row in comparison.rows)
 
 
 def direction(column: TaskColumn) -> str:
-    """`rmse ↓ (dollars)`: the metric, which way is better, and the unit."""
+    """`rmse ↓ (dollars)`: the metric, its direction, and the unit."""
     return f"{column.metric} {'↑' if column.higher else '↓'}" + (f" ({column.unit})" if column.unit else "")
 
 
@@ -175,7 +175,7 @@ def direction(column: TaskColumn) -> str:
 
 
 def diagnostics(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Conflicts and dead units: what the columns are; and of every setting its label and cells, in percent."""
+    """Conflicts and dead units: the headings of the columns, and for every setting its label and cells in percent."""
     shares = {(entry.label, entry.task, entry.metric): entry.estimate for entry in comparison.diagnostics}
     figures = list(dict.fromkeys((task, metric) for _, task, metric in shares))
     labels = list(dict.fromkeys(label for label, _, _ in shares))

@@ -1,4 +1,4 @@
-"""Figures as text: how many digits a figure has, its interval, and the figures of a column."""
+"""Figures as text: the number of digits of a figure, of its interval, and of the figures of a column."""
 
 import math
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from mtlrun.compare.records import Estimate
 
 ABSENT = "—"
-BEYOND = 2  # digits that a wide interval may show beyond its two, for the sake of narrow ones in its column
+BEYOND = 2  # extra digits that a wide interval may show if its column has narrower ones
 
 
 def number(value: float, digits: int = 4, signed: bool = False) -> str:
-    """`value` with that many significant digits, at least those before the point; with a power of ten if far off."""
+    """`value` with `digits` significant digits and all digits before the point; very large or small: an exponent."""
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, ABSENT)
     size = abs(value)
@@ -21,10 +21,10 @@ def number(value: float, digits: int = 4, signed: bool = False) -> str:
 
 
 def with_interval(estimate: Estimate | None, signed: bool = False, decimals: int | None = None) -> str:
-    """`0.7634 ± 0.0031`: half of the interval with two significant digits, the mean with as many decimals, or both
-    with those of its column.
+    """`0.7634 ± 0.0031`: the mean and half the width of the interval.
 
-    `0.76 [0.70, 0.78]` where the mean is not the interval's middle; the mean alone where there is no interval.
+    The half width has two significant digits and the mean as many decimals; or both have `decimals`, those of the
+    column. If the mean is not the middle of the interval: `0.76 [0.70, 0.78]`. Without interval: the mean alone.
     """
     if estimate is None or math.isnan(estimate.mean):
         return ABSENT
@@ -44,8 +44,10 @@ def with_interval(estimate: Estimate | None, signed: bool = False, decimals: int
 
 
 def column(estimates: Sequence[Estimate | None], signed: bool = False) -> list[str]:
-    """Figures of one column with one number of decimals: what the narrowest interval needs, but no more than two beyond
-    what the widest one does."""
+    """The figures of a column with the same number of decimals.
+
+    The number is what the narrowest interval needs, but at most two more than the widest interval needs.
+    """
     needed = [decimals for estimate in estimates if (decimals := _decimals_needed(estimate)) is not None]
     decimals = min(max(needed), min(needed) + BEYOND) if needed else None
     return [with_interval(estimate, signed, decimals) for estimate in estimates]
@@ -60,28 +62,28 @@ def percent(share: Estimate | None) -> Estimate | None:
 
 
 def probability(value: float) -> str:
-    """A p value: three decimals, `<0.001` below them."""
+    """A p value with three decimals, or `<0.001`."""
     if math.isnan(value):
         return ABSENT
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _interval(estimate: Estimate) -> tuple[float, float] | None:
-    """The ends of an interval; None where there is none."""
+    """The ends of an interval; None if there is no finite interval."""
     low, high = estimate.low, estimate.high
     return None if low is None or high is None or not math.isfinite(high - low) else (low, high)
 
 
 def _is_point(mean: float, high: float, half: float) -> bool:
-    """Whether an interval is no wider than what rounding makes of nothing."""
+    """Whether an interval is no wider than the rounding error."""
     return half <= 1e-9 * max(abs(mean), abs(high))
 
 
 def _in_units(unit: float, mean: float, low: float, high: float, signed: bool, decimals: int | None) -> str:
-    """A figure with its interval in multiples of `unit`, with these decimals or its own."""
+    """A figure with its interval in multiples of `unit`. decimals None: those that the interval needs."""
     half = (high - low) / 2 / unit
     mean, low, high = mean / unit, low / unit, high / unit
-    # an interval that the column's decimals would round to nothing keeps its own
+    # use other decimals if those of the column would round the interval to 0
     if decimals is None or round(half, decimals) == 0:
         decimals = _decimals(mean, half)
     middle = _fixed(mean, decimals, signed and round(mean, decimals) != 0)
@@ -92,18 +94,18 @@ def _in_units(unit: float, mean: float, low: float, high: float, signed: bool, d
 
 
 def _power(mean: float, half: float) -> int:
-    """The power of ten that stands behind a figure far from 1; else 0."""
+    """The exponent of ten for a very large or very small figure; else 0."""
     largest = max(abs(mean), half)
     return math.floor(math.log10(largest)) if not 1e-4 <= largest < 1e7 else 0
 
 
 def _decimals(mean: float, half: float) -> int:
-    """Those of two significant digits of half an interval, but no more than seven digits of the mean."""
+    """The decimals for two significant digits of half an interval, but at most seven digits of the mean."""
     return min(max(0, 1 - math.floor(math.log10(half))), max(0, 6 - math.floor(math.log10(max(abs(mean), half)))))
 
 
 def _decimals_needed(estimate: Estimate | None) -> int | None:
-    """The decimals that a figure asks of its column; None where it asks for none."""
+    """The decimals that a figure needs in its column; None if it needs none."""
     if estimate is None or not math.isfinite(estimate.mean) or (interval := _interval(estimate)) is None:
         return None
     mean, (low, high) = estimate.mean, interval

@@ -1,4 +1,4 @@
-"""The sentences below the table: how it is read, what its signs are, and what is missing for a stronger claim."""
+"""The sentences below the table: how to read it, its signs, and what is missing for a stronger claim."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -8,18 +8,18 @@ from mtlrun.compare.report.rounding import ABSENT, probability, with_interval
 
 
 def reading(comparison: Comparison) -> list[str]:
-    """How the table is read: whose figures, what Δm is relative to, against what, and its signs."""
+    """How to read the table: the figures, the baseline of Δm, the reference and the signs."""
     return [line for note in NOTES for line in note(comparison)]
 
 
 def effect_text(effect: Effect) -> str:
-    """`+1.2 ± 0.4 (Holm p 0.012)`: a contrast in percent of Δm, positive is worse; whether it is next to none."""
+    """`+1.2 ± 0.4 (Holm p 0.012)`: a difference of Δm in percent, positive is worse; and whether it is equivalent."""
     within = ", equivalent" if effect.equivalent else ""
     return f"{with_interval(effect.estimate, signed=True)} (Holm p {probability(effect.p_holm)}{within})"
 
 
 def by_kind(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
-    """Findings under their titles: warnings, then what is missing; titles without findings are left out."""
+    """Title -> findings: warnings, then what is missing. Titles without findings are left out."""
     titles = {"warning": "Warnings", "missing": "Missing for a stronger claim"}
     groups: dict[str, list[Finding]] = {kind: [] for kind in titles}
     for finding in findings:
@@ -28,7 +28,7 @@ def by_kind(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
 
 
 def seeds_text(seeds: Sequence[int]) -> str:
-    """`0–7` where seeds follow each other, else `0, 3, 5`."""
+    """`0–7` for consecutive seeds, else `0, 3, 5`."""
     ordered = sorted(seeds)
     if len(ordered) > 2 and ordered[-1] - ordered[0] == len(ordered) - 1:
         return f"{ordered[0]}–{ordered[-1]}"

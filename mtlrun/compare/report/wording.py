@@ -1,4 +1,4 @@
-"""The verdict: what a comparison answers, in short sentences, the most important first."""
+"""The verdict: the answers of a comparison in short sentences, the most important first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -10,7 +10,7 @@ from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.records import Effect, Estimate, Row, Verdict
 from mtlrun.compare.report.rounding import number, probability, with_interval
 
-NAMED = 3  # rows, tasks or levels that a sentence names; the others it counts
+NAMED = 3  # number of rows, tasks or levels that a sentence names; it counts the others
 FACTORS = {
     "loss": "Loss strategy",
     "lr": "Learning rates",
@@ -25,8 +25,11 @@ FACTORS = {
 
 
 def verdict(facts: Facts) -> list[str]:
-    """The sentences: too few seeds; what the experiment was made to answer; whether training together helps; rows
-    against the reference; the leader; boosting; failures."""
+    """The sentences, in this order.
+
+    The best setting; too few seeds; the answer of the experiment; whether training together helps; rows against the
+    reference; the leader; boosting; failures.
+    """
     sentences = []
     if facts.best:
         sentences.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
@@ -54,7 +57,7 @@ def verdict(facts: Facts) -> list[str]:
 
 
 def _contrasts(contrasts: Contrasts, margin: float) -> list[str]:
-    """What a plan answers, and its contrasts if they are few."""
+    """The answer of a plan, and its contrasts if there are few."""
     sentences = [answer] if (answer := contrasts.answer) is not None else []
     tails = {"gain": "", "loss": ", a loss", "none": f", none within {margin:g} %", "undecided": ", undecided"}
     for effect in contrasts.effects if len(contrasts.effects) <= NAMED + 1 else []:
@@ -64,7 +67,7 @@ def _contrasts(contrasts: Contrasts, margin: float) -> list[str]:
 
 
 def _factorial(effects: Sequence[Effect], margin: float) -> list[str]:
-    """A sentence for each main effect, and one for what interacts."""
+    """A sentence for each main effect, and one for the interactions."""
     by_factor: dict[str, list[Effect]] = {effect.factor: [] for effect in main(effects)}
     for effect in effects:
         if effect.factor in by_factor:
@@ -75,7 +78,7 @@ def _factorial(effects: Sequence[Effect], margin: float) -> list[str]:
 
 
 def _main_effect(factor: str, levels: Sequence[Effect], margin: float) -> str:
-    """The levels of a factor that differ from the one they are held against, are equivalent to it, are undecided."""
+    """The levels of a factor that differ from the level `against`, are equivalent to it, or are undecided."""
     against = levels[0].against
     decided = [effect for effect in levels if _is_decided(effect)]
     equivalent = [effect.level for effect in levels if not _is_decided(effect) and effect.equivalent]
@@ -100,7 +103,7 @@ def _is_decided(effect: Effect) -> bool:
 
 
 def _curve(by_rows: Mapping[int, Tested]) -> str:
-    """From how many training rows on training together does not help."""
+    """The numbers of training rows for which training together helps, and for which it harms."""
     counts = sorted(by_rows)
     helps = [rows for rows in counts if by_rows[rows].verdict == "better"]
     harm = [rows for rows in counts if by_rows[rows].verdict == "worse"]
@@ -116,7 +119,7 @@ def _curve(by_rows: Mapping[int, Tested]) -> str:
 
 
 def _pairs(pairs: Mapping[tuple[str, str], Tested]) -> str:
-    """Which task gains by which other one."""
+    """Which task gains or loses by which other task."""
     words: dict[str, Literal["better", "worse"]] = {"gains by": "better", "loses by": "worse"}
     changed = [
         f"{task} {word} {other} ({_percent(result.difference)})"
@@ -165,11 +168,11 @@ def _is(verdict: Verdict, margin: float) -> str:
 
 
 def _rows(facts: Facts) -> list[str]:
-    """Which rows are better than the reference, which worse, which equivalent; undecided ones are counted."""
+    """The rows that are better than the reference, worse or equivalent, and the number of undecided ones."""
     name = facts.reference.label
     if not any(row.against for row in facts.rows):
         return [f"{name} stands alone: there is nothing to hold against it."]
-    if facts.contrasts or facts.curve:  # they have answered
+    if facts.contrasts or facts.curve:  # they answer already
         return []
     answered = {facts.together.alone, facts.together.label} if facts.together else set[str]()
     by_verdict: dict[Verdict, list[str]] = {"better": [], "worse": [], "equivalent": [], "undecided": []}
@@ -194,7 +197,7 @@ def _rows(facts: Facts) -> list[str]:
 
 
 def _leader(facts: Facts) -> list[str]:
-    """The row with the lowest mean Δm, and how many cannot be told apart from it."""
+    """The row with the lowest mean Δm, and the number of rows that cannot be distinguished from it."""
     lead = next((row for row in facts.rows if row.label == facts.leader), None)
     if lead is None or lead.delta_m is None or facts.best:
         return []
@@ -260,7 +263,7 @@ def _sentence(text: str) -> str:
 
 
 def enumerated(words: Sequence[str], limit: int = NAMED) -> str:
-    """`a, b and c`; of more than `limit`, the first and `and 9 more`."""
+    """`a, b and c`; with more than `limit` words, the first ones and `and 9 more`."""
     shown = list(words[:limit]) + ([f"{len(words) - limit} more"] if len(words) > limit else [])
     if len(shown) == 1:
         return shown[0]

@@ -1,4 +1,4 @@
-"""Text in lines of a width."""
+"""Breaks text into lines."""
 
 import textwrap
 
@@ -6,12 +6,15 @@ from mtlrun.util.terminal import printable
 
 
 def fill(text: str, width: int, indent: str = "") -> list[str]:
-    """Lines of `width`, all but the first indented."""
+    """Breaks text into lines of at most `width` letters. All lines except the first are indented."""
     return textwrap.wrap(printable(text), width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def wrap(label: str, width: int, lines: int, name: str) -> tuple[list[str], bool]:
-    """`label` in at most `lines` lines of `width`; what does not fit gives way to `… name`, and the flag is true."""
+    """Breaks `label` into at most `lines` lines of `width` letters, and says whether it was cut.
+
+    A label that is too long ends with `… name`.
+    """
     wrapped = textwrap.wrap(printable(label), width, break_on_hyphens=False) or [""]
     if len(wrapped) <= lines:
         return wrapped, False

@@ -1,1 +1,1 @@
-"""The pictures of a comparison, as matplotlib figures of one column's width; no figure is kept by matplotlib itself."""
+"""The pictures of a comparison, as matplotlib figures of one column's width. matplotlib keeps no reference to them."""

@@ -10,7 +10,7 @@ from mtlrun.compare.records import Comparison
 from mtlrun.compare.report.pictures import bar_charts, fronts, heat_maps, intervals, line_charts
 from mtlrun.compare.report.pictures.style import Names
 
-MOST_ROWS = 30  # in one picture: more are a column that nobody reads, and take most of a report's time
+MOST_ROWS = 30  # largest number of rows in a picture: nobody reads more, and they would take most of the time
 PICTURES: tuple[Callable[[Comparison, Names], Iterator[tuple[str, Figure]]], ...] = (
     intervals.delta_m,
     intervals.by_task,
@@ -26,9 +26,9 @@ PICTURES: tuple[Callable[[Comparison, Names], Iterator[tuple[str, Figure]]], ...
 
 
 def figures(comparison: Comparison) -> dict[str, Figure]:
-    """The pictures by name, a name being fit for a file; only those for which there is something to show.
+    """Name -> picture, for the pictures that have something to show. Names are valid file names.
 
-    To be called within `style()`. Every figure has its title in words as `get_label()`.
+    Call this within `style()`. `get_label()` of a figure is its title in words.
     """
     foremost = _foremost(comparison)
     shown, whole = len(foremost.rows), len(comparison.rows)
@@ -41,14 +41,14 @@ def figures(comparison: Comparison) -> dict[str, Figure]:
 
 
 def _foremost(comparison: Comparison) -> Comparison:
-    """The comparison with the first 30 rows, the reference, the baseline and the trivial predictor alone."""
+    """The comparison with only the first 30 rows, the reference, the baseline and the trivial predictor."""
     kept = (comparison.reference, comparison.baseline)
     rows = [row for i, row in enumerate(comparison.rows) if i < MOST_ROWS or row.label in kept or row.trivial]
     return replace(comparison, rows=rows)
 
 
 def _file_name(name: str, taken: Mapping[str, object]) -> str:
-    """A name fit for a file that is not taken."""
+    """A valid file name that is not taken."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-._")[:80] or "picture"
-    folded = {other.lower() for other in taken}  # file names that differ in case alone are one on some machines
+    folded = {other.lower() for other in taken}  # some file systems ignore case
     return next(free for i in range(len(taken) + 1) if (free := f"{name}_{i + 1}" if i else name).lower() not in folded)

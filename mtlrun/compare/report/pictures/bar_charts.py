@@ -20,13 +20,13 @@ from mtlrun.compare.report.pictures.style import (
 )
 from mtlrun.compare.report.pictures.ticks import linear
 
-MOST_INPUTS, MOST_SETTINGS = 15, 6  # in one picture of importances
+MOST_INPUTS, MOST_SETTINGS = 15, 6  # largest numbers in one picture of importances
 
-Bar = tuple[Estimate, str]  # with its colour
+Bar = tuple[Estimate, str]  # estimate, colour
 
 
 def importances(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
-    """A picture for each task: how much worse its figure is when an input is permuted."""
+    """A picture for each task: how much worse its figure gets if an input is permuted."""
     by_task: dict[str, list[Importance]] = {}
     for entry in comparison.importances:
         by_task.setdefault(entry.task, []).append(entry)
@@ -41,7 +41,7 @@ def importances(comparison: Comparison, names: Names) -> Iterator[tuple[str, Fig
 
 
 def _importance(task: str, figure: str, entries: Sequence[Importance], names: Names) -> Figure:
-    """At most 15 inputs, the largest mean over settings first, and 6 settings; the title says if there are more."""
+    """At most 15 inputs (largest mean over settings first) and 6 settings. The title says if there are more."""
     settings = list(dict.fromkeys(entry.label for entry in entries))
     shown = settings[:MOST_SETTINGS]
     sizes: dict[str, list[float]] = {}
@@ -80,7 +80,7 @@ def _bars(
     legend: Sequence[Sign],
     line: float | None = None,
 ) -> Figure:
-    """Horizontal bars, labelled groups from the top down, within a group by setting; a dashed line."""
+    """Horizontal bars in labelled groups from the top down, a bar per setting, and a dashed vertical line at `line`."""
     labels = [label for label, _ in groups]
     thick = 0.1 if max(len(bars) for _, bars in groups) > 2 else 0.14
     heights = [max(0.06 + label_height(label), 0.1 + thick * len(bars)) for label, bars in groups]

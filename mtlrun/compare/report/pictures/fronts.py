@@ -1,4 +1,4 @@
-"""Two tasks against each other, with the Pareto front of the settings' means."""
+"""Scatter pictures of two tasks, with the Pareto front of the means of the settings."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -12,11 +12,11 @@ from mtlrun.compare.report.pictures.ticks import linear
 from mtlrun.compare.report.result_table import direction
 
 Pair = tuple[TaskColumn, TaskColumn]
-MOST_TASKS = 3  # of which every pair has its picture; of more tasks the first two have one
+MOST_TASKS = 3  # up to this number every pair of tasks has a picture; with more tasks only the first two
 
 
 def fronts(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
-    """A picture for each pair of tasks of which two settings have both figures."""
+    """A picture for each pair of tasks for which at least two settings have both figures."""
     columns = comparison.columns if len(comparison.columns) <= MOST_TASKS else comparison.columns[:2]
     for pair in combinations(columns, 2):
         rows = [row for row in comparison.rows if not row.trivial and _has_both(row, pair)]
@@ -29,7 +29,7 @@ def _has_both(row: Row, pair: Pair) -> bool:
 
 
 def _front(rows: Sequence[Row], pair: Pair, names: Names) -> Figure:
-    """Both figures of each setting with their intervals; ringed: not dominated by another setting in them."""
+    """Both figures of each setting with intervals. A ring means that no other setting dominates it in these figures."""
     one, other = pair
     title = f"{one.task} and {other.task} (ringed: not dominated){names.note}"
     across, up = (f"{column.task}: {direction(column)}" for column in pair)
@@ -64,7 +64,7 @@ def _front(rows: Sequence[Row], pair: Pair, names: Names) -> Figure:
 
 
 def _front_of(rows: Sequence[Row], pair: Pair) -> list[Row]:
-    """The rows that no other one dominates: is nowhere worse than, and somewhere better."""
+    """The rows that no other row dominates, that is, no other row is nowhere worse and somewhere better."""
     losses = [tuple(row.figures[c.task].mean * (-1 if c.higher else 1) for c in pair) for row in rows]
     return [
         row

@@ -1,4 +1,4 @@
-"""Tables of coloured cells: which tasks help each other, and who reads what."""
+"""Heat maps: which tasks help each other, and which task reads which features or experts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from mtlrun.compare.report.pictures.style import (
 )
 from mtlrun.compare.report.rounding import with_interval
 
-MOST_SHARES = 6  # settings whose gates or stitches are drawn
-Values = Mapping[tuple[str, str], Estimate]  # by row and column
+MOST_SHARES = 6  # largest number of settings whose gates or stitches are drawn
+Values = Mapping[tuple[str, str], Estimate]  # (row, column) -> estimate
 
 
 def affinity(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
-    """Gains, cosines and distances, tasks by tasks."""
+    """Gains, cosines and distances for all pairs of tasks."""
     known = comparison.affinity
     if known is None or len(known.tasks) < 2:
         return
@@ -41,7 +41,7 @@ def affinity(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure
 
 
 def shares(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
-    """Who reads what with what share: of a setting and level the means over seeds, or one seed's."""
+    """The shares with which readers read: a picture per setting and level, with means over seeds or one seed."""
     groups: dict[str, dict[tuple[str, int | None], list[Share]]] = {}
     for share in comparison.shares:
         groups.setdefault(share.label, {}).setdefault((share.level, share.seed), []).append(share)
@@ -58,7 +58,7 @@ def _shares(group: Sequence[Share], values: Values, names: Names) -> Figure:
     first = group[0]
     readers = list(dict.fromkeys(share.reader for share in group))
     read = list(dict.fromkeys(share.read for share in group))
-    read.sort(key=lambda name: ":" in name)  # what all read, then what is one task's; else in order
+    read.sort(key=lambda name: ":" in name)  # first what all tasks read, then what a single task reads
     kind, what = ("Stitches", "whose features") if first.signed else ("Gates", "experts")
     level = f", {first.level}" if first.level else ""
     seed = "" if first.seed is None else f", seed {first.seed} only"
@@ -76,7 +76,10 @@ def _finite(values: Values) -> Values:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Rows by columns. `axes`: what these are; `signed`: figures have a plus; `white`: the value that is shown so."""
+    """Figures by rows and columns.
+
+    axes: the meaning of rows and columns. signed: positive figures have a plus. white: the value shown in white.
+    """
 
     rows: Sequence[str]
     columns: Sequence[str]
@@ -86,7 +89,7 @@ class HeatMap:
     white: float = 0.0
 
     def shade(self, value: float) -> str:
-        """From orange over near-white to blue, light enough for dark text: blue is high, orange low."""
+        """The colour of a value: from orange (low) over near-white to blue (high), light enough for dark text."""
         largest = max(abs(estimate.mean) for estimate in self.values.values()) or 1.0
         share = (value - self.white) / ((largest - self.white) or 1.0)
         ends = (0x5A, 0xAE, 0xE2) if share >= 0 else (0xF0, 0xA0, 0x50)
@@ -95,11 +98,11 @@ class HeatMap:
 
 
 def _heat_map(title: str, shown: HeatMap) -> Figure:
-    """The number with half its interval in each cell, on its colour."""
+    """A figure with coloured cells. Each cell has the number and half the width of its interval."""
     n = len(shown.columns)
     beside, below = (_in_lines(names) for names in (shown.rows, shown.columns))
     left = left_of(beside) + 0.2
-    turned = n > 4  # names below each other instead of beside
+    turned = n > 4  # column names are rotated
     bottom = 0.3 + (0.066 * max(map(longest_line, below)) if turned else max(map(label_height, below)))
     canvas = Canvas(title, len(beside) * max(0.4, min(0.8, (WIDTH - left - 0.2) / n)), left, below=bottom)
     side, height = canvas.width / n, canvas.height / len(beside)

@@ -1,4 +1,4 @@
-"""Rows with intervals: Δm, each task's figure, and effects."""
+"""Pictures of intervals: Δm, the figure of each task, and effects."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ UNDECIDED = Sign("Holm p above 0.05", SOFT, "s")
 
 @dataclass(frozen=True)
 class Dot:
-    """One row of a picture: its label in lines, the estimate, and how it is drawn."""
+    """One row of a picture: its label in lines, the estimate, and its sign."""
 
     label: str
     estimate: Estimate
@@ -38,7 +38,7 @@ class Dot:
 
 
 def delta_m(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
-    """Δm of every setting but the trivial predictor, whose distance would squeeze all others into a corner."""
+    """Δm of every setting except the trivial predictor, which is so far away that it would squeeze all others."""
     dots = [
         Dot(names.lines(row.label), row.delta_m, verdict_sign(comparison, row))
         for row in _by_delta_m(comparison.rows)
@@ -59,7 +59,7 @@ def by_task(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]
 
 
 def _task(comparison: Comparison, column: TaskColumn, rows: Sequence[Row], names: Names) -> Figure:
-    """A task's figure by setting; the trivial predictor's stands in the title, as it would squeeze all others."""
+    """The figure of a task by setting. That of the trivial predictor is in the title: it would squeeze the others."""
     title = f"{column.task}{names.note}"
     trivial = next((row for row in rows if row.trivial), None)
     if trivial is not None:
@@ -73,7 +73,7 @@ def _task(comparison: Comparison, column: TaskColumn, rows: Sequence[Row], names
 
 
 def effects(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
-    """The contrasts of a factorial."""
+    """The named differences: effects of a factorial, or contrasts of a plan."""
     if comparison.effects:
         dots = [_effect(effect) for effect in comparison.effects]
         axis = "first − second, difference of Δm in percent (← first better)"
@@ -91,7 +91,7 @@ def _by_delta_m(rows: Iterable[Row]) -> list[Row]:
 
 
 def _dots(title: str, dots: Sequence[Dot], axis: str, line: float | None, signed: bool = False) -> Figure:
-    """Dot and whisker, one row each from the top down; a dashed line; the signs below."""
+    """Dots with whiskers, one per row from the top down, a dashed vertical line at `line`, and a legend."""
     labels = [dot.label for dot in dots]
     heights = [0.07 + label_height(label) for label in labels]
     legend = sorted({dot.sign for dot in dots}, key=lambda sign: sign.name)

@@ -13,19 +13,19 @@ from mtlrun.compare.report.pictures.style import Names, Sign
 from mtlrun.compare.report.pictures.ticks import linear, logarithmic
 from mtlrun.compare.report.result_table import direction
 
-HEIGHT, LEFT = 2.3, 0.78  # inches of the axes, and left of them
-FAR = 20  # times as large as the smallest: from there on an axis is logarithmic
-KEYS = {"step": "training step", "data.train_rows": "training rows"}  # what a picture calls them
+HEIGHT, LEFT = 2.3, 0.78  # inches: height of the axes, width left of them
+FAR = 20  # from this ratio of the largest to the smallest value on, an axis is logarithmic
+KEYS = {"step": "training step", "data.train_rows": "training rows"}  # names of keys in pictures
 
 
 @dataclass(frozen=True)
 class SeriesKind:
     """How a kind of series is drawn.
 
-    title, axis: names of the picture and of its y axis, file: how the picture's name ends; each with parts of `_words`
-    settings: a line is of one setting, so that the title says where some have none
-    log_x, log_y: the axis is logarithmic where its values are far apart
-    zero: a dashed line at 0
+    title, axis, file: the title, the name of the y axis, and the end of the file name; templates filled by `_words`
+    settings: each line is one setting, so that the title says if some settings have no line
+    log_x, log_y: the axis is logarithmic if its values are far apart
+    zero: draw a dashed line at 0
     """
 
     title: str
@@ -49,7 +49,7 @@ KINDS: Mapping[str, SeriesKind] = {
 
 
 def series(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
-    """A picture for each figure of a task, with a line for each setting that has it."""
+    """A picture for each figure of a task, with a line for each setting that has the figure."""
     for what, kind in KINDS.items():
         groups: dict[tuple[str, str, str], list[Series]] = {}
         for one in comparison.series:
@@ -61,7 +61,7 @@ def series(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]
 
 
 def _words(comparison: Comparison, series: Series) -> dict[str, str]:
-    """What names of pictures, axes and files are made of."""
+    """The words that fill the templates of a `SeriesKind`."""
     column = next((column for column in comparison.columns if column.task == series.task), None)
     return {
         "task": series.task,
@@ -74,7 +74,7 @@ def _words(comparison: Comparison, series: Series) -> dict[str, str]:
 
 
 def _series(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series], names: Names) -> Figure:
-    """Mean and band over seeds, of every setting that has the figure."""
+    """Mean and band over seeds for every setting that has the figure."""
     signs = [names.sign(one.label) for one in group]
     over = KEYS.get(words["key"], words["key"])
     canvas = Canvas(_title(kind, words, group, names), HEIGHT, LEFT, over, kind.axis.format(**words), legend=signs)
@@ -93,7 +93,7 @@ def _series(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series],
 
 
 def _title(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series], names: Names) -> str:
-    """What is drawn, of how many settings where those are not all, and over how many seeds."""
+    """The title: the figure, the number of settings if some are missing, and the number of seeds."""
     title = kind.title.format(**words)
     if kind.settings and len(group) < names.settings:
         title += f", {len(group)} of {names.settings} settings"
@@ -102,7 +102,7 @@ def _title(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series], 
 
 
 def expected(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
-    """The expected best val skill by number of trials."""
+    """A picture of the expected best val skill by number of trials."""
     shown = {label: values for label, values in comparison.expected_best.items() if len(values) > 1}
     if not shown:
         return
@@ -117,7 +117,7 @@ def expected(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure
 
 
 def _line(canvas: Canvas, x: Sequence[float], y: Sequence[float], sign: Sign, every: int) -> None:
-    """A setting's line, with a marker at every so many points."""
+    """Draws the line of a setting, with a marker at every `every` points."""
     canvas.plot(
         x,
         y,

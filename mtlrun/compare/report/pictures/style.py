@@ -1,4 +1,4 @@
-"""How pictures look: colours, markers, sizes; and the sign by which a setting is known in all of them."""
+"""The style of pictures: colours, markers, sizes, and the sign of a setting, which is the same in all pictures."""
 
 import math
 import warnings
@@ -12,15 +12,15 @@ import matplotlib
 from mtlrun.compare.records import Comparison, Estimate, Row
 from mtlrun.compare.report.wrapping import wrap
 
-# Ink, soft ink and grid, none of which is a colour of the palette: a page may put colours of its own in their place.
+# Ink, soft ink and grid. They differ from all colours of the palette, so that a page can replace them.
 INK, SOFT, GRID, PAPER = "#16191d", "#5c6570", "#d4d8dd", "#ffffff"
-# Okabe and Ito's palette without its yellow, which is lost on white; the seventh is ink.
+# Okabe and Ito's palette without yellow, which is invisible on white. The seventh colour is ink.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 MARKERS = "osD^vPX"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
-LINE = 0.165  # inches that a line of text takes
-LETTER = 0.074  # inches that a letter of an axis' name takes, on average
+LINE = 0.165  # height of a line of text in inches
+LETTER = 0.074  # mean width of a letter in the name of an axis, in inches
 STYLE: Any = {
     "font.size": 8.5,
     "font.family": "DejaVu Sans",
@@ -35,16 +35,16 @@ STYLE: Any = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Within it, figures are made and saved: labels are text and never formulas, SVG keeps text as text."""
+    """Context in which figures are made and saved. Labels are never parsed as formulas, and SVG keeps text as text."""
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        # a PNG shows a box for a letter that its font has not; the report's page takes another font
+        # a PNG shows a box for a letter that its font lacks; the page of the report uses another font
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 
 
 @dataclass(frozen=True)
 class Sign:
-    """How a setting, or a verdict, is drawn: its name, colour, marker and, where it is a line, dashes."""
+    """How a setting or a verdict is drawn: name, colour, marker and, for a line, dashes."""
 
     name: str
     colour: str
@@ -53,19 +53,19 @@ class Sign:
 
 
 class Names:
-    """Labels of settings as pictures show them, and the colour, marker and dashes that a setting has in all of them.
+    """Labels of settings as pictures show them, and the colour, marker and dashes of a setting in all pictures.
 
-    settings: how many there are, without the trivial predictor
+    settings: the number of settings, without the trivial predictor
     """
 
     def __init__(self, rows: Sequence[Row], note: str = "") -> None:
-        """`note`: what titles of pictures say where they show some of the rows alone."""
+        """note: added to the titles of pictures that show only some of the rows."""
         self.note = note
         self.order = {row.label: index for index, row in enumerate(rows)}
         self.settings = sum(not row.trivial for row in rows)
 
     def lines(self, label: str, width: int = 26, lines: int = 3) -> str:
-        """The label in a few lines; what does not fit gives way to the row's number in the table."""
+        """The label in at most `lines` lines. If it is too long, it ends with the number of the row in the table."""
         return in_lines(label, width, lines, f"[{self._index(label) + 1}]")
 
     def colour(self, label: str) -> str:
@@ -73,17 +73,17 @@ class Names:
         return PALETTE[self._index(label) % len(PALETTE)]
 
     def marker(self, label: str) -> str:
-        """A marker that differs from its colour's previous one."""
+        """A marker that differs from that of the previous setting with the same colour."""
         index = self._index(label)
         return MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
 
     def dashes(self, label: str) -> Any:
-        """A line style that differs from its neighbour's and from its colour's previous one."""
+        """A line style that differs from that of the neighbour and of the previous setting with the same colour."""
         index = self._index(label)
         return DASHES[(index + index // len(PALETTE)) % len(DASHES)]
 
     def sign(self, label: str, line: bool = True) -> Sign:
-        """How the setting is drawn, with its label in lines fit for a legend."""
+        """The sign of a setting, with its label in lines for a legend."""
         return Sign(self.lines(label, 34), self.colour(label), self.marker(label), self.dashes(label) if line else None)
 
     def _index(self, label: str) -> int:
@@ -91,7 +91,7 @@ class Names:
 
 
 def verdict_sign(comparison: Comparison, row: Row) -> Sign:
-    """How a row is drawn by its verdict against the reference."""
+    """The sign of a row, by its verdict against the reference."""
     if row.label == comparison.reference:
         return Sign("reference", INK, "P")
     if row.against is None:
@@ -108,17 +108,17 @@ def verdict_sign(comparison: Comparison, row: Row) -> Sign:
 
 
 def in_lines(label: str, width: int, lines: int, name: str = "") -> str:
-    """A label in at most so many lines of so many letters; what does not fit gives way to `… name`."""
+    """A label in at most `lines` lines of `width` letters. If it is too long, it ends with `… name`."""
     return "\n".join(wrap(label, width, lines, name)[0])
 
 
 def longest_line(label: str) -> int:
-    """Letters in the longest line of a label."""
+    """The number of letters in the longest line of a label."""
     return max(map(len, label.split("\n")))
 
 
 def label_height(label: str) -> float:
-    """Inches that the lines of a label take."""
+    """The height in inches of the lines of a label."""
     return 0.03 + LINE * (label.count("\n") + 1)
 
 
@@ -131,10 +131,10 @@ def is_finite(estimate: Estimate | None) -> bool:
 
 
 def ends(estimate: Estimate) -> list[float]:
-    """What an axis has to hold: the mean and its interval."""
+    """The values that an axis has to include: the mean and the ends of the interval."""
     return [end for end in (estimate.low, estimate.mean, estimate.high) if end is not None]
 
 
 def whisker(estimate: Estimate) -> tuple[float, float] | None:
-    """The interval as the ends of a line; None where there is none."""
+    """The two ends of the interval; None if there is no interval."""
     return None if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)

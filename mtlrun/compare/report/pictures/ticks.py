@@ -1,4 +1,4 @@
-"""Scales of axes: limits that hold all values, round ticks, and the ticks' labels."""
+"""Scales of axes: limits that include all values, round ticks, and labels of the ticks."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ class Scale:
 
     @property
     def places(self) -> list[float]:
-        """Where the ticks are, from 0 at the lower limit to 1 at the upper one."""
+        """The places of the ticks, from 0 at the lower limit to 1 at the upper limit."""
         if not self.log:
             return [(tick - self.low) / (self.high - self.low) for tick in self.ticks]
         low, high = math.log10(self.low), math.log10(self.high)
@@ -33,7 +33,7 @@ class Scale:
 
 
 def linear(values: Iterable[float], integer: bool = False, signed: bool = False, margin: float = 0.05) -> Scale:
-    """A linear scale. `integer`: ticks at whole numbers alone; `signed`: positive ticks have a plus."""
+    """A linear scale. integer: ticks only at whole numbers. signed: positive ticks have a plus."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     spread = (high - low) or abs(high) or 1.0
@@ -43,8 +43,10 @@ def linear(values: Iterable[float], integer: bool = False, signed: bool = False,
 
 
 def logarithmic(values: Iterable[float]) -> Scale:
-    """A logarithmic scale of the values above 0, with ticks at powers of ten, over less than three of them also at 2
-    and 5 times these."""
+    """A logarithmic scale of the values above 0, with ticks at powers of ten.
+
+    Over less than about three powers of ten, there are also ticks at 2 and 5 times these.
+    """
     finite = [value for value in values if math.isfinite(value) and value > 0] or [0.0, 1.0]
     low, high = min(finite) / 1.15, max(finite) * 1.15
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -53,7 +55,7 @@ def logarithmic(values: Iterable[float]) -> Scale:
 
 
 def tick_labels(ticks: Sequence[float], signed: bool) -> list[str]:
-    """Ticks as numbers with as many decimals as their distance asks for."""
+    """Ticks as numbers, with as many decimals as their distance needs."""
     if not ticks:
         return []
     largest = max(map(abs, ticks))

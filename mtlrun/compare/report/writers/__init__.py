@@ -1,1 +1,1 @@
-"""One small writer for each format of a comparison."""
+"""One writer for each format of a comparison."""

@@ -1,4 +1,4 @@
-"""A comparison as CSV: one line per setting, in full precision; an empty cell is a figure that is not there."""
+"""A comparison as CSV: one line per setting, in full precision. An empty cell is a missing figure."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ COST = {"time_relative": "relative", "seconds_per_step": "seconds_per_step", "me
 
 
 def as_csv(comparison: Comparison) -> str:
-    """The lines under a header."""
+    """The CSV text: a header and a line per setting."""
     settings = list(dict.fromkeys(key for row in comparison.rows for key in row.settings))
     chosen = list(dict.fromkeys(key for row in comparison.rows for key in row.chosen))
     lines = [_line(comparison, row, settings, chosen) for row in comparison.rows]
@@ -36,7 +36,7 @@ def as_csv(comparison: Comparison) -> str:
 
 
 def _line(comparison: Comparison, row: Row, settings: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
-    """A row's line, with a cell for each of the keys of settings and of choices that any row has."""
+    """The line of a row: header -> cell. settings, chosen: the keys of all rows."""
     verdict = verdict_word(comparison, row)
     line: dict[str, object] = {"label": row.label, "kind": row.kind}
     line |= {key: row.settings.get(key) for key in settings}
@@ -71,7 +71,7 @@ def _interval(name: str, estimate: Estimate | None) -> dict[str, object]:
 
 
 def _attributes(source: Estimate | Against | Cost | None, attributes: Mapping[str, str]) -> dict[str, object]:
-    """Attributes by column; all None of what is not there."""
+    """Column -> attribute of `source`; None for each column if there is no source."""
     return {column: getattr(source, name, None) for column, name in attributes.items()}
 
 

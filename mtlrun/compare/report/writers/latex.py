@@ -41,7 +41,7 @@ _TEX = {
 
 
 def as_latex(comparison: Comparison) -> str:
-    """A table for a paper (packages booktabs and graphicx); verdict and findings stand in it as comments."""
+    """A table for a paper (packages booktabs and graphicx), with the verdict and the findings as comments."""
     columns = table(comparison)
     out = [f"% {printable(line)}" for line in [comparison.title, *comparison.verdict]]
     out += [
@@ -67,7 +67,7 @@ def as_latex(comparison: Comparison) -> str:
 
 
 def escape(text: str) -> str:
-    """Text as LaTeX takes it."""
+    """Text escaped for LaTeX."""
     return "".join(_TEX.get(character, character) for character in printable(text))
 
 
@@ -76,7 +76,7 @@ def _line(cells: list[str]) -> str:
 
 
 def _superscript(sign: str) -> str:
-    """The sign of a row beside its label."""
+    """The sign of a row as a LaTeX superscript."""
     if not sign:
         return ""
     return "$^{*}$" if sign == LEADER else r"$^{\sim}$"

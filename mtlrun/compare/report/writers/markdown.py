@@ -10,7 +10,7 @@ from mtlrun.util.terminal import printable
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Headings, a table, lists, and commands as blocks of code."""
+    """The Markdown text: headings, a table, lists, and commands as code blocks."""
     columns = table(comparison)
     out = [f"## {escape(comparison.title)}", "", " ".join(escape(sentence) for sentence in comparison.verdict), ""]
     out += [_line(["setting", *(column.text for column in columns)]), "|---|" + "---:|" * len(columns)]
@@ -32,7 +32,7 @@ def as_markdown(comparison: Comparison) -> str:
 
 
 def escape(text: str) -> str:
-    """Text of which Markdown makes no markup."""
+    """Text escaped for Markdown."""
     text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     for character in "\\`*_[]|~$":
         text = text.replace(character, f"\\{character}")

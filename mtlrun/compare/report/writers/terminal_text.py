@@ -11,14 +11,14 @@ from mtlrun.compare.report.wrapping import fill, wrap
 from mtlrun.util.terminal import printable
 
 NARROWEST = 50  # columns; a narrower terminal breaks lines itself
-GAP = 2  # columns between the table's
-SIGN = 2  # columns before a label: the leader's sign, or that of a row not to be told apart from it
+GAP = 2  # characters between the columns of the table
+SIGN = 2  # characters before a label, for the sign from `mark`
 
 
 def as_text(comparison: Comparison, width: int) -> str:
-    """Title, verdict, table, how it is read, effects and findings, in lines of `width` columns.
+    """Title, verdict, table, how to read it, effects and findings, in lines of `width` columns.
 
-    Commands stay in one line, however long, to be copied.
+    A command stays on one line, so that it can be copied.
     """
     width = max(width, NARROWEST)
     out = [*fill(comparison.title, width), ""]
@@ -42,7 +42,7 @@ def as_text(comparison: Comparison, width: int) -> str:
 
 
 def _table(comparison: Comparison, width: int) -> list[str]:
-    """The table in as many blocks as it needs, and labels that were cut in it."""
+    """The table in as many blocks as it needs, and the full labels of rows whose label was cut."""
     blocks, limit = _blocks(comparison, table(comparison), width)
     wrapped = [wrap(row.label, limit, 3, f"[{index}]") for index, row in enumerate(comparison.rows, start=1)]
     out: list[str] = []
@@ -56,8 +56,10 @@ def _table(comparison: Comparison, width: int) -> list[str]:
 
 
 def _blocks(comparison: Comparison, columns: list[Column], width: int) -> tuple[list[list[Column]], int]:
-    """Which columns stand beside each other, and how wide labels may be: all in one block if they fit, else what
-    compares settings in the first block and the tasks below."""
+    """The columns of each block, and the width of labels.
+
+    All columns are in one block if they fit. Otherwise the columns that compare settings come first, then the tasks.
+    """
     longest = max((cell_len(printable(row.label)) for row in comparison.rows), default=10)
     spare = width - SIGN - sum(_width(column) + GAP for column in columns)
     if spare >= min(longest, 24):
@@ -78,7 +80,7 @@ def _blocks(comparison: Comparison, columns: list[Column], width: int) -> tuple[
 
 
 def _block(comparison: Comparison, columns: Sequence[Column], labels: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of some columns beside the rows' labels, each of which takes one line or more."""
+    """The lines of a block: some columns beside the labels of the rows. A label may take several lines."""
     widths = [_width(column) for column in columns]
     first = max(cell_len(line) for line in ["setting", *(line for label in labels for line in label)])
 
