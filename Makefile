@@ -7,7 +7,7 @@ READY := .venv/.mtlrun-ready
 .PHONY: help setup run test test-all evidence lint format wheel clean
 help:
 	@echo "make run        set up, then train: mtlrun loss=uncertainty lr=per_head"
-	@echo "make test       set up, then lint, types and tests (about 12 minutes)"
+	@echo "make test       set up, then lint, types and tests (about 5 minutes)"
 	@echo "make test-all   the same with the slow tests"
 	@echo "make evidence   run the experiment of every mechanism (12 minutes), write docs/evidence.md"
 	@echo "make setup      create .venv with mtlrun and demos/ (PYTHON=python3.12 chooses another Python)"
@@ -31,10 +31,10 @@ run: setup
 	$(BIN)/mtlrun loss=uncertainty lr=per_head
 
 test: lint
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test-all: lint
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m ''
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m ''
 
 evidence: setup
 	$(BIN)/python -m evidence

@@ -45,10 +45,22 @@ def shown():
         found += [(str(path.relative_to(ROOT)), re.split(r" {2,}(?![\w'])", line)[0]) for line in commands]
     commands: dict[tuple[str, ...], str] = {}  # each once, under the first place that shows it
     for where, line in found:
-        commands.setdefault(tuple(shlex.split(line, comments=True)[1:]), where)
+        commands.setdefault(tuple(with_fewer_runs(shlex.split(line, comments=True)[1:])), where)
     # fetch, predict and the like act on what is not here; tests of their own run them
     elsewhere = set(COMMANDS) - {"check", "init"} | {"--help"}
     return [(where, list(words)) for words, where in commands.items() if words and words[0] not in elsewhere]
+
+
+def with_fewer_runs(words):
+    """The same sweep with one seed and one trial: each run that is checked takes its time."""
+    experiment = any(word.startswith("experiment=") for word in words)
+    if not experiment and "-m" not in words:
+        return words
+    kept = [word for word in words if not word.startswith(("seed=", "trials="))]
+    seeds, trials = (any(word.startswith(key) for word in words) for key in ("seed=", "trials="))
+    if "experiment=strategies" in words:  # 26 arms, each with trials; a plan reads the table, which is not here
+        kept, trials = [word for word in kept if word != "data=census_income"], True
+    return [*kept, *["seed=0"] * (seeds or experiment), *["trials=1"] * trials]
 
 
 @pytest.fixture
@@ -75,9 +87,6 @@ def folder(tmp_path, monkeypatch):
 def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys, monkeypatch):
     # a forecast trains a few steps of every shape; tests/sweeps/test_forecast.py is about it
     monkeypatch.setattr("mtlrun.sweeps.forecast.time_line", lambda *arguments: "")
-    if "experiment=strategies" in words:  # 26 arms: as many seeds and trials as are shown take half a minute
-        words = [*(w for w in words if not w.startswith(("seed=", "trials="))), "seed=0", "trials=1"]
-        words = [w for w in words if w != "data=census_income"]  # a plan reads the table
     fetched = {"data=census_income", "experiment=census_sharing", "data=yeast", "experiment=yeast"}
     if fetched & set(words):  # not here: composed and checked, no more
         request = compose([w for w in words if w not in ("-m", "check")], multirun="-m" in words)

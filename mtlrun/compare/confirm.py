@@ -15,7 +15,7 @@ from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compose.request import PlannedRun
 from mtlrun.config.check import check
-from mtlrun.config.schema import Config, as_mapping
+from mtlrun.config.schema import Config
 from mtlrun.results.files import at_work
 from mtlrun.results.results_table import rebuild
 from mtlrun.results.summary import read
@@ -23,7 +23,7 @@ from mtlrun.results.sweep_folder import PLAN, folder_name, write_plan
 from mtlrun.runs.folder import claimed, to_be_resumed
 from mtlrun.sweeps.launchers import StackSettings
 from mtlrun.sweeps.local_stacks import train_stacks
-from mtlrun.sweeps.plan import check_members, data_hash, division
+from mtlrun.sweeps.plan import sweep_plan
 from mtlrun.util.errors import RequestError
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import say, shown
@@ -79,24 +79,10 @@ def _earlier(first: Path) -> Mapping[Path, Sequence[RunRecord]]:
 
 
 def _plan(runs: list[PlannedRun]) -> tuple[list[dict[str, Any]], int]:
-    """The jobs of a sweep of these runs, divided into stacks, and the number of processes."""
-    sizes = check_members(runs)
-    divided, limits = division(runs, sizes, StackSettings(None, {}, None, None))
-    jobs = [
-        {
-            "run": run.run,
-            "overrides": run.overrides,
-            "arguments": run.arguments,
-            "config": as_mapping(run.config),
-            "steps": size.steps,
-            "arm": run.arm,
-            "stack": number,
-            "processes": limits.processes,
-            "data_hash": data_hash(run.config),
-        }
-        for run, size, number in zip(runs, sizes, divided.of_each(), strict=True)
-    ]
-    return jobs, limits.processes
+    """The jobs of a sweep of these runs, divided into stacks, and in how many processes they train."""
+    plan = sweep_plan(runs, StackSettings(None, {}, None, None), "stack")
+    assert plan.stacks is not None, "the launcher is stack"
+    return plan.jobs(), plan.stacks.limits.processes
 
 
 def _choices(

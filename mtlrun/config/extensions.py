@@ -70,7 +70,7 @@ def join(package: Package) -> None:
 def _package(point: EntryPoint) -> Package:
     extension = point.load()
     if not isinstance(extension, Extension):
-        raise TypeError(f"{point.value} is no mtlrun.config.extensions.Extension but {type(extension).__name__}")
+        raise TypeError(f"{point.value} is no mtlrun.extensions.Extension but {type(extension).__name__}")
     assert point.dist is not None, "found among the installed distributions"
     return Package(point.name, point.dist.name, point.dist.version, extension)
 

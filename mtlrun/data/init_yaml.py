@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 
 from mtlrun.config.check import RESERVED, TASK_NAME
+from mtlrun.config.extensions import yaml_of
 from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers, no_classes, one_class_twice
 from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import TEXT, kind_of
@@ -18,15 +19,6 @@ from mtlrun.data.table import read_table
 from mtlrun.results.files import create
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
-
-SHIPPED = (
-    "table",
-    "diamonds",
-    "census_income",
-    "extra_data",
-    "tox21",
-    "yeast",
-)  # options of `data` that ./conf cannot replace
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -61,7 +53,8 @@ def option_name(file: str) -> str:
     name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_") or "data"
     if name[0].isdigit() or name.lower() in ("null", "true", "false", "nan", "inf"):
         name = f"data_{name}"
-    return f"my_{name}" if name in SHIPPED else name
+    # ./conf cannot replace an option of mtlrun or of an installed package
+    return name if yaml_of("data", name) is None else f"my_{name}"
 
 
 def task_name(column: str, taken: set[str]) -> str:

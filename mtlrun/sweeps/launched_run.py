@@ -11,7 +11,7 @@ from mtlrun.results.sweep_folder import read_plan
 
 
 def run_member(cfg: DictConfig) -> str | None:
-    """Trains one run of a sweep. The launcher calls it. Returns None, or the error in one line."""
+    """Trains one run of a sweep, for launchers other than stack. Returns None, or the error in one line."""
     from mtlrun.sweeps.member_run import train_member
 
     folder = Path(HydraConfig.get().runtime.output_dir)

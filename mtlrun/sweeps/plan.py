@@ -45,9 +45,8 @@ class SweepPlan:
             for job, number in zip(jobs, self.stacks.division.of_each(), strict=True):
                 job["stack"] = number
                 if self.stacks.over is None:
-                    job["processes"] = (
-                        self.stacks.limits.processes
-                    )  # the division of memory and threads assumes this number
+                    # the division of memory and threads assumes this number
+                    job["processes"] = self.stacks.limits.processes
         return jobs
 
     def forecast(self) -> list[str]:

@@ -74,7 +74,7 @@ class Declaration:
     roles: the roles that a task may have, the default first.
     without: the keys of a task that have no meaning for this type. `because` is the reason.
     functions: the names allowed for `target` if it names a function instead of a column.
-    function_of: the number of features that `TaskType.head_function` reads, which is then in place of a head; None:
+    function_of: the number of features that `TaskType.head_function` reads. The function replaces the head. None if
         heads are learnt.
     below_0: losses may be below 0. Strategies that need positive losses are then refused.
     """

@@ -74,6 +74,14 @@ def test_rows_stand_in_the_order_of_their_mean_and_the_first_leads(three: Output
     assert found.leader == "loss=uncertainty" and not found.best
 
 
+def test_half_of_the_most_seeds_is_enough_to_lead_and_to_have_a_rank(outputs: Outputs) -> None:
+    for loss, value, seeds in [("sum", 10.0, 4), ("gls", 9.0, 2), ("rlw", 8.0, 1)]:
+        outputs.setting(loss, [value] * seeds, [0.5] * seeds, flat={"loss": loss})
+    found = compared(outputs)
+    assert found.leader == "loss=gls"
+    assert [rows(found)[f"loss={loss}"].rank for loss in ("gls", "sum", "rlw")] == [1.25, 1.75, None]  # b is a tie
+
+
 def test_eight_seeds_that_agree_are_significant_and_holm_counts_the_rows(outputs: Outputs) -> None:
     outputs.alone([10.0] * 8, [0.5] * 8)
     outputs.setting("sum", [10.0 + 0.1 * s for s in range(8)], [0.5] * 8)
@@ -290,6 +298,16 @@ def test_tuning_chooses_on_val_and_reports_test(outputs: Outputs) -> None:
         [1.1 / 3, (0.1 * 1 + 0.4 * 3 + 0.6 * 5) / 9, (0.1 * 1 + 0.4 * 7 + 0.6 * 19) / 27]
     )
     assert "fresh seeds" in conditions(found) and "rate at the edge" not in conditions(found)
+
+
+def test_a_trial_with_fewer_seeds_than_others_is_not_chosen(outputs: Outputs) -> None:
+    for rate, loss, seeds in [(0.001, 0.6, 2), (0.01, 0.4, 1), (0.1, 0.7, 2)]:
+        val = {"a": loss, "b": loss}
+        outputs.setting(f"sum-{rate}", [10.0 + rate] * seeds, [0.5] * seeds, flat={"lr.base": rate}, val=val)
+    found = compared(outputs, tune=("lr.base",))
+    (own,) = (row for row in found.rows if row.trials == 3)
+    assert own.chosen == {"lr.base": "0.001"} and own.figures["a"].mean == 10.001 and own.seeds == (0, 1)
+    assert any("fewer seeds than others, not to be chosen: lr.base=0.01" in f.text for f in found.findings)
 
 
 def test_a_rate_at_the_edge_and_unequal_trials_are_noticed(outputs: Outputs) -> None:

@@ -198,7 +198,7 @@ some = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(some.filter(bool), min_size=1, max_size=3), some)
 def test_a_sweep_is_the_union_of_its_arms(arms: list[dict[str, list[str]]], common: dict[str, list[str]]) -> None:
     def product(options: dict[str, list[str]]) -> list[dict[str, str]]:

@@ -63,7 +63,7 @@ def by_us(compositions: Compositions, lines: tuple[str, ...]) -> Config | None:
 
 
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -73,6 +73,22 @@ def run(cwd: Path, site: Path | None, *words: str, code: str = "") -> subprocess
     return subprocess.run([sys.executable, "-c", program, *words], cwd=cwd, env=env, capture_output=True, text=True)
 
 
+def run_all(cwd: Path, site: Path | None, *commands: Sequence[str]) -> list[tuple[int, str, str]]:
+    """Several `mtlrun WORDS` one after another in one process: status, stdout and stderr of each."""
+    code = f"""
+import contextlib, io, json
+from mtlrun.cli.main import main
+for words in {[list(words) for words in commands]!r}:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(words)
+    print("ended", json.dumps([status, out.getvalue(), err.getvalue()]))
+sys.exit()
+"""
+    lines = run(cwd, site, code=code).stdout.splitlines()
+    return [tuple(json.loads(line.removeprefix("ended "))) for line in lines if line.startswith("ended ")]
+
+
 def metrics(folder: Path) -> dict[tuple[str, str], float]:
     """The test figures in a run's metrics.csv."""
     with open(folder / "metrics.csv", newline="") as file:
@@ -102,7 +118,8 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
         "mtlrun: loss=halves: no such option here, the run was made with package mtlrun-example 1.0\n"
         "install it: pip install mtlrun-example==1.0\n",
     )
-    assert run(tmp_path, site, "resume", "s").returncode == 0
+    resumed, alone = run_all(tmp_path, site, ["resume", "s"], [*SMALL, "seed=1", "hydra.run.dir=alone"])
+    assert resumed[0] == 0
     names = [f"{i:03d}_seed={i}" for i in range(3)]
     for name in names:
         assert (tmp_path / "s" / name / "metrics.csv").read_bytes() == (
@@ -115,8 +132,8 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
         ["loss=halves", "model=residual", "sharing=gated", "tasks.minutes.type=duration", "data.path=synthetic:visits"],
         "mtlrun-example 1.0",
     )
-    alone = run(tmp_path, site, *SMALL, "seed=1", "hydra.run.dir=alone")
-    assert (alone.returncode, alone.stderr) == (0, "") and "minutes log_rmse* ↓" in alone.stdout
+    status, out, err = alone
+    assert (status, err) == (0, "") and "minutes log_rmse* ↓" in out
     for key, value in metrics(tmp_path / "s" / names[1]).items():
         assert value == pytest.approx(metrics(tmp_path / "alone")[key], rel=1e-4), key
 
@@ -141,10 +158,8 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
     assert {key: metrics(tmp_path / "alone")[key] for key in due} == pytest.approx(due, rel=1e-4)
     without = run(tmp_path, None, "predict", "alone", "visits.csv", "-o", "more.csv")
     assert without.returncode == 2 and "made with package mtlrun-example 1.0" in without.stderr
-    compared = run(tmp_path, site, "compare", "s", "--format", "csv")
-    assert compared.returncode == 0 and "log_rmse" in (tmp_path / "s/compare/comparison.csv").read_text()
     # what the type does not say how to do is refused with that reason
-    for words, reason in {
+    refused = {
         ("export", "alone", "-o", "m.onnx"): "export: minutes is of type duration, a package's, whose outputs only",
         (
             "compare",
@@ -152,9 +167,11 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
             "--rows",
         ): "--rows: the metrics of minutes, of a package's type, cannot be made",
         ("data=visits", "model=boosting"): "tasks.minutes.type: duration, whose losses model=boosting does not have",
-    }.items():
-        done = run(tmp_path, site, *words)
-        assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
+    }
+    compared, *answers = run_all(tmp_path, site, ["compare", "s", "--format", "csv"], *refused)
+    assert compared[0] == 0 and "log_rmse" in (tmp_path / "s/compare/comparison.csv").read_text()
+    for (status, _, err), reason in zip(answers, refused.values(), strict=True):
+        assert status == 2 and reason in err and "Traceback" not in err, err
 
 
 def test_what_the_command_line_says_of_it_without_torch(site: Path, tmp_path: Path) -> None:
@@ -214,7 +231,7 @@ def test_a_broken_package_is_left_out_with_a_line(tmp_path: Path) -> None:
     ("source", "entry", "why"),
     [
         ("", "rotten:EXTENSION", "AttributeError: module 'rotten' has no attribute 'EXTENSION'"),
-        ("EXTENSION = 3", "rotten:EXTENSION", "rotten:EXTENSION is no mtlrun.config.extensions.Extension but int"),
+        ("EXTENSION = 3", "rotten:EXTENSION", "rotten:EXTENSION is no mtlrun.extensions.Extension but int"),
     ],
 )
 def test_an_entry_point_that_names_no_extension(source: str, entry: str, why: str, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ GRAPHS: dict[str, list[dict[str, Any]]] = {
     "pass in one run, stop in the other": [{"receives": {"b": {"a": "pass"}}}, {"receives": {"b": {"a": "stop"}}}],
     "embedding by half": [{"receives": {"d": {"c": {"gradient": 0.5, "what": "embedding"}}}}] * 2,
     "other layers, reversed": [{"receives": {"a": {"trunk": {"at": 1}}, "c": {"trunk": "reverse"}}}] * 2,
+    "an estimate, reversed": [{"receives": {"b": {"a": "reverse"}}}] * 2,
     "all read the first layer": [{"receives": {t: {"trunk": {"at": 1}} for t in TASKS}}] * 2,
 }
 

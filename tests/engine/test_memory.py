@@ -42,7 +42,7 @@ print(json.dumps([peak() - before, runs * run_bytes(configs[0], datasets[0])]))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("runs, hidden", [(64, [64, 64]), (8, [512, 512])])
+@pytest.mark.parametrize("runs, hidden", [(64, [64, 64]), pytest.param(8, [512, 512], marks=pytest.mark.slow)])
 def test_the_estimate_is_of_the_order_of_what_a_stack_takes(runs: int, hidden: list[int]) -> None:
     path = [str(Path(__file__).parents[1]), *sys.path]
     command = f"import sys; sys.path[:0] = {path!r}\n{MEASURE}"

@@ -45,8 +45,9 @@ def steps(stack, value=None):
     return before, after
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-@pytest.mark.parametrize("name", LOSS_SETTINGS)
+@pytest.mark.parametrize(
+    ("name", "value"), [*((name, math.nan) for name in LOSS_SETTINGS), ("uncertainty", math.inf), ("pcgrad", math.inf)]
+)
 def test_a_skipped_step_changes_nothing_of_its_run_and_nothing_of_the_others(name, value):
     configs = [make_config(loss={"name": name}, seed=seed, trainer={"on_nan": "skip"}) for seed in range(2)]
     well, hurt = make_stack(configs, missing=0.2), make_stack(configs, missing=0.2)
@@ -184,8 +185,12 @@ def test_a_run_with_skipped_steps_resumes_bit_for_bit(tmp_path):
         assert (folder / "metrics.csv").read_bytes() == (tmp_path / "whole/metrics.csv").read_bytes()
 
 
-@pytest.mark.parametrize("at", [0, 4, 8, 11])
-@pytest.mark.parametrize("name", LOSS_SETTINGS)
+STATEFUL = ["dwa", "stch", "uncertainty", "gradnorm", "famo", "excess_mtl", "db_mtl", "gradvac"]
+
+
+@pytest.mark.parametrize(
+    ("name", "at"), [*((name, 4) for name in LOSS_SETTINGS), *((name, at) for name in STATEFUL for at in (0, 8, 11))]
+)
 def test_a_skipped_step_is_forgotten_by_a_process_that_goes_on_as_by_one_that_resumes(tmp_path, name, at):
     """Also at the beginning of training and of epochs, of four steps, where strategies start and take stock."""
 

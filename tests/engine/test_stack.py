@@ -254,6 +254,7 @@ def assert_members_equal_their_solo_runs(tmp_path: Path, configs: Sequence[Confi
         np.testing.assert_allclose(two.value, one.value, rtol=1e-4, atol=0.1)
 
 
+@pytest.mark.slow
 def test_figures_after_1000_steps_are_those_of_solo_runs(tmp_path: Path) -> None:
     configs = [
         make_config(

@@ -55,6 +55,21 @@ def test_an_absent_task_has_no_part_and_keeps_its_state() -> None:
     assert (weights == 0).all()
 
 
+def test_a_task_that_goes_away_keeps_what_is_known_of_it() -> None:
+    strategy = famo({"gamma": 0.1})
+    for step in some_losses(5)[0][:, :1] + 0.1:
+        weigh(strategy, step)
+        strategy.after(step * torch.tensor([[0.9, 0.5, 1.1]]), None)
+    before = {name: value.clone() for name, value in strategy.state().items()}
+    here = torch.tensor([[True, False, True]])
+    for step in some_losses(5)[0][:, :1] + 0.1:
+        weigh(strategy, step * here, here)
+        strategy.after(step * here * 0.8, here)
+    for name, value in strategy.state().items():
+        assert torch.equal(value[0, 1], before[name][0, 1]) and before[name][0, 1] != 0, name
+        assert (value[0, [0, 2]] != before[name][0, [0, 2]]).all(), name
+
+
 def test_what_falls_by_a_smaller_share_gets_more() -> None:
     strategy = famo({"gamma": 0.0})
     losses = torch.tensor([[100.0, 1.0, 0.01]])

@@ -35,7 +35,7 @@ def run_with(hash_seed: int, words: list[str], cwd: Path) -> None:
 
 def test_the_same_command_gives_the_same_bytes_in_any_process(here: Path) -> None:
     for seed in (1, 2):
-        words = ["-m", *SMALL, "loss=uncertainty,graddrop", "graph=chain", "seed=3,4", f"hydra.sweep.dir=s{seed}"]
+        words = ["-m", *SMALL, "loss=uncertainty,graddrop", "graph=chain", "seed=3", f"hydra.sweep.dir=s{seed}"]
         run_with(seed, words, here)
     for run in sorted(Path("s1").glob("0*")):
         for name in ("metrics.csv", "importance.csv", ".hydra/config.yaml"):

@@ -121,11 +121,11 @@ def kills(words: list[str], folder: Path, number: int, require: Any, again: bool
 
 
 def test_a_run_that_is_hurt_at_some_moments_ends_as_if_it_had_not_been(here: Path) -> None:
-    kills(RUN, here / "r", 6, require_same_run)
+    kills(RUN, here / "r", 4, require_same_run)
 
 
 def test_a_stack_that_is_hurt_at_some_moments_ends_as_if_it_had_not_been(here: Path) -> None:
-    kills(STACK, here / "s", 4, require_same_sweep)
+    kills(STACK, here / "s", 3, require_same_sweep)
 
 
 @pytest.mark.slow

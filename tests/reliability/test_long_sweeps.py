@@ -48,7 +48,7 @@ def break_some(often: int, ways: tuple[str, ...] = WAYS) -> None:
     def step(self: Any, batch: Any, number: int) -> Any:
         if number == 8:
             for r, seed in enumerate(self.seeds):
-                active = self.active is None or bool(self.active[r])
+                active = self.guard.active is None or bool(self.guard.active[r])
                 how = way(seed, often)
                 if active and how in ways:
                     _break(how, batch, r, seed)

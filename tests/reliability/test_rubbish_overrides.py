@@ -213,7 +213,7 @@ def one_line(words: list[str]) -> None:
 TOO = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=120, derandomize=True, deadline=None, database=None, suppress_health_check=TOO)
+@settings(max_examples=40, derandomize=True, deadline=None, database=None, suppress_health_check=TOO)
 @given(words=LINE)
 @example(words=["lr.base=1" + "0" * 5000])
 @example(words=["only=[[y]]"])

@@ -242,7 +242,7 @@ def any_table(file: tuple[str, bytes, list[str]], target: str, further: list[str
 
 
 test_any_table_is_trained_on_or_answered = settings(
-    max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=TOO
+    max_examples=15, derandomize=True, deadline=None, database=None, suppress_health_check=TOO
 )(given(**TABLE)(any_table))
 
 

@@ -80,11 +80,11 @@ def require_whole_files(run: Path) -> None:
 
 
 def test_a_run_on_a_full_disk_keeps_what_was_whole_and_goes_on(here: Path) -> None:
-    full_disks(RUN, here / "r", 8, require_same_run)
+    full_disks(RUN, here / "r", 5, require_same_run)
 
 
 def test_a_stack_on_a_full_disk_keeps_what_was_whole_and_goes_on(here: Path) -> None:
-    full_disks(STACK, here / "s", 4, require_same_sweep)
+    full_disks(STACK, here / "s", 3, require_same_sweep)
 
 
 @pytest.mark.slow

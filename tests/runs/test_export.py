@@ -174,8 +174,8 @@ def differences(frame: pd.DataFrame, found: dict[str, np.ndarray], expected: pd.
         ["data.inputs=[city,tag]"],
         ["data.inputs=[new]"],
         ["sharing=none", "tasks.half.discard=true"],
-        ["sharing=soft_l2"],
-        ["sharing=mmoe"],
+        pytest.param(["sharing=soft_l2"], marks=pytest.mark.slow),  # as `none`
+        pytest.param(["sharing=mmoe"], marks=pytest.mark.slow),  # as `cgc`
         ["sharing=cgc"],
         ["sharing=cross_stitch", "model.hidden=[8,6]", "lr.base=0.01"],
         ["sharing=ple", "model.hidden=[8,6]", "lr.base=0.01"],

@@ -325,8 +325,12 @@ def test_what_is_one_tasks_own_is_what_no_other_loss_reaches(name: str) -> None:
     assert 0 < flat.shared_size < flat.trunk_size
 
 
-@pytest.mark.parametrize("loss", LOSS_SETTINGS)
-@pytest.mark.parametrize("name", SCHEMES)
+# one strategy for each way in which gradients, and what is learnt or kept of them, go through a scheme
+KINDS = ["uncertainty", "pcgrad", "gradnorm", "graddrop", "excess_mtl"]
+PAIRS = [(name, loss) for name in SCHEMES for loss in KINDS] + [("cgc", loss) for loss in LOSS_SETTINGS]
+
+
+@pytest.mark.parametrize(("name", "loss"), dict.fromkeys(PAIRS))
 def test_every_strategy_trains_a_stack_as_its_members_alone(name: str, loss: str) -> None:
     tasks = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "categorical"}}
     settings: dict[str, Any] = {

@@ -244,7 +244,7 @@ def test_one_run_per_job(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 # ---------------------------------------------------------------- interrupted
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_sweep_goes_on_to_the_same_bytes(
     signum: int, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -610,6 +610,7 @@ def test_another_application_is_told_that_stacks_are_not_for_it() -> None:
         StackLauncher().setup(hydra_context=None, task_function=print, config=OmegaConf.create())  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_long_sweep_stays(tmp_path: Path) -> None:
     module = Path(__file__).parents[2] / "benchmarks" / "memory.py"
     memory = runpy.run_path(str(module))
@@ -622,7 +623,7 @@ def test_two_commands_do_not_train_the_same_runs(
 ) -> None:
     from mtlrun.results import files
 
-    monkeypatch.setattr(files.at_work.__wrapped__, "__defaults__", (False, 0.3))
+    monkeypatch.setattr(files, "PATIENCE", 0.3)
     assert main(["-m", *SMALL, "seed=1,2", "hydra.sweep.dir=s"]) == 0
     assert main([*SMALL, "hydra.run.dir=r"]) == 0
     for path in ("s/000_seed=1/summary.json", "r/summary.json"):

@@ -1,4 +1,4 @@
-"""Rules about heads: models without them, and types with a function of the features in place of a head."""
+"""Rules about heads: models without heads, and task types with a function of the features instead of a head."""
 
 from mtlrun.config.graph import NOTHING
 from mtlrun.config.schema import Config
@@ -7,7 +7,7 @@ from mtlrun.util.errors import RequestError, listing
 
 
 def heads(config: Config) -> None:
-    """With a model without heads every task has a function in place of a head."""
+    """If the model has no heads, every task has a function instead of a head."""
     if config.model.has_heads:
         return
     for name, task in config.active.items():
@@ -20,7 +20,7 @@ def heads(config: Config) -> None:
 
 
 def functions(config: Config) -> None:
-    """A function in place of a head reads a layer with as many features as it has arguments, and no estimates."""
+    """A function that replaces a head reads a layer with the right number of features, and no estimates."""
     model, hidden = config.model, config.net.hidden
     for name, task in config.active.items():
         count = None if task.declared is None else task.declared.function_of

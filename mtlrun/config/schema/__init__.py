@@ -5,7 +5,7 @@ request fails fast.
 
 `name` identifies the option of a group (`loss.name`, `lr.name`, …). The metadata of a field hold its bounds (`above`,
 `below`, `at_least`, `at_most`) and whether it is `per_run`. Runs that differ only in `per_run` fields may train in one
-stack (see sweeps/division.py).
+stack (runs/size.py compares them, sweeps/division.py divides).
 """
 
 from mtlrun.config.schema.config import Config, as_mapping, config_hash

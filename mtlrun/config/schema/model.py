@@ -68,5 +68,5 @@ class BoostingConfig(BareModelConfig):
     l2: float = bounded(0.0, at_least=0.0)
 
 
-# Those of packages are not in this table.
+# The models of packages are not in this table.
 MODELS: dict[str, type] = {"mlp": ModelConfig, "boosting": BoostingConfig}

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from comparisons import against
 from folders import Outputs
 
 from mtlrun.cli.main import main
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
+from mtlrun.compare.analysis.rows import _more_careful
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.records import Comparison, Row
 from mtlrun.runs.predictor import load
@@ -119,6 +121,15 @@ def test_verdicts_need_both_and_holm_counts_all_rows(both: tuple[Comparison, Com
             assert row.against.p >= old.p and row.against.p_holm >= old.p_holm and row.against.wins == old.wins
             assert row.against.difference.low <= old.difference.low
             assert row.against.equivalent <= old.equivalent
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.5, 0.5), (-3.0, 0.5), (-0.5, 3.0)])
+def test_equivalent_is_what_other_rows_too_keep_within_both_ends_of_the_margin(low: float, high: float) -> None:
+    held = against(0.0, 0.5)
+    assert held.equivalent
+    drawn = np.linspace(low, high, 1001)
+    drops, reference = (dict.fromkeys(held.difference.values, values) for values in (drawn, 0.0 * drawn))
+    assert _more_careful(held, drops, reference, 1.0).equivalent is (high - low == 1.0)
 
 
 def test_parameters_of_a_row_are_those_of_its_nets(both: tuple[Comparison, Comparison]) -> None:

@@ -2,29 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-TABLE = """\
-# @package _global_
-data: {path: plots.csv}
-tasks: {crop: {type: regression}, height: {type: regression}, kind: {type: categorical}}
-"""
+from plots import write_plots
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`crop` has a label in every fourth row, `height` in three of four, `kind` in two of three."""
+    """A working directory with the table."""
     folder = tmp_path_factory.mktemp("here")
+    write_plots(folder)
     monkeypatch.chdir(folder)
-    Path("conf/data").mkdir(parents=True)
-    Path("conf/data/plots.yaml").write_text(TABLE)
-    random = np.random.default_rng(1)
-    lines = []
-    for i in range(400):
-        a, b = random.normal(size=2)
-        crop = f"{a * b:.4f}" if i % 4 == 0 else ""
-        height = f"{a - b:.4f}" if i % 4 != 1 else ""
-        lines.append(f"{a:.4f},{b:.4f},{crop},{height},{'uvw'[int(a > 0) + int(b > 0)] if i % 3 else ''}\n")
-    Path("plots.csv").write_text("a,b,crop,height,kind\n" + "".join(lines))
     return folder

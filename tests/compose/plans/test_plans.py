@@ -1,5 +1,6 @@
 """Plans on a table of the user's own: which runs they make, what these have in common, and what they refuse."""
 
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from plots import write_plots
 
 from mtlrun.compose import PlannedRun, Request, compose, planned_runs
 from mtlrun.compose.plans import PLANS, PlanRequest, reading_of, sizes, tune_of
@@ -26,8 +28,36 @@ from mtlrun.util.errors import RequestError
 SMALL = ["data=plots", "model.hidden=[16,8]", "model.head_hidden=[8]", "trainer.batch_size=32", "trainer.epochs=4"]
 
 
+@pytest.fixture(scope="module")
+def plots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the table; no test changes it."""
+    folder = tmp_path_factory.mktemp("plots")
+    write_plots(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(plots: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, the same for all tests, so that a plan is made once."""
+    monkeypatch.chdir(plots)
+    return plots
+
+
+@pytest.fixture
+def own_table(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory whose files a test may change."""
+    write_plots(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
 def planned(name: str, *overrides: str) -> tuple[list[PlannedRun], list[str]]:
     """The runs of a plan on small networks with three seeds, and the lines that it has to say."""
+    runs, notes = made(Path.cwd(), name, *overrides)
+    return [*runs], [*notes]
+
+
+@functools.cache
+def made(here: Path, name: str, *overrides: str) -> tuple[list[PlannedRun], list[str]]:
     request = compose([f"experiment={name}", *SMALL, "seed=range(3)", *overrides])
     return planned_runs(request), request.notes
 
@@ -109,7 +139,7 @@ def test_width_matched_nets_have_the_shared_net_s_parameters_together() -> None:
 
 
 @pytest.mark.parametrize("only", [["crop"], ["kind"], ["flag"], ["crop", "inputs"], ["crop", "kind", "flag", "inputs"]])
-def test_parameters_are_counted_as_the_network_counts_them(only: list[str]) -> None:
+def test_parameters_are_counted_as_the_network_counts_them(own_table: None, only: list[str]) -> None:
     frame = pd.read_csv("plots.csv")
     frame.assign(flag=(frame["a"] > 0).astype(int)).to_csv("plots.csv", index=False)
     words = ["+tasks.flag={type: binary}", "+tasks.inputs={type: reconstruction, role: auxiliary}"]
@@ -124,7 +154,7 @@ def test_two_tasks_have_a_line_of_ratios() -> None:
     assert weights == [{"crop": w} for w in (0.03, 0.1, 0.3, 3.0, 10.0, 30.0)]
 
 
-def test_a_plan_is_made_anew_for_each_of_what_is_swept_beside_it() -> None:
+def test_a_plan_is_made_anew_for_each_of_what_is_swept_beside_it(own_table: None) -> None:
     runs, notes = planned("baselines", "model.hidden=[16,8],[64,32]")
     found = arms(runs)
     widths = {tuple(run.config.net.hidden) for run in found["alone, width-matched"]}
@@ -292,7 +322,7 @@ def test_arms_take_equal_steps_where_tasks_have_labels_in_different_rows(name: s
 @pytest.mark.parametrize("name", ["lessons", "shuffled", "rivals", "affinity", "extra_data"])
 def test_further_seeds_have_the_same_arms(name: str) -> None:
     found = []
-    for seeds in ("seed=0,1", "seed=5,6,7"):
+    for seeds in ("seed=0", "seed=5,6"):
         runs, _ = planned(name, seeds, "trainer.batch_size=8")
         assert {run.config.seed for run in runs}.isdisjoint(found[0][1] if found else [])
         told = {(run.arm, *((k, v) for k, v in run.overrides.items() if k != "seed")) for run in runs}
@@ -305,7 +335,7 @@ def test_arms_stop_early_as_asked_where_tasks_have_labels_in_the_same_rows() -> 
     assert {run.config.trainer.patience for run in runs} == {10} and not notes
 
 
-def test_extra_data_leaves_out_what_the_data_cannot_give() -> None:
+def test_extra_data_leaves_out_what_the_data_cannot_give(own_table: None) -> None:
     frame = pd.read_csv("plots.csv")
     frame.loc[frame["crop"].notna(), ["height", "kind"]] = None
     frame.to_csv("plots.csv", index=False)
