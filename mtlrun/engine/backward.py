@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mtlrun.config.schema.loss import GradientLossConfig, LossConfig
 from mtlrun.engine.flat import Flat
+from mtlrun.loss import Strategy
 from mtlrun.model.trunks import Factors, Noise
 from mtlrun.network.network import Network
 from mtlrun.network.supervision import Targets
@@ -16,7 +17,7 @@ from mtlrun.sharing import Hard
 Combine = Callable[[Tensor, Tensor], Tensor]  # weights [R, T], gradients [R, T, D] -> direction [R, D]
 
 
-class Whole:
+class SummedBackward:
     """One backward pass of the weighted sum of the losses."""
 
     def __init__(self, network: Network, flat: Flat) -> None:
@@ -36,13 +37,13 @@ class Whole:
         return list(torch.autograd.grad(total, self.parameters, allow_unused=True, materialize_grads=True))
 
 
-class Split:
+class CutBackward:
     """Gradients of every task in what the tasks share, `[R, T, D]`, and apart from them those of the heads.
 
     The graph is cut where heads read the trunk. One backward pass through all heads gives every task's gradient there,
     as each reads a copy of its own; only where an edge from task to task lets gradients pass, it takes a pass for each.
     From there to the trunk's parameters `Hard.pull_back` goes, for all tasks at once (`at` parameters) or for their
-    combination alone (`at` representation). For other ways of sharing there is `Apart`.
+    combination alone (`at` representation). For other ways of sharing there is `PerTaskBackward`.
 
     What is shared: the trunk; with `at` parameters also the heads of tasks whose estimate another task learns through,
     in the runs in which it does. With `at` representation those heads get the sum of their gradients times the weights.
@@ -202,7 +203,7 @@ class Split:
         return out[:, 0]
 
 
-class Apart:
+class PerTaskBackward:
     """Gradients of every task in all parameters, `[R, T, P]`, by a backward pass for each: for any way of sharing.
 
     What is shared: all parameters but those of which each task has its own part; of these, those of tasks whose
@@ -250,7 +251,7 @@ class Apart:
         return losses.detach(), self.every * self.shared.unsqueeze(1)
 
     def gradients(self, weights: Tensor, of_heads: Tensor | None, combine: Combine) -> list[Tensor]:
-        """As `Split.gradients`, in one piece."""
+        """As `CutBackward.gradients`, in one piece."""
         direction = combine(weights, self.every * self.shared.unsqueeze(1))  # [R, P]
         own = self.every.sum(1) if of_heads is None else torch.bmm(of_heads.unsqueeze(1), self.every).squeeze(1)
         return [torch.where(self.shared, direction, own)]
@@ -269,14 +270,16 @@ def shared_columns(network: Network, flat: Flat) -> Tensor:
     return reached[:, : flat.network_size] > 0
 
 
-def make_backward(loss: LossConfig, network: Network, flat: Flat, gramian_only: bool) -> Split | Whole | Apart:
-    """How a step of this strategy goes back from the losses."""
-    by_gradients = isinstance(loss, GradientLossConfig)
-    if not by_gradients and loss.heads != "own" and not network.graph.constants:
-        return Whole(network, flat)
+def make_backward(
+    loss: LossConfig, strategy: Strategy, network: Network, flat: Flat
+) -> CutBackward | SummedBackward | PerTaskBackward:
+    """Returns the backward pass that a step of this strategy takes. `loss`: its settings, the same for all runs."""
+    if not strategy.needs_gradients and loss.heads != "own" and not network.graph.constants:
+        return SummedBackward(network, flat)
     if not network.pulls_back:
-        return Apart(network, flat)
-    if isinstance(loss, GradientLossConfig):
-        return Split(network, flat, loss.at, gramian_only)
-    # weights from losses alone: their sum serves the trunk, and heads without it are cut off there
-    return Split(network, flat, "representation")
+        return PerTaskBackward(network, flat)
+    if strategy.needs_gradients:
+        assert isinstance(loss, GradientLossConfig), "make_strategy has checked"
+        return CutBackward(network, flat, loss.at, strategy.gramian_only)
+    # such weights need the losses alone; the cut keeps the weights from the heads
+    return CutBackward(network, flat, "representation")

@@ -13,8 +13,7 @@ import torch
 
 from mtlrun.engine.divergence import Failure, count_skipped, diverged, nonfinite_on_val
 from mtlrun.engine.ending import finish
-from mtlrun.engine.goal import goal_rows
-from mtlrun.engine.measure import Measured, finite, measure, rows_of
+from mtlrun.engine.measure import Measured, finite, goal_rows, measure, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.saving import Saver
 from mtlrun.engine.signals import Signals

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtlrun.engine.activations import dead_units
-from mtlrun.engine.conflicts import gradient_conflicts
+from mtlrun.engine.diagnostics import dead_units, gradient_conflicts, mean_gates
 from mtlrun.engine.evaluate import Figures
-from mtlrun.engine.gates import mean_gates
 from mtlrun.engine.history import Past
 from mtlrun.engine.state import TrainingState
 from mtlrun.lr import schedule_factors
@@ -76,6 +74,26 @@ def training_figures(state: TrainingState) -> list[Figures]:
         # the square of a gradient may overflow where the gradient itself does not
         found.append(finite(figures))
     return found
+
+
+def goal_rows(state: TrainingState) -> dict[int, Row]:
+    """Returns a row `goal_step` for each run that has reached `trainer.goal`, by the run's place in the stack.
+
+    That is the first step since the last evaluation before which the losses of all tasks were present and summed to
+    `trainer.goal` or less. A run gets one such row.
+    """
+    goal = state.stack.configs[0].trainer.goal
+    if goal is None:
+        return {}
+    past = state.history.past()
+    met = (past.losses.double().sum(2) <= goal) & past.present.all(2)  # [n, R]
+    first, reached = met.int().argmax(0).tolist(), met.any(0).tolist()
+    rows: dict[int, Row] = {}
+    for member in state.running:
+        if member.goal_step is None and reached[member.at]:
+            member.goal_step = state.step - len(past) + first[member.at]
+            rows[member.at] = (state.epoch, state.step, "train", "", "goal_step", float(member.goal_step))
+    return rows
 
 
 def _means(past: Past, skips: bool) -> tuple[list[list[float]], list[list[float]], list[list[int]]]:

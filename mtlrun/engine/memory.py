@@ -59,7 +59,7 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
 
 
 def _task_by_task(config: Config) -> bool:
-    """Whether the step takes a backward pass through everything for each task, see `engine.backward.Apart`."""
+    """Returns whether a step takes a whole backward pass for each task, see `engine.backward.PerTaskBackward`."""
     by_task = isinstance(config.loss, GradientLossConfig) or config.loss.heads == "own"
     autograd = any(task.head for task in config.active.values()) or config.sharing.name != "hard"
     return bool(config.graph.constants) or (by_task and autograd)

@@ -1,4 +1,4 @@
-"""Which checkpoint is the best, and when to stop waiting for a better one. Always on `val`."""
+"""Scores evaluations on val, to select the best checkpoint."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from mtlrun.engine.evaluate import Figures
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
-OVER_TASKS = ("skill", "worst", "last")  # what is no task's name
+OVER_TASKS = ("skill", "worst", "last")  # scores over all main tasks; any other `trainer.select` is the name of a task
 
 
 def require_selection(config: Config, dataset: Dataset) -> None:

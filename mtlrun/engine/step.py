@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.config.schema import Config
-from mtlrun.engine.backward import Apart, Split, make_backward
+from mtlrun.engine.backward import CutBackward, PerTaskBackward, make_backward
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.flat import Flat
 from mtlrun.engine.gradient_noise import GradientNoise
@@ -26,7 +26,7 @@ class Step:
         first = configs[0]
         self.network, self.strategy = network, strategy
         self.flat = Flat(network, strategy)
-        self.backward = make_backward(first.loss, network, self.flat, strategy.gramian_only)
+        self.backward = make_backward(first.loss, strategy, network, self.flat)
         self.optimizer = FlatOptimizer(self.flat, [c.optimizer for c in configs])
         self.rates = Rates(configs, self.flat, strategy)
         self.guard = Guard(self.flat, self.optimizer, strategy, first.trainer.on_nan == "skip")
@@ -38,7 +38,7 @@ class Step:
         self.frozen = [r for r, c in enumerate(configs) if c.net.freeze]
         self.norms: Tensor | None = torch.zeros(len(configs))  # None: not computed for the last step, so far
         self.seeds, self.dropout = [c.seed for c in configs], first.net.dropout
-        self.by_task: Split | Apart | None = None  # for a look at the tasks' gradients
+        self.by_task: CutBackward | PerTaskBackward | None = None  # for a look at the tasks' gradients
 
     def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
         """One step, counted from 0. Returns the losses before it and the weights they got, `[R, T]` each, detached.
@@ -95,10 +95,10 @@ class Step:
         without a label in the batch has 0 throughout.
         """
         if self.by_task is None:
-            pulls_back = self.network.pulls_back
-            self.by_task = (
-                Split(self.network, self.flat, "parameters") if pulls_back else Apart(self.network, self.flat)
-            )
+            if self.network.pulls_back:
+                self.by_task = CutBackward(self.network, self.flat, "parameters")
+            else:
+                self.by_task = PerTaskBackward(self.network, self.flat)
         _, gradients = self.by_task.forward(batch.x, batch.targets, self.dropout_masks(step))
         assert gradients is not None, "it was not asked for the Gramian alone"
         return gradients[..., : self.flat.shared_size]

@@ -1,5 +1,14 @@
-"""Loss strategies, one file each: losses `[R, T]` in, weights `[R, T]` out."""
+"""Loss strategies: losses `[R, T]` in, weights `[R, T]` out. One file for each strategy, and these:
 
+base.py       the interface: Strategy, its inputs, its setup
+gramian.py    strategies that solve for weights from the inner products of gradients; solvers.py: their solvers
+cosines.py    cosines of gradients, for strategies that compare them
+learnt.py     strategies with one learnt number for each task
+mixed.py      different strategies in one stack
+parts.py      parts of several strategies: softmax, floor of losses, mean losses of an epoch, random numbers
+"""
+
+from mtlrun.config.schema.loss import GradientLossConfig
 from mtlrun.loss.aligned_mtl import AlignedMtl
 from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 from mtlrun.loss.cagrad import Cagrad
@@ -28,6 +37,7 @@ from mtlrun.loss.stch import Stch
 from mtlrun.loss.sum import Sum
 from mtlrun.loss.uncertainty import Uncertainty
 from mtlrun.loss.upgrad import Upgrad
+from mtlrun.util.errors import RequestError
 from mtlrun.util.registry import Registry
 
 _OWN: dict[str, type[Strategy]] = {
@@ -61,8 +71,14 @@ STRATEGIES = Registry("loss", _OWN, Strategy)
 
 
 def make_strategy(setup: StrategySetup) -> Strategy:
-    """The strategy of a stack."""
+    """Returns the strategy of a stack. Raises RequestError if settings and class of a package disagree on gradients."""
     kinds = [STRATEGIES[c.name] for c in setup.configs]
+    for config, kind in zip(setup.configs, kinds, strict=True):
+        if kind.needs_gradients != isinstance(config, GradientLossConfig):
+            raise RequestError(
+                f"loss {config.name}: needs_gradients is {kind.needs_gradients}, but its settings "
+                f"{'derive' if not kind.needs_gradients else 'do not derive'} from GradientLossConfig\nmend the package"
+            )
     return kinds[0](setup) if len(set(kinds)) == 1 else Mixed(kinds, setup)
 
 

@@ -1,18 +1,15 @@
 """The interface of a loss strategy."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from mtlrun.model.layers import generator
 from mtlrun.util.errors import TrainingError
 from mtlrun.util.registry import REFERENCES
-
-BLOCK = 256  # steps whose random numbers are drawn at once: a generator for every step costs more than the numbers
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Strategy(nn.Module, ABC):
     Learnt parameters are `nn.Parameter`s `[R, T]`; they are trained at the rates `rates` `[R]` by the
     run's own optimiser, from the gradients that `gradients` returns. State goes into persistent buffers
     `[R, …]`, so that it is part of every checkpoint; constants into buffers that are not persistent. Random numbers
-    come from `Stream`s, which have no state. Nothing waits for a number out of a tensor; what a
+    come from `parts.Stream`s, which have no state. Nothing waits for a number out of a tensor; what a
     run gets is the same in any stack, but for the last digits.
     """
 
@@ -166,23 +163,3 @@ class Strategy(nn.Module, ABC):
         """The persistent buffers, by their name in a checkpoint."""
         learnt = dict(self.named_parameters())
         return {self.saved_name(name): value for name, value in self.state_dict().items() if name not in learnt}
-
-
-class Stream:
-    """Random numbers for every run and step, from (seed, purpose) alone, so that a resumed run gets the same ones."""
-
-    def __init__(
-        self, setup: StrategySetup, purpose: str, shape: Sequence[int], draw: Callable[..., Tensor] = torch.randn
-    ) -> None:
-        """`draw`: a function of torch with `size` and `generator`, randn or rand; `shape`: of one run and step."""
-        self.seeds, self.purpose, self.shape, self.draw = list(setup.seeds), purpose, list(shape), draw
-        self.block, self.drawn = -1, torch.empty(0)
-
-    def __call__(self, step: int, like: Tensor) -> Tensor:
-        """The numbers `[R, *shape]` of a step, of dtype and device of `like`."""
-        block, at = divmod(step, BLOCK)
-        if block != self.block:
-            size = [BLOCK, *self.shape]
-            drawn = [self.draw(size, generator=generator(seed, self.purpose, block)) for seed in self.seeds]
-            self.block, self.drawn = block, torch.stack(drawn, 1).to(like)  # [BLOCK, R, *shape]
-        return self.drawn[at]

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
-from mtlrun.loss.positive import floored
-from mtlrun.loss.softmax import softmax
+from mtlrun.loss.parts import floored, softmax
 
 BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam, as torch has them
 

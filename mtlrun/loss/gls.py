@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, Strategy
-from mtlrun.loss.positive import floored
+from mtlrun.loss.parts import floored
 
 
 class Gls(Strategy):

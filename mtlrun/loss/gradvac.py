@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
-from mtlrun.loss.base import StepInputs, StrategySetup, Stream
+from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.cosines import ROUNDING, cosines_of, in_orders, out_of_orders, random_orders
 from mtlrun.loss.gramian import GramianStrategy
+from mtlrun.loss.parts import Stream
 
 
 class Gradvac(GramianStrategy):

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from mtlrun.loss.base import StepInputs
 from mtlrun.loss.imtl_g import ImtlG
-from mtlrun.loss.loss_scales import LossScales
+from mtlrun.loss.learnt import LossScales
 
 
 class Imtl(LossScales, ImtlG):

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from mtlrun.loss.base import StepInputs
-from mtlrun.loss.loss_scales import LossScales
+from mtlrun.loss.learnt import LossScales
 
 
 class ImtlL(LossScales):

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from mtlrun.loss.base import StepInputs, Strategy, StrategySetup, Stream
-from mtlrun.loss.softmax import softmax
+from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
+from mtlrun.loss.parts import Stream, softmax
 
 
 class Rlw(Strategy):

@@ -4,9 +4,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
-from mtlrun.loss.epochs import EpochMeans
-from mtlrun.loss.positive import floored
-from mtlrun.loss.softmax import softmax
+from mtlrun.loss.parts import EpochMeans, floored, softmax
 
 
 class Stch(Strategy):

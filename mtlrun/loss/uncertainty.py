@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.learnt import LearntScale
-from mtlrun.loss.positive import floored
+from mtlrun.loss.parts import floored
 
 
 class Uncertainty(LearntScale):

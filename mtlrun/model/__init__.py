@@ -1,1 +1,8 @@
-"""The network: input encoding, trunk, heads, and their assembly along the graph. All over the run axis."""
+"""Trunks, and the layers that networks are made of. Tensors begin with the run axis R.
+
+layers.py         layers, activations, dropout, random generators
+trunks/           the trunks by the name of their option of the group model
+  base.py         their interface
+  mlp.py          fully connected layers
+  foreign.py      trunks of packages
+"""

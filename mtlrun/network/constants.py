@@ -10,9 +10,9 @@ PARAMETERS = ("trunk.", "heads.")  # where their names begin
 
 class Constants:
     """Tensors of the forward pass, by name (layer1, …, and a task for its estimate), behind which some losses move
-    nothing. What is held of parameters is a matter of `Apart`.
+    nothing. What is held of parameters is a matter of `PerTaskBackward`.
 
-    going_back: the task whose loss goes back now, as `Apart` says; empty for all at once
+    going_back: the task whose loss goes back now, as `PerTaskBackward` says; empty for all at once
     """
 
     def __init__(self, constants: Mapping[str, Sequence[str]]) -> None:

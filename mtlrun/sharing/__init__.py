@@ -1,4 +1,9 @@
-"""How tasks share features: one file for each scheme."""
+"""Schemes by which tasks share features. One file for each scheme, and these:
+
+base.py     the interface: Sharing and Plan
+experts.py  experts and gates, for mmoe, cgc and ple
+tied.py     one trunk for each task, tied by a penalty: for soft_l2, mean_regularized, trace_norm ...
+"""
 
 from mtlrun.sharing.base import Plan, Sharing
 from mtlrun.sharing.cgc import Cgc

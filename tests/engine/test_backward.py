@@ -7,7 +7,7 @@ import torch
 from support import make_config, make_stack
 from torch import Tensor
 
-from mtlrun.engine.backward import Apart, Split
+from mtlrun.engine.backward import CutBackward, PerTaskBackward
 from mtlrun.engine.batches import Batch
 from mtlrun.engine.stack import Stack
 from mtlrun.model.layers import ACTIVATIONS
@@ -102,7 +102,7 @@ def shared_columns(stack: Stack, graphs: list[dict[str, Any]]) -> Tensor:
 def test_gradients_are_those_of_the_whole_graph(name: str, at: Any, own: bool) -> None:
     stack, batch = make(GRAPHS[name])
     flat = stack.step.flat
-    split = Split(stack.network, flat, at)
+    split = CutBackward(stack.network, flat, at)
     losses, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     expected = by_autograd(stack, batch)  # [R, T, P]
     shared = shared_columns(stack, GRAPHS[name])  # [R, P]
@@ -146,7 +146,7 @@ def test_the_gramian_may_take_the_gradients_place(name: str, hidden: list[int], 
     """Layers that read 64 features or more, with batches of 16, are factors: two, the second or the third."""
     stack, batch = make(GRAPHS[name], model={"hidden": hidden})
     flat = stack.step.flat
-    split = Split(stack.network, flat, "parameters", gramian_only=True)
+    split = CutBackward(stack.network, flat, "parameters", gramian_only=True)
     _, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     expected = by_autograd(stack, batch)  # [R, T, P]
     shared = expected[..., : flat.shared_size].double()
@@ -167,7 +167,7 @@ def test_the_gramian_may_take_the_gradients_place(name: str, hidden: list[int], 
 @pytest.mark.parametrize("name", [name for name in GRAPHS if name not in WIDE])
 def test_where_tasks_share_heads_the_gradients_stay(name: str) -> None:
     stack, batch = make(GRAPHS[name], model={"hidden": [64, 70]})
-    split = Split(stack.network, stack.step.flat, "parameters", gramian_only=True)
+    split = CutBackward(stack.network, stack.step.flat, "parameters", gramian_only=True)
     _, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     assert split.gramian is None and matrix is not None and matrix.shape[2] == stack.step.flat.network_size
 
@@ -203,7 +203,7 @@ def test_inner_products_from_factors_that_are_not_finite_say_so() -> None:
 def test_gradients_in_the_representation_are_those_of_the_features() -> None:
     """Two layers are read: the Gramian is that of both together."""
     stack, batch = make(GRAPHS["other layers, reversed"])
-    split = Split(stack.network, stack.step.flat, "representation")
+    split = CutBackward(stack.network, stack.step.flat, "representation")
     _, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     features = stack.network.sharing(batch.x, stack.step.dropout_masks(0))
     leaves = [f.detach().requires_grad_() for f in features]
@@ -285,7 +285,7 @@ def apart(sharing: str, graphs: list[dict[str, Any]]) -> tuple[Stack, Batch]:
 @pytest.mark.parametrize("sharing", ["hard", "none", "mmoe", "ple", "cross_stitch"])
 def test_any_way_of_sharing_goes_back_task_by_task(sharing: str, name: str, own: bool) -> None:
     stack, batch = apart(sharing, GRAPHS[name])
-    back = Apart(stack.network, stack.step.flat)
+    back = PerTaskBackward(stack.network, stack.step.flat)
     losses, matrix = back.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
     expected = by_autograd(stack, batch)  # [R, T, P]
     torch.testing.assert_close(

@@ -7,7 +7,7 @@ import torch
 from support import make_config, make_stack, train_steps
 from torch import Tensor
 
-from mtlrun.engine.backward import Apart
+from mtlrun.engine.backward import PerTaskBackward
 from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES
 from mtlrun.util.errors import RequestError
@@ -33,7 +33,7 @@ def make(graph: dict[str, Any], sharing: str = "hard", tasks: dict[str, Any] | N
 
 def gradients(stack: Stack) -> dict[str, dict[str, Tensor]]:
     """By task and parameter, the gradient of the task's loss: of parameters that belong to tasks, one for each."""
-    apart = Apart(stack.network, stack.step.flat)
+    apart = PerTaskBackward(stack.network, stack.step.flat)
     batch = next(iter(stack.train.epoch(1)))
     apart.forward(batch.x, batch.targets, None)
     columns = apart.every.split([p[0].numel() for p in stack.step.flat.network_parameters], 2)
@@ -119,7 +119,7 @@ def test_a_tied_head_is_the_other_task_s() -> None:
     assert len(of_b) == len(of_d) == 4 and of_d[0].any()
     for mine, other in zip(of_b, of_d, strict=True):
         torch.testing.assert_close(mine, other)
-    apart_back = Apart(tied.network, tied.step.flat)
+    apart_back = PerTaskBackward(tied.network, tied.step.flat)
     assert apart_back.shared[:, tied.step.flat.shared_size :].any()
 
 
@@ -241,7 +241,7 @@ def test_parameters_of_a_tied_head_are_its_owner_s() -> None:
 def test_a_gate_of_a_head_s_owner_is_not_shared() -> None:
     tasks = TASKS | {"d": {"type": "binary", "head": "b"}}
     stack = make({}, "mmoe", tasks)
-    shared = Apart(stack.network, stack.step.flat).shared
+    shared = PerTaskBackward(stack.network, stack.step.flat).shared
     columns = dict(zip(stack.step.flat.names, shared.split(stack.step.flat.sizes[: shared.shape[1]], 1), strict=False))
     gates = [value for name, value in columns.items() if "gate" in name]
     assert gates and not any(value.any() for value in gates)

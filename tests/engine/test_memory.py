@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import make_config, make_dataset, make_stack
 
-from mtlrun.engine.backward import Split
+from mtlrun.engine.backward import CutBackward
 from mtlrun.engine.memory import machine_bytes, parameters, run_bytes
 from mtlrun.util.errors import RequestError
 
@@ -90,7 +90,7 @@ def test_an_estimate_counts_what_a_strategy_keeps_of_the_gradients(name: str) ->
     dataset = make_dataset(config)
     stack = make_stack([config])
     backward, strategy = stack.step.backward, stack.step.strategy
-    assert isinstance(backward, Split)
+    assert isinstance(backward, CutBackward)
     kept = sum(v.nbytes for v in strategy.state().values() if v.dim() == 3)  # [R, T, D]
     assert (kept > 0) == (name in ("excess_mtl", "db_mtl"))
     held = kept + backward.matrix.nbytes

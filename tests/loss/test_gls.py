@@ -5,7 +5,7 @@ from playing import NOISE, make, some_losses, weigh
 from torch import Tensor
 from torchjd.scalarization import GeometricMean
 
-from mtlrun.loss.positive import FLOOR
+from mtlrun.loss.parts import FLOOR
 
 
 def test_weights_are_those_of_torchjd() -> None:

@@ -6,7 +6,7 @@ from playing import EPOCH, make, some_losses, weigh
 from torch import Tensor
 from torchjd.scalarization import STCH
 
-from mtlrun.loss.positive import FLOOR
+from mtlrun.loss.parts import FLOOR
 
 
 def of_torchjd(values: Tensor, mu: float, weights: Tensor | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from support import make_config, make_stack
 from torchjd.scalarization import UW
 
 from mtlrun.loss.learnt import Glance
-from mtlrun.loss.positive import FLOOR
+from mtlrun.loss.parts import FLOOR
 from mtlrun.loss.uncertainty import Uncertainty
 
 

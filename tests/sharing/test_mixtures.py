@@ -18,8 +18,8 @@ from mtlrun.cli.main import main
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.config.schema.loss import LOSS_SETTINGS
-from mtlrun.engine.backward import Apart
-from mtlrun.engine.gates import mean_gates
+from mtlrun.engine.backward import PerTaskBackward
+from mtlrun.engine.diagnostics import mean_gates
 from mtlrun.engine.stack import Stack
 from mtlrun.results.progress import Progress
 from mtlrun.runs.predictor import load
@@ -297,7 +297,7 @@ def test_what_is_one_tasks_own_is_what_no_other_loss_reaches(name: str) -> None:
     stack = stack_of(SCHEMES[name], missing=0.0)
     network, flat = stack.network, stack.step.flat
     batch = next(iter(stack.train.epoch(1)))
-    back = Apart(network, flat)
+    back = PerTaskBackward(network, flat)
     _, found = back.forward(batch.x, batch.targets, None)
     losses = network.losses(batch.x, batch.targets)
     expected = torch.stack(
