@@ -180,7 +180,15 @@ def test_what_the_command_line_says_of_it_without_torch(site: Path, tmp_path: Pa
         "atexit.register(lambda: print([m for m in heavy if m in sys.modules]))"
     )
     done = run(tmp_path, site, "--help", code=code)
-    assert "halves" in done.stdout and "model=       boosting, mlp, point, residual" in done.stdout
+    assert "  model=       boosting, mlp\n" in done.stdout
+    added = done.stdout[done.stdout.index("added by mtlrun-example 1.0:\n") : done.stdout.index("further options")]
+    assert [line.split() for line in added.splitlines()[1:]] == [
+        ["data=", "visits"],
+        ["model=", "residual"],
+        ["sharing=", "gated"],
+        ["loss=", "halves"],
+        ["experiment=", "visits"],
+    ]
     assert done.stdout.splitlines()[-1] == "[]"
     done = run(tmp_path, site, "loss=halve", code=code)
     assert done.returncode == 2 and "did you mean halves?" in done.stderr and done.stdout == "[]\n"
