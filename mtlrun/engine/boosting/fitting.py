@@ -92,7 +92,7 @@ class Trees:
 
 def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees:
     """Trees of one task of a stack of one run: so many iterations, or fewer where val has not become better for
-    `patience` of them. Without a label in val there are always so many.
+    `patience` of them. Without a label in val that the loss can score, there are always so many.
 
     Raises TrainingError where class weights leave only one class.
     """
@@ -113,11 +113,11 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
                 "allowed with model=boosting: weights above 0 for two classes or more"
             )
         val = val[np.isin(labels[val], known)]  # what others add to the loss is the same after every iteration
-    wait = patience or iterations
-    if not len(val):
-        val, wait = train, iterations
     loss = type_of(target.type).losses[target.loss].boosting
     assert loss is not None, "checked with the request"
+    wait = patience or iterations
+    if not len(val) or not loss.can_score(labels[val]):
+        val, wait = train, iterations
     estimator_settings: dict[str, Any] = {
         "learning_rate": settings.learning_rate,
         "max_iter": iterations,
