@@ -27,6 +27,7 @@ def render(sections: Sequence[Section], results: Mapping[str, Result], machine: 
         "runs some of them again, by experiment, section or mechanism. A row that fails stays here and says so. In",
         "front of what the column *command* has stands `mtlrun`. 19/20: below 0 in so many of so many seeds.",
         "± is half of the 95 % t-interval over seeds, p that of a paired t-test, not adjusted.",
+        "The experiments on generated problems come with a checkout (`make setup`), not with the wheel.",
         "",
         f"**{holding}.** All commands together: {duration(sum(seconds.values()))}. {machine}",
         f"Code: {', '.join(commits) or 'none run yet'}.",

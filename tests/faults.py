@@ -54,7 +54,7 @@ LOSS = (
     ),
     Fault(
         "random numbers repeat every 256 steps",
-        "loss/base.py",
+        "loss/parts.py",
         "generator(seed, self.purpose, block)",
         "generator(seed, self.purpose)",
         "loss/test_rlw.py loss/test_pcgrad.py loss/test_strategies.py",
@@ -68,7 +68,7 @@ LOSS = (
     ),
     Fault(
         "an epoch's means divide by the batches of all epochs",
-        "loss/epochs.py",
+        "loss/parts.py",
         "self.batches.zero_()",
         "self.batches.add_(0)",
         "loss/test_dwa.py loss/test_warm_up.py loss/test_stch.py",

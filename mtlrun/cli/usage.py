@@ -1,10 +1,18 @@
 """The text of `mtlrun --help`."""
 
+import re
 import textwrap
+from collections.abc import Sequence
+from pathlib import Path
 
 from mtlrun.cli.commands import COMMANDS, TRAIN
-from mtlrun.config.extensions import conf_dirs
+from mtlrun.config.extensions import package_conf_dirs
 from mtlrun.config.schema import GROUPS, conf_dir
+from mtlrun.util.terminal import shown
+
+WIDTH = 80
+DESCRIBED = ("data", "experiment")
+MOST_NAMES = 8  # of a package's options in one group
 
 HEAD = """mtlrun: multi-task learning from the command line
 
@@ -12,7 +20,7 @@ usage:"""
 OVERRIDES = """
 overrides: GROUP=OPTION and KEY=VALUE"""
 TAIL = """\
-  further options are found in ./conf/GROUP/OPTION.yaml of the working directory
+further options are found in ./conf/GROUP/OPTION.yaml of the working directory
 
 options, anywhere on the line:
   -m, --multirun     a sweep over values with commas between them
@@ -36,19 +44,45 @@ def help_text(command: str) -> str:
         return f"mtlrun {chosen.usage}\n  {chosen.summary}{chosen.details}"
     uses = [(TRAIN.usage, TRAIN.summary), (f"-m {TRAIN.usage}", "a sweep: one run for each")]
     uses += [(each.usage, each.summary) for each in COMMANDS.values()]
-    options = [line for group, names in _groups().items() for line in _option_lines(group, names)]
+    options = [line for group in (*GROUPS, "experiment") for line in _group(group)]
+    options += [line for name, folder in package_conf_dirs().items() for line in _package(name, folder)]
     return "\n".join([HEAD, *(f"  mtlrun {usage:30} {summary}" for usage, summary in uses), OVERRIDES, *options, TAIL])
 
 
-def _option_lines(group: str, options: list[str]) -> list[str]:
-    """A group with its options, in lines of at most 80 characters."""
-    return textwrap.wrap(", ".join(options), 80, initial_indent=f"  {group + '=':12} ", subsequent_indent=" " * 15)
+def _group(group: str) -> list[str]:
+    """The options of mtlrun itself in one group. Data options and experiments have a line each, with a description."""
+    files = sorted((conf_dir() / group).glob("*.yaml"))
+    if group not in DESCRIBED:
+        return _names(group, files)
+    column = max(len(file.stem) for file in files) + 2
+    return [f"  {group}=", *(f"    {file.stem:{column}}{_description(file, WIDTH - 4 - column)}" for file in files)]
 
 
-def _groups() -> dict[str, list[str]]:
-    """The names of the options of each group, from the files of mtlrun and of installed packages.
+def _package(name: str, folder: Path) -> list[str]:
+    """The options that a package adds, by group. Of more than `MOST_NAMES` the number is shown, and their folder."""
+    lines = []
+    for group in (*GROUPS, "experiment"):
+        files = sorted((folder / group).glob("*.yaml"))
+        if len(files) > MOST_NAMES:
+            lines.append(f"  {group + '=':12} {len(files)} options: NAME.yaml in {shown(folder / group)}")
+        elif files:
+            lines += _names(group, files)
+    return [f"added by {name}:", *lines] if lines else []
 
-    The groups are in the order of the defaults in conf/config.yaml.
-    """
-    folders = [conf_dir(), *conf_dirs()]
-    return {g: sorted({f.stem for d in folders for f in (d / g).glob("*.yaml")}) for g in (*GROUPS, "experiment")}
+
+def _names(group: str, files: Sequence[Path]) -> list[str]:
+    """A group with the names of its options, in lines of at most 80 characters."""
+    names = ", ".join(file.stem for file in files)
+    return textwrap.wrap(names, WIDTH, initial_indent=f"  {group + '=':12} ", subsequent_indent=" " * 15)
+
+
+def _description(file: Path, width: int) -> str:
+    """What an option is for: the first sentence of the comment that its YAML begins with, or as much as fits."""
+    with file.open(encoding="utf-8") as lines:
+        comments = (line.lstrip("# ").strip() for line in lines if line.startswith("#"))
+        text = next((line for line in comments if line and not line.startswith(("@package", "mtlrun "))), "")
+    sentence = re.split(r"(?<=[.?]) ", text)[0].rstrip(".:")
+    if len(sentence) <= width:
+        return sentence
+    clauses = [sentence[: mark.start()] for mark in re.finditer(r"[:;] ", sentence) if mark.start() <= width]
+    return clauses[-1] if clauses else textwrap.shorten(sentence, width, placeholder=" …")

@@ -80,8 +80,13 @@ def _package(point: EntryPoint) -> Package:
 
 def conf_dirs() -> list[Path]:
     """The YAML folders of the packages in use, in search order. They are searched after mtlrun's folder."""
+    return list(package_conf_dirs().values())
+
+
+def package_conf_dirs() -> dict[str, Path]:
+    """The YAML folder of each package in use that has one, by distribution and version."""
     load()
-    return [Path(p.extension.conf).resolve() for p in packages.values() if p.extension.conf is not None]
+    return {str(p): Path(p.extension.conf).resolve() for p in packages.values() if p.extension.conf is not None}
 
 
 def yaml_of(group: str, option: str) -> Path | None:

@@ -1,6 +1,7 @@
 """The command line: words, options, exit status, folders. Training is a stand-in here, except at the end."""
 
 import csv
+import itertools
 import json
 import logging
 import os
@@ -17,9 +18,10 @@ import yaml
 
 import mtlrun.runs.single
 import mtlrun.sweeps.forecast
+from mtlrun.cli import usage
 from mtlrun.cli.commands import COMMANDS
 from mtlrun.cli.main import main
-from mtlrun.config.schema import Config, as_mapping
+from mtlrun.config.schema import Config, as_mapping, conf_dir
 from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.errors import Interrupted, TrainingError
@@ -94,6 +96,43 @@ def test_help_names_every_word_of_the_contract_in_80_columns(capsys: pytest.Capt
     assert all(f"mtlrun {command.usage}" in text for command in COMMANDS.values())
     shown = text[text.index("  loss=") : text.index("  lr=")].replace(",", " ").split()
     assert shown == ["loss=", *sorted(LOSS_SETTINGS)] and "'seed=range(3)'" in text
+
+
+@pytest.mark.parametrize(("group", "most"), [("data", 8), ("experiment", 16)])
+def test_help_says_in_a_line_what_each_option_is_for(group: str, most: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.split(f"  {group}=\n")[1].splitlines()
+    described = [line.split(maxsplit=1) for line in itertools.takewhile(lambda line: line.startswith("    "), lines)]
+    files = sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    assert [name for name, _ in described] == files and len(files) <= most
+    assert all(len(words) > 10 and not words.endswith("…") for _, words in described)
+
+
+def test_help_takes_a_description_from_the_first_comment(tmp_path: Path) -> None:
+    def described(text: str) -> str:
+        (tmp_path / "x.yaml").write_text(text)
+        return usage._description(tmp_path / "x.yaml", 30)
+
+    assert described("# @package _global_\n# mtlrun data=x\n# A few rows. And more.\nname: x\n") == "A few rows"
+    assert described("# Which one? That one.\n") == "Which one?"
+    assert described("# Houses: in Bern; many of them, of all kinds\n") == "Houses: in Bern"
+    assert described("# A sentence that goes on and on and on\n") == "A sentence that goes on and …"
+    assert described("name: x  # none\n") == ""
+
+
+def test_help_counts_the_options_of_a_package_that_has_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "loss").mkdir()
+    for i in range(9):
+        (tmp_path / f"data/d{i}.yaml").touch()
+    (tmp_path / "loss/thirds.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(usage, "package_conf_dirs", lambda: {"p 1": tmp_path})
+    assert main(["--help"]) == 0
+    added = ["added by p 1:", "  data=        9 options: NAME.yaml in data", "  loss=        thirds"]
+    assert "\n".join(added) in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", COMMANDS)

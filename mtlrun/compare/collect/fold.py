@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mtlrun.compare.collect.choice import Trial
-from mtlrun.compare.collect.problems import first_few
+from mtlrun.compare.collect.damage import first_few
 from mtlrun.compare.collect.row_labels import label
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import NOT_A_SETTING, ONLY, SPLIT, Runs, Setting, Words, agreed, in_order, text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mtlrun.compare.collect.choice import FILE as CHOSEN
 from mtlrun.compare.collect.choice import Choice, read_choices
-from mtlrun.compare.collect.problems import Problems
+from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.summaries import METRICS, PlanEntry, read_run
 from mtlrun.results.summary import FILE

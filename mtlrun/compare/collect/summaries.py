@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.compare.collect.choice import Choice
-from mtlrun.compare.collect.problems import Problems
+from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import RunRecord, Status
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
