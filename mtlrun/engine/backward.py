@@ -77,7 +77,7 @@ class CutBackward:
         self.of_heads: list[Tensor] = []
 
     def forward(self, x: Tensor, targets: Targets, noise: Noise | None) -> tuple[Tensor, Tensor | None]:
-        """Returns losses `[R, T]`, detached, and the tasks' gradients `[R, T, D]`, or None if `gramian` replaces them."""
+        """Returns losses `[R, T]`, detached, and gradients by task `[R, T, D]`, None if `gramian` replaces them."""
         self.tape, self.factors, self.gramian = [], [], None
         with torch.no_grad():
             features = self.sharing(self.network.encoder.shown(x), noise, self.tape)

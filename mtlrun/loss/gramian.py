@@ -24,7 +24,7 @@ class GramianStrategy(Strategy):
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         """Returns weights `[R, T]` float64 from Gramians `[R, T, T]` float64, which are finite and symmetric.
 
-        Rows and columns of tasks that are not `here` `[R, T]` are 0, and their weights are ignored. Perhaps none is.
+        Rows and columns of tasks that are not `here` `[R, T]` are 0, and their weights are ignored. All may be away.
         """
 
     def weights(self, inputs: StepInputs) -> Tensor:
