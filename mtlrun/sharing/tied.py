@@ -12,7 +12,7 @@ from mtlrun.sharing.none import NoSharing
 
 
 class Tied(NoSharing):
-    """A trunk for each task, as in `NoSharing`, and a penalty Ω on them: minimises Σ_t w_t L_t + `strength` · Ω.
+    """A trunk for each task, as in `NoSharing`, with a penalty Ω on weights: minimises Σ_t w_t L_t + `strength` · Ω.
 
     Ω is not differentiable where it matters (at 0, at equal singular values). So a separate step follows each step of
     the optimiser: the proximal operator in closed form (Parikh & Boyd, Proximal Algorithms, 2014):
