@@ -105,7 +105,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         "  # by: a column of groups not to be torn apart",
         "  train_rows: null  # fewer training rows, same val and test",
         "  standardize_targets: true",
-        "tasks:  # type: regression, binary or categorical",
+        "tasks:  # type: regression, binary, categorical or count",
     ]
     taken: set[str] = set()
     for column in targets:

@@ -1,4 +1,4 @@
-"""From the losses of a step to the gradients of its parameters: as a whole, or apart for each task."""
+"""Computes gradients of the parameters from the losses of a step, in one backward pass or by task."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -31,31 +31,31 @@ class SummedBackward:
         return self.losses.detach(), None
 
     def gradients(self, weights: Tensor, of_heads: Tensor | None, combine: Combine) -> list[Tensor]:
-        """Those of the network's parameters, in the order of `Flat`, for weights `[R, T]`, here also those of heads."""
-        # runs share no parameter, so that the sum over runs keeps their gradients apart
+        """Returns gradients of the network's parameters, in the order of `Flat`. `weights` `[R, T]` cover heads."""
+        # runs share no parameter, so the sum over runs keeps their gradients separate
         total, self.losses = (weights * self.losses).sum(), torch.empty(0)
         return list(torch.autograd.grad(total, self.parameters, allow_unused=True, materialize_grads=True))
 
 
 class CutBackward:
-    """Gradients of every task in what the tasks share, `[R, T, D]`, and apart from them those of the heads.
+    """Computes each task's gradient in the shared parameters, `[R, T, D]`, and separately the gradients of the heads.
 
-    The graph is cut where heads read the trunk. One backward pass through all heads gives every task's gradient there,
-    as each reads a copy of its own; only where an edge from task to task lets gradients pass, it takes a pass for each.
-    From there to the trunk's parameters `Hard.pull_back` goes, for all tasks at once (`at` parameters) or for their
-    combination alone (`at` representation). For other ways of sharing there is `PerTaskBackward`.
+    The graph is cut where heads read the trunk. Each task reads its own copy of the features there, so one backward
+    pass through all heads gives every task's gradient. If an edge from task to task lets gradients pass, it takes a
+    pass for each task. `Hard.pull_back` continues to the trunk's parameters: for all tasks at once (`at` parameters),
+    or for their combination only (`at` representation). Other sharing schemes need `PerTaskBackward`.
 
-    What is shared: the trunk; with `at` parameters also the heads of tasks whose estimate another task learns through,
-    in the runs in which it does. With `at` representation those heads get the sum of their gradients times the weights.
+    Shared parameters are those of the trunk. With `at` parameters, a head is shared too in the runs in which another
+    task learns through its estimate. With `at` representation, such a head gets the weighted sum of its gradients.
 
-    Where a strategy reads nothing but the gradients' Gramian, `gramian` `[R, T, T]` may take their place: that of wide
-    layers comes from `Factors`, without the gradients themselves.
+    For a strategy that reads only the Gramian of the gradients, `gramian` `[R, T, T]` may replace the gradients: wide
+    layers contribute to it through `Factors`, without their gradients.
     """
 
     def __init__(
         self, network: Network, flat: Flat, at: Literal["parameters", "representation"], gramian_only: bool = False
     ) -> None:
-        """`gramian_only`: the Gramian may take the gradients' place, and their weighted sum is what is combined."""
+        """`gramian_only`: the Gramian may replace the gradients, and `combine` is their weighted sum."""
         assert isinstance(network.sharing, Hard), "pulls_back"
         self.network, self.flat, self.at, self.sharing = network, flat, at, network.sharing
         self.head_parameters = flat.network_parameters[len(flat.shared_parameters) :]
@@ -66,7 +66,7 @@ class CutBackward:
         places = flat.spread([numbers] * runs, [0.0] * runs)[:, flat.shared_size : flat.network_size]
         self.task_of = places[0].long()  # the task of each column of the heads
         size = flat.network_size if self.live else flat.shared_size
-        # every column is written before it is read; those of wide layers perhaps never, and take no memory then
+        # every column is written before it is read; wide layers may leave theirs unwritten, without memory
         self.matrix = flat.values.new_empty(runs, len(self.tasks) if at == "parameters" else 1, size)
         self.factored = gramian_only and at == "parameters" and not self.live
         self.factors: list[Factors] = []
@@ -77,7 +77,7 @@ class CutBackward:
         self.of_heads: list[Tensor] = []
 
     def forward(self, x: Tensor, targets: Targets, noise: Noise | None) -> tuple[Tensor, Tensor | None]:
-        """Losses `[R, T]`, detached, and the tasks' gradients `[R, T, D]` in what they share (None: see `gramian`)."""
+        """Returns losses `[R, T]`, detached, and gradients by task `[R, T, D]`, None if `gramian` replaces them."""
         self.tape, self.factors, self.gramian = [], [], None
         with torch.no_grad():
             features = self.sharing(self.network.encoder.shown(x), noise, self.tape)
@@ -102,7 +102,7 @@ class CutBackward:
         return losses, parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
     def _pass_once(self, features: list[Tensor], x: Tensor, targets: Targets) -> Tensor:
-        """No task learns through another's head: one backward pass serves all."""
+        """Takes one backward pass for all tasks. No task learns through another task's head."""
         leaves = []
         for block in self.network.blocks:
             h, count = features[block.layer], len(block.tasks)
@@ -130,7 +130,7 @@ class CutBackward:
         return losses.detach()
 
     def _pass_by_task(self, features: list[Tensor], x: Tensor, targets: Targets) -> Tensor:
-        """A backward pass through the heads for each task; in `matrix`, columns of the heads too."""
+        """Takes a backward pass through the heads for each task. `matrix` has columns of the heads too."""
         leaves = {layer: features[layer].detach().requires_grad_() for layer in self.layers}
         read = [leaves[block.layer] for block in self.network.blocks]
         losses = self.network.losses_of(self.network.outputs(read, targets), x, targets)  # [R, T]
@@ -154,13 +154,13 @@ class CutBackward:
         return losses.detach()
 
     def _multiplied_out(self) -> list[slice]:
-        """The shared columns of the matrix that hold gradients, between those of factors."""
+        """Returns the shared columns of the matrix that hold gradients: those between the columns of factors."""
         ends = [0, *(end for own in reversed(self.factors) for end in (own.columns.start, own.columns.stop))]
         pairs = zip(ends[::2], [*ends[1::2], self.flat.shared_size], strict=True)
         return [slice(start, end) for start, end in pairs if start < end]
 
     def _from_factors(self, weights: Tensor) -> Tensor:
-        """The gradients of the shared parameters times the weights, `[R, S]`."""
+        """Returns the weighted sum of the gradients of the shared parameters, `[R, S]`."""
         direction = weights.new_empty(weights.shape[0], self.flat.shared_size)
         for columns in self._multiplied_out():
             direction[:, columns] = torch.bmm(weights.unsqueeze(1), self.matrix[..., columns]).squeeze(1)
@@ -169,8 +169,10 @@ class CutBackward:
         return direction
 
     def gradients(self, weights: Tensor, of_heads: Tensor | None, combine: Combine) -> list[Tensor]:
-        """Those of the network's parameters, in the order of `Flat`, for weights `[R, T]` and those of what no other
-        task shares, None for 1."""
+        """Returns gradients of the network's parameters, in the order of `Flat`.
+
+        weights: `[R, T]`, for shared parameters; of_heads: `[R, T]`, for parameters that are not shared, None for 1
+        """
         size = self.flat.shared_size
         if self.factors:
             direction = self._from_factors(weights)
@@ -190,7 +192,7 @@ class CutBackward:
         return [direction[:, :size], torch.where(self.shared[:, size:], shared, own)]
 
     def _through_trunk(self, weights: Tensor, combine: Combine) -> Tensor:
-        """The combined gradient in the features, carried back to the shared parameters `[R, S]`."""
+        """Returns gradients of the shared parameters, `[R, S]`, from the combined gradient in the features."""
         parts = [gradient.flatten(2) for gradient in self.at_features.values()]
         combined = combine(weights, parts[0] if len(parts) == 1 else torch.cat(parts, 2))  # [R, D]
         by_layer = combined.split([part.shape[2] for part in parts], 1)
@@ -204,11 +206,11 @@ class CutBackward:
 
 
 class PerTaskBackward:
-    """Gradients of every task in all parameters, `[R, T, P]`, by a backward pass for each: for any way of sharing.
+    """Computes each task's gradient in all parameters, `[R, T, P]`, by one backward pass per task.
 
-    What is shared: all parameters but those of which each task has its own part; of these, those of tasks whose
-    estimate another task learns through, in the runs in which it does, and heads that two tasks have. What a loss holds
-    constant gets nothing of it (`graph.constants`).
+    Works with every sharing scheme. Shared are all parameters except the parts that belong to a single task. Such a
+    part is shared too if another task learns through the task's estimate (in the runs in which it does), and if it is a
+    head that two tasks use. A parameter that a loss holds constant (`graph.constants`) gets no gradient from it.
     """
 
     gramian: Tensor | None = None
@@ -230,7 +232,7 @@ class PerTaskBackward:
             self.moved = 1 - torch.stack(held)
 
     def forward(self, x: Tensor, targets: Targets, noise: Noise | None) -> tuple[Tensor, Tensor]:
-        """Losses `[R, T]`, detached, and the tasks' gradients `[R, T, P]`, 0 in what they do not share."""
+        """Returns losses `[R, T]`, detached, and gradients by task `[R, T, P]`, 0 in parameters that are not shared."""
         losses = self.network.losses(x, targets, noise)
         last = losses.shape[1] - 1
         rows = []
@@ -251,14 +253,14 @@ class PerTaskBackward:
         return losses.detach(), self.every * self.shared.unsqueeze(1)
 
     def gradients(self, weights: Tensor, of_heads: Tensor | None, combine: Combine) -> list[Tensor]:
-        """As `CutBackward.gradients`, in one piece."""
+        """As `CutBackward.gradients`, as one tensor."""
         direction = combine(weights, self.every * self.shared.unsqueeze(1))  # [R, P]
         own = self.every.sum(1) if of_heads is None else torch.bmm(of_heads.unsqueeze(1), self.every).squeeze(1)
         return [torch.where(self.shared, direction, own)]
 
 
 def shared_columns(network: Network, flat: Flat) -> Tensor:
-    """Which parameters the losses of several tasks reach, `[R, P]` bool."""
+    """Returns which parameters the losses of several tasks reach, `[R, P]` bool."""
     runs, groups = flat.values.shape[0], []
     for r in range(runs):
         passing = {edge.source.task for edge in network.edges if bool(edge.scale.scales[r] != 0)}

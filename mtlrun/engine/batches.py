@@ -1,4 +1,4 @@
-"""Rows of the table as encoded batches on the device: gathered and encoded for several steps at once."""
+"""Batches of encoded rows on the device. Rows of several steps are gathered and encoded together."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.supervision import Targets
 from mtlrun.tasks import type_of
 
-CHUNK_BYTES = 1 << 20  # encoded inputs held at once while training: more leave the cache before they are used
+CHUNK_BYTES = 1 << 20  # bytes of encoded inputs in a chunk: more would leave the cache before they are used
 CHUNK_STEPS = 32
 
 
@@ -29,10 +29,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class LabelScale:
-    """Affine maps of every run and task, tasks in the network's order, all `[R, T]`.
+    """Affine maps of the labels of every run and task, `[R, T]` each, tasks in the network's order.
 
-    label = stored · `multiply` + `add` is what the network learns; raw = label · `unit` + `offset`.
-    `mean` and `spread` are those of the training labels, in the network's terms.
+    The network learns label = stored · `multiply` + `add`. The raw value is label · `unit` + `offset`. `mean` and
+    `spread` are the mean and standard deviation of the training labels as the network learns them.
     """
 
     multiply: Tensor
@@ -44,7 +44,7 @@ class LabelScale:
 
 
 def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: bool) -> LabelScale:
-    """Standardisation by each run's training labels, of tasks whose type asks for it; others stay as they are."""
+    """Standardises labels by each run's training labels, for task types that ask for it. Others stay as stored."""
     rows = []
     for dataset in datasets:
         for task in tasks:
@@ -61,7 +61,7 @@ def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: 
 
 
 def _alike(targets: Sequence[Target]) -> bool:
-    """Whether the runs of a stack have the same labels of a task; mostly they share the arrays."""
+    """Returns whether the runs of a stack have the same labels of a task. Usually they share the arrays."""
     first = targets[0]
     return all(
         (t.values is first.values or np.array_equal(t.values, first.values))
@@ -72,8 +72,10 @@ def _alike(targets: Sequence[Target]) -> bool:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Cells of one input column taken from other rows: its place among numbers, or among categories; row numbers `rows`
-    `[R, N]`."""
+    """Takes the cells of one input column from other rows.
+
+    place: of the column among the numeric columns, or among the categories; rows: row numbers `[R, N]`
+    """
 
     is_category: bool
     place: int
@@ -81,7 +83,7 @@ class Exchange:
 
 
 class Rows:
-    """The whole table on the device, once for all runs of a stack, and how rows become batches."""
+    """The table on the device, shared by all runs of a stack. Makes batches of its rows."""
 
     def __init__(
         self,
@@ -100,7 +102,7 @@ class Rows:
         # one matrix, so that a batch is one gather
         table = np.concatenate([first.numeric, self._labels(first, tasks)], 1)
         self.table = torch.from_numpy(table).to(device)
-        # of tasks whose training labels are each run's own (data/labels.py): their columns of `table`, per run
+        # columns of `table` per run, for tasks whose training labels differ by run (data/labels.py)
         self.own: Tensor | None = None
         if own:
             columns = [self._labels(d, [tasks[i] for i in own]) for d in datasets]
@@ -116,7 +118,7 @@ class Rows:
         self.class_weights = self._class_weights(datasets)
 
     def _labels(self, dataset: Dataset, tasks: Sequence[str]) -> np.ndarray:
-        """The labels of `tasks` and, unless all are there and count the same, their weights: float64 `[N, T or 2T]`."""
+        """Returns the labels of `tasks`, then their weights unless all are 1: float64 `[N, T or 2T]`."""
         targets = [dataset.targets[t] for t in tasks]
         labels = np.stack([t.values for t in targets], 1)
         if self.complete:
@@ -127,10 +129,10 @@ class Rows:
         return np.concatenate([labels, weights], 1, dtype=np.float64)
 
     def _class_weights(self, datasets: Sequence[Dataset]) -> dict[int, Tensor]:
-        """Weights of classes `[R, K]` for the tasks that have some, by the place of the task.
+        """Returns class weights `[R, K]` of the tasks that have them, by the place of the task.
 
-        `balanced` gives class k the weight n / (K · n_k), with n_k counted in the run's training rows;
-        1 for a class that has none there.
+        `balanced` gives class k the weight n / (K · n_k), with n_k counted in the run's training rows. A class without
+        training rows has weight 1.
         """
         weights = {}
         for t, task in enumerate(self.tasks):
@@ -152,10 +154,10 @@ class Rows:
     def batch(
         self, index: Tensor, exchange: Exchange | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """Row numbers `[S, R, B]` → encoded inputs `[S, R, B, D]`, labels `[S, R, B, T]`, the weight of every
-        label (None where all count the same) and whether it is there (None: all are), `[S, R, B, T]` both.
+        """Returns inputs, labels, weights of labels and observed labels, for row numbers `[S, R, B]`.
 
-        `exchange`: for S = 1, a column whose values come from other rows, `[R, B]`.
+        Encoded inputs are `[S, R, B, D]`, the others `[S, R, B, T]`. Weights are None if all are 1, observed is None
+        if all labels are. `exchange`: for S = 1, a column whose values come from other rows, `[R, B]`.
         """
         shape = index.shape
         flat = index.reshape(-1)
@@ -185,7 +187,7 @@ class Rows:
 
 
 class TrainBatches:
-    """Batches of an epoch: each run's training rows in an order of its own, the incomplete last batch left out."""
+    """Batches of an epoch. Each run has its own order of training rows. An incomplete last batch is left out."""
 
     def __init__(self, rows: Rows, datasets: Sequence[Dataset], configs: Sequence[Config]) -> None:
         self.rows = rows
@@ -200,9 +202,9 @@ class TrainBatches:
         self.chunk = int(max(1, min(CHUNK_STEPS, CHUNK_BYTES // max(width, 1))))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch from number `start` on.
+        """Yields the batches of one epoch from number `start` on.
 
-        The order of all training rows depends on seed and epoch alone; those without any label are left out.
+        The order of the training rows depends only on seed and epoch. Rows without any label are left out.
         """
         orders = []
         for seed, train, trainable_ in zip(self.seeds, self.train, self.trainable, strict=True):
@@ -212,7 +214,7 @@ class TrainBatches:
             order = order[: self.steps * self.batch_size]
             orders.append(train[order].view(self.steps, self.batch_size))
         index = torch.stack(orders, 1).to(self.rows.device)  # [steps, R, B]
-        # chunks begin at the same steps wherever an epoch is entered
+        # chunks begin at the same steps, whatever `start` is
         for first in range(start - start % self.chunk, self.steps, self.chunk):
             x, labels, weights, observed = self.rows.batch(index[first : first + self.chunk])
             present = None

@@ -1,4 +1,4 @@
-"""Checkpoints: last.pt goes on from where a run was, best.pt is the trained model."""
+"""Reads and writes checkpoints. Training resumes from last.pt; best.pt is the trained model."""
 
 import contextlib
 import os
@@ -18,11 +18,13 @@ BEGIN_ANEW = "restore the file, or remove it and begin anew: mtlrun resume"  # o
 
 
 def save(path: Path, tree: dict[str, Any], durable: bool = False) -> None:
-    """Write tensors and plain values to `path`, atomically; `durable`: it is on the disk before it takes the place of
-    another. Raises StorageError."""
+    """Writes tensors and plain values to `path`, atomically. Raises StorageError.
+
+    `durable`: the new file is on the disk before it replaces an old one.
+    """
 
     def write(beside: Path) -> None:
-        with beside.open("wb") as file:  # given a path, torch would write it without the system's reasons for failing
+        with beside.open("wb") as file:  # given a path, torch would hide the system's reason for a failure
             torch.save({"schema": SCHEMA, **tree}, file)
             if durable:
                 file.flush()
@@ -38,16 +40,16 @@ def save(path: Path, tree: dict[str, Any], durable: bool = False) -> None:
 
 
 def load(path: Path, mend: str = MEND) -> dict[str, Any]:
-    """Read a checkpoint without executing code. Raises RequestError where it is damaged or of a newer version."""
+    """Reads a checkpoint without executing code. Raises RequestError if it is damaged or of a newer version."""
     if path.exists() and not path.is_file():
         raise RequestError(f"{path}: is no file\n{mend}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch finds odd about a file it either refuses or reads
+            warnings.simplefilter("ignore")  # torch warns about a file and then refuses or reads it
             tree: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise RequestError(f"{path}: no such checkpoint") from None
-    except Exception as error:  # whatever a damaged file leads to
+    except Exception as error:  # a damaged file may raise any error
         if is_out_of_memory(error):
             raise
         why = (str(error).splitlines() or [type(error).__name__])[0]
@@ -63,7 +65,7 @@ def load(path: Path, mend: str = MEND) -> dict[str, Any]:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that there is too little memory, here or on a device."""
+    """Returns whether an error says that memory is exhausted, on this machine or a device."""
     words = ("out of memory", "allocate memory", "not enough memory")
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
         isinstance(error, (RuntimeError, OSError)) and any(w in str(error).lower() for w in words)
@@ -71,7 +73,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def _larger_than_it_is(tree: Any, name: str = "") -> str | None:
-    """The name of a tensor that says to have more numbers than its file holds: a few bytes may stand for terabytes."""
+    """Returns the name of a tensor that claims more numbers than its file holds: a few bytes can claim terabytes."""
     if isinstance(tree, torch.Tensor):
         small = tree.untyped_storage().nbytes() < tree.numel() * tree.element_size()
         return name.lstrip(".") if small else None
@@ -81,8 +83,10 @@ def _larger_than_it_is(tree: Any, name: str = "") -> str | None:
 
 @contextlib.contextmanager
 def read_from(path: Path, mend: str = MEND) -> Iterator[None]:
-    """While what a checkpoint holds is taken over: what does not fit, as a RequestError. It may be damaged, or another
-    run's, or a stranger's."""
+    """While the content of a checkpoint is loaded: raises RequestError if it does not fit.
+
+    The checkpoint may be damaged, or come from another run or another program.
+    """
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Losses, gradients and parameters that are not finite: which runs they end, and what is said of them."""
+"""Finds runs with losses, gradients or parameters that are not finite, and the error message of each."""
 
 import math
 
@@ -14,8 +14,10 @@ Failure = tuple[Member, str]  # a run, and the error that ends it
 
 
 def diverged(state: TrainingState) -> list[Failure]:
-    """The runs with a loss, a gradient or a parameter that is not finite, with the first step and what it was; with
-    `trainer.on_nan=skip` those with such a parameter."""
+    """Returns the runs that have diverged: those with a loss, gradient or parameter that is not finite.
+
+    With `trainer.on_nan=skip`, only parameters count. The error names the first such step and quantity.
+    """
     past, step = state.history.past(), state.stack.step
     steps = (past.nonfinite != ALL_FINITE) | (~past.losses.isfinite()).any(2)  # [n, R]
     columns = ~step.flat.values.isfinite()  # [R, P]
@@ -35,8 +37,10 @@ def diverged(state: TrainingState) -> list[Failure]:
 
 
 def count_skipped(state: TrainingState) -> list[Failure]:
-    """With `trainer.on_nan=skip`: count the steps that were skipped since the last evaluation, and say so. A run that
-    took none for a whole epoch has failed."""
+    """With `trainer.on_nan=skip`: counts and reports the steps skipped since the last evaluation.
+
+    Returns the runs that have failed: those that skipped all steps of a whole epoch.
+    """
     if not state.stack.step.guard.skips:
         return []
     past = state.history.past()
@@ -60,7 +64,7 @@ def count_skipped(state: TrainingState) -> list[Failure]:
 
 
 def nonfinite_on_val(member: Member, figures: Figures, step: int) -> str | None:
-    """The error of a run whose loss on val, in `figures`, is not finite after so many steps; None where all are."""
+    """Returns the error of a run with a loss on val, in `figures`, that is not finite; None if all are finite."""
     for task, metric in member.selection.trivial:
         if metric == "loss" and not math.isfinite(value := figures.get((task, metric), math.nan)):
             return f"diverged: the loss of {task} on val is {value:g} after step {step}"
@@ -68,7 +72,7 @@ def nonfinite_on_val(member: Member, figures: Figures, step: int) -> str | None:
 
 
 def _first_nonfinite(state: TrainingState, past: Past, member: Member, steps: Tensor) -> str:
-    """What was not finite in the first of the `steps` `[n]`, those of `past` with something of the kind."""
+    """Says what was not finite in the first of `steps`, `[n]` bool: the steps of `past` with such a quantity."""
     first = int(steps.int().argmax())
     number, losses = state.step - len(past) + first + 1, past.losses[first, member.at]  # [T]
     for task, value in zip(state.stack.network.tasks, losses.tolist(), strict=True):

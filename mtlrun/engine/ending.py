@@ -1,4 +1,4 @@
-"""How runs end: test figures of the selected checkpoint, and the last files."""
+"""Ends runs: evaluates the selected checkpoint on test and writes the last files."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from mtlrun.results.writer import write_importance
 
 
 def finish(state: TrainingState, members: Sequence[Member]) -> None:
-    """Evaluate test once for members that are done, and write their last files and summaries. One whose files cannot be
-    written is left `unwritable`, without a final status.
+    """Evaluates test once for members that are done, and writes their last files and summaries.
 
-    With `trainer.importance`, that of the inputs is measured once for all members, with the last of them.
+    A member whose files cannot be written becomes `unwritable` and gets no final status. With `trainer.importance`, the
+    importance of the inputs is computed once for all members, when the last of them ends.
     """
     with state.selected():
         test = state.stack.test()
@@ -26,7 +26,7 @@ def finish(state: TrainingState, members: Sequence[Member]) -> None:
             _save_best(state, member)
     tree = state.tree()
     for member in members:
-        # one row far away may be beyond float32 on test, where val was finite
+        # an outlier in test may exceed float32 although val was finite
         figures, best = finite(test[member.at]), member.selected
         final = best.figures | {f"test/{task}/{metric}": value for (task, metric), value in figures.items()}
         if state.stack.step.guard.skips:
@@ -53,7 +53,7 @@ def _write_importance(state: TrainingState, members: Sequence[Member], test: Seq
 
 
 def _save_best(state: TrainingState, member: Member) -> None:
-    """best.pt, while the network is the selected one."""
+    """Writes best.pt. Called while the network has the selected parameters."""
     best = member.selected
     tree = model_tree(state.stack, member.at)
     tree |= {"step": best.step, "epoch": best.epoch, "by": member.selection.name}

@@ -1,4 +1,4 @@
-"""Figures of a split: the raw loss and the metrics of every task, for all runs of a stack at once."""
+"""Evaluates a split: the raw loss and the metrics of every task, for all runs of a stack."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ Figures = dict[tuple[str, str], float]  # (task, metric) -> value; an undefined 
 
 
 class Evaluation:
-    """One split of every run, ready to be evaluated: row numbers `[R, N]`, padded with weight 0."""
+    """Evaluates one split of every run. Row numbers are `[R, N]`; padding has weight 0."""
 
     def __init__(
         self, rows: Rows, datasets: Sequence[Dataset], split: str, network: Network, scale: LabelScale
@@ -37,16 +37,16 @@ class Evaluation:
             weights *= rows.row_weight[index][..., None]
         self.index = torch.from_numpy(index).to(rows.device)
         self.real = torch.from_numpy(real).to(rows.device)  # [R, N]: not padding
-        self.weights = torch.from_numpy(weights).to(rows.device)  # [R, N, T]: of metrics, without class weights
+        self.weights = torch.from_numpy(weights).to(rows.device)  # [R, N, T]: weights of metrics, without class weights
         self.unit = scale.unit.to(rows.device)
         self.labels: Tensor | None = None
         self.loss_weights: Tensor | None = None
 
     def outputs(self, exchange: Exchange | None = None) -> list[Tensor]:
-        """Outputs `[R, N, T, K]` of each block of the network; of one that reads inputs, whose labels would be as many
-        numbers again, the rows' losses `[R, N, T, 1]`.
+        """Returns outputs `[R, N, T, K]` of each block of the network.
 
-        `exchange`: an input column whose values come from other rows.
+        For a block whose labels are the inputs, returns the losses of the rows, `[R, N, T, 1]`: keeping its outputs and
+        labels would take too much memory. `exchange`: an input column whose values come from other rows.
         """
         return self._gathered(self.network, exchange)
 
@@ -54,7 +54,7 @@ class Evaluation:
     def _gathered(
         self, predict: Callable[[Tensor], Sequence[Tensor]], exchange: Exchange | None = None
     ) -> list[Tensor]:
-        """What `outputs` returns, of any prediction: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block."""
+        """As `outputs`, for any function `predict`: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block."""
         parts: list[list[Tensor]] = [[] for _ in self.network.blocks]
         labels, weights = [], []
         step = max(1, ROWS_AT_ONCE // self.index.shape[0])
@@ -77,12 +77,12 @@ class Evaluation:
                     mean, square = moments(self.rows, self.index, self.weights[..., t])
                     variance = block.input_labels(square - mean.square())
                     self.labels[..., t] = variance.mean(-1, keepdim=True)
-            # padding counts for nothing; class weights count in the loss, as in training
+            # padding has weight 0; the loss has class weights, as in training
             self.loss_weights = torch.cat(weights, 1) * (self.weights > 0)
         return [torch.cat(p, 1) for p in parts]
 
     def __call__(self, outputs: Sequence[Tensor] | None = None) -> list[Figures]:
-        """Figures of every run, of the network as it stands or of given outputs of its blocks."""
+        """Returns figures of every run, from the given outputs of the blocks, or those of the current network."""
         outputs = self.outputs() if outputs is None else outputs
         assert self.labels is not None and self.loss_weights is not None, "outputs() has run"
         table: dict[tuple[str, str], Tensor] = {}
@@ -109,7 +109,7 @@ class Evaluation:
         ]
 
     def trivial(self, constants: Mapping[str, Tensor]) -> list[Figures]:
-        """Figures of a predictor that puts out the same numbers `constants[task]` `[R, K]` for every row."""
+        """Returns figures of a predictor with the same outputs `constants[task]` `[R, K]` for every row."""
         outputs = []
         for block in self.network.blocks:
             short = [block.outputs - constants[t].shape[1] for t in block.tasks]
@@ -119,9 +119,9 @@ class Evaluation:
 
 
 def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted means `[R, D]` of all encoded columns and of their squares, in float64; NaN where all weights are 0.
+    """Returns weighted means `[R, D]` of all encoded columns and of their squares, float64; NaN if all weights are 0.
 
-    index `[R, N]` are row numbers of the table, weights `[R, N]` those of the rows.
+    index: row numbers `[R, N]` of the table; weights: of these rows, `[R, N]`
     """
     sums = torch.zeros(2, index.shape[0], rows.encoder.width, dtype=torch.float64, device=rows.device)
     step = max(1, ROWS_AT_ONCE // index.shape[0])
@@ -134,7 +134,7 @@ def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _input_means(datasets: Sequence[Dataset], task: str, rows: Rows) -> Tensor:
-    """Means `[R, D]` of all encoded columns of each run's training rows that count for `task`, with row weights."""
+    """Returns weighted means `[R, D]` of all encoded columns over each run's training rows with a label of `task`."""
     parts = [d.split.train[d.targets[task].observed[d.split.train]] for d in datasets]
     longest = max(len(p) for p in parts)
     index = np.stack([np.resize(p, longest) for p in parts])
@@ -148,10 +148,10 @@ def _input_means(datasets: Sequence[Dataset], task: str, rows: Rows) -> Tensor:
 def trivial_outputs(
     datasets: Sequence[Dataset], rows: Rows, scale: LabelScale, read: Callable[[str, Tensor], Tensor]
 ) -> dict[str, Tensor]:
-    """What a predictor that knows no inputs puts out, per task `[R, K]`: `TaskType.constant` of the run's training
-    rows, with row weights; of a reconstruction the mean of each input.
+    """Returns the outputs `[R, K]` by task of a predictor that ignores the inputs.
 
-    `read` takes from all encoded columns `[R, D']` those that are the labels `[R, D]` of a reconstruction.
+    They are `TaskType.constant` of the run's training rows, with row weights; for a reconstruction, the mean of each
+    input. `read` selects a reconstruction's labels `[R, D]` from all encoded columns `[R, D']`.
     """
     constants = {}
     for t, task in enumerate(rows.tasks):

@@ -10,11 +10,11 @@ from mtlrun.network.network import Network
 
 
 class Flat:
-    """The parameters of network and strategy as views of one `[R, P]` buffer, and their gradients as another.
+    """One buffer `[R, P]` for all parameters of network and strategy, and one for their gradients.
 
-    One fused optimiser call and one multiply-add then serve all. What several tasks share comes first, up to column
-    `shared_size`, then what else is the trunk's, up to `trunk_size`: of that every task has a part of its own. Then the
-    heads; the strategy's own parameters come last, from column `network_size` on.
+    Parameters are views of the buffer, so one fused optimiser call and one multiply-add update all. Order of columns:
+    parameters that tasks share, up to `shared_size`; other parameters of the trunk, of which each task has a part, up
+    to `trunk_size`; heads, up to `network_size`; parameters of the strategy.
     """
 
     def __init__(self, network: Network, strategy: nn.Module) -> None:
@@ -43,11 +43,11 @@ class Flat:
             parameter.data = view.view(parameter.shape)
 
     def set_gradients(self, gradients: Sequence[Tensor]) -> None:
-        """Copy gradients, in the order of `parameters`, into the buffer."""
+        """Copies gradients, in the order of `parameters`, into the buffer."""
         torch.cat([g.flatten(1) for g in gradients], 1, out=self.gradients)
 
     def rates(self, groups: Sequence[Mapping[str, float]], strategy_rates: Sequence[float]) -> Tensor:
-        """The rate of every parameter `[R, P]`: that of its group, times what the way of sharing makes of it."""
+        """Returns the rate of every parameter, `[R, P]`: that of its group times the factor of the sharing scheme."""
         rates = self.spread(groups, strategy_rates)
         for name, columns in zip(self.names, rates.split(self.sizes, 1), strict=True):
             if name in self.factors:
@@ -55,7 +55,7 @@ class Flat:
         return rates
 
     def name_of(self, column: int) -> str:
-        """What a column of the buffer holds, for people: trunk.layers.0.weight, heads.price.weights.1."""
+        """Returns the displayed name of the parameter in a column: trunk.layers.0.weight, heads.price.weights.1."""
         at = 0
         while column >= self.sizes[at]:
             column, at = column - self.sizes[at], at + 1
@@ -64,7 +64,7 @@ class Flat:
         if tasks:
             place = torch.unravel_index(torch.tensor(column), parameter.shape[1:])
             task = tasks[int(place[axis - 1])]
-            if name in self.heads:  # heads of a kind are one parameter: its number says nothing
+            if name in self.heads:  # several heads are one parameter: the block's number means nothing to a user
                 return re.sub(r"^network\.heads\.\d+\.", f"heads.{task}.", name)
             return f"{name.removeprefix('network.sharing.')} of {task}"
         return name.removeprefix("network.").removeprefix("sharing.")
@@ -72,9 +72,9 @@ class Flat:
     def spread(
         self, rates: Sequence[Mapping[str, float]], strategy_rates: Sequence[float], by_owner: bool = False
     ) -> Tensor:
-        """Per-group rates of every run (`trunk` and each task) as one rate per parameter `[R, P]`.
+        """Returns one rate per parameter, `[R, P]`, from the rates of every run by group (`trunk` and each task).
 
-        `by_owner`: what is a task's own in the trunk has that of the task, not the trunk's.
+        `by_owner`: a part of the trunk that belongs to one task gets the task's rate instead of the trunk's.
         """
         owned = self.heads | self.own if by_owner else self.heads
         columns = []

@@ -18,19 +18,19 @@ class GradientNoise:
     def __init__(self, configs: Sequence[Config], flat: Flat) -> None:
         self.flat = flat
         noisy = {r: c.trainer.gradient_noise for r, c in enumerate(configs) if c.trainer.gradient_noise}
-        self.seeds = [configs[r].seed for r in noisy]  # of the n runs with noise, as what follows
+        self.seeds = [configs[r].seed for r in noisy]  # of the n runs with noise, like the next two
         self.runs = torch.tensor(list(noisy), dtype=torch.long, device=flat.values.device)
         self.levels = torch.tensor(list(noisy.values())).to(flat.values)
 
     def add(self, step: int) -> None:
-        """Change the gradients of a step."""
+        """Adds noise to the gradients of a step."""
         if not self.seeds:
             return
         size = self.flat.trunk_size
         shared = self.flat.gradients[:, :size]
         draws = [torch.randn(size, generator=generator(seed, "gradient_noise", step)) for seed in self.seeds]
         z = torch.stack(draws).to(shared)  # [n, S]
-        # float64, as squares may overflow where the gradient itself does not
+        # float64, as squares may overflow although the gradient is finite
         norms, lengths = (torch.linalg.vector_norm(v, dim=1, dtype=torch.float64) for v in (shared[self.runs], z))
         factors = self.levels * (norms / lengths).to(shared)
         shared.index_add_(0, self.runs, z * factors.unsqueeze(1))

@@ -1,4 +1,4 @@
-"""What the steps since the last evaluation came to."""
+"""Losses, weights and checks of the steps since the last evaluation."""
 
 from dataclasses import dataclass
 
@@ -33,15 +33,15 @@ class History:
         self._pending: list[tuple[Tensor, Tensor, Tensor | None, Tensor | None]] = []
 
     def add(self, losses: Tensor, weights: Tensor, present: Tensor | None, nonfinite: Tensor | None) -> None:
-        """Keep one step's tensors, `[R, T]` and `nonfinite` `[R]`; nothing is computed here."""
+        """Keeps the tensors of one step, `[R, T]` and `nonfinite` `[R]`. Computes nothing."""
         self._pending.append((losses, weights, present, nonfinite))
 
     def __bool__(self) -> bool:
-        """Whether a step was taken since the last evaluation."""
+        """Returns whether a step was taken since the last evaluation."""
         return bool(self._pending or self._past)
 
     def past(self) -> Past:
-        """All steps so far, of which there is at least one."""
+        """Returns all steps since the last evaluation. There must be at least one."""
         if self._pending:
             losses = torch.stack([step[0] for step in self._pending])
             weights = torch.stack([step[1] for step in self._pending])
@@ -57,15 +57,15 @@ class History:
         return self._past
 
     def tree(self) -> dict[str, Tensor]:
-        """The same as a checkpoint holds it; empty without a step."""
+        """Returns the history as a checkpoint holds it; empty without a step."""
         return {name: getattr(self.past(), here) for name, here in NAMES.items()} if self else {}
 
     @classmethod
     def from_tree(cls, tree: dict[str, Tensor], device: torch.device) -> "History":
-        """The history that a checkpoint holds."""
+        """Returns the history that a checkpoint holds."""
         if not tree:
             return cls()
         tensors = {NAMES[name]: value.to(device) for name, value in tree.items() if name in NAMES}
-        if "nonfinite" not in tensors:  # a checkpoint of a version that did not look
+        if "nonfinite" not in tensors:  # a checkpoint of a version without this check
             tensors["nonfinite"] = torch.full_like(tensors["losses"][..., 0], ALL_FINITE, dtype=torch.long)
         return cls(Past(**tensors))

@@ -19,12 +19,12 @@ Importance = tuple[str, str, str, float]  # task, metric, input column, how much
 def permutation_importance(
     evaluation: Evaluation, split: str, datasets: Sequence[Dataset], seeds: Sequence[int], figures: Sequence[Figures]
 ) -> list[list[Importance]]:
-    """How much worse each task's primary metric gets, in its unit, if a column's values are permuted among the rows.
+    """Returns for every run how much worse each task's primary metric gets if a column's values are permuted.
 
-    Breiman 2001 (Random Forests, section 10), on raw columns, a missing value being one of them: the mean over 3
-    permutations of a run's rows of `split`, drawn from (seed, "importance", column). Positive is worse.
-    `figures` are those of `evaluation` with the rows as they are. What is undefined is left out; so is a
-    reconstruction, whose target would be permuted as well. Takes 3 evaluations per column.
+    In the unit of the metric; positive is worse. Breiman 2001 (Random Forests, section 10), on raw columns; missing
+    values are permuted too. The mean over 3 permutations of a run's rows of `split`, drawn from (seed, "importance",
+    column). `figures` are those of `evaluation` without permutation. Undefined values are left out. Reconstructions are
+    left out too, as their target would be permuted as well. Takes 3 evaluations per column.
     """
     rows = [getattr(d.split, split) for d in datasets]
     longest = evaluation.index.shape[1]

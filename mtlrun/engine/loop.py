@@ -24,15 +24,16 @@ from mtlrun.results.progress import Progress
 from mtlrun.results.writer import Row, RunWriter
 from mtlrun.util.errors import Interrupted, StorageError
 
-CHECK_STEPS = 256  # between two looks at whether losses and parameters are finite
+CHECK_STEPS = 256  # steps between two checks that losses and parameters are finite
 
 
 class Training:
-    """A stack in training. `summaries` say what is known of each run; one of a final status is not trained again.
+    """Trains a stack.
 
-    `checkpoint_path` is the file of the whole stack, and `saved` what it held where training is resumed.
-    `ended` is called with the members that have just ended, their files complete. With `console`, the lines
-    of a run go through logging; otherwise straight into its run.log.
+    summaries: the summary of each run so far; a run whose status is final is not trained again
+    checkpoint_path: the file of the whole stack; saved: its content, if training is resumed
+    console: receives the lines of a run; None: they go straight into its run.log
+    ended: called with the members that have just ended, their files complete
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Training:
         ended: Callable[[list[Member]], None] | None = None,
     ) -> None:
         self.stack, self.on_end = stack, ended
-        self.trainer = stack.configs[0].trainer  # but for what is per run
+        self.trainer = stack.configs[0].trainer  # of the first run: only for settings that all runs share
         parts = zip(stack.configs, stack.datasets, stack.selections, folders, summaries, strict=True)
         members = [Member(r, *part, console=console) for r, part in enumerate(parts)]
         self.state = TrainingState(stack, members)
@@ -65,10 +66,10 @@ class Training:
         return self.state.running
 
     def train(self, progress: Progress) -> list[dict[str, Any]]:
-        """Train every member to its end, evaluate test once for each, and return the summaries.
+        """Trains every member to its end, evaluates test once for each, and returns the summaries.
 
-        A member that diverges is recorded as failed. Raises Interrupted after a signal, which is recorded; a
-        signal during the last evaluation lets the runs end first.
+        A member that diverges is recorded as failed. After a signal, the runs are recorded as interrupted and
+        Interrupted is raised. A signal during the last evaluation takes effect after the runs have ended.
         """
         state = self.state
         with self.signals:
@@ -85,21 +86,21 @@ class Training:
                             self.saver.save()
                 state.share_seconds()
             except StorageError:
-                with contextlib.suppress(StorageError):  # the summaries say "running" then, which is as good
+                with contextlib.suppress(StorageError):  # the summaries then still say "running", which does no harm
                     state.record_interrupted()
                 raise
             except Interrupted:
-                with contextlib.suppress(StorageError):  # then the last checkpoint is what there is
+                with contextlib.suppress(StorageError):  # the last checkpoint remains
                     self.saver.save()
                     state.record_interrupted()
                 raise
-        self.signals.raise_received()  # too late to stop these runs, in time for whatever would come after them
+        self.signals.raise_received()  # these runs have ended; stops later ones
         return [member.summary for member in state.members]
 
     # -------------------------------------------------- steps
 
     def _train_until_evaluation(self, progress: Progress) -> None:
-        """Steps up to the next one that is evaluated, in as many epochs as they take."""
+        """Trains up to the next evaluation, over several epochs if needed."""
         state = self.state
         while state.running and not self._evaluation_is_due():
             if state.position == self.stack.train.steps:
@@ -109,7 +110,7 @@ class Training:
             self._fail(diverged(state))
 
     def _evaluation_is_due(self) -> bool:
-        """After the last step, and every so many steps, or at the end of an epoch; never twice in one place."""
+        """Returns whether an evaluation is due: every `evaluate_every` steps or epoch, and after the last step."""
         state, every = self.state, self.trainer.evaluate_every
         if not state.history:
             return False
@@ -117,7 +118,7 @@ class Training:
         return at_end or state.step == state.total
 
     def train_epoch(self, progress: Progress) -> None:
-        """The steps of one epoch, from where it stands, as far as the next evaluation."""
+        """Takes the steps of this epoch from the current position up to the next evaluation."""
         state, step = self.state, self.stack.step
         factors = self._rate_factors()
         ramped = [scale for scale in self.stack.network.scales if bool(scale.ramped.any())]
@@ -141,7 +142,7 @@ class Training:
                 break
 
     def _rate_factors(self) -> list[float] | None:
-        """The schedule's factors on all rates at the steps of this epoch; None where all are 1."""
+        """Returns the schedule's factors on all rates at the steps of this epoch, None if all are 1."""
         config, steps = self.stack.configs[0].lr, self.stack.train.steps
         if is_constant(config):
             return None
@@ -151,7 +152,7 @@ class Training:
     # -------------------------------------------------- evaluations
 
     def evaluate(self) -> None:
-        """Figures of the epoch into the files; note the parameters of members that are the best so far."""
+        """Evaluates all running members: writes their figures and keeps the parameters of the best evaluation."""
         state = self.state
         if not state.running:
             return
@@ -173,7 +174,7 @@ class Training:
         state.clear_history()
 
     def _write_figures(self, member: Member, measured: Measured, goal: list[Row]) -> None:
-        """The rows of one run at an evaluation."""
+        """Writes the rows of one run at an evaluation."""
         at = self.state.epoch, self.state.step
         rows = [*rows_of(measured.train, "train", *at), *goal]
         if self.stack.step.guard.skips:
@@ -184,12 +185,12 @@ class Training:
     # -------------------------------------------------- how runs end
 
     def _done(self) -> list[Member]:
-        """The running members that take no further step: after the last one, or at the end of their patience."""
+        """Returns the running members that are done: all after the last step, else those out of patience."""
         patience, last = self.trainer.patience, self.state.step == self.state.total
         return [m for m in self.state.running if last or (patience is not None and m.waited >= patience)]
 
     def finish(self, members: Sequence[Member]) -> None:
-        """Test figures, last files and summaries of members that are done."""
+        """Writes test figures, last files and summaries of members that are done."""
         if not members:
             return
         finish(self.state, members)
@@ -198,7 +199,7 @@ class Training:
         self._fail([(member, member.unwritable) for member in members if member.unwritable])
 
     def _fail(self, failures: Sequence[Failure]) -> None:
-        """Record members as failed and freeze them."""
+        """Records members as failed and freezes them."""
         for member, error in failures:
             self.state.record(member, "failed", error)
         if failures:
@@ -206,7 +207,7 @@ class Training:
             self._report([member for member, _ in failures])
 
     def _freeze(self) -> None:
-        """Members that have ended keep their parameters from here on."""
+        """Keeps the parameters of members that have ended."""
         ended = [member.ended for member in self.state.members]
         self.stack.step.guard.active = None
         if any(ended):

@@ -1,4 +1,4 @@
-"""What is measured at an evaluation, for all runs of a stack at once."""
+"""Computes the figures of an evaluation, for all runs of a stack."""
 
 import math
 from dataclasses import dataclass
@@ -15,8 +15,11 @@ from mtlrun.results.writer import Row
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of one run: of training since the last evaluation, finite ones alone; on val; and what the network
-    looks like on val (dead units, gates)."""
+    """The figures of one run at an evaluation.
+
+    train: of the steps since the last evaluation, finite ones only; val: losses and metrics on val; look: dead units
+    and gates on val
+    """
 
     train: Figures
     val: Figures
@@ -24,7 +27,7 @@ class Measured:
 
 
 def measure(state: TrainingState) -> list[Measured]:
-    """The figures of every run at an evaluation."""
+    """Returns the figures of every run at an evaluation."""
     stack, nothing = state.stack, [Figures() for _ in state.members]
     val, train = stack.val(), training_figures(state)
     dead = dead_units(stack.val) if stack.configs[0].trainer.log_activations else nothing
@@ -33,19 +36,21 @@ def measure(state: TrainingState) -> list[Measured]:
 
 
 def rows_of(figures: Figures, split: str, epoch: int, step: int) -> list[Row]:
-    """Figures as rows of metrics.csv."""
+    """Returns figures as rows of metrics.csv."""
     return [(epoch, step, split, task, metric, value) for (task, metric), value in figures.items()]
 
 
 def finite(figures: Figures) -> Figures:
-    """The figures that are numbers."""
+    """Returns the figures that are finite."""
     return {key: value for key, value in figures.items() if math.isfinite(value)}
 
 
 def training_figures(state: TrainingState) -> list[Figures]:
-    """For every run, of the steps since the last evaluation: mean losses and weights, the rates of the last step, the
-    norm of its gradient, and what the strategy and the way of sharing count; with `trainer.log_gradients` the tasks'
-    own gradients."""
+    """Returns the training figures of every run.
+
+    Mean losses and weights are over the steps since the last evaluation. Rates and the gradient's norm are those of
+    the last step. Strategy and sharing scheme add theirs; `trainer.log_gradients` adds those of the tasks' gradients.
+    """
     stack = state.stack
     step, network = stack.step, stack.network
     losses, weights, labelled = _means(state.history.past(), step.guard.skips)
@@ -53,7 +58,7 @@ def training_figures(state: TrainingState) -> list[Figures]:
     factor = float(schedule_factors(stack.configs[0].lr, np.array([state.step - 1]), state.total, stack.train.steps)[0])
     gradients = gradient_conflicts(state) if stack.configs[0].trainer.log_gradients else None
     counted = step.strategy.figures() | network.figures()
-    further = {name: values.tolist() for name, values in counted.items()}  # by run; perhaps a number for each task
+    further = {name: values.tolist() for name, values in counted.items()}  # by run: a number, or one for each task
     found = []
     for r, rates in enumerate(step.rates.groups):
         figures: Figures = {}
@@ -71,7 +76,7 @@ def training_figures(state: TrainingState) -> list[Figures]:
                 figures["", name] = float(values[r])
         if gradients is not None:
             figures |= gradients[r]
-        # the square of a gradient may overflow where the gradient itself does not
+        # a norm may overflow although the gradient is finite
         found.append(finite(figures))
     return found
 
@@ -97,11 +102,11 @@ def goal_rows(state: TrainingState) -> dict[int, Row]:
 
 
 def _means(past: Past, skips: bool) -> tuple[list[list[float]], list[list[float]], list[list[int]]]:
-    """Mean losses and mean weights, and in how many steps a task had labels and a finite loss, `[R][T]` each."""
+    """Returns mean losses, mean weights, and the steps in which a task had labels and a finite loss, `[R][T]` each."""
     counted = past.present & past.losses.isfinite()  # [n, R, T]
     counts = counted.sum(0)  # [R, T]
     losses = past.losses.double().where(counted, 0).sum(0) / counts
     weights = past.weights.double()
-    # a step that was skipped may have weights that are no numbers
+    # weights of a skipped step may be nan
     means = weights.nanmean(0) if skips else weights.mean(0)
     return losses.tolist(), means.tolist(), counts.tolist()

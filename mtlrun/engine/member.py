@@ -28,9 +28,9 @@ class Best:
 
 @dataclass(eq=False)
 class Member:
-    """What belongs to one run of a stack alone.
+    """State and files of one run of a stack.
 
-    at: its place along R; summary: what summary.json will hold; console: where its lines go, None for its run.log
+    at: place along R; summary: content of summary.json; console: receives its lines, None for its run.log
     """
 
     at: int
@@ -40,17 +40,17 @@ class Member:
     folder: Path
     summary: dict[str, Any]
     console: Callable[[str], None] | None = None
-    writer: RunWriter | None = None  # none for a run that ended before this process began
+    writer: RunWriter | None = None  # None for a run that ended before this process began
     best: Best | None = None
     waited: int = 0  # evaluations since the best one
-    unwritable: str = ""  # why its files cannot be written any more
-    skipped: int = 0  # steps that were not taken, up to the last evaluation
-    idle: int = 0  # of these, the last ones without another between them
-    goal_step: int | None = None  # steps before the losses first summed to trainer.goal or less
+    unwritable: str = ""  # reason why its files can no longer be written
+    skipped: int = 0  # number of skipped steps up to the last evaluation
+    idle: int = 0  # length of the current sequence of skipped steps
+    goal_step: int | None = None  # steps until the losses first summed to trainer.goal or less
 
     @property
     def ended(self) -> bool:
-        """Completed or failed: nothing of it changes any more."""
+        """Whether it has completed or failed. Nothing of it changes afterwards."""
         return self.summary.get("status") in ENDED
 
     @property
@@ -67,8 +67,10 @@ class Member:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """While its files are written: where its folder does not take them, this run alone is `unwritable`. A disk that
-        is full is a matter of the whole stack, and passes as a StorageError."""
+        """While its files are written: if its folder cannot be written, only this run becomes `unwritable`.
+
+        A full disk concerns the whole stack: its StorageError passes through.
+        """
         try:
             yield
         except OSError as error:
@@ -76,7 +78,7 @@ class Member:
             self.unwritable = self.unwritable or reason
 
     def say(self, line: str) -> None:
-        """Show a line, or write it to run.log."""
+        """Shows a line, or writes it to run.log."""
         if self.console is not None:
             self.console(line)
         else:
@@ -84,14 +86,14 @@ class Member:
                 self.files.log([line])
 
     def offset(self) -> int:
-        """The size of its metrics.csv in bytes; 0 for a run that ended before this process began."""
+        """Returns the size of metrics.csv in bytes, 0 for a run that ended before this process began."""
         if self.writer is not None:
             with self.writing():
                 return self.writer.offset
         return 0
 
     def select(self, figures: Figures, losses: Mapping[str, float], epoch: int, step: int) -> bool:
-        """Whether an evaluation, of these figures on val, is the best so far; says so. `losses`: those of training."""
+        """Returns whether an evaluation is the best so far, and says so. figures: on val; losses: of training."""
         score = self.selection(figures)
         better = self.best is None or self.selection.latest or score > self.best.score
         if better:
@@ -105,20 +107,20 @@ class Member:
         return better
 
     def selected_summary(self) -> dict[str, Any] | None:
-        """`best` of summary.json."""
+        """Returns `best` of summary.json."""
         if self.best is None:
             return None
         value = self.selection.sign * self.best.score
         return {"step": self.best.step, "epoch": self.best.epoch, "by": self.selection.name, "value": value}
 
     def write_hyperparameters(self, figures: Mapping[str, float]) -> None:
-        """TensorBoard's entry of settings, beside the test figures, each task's primary metric first."""
+        """Writes settings and test figures for TensorBoard, each task's primary metric first."""
         primary = [f"test/{task}/{target.primary}" for task, target in self.dataset.targets.items()]
         names = [name for name in dict.fromkeys([*primary, *figures]) if name.startswith("test/") and name in figures]
         self.files.hyperparameters(self._hyperparameters(), {name: figures[name] for name in names})
 
     def _hyperparameters(self) -> dict[str, Any]:
-        """Settings for TensorBoard's table, which sorts its columns and shows a few: the core, and what was typed."""
+        """Returns settings for TensorBoard's table, which shows few: the main ones, and those that the user typed."""
         settings = flatten(self.summary["settings"])
         typed = hydra_folder.read_words(self.folder)
         settings["seed"] = str(settings.get("seed"))  # a label, not a quantity
@@ -126,7 +128,7 @@ class Member:
         return {name: settings[name] for key in keys for name in settings if f"{name}.".startswith(f"{key}.")}
 
     def tree(self) -> dict[str, Any]:
-        """What a checkpoint holds of it."""
+        """Returns the state that a checkpoint holds of it."""
         return {
             "best": {} if self.best is None else vars(self.best).copy(),
             "waited": self.waited,
@@ -137,7 +139,7 @@ class Member:
         }
 
     def restore(self, tree: Mapping[str, Any]) -> None:
-        """Take over what a checkpoint holds of it. What an older version did not save keeps its first value."""
+        """Restores the state from a checkpoint. Values that an older version did not save keep their defaults."""
         self.best = Best(**tree["best"]) if tree["best"] else None
         self.waited, self.goal_step = tree["waited"], tree.get("goal_step")
         self.skipped, self.idle = tree.get("skipped", 0), tree.get("idle", 0)

@@ -1,4 +1,4 @@
-"""How much memory a run needs, from sizes that are known before training, and how much there is."""
+"""Estimates the memory of a run from sizes known before training, and reads the memory of the machine."""
 
 import os
 from itertools import pairwise
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
 
 FLOAT, DOUBLE = 4, 8
-COPIES = 12  # of each parameter: value, gradient, rate, decay, step, two moments, best, and what passes through
-SKIPPING = 4  # more, where a step may be taken back: values, moments, and which gradients are not finite
-BY_TASK = 5  # copies of the tasks' gradients of all parameters, where each is found by a pass of its own
-LABEL_BYTES = 64  # of a label in val or test: itself, weights, outputs, and the metrics' float64 copies of them
+COPIES = 12  # of each parameter: value, gradient, rate, decay, step, two moments, best, temporaries
+SKIPPING = 4  # additional copies if steps can be undone: values, moments, flags of nonfinite gradients
+BY_TASK = 5  # copies of each task's gradient of all parameters, if each takes its own pass
+LABEL_BYTES = 64  # per label of val or test: label, weight, outputs, and the metrics' float64 copies of them
 
 
 def parameters(config: Config, inputs: int, outputs: int) -> int:
-    """About how many parameters a network has, with `inputs` encoded inputs and `outputs` outputs of all tasks: gates
-    of a way of sharing are not counted."""
+    """Estimates the number of parameters of a network, without the gates of a sharing scheme.
+
+    inputs: number of encoded inputs; outputs: number of outputs of all tasks
+    """
     widths, tasks = [inputs, *config.net.hidden], len(config.active)
     heads = [widths[-1], *config.net.head_hidden]
     trunks = config.sharing.trunks(tasks) * sum((a + 1) * b for a, b in pairwise(widths))
@@ -28,16 +30,18 @@ def parameters(config: Config, inputs: int, outputs: int) -> int:
 
 
 def run_bytes(config: Config, dataset: "Dataset") -> int:
-    """About how much memory one run of a stack needs, in bytes; the table itself, held once, is not counted.
+    """Estimates the memory of one run of a stack in bytes. The table is not counted, as all runs share it.
 
-    Parameters times 12 copies, 16 with `trainer.on_nan=skip`; activations of a batch, forward and backward; the tasks'
-    own gradients, where the loss strategy reads them, and what it keeps for each element; the epoch's order of rows;
-    labels and outputs of val and test; training labels that are the run's own. In float32 but for indices, metrics and
+    Counts 12 copies of the parameters (16 with `trainer.on_nan=skip`); activations of a batch, forward and backward;
+    the tasks' gradients if the loss strategy reads them, and what it stores per element; the epoch's order of rows;
+    labels and outputs of val and test; training labels that differ by run. All in float32, except indices, metrics and
     labels.
     """
     inputs = dataset.spec.width
     outputs = sum(max(1, n) for n in dataset.classes().values())
-    kept = sum(max(1, len(t.classes)) for t in dataset.targets.values())  # of a reconstruction one number a row
+    kept = sum(
+        max(1, len(t.classes)) for t in dataset.targets.values()
+    )  # a reconstruction counts as one number per row
     copies = COPIES + (SKIPPING if config.trainer.on_nan == "skip" else 0)
     network = FLOAT * copies * parameters(config, inputs, outputs)
     trunks = config.sharing.trunks(len(config.active))
@@ -48,9 +52,9 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     if isinstance(config.loss, GradientLossConfig):
         tasks, hidden = len(config.active), config.net.hidden
         shared = trunks * sum((a + 1) * b for a, b in pairwise([inputs, *hidden]))
-        each = (1 + config.loss.kept) * shared if config.loss.at == "parameters" else 0  # of the numbers of a gradient
+        each = (1 + config.loss.kept) * shared if config.loss.at == "parameters" else 0  # per number of a gradient
         activations += tasks * FLOAT * (3 * batch * sum(hidden) + each)
-    if _task_by_task(config):  # gradients of all parameters for each task, in pieces, together, and by themselves
+    if _task_by_task(config):  # gradients of all parameters by task: parts, joined, and masked
         activations += BY_TASK * len(config.active) * FLOAT * parameters(config, inputs, outputs)
     rows = 3 * DOUBLE * len(split.train)
     held_out = (len(split.val) + len(split.test)) * (DOUBLE + LABEL_BYTES * kept)
@@ -66,7 +70,7 @@ def _task_by_task(config: Config) -> bool:
 
 
 def machine_bytes() -> int:
-    """The memory of this machine, or of the container that this process is in."""
+    """Returns the memory of this machine, or the limit of the container of this process, in bytes."""
     held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:

@@ -1,4 +1,4 @@
-"""torch's optimisers, with a rate of its own for every parameter of every run."""
+"""torch's optimisers, with a separate rate for every parameter of every run."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ OptimizerConfig = AdamConfig | SgdConfig | RmspropConfig
 
 
 class FlatOptimizer:
-    """Has a torch optimiser take its step at rate 1 from a zero tensor, and adds that step times the rates.
+    """Lets a torch optimiser take a step with rate 1 from a zero tensor, and adds this step times the rates.
 
-    For all four optimisers the step is proportional to the rate and does not depend on the parameters'
-    values, so this is the usual update, with rates `[R, P]`. Where one rate serves all, torch's own step is
-    taken, which moves less memory. Weight decay, which does depend on the values, is applied here: added to
-    the gradient, or for adamw as a factor 1 − rate·decay (Loshchilov & Hutter 2019). It never touches the
-    strategy's parameters. Of a stack's members, only `weight_decay` may differ.
+    For all four optimisers the step is proportional to the rate and does not depend on the parameters' values, so this
+    is the usual update, with rates `[R, P]`. If all rates are the same, torch's step is used directly, which moves less
+    memory. Weight decay depends on the values and is applied here: added to the gradient, or for adamw as a factor
+    1 − rate·decay (Loshchilov & Hutter 2019). It does not apply to the strategy's parameters. Members of a stack may
+    differ only in `weight_decay`.
 
-    torch's functions are called, not its classes: those cost 25 µs more per step, and import torch._dynamo (0.7 s).
+    Calls torch's functions instead of its classes, which cost 25 µs more per step and import torch._dynamo (0.7 s).
     """
 
     def __init__(self, flat: Flat, configs: Sequence[OptimizerConfig]) -> None:
@@ -41,7 +41,7 @@ class FlatOptimizer:
 
     @torch.no_grad()
     def step(self, rates: Tensor | float) -> None:
-        """Move the parameters along their gradients; rates `[R, P]`, or one for all."""
+        """Takes a step along the gradients; rates `[R, P]`, or one number for all."""
         values, gradients = self.flat.values, self.flat.gradients
         if self.multiplies_decay:
             values.mul_(1 - rates * self.decay)
@@ -55,13 +55,13 @@ class FlatOptimizer:
             values.addcmul_(self.step_taken, rates)
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Take over a saved `state`: moments `[R, P]`, and the step count where there is one."""
+        """Restores a saved `state`: moments `[R, P]`, and the step count if there is one."""
         for name, value in state.items():
             self.state[name].copy_(value)
 
 
 class Rule(ABC):
-    """One of torch's update rules, without weight decay, which is not torch's business here."""
+    """One of torch's update rules. Weight decay is applied by `FlatOptimizer` instead."""
 
     @abstractmethod
     def __init__(self, config: Any) -> None:
@@ -69,15 +69,15 @@ class Rule(ABC):
 
     @abstractmethod
     def state(self, values: Tensor) -> dict[str, Tensor]:
-        """The state before the first step, for parameters `[R, P]`."""
+        """Returns the state before the first step, for parameters `[R, P]`."""
 
     @abstractmethod
     def update(self, p: Tensor, g: Tensor, state: dict[str, Tensor], rate: float) -> None:
-        """Move parameters in place by their gradients."""
+        """Updates parameters in place by their gradients."""
 
 
 class Adam(Rule):
-    """adam and adamw, which differ in their weight decay alone."""
+    """adam and adamw. They differ only in weight decay."""
 
     def __init__(self, config: AdamConfig) -> None:
         self.config = config
@@ -165,7 +165,7 @@ RULES: dict[type, type[Rule]] = {AdamConfig: Adam, SgdConfig: Sgd, RmspropConfig
 
 
 def momentum(optimizer: OptimizerConfig) -> float:
-    """What share of the last step an optimiser takes again."""
+    """Returns the momentum of an optimiser, 0 if it has none."""
     return optimizer.momentum if isinstance(optimizer, SgdConfig | RmspropConfig) else 0.0
 
 
@@ -174,7 +174,7 @@ def _zeros(names: Sequence[str], like: Tensor) -> dict[str, Tensor]:
 
 
 def clip(gradients: Tensor, norms: Tensor, bounds: Tensor) -> None:
-    """Scale each run's gradient `[R, P]`, of norm `norms` `[R]`, down to `bounds` `[R]` (inf: leave it), in place."""
-    # a norm may be inf while the gradient is finite: without a bound that is no reason to touch it
+    """Scales each run's gradient `[R, P]`, of norm `norms` `[R]`, down to `bounds` `[R]` (inf: no bound), in place."""
+    # a norm may be inf although the gradient is finite: without a bound, the gradient stays
     factors = torch.where(bounds.isinf(), 1.0, (bounds / (norms + 1e-6)).clamp(max=1.0))
     gradients.mul_(factors.unsqueeze(1))

@@ -12,17 +12,17 @@ from mtlrun.loss import Strategy
 
 
 class Rates:
-    """The rate of every parameter of every run, `[R, P]`, times the schedule's factor.
+    """Learning rates `[R, P]` of every parameter of every run, times the schedule's factor.
 
-    groups: of each run, by group (`trunk` and each task), without the factor; current: what the optimiser takes, one
-    number where all rates are the same
+    groups: rates of each run by group (`trunk` and each task), without the factor; current: rates that the optimiser
+    uses, a single number if all are the same
     """
 
     def __init__(self, configs: Sequence[Config], flat: Flat, strategy: Strategy) -> None:
         self.groups = [c.rates for c in configs]
         self._network_size = flat.network_size
         self._base = flat.rates(self.groups, strategy.rates())  # [R, P]
-        # a strategy's own parameters follow no schedule
+        # the schedule does not apply to parameters of the strategy
         same = self._network_size == self._base.shape[1] and bool((self._base == self._base[0, 0]).all())
         self._single = float(self._base[0, 0]) if same else None
         still = [rates["trunk"] / (1 - momentum(c.optimizer)) for rates, c in zip(self.groups, configs, strict=True)]
@@ -30,7 +30,7 @@ class Rates:
         self.set_schedule(1.0)
 
     def set_schedule(self, factor: float) -> None:
-        """Multiply trunk and head rates by a factor; the strategy's own rate stays."""
+        """Sets the factor on the rates of trunk and heads. The strategy's rate stays."""
         self.factor = factor
         self.current: Tensor | float
         if self._single is not None:
@@ -41,5 +41,5 @@ class Rates:
 
     @property
     def proximal(self) -> Tensor:
-        """How far a gradient that stays the same moves the trunk, `[R]`: what a penalty's proximal step goes by."""
+        """Step size `[R]` of a penalty's proximal step: how far a constant gradient moves the trunk in the limit."""
         return self._still * self.factor

@@ -14,7 +14,7 @@ OVER_TASKS = ("skill", "worst", "last")  # scores over all main tasks; any other
 
 
 def require_selection(config: Config, dataset: Dataset) -> None:
-    """Raises RequestError where `trainer.select` is undefined on val: no label there, or too few different ones."""
+    """Raises RequestError if `trainer.select` is undefined on val: no labels, or one value where it needs two."""
 
     def labels(task: str) -> np.ndarray:
         target, val = dataset.targets[task], dataset.split.val
@@ -43,15 +43,15 @@ def _undefined(by: str) -> RequestError:
 
 
 def skills(figures: Figures, trivial: Figures, tasks: list[str]) -> dict[str, float]:
-    """1 − L/L₀ of each task, with its own raw loss L and L₀ that of the trivial predictor; undefined ones left out."""
+    """Returns each task's skill 1 − L/L₀, L its raw loss, L₀ the trivial predictor's. Leaves out undefined ones."""
     defined = [t for t in tasks if (t, "loss") in figures and trivial.get((t, "loss"), 0.0) > 0]
     return {t: 1 - figures[t, "loss"] / trivial[t, "loss"] for t in defined}
 
 
 class Selection:
-    """Scores of evaluations (higher is better): mean skill, the worst task's skill, or one task's primary metric.
+    """Scores evaluations, higher is better: mean skill, the worst task's skill, or one task's primary metric.
 
-    With `last` the latest evaluation counts whatever its score, which is minus the sum of the main tasks' losses.
+    With `last`, the latest evaluation is selected, whatever its score: minus the sum of the main tasks' losses.
     """
 
     def __init__(self, config: Config, dataset: Dataset, trivial: Figures) -> None:
@@ -72,11 +72,11 @@ class Selection:
 
     @property
     def name(self) -> str:
-        """What is selected by, for people and for summary.json."""
+        """The name of the score, as displayed and in summary.json."""
         return self.by if self.by in OVER_TASKS else f"val/{self.by}/{self.metric}"
 
     def __call__(self, figures: Mapping[tuple[str, str], float]) -> float:
-        """The score of one evaluation. Raises ValueError where it is undefined."""
+        """Returns the score of one evaluation. Raises ValueError if it is undefined."""
         if self.latest:
             return -sum(figures[t, "loss"] for t in self.tasks if (t, "loss") in figures)
         if self.by not in OVER_TASKS:

@@ -8,10 +8,10 @@ from mtlrun.util.errors import Interrupted
 
 
 class Signals:
-    """While this lasts, SIGINT, SIGTERM and SIGHUP are noted, to be acted on after the current step.
+    """While this lasts, SIGINT, SIGTERM and SIGHUP are recorded, to take effect after the current step.
 
-    `received` is the number of the last one, 0 for none. A signal that the process ignores stays ignored. In a thread
-    other than the main one nothing is noted: whoever runs the thread handles signals.
+    `received` is the number of the last signal, 0 for none. Signals that the process ignores stay ignored. Outside the
+    main thread nothing is recorded: the owner of the thread handles signals.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Everything that trains, side by side."""
+"""A stack: R runs that train together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from mtlrun.network.prune import without_discarded
 
 @dataclass
 class Stack:
-    """Everything that trains: R runs of the same shapes, of which an ordinary run is R = 1."""
+    """R runs of the same shapes that train together. A single run is a stack with R = 1."""
 
     configs: Sequence[Config]
     datasets: Sequence[Dataset]
@@ -36,8 +36,11 @@ class Stack:
 
 
 def model_tree(stack: Stack, r: int) -> dict[str, Any]:
-    """What best.pt of run `r` holds, all that predictions need, as tensors and plain values: configuration, columns,
-    classes, units, and the network as it stands, without the heads of tasks to `discard`."""
+    """Returns the content of best.pt of run `r`: what predictions need, as tensors and plain values.
+
+    That is the configuration, columns, classes, units, and the current network without the heads of tasks with
+    `discard`.
+    """
     config, dataset = stack.configs[r], stack.datasets[r]
     network = without_discarded(stack.network, config, stack.specs)
     units = zip(stack.network.tasks, stack.scale.unit[r].tolist(), stack.scale.offset[r].tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""How far the training of a stack is, and the same as a checkpoint holds it."""
+"""The state of a stack in training, and its form in a checkpoint."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ from mtlrun.results.environment import peak_memory
 
 
 class TrainingState:
-    """All that changes while a stack trains: what a checkpoint holds.
+    """The state of a stack in training. A checkpoint holds all of it.
 
-    members: what belongs to each run alone; total: the steps of a whole training; epoch: from 1; position: steps taken
-    in this epoch; step: steps taken in all; best_values: the parameters `[R, P]` of each run's best evaluation
+    members: the state of each run; total: number of steps of the training; epoch: counted from 1; position: steps taken
+    in this epoch; step: steps taken since the start; best_values: the parameters `[R, P]` at each run's best evaluation
     """
 
     def __init__(self, stack: Stack, members: Sequence[Member]) -> None:
@@ -40,7 +40,7 @@ class TrainingState:
 
     @property
     def seconds(self) -> float:
-        """Wall time so far."""
+        """Wall time so far, in seconds."""
         return self.seconds_before + time.monotonic() - self.started
 
     def steps_of_epoch(self) -> np.ndarray:
@@ -49,17 +49,17 @@ class TrainingState:
         return np.arange(steps) + (self.epoch - 1) * steps
 
     def clear_history(self) -> None:
-        """An evaluation is over."""
+        """Clears the history after an evaluation."""
         self.history = History()
 
     def keep_best(self, better: Tensor) -> None:
-        """Note the parameters as the best so far for the runs that are `better` `[R]`."""
+        """Keeps the current parameters as the best of the runs that are `better` `[R]`."""
         chosen = better.to(self.best_values.device).unsqueeze(1)
         torch.where(chosen, self.stack.step.flat.values, self.best_values, out=self.best_values)
 
     @contextmanager
     def selected(self) -> Iterator[None]:
-        """While this lasts, the network is that of each run's best evaluation."""
+        """While this lasts, the network has the parameters of each run's best evaluation."""
         values = self.stack.step.flat.values
         last = values.clone()
         values.copy_(self.best_values)
@@ -71,7 +71,7 @@ class TrainingState:
     def record(
         self, member: Member, status: str, error: str | None = None, figures: dict[str, float] | None = None
     ) -> None:
-        """Write summary.json with this status, as far as the member's folder takes it."""
+        """Writes summary.json with this status. If its folder cannot be written, the member becomes `unwritable`."""
         member.summary |= {
             "status": status,
             "error": error,
@@ -85,12 +85,12 @@ class TrainingState:
             member.files.summary(member.summary)
 
     def record_interrupted(self) -> None:
-        """Write so in the summaries of the runs that have not ended."""
+        """Records the runs that have not ended as interrupted."""
         for member in self.running:
             self.record(member, "interrupted")
 
     def share_seconds(self) -> None:
-        """Write each run's wall time, that of the stack divided by the number of runs, now that it is known."""
+        """Writes each run's final wall time: that of the stack divided by the number of runs."""
         for member in self.members:
             if member.writer is not None and len(self.members) > 1:
                 member.summary["seconds"] = self.seconds / len(self.members)
@@ -100,7 +100,7 @@ class TrainingState:
     # -------------------------------------------------- in a checkpoint
 
     def tree(self) -> dict[str, Any]:
-        """All that the stack needs to go on exactly, as tensors and plain values."""
+        """Returns the state from which training resumes exactly, as tensors and plain values."""
         step = self.stack.step
         return {
             "epoch": self.epoch,
@@ -111,23 +111,23 @@ class TrainingState:
             "best_values": self.best_values.clone(),
             "optimizer": step.optimizer.state,
             "strategy": step.strategy.state(),
-            # still to be logged, where the epoch's last step is done
+            # not yet logged if the last step of the epoch is done
             "gradient_norms": step.gradient_norms(),
             "history": self.history.tree(),
             "members": [member.tree() for member in self.members],
             "seconds": self.seconds,
             "data_hash": self.stack.datasets[0].hash,
-            "inputs": self.stack.network.encoder.state_dict(),  # perhaps another run's, see transfer.py
+            "inputs": self.stack.network.encoder.state_dict(),  # may come from another run, see transfer.py
         }
 
     def restore(self, tree: dict[str, Any]) -> None:
-        """Take over what `tree` returned."""
+        """Restores the state that `tree` returned."""
         step, device = self.stack.step, self.stack.device
         self.epoch, self.position, self.step = tree["epoch"], tree["position"], tree["step"]
         sizes, names = tree["columns"], step.columns()
 
         def in_order(tensor: Tensor) -> Tensor:
-            # a part of a stack of mixed strategies may have fewer of them
+            # part of a stack with mixed strategies may have fewer columns
             columns = dict(zip(sizes, tensor.split(list(sizes.values()), 1), strict=True))
             return torch.cat([columns[name] for name in names], 1)
 
@@ -145,7 +145,7 @@ class TrainingState:
 
 
 def part_of(tree: dict[str, Any], runs: slice) -> dict[str, Any]:
-    """What a checkpoint holds of some runs of a stack, as that of a stack of their own."""
+    """Returns the checkpoint of some runs of a stack, as if they were a stack."""
 
     def cut(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         return {k: v[runs].clone() if v.dim() else v for k, v in tensors.items()}

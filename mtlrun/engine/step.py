@@ -1,4 +1,4 @@
-"""The training step: the same for one run and for a stack of them."""
+"""The training step of a stack."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ from mtlrun.network.network import Network
 
 
 class Step:
-    """Network, strategy and optimiser of a stack, and what one step does with a batch."""
+    """Takes training steps with network, strategy and optimiser of a stack."""
 
     def __init__(self, configs: Sequence[Config], network: Network, strategy: Strategy) -> None:
         first = configs[0]
@@ -36,18 +36,18 @@ class Step:
         self.clips = any(b is not None for b in bounds)
         self.bounds = torch.tensor([b if b is not None else torch.inf for b in bounds]).to(self.flat.values)
         self.frozen = [r for r, c in enumerate(configs) if c.net.freeze]
-        self.norms: Tensor | None = torch.zeros(len(configs))  # None: not computed for the last step, so far
+        self.norms: Tensor | None = torch.zeros(len(configs))  # None: not yet computed for the last step
         self.seeds, self.dropout = [c.seed for c in configs], first.net.dropout
-        self.by_task: CutBackward | PerTaskBackward | None = None  # for a look at the tasks' gradients
+        self.by_task: CutBackward | PerTaskBackward | None = None  # for `task_gradients`
 
     def __call__(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
-        """One step, counted from 0. Returns the losses before it and the weights they got, `[R, T]` each, detached.
+        """Takes step number `step`, counted from 0. Returns the losses before it and their weights, `[R, T]`, detached.
 
-        Runs that have ended, and runs with a loss or gradient that is not finite, keep what `Guard` says.
+        `Guard` protects runs that have ended, and runs with a loss or gradient that is not finite.
         """
         self.guard.begin(step)
         x, targets, present, noise = batch.x, batch.targets, batch.targets.present, self.dropout_masks(step)
-        losses, shared = self.backward.forward(x, targets, noise)  # [R, T], [R, T, D] where asked for
+        losses, shared = self.backward.forward(x, targets, noise)  # [R, T]; [R, T, D] or None
         published = self.strategy.checked_weights(StepInputs(losses, present, step, shared, self.backward.gramian))
         weights = self.strategy.scaled(published, present)  # [R, T]
         of_heads = self.strategy.own_weights() if self.heads_own else self.strategy.head_weights(weights, present)
@@ -66,33 +66,33 @@ class Step:
         return losses, weights
 
     def _change_gradients(self, step: int) -> None:
-        """Noise, freezing and clipping, in this order."""
+        """Applies noise, freezing and clipping to the gradients, in this order."""
         self.gradient_noise.add(step)
-        if self.frozen:  # so that clipping and norms are about what moves
+        if self.frozen:  # clipping and norms then cover only parameters that move
             self.flat.gradients[self.frozen, : self.flat.trunk_size] = 0
         self.norms = None
         if self.clips:
             clip(self.flat.gradients[:, : self.flat.network_size], self.gradient_norms(), self.bounds)
         elif self.optimizer.adds_decay:
-            self.gradient_norms()  # before the optimiser changes the gradients
+            self.gradient_norms()  # computed before the optimiser changes the gradients
 
     def gradient_norms(self) -> Tensor:
-        """Norms `[R]` of the network's gradients in the last step, noise included, before clipping and weight decay."""
+        """Returns norms `[R]` of the network's gradients of the last step, with noise, before clipping and decay."""
         if self.norms is None:
             self.norms = torch.linalg.vector_norm(self.flat.gradients[:, : self.flat.network_size], dim=1)
         return self.norms
 
     def columns(self) -> dict[str, int]:
-        """The parameters that the columns of `flat.values` hold, in order, and how many columns each takes."""
+        """Returns the names of the parameters in `flat.values`, in order, and the number of columns of each."""
         network = self.flat.names[: len(self.flat.network_parameters)]
         strategy = [f"strategy.{self.strategy.saved_name(n)}" for n, _ in self.strategy.named_parameters()]
         return dict(zip([*network, *strategy], self.flat.sizes, strict=True))
 
     def task_gradients(self, batch: Batch, step: int) -> Tensor:
-        """Gradients `[R, T, S]` of every task's own loss, unweighted, with respect to the shared parameters.
+        """Returns gradients `[R, T, S]` of every task's unweighted loss with respect to the shared parameters.
 
-        At the network as it stands, along the graph with its factors, with the dropout masks of this step. A task
-        without a label in the batch has 0 throughout.
+        Uses the current network, the gradient factors of the graph, and the dropout masks of this step. The gradient of
+        a task without a label in the batch is 0.
         """
         if self.by_task is None:
             if self.network.pulls_back:
@@ -104,7 +104,7 @@ class Step:
         return gradients[..., : self.flat.shared_size]
 
     def dropout_masks(self, step: int) -> Noise | None:
-        """The masks of a step by layer, None without dropout."""
+        """Returns the dropout masks of a step by layer, None without dropout."""
         if not self.dropout:
             return None
         return lambda name, shape: dropout_mask(self.seeds, step, name, shape, self.dropout).to(self.flat.values)

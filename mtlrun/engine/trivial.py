@@ -1,4 +1,4 @@
-"""The losses of predictors that know no inputs, from the data alone: no network is built."""
+"""Losses of predictors that ignore the inputs, computed from the data without a network."""
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from mtlrun.tasks import TYPES
 
 
 def trivial_losses(config: Config, dataset: Dataset, index: np.ndarray) -> dict[str, float]:
-    """By task, the loss over the rows `index` `[N]` of the table that a predictor has which knows no inputs, see
-    `trivial_outputs`. A loss that is undefined, as of no label, has no entry."""
+    """Returns by task the loss of a predictor that ignores the inputs, over rows `index` `[N]` of the table.
+
+    See `trivial_outputs`. An undefined loss, such as that of a task without labels, has no entry.
+    """
     tasks, device = list(dataset.targets), torch.device("cpu")
     encoder = InputEncoder(dataset.spec, 1)
     encoder.fit(dataset.numeric, encoder.positions(dataset.codes), [dataset.split.train])

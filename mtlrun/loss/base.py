@@ -14,11 +14,11 @@ from mtlrun.util.registry import REFERENCES
 
 @dataclass(frozen=True)
 class StrategySetup:
-    """The R runs of a stack, as a strategy sees them.
+    """Arguments from which a strategy is built, for a stack of R runs.
 
-    configs: the strategy's settings, one per run; tasks: the T tasks in the order of the losses; noise: (a, c) of
-    each task's likelihood, exp(−aL/σ²…) as in `Uncertainty`; seeds: one per run; epoch_steps: steps of an epoch;
-    shared: the largest D that gradients in shared parameters can have, in any company of runs
+    configs: settings of the strategy, one per run; tasks: the T tasks, in the order of the losses; noise: (a, c) of
+    each task's likelihood, see `Uncertainty`; seeds: one per run; epoch_steps: number of steps of an epoch; shared: the
+    largest possible D of gradients `[R, T, D]` in shared parameters
     """
 
     configs: Sequence[Any]
@@ -29,18 +29,18 @@ class StrategySetup:
     shared: int
 
     def values(self, name: str) -> Tensor:
-        """The setting `name` of every run, `[R, 1]` float32."""
+        """Returns the setting `name` of every run, `[R, 1]` float32."""
         return torch.tensor([[float(getattr(c, name))] for c in self.configs])
 
 
 @dataclass(frozen=True)
 class StepInputs:
-    """What a strategy sees of one step.
+    """Inputs of a strategy in one step.
 
     losses: `[R, T]` before the step, detached, 0 for a task without a label; present: `[R, T]`, which tasks have a
-    label in the batch (None: all); step: counted from 0; gradients: `[R, T, D]`, the tasks' own gradients in what
-    they share, 0 for a task without a label (only for a strategy that `needs_gradients`); gramian: `[R, T, T]` float64,
-    their inner products, in place of them (perhaps, for one that is `gramian_only`)
+    label in the batch (None: all); step: counted from 0; gradients: `[R, T, D]`, each task's gradient in the shared
+    parameters or features, 0 for a task without a label (for `needs_gradients`); gramian: `[R, T, T]` float64, their
+    inner products, may be given instead of gradients (for `gramian_only`)
     """
 
     losses: Tensor
@@ -50,14 +50,14 @@ class StepInputs:
     gramian: Tensor | None = None
 
     def products(self) -> Tensor:
-        """The Gramian `[R, T, T]` float64, for a strategy that `needs_gradients`."""
+        """Returns the Gramian `[R, T, T]` float64, for a strategy that `needs_gradients`."""
         if self.gramian is not None:
             return self.gramian
         assert self.gradients is not None, "needs_gradients"
         return torch.bmm(self.gradients, self.gradients.mT).double()
 
     def norms(self) -> Tensor:
-        """The gradients' lengths `[R, T]`, for a strategy that `needs_gradients`."""
+        """Returns the norms `[R, T]` of the gradients, for a strategy that `needs_gradients`."""
         if self.gramian is not None:
             return self.gramian.diagonal(dim1=1, dim2=2).sqrt().to(self.losses)
         assert self.gradients is not None, "needs_gradients"
@@ -65,18 +65,18 @@ class StepInputs:
 
 
 class Strategy(nn.Module, ABC):
-    """Weights of the task losses, for a stack of R runs with T tasks each.
+    """Computes weights of the task losses, for a stack of R runs with T tasks each.
 
-    Learnt parameters are `nn.Parameter`s `[R, T]`; they are trained at the rates `rates` `[R]` by the
-    run's own optimiser, from the gradients that `gradients` returns. State goes into persistent buffers
-    `[R, …]`, so that it is part of every checkpoint; constants into buffers that are not persistent. Random numbers
-    come from `parts.Stream`s, which have no state. Nothing waits for a number out of a tensor; what a
-    run gets is the same in any stack, but for the last digits.
+    Learnt parameters are `nn.Parameter`s `[R, T]`; the optimiser trains them at the rates `rates` `[R]` with the
+    gradients that `gradients` returns. State is in persistent buffers `[R, …]`, so checkpoints contain it; constants
+    are in non-persistent buffers. Random numbers come from `parts.Stream`, which has no state. A strategy never reads a
+    number from a tensor, as that would wait for the device. A run's weights do not depend on the other runs of the
+    stack, except for rounding.
     """
 
     needs_gradients: ClassVar[bool] = False
-    gramian_only: ClassVar[bool] = False  # of the gradients it reads inner products alone, and `direction` is as below
-    needs_losses_after: ClassVar[bool] = False  # of the same batch, after the parameters have moved: `after` gets them
+    gramian_only: ClassVar[bool] = False  # reads only inner products of gradients, and does not override `direction`
+    needs_losses_after: ClassVar[bool] = False  # `after` receives losses of the same batch after the step
 
     def __init__(self, setup: StrategySetup) -> None:
         super().__init__()
@@ -93,11 +93,10 @@ class Strategy(nn.Module, ABC):
 
     @abstractmethod
     def weights(self, inputs: StepInputs) -> Tensor:
-        """Weights `[R, T]` of this step as published, constants as far as the network is concerned."""
+        """Returns the published weights `[R, T]` of this step. They are constants for the network."""
 
     def checked_weights(self, inputs: StepInputs) -> Tensor:
-        """`weights`; those of a package's strategy are looked at. Raises TrainingError where their shape is another, as
-        they would be broadcast."""
+        """Returns `weights`. Raises TrainingError if their shape is wrong: torch would broadcast them silently."""
         weights: object = self.weights(inputs)
         if isinstance(weights, Tensor) and weights.shape == inputs.losses.shape:
             return weights
@@ -108,8 +107,10 @@ class Strategy(nn.Module, ABC):
         raise TrainingError(f"weights of loss={name}{package} {found}, expected a tensor [R, T] = [{runs}, {tasks}]")
 
     def scaled(self, weights: Tensor, present: Tensor | None) -> Tensor:
-        """The weights with which the losses enter: times `loss.weights`; those of runs with `loss.scale=sum_to_T` times
-        n / Σ|w| before, sums over the n tasks that are present."""
+        """Returns the weights of the losses: the published ones times `loss.weights`.
+
+        With `loss.scale=sum_to_T` they are first multiplied by n / Σ|w|, over the n tasks that are present.
+        """
         if self.sums:
             here = torch.ones_like(weights) if present is None else present.to(weights)
             total = (weights.abs() * here).sum(1, keepdim=True)
@@ -118,48 +119,52 @@ class Strategy(nn.Module, ABC):
         return weights * self.user_weights if self.has_user_weights else weights
 
     def direction(self, weights: Tensor, gradients: Tensor) -> Tensor:
-        """What the shared parameters descend along, `[R, D]`: the gradients `[R, T, D]` times the scaled weights."""
+        """Returns the gradient `[R, D]` of the shared parameters: the scaled weights times gradients `[R, T, D]`."""
         return torch.bmm(weights.unsqueeze(1), gradients).squeeze(1)
 
     def head_weights(self, weights: Tensor, present: Tensor | None) -> Tensor:
-        """Weights `[R, T]` with which the losses enter in the heads under `loss.heads=weighted`: `weights`, those of
-        what the tasks share, or others; for `needs_gradients`."""
+        """Returns the weights `[R, T]` of the losses in the heads with `loss.heads=weighted`, for `needs_gradients`.
+
+        By default `weights`, those of the shared parameters.
+        """
         return weights
 
     def own_weights(self) -> Tensor | None:
-        """The same under `loss.heads=own`: None for 1, or `loss.weights`."""
+        """Returns the weights in the heads with `loss.heads=own`: `loss.weights`, None if all are 1."""
         return self.user_weights if self.has_user_weights else None
 
     def turn(self, step: int) -> None:
-        """What is due at the beginning of a step, whatever its losses are, such as the end of an epoch: a step that is
-        skipped does not take it back. `weights` may do the same once more."""
+        """Called at the beginning of a step, for work that does not depend on its losses, such as the end of an epoch.
+
+        A skipped step does not undo it. `weights` may call it again.
+        """
 
     def taken_back(self) -> None:
-        """Buffers and parameters of some runs hold again what they held before the step (`trainer.on_nan=skip`): what
-        is remembered of them elsewhere is void."""
+        """Called after a step was undone for some runs (`trainer.on_nan=skip`): discards copies of buffers."""
 
     def after(self, losses: Tensor, present: Tensor | None) -> None:
-        """Take note of the losses `[R, T]` of the same batch after the step; for `needs_losses_after`."""
+        """Receives the losses `[R, T]` of the same batch after the step, for `needs_losses_after`."""
 
     def rates(self) -> list[float]:
-        """The learning rate of the strategy's own parameters, for each run."""
+        """Returns the learning rate of the strategy's parameters, for each run."""
         return [0.0] * len(self.configs)
 
     def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
-        """Gradients of the strategy's own parameters, in the order of `parameters()`; `weights` are those of `weights`,
-        unscaled."""
+        """Returns gradients of the strategy's parameters, in the order of `parameters()`. `weights` are unscaled."""
         return []
 
     def figures(self) -> dict[str, Tensor]:
-        """What else is to be known of the training so far, a number `[R]` under each name: a metric of the rows `train`
-        in metrics.csv, at every evaluation. Not finite: no row."""
+        """Returns further metrics `[R]` by name, for the `train` rows of metrics.csv at every evaluation.
+
+        A number that is not finite gets no row.
+        """
         return {}
 
     def saved_name(self, name: str) -> str:
-        """What a parameter or buffer is called in a checkpoint: the same where a stack mixes strategies."""
+        """Returns the name of a parameter or buffer in a checkpoint, the same in a stack of mixed strategies."""
         return f"{type(self).__name__}.{name}"
 
     def state(self) -> dict[str, Tensor]:
-        """The persistent buffers, by their name in a checkpoint."""
+        """Returns the persistent buffers, by their name in a checkpoint."""
         learnt = dict(self.named_parameters())
         return {self.saved_name(name): value for name, value in self.state_dict().items() if name not in learnt}

@@ -1,24 +1,23 @@
-"""What strategies read in the cosines of the tasks' gradients: equal projections, and projections in random orders.
+"""Cosines of the tasks' gradients: equal projections, and projections in random orders.
 
-Gradients of length 1 keep tasks of very different scales apart: a rank that is found in their cosines does not take a
-small gradient for none.
+Cosines do not depend on the scales of the tasks: in a rank computed from them, a small gradient does not count as 0.
 """
 
 import torch
 from torch import Tensor
 
-# Gramians come from float32 gradients: what is this small beside 1 is rounding, for each task.
+# Gramians come from float32 gradients: per task, numbers this small relative to 1 are rounding errors.
 ROUNDING = torch.finfo(torch.float32).eps
 
 
 def cosines_of(gramian: Tensor) -> tuple[Tensor, Tensor]:
-    """1/‖g_t‖ `[R, T]` and the cosines C `[R, T, T]` of Gramians `[R, T, T]`; 0 for gradients that are 0."""
+    """Returns 1/‖g_t‖ `[R, T]` and the cosines C `[R, T, T]` of Gramians `[R, T, T]`; 0 for gradients that are 0."""
     inverse = torch.threshold(gramian.diagonal(dim1=1, dim2=2), 0.0, torch.inf).rsqrt_()
     return inverse, gramian * inverse.unsqueeze(1) * inverse.unsqueeze(2)
 
 
 def rank_of(cosines: Tensor) -> Tensor:
-    """The ranks `[R, 1]`: how many eigenvalues of C are above T times float32's rounding."""
+    """Returns the ranks `[R, 1]`: the number of eigenvalues of C above T times float32's rounding."""
     return (torch.linalg.eigvalsh(cosines) > cosines.shape[1] * ROUNDING).sum(1, keepdim=True)
 
 
@@ -36,7 +35,7 @@ def equal_projections(cosines: Tensor) -> Tensor:
 
 
 def random_orders(size: list[int], generator: torch.Generator) -> Tensor:
-    """For each of T tasks the others in a random order, `[…, T, T − 1]` int64, for `size` `[…, T, T]`."""
+    """Draws for each of T tasks a random order of the others: `[…, T, T − 1]` int64, for `size` `[…, T, T]`."""
     tasks = size[-1]
     keys = torch.rand(size, generator=generator).masked_fill_(torch.eye(tasks, dtype=torch.bool), 2.0)  # itself: last
     return keys.argsort(-1)[..., : tasks - 1]
@@ -53,7 +52,7 @@ def in_orders(cosines: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
 
 def out_of_orders(added: Tensor, order: Tensor, gramian: Tensor, inverse: Tensor) -> Tensor:
     """Weights `[R, T]` of the sum over tasks i of ‖g_i‖ (u_i + Σ_k a_ik u_order(i,k)), for a `[R, T, T − 1]`."""
-    # by place, not scatter_add_: that adds in any order on a GPU
+    # not scatter_add_: its order of addition on a GPU varies
     table = torch.zeros_like(gramian).scatter_(2, order, added)
     lengths = gramian.diagonal(dim1=1, dim2=2).sqrt()
     return 1 + torch.bmm(lengths.unsqueeze(1), table).squeeze(1) * inverse

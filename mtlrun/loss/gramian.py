@@ -1,4 +1,4 @@
-"""Strategies that read the tasks' gradients through their Gramian alone."""
+"""Strategies that need only the Gramian of the tasks' gradients."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -10,11 +10,11 @@ from mtlrun.loss.base import StepInputs, Strategy
 
 
 class GramianStrategy(Strategy):
-    """Weights from G = JJᵀ `[R, T, T]`, J `[R, T, D]` the tasks' gradients in what they share.
+    """Computes weights from G = JJᵀ `[R, T, T]`, J `[R, T, D]` the tasks' gradients in the shared parameters.
 
-    A task without a label in the batch, or whose gradient is exactly 0, has no part in it: the others' weights are
-    those that they would have without it, and its own is 0. A Gramian that is not finite gives weights nan, so that
-    this run fails by name and the others of its stack go on.
+    A task without a label in the batch, or with a gradient of exactly 0, gets weight 0; the other tasks get the weights
+    that they would have without it. If a Gramian is not finite, the weights are nan: this run fails with an error, and
+    the other runs of the stack continue.
     """
 
     needs_gradients: ClassVar[bool] = True
@@ -22,8 +22,10 @@ class GramianStrategy(Strategy):
 
     @abstractmethod
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
-        """Weights `[R, T]` float64 from Gramians `[R, T, T]` float64, finite and symmetric, of which rows and columns
-        of tasks that are not `here` `[R, T]` are 0. What it returns for those is put aside; perhaps no task is here."""
+        """Returns weights `[R, T]` float64 from Gramians `[R, T, T]` float64, which are finite and symmetric.
+
+        Rows and columns of tasks that are not `here` `[R, T]` are 0, and their weights are ignored. All may be away.
+        """
 
     def weights(self, inputs: StepInputs) -> Tensor:
         gramian = inputs.products()

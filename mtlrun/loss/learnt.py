@@ -10,10 +10,10 @@ from mtlrun.loss.base import Strategy, StrategySetup
 
 
 class Glance:
-    """What a flag on the device was some steps ago, without waiting for the device.
+    """Reads a flag on the device without waiting, with a delay of some steps.
 
-    True means that it is set; False that it is not, or that the host does not know yet. So it may only decide whether
-    to leave out what would have no effect.
+    True means that the flag is set. False means that it is not set, or that the host does not know yet. So it may only
+    be used to skip work that would have no effect.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Glance:
         self.copied: torch.cuda.Event | None = None
 
     def __call__(self, flag: Tensor) -> bool:
-        """`flag`: as it is now."""
+        """`flag`: its current tensor."""
         if self.copy is None:
             self.copy = flag.to("cpu", non_blocking=True)
             if flag.is_cuda:
@@ -34,10 +34,10 @@ class Glance:
 
 
 class LearntScale(Strategy):
-    """A parameter s `[R, T]`, trained at the rate `loss.lr` of its own.
+    """A learnt parameter s `[R, T]` with the learning rate `loss.lr`.
 
-    It starts at `loss.init`: a number, or first_batch, its optimum for the first batch in which the task has a label.
-    A first loss without a logarithm (0, or not finite) starts nothing: the task waits at s = 0 for the next one.
+    It starts at `loss.init`: a number, or first_batch: its optimum for the first batch in which the task has a label.
+    If the first loss has no logarithm (0, or not finite), the task keeps s = 0 and waits for the next loss.
     """
 
     s: Tensor
@@ -55,18 +55,18 @@ class LearntScale(Strategy):
         self.waits, self.all_started = True, Glance()
 
     def start(self, config: Any) -> float | None:
-        """Where s of a run starts; None: at the optimum."""
+        """Returns the start of s of a run; None: its optimum."""
         return None if config.init == "first_batch" else float(config.init)
 
     @abstractmethod
     def optimum(self, losses: Tensor) -> Tensor:
-        """The best s for losses `[R, T]`; not finite for a loss of 0, as that of a task without a label is."""
+        """Returns the best s for losses `[R, T]`; not finite for a loss of 0, such as that of a task without labels."""
 
     def rates(self) -> list[float]:
         return [c.lr for c in self.configs]
 
     def current(self, losses: Tensor) -> Tensor:
-        """s as it stands, detached, once tasks that have their first labels in these losses have started."""
+        """Returns the current s, detached. First starts the tasks that have their first labels in these losses."""
         s = self.s.detach()
         if self.waits:
             optimum = self.optimum(losses)

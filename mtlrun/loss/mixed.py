@@ -11,11 +11,11 @@ from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 
 class Mixed(Strategy):
-    """Each run its own strategy, of those that read nothing but the losses.
+    """A stack whose runs have different strategies, all of which read only the losses.
 
-    Every strategy is there for all R runs, on settings of the first run that has it where a run has another,
-    and what it says of those is put aside. So that the parameters stay `[R, T]`, a run has those of
-    the others' strategies too, which get no gradient.
+    Each strategy computes weights for all R runs, and those of runs with another strategy are ignored. For such a run
+    it uses the settings of the first run that has the strategy. Learnt parameters stay `[R, T]`: a run also has
+    parameters of the other strategies, whose gradients are 0.
     """
 
     def __init__(self, kinds: Sequence[type[Strategy]], setup: StrategySetup) -> None:
@@ -34,7 +34,7 @@ class Mixed(Strategy):
         return [(getattr(self, k.__name__), self.get_buffer(f"own{k.__name__}")) for k in self.kinds]
 
     def saved_name(self, name: str) -> str:
-        return name  # it begins with that of the part
+        return name  # begins with the name of the part
 
     def weights(self, inputs: StepInputs) -> Tensor:
         chosen: Tensor | None = None

@@ -13,22 +13,22 @@ BLOCK = 256  # draws the random numbers of 256 steps at once: a generator costs 
 
 
 def softmax(z: Tensor, present: Tensor | None) -> Tensor:
-    """Of numbers `[R, T]`, over the tasks that are `present` (None: all); 0 for the others."""
+    """Softmax of `[R, T]` over the tasks that are `present` (None: all); 0 for the others."""
     if present is None:
         return torch.softmax(z, 1)
-    # a softmax over nothing is nan
+    # a softmax over no task is nan
     return torch.softmax(z.masked_fill(~present, -torch.inf), 1).masked_fill(~present, 0.0)
 
 
 def floored(losses: Tensor) -> Tensor:
-    """The losses, `FLOOR` where they are below it: a task at its optimum has a weight that is finite."""
+    """Returns the losses, at least `FLOOR`, so that a task at its optimum has a finite weight."""
     return losses.clamp_min(FLOOR)
 
 
 class EpochMeans(nn.Module):
-    """Every task's mean loss over those batches of an epoch that have a label of it; its state is part of a checkpoint.
+    """Each task's mean loss over the batches of an epoch that have its labels. A checkpoint contains its state.
 
-    Steps count from 0 and every epoch has as many, so that a step's number tells its epoch.
+    Steps are counted from 0 and every epoch has the same number of them, so the step determines the epoch.
     """
 
     sums: Tensor
@@ -42,16 +42,16 @@ class EpochMeans(nn.Module):
         self.register_buffer("batches", torch.zeros(shape))
 
     def add(self, inputs: StepInputs) -> None:
-        """Take in the losses of a step; those of tasks without a label are 0."""
+        """Adds the losses of a step. Losses of tasks without a label are 0."""
         self.sums.add_(inputs.losses)
         self.batches.add_(1 if inputs.present is None else inputs.present)
 
     def is_over(self, step: int) -> bool:
-        """Whether this step is the first after an epoch."""
+        """Returns whether this step is the first after an epoch."""
         return step > 0 and step % self.steps == 0
 
     def take(self) -> tuple[Tensor, Tensor]:
-        """Means `[R, T]` of what was taken in, and which tasks have one; counts anew from here."""
+        """Returns the means `[R, T]` and which tasks have one, then resets both."""
         means, known = (self.sums / self.batches.clamp_min(1)).to(self.batches), self.batches > 0
         self.sums.zero_()
         self.batches.zero_()
@@ -59,7 +59,7 @@ class EpochMeans(nn.Module):
 
 
 class Stream:
-    """Random numbers for every run and step, from (seed, purpose) alone, so that a resumed run gets the same ones."""
+    """Random numbers for every run and step. They depend only on (seed, purpose, step), so a resumed run is exact."""
 
     def __init__(
         self, setup: StrategySetup, purpose: str, shape: Sequence[int], draw: Callable[..., Tensor] = torch.randn
@@ -69,7 +69,7 @@ class Stream:
         self.block, self.drawn = -1, torch.empty(0)
 
     def __call__(self, step: int, like: Tensor) -> Tensor:
-        """The numbers `[R, *shape]` of a step, of dtype and device of `like`."""
+        """Returns the numbers `[R, *shape]` of a step, with dtype and device of `like`."""
         block, at = divmod(step, BLOCK)
         if block != self.block:
             size = [BLOCK, *self.shape]

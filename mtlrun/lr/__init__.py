@@ -1,4 +1,4 @@
-"""Learning rates: a schedule moves the rates of a run (`Config.rates`), all by one factor."""
+"""Learning rate schedules: one factor on all rates of a run (`Config.rates`)."""
 
 from mtlrun.lr.schedule import is_constant, schedule_factors
 

@@ -1,4 +1,4 @@
-"""The course of all rates over a run."""
+"""Factors of the schedule on all rates of a run."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from mtlrun.config.schema import LrConfig
 
 
 def schedule_factors(config: LrConfig, steps: np.ndarray, total: int, per_epoch: int) -> np.ndarray:
-    """Factors on every group's rate at the given steps (counted from 0), of `total`.
+    """Returns the factors on all rates at the given steps, counted from 0, out of `total`.
 
-    The first `warmup` steps rise linearly to 1. Then: constant 1; cosine from 1 to `final` at the last
-    step, final + (1 − final)·½(1 + cos πp) (Loshchilov & Hutter 2017); or step, times `decay` after
+    They rise linearly to 1 in the first `warmup` steps. Then `constant` stays at 1; `cosine` falls from 1 to `final` at
+    the last step: final + (1 − final)·½(1 + cos πp) (Loshchilov & Hutter 2017); `step` is multiplied by `decay` after
     every `decay_every` epochs.
     """
     warmup = np.minimum(1.0, (steps + 1) / (config.warmup + 1))
@@ -24,5 +24,5 @@ def schedule_factors(config: LrConfig, steps: np.ndarray, total: int, per_epoch:
 
 
 def is_constant(config: LrConfig) -> bool:
-    """Is every factor 1?"""
+    """Returns whether all factors are 1."""
     return config.schedule == "constant" and config.warmup == 0

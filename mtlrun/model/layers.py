@@ -1,4 +1,4 @@
-"""Layers over stacks of runs: every tensor begins with the run axis R."""
+"""Layers of a stack of runs. Every tensor begins with the run axis R."""
 
 import hashlib
 import math
@@ -16,7 +16,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": nn.functional.silu,
 }
 _NORMAL = 1 / math.sqrt(2 * math.pi)
-# the derivative of each, from its argument and its value
+# derivatives, from argument x and value y
 DERIVATIVES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "relu": lambda x, y: torch.sign(y),
     "tanh": lambda x, y: 1 - y * y,
@@ -27,13 +27,13 @@ DERIVATIVES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def generator(seed: int, purpose: str, *parts: object) -> torch.Generator:
-    """A random stream of its own for (seed, purpose, parts): changing one factor leaves the others' alone."""
+    """Returns a separate random generator for each (seed, purpose, parts)."""
     digest = hashlib.sha256(repr((seed, purpose, *parts)).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
 def uniform(seeds: Sequence[int], name: str, shape: Sequence[int], fan_in: int) -> Tensor:
-    """Initial values `[R, *shape]` from U(−1/√fan_in, 1/√fan_in), the rule of torch.nn.Linear, per run and name."""
+    """Draws initial values `[R, *shape]` by run and name from U(−1/√fan_in, 1/√fan_in), as torch.nn.Linear does."""
     bound = 1 / math.sqrt(max(fan_in, 1))
     draws = [torch.rand(*shape, generator=generator(seed, "init", name)) for seed in seeds]
     return (torch.stack(draws) * 2 - 1) * bound
@@ -52,10 +52,10 @@ class Linear(nn.Module):
 
 
 class OwnCopies(torch.autograd.Function):
-    """One linear layer for T tasks that read the same features, each of them from a copy of its own.
+    """A linear layer of T tasks that read the same features. Gives each task a separate gradient.
 
     features `[R, T, B, in]`, one tensor expanded along T; weight `[R, in, T, H]`; bias `[R, 1, T, H]` → `[R, B, T·H]`.
-    The gradient with respect to the features is then that of each task by itself, at the cost of their sum.
+    The gradient with respect to the features is by task, at the cost of the sum over tasks.
     """
 
     @staticmethod
@@ -86,17 +86,17 @@ class _ScaleGradient(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         scale, stopped = ctx.saved_tensors
         scaled = gradients[0] * scale
-        # 0 · inf is nan, and a gradient that is stopped is nothing
+        # a stopped gradient must be 0, but 0 · inf is nan
         return scaled if stopped is None else scaled.masked_fill(stopped, 0.0), None, None
 
 
 def ramp(progress: float) -> float:
-    """2/(1 + exp(−10 p)) − 1, from 0 at p = 0 to nearly 1 at p = 1 (Ganin & Lempitsky 2015)."""
+    """Returns 2/(1 + exp(−10 p)) − 1: from 0 at p = 0 to nearly 1 at p = 1 (Ganin & Lempitsky 2015)."""
     return 2 / (1 + math.exp(-10 * progress)) - 1
 
 
 class GradientScale:
-    """The gradient factor of one edge, for every run of the stack: `scales` `[R]`, some of them ramped."""
+    """The gradient factors `scales` `[R]` of one edge, one for each run. Some may be ramped."""
 
     def __init__(self, scales: Sequence[float], ramped: Sequence[bool]) -> None:
         self.scales = torch.tensor(list(scales))
@@ -104,7 +104,7 @@ class GradientScale:
         self.current = self.scales.view(-1, 1, 1)
         self.advance(0.0)
         self.stopped = (self.scales == 0).view(-1, 1, 1) if 0 in scales else None
-        # Known for all runs and all time: no operator is needed.
+        # the factor if it is the same for all runs and steps: no operator is needed for 0 and 1
         self.constant = None if bool(self.ramped.any()) or len(set(scales)) > 1 else scales[0]
 
     def to(self, device: torch.device) -> None:
@@ -113,7 +113,7 @@ class GradientScale:
         self.stopped = None if self.stopped is None else self.stopped.to(device)
 
     def advance(self, progress: float) -> None:
-        """Set the factor for the share `progress` of the training that is done."""
+        """Sets ramped factors for `progress`, the completed share of the training."""
         if bool(self.ramped.any()):
             self.current = torch.where(self.ramped, self.scales * ramp(progress), self.scales).view(-1, 1, 1)
 
@@ -126,10 +126,10 @@ class GradientScale:
 
 
 def dropout_mask(seeds: Sequence[int], step: int, name: str, shape: Sequence[int], rate: float) -> Tensor:
-    """Masks `[R, *shape]`, 0 or 1/(1 − rate), from each run's own stream for this step and layer.
+    """Returns masks `[R, *shape]`, 0 or 1/(1 − rate), drawn from (seed, step, layer) for each run.
 
-    A number is dropped by 16 random bits, four to a draw, which halves the time of drawing floats: `rate` counts in
-    steps of 2⁻¹⁶.
+    Each number takes 16 random bits, four numbers per draw, which takes half the time of drawing floats. So `rate` is
+    rounded to a multiple of 2⁻¹⁶.
     """
     size = math.prod(shape)
     bits = torch.empty(len(seeds), -(-size // 4), dtype=torch.int64)

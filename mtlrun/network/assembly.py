@@ -1,4 +1,4 @@
-"""From task specifications and graphs to blocks of heads, sources before receivers."""
+"""Builds blocks of heads from task specifications and graphs, sources before receivers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,12 @@ from mtlrun.tasks import TYPES, TaskType
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task as the network needs it. `classes`: 0 for a regression, D for a reconstruction; `delta`: Huber's;
-    `objective`, `scale`: the function in place of a head, and its factor; `head`: the task whose head it has too;
-    `columns`: those that a reconstruction is about, None for all that the network sees."""
+    """Description of a task for the network.
+
+    classes: number of classes, 0 for a regression, D for a reconstruction; delta: Huber's; objective, scale: function
+    in place of a head, and its factor; head: the task whose head it uses; columns: the columns that a reconstruction
+    predicts, None for all that the network sees
+    """
 
     name: str
     type: str
@@ -35,7 +38,7 @@ class TaskSpec:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "TaskSpec":
-        """The same from a checkpoint. Raises RequestError, TypeError or AttributeError for anything else."""
+        """Returns a specification from a checkpoint. Raises RequestError, TypeError or AttributeError if it is none."""
         return from_mapping(cls, plain, "specs", "a task")
 
 
@@ -47,7 +50,7 @@ def make_blocks(
     config: ModelConfig,
     seeds: Sequence[int],
 ) -> list[Block]:
-    """The blocks of a network, whose arguments these are, in the order in which they are computed."""
+    """Returns the blocks of a network in the order of computation. Arguments as for `Network`."""
     by_name = {spec.name: spec for spec in specs}
     parts = list(sharing.tasks or by_name)
     blocks: list[Block] = []
@@ -77,14 +80,14 @@ def _head(task: TaskSpec, kind: TaskType, graph: Graph) -> HeadSpec:
 
 
 def _input_places(task: TaskSpec, kind: TaskType, encoder: InputEncoder) -> Tensor | None:
-    """The places of the encoded columns that are a task's labels; None for all, and for types that read no inputs."""
+    """Returns the places of the encoded columns that are labels; None: all, or the type does not read inputs."""
     if not kind.reads_inputs:
         return None
     return encoder.visible if task.columns is None else encoder.places(task.columns)
 
 
 def _make_block(spec: BlockSpec, tasks: Sequence[TaskSpec], config: ModelConfig, seeds: Sequence[int]) -> Block:
-    """Heads, or what is in their place: a function of the type, or another task's head."""
+    """Returns a block of heads, or in their place a function of the type, or another task's head."""
     function = spec.kind.head_function([t.objective for t in tasks], [t.scale for t in tasks])
     if function is not None:
         return FunctionBlock(spec, function)
@@ -94,7 +97,7 @@ def _make_block(spec: BlockSpec, tasks: Sequence[TaskSpec], config: ModelConfig,
 
 
 def _edges_into(task: str, graphs: Sequence[Graph], blocks: Sequence[Block]) -> list[Edge]:
-    """The edges that end in a task, from blocks that are there already."""
+    """Returns the edges that end in a task. Their sources are in `blocks`."""
     sources = {
         head.task: Source(head.task, block.kind, head.outputs, i, block.columns.start + i)
         for block in blocks
@@ -108,10 +111,9 @@ def _edges_into(task: str, graphs: Sequence[Graph], blocks: Sequence[Block]) -> 
 
 
 def _groups(graph: Graph, specs: Mapping[str, TaskSpec]) -> list[list[str]]:
-    """Tasks whose heads can be computed together, sources before receivers.
+    """Returns groups of tasks whose heads can be computed together, sources before receivers.
 
-    A head that receives estimates is a block of its own; so is one with an explicit trunk edge, one that another task
-    has too, and that task.
+    A head has a separate block if it receives estimates, has an explicit trunk edge, or is used by two tasks.
     """
     tied = {s.head for s in specs.values() if s.head} | {s.name for s in specs.values() if s.head}
     groups: dict[tuple[object, ...], list[str]] = {}

@@ -1,4 +1,4 @@
-"""What all blocks of heads have in common: tasks of one type that read the trunk in the same way, computed together."""
+"""The interface of a block: heads of tasks of one type that read the trunk in the same way, computed together."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from mtlrun.tasks import TaskType
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """What a head is built from: its task, how many outputs, and what it reads."""
+    """Description of a head: its task, number of outputs, and what it reads."""
 
     task: str
     outputs: int
@@ -25,12 +25,11 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class BlockSpec:
-    """What a block is built from.
+    """Arguments from which a block is built.
 
-    first: the number of its first task among those of the network; parts: the places of its tasks along the axis of
-    features of which each task has its own; features, received: how many numbers it reads of the trunk and of other
-    tasks; input_places: the places of the encoded columns `[D]` that are its labels, None for all of them, and for a
-    type that does not read inputs
+    first: place of its first task among the network's tasks; parts: places of its tasks along T, if each task has its
+    own features; features, received: how many numbers it reads from the trunk and from other tasks; input_places:
+    places of the encoded columns `[D]` that are its labels, None for all, and for a type that does not read inputs
     """
 
     kind: TaskType
@@ -45,11 +44,11 @@ class BlockSpec:
 
 
 class Block(nn.Module, ABC):
-    """T tasks of one type that read the trunk in the same way. Here they have no parameters.
+    """T tasks of one type that read the trunk in the same way. The base class has no parameters.
 
-    `outputs` is K, the largest number of outputs; `columns` are its tasks among those of the network; `layer` is the
-    layer of the trunk that it reads, or NOTHING. `edges` bring what it receives of other tasks. `owner`: the task whose
-    head computes its output, empty where that is its own.
+    outputs: K, the largest number of outputs; columns: places of its tasks among the network's tasks; layer: the layer
+    of the trunk that it reads, or NOTHING; edges: carry what it receives from other tasks; owner: the task whose head
+    computes its output, empty if it has a head
     """
 
     input_places: Tensor | None
@@ -69,15 +68,14 @@ class Block(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, tape: list[Tensor] | None = None) -> tuple[Tensor, Tensor | None]:
-        """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]`, None where there is none.
+        """x `[R, B, in]` → outputs `[R, B, T, K]` and the last hidden layer `[R, B, T, H]`, None without one.
 
-        x may be `[R, T, B, in]`: features that are each task's own; or one tensor expanded, and then every task's
-        gradient is with respect to a copy of its own. A `tape` is filled with every hidden layer.
+        x may be `[R, T, B, in]`: separate features for each task, or one tensor expanded along T, which gives each
+        task a separate gradient. All hidden layers are appended to `tape`.
         """
 
     def read(self, features: Sequence[Tensor]) -> Tensor:
-        """What it reads of the trunk's features: `[R, B, H]`, or `[R, T, B, H]` where its T > 1 tasks have each their
-        own."""
+        """Returns the features that it reads: `[R, B, H]`, or `[R, T, B, H]` if its T > 1 tasks have separate ones."""
         if self.layer == NOTHING:
             return features[0][..., :0]
         h = features[self.layer]
@@ -88,35 +86,33 @@ class Block(nn.Module, ABC):
         return h if self.parts == list(range(h.shape[1])) else h[:, self.parts]
 
     def losses(self, outputs: Tensor, x: Tensor, targets: Targets) -> Tensor:
-        """Losses `[R, T]`: means over the observed labels of a batch; 0, with no gradient, where there are none."""
+        """Returns losses `[R, T]`: means over observed labels of a batch; 0, without gradient, if none."""
         labels = self.input_labels(x) if self.kind.reads_inputs else targets.labels[..., self.columns]
         rows = self.kind.row_losses(outputs, labels)  # [R, B, T]
         return rows.mean(1) if targets.weights is None else (rows * targets.weights[..., self.columns]).sum(1)
 
     def input_labels(self, x: Tensor) -> Tensor:
-        """The labels `[..., D]` of a type that reads inputs, among all encoded columns `[..., D']`."""
+        """Returns the labels `[..., D]` of a type that reads inputs, from all encoded columns `[..., D']`."""
         return x if self.input_places is None else x.index_select(-1, self.input_places)
 
     def tie(self, blocks: Iterable["Block"]) -> None:
-        """Find the block whose head it uses, where that is another's. Raises RequestError where they do not go
-        together."""
+        """Finds the block of the head that it uses, if it is another task's. Raises RequestError if they do not fit."""
 
     def task_parameters(self, task: str) -> list[Tensor]:
-        """Views of one task's parameters in every run, weights and then biases."""
+        """Returns views of one task's parameters in every run, first weights, then biases."""
         return []
 
     def parameter_count(self) -> int:
-        """How many numbers one run learns here; what only pads a head to its block's width is none."""
+        """Returns the number of parameters of one run, without padding to the block's width."""
         return 0
 
     def input_weights(self, inputs: int) -> Tensor | None:
-        """The weights `[R, T, in, out]` with which it reads inputs, of which `inputs` come from the
-        trunk; None where it reads none."""
+        """Returns the weights `[R, T, in, out]` on its first `inputs` inputs, those from the trunk; None if none."""
         return None
 
 
 class FunctionBlock(Block):
-    """T tasks whose outputs are a function of the features, that their type has in place of heads."""
+    """T tasks whose outputs are a function of the features, given by their type, in place of heads."""
 
     def __init__(self, spec: BlockSpec, function: nn.Module) -> None:
         super().__init__(spec)

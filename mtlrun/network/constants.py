@@ -1,22 +1,23 @@
-"""What a task's loss holds constant (`graph.constants`), of tensors."""
+"""Holds tensors constant for a task's loss (`graph.constants`)."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-PARAMETERS = ("trunk.", "heads.")  # where their names begin
+PARAMETERS = ("trunk.", "heads.")  # prefixes of their names
 
 
 class Constants:
-    """Tensors of the forward pass, by name (layer1, …, and a task for its estimate), behind which some losses move
-    nothing. What is held of parameters is a matter of `PerTaskBackward`.
+    """Stops gradients of some losses at tensors of the forward pass, by name: layer1, …, or a task for its estimate.
 
-    going_back: the task whose loss goes back now, as `PerTaskBackward` says; empty for all at once
+    `PerTaskBackward` handles parameters that are held constant.
+
+    going_back: the task whose loss goes back now, set by `PerTaskBackward`; empty for all losses at once
     """
 
     def __init__(self, constants: Mapping[str, Sequence[str]]) -> None:
-        """constants: the names by task, those of parameters (trunk, heads.TASK) among them."""
+        """constants: names by task, including those of parameters (trunk, heads.TASK)."""
         self.going_back = ""
         self.holders: dict[str, set[str]] = {}  # the tasks whose losses hold a tensor constant
         for task, names in constants.items():
@@ -25,8 +26,7 @@ class Constants:
                     self.holders.setdefault(name, set()).add(task)
 
     def hold(self, name: str, tensor: Tensor | None, part: int | None = None) -> None:
-        """Have no gradient of a loss that holds it constant come through a tensor; `part`: that one along its axis of
-        tasks, `[R, B, T, …]`."""
+        """Stops gradients of losses that hold it constant. `part`: only this place along T of `[R, B, T, …]`."""
         holders = self.holders.get(name)
         if holders is None or tensor is None or not tensor.requires_grad:
             return

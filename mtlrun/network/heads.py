@@ -1,4 +1,4 @@
-"""Learnt heads: one small network per task, kept in blocks of like heads so that a block is a few large operations."""
+"""Learnt heads: one small network per task. A block of similar heads takes a few large operations."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,13 +14,12 @@ from mtlrun.util.errors import RequestError
 
 
 class HeadBlock(Block):
-    """Heads with parameters of their own.
+    """Heads with parameters.
 
-    Parameters, with T the axis of tasks (K is the largest number of outputs, the rest is padded):
-    first layer `[R, in, T, H]` and `[R, 1, T, H]`, further ones `[R, T, H, H']` and `[R, T, H']`,
-    last `[R, T, H, K]` and `[R, T, K]`; without hidden layers the first is the last. `task_axes` says
-    for each layer where T stands. A head that receives estimates is alone in its block, and its
-    first layer reads [features, estimates].
+    Weights and biases: first layer `[R, in, T, H]` and `[R, 1, T, H]`, further layers `[R, T, H, H']` and `[R, T, H']`,
+    last layer `[R, T, H, K]` and `[R, T, K]`. Without hidden layers, the last layer has the shapes of the first. K is
+    the largest number of outputs; other heads are padded. `task_axes` gives the axis T of each layer. A head that
+    receives estimates is alone in its block, and its first layer reads [features, estimates].
     """
 
     pad: Tensor | None
@@ -54,10 +53,10 @@ class HeadBlock(Block):
     def _drawn(
         self, seeds: Sequence[int], name: str, rows: int, sizes: Sequence[int], width: int, fan_in: int
     ) -> list[Tensor]:
-        """Initial values `[R, rows, width]` of each task's head, 0 from column `sizes[t]` on.
+        """Returns initial values `[R, rows, width]` of each task's head, 0 from column `sizes[t]` on.
 
-        A padded output gets weights that nothing reads: drawn are as many numbers as the task itself needs, so that
-        its initial values do not depend on its neighbours.
+        Only the numbers that a task needs are drawn, so its initial values do not depend on the other heads of the
+        block. Nothing reads the padding.
         """
         drawn = []
         for head, size in zip(self.specs, sizes, strict=True):
@@ -71,19 +70,19 @@ class HeadBlock(Block):
         self.task_axes.append(task_axis)
 
     def task_parameters(self, task: str) -> list[Tensor]:
-        """Views of one task's parameters in every run, weights and then biases."""
+        """Returns views of one task's parameters in every run, first weights, then biases."""
         at = self.tasks.index(task)
         pairs = [*zip(self.weights, self.task_axes, strict=True), *zip(self.biases, self.task_axes, strict=True)]
         return [parameter.select(axis, at) for parameter, axis in pairs]
 
     def parameter_count(self) -> int:
-        """How many numbers one run learns here; what only pads a head to the block's width is none."""
+        """Returns the number of parameters of one run, without padding to the block's width."""
         of_output = self.weights[-1].shape[-2 if len(self.weights) > 1 else 1] + 1
         padded = sum(self.outputs - head.outputs for head in self.specs)
         return sum(p[0].numel() for p in self.parameters()) - padded * of_output
 
     def input_weights(self, inputs: int) -> Tensor | None:
-        """The weights `[R, T, in, out]` with which it reads the inputs; None where it reads none."""
+        """Returns the weights `[R, T, in, out]` on its first `inputs` inputs; None if it does not read the trunk."""
         if self.layer == NOTHING:
             return None
         return self.weights[0].detach().movedim(self.task_axes[0], 1)[:, :, :inputs]
@@ -92,7 +91,7 @@ class HeadBlock(Block):
         """As `Block.forward`; the last hidden layer is None for a linear head."""
         runs, batch, tasks = x.shape[0], x.shape[-2], len(self.tasks)
         (weight, bias), *further = self.layers
-        if x.dim() == 4 and x.stride(1) != 0:  # expanded along T it has a stride of 0
+        if x.dim() == 4 and x.stride(1) != 0:  # stride 0: expanded along T
             of_tasks = torch.matmul(x, weight.transpose(1, 2)) + bias.transpose(1, 2)  # [R, T, B, H]
             h = of_tasks.transpose(1, 2)
         elif x.dim() == 4:
@@ -117,17 +116,17 @@ class HeadBlock(Block):
 
 
 class TiedBlock(Block):
-    """A task whose output another task's head computes, from its own features and estimates: no parameters."""
+    """A task that uses another task's head on its own features and estimates. It has no parameters."""
 
     def __init__(self, spec: BlockSpec, owner: str) -> None:
         super().__init__(spec)
         self.owner = owner
-        self._block: list[Block] = []  # in a list, as it is no part of this module
+        self._block: list[Block] = []  # a list keeps it from becoming a submodule
 
     def tie(self, blocks: Iterable[Block]) -> None:
-        """Find the block of the head's owner, which it has to itself.
+        """Finds the block of the head's owner, in which the owner is alone.
 
-        Raises RequestError where the two heads do not read as many numbers, or put out others.
+        Raises RequestError if the two tasks differ in outputs, or in what their heads read.
         """
         (block,) = [b for b in blocks if b.tasks == [self.owner]]
         mine, (its,) = self.specs[0], block.specs

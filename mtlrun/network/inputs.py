@@ -1,4 +1,4 @@
-"""The network's first layer: raw columns in, numbers of a like scale out. Its statistics are each run's own."""
+"""The encoder: standardises numbers and encodes categories, with separate statistics for each run."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from mtlrun.data.columns import MISSING, InputColumn, InputSpec
 
 
 class InputEncoder(nn.Module):
-    """Scales numbers by the run's training rows, imputes their mean, and one-hots categories.
+    """Standardises numbers by each run's training rows, imputes the mean, and one-hot encodes categories.
 
-    Buffers, from the training rows of each run: `mean`, `inverse` `[R, Dn]` (1/std, 0 for a constant
-    column); `seen` `[R, W]`, 0 for a category or missing-indicator that no training row has: its
-    weights never learn, so it is treated as unknown (all zeros).
+    Buffers, from the training rows of each run: `mean`; `inverse`, 1/std, 0 for a constant column, `[R, Dn]` both;
+    `seen` `[R, W]`, 0 for a category or missing-indicator that no training row has. Its weights would never be
+    trained, so it counts as unknown (all zeros).
 
-    Output `[..., R, B, D]`: scaled numbers, a missing-indicator for each number column with gaps
-    anywhere in the table, one-hot categories (with one for "missing" where the table has gaps). Hidden
-    columns are among them, `width` in all; the network sees those at `visible` `[D']` (None: all).
+    Output `[..., R, B, D]`, D = `width`: numbers, a missing-indicator for each numeric column with gaps in the table,
+    one-hot categories, including one for "missing" if the table has gaps. It includes hidden columns; the network sees
+    those at `visible` `[D']` (None: all).
     """
 
     mean: Tensor
@@ -37,7 +37,7 @@ class InputEncoder(nn.Module):
         self.has_missing = [c.missing for c in category]
         self.onehot = int(self.offsets[-1])
         self.width = len(numeric) + len(self.gaps) + self.onehot
-        # float64: a timestamp less its mean is nothing in float32
+        # float64: float32 would lose the differences of timestamps
         self.register_buffer("mean", torch.zeros(runs, len(numeric), dtype=torch.float64))
         self.register_buffer("inverse", torch.ones(runs, len(numeric), dtype=torch.float64))
         self.register_buffer("seen", torch.ones(runs, len(self.gaps) + self.onehot))
@@ -47,7 +47,7 @@ class InputEncoder(nn.Module):
         self.register_buffer("visible", visible, persistent=False)
 
     def _layout(self, numeric: list[InputColumn], category: list[InputColumn]) -> dict[str, list[int]]:
-        """Where each column stands in the output."""
+        """Returns the places of each column in the output."""
         places = {c.name: [i] for i, c in enumerate(numeric)}
         for i, at in enumerate(self.gaps):
             places[numeric[at].name].append(len(numeric) + i)
@@ -57,15 +57,15 @@ class InputEncoder(nn.Module):
         return places
 
     def shown(self, x: Tensor) -> Tensor:
-        """What the network sees `[..., D']` of the output `[..., D]`: not the columns that are hidden."""
+        """Returns the part `[..., D']` of the output `[..., D]` that the network sees: without hidden columns."""
         return x if self.visible is None else x.index_select(-1, self.visible)
 
     def places(self, columns: Sequence[str]) -> Tensor:
-        """The places `[D]` of these columns in the output, in its order."""
+        """Returns the places `[D]` of these columns in the output, in ascending order."""
         return torch.tensor(sorted(place for name in columns for place in self._of_column[name]), dtype=torch.long)
 
     def positions(self, codes: np.ndarray) -> np.ndarray:
-        """Codes `[N, Dc]` as positions in the one-hot block `[N, Dc]`; unknown ones point behind its end."""
+        """Returns codes `[N, Dc]` as positions in the one-hot block; unknown ones point behind its end."""
         out = np.full(codes.shape, self.onehot, dtype=np.int64)
         for j in range(codes.shape[1]):
             known = codes[:, j] >= 0
@@ -75,7 +75,7 @@ class InputEncoder(nn.Module):
         return out
 
     def fit(self, numeric: np.ndarray, positions: np.ndarray, train: Sequence[np.ndarray]) -> None:
-        """Set the buffers from training rows: `train[r]` are the row numbers of run r."""
+        """Sets the buffers from training rows: `train[r]` are the row numbers of run r."""
         for r, rows in enumerate(train):
             values = numeric[rows].astype(np.float64, copy=False)  # a copy already
             seen_gaps = np.empty(0, dtype=bool)
@@ -91,14 +91,14 @@ class InputEncoder(nn.Module):
                 deviations[~present] = 0
             std = np.sqrt((deviations**2).sum(0) / count)
             self.mean[r] = torch.from_numpy(mean)
-            varies = std > 1e-13 * np.abs(mean)  # what is left of a constant after rounding is no spread
+            varies = std > 1e-13 * np.abs(mean)  # a smaller std is rounding of a constant
             self.inverse[r] = torch.from_numpy(np.where(varies, 1 / np.where(varies, std, 1), 0))
             cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
             self.seen[r] = torch.from_numpy(np.concatenate([seen_gaps, cells]).astype(np.float32))
         self.refresh()
 
     def refresh(self) -> None:
-        """Take note of the buffers' values after they were loaded."""
+        """Updates `masked` after buffers were loaded."""
         self.masked = bool((self.seen == 0).any())
 
     def forward(self, numeric: Tensor, positions: Tensor | None) -> Tensor:

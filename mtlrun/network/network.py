@@ -1,4 +1,4 @@
-"""The network of a stack: encoder, trunk and heads along the graph."""
+"""The network of a stack: encoder, trunk, and heads connected by the graph."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ from mtlrun.sharing.base import Sharing
 
 
 class Network(nn.Module):
-    """Trunk and heads of R runs of the same shapes; their graphs may differ in gradient scales only.
+    """Trunk and heads of R runs of the same shapes. Their graphs may differ only in gradient factors.
 
-    tasks: in the order of the losses; place: of each task, its block and its place there; order: the tasks along the
-    axis of features of which each task has its own
+    tasks: in the order of the losses; place: block and place in it, by task; order: tasks along T, if each task has its
+    own features
     """
 
     label_mean: Tensor
@@ -46,33 +46,35 @@ class Network(nn.Module):
         self.tasks = list(self.place)
         self.order = list(sharing.tasks or [spec.name for spec in specs])
         self.constants = Constants(self.graph.constants)
-        # A regression's estimate is passed on standardised, also where its labels are in raw units.
+        # Edges carry a regression's estimate standardised, even if its labels are in raw units.
         self.register_buffer("label_mean", torch.zeros(len(seeds), len(self.tasks)))
         self.register_buffer("label_inverse", torch.ones(len(seeds), len(self.tasks)))
         self.raw_labels = False
 
     @property
     def scales(self) -> list[GradientScale]:
-        """Every gradient factor in the network."""
+        """All gradient factors in the network."""
         of_trunk = [block.trunk_scale for block in self.blocks if block.trunk_scale is not None]
         return [*of_trunk, *(edge.scale for edge in self.edges)]
 
     @property
     def pulls_back(self) -> bool:
-        """Whether gradients by task are to be had without autograd's passes through the trunk: every loss moves all
-        that it reaches, through heads of its own that read a layer."""
+        """Whether gradients by task can be computed without one autograd pass through the trunk per task.
+
+        Requires that no loss holds anything constant, and that every task has its own head that reads a layer.
+        """
         plain = all(not block.owner and block.layer != NOTHING for block in self.blocks)
         return self.sharing.pulls_back and not self.graph.constants and plain
 
     def forward(self, x: Tensor, targets: Targets | None = None, noise: Noise | None = None) -> list[Tensor]:
         """Encoded inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block.
 
-        `targets` are given while training only: an edge that passes labels then passes the observed ones.
+        `targets` are given only while training: an edge that carries labels then carries the observed ones.
         """
         return self.of_shown(self.encoder.shown(x), targets, noise)
 
     def of_shown(self, x: Tensor, targets: Targets | None = None, noise: Noise | None = None) -> list[Tensor]:
-        """The same from what the trunk sees of the encoded inputs."""
+        """As `forward`, from the encoded inputs without hidden columns."""
         features = self.sharing(x, noise)
         for i, h in enumerate(features):
             self.constants.hold(f"layer{i}", h)
@@ -81,9 +83,9 @@ class Network(nn.Module):
     def outputs(
         self, read: Sequence[Tensor], targets: Targets | None = None, tapes: Sequence[list[Tensor]] | None = None
     ) -> list[Tensor]:
-        """The features that each block reads, `[R, B, H]` or as `Block` takes them → its outputs `[R, B, T, K]`.
+        """Features that each block reads, see `Block.read` → its outputs `[R, B, T, K]`.
 
-        `tapes`, one for each block, are filled with its hidden layers, `[R, B, T, H]` each.
+        Hidden layers `[R, B, T, H]` of each block are appended to its tape in `tapes`.
         """
         labels = LabelStatistics(self.label_mean, self.label_inverse) if self.raw_labels else None
         sent: dict[str, Sent] = {}  # by task
@@ -101,31 +103,31 @@ class Network(nn.Module):
         return outputs
 
     def losses(self, x: Tensor, targets: Targets, noise: Noise | None = None) -> Tensor:
-        """Losses `[R, T]`: means over the observed labels of a batch; 0, with no gradient, where there are none."""
+        """Returns losses `[R, T]`: means over observed labels of a batch; 0, without gradient, if none."""
         return self.losses_of(self(x, targets, noise), x, targets)
 
     def losses_of(self, outputs: Sequence[Tensor], x: Tensor, targets: Targets) -> Tensor:
-        """The same from the outputs of each block."""
+        """As `losses`, from the outputs of each block."""
         parts = [block.losses(out, x, targets) for block, out in zip(self.blocks, outputs, strict=True)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
     # -------------------------------------------------- parameters
 
     def task_parameters(self, task: str) -> list[Tensor]:
-        """Views of the parameters that belong to one task's head, in each of the R runs."""
+        """Returns views of the parameters of one task's head, in all R runs."""
         return self.place[task][0].task_parameters(task)
 
     def parameter_count(self) -> int:
-        """How many numbers one run learns in trunk and heads."""
+        """Returns the number of parameters of trunk and heads of one run."""
         trunk = sum(p[0].numel() for p in self.sharing.parameters())
         return trunk + sum(block.parameter_count() for block in self.blocks)
 
     def trunk_axes(self) -> dict[str, tuple[Sequence[str], int]]:
-        """For every parameter of the trunk of which each task has its own part, by name: the tasks, and their axis."""
+        """Returns tasks and their axis, by name of a trunk parameter that has a separate part for each task."""
         return {f"sharing.{name}": axes for name, axes in self.sharing.task_axes().items()}
 
     def head_axes(self) -> dict[str, tuple[list[str], int]]:
-        """For every parameter of a head, by name: its tasks, and the axis along which they stand."""
+        """Returns tasks and their axis, by name of a parameter of heads."""
         return {
             f"heads.{b}.{kind}.{layer}": (block.tasks, axis)
             for b, block in enumerate(self.blocks)
@@ -134,13 +136,13 @@ class Network(nn.Module):
         }
 
     def rate_factors(self) -> dict[str, Sequence[float]]:
-        """Factors on the trunk's rate, one for each run, of parameters of the trunk that have them, by name."""
+        """Returns factors on the trunk's rate, one for each run, by name of the trunk parameters that have them."""
         return {f"sharing.{name}": factors for name, factors in self.sharing.rate_factors().items()}
 
     # -------------------------------------------------- penalties
 
     def shrink(self, rates: Tensor) -> None:
-        """The proximal step of the scheme's penalty, at the trunk's rates `[R]`."""
+        """Takes the proximal step of the scheme's penalty, at the trunk's rates `[R]`."""
         groups = _input_weights(self)
         joined = [torch.cat(parts, 1) for parts in groups]
         self.sharing.shrink(rates, joined)
@@ -149,14 +151,16 @@ class Network(nn.Module):
                 part.copy_(shrunk)
 
     def figures(self) -> dict[str, Tensor]:
-        """What is to be logged of how tasks share, by metric: `[R]`, or `[R, T]` with a number for each task."""
+        """Returns metrics of the sharing scheme: `[R]`, or `[R, T]` with a number for each task."""
         heads = [torch.cat(parts, 1) for parts in _input_weights(self)]
         return self.sharing.figures() | self.sharing.penalty_figures(heads)
 
 
 def _input_weights(network: Network) -> list[list[Tensor]]:
-    """Where the trunk has no layers, the weights with which heads read the inputs, `[R, T, in, out]` a block: of like
-    heads, of tasks of one type with as many outputs, together."""
+    """Returns the heads' weights on the inputs, `[R, T, in, out]` for each block, if the trunk has no layers.
+
+    Blocks of the same type and number of outputs form a group.
+    """
     if len(network.sharing.widths) > 1:
         return []
     groups: dict[tuple[type, int], list[Tensor]] = {}

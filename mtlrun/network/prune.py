@@ -1,4 +1,4 @@
-"""A trained network with some of its heads only."""
+"""Removes heads from a trained network."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,15 +10,14 @@ from mtlrun.network.network import Network, TaskSpec
 
 @torch.no_grad()
 def pruned(network: Network, config: Config, specs: Sequence[TaskSpec], tasks: Iterable[str]) -> Network:
-    """The network with the heads of `tasks`, and of those whose estimates they receive or whose heads they have, for
-    the same R runs.
+    """Returns the network with only the heads of `tasks`, and the heads that these depend on.
 
-    It has parameters of its own for the heads; the encoder, and all that is shared, are those of `network`. Outputs are
-    the same. `specs` are those that `network` was built from.
+    A head depends on tasks whose estimates it receives, and on a task whose head it uses. Outputs do not change. The
+    heads are copies; encoder and trunk are those of `network`. `specs`: those that `network` was built from.
     """
     graph, by_name = network.graph.needed_by(tasks), {spec.name: spec for spec in specs}
     while owners := {by_name[task].head for task in graph.tasks} - {"", *graph.tasks}:
-        graph = network.graph.needed_by({*graph.tasks, *owners})  # whose heads compute other tasks' outputs
+        graph = network.graph.needed_by({*graph.tasks, *owners})  # owners: tasks whose heads others use
     runs = len(network.label_mean)
     kept = Network(
         network.encoder,
@@ -30,7 +29,7 @@ def pruned(network: Network, config: Config, specs: Sequence[TaskSpec], tasks: I
     )
     for task in kept.tasks:
         for own, whole in zip(kept.task_parameters(task), network.task_parameters(task), strict=True):
-            own.copy_(whole[tuple(slice(n) for n in own.shape)])  # a block may be padded to a wider one
+            own.copy_(whole[tuple(slice(n) for n in own.shape)])  # the old block may have more padding
     columns = [network.tasks.index(task) for task in kept.tasks]
     kept.label_mean.copy_(network.label_mean[:, columns])
     kept.label_inverse.copy_(network.label_inverse[:, columns])
@@ -39,6 +38,6 @@ def pruned(network: Network, config: Config, specs: Sequence[TaskSpec], tasks: I
 
 
 def without_discarded(network: Network, config: Config, specs: Sequence[TaskSpec]) -> Network:
-    """The network as best.pt of a run holds it: without the heads that exist only while training."""
+    """Returns the network that best.pt contains: without the heads that are used only in training."""
     kept = config.kept
     return network if len(kept) == len(config.active) else pruned(network, config, specs, kept)

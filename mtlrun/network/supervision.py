@@ -1,4 +1,4 @@
-"""What is known of labels: those of a batch, and the statistics by which estimates are standardised."""
+"""Labels of a batch, and the statistics that standardise estimates."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 @dataclass
 class Targets:
-    """What the losses of a batch need, tasks in the order of `Network.tasks`.
+    """Labels of a batch, tasks in the order of `Network.tasks`.
 
-    labels `[R, B, T]`; `weights` `[R, B, T]` sum to 1 over the batch where a task has labels (None: every
-    row counts the same); `observed` `[R, B, T]` (None: all); `present` `[R, T]`: has the task any label here?
+    labels: `[R, B, T]`; weights: `[R, B, T]`, sum to 1 over the batch if a task has labels (None: all equal); observed:
+    `[R, B, T]`, which labels exist (None: all); present: `[R, T]`, which tasks have a label in the batch (None: all)
     """
 
     labels: Tensor
@@ -21,7 +21,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class LabelStatistics:
-    """Mean and 1/spread `[R, T]` of the training labels of all tasks, where labels are in raw units."""
+    """Mean and 1/std `[R, T]` of the training labels of all tasks, if labels are in raw units."""
 
     mean: Tensor
     inverse: Tensor

@@ -1,4 +1,4 @@
-"""Edges between tasks: what a head receives of another task's head, beside the trunk's features."""
+"""Edges between tasks: a head receives outputs or hidden features of another task's head."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,8 +16,10 @@ from mtlrun.tasks import TaskType
 
 @dataclass(frozen=True)
 class Source:
-    """A task whose estimate others receive: its type, how many outputs it has, its place in its block, and its column
-    among the network's tasks."""
+    """A task whose estimate other tasks receive.
+
+    kind: its type; outputs: their number; place: in its block; column: among the network's tasks
+    """
 
     task: str
     kind: TaskType
@@ -28,37 +30,36 @@ class Source:
 
 @dataclass(frozen=True)
 class Sent:
-    """What a block has put out: outputs `[R, B, T, K]`, and the last hidden layer `[R, B, T, H]` if there is one."""
+    """Outputs `[R, B, T, K]` of a block, and its last hidden layer `[R, B, T, H]` if there is one."""
 
     outputs: Tensor
     hidden: Tensor | None
 
 
 class Edge(ABC):
-    """Carries something of a task's head to other heads, `[R, B, E]`; the gradient goes back times `scale`.
+    """Carries `[R, B, E]` from one task's head to another. The gradient back is multiplied by `scale`.
 
-    A subclass for each `what` of the graph.
+    There is a subclass for each `what` of the graph.
     """
 
-    of_hidden: ClassVar[bool] = False  # it is the hidden layer that is carried, not the outputs
+    of_hidden: ClassVar[bool] = False  # carries the hidden layer instead of outputs
 
     def __init__(self, source: Source, scale: GradientScale) -> None:
         self.source, self.scale = source, scale
 
     def width(self, head_hidden: Sequence[int]) -> int:
-        """E, for heads with hidden layers of these widths."""
+        """Returns E, for heads with hidden layers of these widths."""
         return head_hidden[-1] if self.of_hidden else self.source.outputs
 
     @abstractmethod
     def __call__(self, sent: Sent, targets: Targets | None, labels: LabelStatistics | None) -> Tensor:
-        """What is carried `[R, B, E]` of what the source's block has sent.
+        """Returns what it carries, `[R, B, E]`, from the outputs of the source's block.
 
-        targets: only while training; labels: statistics by which estimates are standardised, None where they are so
-        already
+        targets: only while training; labels: statistics to standardise estimates, None if they are standardised
         """
 
     def standardised(self, estimate: Tensor, labels: LabelStatistics | None) -> Tensor:
-        """Estimates `[R, B, E]` less the mean and over the spread of the source's training labels."""
+        """Standardises estimates `[R, B, E]` by the source's training labels."""
         if labels is None:
             return estimate
         column = self.source.column
@@ -76,7 +77,7 @@ class Embedding(Edge):
 
 
 class Logits(Edge):
-    """The outputs as they are; of a regression its estimate, which is standardised."""
+    """The outputs of the source's head; a regression's estimate is standardised."""
 
     def __call__(self, sent: Sent, targets: Targets | None, labels: LabelStatistics | None) -> Tensor:
         outputs = sent.outputs[:, :, self.source.place, : self.source.outputs]
@@ -84,7 +85,7 @@ class Logits(Edge):
 
 
 class Prediction(Edge):
-    """What the source's type estimates: probabilities, or a standardised number."""
+    """The estimate of the source: probabilities, or a standardised number."""
 
     def __call__(self, sent: Sent, targets: Targets | None, labels: LabelStatistics | None) -> Tensor:
         estimate = self.source.kind.estimate(sent.outputs, self.source.place)
@@ -92,7 +93,7 @@ class Prediction(Edge):
 
 
 class Label(Prediction):
-    """While training the observed label in place of the prediction."""
+    """The observed label while training, the prediction otherwise and for rows without a label."""
 
     def __call__(self, sent: Sent, targets: Targets | None, labels: LabelStatistics | None) -> Tensor:
         estimate = super().__call__(sent, targets, labels)
@@ -110,5 +111,5 @@ EDGES: dict[str, type[Edge]] = {"prediction": Prediction, "logits": Logits, "emb
 
 
 def gradient_scale(gradients: Sequence[Gradient]) -> GradientScale:
-    """The gradient factors of one edge in every run."""
+    """Returns the gradient factors of one edge in all runs."""
     return GradientScale([g.scale for g in gradients], [g.ramped for g in gradients])

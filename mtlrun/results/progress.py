@@ -204,7 +204,9 @@ def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary:
         f"{summary['steps']} steps in {summary['seconds']:.1f} s",
     ]
     if best["step"] == summary["steps"] and best["by"] != "last":
-        lines.append("val was best at the last evaluation: more training may help (trainer.epochs)")
+        trainer = summary["settings"]["trainer"]
+        limit = "max_steps" if summary["steps"] == trainer["max_steps"] else "epochs"
+        lines.append(f"val was best at the last evaluation: more training may help (trainer.{limit})")
     return lines
 
 

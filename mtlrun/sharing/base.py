@@ -1,4 +1,4 @@
-"""The interface of a way of sharing."""
+"""The interface of a sharing scheme."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +14,11 @@ from mtlrun.model.trunks import Noise, Trunk
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scheme is built from, for a stack of R runs.
+    """Arguments from which a scheme is built, for a stack of R runs.
 
-    configs: its settings, one per run; model: the trunk's; tasks: the T tasks in the order in which features are handed
-    out; seeds: of the initial parameters, one per run; inputs: how many numbers an encoded row has; trunk: makes the
-    one trunk that the group `model` asks for, whatever it is, for schemes with one
+    configs: settings of the scheme, one per run; model: settings of the trunk; tasks: the T tasks, in the order of the
+    features; seeds: of the initial parameters, one per run; inputs: width of an encoded row; trunk: makes the trunk of
+    the group `model`, for schemes with a single trunk
     """
 
     configs: Sequence[SharingConfig]
@@ -30,34 +30,38 @@ class Plan:
 
 
 class Sharing(nn.Module, ABC):
-    """From the encoded inputs to the features that the tasks' heads read, for a stack of R runs.
+    """Computes the features that the tasks' heads read from the encoded inputs, for a stack of R runs.
 
     `widths[i]`: the width after layer i; `widths[0]` that of the inputs. Parameters begin with the run axis.
     """
 
     widths: list[int]
-    tasks: Sequence[str] = ()  # in the order in which features are handed out, where each task has its own
-    # gradients of all tasks are to be had at once, by `pull_back` (see `Hard`), and not by autograd alone
+    tasks: Sequence[str] = ()  # in the order of the features, if each task has its own
+    # whether `pull_back` computes gradients of all tasks at once (see `Hard`)
     pulls_back: ClassVar[bool] = False
-    # there are `gates`
+    # whether it has `gates`
     gated: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → the features after every layer, the inputs first: `[R, B, H]` where they are the same
-        for every task, `[R, T, B, H]` where each has its own."""
+        """Inputs `[R, B, D]` → the features after every layer, the inputs first.
+
+        `[R, B, H]` if all tasks have the same features, `[R, T, B, H]` if each task has its own.
+        """
 
     def task_axes(self) -> dict[str, tuple[Sequence[str], int]]:
-        """For every parameter, by name, of which each task has a part that no other task's loss reaches (but along
-        edges between tasks): the tasks, and the axis along which they stand."""
+        """Returns the tasks and their axis, by name of a parameter that has a separate part for each task.
+
+        No other task's loss reaches such a part, except along edges between tasks.
+        """
         return {}
 
     def shrink(self, rates: Tensor, heads: Sequence[Tensor]) -> None:
-        """The proximal step of a penalty on the tasks' own weights, in place, after the optimiser's step.
+        """Takes the proximal step of a penalty on the tasks' weights, in place, after the optimiser's step.
 
-        rates `[R]`: the trunk's in this step; heads: where the trunk has no layers, the weights of the heads' first
-        layers, `[R, T, in, out]`, like heads together, which are penalised in their place. Only called where the scheme
-        is `penalised`.
+        Only called if the scheme is `penalised`. rates: of the trunk in this step, `[R]`; heads: if the trunk has no
+        layers, weights `[R, T, in, out]` of the heads' first layers, which are penalised instead; heads of the same
+        shape are joined.
         """
 
     @property
@@ -66,22 +70,24 @@ class Sharing(nn.Module, ABC):
         return False
 
     def rate_factors(self) -> Mapping[str, Sequence[float]]:
-        """Factors on the trunk's rate, one for each run, of parameters that have them, by name."""
+        """Returns factors on the trunk's rate, one for each run, by name of the parameters that have them."""
         return {}
 
     def penalty_figures(self, heads: Sequence[Tensor]) -> dict[str, Tensor]:
-        """What is to be logged of weights that are penalised, `[R]` by metric; `heads` as in `shrink`."""
+        """Returns metrics `[R]` of the penalised weights; `heads` as in `shrink`."""
         return {}
 
     def gates(self, x: Tensor) -> dict[str, Tensor]:
-        """By name, the shares with which tasks read experts, `[R, T, B]` for inputs `[R, B, D]`, or `[R, B]` where the
-        reader is no task; a metric each. None where there are no gates."""
+        """Returns the gate values by name, each a metric: the weight of an expert in what a task reads.
+
+        `[R, T, B]` for inputs `[R, B, D]`, or `[R, B]` for a gate that belongs to no task. Empty without gates.
+        """
         return {}
 
     def describe(self) -> str:
-        """What it is made of, for `mtlrun check`; nothing where there is one trunk."""
+        """Describes its parts for `mtlrun check`; empty for a single trunk."""
         return ""
 
     def figures(self) -> dict[str, Tensor]:
-        """What is to be logged of it at an evaluation, by metric: `[R]`, or `[R, T]` with a number for each task."""
+        """Returns metrics to log at an evaluation: `[R]`, or `[R, T]` with a number for each task."""
         return {}

@@ -1,4 +1,4 @@
-"""Customised gate control: experts for all tasks, and experts for each."""
+"""Customised gate control: shared experts, and experts of each task."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -16,8 +16,8 @@ class Cgc(Sharing):
 
         features of t = Σ_e g_te(x) h_e(x)    g_t = softmax(x W_t + b_t), over the shared experts and those of t
 
-    An expert is a whole trunk, and a task's gate is the same for every layer of it: the features of layer i mix the
-    experts' layers i. Changed from the paper: the gates have a bias, as there is no constant among standardised inputs.
+    An expert is a whole trunk. A task's gate is the same for all layers: features after layer i mix the experts' layers
+    i. Changed from the paper: gates have a bias, as standardised inputs contain no constant.
     """
 
     gated: ClassVar[bool] = True
@@ -28,7 +28,7 @@ class Cgc(Sharing):
         self._build(plan, config.shared_experts, config.task_experts)
 
     def _build(self, plan: Plan, shared: int, own: int) -> None:
-        """`shared` experts for all, and `own` for each task."""
+        """Builds `shared` experts for all tasks, and `own` for each task."""
         super().__init__()
         self.tasks, self.widths = list(plan.tasks), [plan.inputs, *plan.model.hidden]
         self.shared = Experts(plan, shared_names(shared), [shared])
@@ -37,9 +37,9 @@ class Cgc(Sharing):
         self.names = [f"shared{k}" for k in range(shared)] + [f"own{k}" for k in range(own)]
 
     def forward(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → those, and each task's mixture after every layer, `[R, T, B, H]`."""
+        """Inputs `[R, B, D]` → the inputs, then each task's mixture after every layer, `[R, T, B, H]`."""
         gates, features = self.gate(x), [x]
-        shared = own = x.unsqueeze(1)  # [R, 1, B, D]: all read the same
+        shared = own = x.unsqueeze(1)  # [R, 1, B, D]: the same for all experts
         for i in range(1, len(self.widths)):
             shared = self.shared.layer(i, shared, noise)
             own = own if self.own is None else self.own.layer(i, own, noise)

@@ -16,10 +16,10 @@ class CrossStitch(Sharing):
 
         features of t after layer i = Σ_s α_its h_is    h_is: layer i of the trunk of s, from the features of s before
 
-    At first α_itt is `own` and the others (1 − own)/(T − 1); of a single task it is 1. Stitches learn at `rate` times
-    the trunk's rate. All trunks begin alike: a stitch adds unit k of one trunk to unit k of another, which means
-    something as far as these correspond (the paper begins with copies of one trained network), and with own = 1 and
-    rate = 0 these are single-task nets. What other tasks' heads ask for then drives the trunks apart.
+    α_itt starts at `own` and the others at (1 − own)/(T − 1); for a single task, α is 1. The learning rate of stitches
+    is `rate` times the trunk's. All trunks start with the same parameters, because a stitch adds unit k of one trunk to
+    unit k of another, and these must correspond (the paper starts from copies of one trained network). The tasks'
+    gradients then make the trunks differ. With own = 1 and rate = 0 they are single-task networks.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -33,7 +33,7 @@ class CrossStitch(Sharing):
         self.stitches = nn.ParameterList(nn.Parameter(begin.clone()) for _ in plan.model.hidden)
 
     def forward(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → those, and each task's features after every layer, stitched, `[R, T, B, H]`."""
+        """Inputs `[R, B, D]` → the inputs, then each task's stitched features after every layer, `[R, T, B, H]`."""
         features = [x]
         for i, stitches in enumerate(self.stitches, 1):
             h = self.trunks.layer(i, features[-1], noise)
@@ -41,14 +41,14 @@ class CrossStitch(Sharing):
         return features
 
     def task_axes(self) -> dict[str, tuple[Sequence[str], int]]:
-        """The last layer's stitches: all else reaches other tasks through them."""
+        """The last layer's stitches. All other parameters reach other tasks through them."""
         return {f"stitches.{len(self.stitches) - 1}": (self.tasks, 1)}
 
     def rate_factors(self) -> Mapping[str, Sequence[float]]:
         return {f"stitches.{i}": self.rates for i in range(len(self.stitches))}
 
     def figures(self) -> dict[str, Tensor]:
-        """`stitch_layer1_a`: how much each task reads of a's features after layer 1."""
+        """`stitch_layer1_a`: weight of a's features after layer 1, for each task."""
         return {
             f"stitch_layer{i}_{task}": stitches[:, :, s].detach()
             for i, stitches in enumerate(self.stitches, 1)
@@ -61,7 +61,7 @@ class CrossStitch(Sharing):
 
 
 def _begin(own: float, tasks: int) -> Tensor:
-    """The stitches `[T, T]` before training."""
+    """Returns the initial stitches `[T, T]`."""
     if tasks == 1:
         return torch.ones(1, 1)
     others = (1 - own) / (tasks - 1)

@@ -1,4 +1,4 @@
-"""What mixtures of experts are made of: experts side by side, and gates that choose among them."""
+"""Parts of mixtures of experts: the experts, and gates that mix them."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,10 @@ from mtlrun.sharing.base import Plan
 
 
 class Experts(nn.Module):
-    """E multi-layer perceptrons of `model.hidden`: weights `[R, *shape, in, out]`, biases `[R, *shape, 1, out]`, layer
-    by layer, with E the product of `shape`.
+    """E multi-layer perceptrons with hidden layers `model.hidden`, where E is the product of `shape`.
 
-    `names`, one for each expert, are those of their random streams, for initial parameters and dropout; an expert that
-    is named `trunk` begins as the trunk of hard sharing.
+    Each layer has weights `[R, *shape, in, out]` and biases `[R, *shape, 1, out]`. `names`, one per expert, select
+    the random numbers for initial parameters and dropout. The expert `trunk` starts like the trunk of hard sharing.
     """
 
     def __init__(self, plan: Plan, names: Sequence[str], shape: Sequence[int]) -> None:
@@ -31,12 +30,14 @@ class Experts(nn.Module):
         self.layers = list(zip(self.weights, self.biases, strict=True))  # ParameterList is slow to walk
 
     def layer(self, i: int, x: Tensor, noise: Noise | None = None) -> Tensor:
-        """Layer i, from 1, of every expert `[R, E, B, out]`. x `[R, G, B, in]`: what each of G equal groups of
-        neighbours among the experts reads."""
+        """Returns layer i, counted from 1, of every expert: `[R, E, B, out]`.
+
+        x: `[R, G, B, in]`, the inputs of G groups of E/G consecutive experts
+        """
         weight, bias = self.layers[i - 1]
         runs, groups, batch, inputs = x.shape
         each, outputs = len(self.names) // groups, weight.shape[-1]
-        # one product for all experts that read the same, whose inputs need no copy
+        # one product for all experts of a group, without copies of their inputs
         weight = weight.reshape(runs * groups, each, inputs, outputs).transpose(1, 2).flatten(2)
         bias = bias.reshape(runs * groups, 1, each * outputs)
         h = torch.baddbmm(bias, x.reshape(runs * groups, batch, inputs), weight)
@@ -47,8 +48,10 @@ class Experts(nn.Module):
 
 
 class Gates(nn.Module):
-    """For each of T readers, the shares with which it reads N experts: softmax(x W + b), with W `[R, T, in, N]` and b
-    `[R, T, 1, N]`; `names` as for `Experts`."""
+    """Gates of T readers over N experts: softmax(x W + b), with W `[R, T, in, N]` and b `[R, T, 1, N]`.
+
+    `names` as for `Experts`.
+    """
 
     def __init__(self, plan: Plan, names: Sequence[str], inputs: int, experts: int) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class Gates(nn.Module):
         self.weight, self.bias = (nn.Parameter(torch.stack(own, 1)) for own in draws)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Inputs `[R, B, in]`, or `[R, T, B, in]` where each reader has its own → shares `[R, T, B, N]`."""
+        """Inputs `[R, B, in]`, or separate ones for each reader `[R, T, B, in]` → gates `[R, T, B, N]`."""
         if x.dim() == 4:
             return torch.softmax(torch.matmul(x, self.weight) + self.bias, -1)
         weight, bias = self.weight.transpose(1, 2), self.bias.transpose(1, 2)  # [R, in, T, N], [R, 1, T, N]
@@ -82,10 +85,10 @@ def mixed(gates: Tensor, shared: Tensor, own: Tensor | None = None) -> Tensor:
 
 
 def shared_names(count: int) -> list[str]:
-    """Names of experts that all tasks read; the first is the trunk of hard sharing."""
+    """Returns names of shared experts. The first is that of the trunk of hard sharing."""
     return ["trunk", *(f"trunk.expert{k}" for k in range(1, count))]
 
 
 def own_names(tasks: Sequence[str], count: int) -> list[str]:
-    """Names of so many experts for each task alone."""
+    """Returns names of `count` experts for each task."""
     return [f"trunk.own.{task}.expert{k}" for task in tasks for k in range(count)]

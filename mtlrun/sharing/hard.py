@@ -21,16 +21,16 @@ class Hard(Sharing):
         self.widths = self.trunk.widths
 
     def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → the features after every layer, for every task the same; `tape` as `Trunk` has it."""
+        """Inputs `[R, B, D]` → the features after every layer, the same for all tasks; `tape` as in `Trunk.forward`."""
         features: list[Tensor] = self.trunk(x, noise, tape)
         return features
 
     def pull_back(
         self, tape: Sequence[Any], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
     ) -> None:
-        """Gradients `[R, T, S]` with respect to the shared parameters; as `Trunk.pull_back`."""
+        """Computes gradients `[R, T, S]` of the shared parameters, as `Trunk.pull_back`."""
         self.trunk.pull_back(tape, gradients, out, factors)
 
     def figures(self) -> dict[str, Tensor]:
-        """What the trunk has to be logged of it at an evaluation, `[R]` by metric."""
+        """Returns the trunk's metrics `[R]` to log at an evaluation."""
         return self.trunk.figures()

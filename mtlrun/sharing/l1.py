@@ -8,9 +8,9 @@ from mtlrun.sharing.tied import Tied, over_runs, zeros
 
 
 class L1(Tied):
-    """L1 norm (Tibshirani 1996): Ω = Σ |w|, over tasks too: nothing is shared but the wish for few weights. Proximal
-    step: w ← sign(w) (|w| − rate · strength)₊, exactly 0 where it is 0. Beside `joint_features` it tells what is
-    gained by choosing the same inputs for all tasks.
+    """L1 norm (Tibshirani 1996): Ω = Σ |w| over all tasks. Its step w ← sign(w) (|w| − rate · strength)₊ gives
+    exact zeros. Tasks share nothing. The difference to `joint_features` is the gain from selecting the same inputs for
+    all tasks.
     """
 
     def proximal(self, weight: Tensor, rates: Tensor) -> None:

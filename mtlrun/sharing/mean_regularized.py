@@ -13,12 +13,12 @@ from mtlrun.sharing.tied import Tied, distance, over_runs
 
 
 class MeanRegularized(Tied):
-    """Regularised multi-task learning (Evgeniou & Pontil, KDD 2004): beside `strength` · Σ_t ‖w_t − w̄‖² a second
-    penalty `ridge` · Σ_t ‖w_t‖². Proximal step of both: the mean w̄ divided by 1 + 2 · rate · ridge, deviations from it
-    by 1 + 2 · rate · (ridge + strength).
+    """Regularised multi-task learning (Evgeniou & Pontil, KDD 2004): the penalty is `strength` · Σ_t ‖w_t − w̄‖² +
+    `ridge` · Σ_t ‖w_t‖². Its proximal step divides the mean w̄ by 1 + 2 · rate · ridge, and deviations from it by
+    1 + 2 · rate · (ridge + strength).
 
-    Strength 0 is ridge regression of each task alone, a large one a ridge regression of all tasks as one. In the
-    paper w_t = w₀ + v_t with penalties on both: at the best w₀, a multiple of w̄, they come to these two.
+    Strength 0 is a separate ridge regression of each task; a large strength is one ridge regression of all tasks. The
+    paper has w_t = w₀ + v_t with penalties on both. At the best w₀, a multiple of w̄, these equal the two above.
     """
 
     ridge: Tensor

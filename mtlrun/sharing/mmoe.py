@@ -6,11 +6,11 @@ from mtlrun.sharing.cgc import Cgc
 
 
 class Mmoe(Cgc):
-    """E experts that all tasks read, each with a gate of its own (Ma et al., KDD 2018, eq. 6 and 7).
+    """E shared experts, and a gate for each task (Ma et al., KDD 2018, eq. 6 and 7).
 
         features of t = Σ_e g_te(x) h_e(x)    g_t = softmax(x W_t + b_t)
 
-    It is `Cgc` without experts of the tasks' own. With one expert it is hard sharing.
+    This is `Cgc` without task experts. With one expert it is hard sharing.
     """
 
     def __init__(self, plan: Plan) -> None:

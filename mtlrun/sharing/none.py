@@ -1,4 +1,4 @@
-"""No sharing: single-task nets side by side."""
+"""No sharing: single-task networks, trained together."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from mtlrun.sharing.base import Plan, Sharing
 
 
 class TaskTrunks(nn.Module):
-    """A multi-layer perceptron for each of T tasks: weights `[R, T, in, out]`, biases `[R, T, 1, out]`, layer by layer.
+    """A multi-layer perceptron for each of T tasks. A layer has weights `[R, T, in, out]` and biases `[R, T, 1, out]`.
 
-    All begin with the same parameters, which are those of `MlpTrunk`: a single-task net's, and hard sharing's.
+    All start with the same parameters: those of `MlpTrunk`, as in a single-task network and in hard sharing.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -28,8 +28,10 @@ class TaskTrunks(nn.Module):
         self.layers = list(zip(self.weights, self.biases, strict=True))  # ParameterList is slow to walk
 
     def layer(self, i: int, x: Tensor, noise: Noise | None = None) -> Tensor:
-        """Layer i, from 1: features `[R, B, in]` or `[R, T, B, in]` → `[R, T, B, out]`. Dropout has one mask for all
-        tasks, that of a single-task net."""
+        """Layer i, counted from 1: features `[R, B, in]` or `[R, T, B, in]` → `[R, T, B, out]`.
+
+        All tasks have the same dropout mask, that of a single-task network.
+        """
         weight, bias = self.layers[i - 1]
         h = self.activation(torch.matmul(x.unsqueeze(1) if x.dim() == 3 else x, weight) + bias)
         if noise is not None and self.dropout:
@@ -37,7 +39,7 @@ class TaskTrunks(nn.Module):
         return h
 
     def forward(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → those, and the features after every layer, `[R, T, B, H]`."""
+        """Inputs `[R, B, D]` → the inputs, then the features after every layer, `[R, T, B, H]`."""
         features = [x]
         for i in range(1, len(self.widths)):
             features.append(self.layer(i, features[-1], noise))
@@ -45,7 +47,7 @@ class TaskTrunks(nn.Module):
 
 
 class NoSharing(Sharing):
-    """A trunk for each task: single-task nets side by side, on the same batches. Nothing is shared."""
+    """A separate trunk for each task, trained on the same batches. Tasks share nothing."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()

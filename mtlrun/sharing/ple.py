@@ -13,12 +13,12 @@ from mtlrun.sharing.experts import Experts, Gates, mixed, own_names, shared_name
 
 
 class Ple(Sharing):
-    """`Cgc` on every level, a level being a layer of the trunk (Tang et al., RecSys 2020, eq. 4 to 6).
+    """`Cgc` on every level. A level is a layer of the trunk (Tang et al., RecSys 2020, eq. 4 to 6).
 
-    On each level S shared experts and K for each task, of one layer. A task's gate mixes the shared ones and its own
-    into what its experts, and its gate, read on the next level; a shared gate mixes all experts into what the shared
-    ones, and the shared gate, read there. The last level has no shared gate. With one layer it is `Cgc`. Changed from
-    the paper: the gates have a bias, as in `Cgc`.
+    Each level has S shared experts and K experts for each task, of one layer each. A task's gate mixes the shared and
+    the task's experts; the task's experts and gate of the next level read this mixture. A shared gate mixes all
+    experts, for the shared experts and the shared gate of the next level. The last level has no shared gate. With one
+    layer this is `Cgc`. Changed from the paper: gates have a bias, as in `Cgc`.
     """
 
     gated: ClassVar[bool] = True
@@ -29,7 +29,7 @@ class Ple(Sharing):
         assert isinstance(config, PleConfig)
         self.tasks, self.widths = list(plan.tasks), [plan.inputs, *plan.model.hidden]
         shared, own, tasks = config.shared_experts, config.task_experts, self.tasks
-        # the experts' layers are those of whole trunks, as are their names; what differs is what they read
+        # experts have the layers and names of whole trunks, but read other features
         self.shared = Experts(plan, shared_names(shared), [shared])
         self.own = Experts(plan, own_names(tasks, own), [len(tasks), own]) if own else None
         self.gate, self.shared_gate = nn.ModuleList(), nn.ModuleList()
@@ -44,11 +44,11 @@ class Ple(Sharing):
         self.all_names = names + [f"{task}_own{k}" for task in tasks for k in range(own)]
 
     def forward(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → those, and each task's mixture after every layer, `[R, T, B, H]`."""
+        """Inputs `[R, B, D]` → the inputs, then each task's mixture after every layer, `[R, T, B, H]`."""
         return [x, *(mixture for mixture, _, _ in self._levels(x, noise))]
 
     def _levels(self, x: Tensor, noise: Noise | None) -> list[tuple[Tensor, Tensor, Tensor | None]]:
-        """Of every level the tasks' mixtures, their gates `[R, T, B, S + K]`, and the shared gate `[R, 1, B, N]`."""
+        """Returns for each level the mixtures, their gates `[R, T, B, S + K]`, and the shared gate `[R, 1, B, N]`."""
         mixture, shared, levels = x.unsqueeze(1), x.unsqueeze(1), []
         for i in range(1, len(self.widths)):
             of_shared = self.shared.layer(i, shared, noise)
@@ -62,8 +62,10 @@ class Ple(Sharing):
         return levels
 
     def task_axes(self) -> dict[str, tuple[Sequence[str], int]]:
-        """The last level's gates and experts, and the gates of the level before it: what comes earlier reaches other
-        tasks through a shared gate."""
+        """The last level's gates and experts, and the gates of the level before it.
+
+        All earlier parameters reach other tasks through a shared gate.
+        """
         last = len(self.gate) - 1
         own = (f"gate.{last - 1}.", f"gate.{last}.", f"own.weights.{last}.", f"own.biases.{last}.")
         return {n: (self.tasks, 1) for n, _ in self.named_parameters() if f"{n}.".startswith(own)}

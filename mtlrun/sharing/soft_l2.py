@@ -9,14 +9,14 @@ from mtlrun.sharing.tied import Tied, distance, over_runs
 
 
 class SoftL2(Tied):
-    """Soft parameter sharing (Duong, Cohn, Bird & Cook, ACL 2015): Ω = Σ_t ‖θ_t − θ̄‖², θ̄ their mean over tasks, over
-    the weights and the biases of the tied layers. Proximal step: the mean stays, deviations from it are divided by
+    """Soft parameter sharing (Duong, Cohn, Bird & Cook, ACL 2015): Ω = Σ_t ‖θ_t − θ̄‖², θ̄ their mean over tasks, for
+    weights and biases of the tied layers. The proximal step keeps the mean and divides deviations from it by
     1 + 2 · rate · strength.
 
-    Strength 0 is `none`. Towards infinity the trunks are one, which moves by the mean of the tasks' steps: with plain
-    gradient descent at a rate r this is hard sharing whose trunk has the rate r/T. 1e12 ties exactly.
+    Strength 0 is `none`. With infinite strength all trunks are the same and move by the mean of the tasks' steps: with
+    plain gradient descent at rate r, this is hard sharing whose trunk has the rate r/T. 1e12 ties exactly.
 
-    The paper ties two networks, to each other. In heads without a trunk intercepts are left free.
+    The paper ties two networks to each other. If the trunk has no layers, biases of the heads are not tied.
     """
 
     def proximal(self, weight: Tensor, rates: Tensor) -> None:
@@ -33,5 +33,5 @@ class SoftL2(Tied):
 
 
 def towards_mean(weight: Tensor, pull: Tensor) -> None:
-    """Deviations from the mean over tasks divided by 1 + pull `[R]`, in place; a pull of 0 changes no bit."""
+    """Divides deviations from the mean over tasks by 1 + pull `[R]`, in place. A pull of 0 changes no bit."""
     weight.lerp_(weight.mean(1, keepdim=True), over_runs(pull / (1 + pull)))

@@ -12,10 +12,10 @@ RANK_FROM = 0.1  # singular values count from this share of the largest
 
 class TraceNorm(Tied):
     """Trace norm (Argyriou, Evgeniou & Pontil 2007; of deep nets: Yang & Hospedales, ICLR workshop 2017): Ω of a layer
-    is the sum of the singular values of the T × (in · out) matrix whose rows are the tasks' weights, so that few
-    patterns serve all tasks. Proximal step: singular values σ become (σ − rate · strength)₊.
+    is the sum of the singular values of the T × (in · out) matrix whose rows are the tasks' weights. It favours low
+    rank: few patterns for all tasks. Proximal step: singular values σ become (σ − rate · strength)₊.
 
-    By the smaller of the matrix's two Gramians in float64, whose eigenvalues are the σ².
+    Computed from the smaller of the matrix's two Gramians in float64, whose eigenvalues are σ².
     """
 
     def proximal(self, weight: Tensor, rates: Tensor) -> None:
@@ -31,7 +31,7 @@ class TraceNorm(Tied):
         weight.copy_(torch.where(amounts.unsqueeze(2) == 0, rows, shrunk).view(weight.shape))
 
     def figures_of(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`rank_LAYER`: how many singular values are above a tenth of the largest."""
+        """`rank_LAYER`: the number of singular values above a tenth of the largest."""
         found = {}
         for name, weight in weights.items():
             sigma = torch.linalg.eigvalsh(gramian(weight.flatten(2).double())).clamp(min=0).sqrt()  # ascending
@@ -40,8 +40,10 @@ class TraceNorm(Tied):
 
 
 def gramian(rows: Tensor) -> Tensor:
-    """The smaller of M Mᵀ and Mᵀ M for M `[R, T, D]`; that of a run whose numbers are not finite is 1 throughout the
-    diagonal, as no decomposition of it ends, and takes those of the other runs with it."""
+    """Returns the smaller of M Mᵀ and Mᵀ M for M `[R, T, D]`.
+
+    A run with numbers that are not finite gets the identity: their decomposition would fail, for all runs.
+    """
     products = rows.mT @ rows if rows.shape[1] > rows.shape[2] else rows @ rows.mT
     finite = products.isfinite().all(2).all(1).view(-1, 1, 1)
     return torch.where(finite, products, torch.eye(products.shape[1]).to(products))

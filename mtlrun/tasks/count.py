@@ -33,6 +33,9 @@ class CountTrees(Regressor):
     """The Poisson loss of scikit-learn. Its predictions are expected counts; its loss omits the terms in the labels
     alone."""
 
+    def can_score(self, labels: np.ndarray) -> bool:
+        return bool(labels.sum() > 0)  # it refuses labels that are all 0
+
     def outputs(self, raw: np.ndarray, model: Any, classes: int, rows: int) -> np.ndarray:
         return np.log(raw)[:, None]
 

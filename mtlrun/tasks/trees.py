@@ -40,6 +40,10 @@ class TreeLoss(ABC):
     def staged(self, model: Any, x: np.ndarray) -> Iterator[np.ndarray]:
         """Yields `raw` after 1, 2, … iterations."""
 
+    def can_score(self, labels: np.ndarray) -> bool:
+        """Whether scikit-learn computes the loss of these labels [N], N > 0."""
+        return True
+
     def outputs(self, raw: np.ndarray, model: Any, classes: int, rows: int) -> np.ndarray:
         """Outputs [N, K] of a head from raw predictions. `rows`: number of training rows of the estimator."""
         return raw[:, None]

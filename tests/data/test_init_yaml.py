@@ -141,7 +141,7 @@ def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:
     assert "    - size  # read as text: not 'n.a.?'" in lines
     assert "    # - day  # dates written as text: store them as dates in Parquet" in lines
     assert "    # - name  # like an identifier: nearly every value is different" in lines
-    tasks = lines[lines.index("tasks:  # type: regression, binary or categorical") + 1 :]
+    tasks = lines[lines.index("tasks:  # type: regression, binary, categorical or count") + 1 :]
     assert [line for line in tasks if line.startswith("  #")] == [
         "  # read as 79 classes, though nearly all labels are numbers; not ' '",
         "  # 79 classes in 80 labels: is it a number in a notation of its own, or an identifier?",

@@ -96,3 +96,17 @@ def test_on_a_terminal_lines_stay_whole(tmp_path: Path) -> None:
     )
     assert any(re.search(r"\d of 4 runs  [\d,]+ of at most [\d,]+ steps", line) for line in lines)
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(("most", "limit"), [(None, "epochs"), (40, "max_steps"), (80, "epochs")])
+def test_a_run_that_was_best_at_its_end_names_the_setting_that_ended_it(most: int | None, limit: str) -> None:
+    summary = {
+        "settings": {"trainer": {"max_steps": most}},
+        "steps": 40,
+        "seconds": 1.0,
+        "best": {"step": 40, "epoch": 4, "by": "skill", "value": 0.5},
+        "figures": {"test/a/rmse": 1.0},
+        "trivial": {"test/a/rmse": 2.0},
+    }
+    lines = progress.closing_lines(summary, {"a": "regression"}, {"a": "rmse"})
+    assert lines[-1] == f"val was best at the last evaluation: more training may help (trainer.{limit})"

@@ -207,6 +207,15 @@ def test_trees_are_those_of_scikit_learn_by_hand(here: Path) -> None:
     assert CountTrees("poisson").outputs(np.array([2.0]), model, 0, 1) == pytest.approx(np.log([[2.0]]))
 
 
+def test_trees_train_to_their_end_where_every_count_of_val_is_0(here: Path) -> None:
+    table = pd.read_csv("visits.csv").assign(part=["train", "val", "test", "train"] * 100)
+    table.loc[table.part == "val", "events"] = 0
+    table.to_csv("no_events_in_val.csv", index=False)
+    words = [*BOOSTED, "only=[events]", "data.path=no_events_in_val.csv", "data.split.column=part"]
+    assert main([*words, "model.iterations=20", "trainer.patience=2", "hydra.run.dir=no_events"]) == 0
+    assert summary("no_events")["steps"] == 20
+
+
 def test_an_exported_model_gives_the_expected_counts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     assert main(["export", "solo", "-o", "model.onnx"]) == 0

@@ -1,7 +1,7 @@
-"""Gradient boosting: trees for each task on its own, on the rows, labels and weights that a network would get.
+"""Gradient boosting: separate trees for each task, on the same rows, labels and weights as a network.
 
 scikit-learn's HistGradientBoosting (trees on binned inputs, Friedman 2001; Ke et al. 2017) fits them. Inputs are the
-table's columns as they are; figures come from the stack's evaluation, so that they mean what a network's mean.
+table's raw columns. The stack's evaluation computes the figures, so they are comparable with those of networks.
 """
 
 from mtlrun.engine.boosting.fitting import MOST_CATEGORIES, Trees, categorical, fit, refit, run_notes, tree_inputs

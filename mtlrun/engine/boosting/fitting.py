@@ -1,4 +1,4 @@
-"""Trees of one task from scikit-learn, in the terms of a head of a network."""
+"""Fits trees of one task with scikit-learn, with the outputs of a network's head."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,11 +17,11 @@ from mtlrun.tasks import type_of
 from mtlrun.tasks.trees import TreeLoss
 from mtlrun.util.errors import TrainingError
 
-MOST_CATEGORIES = 255  # of one column, as trees tell categories apart by the bins of 8 bits, one of them for missing
+MOST_CATEGORIES = 255  # of a column: trees have 8-bit bins, one of them for missing values
 
 
 def tree_inputs(spec: InputSpec, numeric: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Inputs of trees [N, Dn + Dc] float64: numbers, then codes of categories; NaN where missing or unknown."""
+    """Returns inputs of trees [N, Dn + Dc] float64: numbers, then codes of categories; NaN if missing or unknown."""
     return np.concatenate([numeric, np.where(codes < 0, np.nan, codes)], 1)
 
 
@@ -34,8 +34,11 @@ def _fit(
     val: np.ndarray,
     weights_val: np.ndarray | None,
 ) -> None:
-    """scikit-learn's fit. It knows no column without a value, which here is one that is 0 throughout, and says of
-    classes what mtlrun's own notes say."""
+    """Calls scikit-learn's fit.
+
+    It does not accept columns without any value: they are set to 0. Its warning about the number of classes is hidden,
+    as mtlrun has its own note.
+    """
     empty = np.isnan(x).all(0)
     if empty.any():
         x, x_val = np.where(empty, 0.0, x), np.where(empty, 0.0, x_val)
@@ -45,15 +48,14 @@ def _fit(
 
 
 def categorical(spec: InputSpec) -> list[bool]:
-    """Which columns of `tree_inputs` are categories to the trees, that is, in no order."""
+    """Returns which columns of `tree_inputs` the trees treat as unordered categories."""
     category = [c for c in spec.columns if c.kind == "category"]
     numbers = len(spec.columns) - len(category)
     return [False] * numbers + [len(c.categories) <= MOST_CATEGORIES for c in category]
 
 
 def run_notes(config: Config, dataset: Dataset) -> list[str]:
-    """What the configuration and the data found worth a line; of boosting also each column whose categories are too
-    many to be told apart one by one."""
+    """Returns notes of the configuration and data. With boosting, also each column with too many categories."""
     columns = [c for c in dataset.spec.columns if config.boosting and len(c.categories) > MOST_CATEGORIES]
     return [*config.notes, *dataset.notes] + [
         f"{c.name}: its {len(c.categories)} categories count as numbers, in their order: model=boosting tells at most "
@@ -64,8 +66,11 @@ def run_notes(config: Config, dataset: Dataset) -> list[str]:
 
 @dataclass(frozen=True)
 class Trees:
-    """The trees of one task. `model`: scikit-learn's; `loss`: what it minimises; `train_losses`: of the training rows
-    after 1, 2, … iterations, in the terms of the task's own loss."""
+    """The trees of one task.
+
+    model: scikit-learn's estimator; loss: minimised by it; train_losses: the task's loss on the training rows after 1,
+    2, … iterations
+    """
 
     target: Target
     loss: TreeLoss
@@ -75,15 +80,15 @@ class Trees:
 
     @property
     def iterations(self) -> int:
-        """How many iterations there are."""
+        """The number of iterations."""
         return len(self.train_losses)
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
-        """Outputs [N, K] for inputs [N, D], as a head of a network has them: an estimate, a logit, or one per class."""
+        """Returns outputs [N, K] for inputs [N, D], like those of a head: an estimate, a logit, or one per class."""
         return self._outputs(self.loss.raw(self.model, x))
 
     def staged(self, x: np.ndarray) -> Iterator[np.ndarray]:
-        """`outputs` after 1, 2, … iterations."""
+        """Yields `outputs` after 1, 2, … iterations."""
         return map(self._outputs, self.loss.staged(self.model, x))
 
     def _outputs(self, raw: np.ndarray) -> np.ndarray:
@@ -91,10 +96,10 @@ class Trees:
 
 
 def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees:
-    """Trees of one task of a stack of one run: so many iterations, or fewer where val has not become better for
-    `patience` of them. Without a label in val there are always so many.
+    """Fits the trees of one task, for a stack of one run.
 
-    Raises TrainingError where class weights leave only one class.
+    Takes `iterations` iterations, or fewer if val has not improved for `patience` of them. Without labels in val that
+    the loss can score it takes all. Raises TrainingError if class weights leave only one class.
     """
     (config,), (dataset,) = stack.configs, stack.datasets
     settings = config.boosting
@@ -112,12 +117,12 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
                 f"tasks.{task}.class_weights: leave {target.classes[known[0]]!r} as the only class\n"
                 "allowed with model=boosting: weights above 0 for two classes or more"
             )
-        val = val[np.isin(labels[val], known)]  # what others add to the loss is the same after every iteration
-    wait = patience or iterations
-    if not len(val):
-        val, wait = train, iterations
+        val = val[np.isin(labels[val], known)]  # other classes add the same to the loss after every iteration
     loss = type_of(target.type).losses[target.loss].boosting
     assert loss is not None, "checked with the request"
+    wait = patience or iterations
+    if not len(val) or not loss.can_score(labels[val]):
+        val, wait = train, iterations
     estimator_settings: dict[str, Any] = {
         "learning_rate": settings.learning_rate,
         "max_iter": iterations,
@@ -137,7 +142,7 @@ def fit(stack: Stack, task: str, iterations: int, patience: int | None) -> Trees
 
 
 def _label_weights(stack: Stack, at: int) -> np.ndarray:
-    """What every row's label of task number `at` counts in its loss [N]: row weight times class weight, 0 for none."""
+    """Returns weights [N] of the labels of task number `at`: row weight times class weight, 0 without a label."""
     (dataset,) = stack.datasets
     target = dataset.targets[stack.network.tasks[at]]
     weights = target.observed.astype(np.float64)
@@ -150,20 +155,20 @@ def _label_weights(stack: Stack, at: int) -> np.ndarray:
 
 
 def _relative(weights: np.ndarray) -> np.ndarray | None:
-    """Weights with mean 1, so that no bound on leaves depends on their unit; None where all are the same."""
+    """Scales weights to mean 1, so that limits on leaves do not depend on their unit. None if all are the same."""
     if not len(weights) or (weights == weights[0]).all():
         return None
     return weights / weights.mean()
 
 
 def refit(stack: Stack, iterations: Mapping[str, int]) -> dict[str, Trees]:
-    """The trees of every task anew, as they were when so many iterations had been chosen."""
+    """Fits the trees of every task again, with the chosen `iterations` by task."""
     with threads(stack.configs[0]):
         return {task: fit(stack, task, count, None) for task, count in iterations.items()}
 
 
 def threads(config: Config) -> AbstractContextManager[Any]:
-    """While this lasts, scikit-learn runs on `trainer.threads` threads, else on one: then its bits are the same."""
+    """While this lasts, scikit-learn uses `trainer.threads` threads, or 1, whose results are reproducible."""
     import sklearn.ensemble  # noqa: F401  (its OpenMP must be loaded for the limit to reach it)
     from threadpoolctl import threadpool_limits
 

@@ -1,4 +1,4 @@
-"""A run of model=boosting: every task fitted, its iterations chosen on val, its files written."""
+"""Trains a run of model=boosting: fits every task, chooses its iterations on val, writes the files."""
 
 import math
 import time
@@ -22,7 +22,7 @@ from mtlrun.results.writer import Row, RunWriter
 
 
 def figures(stack: Stack, outputs: Mapping[str, np.ndarray], split: str) -> Figures:
-    """Figures of every task on val or test from outputs [N, K]."""
+    """Returns figures of every task on val or test from outputs [N, K]."""
     parts: list[Tensor] = []
     for block in stack.network.blocks:
         rows = len(outputs[block.tasks[0]])
@@ -35,9 +35,10 @@ def figures(stack: Stack, outputs: Mapping[str, np.ndarray], split: str) -> Figu
 
 
 class Boosting:
-    """A run of model=boosting in training: what `loop.Training` is to a stack of networks.
+    """Trains a run of model=boosting, as `loop.Training` trains a stack of networks.
 
-    Nothing is saved on the way: an interrupted run begins anew. `ended` is called when the files are complete.
+    There are no checkpoints during training: an interrupted run starts again. `ended` is called when the files are
+    complete.
     """
 
     def __init__(
@@ -53,9 +54,9 @@ class Boosting:
         self.started = time.monotonic()
 
     def train(self, progress: Progress) -> list[dict[str, Any]]:
-        """Fit every task, choose its iterations on val, evaluate test once, and return the summary.
+        """Fits every task, chooses its iterations on val, evaluates test once, and returns the summary.
 
-        KeyboardInterrupt is recorded and passes.
+        KeyboardInterrupt is recorded and raised again.
         """
         try:
             with progress, threads(self.member.config):
@@ -72,8 +73,10 @@ class Boosting:
         return [self.member.summary]
 
     def _course(self, trees: Mapping[str, Trees]) -> tuple[list[Row], dict[str, int], Figures]:
-        """Rows of every iteration; of each task the iterations that are chosen, the first with the least loss on val
-        (all where val has none), and its figures on val there."""
+        """Returns rows of every iteration, the chosen iterations of each task, and figures on val after these.
+
+        The chosen iterations are the first with the least loss on val, or all if val has no labels.
+        """
         x = self._inputs(self.member.dataset.split.val)
         staged = {task: own.staged(x) for task, own in trees.items()}
         outputs: dict[str, np.ndarray] = {}
@@ -94,7 +97,7 @@ class Boosting:
         return rows, chosen, best
 
     def _finish(self, trees: Mapping[str, Trees], rows: list[Row], chosen: Mapping[str, int], best: Figures) -> None:
-        """Test figures with the iterations that were chosen, and all files."""
+        """Evaluates test with the chosen iterations and writes all files."""
         x = self._inputs(self.member.dataset.split.test)
         outputs = {task: _after(own.staged(x), chosen[task]) for task, own in trees.items()}
         test = figures(self.stack, outputs, "test")
@@ -137,7 +140,7 @@ class Boosting:
         return tree_inputs(dataset.spec, dataset.numeric[rows], dataset.codes[rows])
 
     def _record(self, known: dict[str, Any]) -> None:
-        """Write summary.json."""
+        """Writes summary.json."""
         member = self.member
         spent = {"seconds": time.monotonic() - self.started, "memory": peak_memory(self.stack.device)}
         member.summary |= spent | known
@@ -145,7 +148,7 @@ class Boosting:
 
 
 def _after(staged: Iterator[np.ndarray], iterations: int) -> np.ndarray:
-    """What there is after so many iterations, of which there is at least one."""
+    """Returns the outputs after `iterations` iterations, at least one."""
     for _ in range(iterations - 1):
         next(staged)
     return next(staged)

@@ -1,4 +1,4 @@
-"""Every trunk by the name of its option of the group `model`."""
+"""The trunks by the name of their option of the group `model`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -8,15 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Noise = Callable[[str, Sequence[int]], Tensor]  # the mask of a layer, by its name and shape
+Noise = Callable[[str, Sequence[int]], Tensor]  # name and shape of a layer -> dropout mask
 
 
 @dataclass(frozen=True)
 class Factors:
-    """The gradients of a layer's parameters for T tasks, not multiplied out: of its weights readᵀ δ, of its bias the
-    sum of δ over the batch.
+    """Gradients of a layer's parameters for T tasks, as factors: readᵀ δ for the weights, Σ_batch δ for the bias.
 
-    columns: of these parameters among the trunk's; read: `[R, B, in]`, the layer's input; delta: `[R, T, B, out]`, δ
+    columns: of these parameters among the trunk's; read: the layer's input `[R, B, in]`; delta: δ, `[R, T, B, out]`
     """
 
     columns: slice
@@ -25,12 +24,14 @@ class Factors:
 
     @staticmethod
     def pay(tasks: int, batch: int, inputs: int, outputs: int) -> bool:
-        """Whether the Gramian takes less work from factors, a float64 operation counting for two and one of the
-        Cholesky decomposition for six."""
+        """Returns whether computing the Gramian from factors takes fewer operations.
+
+        A float64 operation counts as two, and one of the Cholesky decomposition as six.
+        """
         return 2 * batch * (inputs + batch) + tasks * batch * outputs < tasks * inputs * outputs
 
     def gramian(self) -> Tensor:
-        """Inner products `[R, T, T]` of the tasks' gradients, float64.
+        """Returns the inner products `[R, T, T]` of the tasks' gradients, float64.
 
         With X the inputs and a column of ones, and X Xᵀ = L Lᵀ, that of Xᵀδ_i and Xᵀδ_j is that of Lᵀδ_i and Lᵀδ_j,
         which are `[B, out]` in place of `[in + 1, out]`. Products of Lᵀδ round as those of Xᵀδ do, where
@@ -39,7 +40,7 @@ class Factors:
         read = self.read.double()
         kernel = torch.bmm(read, read.mT).add_(1.0)  # [R, B, B]
         diagonal = kernel.diagonal(dim1=1, dim2=2)
-        # more than what rounding takes from an eigenvalue of 0, and less than float32 can tell
+        # more than the rounding error of an eigenvalue of 0, and below float32's resolution
         diagonal.add_(4 * read.shape[1] * torch.finfo(torch.float64).eps * diagonal.sum(1, keepdim=True))
         lower, failed = torch.linalg.cholesky_ex(kernel)
         root = lower.mT.masked_fill((failed > 0).view(-1, 1, 1), torch.nan).to(self.delta)
@@ -47,7 +48,7 @@ class Factors:
         return torch.bmm(products, products.mT).double()
 
     def combined(self, weights: Tensor, out: Tensor) -> None:
-        """Their sum with weights `[R, T]`, into the columns of `out` `[R, S]`."""
+        """Writes the sum over tasks with weights `[R, T]` into the columns of `out` `[R, S]`."""
         runs, batch, inputs = self.read.shape
         delta = torch.bmm(weights.unsqueeze(1), self.delta.flatten(2)).view(runs, batch, -1)
         into = out[:, self.columns]
@@ -56,12 +57,11 @@ class Factors:
 
 
 class Trunk(nn.Module, ABC):
-    """The trunk of a stack of R runs, made from their settings, which differ in per-run ones only, their seeds, and the
-    number of inputs.
+    """The trunk of a stack of R runs. `widths[i]` is the width after layer i, `widths[0]` that of the inputs.
 
-    `widths[i]` is the width after layer i; `widths[0]` that of the inputs. Parameters begin with the run axis. A trunk
-    has `features`; one that knows a faster way to all tasks' gradients than a backward pass for each overrides
-    `forward` and `pull_back`.
+    It is built from the runs' settings, which differ only in per-run ones, their seeds, and the number of inputs.
+    Parameters begin with the run axis. A subclass defines `features`. It overrides `forward` and `pull_back` if it can
+    compute the gradients of all tasks faster than by one backward pass per task.
     """
 
     widths: list[int]
@@ -71,7 +71,7 @@ class Trunk(nn.Module, ABC):
         """Inputs `[R, B, D]` → the features after every layer, `[R, B, H]` each; the inputs are layer 0."""
 
     def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
-        """`features`. A `tape` is filled with what `pull_back` needs, and what is returned then has no graph."""
+        """As `features`. With a `tape`, fills it with what `pull_back` needs, and returns features without a graph."""
         if tape is None:
             return self.features(x, noise)
         with torch.enable_grad():
@@ -83,12 +83,12 @@ class Trunk(nn.Module, ABC):
     def pull_back(
         self, tape: Sequence[Any], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
     ) -> None:
-        """Gradients of T tasks with respect to the parameters, from those with respect to the features.
+        """Computes gradients of T tasks in the parameters from their gradients in the features.
 
         gradients: by layer, `[R, T, B, H]`; out: `[R, T, S]`, with columns in the order of `parameters()`
 
-        factors: a list that may get layers' gradients as factors; their columns of `out` are left as they are. Here
-        nothing is factored.
+        factors: a list to which gradients of layers may be added as factors; their columns of `out` stay unwritten.
+        This implementation adds none.
         """
         (features,) = tape
         read = [(features[layer], own) for layer, own in gradients.items() if features[layer].requires_grad]
@@ -107,5 +107,5 @@ class Trunk(nn.Module, ABC):
             torch.cat([part.flatten(1) for part in parts], 1, out=out[:, t])
 
     def figures(self) -> dict[str, Tensor]:
-        """What is to be logged of it at an evaluation, `[R]` by metric."""
+        """Returns metrics `[R]` to log at an evaluation."""
         return {}

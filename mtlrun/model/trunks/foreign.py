@@ -1,4 +1,4 @@
-"""Trunks from installed packages: ordinary modules of one run, stacked over runs."""
+"""Trunks of installed packages: modules of a single run, stacked over runs."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -17,17 +17,19 @@ Make = Callable[[Any, int], nn.Module]  # settings of the model, number of input
 
 
 class ForeignTrunk(Trunk):
-    """R modules that know no run axis, as one trunk.
+    """A trunk of R modules that have no run axis.
 
-    Each is `make(config, inputs)`, with initial values drawn from its run's (seed, name). It maps `[B, inputs]` to the
-    features after every layer, a list of `[B, H]` with H as `model.hidden` has them, or to `[B, H]` itself where that
-    names one layer. Parameters and buffers are those of the module with the run axis in front, `[R, …]`; the forward
-    pass is `torch.func.vmap` over it.
+    Each module is `make(config, inputs)`, with initial values drawn from (seed, name) of its run. It maps `[B, inputs]`
+    to the features after every layer: a list of `[B, H]`, with widths H as in `model.hidden`, or a single `[B, H]` if
+    there is one layer. Parameters and buffers get the run axis in front, `[R, …]`. The forward pass is
+    `torch.func.vmap` over it.
 
-    Raises RequestError for a module whose features are not as wide as `model.hidden` says; that draws random numbers in
-    its forward pass (dropout), which a resumed run would not draw again; that changes a buffer there (the running
-    statistics of a BatchNorm), which is no part of a step; in which one row's features depend on other rows, so that a
-    prediction would depend on its company; or that vmap cannot take.
+    Raises RequestError for a module
+    - whose features do not have the widths of `model.hidden`;
+    - that draws random numbers in its forward pass (dropout): a resumed run would draw others;
+    - that changes a buffer in its forward pass (running statistics of BatchNorm);
+    - whose features of a row depend on other rows: so would predictions;
+    - that vmap does not support.
     """
 
     def __init__(
@@ -48,9 +50,9 @@ class ForeignTrunk(Trunk):
                 apart = [dict(getattr(module, part)()) for module in modules]
                 stacked = {key: torch.stack([own[key].detach() for own in apart]) for key in apart[0]}
                 for key, tensor in getattr(modules[0], part)():
-                    tensor.data = stacked[key]  # so that names, and tensors in two places, stay as they are
+                    tensor.data = stacked[key]  # keeps names and shared tensors
         self.module = modules[0]
-        self.alone: list[nn.Module] = []  # see leave_stack; in a list, as it is no part of this module
+        self.alone: list[nn.Module] = []  # see leave_stack; a list keeps it from becoming a submodule
         self._try_stacked(len(seeds))
 
     def features(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
@@ -70,15 +72,14 @@ class ForeignTrunk(Trunk):
 
     @torch.no_grad()
     def leave_stack(self) -> None:
-        """From here on features come from the module of the only run itself, as an exporter needs it that cannot trace
-        vmap, and not from parameters with a run axis."""
+        """Switches a stack of one run to the module itself, without run axis: exporters cannot trace vmap."""
         module = copy.deepcopy(self.module)
         for tensor in (*module.parameters(), *module.buffers()):
             tensor.requires_grad_(False).data = tensor.data[0]
         self.alone.append(module)
 
     def _one(self, values: dict[str, Tensor], rows: Tensor) -> tuple[Tensor, ...]:
-        # every place of a shared tensor is named, once: tie_weights would break a module that stands in two places
+        # each name of a shared tensor is given: tie_weights would break a module that is used in two places
         return _listed(functional_call(self.module, values, (rows,), tie_weights=False))
 
     # ------------------------------------------------------------ what a module must keep to
@@ -88,7 +89,7 @@ class ForeignTrunk(Trunk):
             torch.default_generator.manual_seed(generator(seed, "init", name).initial_seed())
             try:
                 module = make(config, inputs)
-            except Exception as error:  # whatever the package's code raises
+            except Exception as error:  # the package's code may raise any error
                 raise self._refusal("cannot be made", error) from error
         constant = next((key for key, p in module.named_parameters() if not p.requires_grad), None)
         if constant is not None:
@@ -96,7 +97,7 @@ class ForeignTrunk(Trunk):
         return module
 
     def _try(self, module: nn.Module, config: BareModelConfig) -> None:
-        """A look at the module of one run, on a few rows made up."""
+        """Checks the module of one run on a few random rows."""
         rows = torch.randn(3, self.widths[0], generator=generator(0, "try"))
         buffers = {key: value.clone() for key, value in module.named_buffers()}
         with torch.no_grad(), torch.random.fork_rng(devices=[]):

@@ -13,8 +13,10 @@ from mtlrun.model.trunks.base import Factors, Noise, Trunk
 
 @dataclass(frozen=True)
 class Passed:
-    """What a layer did in a forward pass: its input `[R, B, in]`, and the derivative `[R, B, out]` of its output with
-    respect to the linear map's, dropout included."""
+    """Record of a layer's forward pass.
+
+    read: its input `[R, B, in]`; slope: derivative `[R, B, out]` of its output by the linear map's, dropout included
+    """
 
     read: Tensor
     slope: Tensor
@@ -38,7 +40,7 @@ class MlpTrunk(Trunk):
         return self.forward(x, noise)
 
     def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Passed] | None = None) -> list[Tensor]:
-        """As `Trunk.forward`. What `pull_back` needs is the tape, and not autograd."""
+        """As `Trunk.forward`. `pull_back` needs only the tape, not autograd."""
         features = [x]
         for i, layer in enumerate(self.layers, 1):
             linear = layer(features[-1])
@@ -57,12 +59,12 @@ class MlpTrunk(Trunk):
     def pull_back(
         self, tape: Sequence[Passed], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
     ) -> None:
-        """Gradients with respect to the parameters, for T tasks at once, from those with respect to the features.
+        """Computes gradients in the parameters from gradients in the features, for T tasks at once.
 
-        gradients: by layer, `[R, T, B, H]`; out: `[R, T, S]`, with columns in the order of `parameters()`. In each
-        layer two products serve all tasks, where autograd would take T passes.
+        gradients: by layer, `[R, T, B, H]`; out: `[R, T, S]`, with columns in the order of `parameters()`. Each layer
+        takes two products for all tasks; autograd would take T passes.
 
-        factors: a list that gets the layers for which factors `pay`; their columns of `out` are left as they are.
+        factors: a list that receives the layers for which factors `pay`; their columns of `out` stay unwritten
         """
         runs, tasks, size = out.shape
         end, upstream = size, torch.empty(0)
