@@ -13,6 +13,7 @@ every fragment still occurs exactly once in its file, so that the list stays tru
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -493,29 +494,46 @@ def copy_of_the_repository(into: Path) -> None:
     shutil.copytree(ROOT, into, ignore=lambda _, names: LEFT_OUT.intersection(names), dirs_exist_ok=True)
 
 
+def run_tests(copy: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """pytest in the copy, up to the first failure. Raises RuntimeError where it runs no test."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", *tests]
+    done = subprocess.run(
+        command,
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        # ignored in what a shell starts in the background: tests of Ctrl-C would fail
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    if done.returncode not in (PASSED, FAILED):
+        raise RuntimeError(f"pytest ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
 def notices(copy: Path, fault: Fault, tests: Sequence[str], at: int) -> tuple[str, str]:
-    """Applies the fault in the copy, runs the tests, and takes it back: "caught", "MISSED", and by which test.
+    """Applies the fault in the copy, runs the tests, and takes it back: "caught" and by which test, "MISSED", or
+    "BROKEN" for a test that fails without the fault too.
 
     at: the file's time of change, another one in each call, so that no compiled file is taken for this one's.
-    Raises RuntimeError where pytest runs no test.
     """
     path = copy / "mtlrun" / fault.file
     text = path.read_text(encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(copy)}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", *tests]
     try:
         path.write_text(changed(fault, text), encoding="utf-8")
         os.utime(path, (at, at))
-        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=TIMEOUT)
+        done = run_tests(copy, tests)
     except subprocess.TimeoutExpired:
         return "caught", "a test did not end"
     finally:
         path.write_text(text, encoding="utf-8")
         os.utime(path, (at + 1, at + 1))
-    if done.returncode not in (PASSED, FAILED):
-        raise RuntimeError(f"{fault.what}: pytest ended with {done.returncode}\n{done.stdout}{done.stderr}")
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return ("caught", failed[0].split(" - ")[0]) if done.returncode == FAILED else ("MISSED", "")
+    if done.returncode == PASSED:
+        return "MISSED", ""
+    lines = (line for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR ")))
+    by = next(lines).partition(" ")[2].split(" - ")[0]
+    return ("caught" if run_tests(copy, [by]).returncode == PASSED else "BROKEN"), by
 
 
 def main() -> int:
@@ -538,7 +556,7 @@ def main() -> int:
             tests = ["tests"] if asked.all else [f"tests/{name}" for name in fault.tests.split()]
             began = time.monotonic()
             word, by = notices(copy, fault, tests, 1_000_000_000 + 2 * number)
-            missed += word == "MISSED"
+            missed += word != "caught"
             print(f"{number:2d}  {word}  {time.monotonic() - began:4.0f} s  {fault.what}  {by}", flush=True)
     print(f"{len(chosen) - missed} of {len(chosen)} faults were caught")
     return missed

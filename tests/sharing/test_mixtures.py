@@ -141,6 +141,14 @@ def test_stitches_begin_as_hard_sharing_and_leave_it() -> None:
     assert (first[:, 0] - first[:, 1]).abs().amax((1, 2)).min() > 1e-3
 
 
+@pytest.mark.parametrize("name", ["cgc", "ple"])
+def test_a_task_s_own_experts_begin_alike_whatever_other_tasks_there_are(name: str) -> None:
+    together, alone = (stack_of(SCHEMES[name], tasks=tasks).network.sharing for tasks in (TASKS, {"b": TASKS["b"]}))
+    for whole, own in zip(together.own.parameters(), alone.own.parameters(), strict=True):
+        assert torch.equal(whole[:, 1], own[:, 0])
+        assert not torch.equal(own[:, 0, 0], own[:, 0, 1])  # the two are not one
+
+
 @pytest.mark.parametrize("name", SCHEMES)
 def test_one_task_alone_trains(name: str) -> None:
     """As the baseline of a sweep has it; with stitches that stay it is the plain net."""
