@@ -55,15 +55,22 @@ def _check_option(group: str, name: str, option: object, conf: Path | None) -> N
     default = next(f.default for f in fields(settings) if f.name == "name")
     if default != name:
         raise ValueError(f"{key}: the field name of {settings.__name__} has default {default!r}, expected {name!r}")
-    ours = [known for known in settings.__mro__ if known.__module__.startswith("mtlrun.") and is_dataclass(known)]
-    inherited = {f.name for known in ours for f in fields(known)}
-    per_run = [f.name for f in fields(settings) if f.metadata.get("per_run") and f.name not in inherited]
-    if per_run and not (group == "loss" or (issubclass(settings, BareModelConfig) and settings.over_runs)):
-        raise ValueError(
-            f"{key}: {per_run[0]} is per_run, which only settings of a loss strategy or of a trunk over runs may be"
-        )
+    _check_per_run(key, group, settings)
     if conf is None or not (Path(conf) / group / f"{name}.yaml").is_file():
         raise ValueError(f"{key}: there is no {group}/{name}.yaml in its folder conf")
+
+
+def _check_per_run(key: str, group: str, settings: type) -> None:
+    """Raises ValueError for a `per_run` field that mtlrun's settings do not have, where all runs must have the same."""
+    if group == "loss" or (issubclass(settings, BareModelConfig) and settings.over_runs):
+        return
+    ours = [known for known in settings.__mro__ if known.__module__.startswith("mtlrun.") and is_dataclass(known)]
+    inherited = {f.name for known in ours for f in fields(known)}
+    own = [f.name for f in fields(settings) if f.metadata.get("per_run") and f.name not in inherited]
+    if own:
+        raise ValueError(
+            f"{key}: {own[0]} is per_run, which only settings of a loss strategy or of a trunk over runs may be"
+        )
 
 
 def _check_task_type(name: str, kind: object) -> None:
