@@ -5,6 +5,9 @@
     python tests/faults.py --all 7         run the whole suite in place of the named tests
     python tests/faults.py --list          list the faults
 
+30 November 2026: of the 60, the tests noticed 53 before they were shortened, and 60 after: the seven that were missed
+got tests.
+
 The working tree is not touched: a temporary copy is, and PYTHONPATH leads to it, also in child processes. The exit
 status is the number of faults that no test noticed. pytest does not collect this file. tests/test_faults.py checks that
 every fragment still occurs exactly once in its file, so that the list stays true while the code changes.

@@ -196,6 +196,14 @@ def test_auxiliary_tasks_have_no_say_in_the_selection(tmp_path):
     assert summary["best"]["step"] == losses.idxmin()
 
 
+@pytest.mark.parametrize("step", [3, 6, 10, 14])
+def test_a_resumed_run_has_no_more_patience_than_another(tmp_path, step):
+    config = make_config(trainer={"epochs": 9, "patience": 3}, lr={"base": 0.0})  # nothing learnt, nothing better
+    assert run(config, tmp_path / "whole")["steps"] == 16
+    state = interrupted(config, tmp_path / "parts", step)
+    assert run(config, tmp_path / "parts", state)["steps"] == 16
+
+
 def test_training_stops_when_patience_is_over(tmp_path):
     summary = run(make_config(trainer={"epochs": 60, "patience": 2}, lr={"base": 0.3}), tmp_path)
     assert summary["best"]["step"] + 2 * 4 == summary["steps"] < 60 * 4

@@ -185,6 +185,16 @@ def test_a_run_with_skipped_steps_resumes_bit_for_bit(tmp_path):
         assert (folder / "metrics.csv").read_bytes() == (tmp_path / "whole/metrics.csv").read_bytes()
 
 
+@pytest.mark.parametrize("on_nan", ["stop", "skip"])
+def test_a_run_that_has_ended_stays_in_a_step_in_which_another_is_not_finite(on_nan):
+    stack = make_stack([make_config(seed=seed, trainer={"on_nan": on_nan}) for seed in range(3)])
+    stack.step.guard.active = torch.tensor([[False], [True], [True]])
+    before = stack.step.flat.values.clone()
+    stack.step(poisoned(next(iter(stack.train.epoch(1))), math.nan, runs=(1,)), 0)
+    moved = (stack.step.flat.values != before).any(1)
+    assert moved.tolist() == [False, False, True]
+
+
 STATEFUL = ["dwa", "stch", "uncertainty", "gradnorm", "famo", "excess_mtl", "db_mtl", "gradvac"]
 
 

@@ -1,7 +1,9 @@
 """Stacks at work: what counts as too little memory, and what the end of a process means."""
 
+import multiprocessing
 import os
 import signal
+import types
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,19 @@ def test_a_stack_that_others_have_taken_the_place_of_is_not_halved_again(
     ]
     assert sorted(line for line in lines if line.isdigit()) == ["0", "1", "2", "3"] and display.done == 4
     assert sorted(job["stack"] for job in read_plan(tmp_path)) == [1, 1, 2, 2]
+
+
+def test_the_end_of_a_process_whose_stack_was_halved_halves_nothing(tmp_path: Path) -> None:
+    write_plan(tmp_path, [{"run": f"{n:03d}", "stack": 0} for n in range(4)])
+    stack, (receiving, sending) = work(tmp_path, 4), multiprocessing.Pipe(duplex=False)
+    with SweepProgress(4, 0, {0: 4}, lambda numbers: [str(n) for n in numbers]) as display:
+        pool = Pool([], 2, display)
+        pool.running[receiving] = (stack, types.SimpleNamespace(join=lambda: None, exitcode=9))
+        pool.receive(Broken("a mistake"), stack)
+        sending.close()
+        pool._read(receiving)
+    assert [part.number for part in pool.waiting] == [1, 2] and not pool.running
+    assert [job["stack"] for job in read_plan(tmp_path)] == [1, 1, 2, 2]
 
 
 def test_a_process_that_dies_after_its_runs_have_ended_is_no_matter(tmp_path: Path) -> None:
