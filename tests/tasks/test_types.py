@@ -121,10 +121,10 @@ def test_likelihoods_of_the_noise_models() -> None:
 
 
 def test_every_type_has_the_metrics_that_it_declares_within_their_bounds() -> None:
-    assert names() == list(TYPES)
+    assert names()[: len(TYPES.own)] == list(TYPES.own)  # after them those of packages, once these are loaded
     labels = torch.tensor([[0.0, 1, 1, 0]])
-    for name, kind in TYPES.items():
-        declared = type_of(name)
+    for name in TYPES.own:
+        kind, declared = TYPES[name], type_of(name)
         assert declared.reads_inputs == kind.reads_inputs and declared.primary in declared.metrics and declared.losses
         outputs = torch.zeros(1, 4, max(kind.outputs(3), 1))
         figures = kind.metrics(outputs, labels, torch.ones(1, 4), torch.ones(1))
