@@ -1,10 +1,13 @@
 """Fair shares of the loss's decrease."""
 
+import torch
 from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.gramian import GramianStrategy
 from mtlrun.loss.solvers import balanced, conditioned
+
+LEAST = 1e-20  # of w‖g‖, relative to the largest: float32 holds it, and its sum with the largest does not show it
 
 
 class Fairgrad(GramianStrategy):
@@ -19,7 +22,9 @@ class Fairgrad(GramianStrategy):
 
     Changed from the paper: solved by Newton's method where the published code minimises squares with a general
     solver; that code's clipping of the direction to length 1 is left to `trainer.clip`, and it weighs the losses, those
-    of heads too: `loss.heads=weighted`. The default is 2, since 1, that of the published code, is Nash-MTL.
+    of heads too: `loss.heads=weighted`. The default is 2, since 1, that of the published code, is Nash-MTL. A weight
+    is :math:`u_t^{-\alpha}`, for α = 10 and a gain of 10⁵ below the least number of float32. So that no weight is 0,
+    :math:`w_t \|g_t\|` is at least 1e-20 of the largest, which changes no digit of the direction.
     G is made definite by
     `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
     """
@@ -35,4 +40,5 @@ class Fairgrad(GramianStrategy):
 
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
-        return balanced(m, lengths, self.power, self.ramp) / lengths
+        x = balanced(m, lengths, self.power, self.ramp)
+        return x.maximum(LEAST * torch.where(here, x, 0.0).amax(1, keepdim=True)) / lengths
