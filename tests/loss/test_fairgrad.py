@@ -81,7 +81,7 @@ def test_identical_tasks_give_their_direction() -> None:
 
 @pytest.mark.parametrize("tasks", [2, 6, 12])
 def test_no_weight_is_0_however_unequal_the_gains(tasks: int) -> None:
-    """w = u^(−α): with α = 10 and lengths apart by 1e12, weights of 1e-100 are solutions, which float32 does not have."""
+    """w = u^(−α): with α = 10 and lengths apart by 1e12 weights of 1e-100 are solutions. Float32 has no such number."""
     apart = 10 ** torch.linspace(-6, 6, tasks).double().unsqueeze(1)
     for name, gradients in hard_gradients(tasks, 4).items():
         gradients = gradients * apart
