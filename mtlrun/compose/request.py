@@ -27,7 +27,7 @@ from mtlrun.compose.sweep_jobs import Job, jobs
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
 from mtlrun.results.sweep_folder import folder_name, read_plan
-from mtlrun.util.errors import RequestError
+from mtlrun.util.errors import RequestError, counted
 
 SCHEMA = "mtlrun_schema"  # the first default in conf/config.yaml
 
@@ -164,12 +164,6 @@ def single(request: Request) -> Config:
     return checked_config(request.cfg, request.cfg, without=("hydra",))
 
 
-def compose_run(arguments: Sequence[str], config_dir: str | None = None) -> tuple[Config, DictConfig, ConfigLoader]:
-    """The checked configuration of one run, the composed configuration, and Hydra's loader."""
-    request = compose(arguments, config_dir)
-    return single(request), request.cfg, request.loader
-
-
 def planned_runs(request: Request) -> list[PlannedRun]:
     """The checked runs of a sweep, in job order. With arms or trials, only the first of equal runs is kept.
 
@@ -188,7 +182,7 @@ def planned_runs(request: Request) -> list[PlannedRun]:
         kept.setdefault(config_hash(config) if distinct else number, (job, config))
     left_out = len(plan) - len(kept)
     if left_out:
-        request.notes.append(f"{left_out} run{'s'[: left_out > 1]} left out: the same settings as another run")
+        request.notes.append(f"{counted(left_out, 'run')} left out: the same settings as another run")
     request.notes.extend(note for note in compositions.notes if note not in request.notes)
     return [
         PlannedRun(
