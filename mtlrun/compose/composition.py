@@ -23,8 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 from mtlrun.compose import outside
 from mtlrun.compose.outside import ROOT, check_files
 from mtlrun.compose.override_checks import require_mapping
-from mtlrun.compose.own_table import OPTION, needs_option
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
+from mtlrun.compose.own_table import OPTION, needs_option
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, ModelConfig
 from mtlrun.data.paths import SCHEMES, absolute
@@ -47,7 +47,7 @@ def load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictCon
 
 
 def with_data_option(loader: ConfigLoader, lines: list[str]) -> list[str]:
-    """The overrides of one run, with `data=table` in front if that is meant. See `needs_option`. Raises RequestError."""
+    """The overrides of one run, with `data=table` in front if `needs_option`. Raises RequestError."""
     with answered():
         assert isinstance(loader, ConfigLoaderImpl)
         found = loader.compute_defaults_list(ROOT, lines, RunMode.MULTIRUN)
@@ -194,7 +194,8 @@ class _Copies(CachingConfigRepository):
 class _Base:
     """The composition of one choice of group options, in which the values of each run are set in turn.
 
-    `found` is its defaults list, with the `choices`. Keys that no override changes and that refer to no other key are resolved once.
+    `found` is its defaults list, with the `choices`. Keys that no override changes and that refer to no other key are
+    resolved once.
     """
 
     def __init__(self, cfg: DictConfig, found: DefaultsList) -> None:
