@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
-from mtlrun.compose.composition import Compositions, checked_config, load
+from mtlrun.compose.composition import Compositions, checked_config, load, with_data_option
 from mtlrun.compose.override_checks import checked_override
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, typed_value
 from mtlrun.compose.sweep_jobs import Job, jobs
@@ -126,7 +126,8 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
     lines = [hydra_line(o) for o in overrides]
     # A sweep may remove a key of an option that only some of its runs choose. So each run removes it.
     later = [hydra_line(o) for o in overrides if multirun and o.is_delete() and not o.is_hydra_override()]
-    cfg, notes = load(loader, [line for line in lines if line not in later], RunMode.MULTIRUN)
+    complete = lines if multirun else with_data_option(loader, lines)  # of a sweep, each run is completed by itself
+    cfg, notes = load(loader, [line for line in complete if line not in later], RunMode.MULTIRUN)
     sweep = multirun or cfg.hydra.mode == RunMode.MULTIRUN
     if not sweep:
         _require_no_sweep(overrides)
@@ -135,7 +136,9 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
         notes.append(f"{unused} is not used: the folder of a {'sweep' if sweep else 'single run'} is {used}")
     cfg.hydra.mode = RunMode.MULTIRUN if sweep else RunMode.RUN
     options = [*["-m"][: int(multirun)], *(["--config-dir", config_dir] if config_dir is not None else [])]
-    return Request(loader, cfg, lines, sweep, notes, shlex.join(["mtlrun", *options, *arguments]))
+    return Request(
+        loader, cfg, lines if sweep else complete, sweep, notes, shlex.join(["mtlrun", *options, *arguments])
+    )
 
 
 def _launched_as_stacks(arguments: Sequence[str]) -> bool:
@@ -187,7 +190,7 @@ def planned_runs(request: Request) -> list[PlannedRun]:
     return [
         PlannedRun(
             folder_name(number, len(kept), job.swept, job.label),
-            job.arguments,
+            compositions.completed(job.arguments),
             job.overrides,
             config,
             job.label,
