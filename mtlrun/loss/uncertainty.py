@@ -61,9 +61,7 @@ class Uncertainty(LearntScale):
         """Returns d/ds (a e^(−s) L + c s) = c − wL, and 0 for a task without a label or a run that does not learn s."""
         if self.all_solved:
             return [torch.zeros_like(losses)]
-        gradient = self.c - weights * losses
-        if present is not None:
-            gradient = torch.where(present, gradient, 0.0)
+        gradient = self.descent(self.c - weights * losses, self.c, present)
         return [torch.where(self.solved, 0.0, gradient) if self.some_solved else gradient]
 
 
