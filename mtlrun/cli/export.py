@@ -1,6 +1,7 @@
 """`mtlrun export RUN -o MODEL.onnx`: writes the trained model as an ONNX file."""
 
 from mtlrun.cli.parse import Words
+from mtlrun.util.tables import table_lines
 from mtlrun.util.terminal import say
 
 SHOWN = 20  # inputs and outputs that are listed, at most
@@ -14,10 +15,8 @@ def export(words: Words) -> int:
 
     exported = export_run(folder, out, words.names("tasks"))
     for what, values in (("inputs", exported.inputs), ("outputs", exported.outputs)):
-        say(f"{what}:")
-        width = max(map(len, [*values][:SHOWN]))
-        for name, (kind, shape) in [*values.items()][:SHOWN]:
-            say(f"  {name:{width}}  {kind} {shape}")
+        rows = [[f"  {name}", kind, str(shape)] for name, (kind, shape) in values.items()]
+        say("\n".join(table_lines([what, "type", "shape"], rows[:SHOWN])))
         if len(values) > SHOWN:
             say(f"  … ({len(values)} in all)")
     say(f"parity with predict on {exported.rows}: largest difference {exported.difference:.1g}".replace("e-0", "e-"))
