@@ -93,13 +93,16 @@ def load_dataset(config: Config) -> Dataset:
     return dataset
 
 
-def require_unchanged(dataset: Dataset, config: Config, digest: str | None, what: str) -> None:
-    """Raises RequestError if the table has changed since a run or sweep (`what`) began. digest None: not known."""
-    if digest is not None and dataset.hash != digest:
-        raise RequestError(
-            f"data.path: {config.data.path} has changed since this {what} began\n"
-            "restore the file and go on, or begin anew in another folder"
-        )
+RESTORE = "restore the file and go on, or begin anew in another folder"
+
+
+def require_unchanged(data: DataConfig, digest: str, recorded: str | None, since: str, mend: str = RESTORE) -> None:
+    """Raises RequestError if the table with this digest is not the recorded one. recorded None: not known.
+
+    since, mend: the end of the message: when the recorded table was read, and what to do
+    """
+    if recorded is not None and digest != recorded:
+        raise RequestError(f"data.path: {data.path} has changed since {since}\n{mend}")
 
 
 def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:

@@ -15,7 +15,7 @@ from mtlrun.config.check import check
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import MISSING, InputSpec
-from mtlrun.data.dataset import Dataset, load_dataset
+from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
 from mtlrun.data.paths import require_file, resolve_path
 from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
@@ -26,6 +26,7 @@ from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import without_discarded
 from mtlrun.results.files import write_text
+from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.tasks import TYPES, TaskType
@@ -69,7 +70,7 @@ class Predictor(ABC):
         """The type of a task, which says what its outputs mean."""
 
     def read(self, table: str) -> pd.DataFrame:
-        """The rows of a CSV or Parquet file, read as the run has read its table. Raises RequestError as `read_table`."""
+        """The rows of a file, read as the run has read its table. Raises RequestError as `read_table` does."""
         return read_table(resolve_path(table, "predict"), "predict", self.reading)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -219,11 +220,8 @@ class BoostingPredictor(Predictor):
 def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
     """Fits the trees of a run again. Raises RequestError if the table or the losses on val differ from the run's."""
     dataset = load_dataset(config)
-    if dataset.hash != tree["data_hash"]:
-        raise RequestError(
-            f"data.path: {config.data.path} has changed since this run; to predict it is fitted anew\n"
-            "restore the file, or train anew in another folder"
-        )
+    since, mend = "this run; to predict it is fitted anew", "restore the file, or train anew in another folder"
+    require_unchanged(config.data, dataset.hash, tree["data_hash"], since, mend)
     stack = build_stack([config], [dataset])
     trees = refit(stack, tree["iterations"])
     val = dataset.split.val
@@ -241,7 +239,7 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
 def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
     """The configuration of a run and the content of its selected checkpoint. Raises RequestError if it has none."""
     folder = Path(folder)
-    path = folder / "checkpoints" / "best.pt"
+    path = folder / BEST
     if not path.exists():
         raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{how_to_get_a_model(folder)}")
     tree = checkpoint.load(path)
@@ -258,7 +256,7 @@ def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
     """
     config, tree = selected(folder)
     tasks = leaving(config, tasks)
-    with checkpoint.read_from(Path(folder, "checkpoints", "best.pt")):
+    with checkpoint.read_from(folder / BEST):
         return _from_tree(Path(folder), config, tree, tasks)
 
 
