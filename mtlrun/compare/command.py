@@ -84,7 +84,7 @@ def _confirm(collection: Collection, comparison: Comparison, options: Options, w
 
 
 def options_from(words: Mapping[str, str]) -> Options:
-    """The options of the command line. Raises RequestError for values that are wrong whatever the runs."""
+    """The options of the command line. Raises RequestError for values that are wrong for any runs."""
     split = words.get("split", "test")
     try:
         margin = float(words.get("margin", "1").rstrip("%"))
