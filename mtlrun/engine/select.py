@@ -4,13 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mtlrun.config.schema import Config
+from mtlrun.config.schema import OVER_TASKS, Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.evaluate import Figures
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
-
-OVER_TASKS = ("skill", "worst", "last")  # scores over all main tasks; any other `trainer.select` is the name of a task
 
 
 def require_selection(config: Config, dataset: Dataset) -> None:
@@ -51,7 +49,7 @@ def skills(figures: Figures, trivial: Figures, tasks: list[str]) -> dict[str, fl
 class Selection:
     """Scores evaluations, higher is better: mean skill, the worst task's skill, or one task's primary metric.
 
-    With `last`, the latest evaluation is selected, whatever its score: minus the sum of the main tasks' losses.
+    With `last`, the latest evaluation is always selected; its score is minus the sum of the main tasks' losses.
     """
 
     def __init__(self, config: Config, dataset: Dataset, trivial: Figures) -> None:
