@@ -22,9 +22,9 @@ class Uncertainty(LearntScale):
     `loss.solve=closed_form` takes that optimum for the losses of each batch in place of a learnt s. The weights are
     :math:`c_t / L_t`, and the gradient is that of :math:`\sum_t c_t \log L_t`. Losses below 1e-12 count as 1e-12.
 
-    Changed from the paper: s has a rate of its own (`loss.lr`), since at the network's it does not catch up
-    with a loss of 10⁶; and it starts at its optimum for the first batch in which the task has a
-    label (`loss.init=first_batch`; a number starts it there, 0 is the plain start). The closed form is not in it.
+    Changed from the paper: s has a separate learning rate (`loss.lr`), since at the network's rate it does not catch up
+    with a loss of 10⁶. It starts at its optimum for the first batch in which the task has a label
+    (`loss.init=first_batch`); a number starts it there, and 0 is the paper's start. The paper has no closed form.
     """
 
     a: Tensor

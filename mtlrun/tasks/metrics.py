@@ -61,7 +61,7 @@ def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Te
     """Scores in ascending order, and the positive weights in that order, `[R, N]` each; then two cumulative sums.
 
     These are the sums of the positive and of the negative weights of the first 0, 1, … N rows, `[R, N + 1]` each. Rows
-    of weight 0 add nothing to any sum, whatever their position, and may hold anything.
+    of weight 0 add nothing to any sum, at any position, and may hold any value.
     """
     # of weight 0: behind all others, so that it joins no two of them
     scores = with_ties(torch.where(weights > 0, scores.double(), torch.inf))

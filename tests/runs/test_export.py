@@ -239,8 +239,9 @@ def test_inputs_outputs_and_what_the_model_says_of_them(
         "sold probabilities": {"task": "sold", "is": "probabilities", "classes": [True, False]},
     }
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "inputs:" and "  city      string [N, 1]" in lines
-    assert lines[9:11] == ["outputs:", "  price (predicted)    float64 [N]"]
+    rows = [line.split() for line in lines]
+    assert rows[0] == ["inputs", "type", "shape"] and ["city", "string", "[N,", "1]"] in rows
+    assert rows[10] == ["outputs", "type", "shape"] and rows[12] == ["price", "(predicted)", "float64", "[N]"]
     assert lines[-1] == f"{Path('model.onnx').stat().st_size:,} bytes: model.onnx"
     onnx.checker.check_model("model.onnx", full_check=True)
 

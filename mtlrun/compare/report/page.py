@@ -143,8 +143,9 @@ def require_ours(paths: Iterable[Path]) -> None:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Writes the figure as a PNG with our signature."""
+    """Writes the figure as a PNG with our signature. Its layout then stays as it is: an SVG needs no second one."""
     figure.savefig(path, format="png", dpi=DPI, metadata={"Software": SIGNATURE}, pil_kwargs={"compress_level": 1})
+    figure.set_layout_engine("none")
 
 
 def _ours(path: Path) -> bool:
