@@ -131,6 +131,7 @@ class Member:
         """Returns the state that a checkpoint holds of it."""
         return {
             "best": {} if self.best is None else vars(self.best).copy(),
+            "config_hash": self.summary.get("config_hash"),
             "waited": self.waited,
             "offset": self.offset(),
             "goal_step": self.goal_step,
