@@ -9,6 +9,8 @@ from mtlrun.results import summary
 from mtlrun.results.names import SUMMARY
 from mtlrun.util.errors import RequestError, listing
 
+PLACES = ("data.path", "data.split.files", "model.init_from")  # of files: they may have moved
+
 
 def require_own_model(path: Path, tree: Mapping[str, Any]) -> None:
     """Raises RequestError if `path`, best.pt with the content `tree`, is that of another run.
@@ -44,7 +46,7 @@ def _of_another_run(path: Path, difference: str, mend: str) -> RequestError:
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """The settings that both have and that differ: `loss is pcgrad there and sum in summary.json`."""
     for key, value in there.items():
-        if key not in here or value == here[key]:
+        if key not in here or value == here[key] or f"{prefix}{key}" in PLACES:
             continue
         if isinstance(value, dict) and isinstance(here[key], dict):
             yield from _differences(value, here[key], f"{prefix}{key}.")
