@@ -56,6 +56,10 @@ _SECTIONS = {
         "Weights of the losses",
         "Line: mean over seeds; band: 95 % interval. Weights that stay what they were are left out.",
     ),
+    "sigma": (
+        "Learnt noise",
+        "Sigma of loss=uncertainty, to be held against the error. Line: mean over seeds; band: 95 % interval.",
+    ),
     "rate": ("Learning rates", "Line: mean over seeds; band: 95 % interval."),
     "cosine": ("Gradient conflicts", "Cosine of two tasks' gradients in the trunk; below 0 they pull apart."),
     "importance": (

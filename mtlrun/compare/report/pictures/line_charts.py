@@ -39,6 +39,7 @@ class SeriesKind:
 KINDS: Mapping[str, SeriesKind] = {
     "curve": SeriesKind("{task} while training", "{figure}, val"),
     "weight": SeriesKind("Weight of {task}'s loss", "weight (no unit)", log_y=True),
+    "sigma": SeriesKind("Learnt noise of {task}", "sigma (unit of the target)", log_y=True),
     "rate": SeriesKind("Learning rate{of_task}", "learning rate (no unit)", log_y=True),
     "cosine": SeriesKind(
         "Cosine of gradients: {task} and {metric}", "cosine (below 0: conflict)", file="_{metric}", zero=True
