@@ -5,7 +5,6 @@ unclear ones of Hydra (a misspelt key, a value for a group, a sweep without -m).
 configuration of a single run, `planned_runs` that of each run of a sweep.
 """
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
 from mtlrun.results.sweep_folder import folder_name, read_plan
 from mtlrun.util.errors import RequestError, counted
+from mtlrun.util.shell import quoted
 
 SCHEMA = "mtlrun_schema"  # the first default in conf/config.yaml
 
@@ -136,9 +136,7 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
         notes.append(f"{unused} is not used: the folder of a {'sweep' if sweep else 'single run'} is {used}")
     cfg.hydra.mode = RunMode.MULTIRUN if sweep else RunMode.RUN
     options = [*["-m"][: int(multirun)], *(["--config-dir", config_dir] if config_dir is not None else [])]
-    return Request(
-        loader, cfg, lines if sweep else complete, sweep, notes, shlex.join(["mtlrun", *options, *arguments])
-    )
+    return Request(loader, cfg, lines if sweep else complete, sweep, notes, quoted("mtlrun", *options, *arguments))
 
 
 def _launched_as_stacks(arguments: Sequence[str]) -> bool:

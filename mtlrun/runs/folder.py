@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mtlrun.results.files import disk
 from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, RESULTS, SUMMARY
 from mtlrun.results.summary import status_of
 from mtlrun.util.errors import RequestError, StorageError
+from mtlrun.util.shell import resume_command
 from mtlrun.util.terminal import say, shown
 
 MARKS_OF_A_RUN = (HYDRA_FOLDER, SUMMARY, METRICS)
@@ -37,7 +37,7 @@ def _refuse_if_taken(folder: Path, key: str) -> None:
         what = "sweep" if mark in MARKS_OF_A_SWEEP else "run"
         raise RequestError(
             f"{key}: {shown(folder)} holds a {what} already ({mark})\n"
-            f"choose another folder, or go on with it: mtlrun resume {shown(folder)}"
+            f"choose another folder, or go on with it: {resume_command(folder)}"
         )
 
 
@@ -74,4 +74,4 @@ def to_be_resumed(folder: Path) -> Iterator[None]:
 
 def say_how_to_go_on(folder: Path) -> None:
     """Prints the command that resumes the run or sweep in the folder."""
-    say(f"mtlrun: go on with: mtlrun resume {shlex.quote(shown(folder))}", error=True)
+    say(f"mtlrun: go on with: {resume_command(folder)}", error=True)
