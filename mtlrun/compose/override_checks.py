@@ -31,6 +31,8 @@ MEANT = {
 
 QUOTES = "a value with spaces or special signs needs quotes of its own: 'tasks.a.where=\"b == 1\"'"
 
+PATHS = re.compile(r"\+*(data\.path|data\.split\.files\.\w+|model\.init_from|hydra\.(run|sweep)\.dir)")
+
 # Usual names of other programs for our keys.
 OTHER_WORDS = {"learning_rate": "lr.base", "steps": "trainer.max_steps", "layers": "model.hidden"}
 
@@ -64,6 +66,11 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
     if override.package is not None or "@" in line.partition("=")[0]:
         raise RequestError(f"{line}: @ is not allowed in a key\nallowed: GROUP=OPTION or KEY=VALUE")
     if override.is_hydra_override():
+        if override.is_sweep_override():
+            raise RequestError(
+                f"{key}: found {typed_value(override)}\n"
+                f"Hydra's own settings cannot be swept over{name_with_comma(override)}"
+            )
         check_hydra_override(override, loader, stacked)
     elif key.partition(".")[0] in SWEEP_KEYS:
         _check_sweep_key(override)
@@ -91,18 +98,38 @@ def require_mapping(key: str, value: Any) -> None:
         raise RequestError(f"{key}: found [{', '.join(map(str, value))}]\nallowed: a mapping: {example}")
 
 
+def name_with_comma(override: Override) -> str:
+    """A hint at the quotes that a path with a comma needs; "" for other keys."""
+    line = override.input_line or ""
+    typed = _in_quotes(line) if PATHS.fullmatch(line.partition("=")[0]) else None
+    return f"; a name with a comma needs quotes: {typed}" if typed is not None else ""
+
+
+def _in_quotes(line: str) -> str | None:
+    """The line with its value in quotes, as typed in a shell; None if quotes do not mend it."""
+    key, _, value = line.partition("=")
+    if not value.strip() or value.startswith("=") or (value.lstrip()[0] in "[{('\"" and not PATHS.fullmatch(key)):
+        return None
+    typed = f"{key}={QuotedString(value, Quote.double).with_quotes()}"
+    try:
+        return quoted(typed) if parse(typed).value() == value else None
+    except HydraException:
+        return None
+
+
 def _why_not(line: str, reason: str) -> str:
     """Explains to the user why a line is no override."""
     if line.endswith(","):
         return "ends with a comma\nno space after a comma: lr.base=0.001,0.01"
-    if "==" in line.split('"')[0].split("'")[0]:
-        return f"holds ==\nallowed: KEY=VALUE; {QUOTES}"
     if line.startswith("=") or line.endswith("="):
         return "a key or a value is missing\nno spaces around =: KEY=VALUE"
     function = re.search(r"while evaluating '(.*)': (.*)", reason)
     if function is not None:
         return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; as text: '{function[1]}' in quotes of its own"
-    hint = QUOTES
+    typed = _in_quotes(line)
+    hint = f"in quotes: {typed}" if typed is not None else QUOTES
+    if "==" in line.split('"')[0].split("'")[0]:
+        return f"holds ==\nallowed: KEY=VALUE; {hint}"
     if line.startswith("arms="):
         hint = """a sweep inside an arm needs quotes: 'arms=[{loss: fixed, loss.weights.price: "0.1,1"}]'"""
     if "mismatched input" in reason or "extraneous input" in reason or "no viable" in reason:

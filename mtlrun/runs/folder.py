@@ -5,6 +5,7 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import answered
@@ -13,6 +14,7 @@ from mtlrun.results.files import disk
 from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, RESULTS, SUMMARY
 from mtlrun.results.summary import status_of
 from mtlrun.util.errors import RequestError, StorageError
+from mtlrun.util.interpolation import escaped
 from mtlrun.util.shell import resume_command
 from mtlrun.util.terminal import say, shown
 
@@ -21,13 +23,21 @@ MARKS_OF_A_SWEEP = (PLAN, RESULTS)
 
 
 def free_folder(cfg: DictConfig, key: str) -> Path:
-    """The folder that the setting `key` names. Raises RequestError if it is a file, or holds a run or sweep already."""
+    """The absolute folder that the setting `key` names, which is set in `cfg` for Hydra and its launchers.
+
+    Raises RequestError if it is a file, or holds a run or sweep already.
+    """
     with answered():
         named = str(OmegaConf.select(cfg, key, throw_on_missing=True))
     folder = absolute(named, key, Path.cwd())
     _refuse_if_taken(folder, key)
     if folder.exists() and not folder.is_dir():
         raise RequestError(f"{key}: {shown(folder)} is a file\nallowed: a folder, new or without a run in it")
+    OmegaConf.update(cfg, key, escaped(str(folder)))
+    word = f"{key}={QuotedString(escaped(str(folder)), Quote.single).with_quotes()}"
+    words = map(str, OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False) or [])
+    # a launcher that composes each run by itself reads these words
+    cfg.hydra.overrides.hydra = [word if old.lstrip("+").startswith(f"{key}=") else old for old in words]
     return folder
 
 
