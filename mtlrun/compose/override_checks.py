@@ -29,7 +29,7 @@ MEANT = {
 }
 
 
-QUOTES = "a value with spaces or special signs needs quotes of its own: 'tasks.a.where=\"b == 1\"'"
+QUOTES = "a value with spaces or special characters needs another pair of quotes: 'tasks.a.where=\"b == 1\"'"
 
 PATHS = re.compile(r"\+*(data\.path|data\.split\.files\.\w+|model\.init_from|hydra\.(run|sweep)\.dir)")
 
@@ -79,7 +79,7 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
         options = glob.filter(loader.get_group_options(key)) if key in OPTION_GROUPS else []
         if not options:
             raise RequestError(
-                f"{key}: found {typed_value(override)}, which fits no option\n"
+                f"{key}: found {typed_value(override)}, which matches no option\n"
                 f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}"
             )
         names = [QuotedString(option, Quote.single).with_quotes() for option in options]
@@ -125,7 +125,7 @@ def _why_not(line: str, reason: str) -> str:
         return "a key or a value is missing\nno spaces around =: KEY=VALUE"
     function = re.search(r"while evaluating '(.*)': (.*)", reason)
     if function is not None:
-        return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; as text: '{function[1]}' in quotes of its own"
+        return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; text '{function[1]}' needs another pair of quotes"
     typed = _in_quotes(line)
     hint = f"in quotes: {typed}" if typed is not None else QUOTES
     if "==" in line.split('"')[0].split("'")[0]:
@@ -133,7 +133,7 @@ def _why_not(line: str, reason: str) -> str:
     if line.startswith("arms="):
         hint = """a sweep inside an arm needs quotes: 'arms=[{loss: fixed, loss.weights.price: "0.1,1"}]'"""
     if "mismatched input" in reason or "extraneous input" in reason or "no viable" in reason:
-        return f"brackets or quotes do not match, or a sign is not allowed there\n{hint}"
+        return f"brackets or quotes do not match, or a character is not allowed there\n{hint}"
     if "token recognition error" in reason:
         return f"{reason.partition('at: ')[2] or 'a sign'} needs quotes\n{hint}"
     return f"{reason[:160]}\n{hint}"
@@ -146,9 +146,7 @@ def _check_key(override: Override) -> None:
         _check_mappings(override)
     if top in GROUPS and top not in DEFAULT_OPTION and key == f"{top}.name":
         word = str(typed_value(override)).strip("'\"")
-        raise RequestError(
-            f"{key}: belongs to the option, which has settings of its own\nchoose the option: {top}={word}"
-        )
+        raise RequestError(f"{key}: the option sets it\nchoose the option: {top}={word}")
     if override.is_delete() and key in TOP_LEVEL:
         raise RequestError(f"~{key}: cannot be removed\nset it: {key}=VALUE")
     if top == "experiment" or top not in (*GROUPS, *TOP_LEVEL):
@@ -185,7 +183,7 @@ def _meant_key(key: str, known: list[str]) -> str:
     meant = paths.get(top)
     if meant is None:
         close = re.search(r"did you mean (\w+)", nearest(top, known) or nearest(top, paths))
-        meant = paths.get(close[1], close[1]) if close else None
+        meant = (close[1] if close[1] in known else paths[close[1]]) if close else None
     group, _, name = (meant or "").partition(".")
     return f"; did you mean {meant}{dot}{rest}{_only_with(group, name)}?" if meant else ""
 

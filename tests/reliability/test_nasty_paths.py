@@ -14,11 +14,9 @@ from mtlrun.util.interpolation import escaped
 SHORT = ["model.hidden=[4]", "model.head_hidden=[]", "trainer.max_steps=1", "trainer.tensorboard=false"]
 TASKS = "tasks={price: {type: regression}}"
 NAMES = [
-    "${oc.env:HOME} a=b,c",
-    "\\${seed}${a}%s%d 100%",
-    '[a](b){c} it\'s "é" 表 #;`id`&<!',
-    "-x --help",
-    "~x *?",
+    "${oc.env:HOME}${a} a=b,c %s%d 100%",
+    '-x [a](b){c} it\'s "é" 表 #;`id`&<!',
+    "~x \\${seed} *?",
 ]
 
 
@@ -110,7 +108,7 @@ def test_the_command_that_goes_on_with_a_folder_can_be_typed(here: Path, capsys:
         assert "finished already" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if "${" not in n] + ["a,b", "é", "a=b", "a#b", "(a)"])
+@pytest.mark.parametrize("name", [NAMES[1], "a,b", "é", "a=b", "a#b", "(a)", "[a]"])
 @pytest.mark.parametrize("key", ["data.path", "hydra.run.dir", "hydra.sweep.dir"])
 def test_a_path_that_needs_quotes_is_answered_with_them(
     key: str, name: str, capsys: pytest.CaptureFixture[str]
