@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
-from mtlrun.compose.composition import Compositions, checked_config, load, with_data_option
+from mtlrun.compose.composition import Compositions, checked_config, literally, load, with_data_option
 from mtlrun.compose.override_checks import checked_override
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, typed_value
 from mtlrun.compose.sweep_jobs import Job, jobs
@@ -79,6 +79,10 @@ def _run_folder(sweep_dir: str, number: int) -> str:
     return str(read_plan(Path(sweep_dir))[number]["run"])
 
 
+def _log_file(name: str, _root_: DictConfig) -> str:
+    return str(Path(literally(_root_.hydra.runtime, "output_dir"), f"{name}.log"))
+
+
 def _register() -> None:
     # Hydra refuses new keys in a composed node ("not in struct"), except in nodes that are open before.
     schema = OmegaConf.create({key: {} for key in (*GROUPS, "tasks")})
@@ -87,6 +91,7 @@ def _register() -> None:
     ConfigStore.instance().store(name=SCHEMA, node=schema)
     # conf/config.yaml uses it for the folder names of a sweep's runs. Worker processes of a launcher need it too.
     OmegaConf.register_new_resolver("mtlrun_run", _run_folder, replace=True)
+    OmegaConf.register_new_resolver("mtlrun_log", _log_file, replace=True)
     Plugins.instance().register(outside.OutsideFolders)
 
 
