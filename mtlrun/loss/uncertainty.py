@@ -30,13 +30,15 @@ class Uncertainty(LearntScale):
     a: Tensor
     c: Tensor
     ratio: Tensor
+    unit: Tensor
     solved: Tensor
 
     def __init__(self, setup: StrategySetup) -> None:
         super().__init__(setup)
         a, c = torch.tensor([a for a, _ in setup.noise]), torch.tensor([c for _, c in setup.noise])
         solved = [[_is_solved(config)] for config in setup.configs]
-        buffers = {"a": a, "c": c, "ratio": a / c, "solved": torch.tensor(solved)}  # [T]; [R, 1]
+        unit = torch.ones(len(setup.configs), len(setup.tasks)) if setup.units is None else setup.units
+        buffers = {"a": a, "c": c, "ratio": a / c, "unit": unit.double(), "solved": torch.tensor(solved)}  # [R, 1]
         for name, value in buffers.items():
             self.register_buffer(name, value, persistent=False)
         self.all_solved, self.some_solved = all(s for (s,) in solved), any(s for (s,) in solved)
@@ -63,6 +65,14 @@ class Uncertainty(LearntScale):
             return [torch.zeros_like(losses)]
         gradient = self.descent(self.c - weights * losses, self.c, present)
         return [torch.where(self.solved, 0.0, gradient) if self.some_solved else gradient]
+
+    def figures(self) -> dict[str, Tensor]:
+        """`sigma` `[R, T]`: the learnt scale of the noise, e^(cs) in the unit of the target; nan if not learnt.
+
+        At the optimum that is the RMSE of a squared error, and the MAE of an absolute error.
+        """
+        learnt = self.started & ~self.solved
+        return {"sigma": torch.where(learnt, torch.exp(self.c * self.s.detach().double()) * self.unit, torch.nan)}
 
 
 def _is_solved(config: Any) -> bool:
