@@ -151,4 +151,4 @@ def _require_same_data(folder: Path, plan: Sequence[dict[str, Any]], configs: Se
             summary = read(begun_in)
             if summary is not None and (recorded := summary.get("data_hash")) is not None:
                 mend = "restore the file, or sweep anew in another folder"
-                require_unchanged(config.data, load_table(config.data)[0].digest, recorded, "this sweep began", mend)
+                require_unchanged(config.data, load_table(config)[0].digest, recorded, "this sweep began", mend)
