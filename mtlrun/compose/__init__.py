@@ -1,6 +1,6 @@
 """Composes checked configurations from the overrides of the command line, through Hydra."""
 
-from mtlrun.compose.composition import answered, checked_config, escape_folders
+from mtlrun.compose.composition import answered, checked_config, literally
 from mtlrun.compose.outside import ROOT
 from mtlrun.compose.request import PlannedRun, Request, compose, planned_runs, single
 
@@ -11,7 +11,7 @@ __all__ = [
     "answered",
     "checked_config",
     "compose",
-    "escape_folders",
+    "literally",
     "planned_runs",
     "single",
 ]

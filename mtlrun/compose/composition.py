@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mtlrun.compose import outside
@@ -29,7 +29,6 @@ from mtlrun.config.check import check
 from mtlrun.config.schema import Config, ModelConfig
 from mtlrun.data.paths import SCHEMES, absolute
 from mtlrun.util.errors import RequestError, listing, nearest
-from mtlrun.util.interpolation import escaped
 
 
 def load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictConfig, list[str]]:
@@ -44,26 +43,7 @@ def load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictCon
         if removed:
             rest = [line for line in lines if not line.startswith("~")]
             _apply(_ours(loader.load_configuration(ROOT, rest, mode, validate_sweep_overrides=False)), removed)
-        cfg = loader.load_configuration(ROOT, lines, mode, validate_sweep_overrides=False)
-    escape_folders(cfg.hydra)
-    return cfg, notes
-
-
-def escape_folders(hydra: Any) -> None:
-    """Escapes `${` in the folders that Hydra writes into its own settings. Their names are not meant as references."""
-    runtime = hydra.runtime
-    with read_write(runtime):
-        for key in ("cwd", "output_dir"):
-            if not OmegaConf.is_missing(runtime, key):
-                runtime[key] = escaped(str(_unresolved(runtime)[key]))
-        for source in runtime.config_sources:
-            source.path = escaped(str(_unresolved(source)["path"]))
-
-
-def _unresolved(cfg: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+        return loader.load_configuration(ROOT, lines, mode, validate_sweep_overrides=False), notes
 
 
 def with_data_option(loader: ConfigLoader, lines: list[str]) -> list[str]:
@@ -87,7 +67,7 @@ def checked_config(
     without: top-level keys to leave out
     """
     with answered(), _hydra_config(hydra):
-        cwd = HydraConfig.get().runtime.cwd
+        cwd = literally(HydraConfig.get().runtime, "cwd")
         tree = dict(known or {})
         tree |= {str(key): _resolved(cfg, str(key)) for key in cfg if key not in tree and key not in without}
     return absolute_paths(check(tree), Path(cwd))
@@ -110,6 +90,12 @@ def absolute_paths(config: Config, cwd: Path) -> Config:
     if isinstance(model, ModelConfig) and model.init_from is not None:
         model = dataclasses.replace(model, init_from=whole(model.init_from, "model.init_from"))
     return dataclasses.replace(config, data=dataclasses.replace(data, path=path, split=split), model=model)
+
+
+def literally(node: Any, key: str) -> str:
+    """A text that Hydra has set, such as a folder, in which ${seed} is no reference."""
+    texts: Any = OmegaConf.to_container(node, resolve=False)
+    return str(texts[key])
 
 
 @contextlib.contextmanager
@@ -223,7 +209,9 @@ class _Base:
     def __init__(self, cfg: DictConfig, found: DefaultsList) -> None:
         self.found = found
         self.choices = found.overrides.known_choices
-        self.plain = _unresolved(cfg)
+        plain = OmegaConf.to_container(cfg, resolve=False)
+        assert isinstance(plain, dict)
+        self.plain = {str(key): value for key, value in plain.items()}
         self._known = {key: v for key, v in self.plain.items() if key not in SWEEP_KEYS and not _refers(v)}
         self._composed = dict(cfg.items_ex(resolve=False))
         self._cfg = copy.deepcopy(cfg)

@@ -8,20 +8,18 @@ configuration of a single run, `planned_runs` that of each run of a sweep.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
-from mtlrun.compose.composition import Compositions, checked_config, load, with_data_option
+from mtlrun.compose.composition import Compositions, checked_config, literally, load, with_data_option
 from mtlrun.compose.override_checks import checked_override, name_with_comma
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, typed_value
 from mtlrun.compose.sweep_jobs import Job, jobs
@@ -81,11 +79,8 @@ def _run_folder(sweep_dir: str, number: int) -> str:
     return str(read_plan(Path(sweep_dir))[number]["run"])
 
 
-def _output_dir() -> str:
-    """The folder of the job that begins. Hydra has just written it into its settings, with any `${` in it."""
-    settings: Any = HydraConfig.get()
-    runtime: Any = OmegaConf.to_container(settings.runtime, resolve=False)
-    return str(runtime["output_dir"])
+def _log_file(name: str, _root_: DictConfig) -> str:
+    return str(Path(literally(_root_.hydra.runtime, "output_dir"), f"{name}.log"))
 
 
 def _register() -> None:
@@ -96,7 +91,7 @@ def _register() -> None:
     ConfigStore.instance().store(name=SCHEMA, node=schema)
     # conf/config.yaml uses it for the folder names of a sweep's runs. Worker processes of a launcher need it too.
     OmegaConf.register_new_resolver("mtlrun_run", _run_folder, replace=True)
-    OmegaConf.register_new_resolver("mtlrun_output_dir", _output_dir, replace=True)  # conf/config.yaml: the log
+    OmegaConf.register_new_resolver("mtlrun_log", _log_file, replace=True)
     Plugins.instance().register(outside.OutsideFolders)
 
 
