@@ -26,7 +26,7 @@ options, anywhere on the line:
   -m, --multirun     train a sweep: loss=sum,uncertainty is two runs
   --config-dir DIR   also search DIR/GROUP/OPTION.yaml
   --cfg job          print the configuration as YAML; no training
-  -sc install=bash   tab completion, zsh, fish: eval "$(mtlrun -sc install=bash)"
+  -sc install=SHELL  tab completion: eval "$(mtlrun -sc install=bash)"
   -h, --help         this text; mtlrun SUB-COMMAND --help
   --version
 

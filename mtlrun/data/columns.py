@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.fields import COLUMN
 from mtlrun.config.values import from_mapping
 from mtlrun.data.kinds import DATE, TEXT, as_numbers, as_texts, iso_dates, kind_of
 from mtlrun.data.reading import ColumnReading, Reading
@@ -28,7 +29,7 @@ class InputColumn:
     hidden: the column is the target of a reconstruction, and the network does not see it.
     """
 
-    name: str
+    name: str = field(metadata=COLUMN)
     kind: Literal["numeric", "category"]
     missing: bool = False
     categories: list[str] = field(default_factory=list)
