@@ -54,9 +54,6 @@ ANSWERED = {
     "joblib over": (["-m", "hydra.launcher.over=joblib"], "install it: pip install hydra-joblib-launcher"),
     "a setting of a task": (["class_weights=balanced"], "no such key; did you mean tasks.TASK.class_weights?"),
     "ray": (["-m", "hydra/launcher=ray"], "install it: pip install hydra-ray-launcher"),
-        ["class_weights=balanced"],
-        "no such key; did you mean tasks.TASK.class_weights?",
-    ),
 }
 
 
