@@ -1,0 +1,34 @@
+"""Reads cells by a declared notation, and shows a notation as it is written in YAML."""
+
+from dataclasses import fields
+from typing import Any
+
+import pandas as pd
+
+from mtlrun.config.schema import ColumnConfig
+from mtlrun.data.notation.dates import read_dates, read_times
+from mtlrun.data.notation.numbers import read_numbers
+
+
+def read(cells: pd.Series, column: ColumnConfig) -> pd.Series:
+    """The values of text cells `[n]`; missing for a cell that is not in the notation of the column.
+
+    Numbers become float64, dates datetime64[us] in UTC, times timedelta64[us] since midnight. Text stays as it is.
+    """
+    if column.number is not None:
+        return pd.Series(read_numbers(cells, column.number), cells.index)
+    if column.date is not None:
+        return read_dates(cells, column.date)
+    if column.time is not None:
+        return read_times(cells, column.time)
+    return cells
+
+
+def shown(column: ColumnConfig) -> dict[str, Any]:
+    """The settings of a column that differ from their defaults, as plain values for YAML."""
+
+    def plain(settings: Any) -> dict[str, Any]:
+        given = {f.name: getattr(settings, f.name) for f in fields(settings) if getattr(settings, f.name) != f.default}
+        return {name: plain(value) if hasattr(value, "__dataclass_fields__") else value for name, value in given.items()}
+
+    return plain(column)
