@@ -33,8 +33,11 @@ class Dataset:
     reconstructed: dict[str, list[str]] = field(default_factory=dict)  # task -> the columns that a reconstruction names
 
     def cells(self) -> list[tuple[InputColumn, np.ndarray]]:
-        """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32."""
-        numbers, codes = iter(self.numeric.T), iter(self.codes.T)
+        """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32.
+
+        Of a date it is the number of days; sine and cosine are left out.
+        """
+        numbers, codes = iter(self.numeric[:, [p.start for p in self.spec.places]].T), iter(self.codes.T)
         return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
 
     def trainable(self, tasks: Iterable[str] | None = None) -> np.ndarray:

@@ -5,6 +5,6 @@ the notations that explain the cells of a column. Both take the distinct cells.
 """
 
 from mtlrun.data.notation.reading import read, shown
-from mtlrun.data.notation.recognition import recognise
+from mtlrun.data.notation.recognition import is_sure, recognise
 
-__all__ = ["read", "recognise", "shown"]
+__all__ = ["is_sure", "read", "recognise", "shown"]

@@ -16,7 +16,9 @@ _TIME = re.compile(
 )
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].*)?")
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
-_DAY = re.compile(r"(?:(?P<weekday>(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*)(?P<comma>,? ))?(?P<date>.*)", re.IGNORECASE)
+_DAY = re.compile(
+    r"(?:(?P<weekday>(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*)(?P<comma>,? ))?(?P<date>.*)", re.IGNORECASE | re.DOTALL
+)
 # shape of a date -> its possible formats; {s}: the separator of the shape
 _SHAPES: list[tuple[re.Pattern[str], tuple[str, ...]]] = [
     (re.compile(r"\d{4}(?P<s>[/.-])\d{1,2}(?P=s)\d{1,2}"), ("%Y{s}%m{s}%d",)),

@@ -14,20 +14,23 @@ _BLANK = "[\u00a0\u2007\u2009\u202f]"  # no-break, figure, thin and narrow blank
 _GROUPS = {",": r"\d{1,3}(?:,\d{2,3})*,\d{3}"}  # with commas also groups of two, as in 12,34,567
 
 # What may stand at a number without a blank in between. Other units need one, as 12A, 12B are codes.
-_KNOWN = frozenset(
-    "% ‰ ° °C °F kg g mg µg ug t lb lbs oz km m cm mm µm nm mi ft in yd l ml mL cl dl gal ha m2 m3 m² m³ cm2 cm3 km2 sqft sqm "
-    "h hr hrs min s sec ms yr yrs mo Hz kHz MHz GHz kW MW Wh kWh MWh kV mV mA kJ cal kcal kN hPa kPa bar mbar mmHg kB KB MB "
-    "GB TB px pt dpi rpm mph kph km/h m/s kmh mol mmol dB eV ppm bps Mbps k Mio bn pp x kr zł Kč Ft lei".split()
+_UNITS = (
+    "% ‰ ° °C °F kg g mg µg ug t lb lbs oz km m cm mm µm nm mi ft in yd l ml mL cl dl gal ha m2 m3 m² m³ cm2 cm3 km2 "
+    "sqft sqm h hr hrs min s sec ms yr yrs mo Hz kHz MHz GHz kW MW Wh kWh MWh kV mV mA kJ cal kcal kN hPa kPa bar mbar "
+    "mmHg kB KB MB GB TB px pt dpi rpm mph kph km/h m/s kmh mol mmol dB eV ppm bps Mbps k Mio bn pp x kr zł Kč Ft lei"
 )
+_KNOWN = frozenset(_UNITS.split())
 _CURRENCY = re.compile(
     r"[A-Z]{0,3}[$€£¥₹₽₩₺₴₫฿₪₱₦₡₲₵₸]|Rs\.?|Fr\.?|kr\.?|EUR|USD|GBP|CHF|JPY|CNY|SEK|NOK|DKK|PLN|CZK|HUF|CAD|AUD|INR|RUB|BRL|TRY"
     r"|ZAR|MXN|KRW"
 )
 _WORD = r"[^\W\d_%°]+\.?|[%‰°$€£¥₹₽₩₺₴₫฿₪₱₦₡₲₵₸][A-Za-z]?|[^\W\d]+(?:[/·*^][^\W\d]+)*[23²³]?"
-_CELL = re.compile(  # the parts of a number with a unit: sign, unit before, sign, digits and separators, blank, unit after
-    r"(?P<open>\()?(?P<sign>[+-])? ?(?P<before>[^\d\s.,'()+-][^\d\s,'()+-]{0,4})? ?[+-]? ?"
-    r"(?P<core>\d[\d.,']*(?: \d{3}(?!\d)[\d.,']*)*(?:[eE][+-]?\d+)?|[.,]\d+(?:[eE][+-]?\d+)?)"
-    rf"(?P<blank> )?(?P<after>{_WORD}(?: [^\W\d_]{{1,9}})?)?(?P<last>-)?(?P<close>\))?"
+_CELL = (
+    re.compile(  # the parts of a number with a unit: sign, unit before, sign, digits and separators, blank, unit after
+        r"(?P<open>\()?(?P<sign>[+-])? ?(?P<before>[^\d\s.,'()+-][^\d\s,'()+-]{0,4})? ?[+-]? ?"
+        r"(?P<core>\d[\d.,']*(?: \d{3}(?!\d)[\d.,']*)*(?:[eE][+-]?\d+)?|[.,]\d+(?:[eE][+-]?\d+)?)"
+        rf"(?P<blank> )?(?P<after>{_WORD}(?: [^\W\d_]{{1,9}})?)?(?P<last>-)?(?P<close>\))?"
+    )
 )
 _ORDER = [(d, t) for t in (None, ",", ".", " ", "'") for d in (".", ",") if d != t]
 _PHONE_DIGITS = 9  # blank groups that all have the same length from here on are telephone numbers
@@ -127,7 +130,5 @@ def _explains(cores: Sequence[str], decimal: str, thousands: str | None) -> bool
         lengths = {len(core) for core in cores}
         if thousands == " " and len(lengths) == 1 and len(cores[0].replace(" ", "")) >= _PHONE_DIGITS:
             return False
-    number = re.compile(
-        rf"(?:{whole}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)(?:[eE][+-]?\d+)?"
-    )
+    number = re.compile(rf"(?:{whole}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)(?:[eE][+-]?\d+)?")
     return all(number.fullmatch(core) for core in cores)

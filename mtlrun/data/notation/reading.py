@@ -1,6 +1,6 @@
 """Reads cells by a declared notation, and shows a notation as it is written in YAML."""
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pandas as pd
@@ -27,8 +27,9 @@ def read(cells: pd.Series, column: ColumnConfig) -> pd.Series:
 def shown(column: ColumnConfig) -> dict[str, Any]:
     """The settings of a column that differ from their defaults, as plain values for YAML."""
 
-    def plain(settings: Any) -> dict[str, Any]:
-        given = {f.name: getattr(settings, f.name) for f in fields(settings) if getattr(settings, f.name) != f.default}
-        return {name: plain(value) if hasattr(value, "__dataclass_fields__") else value for name, value in given.items()}
+    return _given(column)
 
-    return plain(column)
+
+def _given(settings: Any) -> dict[str, Any]:
+    values = {f.name: getattr(settings, f.name) for f in fields(settings) if getattr(settings, f.name) != f.default}
+    return {name: _given(value) if is_dataclass(value) else value for name, value in values.items()}

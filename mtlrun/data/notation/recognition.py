@@ -12,10 +12,11 @@ from mtlrun.data.notation.numbers import MIN_DISTINCT, number_notations
 from mtlrun.data.notation.reading import read
 
 # Cells, in lower case, that stand for a missing value among numbers or dates.
-MARKS = frozenset(
-    "- -- --- – — ? ?? . .. ... … * / na n/a n.a. n.a #n/a #na <na> nan -nan null none nil nd n.d. nr k.a. k. keine unknown "
-    "missing tbd #value! #div/0! #ref! #name? #num! (null) (none) (blank)".split()
-) | {"not available", "k. a.", "keine angabe", "not applicable", "#n/a n/a", "-1.#ind", "1.#qnan"}
+_MARKS = (
+    "- -- --- – — ? ?? . .. ... … * / na n/a n.a. n.a #n/a #na <na> nan -nan null none nil nd n.d. nr k.a. keine "
+    "unknown missing tbd #value! #div/0! #ref! #name? #num! (null) (none) (blank) -1.#ind 1.#qnan -1.#qnan 1.#ind"
+)
+MARKS = frozenset(_MARKS.split()) | {"not available", "k. a.", "keine angabe", "not applicable", "#n/a n/a"}
 SHARE = 0.9  # of the cells are in the notation; the others, in few words, look like mistakes
 FEW = 3  # largest number of such words
 _SAMPLE = 500  # distinct cells from which notations are guessed, and as many again of the longest
@@ -28,11 +29,12 @@ def recognise(cells: Sequence[str], counts: Sequence[int] | np.ndarray | None = 
     cells: the distinct cells `[n]`, none of them missing. counts: how often each occurs, by default once.
 
     Cells that mean a missing value are named in `missing` of the notations, and so are at most three words that stand
-    among other cells in less than a tenth of the rows. Several notations are all possible, such as those of 1.234 kg and
-    of 8/6/2021. Plain numbers and ISO dates are only returned if there are words among them.
+    among other cells in less than a tenth of the rows. Several notations are all possible, such as those of 1.234 kg
+    and of 8/6/2021. Plain numbers and ISO dates are only returned if there are words among them.
     """
     text = pd.Series(cells, dtype="str").str.strip()
     weight = np.ones(len(text)) if counts is None else np.asarray(counts, dtype=np.float64)
+    text, weight = text[text != ""], weight[(text != "").to_numpy()]
     read_cells = _sample(text, _MOST)
     text, weight = text.iloc[read_cells], weight[read_cells]
     sample = _sample(text, _SAMPLE)
@@ -53,9 +55,14 @@ def recognise(cells: Sequence[str], counts: Sequence[int] | np.ndarray | None = 
             continue
         if not wrong and not words and _is_plain(values, notation):
             return []
-        missing = [*words, *values[~fits].tolist()]
+        missing: list[str | float] = [*words, *values[~fits].tolist()]
         found.append((wrong, replace(notation, missing=missing) if missing else notation))
     return [notation for wrong, notation in found if wrong == min(wrong for wrong, _ in found)]
+
+
+def is_sure(found: Sequence[ColumnConfig]) -> bool:
+    """Whether one notation is recognised, and all words beside it mean a missing value."""
+    return len(found) == 1 and all(str(word).lower() in MARKS for word in found[0].missing or ())
 
 
 def _sample(text: pd.Series, most: int) -> np.ndarray:

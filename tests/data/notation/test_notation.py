@@ -16,7 +16,9 @@ NUMBERS = [0.0, 0.5, 3.75, 12.0, 999.25, 1234.5, 20500.0, 1234567.125, -7.5, -43
 DECIMALS, THOUSANDS = (".", ","), (None, ".", ",", " ", "'")
 UNITS = (None, "%", "€", "$", "CHF", "kg", "km/h", "US$")
 MINUS = {"before": "-{}", "sign": "−{}", "behind": "{}-", "brackets": "({})"}
-TIMES = [datetime.datetime(2019, 1, 31) + datetime.timedelta(days=37 * i, hours=7 * i, minutes=13 * i) for i in range(40)]
+TIMES = [
+    datetime.datetime(2019, 1, 31) + datetime.timedelta(days=37 * i, hours=7 * i, minutes=13 * i) for i in range(40)
+]
 DATES = ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y.%m.%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y", "%b %d %Y"]
 DATES += ["%B %d, %Y", "%d %b %Y", "%d-%b-%Y", "%d. %B %Y", "%d-%b-%y", "%Y-%b-%d", "%a, %d %b %Y", "%A, %d %B %Y"]
 CLOCKS = ["%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M%p", "%H:%M:%S.%f"]
@@ -63,7 +65,9 @@ def test_what_is_written_is_read(value: float, notation: NumberConfig, minus: st
     value = float(f"{value:.10f}")
     text = number_text(value, notation, minus, place)
     found = read(pd.Series([text]), ColumnConfig(number=notation)).iloc[0]
-    assert found == pytest.approx(value, rel=1e-15, abs=0) and math.copysign(1, found + 0.0) == math.copysign(1, value + 0.0)
+    assert found == pytest.approx(value, rel=1e-15, abs=0) and math.copysign(1, found + 0.0) == math.copysign(
+        1, value + 0.0
+    )
 
 
 @pytest.mark.parametrize("clock", ["", *CLOCKS, "%H:%M:%S%z", "%H:%M %z"])
@@ -119,7 +123,10 @@ def test_what_a_column_is_recognised_as(cells: list[str], settings: list[dict]) 
 @pytest.mark.parametrize(
     ("cells", "column"),
     [
-        (["1.234.5", "12,3,4", "1,5,0", "", "5 kg", "kg", "--5", "(5", "5)", "1 2", "0x1", "inf", "nan"], {"decimal": ","}),
+        (
+            ["1.234.5", "12,3,4", "1,5,0", "", "5 kg", "kg", "--5", "(5", "5)", "1 2", "0x1", "inf", "nan"],
+            {"decimal": ","},
+        ),
         (["12,34", "1,2345", "1234,567"], {"thousands": ","}),
         (["5 g", "€5", "5 kg kg kg"], {"unit": "kg"}),
     ],
