@@ -12,7 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from mtlrun.compose import compose_run
+from mtlrun.compose import compose, single
 from mtlrun.data.dataset import load_dataset
 from mtlrun.network.inputs import InputEncoder
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     for seed in range(parser.parse_args().seeds):
-        config, *_ = compose_run(["data=census_income", f"seed={seed}"])
+        config = single(compose(["data=census_income", f"seed={seed}"]))
         dataset = load_dataset(config)
         encoder = InputEncoder(dataset.spec, 1)
         positions = encoder.positions(dataset.codes)

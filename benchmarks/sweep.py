@@ -93,13 +93,13 @@ def grid() -> list[str]:
 
 def build_stack(words: Sequence[str], seeds: Sequence[int]) -> "Stack":
     """A stack of runs that differ in their seeds."""
-    from mtlrun.compose import compose_run
+    from mtlrun.compose import compose, single
     from mtlrun.config.check import check
     from mtlrun.config.schema import as_mapping
     from mtlrun.data.dataset import load_dataset
     from mtlrun.runs.build import build_stack
 
-    tree = as_mapping(compose_run([*words, "seed=0"])[0])
+    tree = as_mapping(single(compose([*words, "seed=0"])))
     configs = [
         check(tree | {"seed": s, "data": tree["data"] | {"split": tree["data"]["split"] | {"seed": s}}}) for s in seeds
     ]

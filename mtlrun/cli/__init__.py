@@ -1,1 +1,6 @@
-"""The command line, with one file per sub-command. Importing it does not import torch."""
+"""The command line. Importing it does not import torch.
+
+main.py       the entry point: errors and signals as exit statuses
+parse.py      splits a command line; commands.py: the sub-commands and options as tables; usage.py: the help texts
+actions.py    what each sub-command does
+"""

@@ -10,33 +10,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from mtlrun.cli.check import check
-from mtlrun.cli.compare import compare
-from mtlrun.cli.export import export
-from mtlrun.cli.fetch import fetch
-from mtlrun.cli.init import init
+from mtlrun.cli.actions import ACTIONS
 from mtlrun.cli.parse import Words, take_apart
-from mtlrun.cli.predict import predict
-from mtlrun.cli.resume import resume
-from mtlrun.cli.train import train
 from mtlrun.cli.usage import help_text
 from mtlrun.util.errors import Interrupted, RequestError, StorageError, TrainingError
 from mtlrun.util.terminal import plain_records, say
 from mtlrun.util.version import __version__
 
-ACTIONS: dict[str, Callable[[Words], int]] = {
-    "": train,
-    "check": check,
-    "init": init,
-    "fetch": fetch,
-    "compare": compare,
-    "resume": resume,
-    "predict": predict,
-    "export": export,
-}
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 NO_SUCH_PLACE = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENOENT)
 

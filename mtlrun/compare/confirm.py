@@ -17,14 +17,15 @@ from mtlrun.compose.request import PlannedRun
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.results.files import at_work
+from mtlrun.results.names import PLAN
 from mtlrun.results.results_table import rebuild
 from mtlrun.results.summary import read
-from mtlrun.results.sweep_folder import PLAN, folder_name, write_plan
+from mtlrun.results.sweep_folder import folder_name, write_plan
 from mtlrun.runs.folder import claimed, to_be_resumed
 from mtlrun.sweeps.launchers import StackSettings
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.plan import sweep_plan
-from mtlrun.util.errors import RequestError
+from mtlrun.util.errors import RequestError, counted
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import say, shown
 
@@ -74,7 +75,7 @@ def _earlier(first: Path) -> Mapping[Path, Sequence[RunRecord]]:
     earlier = {folder: collect([folder]).runs for folder in _confirmations(first) if (folder / PLAN).is_file()}
     for folder, runs in earlier.items():
         number = len({run.seed for run in runs})
-        say(f"an earlier confirmation is in {shown(folder)}: {number} seed{'s'[: number > 1]}")
+        say(f"an earlier confirmation is in {shown(folder)}: {counted(number, 'seed')}")
     return earlier
 
 

@@ -2,7 +2,7 @@
 
 from mtlrun.compose.composition import answered, checked_config
 from mtlrun.compose.outside import ROOT
-from mtlrun.compose.request import PlannedRun, Request, compose, compose_run, planned_runs, single
+from mtlrun.compose.request import PlannedRun, Request, compose, planned_runs, single
 
 __all__ = [
     "ROOT",
@@ -11,7 +11,6 @@ __all__ = [
     "answered",
     "checked_config",
     "compose",
-    "compose_run",
     "planned_runs",
     "single",
 ]

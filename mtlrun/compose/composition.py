@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
-from hydra._internal.defaults_list import create_defaults_list
+from hydra._internal.defaults_list import DefaultsList, create_defaults_list
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
@@ -24,6 +24,7 @@ from mtlrun.compose import outside
 from mtlrun.compose.outside import ROOT, check_files
 from mtlrun.compose.override_checks import require_mapping
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
+from mtlrun.compose.own_table import OPTION, needs_option
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, ModelConfig
 from mtlrun.data.paths import SCHEMES, absolute
@@ -43,6 +44,14 @@ def load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictCon
             rest = [line for line in lines if not line.startswith("~")]
             _apply(_ours(loader.load_configuration(ROOT, rest, mode, validate_sweep_overrides=False)), removed)
         return loader.load_configuration(ROOT, lines, mode, validate_sweep_overrides=False), notes
+
+
+def with_data_option(loader: ConfigLoader, lines: list[str]) -> list[str]:
+    """The overrides of one run, with `data=table` in front if `needs_option`. Raises RequestError."""
+    with answered():
+        assert isinstance(loader, ConfigLoaderImpl)
+        found = loader.compute_defaults_list(ROOT, lines, RunMode.MULTIRUN)
+        return [OPTION, *lines] if needs_option(loader.repository, [*map(parse, lines)], found) else lines
 
 
 def checked_config(
@@ -131,18 +140,27 @@ class Compositions:
         self._bases: dict[tuple[str, ...], _Base] = {}
         self._base: _Base | None = None
 
-    def config(self, arguments: Sequence[str]) -> Config:
-        """The configuration of one run from its complete overrides. Raises RequestError if it is wrong."""
+    def completed(self, arguments: Sequence[str]) -> list[str]:
+        """The overrides of one run, with `data=table` in front if that is meant. Raises RequestError."""
         overrides = [parse(line) for line in arguments]
-        choices = tuple(hydra_line(o) for o in overrides if is_choice(o))
-        if choices not in self._bases:
-            self._bases[choices] = self._compose(choices)
-        base = self._bases[choices]
+        base = self._base_of(overrides)
+        return [OPTION, *arguments] if needs_option(self._files, overrides, base.found) else [*arguments]
+
+    def config(self, arguments: Sequence[str]) -> Config:
+        """The configuration of one run from its overrides. Raises RequestError if it is wrong."""
+        overrides = [parse(line) for line in self.completed(arguments)]
+        base = self._base_of(overrides)
         if base is not self._base:
             self._base = base
             with open_dict(self._hydra):
                 self._hydra.hydra.runtime.choices.update(base.choices)
         return base.config([o for o in overrides if not is_choice(o)], self._hydra)
+
+    def _base_of(self, overrides: Sequence[Override]) -> "_Base":
+        choices = tuple(hydra_line(o) for o in overrides if is_choice(o))
+        if choices not in self._bases:
+            self._bases[choices] = self._compose(choices)
+        return self._bases[choices]
 
     def _compose(self, choices: tuple[str, ...]) -> "_Base":
         """Does the same as Hydra's `load_configuration`, but without the hydra node, which is most of the tree."""
@@ -155,7 +173,7 @@ class Compositions:
             cfg = self._loader._compose_config_from_defaults_list(used, self._copies)
         del cfg["hydra"]  # the request has the hydra node already
         OmegaConf.set_struct(cfg, True)
-        base = _Base(cfg, found.overrides.known_choices)
+        base = _Base(cfg, found)
         experiment = base.choices.get("experiment")
         for key in SWEEP_KEYS:
             if base.plain[key] is not None and experiment != self._experiment:
@@ -174,13 +192,15 @@ class _Copies(CachingConfigRepository):
 
 
 class _Base:
-    """The composition of one choice of group options (`choices`), in which the values of each run are set in turn.
+    """The composition of one choice of group options, in which the values of each run are set in turn.
 
-    Keys that no override changes and that refer to no other key are resolved once.
+    `found` is its defaults list, with the `choices`. Keys that no override changes and that refer to no other key are
+    resolved once.
     """
 
-    def __init__(self, cfg: DictConfig, choices: Mapping[str, str | None]) -> None:
-        self.choices = choices
+    def __init__(self, cfg: DictConfig, found: DefaultsList) -> None:
+        self.found = found
+        self.choices = found.overrides.known_choices
         plain = OmegaConf.to_container(cfg, resolve=False)
         assert isinstance(plain, dict)
         self.plain = {str(key): value for key, value in plain.items()}

@@ -20,14 +20,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
-from mtlrun.compose.composition import Compositions, checked_config, load
+from mtlrun.compose.composition import Compositions, checked_config, load, with_data_option
 from mtlrun.compose.override_checks import checked_override
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, typed_value
 from mtlrun.compose.sweep_jobs import Job, jobs
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
 from mtlrun.results.sweep_folder import folder_name, read_plan
-from mtlrun.util.errors import RequestError
+from mtlrun.util.errors import RequestError, counted
 
 SCHEMA = "mtlrun_schema"  # the first default in conf/config.yaml
 
@@ -126,7 +126,8 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
     lines = [hydra_line(o) for o in overrides]
     # A sweep may remove a key of an option that only some of its runs choose. So each run removes it.
     later = [hydra_line(o) for o in overrides if multirun and o.is_delete() and not o.is_hydra_override()]
-    cfg, notes = load(loader, [line for line in lines if line not in later], RunMode.MULTIRUN)
+    complete = lines if multirun else with_data_option(loader, lines)  # of a sweep, each run is completed by itself
+    cfg, notes = load(loader, [line for line in complete if line not in later], RunMode.MULTIRUN)
     sweep = multirun or cfg.hydra.mode == RunMode.MULTIRUN
     if not sweep:
         _require_no_sweep(overrides)
@@ -135,7 +136,9 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
         notes.append(f"{unused} is not used: the folder of a {'sweep' if sweep else 'single run'} is {used}")
     cfg.hydra.mode = RunMode.MULTIRUN if sweep else RunMode.RUN
     options = [*["-m"][: int(multirun)], *(["--config-dir", config_dir] if config_dir is not None else [])]
-    return Request(loader, cfg, lines, sweep, notes, shlex.join(["mtlrun", *options, *arguments]))
+    return Request(
+        loader, cfg, lines if sweep else complete, sweep, notes, shlex.join(["mtlrun", *options, *arguments])
+    )
 
 
 def _launched_as_stacks(arguments: Sequence[str]) -> bool:
@@ -164,12 +167,6 @@ def single(request: Request) -> Config:
     return checked_config(request.cfg, request.cfg, without=("hydra",))
 
 
-def compose_run(arguments: Sequence[str], config_dir: str | None = None) -> tuple[Config, DictConfig, ConfigLoader]:
-    """The checked configuration of one run, the composed configuration, and Hydra's loader."""
-    request = compose(arguments, config_dir)
-    return single(request), request.cfg, request.loader
-
-
 def planned_runs(request: Request) -> list[PlannedRun]:
     """The checked runs of a sweep, in job order. With arms or trials, only the first of equal runs is kept.
 
@@ -188,12 +185,12 @@ def planned_runs(request: Request) -> list[PlannedRun]:
         kept.setdefault(config_hash(config) if distinct else number, (job, config))
     left_out = len(plan) - len(kept)
     if left_out:
-        request.notes.append(f"{left_out} run{'s'[: left_out > 1]} left out: the same settings as another run")
+        request.notes.append(f"{counted(left_out, 'run')} left out: the same settings as another run")
     request.notes.extend(note for note in compositions.notes if note not in request.notes)
     return [
         PlannedRun(
             folder_name(number, len(kept), job.swept, job.label),
-            job.arguments,
+            compositions.completed(job.arguments),
             job.overrides,
             config,
             job.label,

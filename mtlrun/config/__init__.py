@@ -5,5 +5,5 @@ check.py        turns a composed configuration into a checked one; uses values.p
                 and rules/ (checks across groups, by subject)
 graph.py        the task graph: edges, order, gradient scale, printed picture; schema/edge_parser.py builds it
 stages.py       a run in two stages (model.pretrain)
-extensions.py   adds the options of installed packages; uses package.py and package_checks.py
+extensions.py   adds the options of installed packages; package.py: what a package declares
 """

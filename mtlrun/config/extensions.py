@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from mtlrun.config.package import Extension, Package
-from mtlrun.config.package_checks import check_extension
+from mtlrun.config.package import Extension, Package, check_extension
 from mtlrun.config.schema import GROUPS, Config, conf_dir
 from mtlrun.tasks import DECLARED
 from mtlrun.util.errors import RequestError

@@ -15,7 +15,7 @@ from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import TEXT, kind_of
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import require_column
-from mtlrun.data.table import read_table
+from mtlrun.data.table import load_tables
 from mtlrun.results.files import create
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
@@ -29,7 +29,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     a target that is not a column, and a file that exists.
     """
     path = resolve_path(str(table), "init")
-    frame = read_table(path, "init")
+    frame = load_tables([path], ["init"]).frame
     if not targets:
         raise RequestError("init: no target is given\nname the columns to predict: mtlrun init TABLE --targets a,b")
     for target in targets:

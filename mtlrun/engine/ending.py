@@ -9,6 +9,7 @@ from mtlrun.engine.measure import finite, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import model_tree
 from mtlrun.engine.state import TrainingState, part_of
+from mtlrun.results.names import BEST, LAST
 from mtlrun.results.writer import write_importance
 
 
@@ -35,7 +36,7 @@ def finish(state: TrainingState, members: Sequence[Member]) -> None:
             final["train//goal_step"] = float(member.goal_step)
         with member.writing():
             part = part_of(tree, slice(member.at, member.at + 1))
-            checkpoint.save(member.folder / "checkpoints" / "last.pt", part)
+            checkpoint.save(member.folder / LAST, part)
             member.files.rows(rows_of(figures, "test", best.epoch, best.step))
             member.write_hyperparameters(final)
         if not member.unwritable:
@@ -58,4 +59,4 @@ def _save_best(state: TrainingState, member: Member) -> None:
     tree = model_tree(state.stack, member.at)
     tree |= {"step": best.step, "epoch": best.epoch, "by": member.selection.name}
     with member.writing():
-        checkpoint.save(member.folder / "checkpoints" / "best.pt", tree)
+        checkpoint.save(member.folder / BEST, tree)

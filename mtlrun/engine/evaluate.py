@@ -11,7 +11,6 @@ from torch.nn.functional import pad
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange, LabelScale, Rows
 from mtlrun.network.network import Network
-from mtlrun.tasks import TYPES, type_of
 from mtlrun.tasks.metrics import weighted_mean
 
 ROWS_AT_ONCE = 1 << 13
@@ -131,44 +130,3 @@ def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]
         sums += torch.stack([weight @ x, weight @ x.square()]).squeeze(2)
     mean, square = sums / weights.sum(1).unsqueeze(-1)
     return mean, square
-
-
-def _input_means(datasets: Sequence[Dataset], task: str, rows: Rows) -> Tensor:
-    """Returns weighted means `[R, D]` of all encoded columns over each run's training rows with a label of `task`."""
-    parts = [d.split.train[d.targets[task].observed[d.split.train]] for d in datasets]
-    longest = max(len(p) for p in parts)
-    index = np.stack([np.resize(p, longest) for p in parts])
-    weights = np.stack([np.arange(longest) < len(p) for p in parts]).astype(np.float64)
-    if rows.row_weight is not None:
-        weights *= rows.row_weight[index]
-    mean, _ = moments(rows, torch.from_numpy(index).to(rows.device), torch.from_numpy(weights).to(rows.device))
-    return mean.float()
-
-
-def trivial_outputs(
-    datasets: Sequence[Dataset], rows: Rows, scale: LabelScale, read: Callable[[str, Tensor], Tensor]
-) -> dict[str, Tensor]:
-    """Returns the outputs `[R, K]` by task of a predictor that ignores the inputs.
-
-    They are `TaskType.constant` of the run's training rows, with row weights; for a reconstruction, the mean of each
-    input. `read` selects a reconstruction's labels `[R, D]` from all encoded columns `[R, D']`.
-    """
-    constants = {}
-    for t, task in enumerate(rows.tasks):
-        declared = type_of(datasets[0].targets[task].type)
-        if declared.unlabelled:  # nothing is predicted
-            constants[task] = torch.full((len(datasets), 1), torch.nan)
-            continue
-        if declared.reads_inputs:
-            constants[task] = read(task, _input_means(datasets, task, rows))
-            continue
-        found = []
-        for r, dataset in enumerate(datasets):
-            target = dataset.targets[task]
-            train = dataset.split.train[target.observed[dataset.split.train]]
-            weights = np.ones(len(train)) if dataset.weight is None else dataset.weight[train].astype(np.float64)
-            values = target.values[train].astype(np.float64)
-            labels = values * float(scale.multiply[r, t]) + float(scale.add[r, t])
-            found.append(TYPES[target.type].constant(labels, weights, len(target.classes)))
-        constants[task] = torch.from_numpy(np.stack(found)).float()
-    return {task: value.to(scale.multiply.device) for task, value in constants.items()}

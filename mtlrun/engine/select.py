@@ -4,13 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mtlrun.config.schema import Config
+from mtlrun.config.schema import OVER_TASKS, Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.evaluate import Figures
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
-
-OVER_TASKS = ("skill", "worst", "last")  # scores over all main tasks; any other `trainer.select` is the name of a task
 
 
 def require_selection(config: Config, dataset: Dataset) -> None:

@@ -11,20 +11,18 @@ from mtlrun.loss.gramian import GramianStrategy
 class AlignedMtl(GramianStrategy):
     r"""Independent component alignment (Senushkin, Patakin, Kuznetsov & Konushin, CVPR 2023, algorithm 1).
 
-    The gradients' principal components get one length, that of the shortest, which makes their matrix perfectly
-    conditioned; tasks count equally:
+    All principal components of the gradients get the length of the shortest one. Their matrix is then perfectly
+    conditioned. Tasks count equally:
 
     .. math:: \alpha = \sqrt{\lambda_{min}}\; V \Lambda^{-1/2} V^\top \frac{\mathbf{1}}{n}, \qquad G = V \Lambda V^\top
 
-    over the n tasks that are here, λ_min the smallest eigenvalue above 0. The weights depend on how a
-    task's loss is scaled.
+    n is the number of tasks with a gradient, λ_min the smallest eigenvalue above 0. The weights depend on how a
+    task's loss is scaled. LibMTL's code has no 1/n, so its step is n times as long.
 
-    LibMTL's code has no 1/n: a step of it is n times as long.
-
-    Changed from the paper: what counts as 0. There, as in torchjd, eigenvalues up to T ε λ_max, ε the rounding of the
-    dtype. Here as many eigenvalues are kept as the cosines of the gradients have above T times float32's rounding, and
-    of them those above T ε λ_max with ε of float64: a small gradient is not taken for none, and rounding not for a
-    component.
+    Changed from the paper: which eigenvalues count as 0. The paper, like torchjd, takes those up to T ε λ_max, with ε
+    the rounding of the dtype. Here the matrix of cosines gives the rank: the number of its eigenvalues above T times
+    float32's rounding. The largest eigenvalues of G up to that rank are kept if they exceed T ε λ_max with ε of
+    float64. So a small gradient does not count as 0, and a rounding error does not count as a component.
     """
 
     places: Tensor
@@ -38,7 +36,7 @@ class AlignedMtl(GramianStrategy):
         bound = len(self.tasks) * torch.finfo(values.dtype).eps * values[:, -1:]
         kept = (self.places <= rank_of(cosines_of(gramian)[1])) & (values > bound)
         smallest = values.masked_fill(~kept, torch.inf).amin(1, keepdim=True)
-        lengths = (smallest / values).sqrt_().masked_fill_(~kept, 0.0)  # of the components, over what they were
+        lengths = (smallest / values).sqrt_().masked_fill_(~kept, 0.0)  # new over old lengths of the components
         tasks = here.sum(1, keepdim=True).clamp_min_(1)
-        # V'1 of a task that is away belongs to components that are not kept
+        # a task without a gradient only has components that are not kept
         return torch.bmm(vectors, (lengths * vectors.sum(1)).unsqueeze(2)).squeeze(2) / tasks

@@ -13,16 +13,15 @@ class Cagrad(GramianStrategy):
 
     .. math:: \max_d \min_t\ g_t^\top d \quad\text{with}\quad \|d - g_0\| \le c\,\|g_0\|,\quad g_0 = \tfrac1T \sum_t g_t
 
-    The dual: with w the minimum over the simplex of :math:`g_w^\top g_0 + c\,\|g_0\|\,\|g_w\|`, where :math:`g_w =
-    \sum_t w_t g_t`, the weights are :math:`1/T + c\,\|g_0\|\,w_t / \|g_w\|`. `loss.c` 0 is the mean of the losses;
-    the paper proves convergence for c < 1, and uses 0.4 in its main experiments, which is the default here, and 0.5
-    in its toy.
+    In the dual problem, w minimises :math:`g_w^\top g_0 + c\,\|g_0\|\,\|g_w\|` over the simplex, with :math:`g_w =
+    \sum_t w_t g_t`. The weights of the losses are :math:`1/T + c\,\|g_0\|\,w_t / \|g_w\|`. `loss.c` 0 is the mean of
+    the losses. The paper proves convergence for c < 1. Its main experiments use 0.4, the default here; its toy 0.5.
 
-    Changed from the paper: solved exactly, along the path of the best directions for a growing bound on
-    :math:`g_t^\top d`, where the published code calls a general solver in every step. That code also divides the
-    direction by 1 + c², which the paper does not have; here it is not divided.
-    G is made definite by
-    `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
+    Changed from the paper: the solution is exact. It follows the path of best directions for a growing bound on
+    :math:`g_t^\top d`; the published code calls a general solver in every step. That code also divides the direction
+    by 1 + c²; the paper does not, and neither does this.
+    `mtlrun.loss.solvers.conditioned` makes G definite: it adds an independent component of 1e-3 of its length to
+    each gradient.
     """
 
     c: Tensor
@@ -38,6 +37,7 @@ class Cagrad(GramianStrategy):
         longest = torch.where(longest > 0, longest, 1.0)
         mean = share * lengths / longest  # of the gradients, in units of the longest
         q = (m @ mean.unsqueeze(2)).squeeze(2)
-        radius = self.c * (mean * q).sum(1, keepdim=True).clamp(min=0).sqrt()
+        shift = m.diagonal(dim1=1, dim2=2) - 1  # no part of the mean's length: the ball is that of the true mean
+        radius = self.c * (mean * (q - shift * mean)).sum(1, keepdim=True).clamp(min=0).sqrt()
         d = torch.where(here, lengths.amin(1, keepdim=True) / lengths, 0.0)
         return share + max_min(m, q, d, radius) * longest / lengths

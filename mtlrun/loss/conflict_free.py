@@ -9,20 +9,22 @@ from mtlrun.loss.gramian import GramianStrategy
 
 
 class ConfigStrategy(GramianStrategy):
-    r"""ConFIG (Liu, Chu & Thuerey, ICLR 2025, arXiv 2408.11104, eq. 2 and 3): the direction with the same cosine to
-    every task's gradient, as long as the sum of the gradients' projections onto it.
+    r"""ConFIG (Liu, Chu & Thuerey, ICLR 2025, arXiv 2408.11104, eq. 2 and 3).
+
+    The direction has the same cosine to every task's gradient. Its length is the sum of the projections of the
+    gradients onto it:
 
     .. math:: u = \frac{U^+ \mathbf{1}}{\|U^+ \mathbf{1}\|}, \qquad \Big(\sum_t \langle g_t, u\rangle\Big)\, u
 
-    with the unit gradients u_t as rows of U, through their cosines C:
+    The rows of U are the unit gradients u_t. Computed from their cosines C:
 
     .. math:: U^+ \mathbf{1} = U^\top x = \sum_t w_t g_t, \quad x = C^+ \mathbf{1}, \quad w_t = x_t / \|g_t\|, \quad
         \text{weights } w\, \frac{\mathbf{1}^\top G w}{w^\top G w}
 
-    The direction does not depend on how a task's loss is scaled, and is that of IMTL-G; its length does.
+    The direction is that of IMTL-G and does not depend on how a task's loss is scaled. The length does.
 
-    Changed from the paper: eigenvalues of C up to T times float32's rounding count as 0. Where positive multiples of
-    the gradients sum to 0, weights are 0.
+    Changed from the paper: eigenvalues of C up to T times float32's rounding count as 0. If positive multiples of the
+    gradients sum to 0, the weights are 0.
     """
 
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:

@@ -22,10 +22,10 @@ def rank_of(cosines: Tensor) -> Tensor:
 
 
 def equal_projections(cosines: Tensor) -> Tensor:
-    """x = C⁺1 / 1'C⁺1 `[R, T]`: Σ x_t u_t projects equally onto every unit gradient u_t, or as nearly as they allow.
+    """Returns x = C⁺1 / 1'C⁺1 `[R, T]`: Σ x_t u_t has equal projections onto all unit gradients u_t, if possible.
 
-    Eigenvalues of C up to T times float32's rounding count as 0. Where nothing is left of 1 (1'C⁺1, which is 1 at least
-    at full rank, is not above that bound), positive multiples of the gradients sum to 0: x = 0.
+    Eigenvalues of C up to T times float32's rounding count as 0. At full rank 1'C⁺1 is at least 1. If it is not above
+    that bound, positive multiples of the gradients sum to 0, and x = 0.
     """
     bound = cosines.shape[1] * ROUNDING
     values, vectors = torch.linalg.eigh(cosines)
@@ -42,8 +42,11 @@ def random_orders(size: list[int], generator: torch.Generator) -> Tensor:
 
 
 def in_orders(cosines: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines `[R, i, k]` of task i with the k-th in its order `[R, T, T − 1]`, and `[R, i, k, l]` of this one with the
-    l-th if that comes later, else 0."""
+    """Sorts the cosines by the tasks' `order` `[R, T, T − 1]`.
+
+    Returns `[R, i, k]`, the cosine of task i with the k-th task in its order, and `[R, i, k, l]`, the cosine of the
+    k-th with the l-th task in the order of i if l > k, else 0.
+    """
     runs, tasks = order.shape[:2]
     pairs = (order * tasks).unsqueeze(3) + order.unsqueeze(2)
     between = cosines.view(runs, -1).gather(1, pairs.view(runs, -1)).view(pairs.shape)
@@ -51,7 +54,7 @@ def in_orders(cosines: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def out_of_orders(added: Tensor, order: Tensor, gramian: Tensor, inverse: Tensor) -> Tensor:
-    """Weights `[R, T]` of the sum over tasks i of ‖g_i‖ (u_i + Σ_k a_ik u_order(i,k)), for a `[R, T, T − 1]`."""
+    """Returns the weights `[R, T]` of Σ_i ‖g_i‖ (u_i + Σ_k a_ik u_order(i,k)), for a = `added` `[R, T, T − 1]`."""
     # not scatter_add_: its order of addition on a GPU varies
     table = torch.zeros_like(gramian).scatter_(2, order, added)
     lengths = gramian.diagonal(dim1=1, dim2=2).sqrt()

@@ -13,19 +13,19 @@ EPSILON = 1e-8  # added to a loss before its logarithm, as published
 class DbMtl(Strategy):
     r"""DB-MTL, dual balancing (Lin, Jiang, Ye, Zhang, Chen, Chen, Liu, Tsang & Kwok, arXiv 2308.12029, algorithm 1).
 
-    Losses are balanced by their logarithm, gradients by the largest norm of their moving averages:
+    It takes the logarithm of each loss and scales the moving averages of the gradients to the largest of their norms:
 
     .. math:: \hat g_t \leftarrow \beta_k\, \hat g_t + (1 - \beta_k)\, \nabla \log(L_t + 10^{-8}), \qquad
               d = \max_s \lVert\hat g_s\rVert \sum_t \frac{\hat g_t}{\lVert\hat g_t\rVert},
               \qquad \beta_k = \beta / k^{\sigma}
 
-    with ĝ = 0 at first and k = 1, 2, … the number of the step. d is what the shared parameters descend along; heads
-    get the gradient of log L (`loss.heads=weighted`, weights 1/(L + 10⁻⁸)) or of L (`own`). `beta` is 0.9 and `sigma`
-    0, the defaults of the authors' code, a moving average with a fixed rate; `loss.sigma=0.5` lets it forget faster as
-    training goes on, `loss.beta=0` takes each batch's gradients by themselves.
+    ĝ starts at 0; k = 1, 2, … is the number of the step. The shared parameters descend along d. The heads get the
+    gradient of log L (`loss.heads=weighted`, weights 1/(L + 10⁻⁸)) or of L (`own`). The defaults are those of the
+    authors' code: `beta` 0.9 and `sigma` 0, a moving average with a fixed rate. With `loss.sigma=0.5` the average
+    forgets faster as training goes on. `loss.beta=0` uses the gradients of the current batch alone.
 
-    Changed from the paper: a task without a label in the batch has no part in the direction, its average stays, and k
-    is its own count of batches with a label. Memory: one number for each task and shared parameter.
+    Changed from the paper: a task without a label in the batch is left out of the direction, and its average stays. k
+    counts the batches that have a label of the task. Memory: one number for each task and shared parameter.
     """
 
     needs_gradients: ClassVar[bool] = True

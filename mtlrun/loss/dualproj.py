@@ -1,4 +1,4 @@
-"""The average gradient, projected to where it conflicts with no task."""
+"""The mean gradient, projected so that it conflicts with no task."""
 
 from torch import Tensor
 
@@ -8,18 +8,18 @@ from mtlrun.loss.solvers import conditioned, nonnegative
 
 
 class Dualproj(GramianStrategy):
-    r"""The projection of the mean of the gradients onto their dual cone (Lopez-Paz & Ranzato, NeurIPS 2017, section 3;
-    named DualProj by Quinton & Rey, 2024).
+    r"""Projects the mean of the gradients onto their dual cone (Lopez-Paz & Ranzato, NeurIPS 2017, section 3; named
+    DualProj by Quinton & Rey, 2024).
 
     .. math:: \min_v v^\top G v \quad\text{with}\quad v_t \ge 1/T
 
-    :math:`\sum_t v_t g_t` is the vector closest to the mean of the gradients that has a product of at least 0 with
-    each of them. The weights are v: those of the mean where no gradient conflicts with it.
+    The weights are v. :math:`\sum_t v_t g_t` is the vector closest to the mean of the gradients among those whose
+    product with each gradient is at least 0. If no gradient conflicts with the mean, the weights are those of the mean.
 
-    Changed from the paper: there the gradient of one task is projected, of the task that is learnt now, and the others
-    are those of past tasks; Quinton & Rey project the mean of all, as here.
-    G is made definite by
-    `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
+    Changed from the paper: Lopez-Paz & Ranzato project the gradient of the task being learnt, and the cone is that of
+    past tasks. Quinton & Rey project the mean of all gradients, as here.
+    `mtlrun.loss.solvers.conditioned` makes G definite: it adds an independent component of 1e-3 of its length to
+    each gradient.
     """
 
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:

@@ -12,13 +12,13 @@ class Dwa(Strategy):
 
     .. math:: w_t = n\, \mathrm{softmax}_t(r / \tau), \qquad r_t = \bar L_t(k-1) / \bar L_t(k-2)
 
-    in epoch k, with the mean losses of the two epochs before it and the temperature τ = `loss.temperature`, 2 in the
-    paper. In the first two epochs every weight is 1. Weights sum to the number of tasks n.
+    in epoch k. The L̄ are the mean losses of the two epochs before it; τ = `loss.temperature` is 2 in the paper. In the
+    first two epochs every weight is 1. The weights sum to the number of tasks n.
 
-    Changed from the paper: n and the softmax are of the tasks that have a label in the batch. A mean is over those
-    batches of an epoch that have a label of the task; a task without any in an epoch keeps what is known of it: its
-    last mean, to which its next one is compared, and its r, which is 1 (neither slower nor faster) until it has two
-    means. Means below 1e-12 count as 1e-12.
+    Changed from the paper: n and the softmax count the tasks that have a label in the batch. L̄ is the mean over the
+    batches of an epoch that have a label of the task. A task without a label in a whole epoch keeps its last mean and
+    its r; its next mean is compared with that last one. r is 1 until a task has two means. Means below 1e-12 count as
+    1e-12.
     """
 
     temperature: Tensor
@@ -29,7 +29,7 @@ class Dwa(Strategy):
         super().__init__(setup)
         shape = [len(setup.configs), len(setup.tasks)]
         self.register_buffer("temperature", setup.values("temperature"), persistent=False)
-        self.register_buffer("last", torch.zeros(shape))  # the mean of the last epoch that has one; 0: none so far
+        self.register_buffer("last", torch.zeros(shape))  # the latest mean of an epoch; 0: none so far
         self.register_buffer("rate", torch.ones(shape))
         self.means = EpochMeans(setup)
         self.current: Tensor | None = None  # weights of this epoch, if all tasks are present

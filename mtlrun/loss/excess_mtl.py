@@ -7,27 +7,27 @@ from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
-NOTHING = -1e30  # a finite stand-in for log 0: where no task is there, weights are equal, and not nan
+NOTHING = -1e30  # in place of log 0, but finite: if no task is present, the weights are equal and not nan
 
 
 class ExcessMtl(Strategy):
     r"""ExcessMTL (He, Zhou, Zhang, Yun, Xu, Zeng, Chilimbi & Zhao, ICML 2024, equations 6, 7 and 9, algorithm 1).
 
-    How far a task is from the least loss that it can reach, by a Taylor expansion with the Hessian's diagonal taken
-    from all gradients so far, as AdaGrad does:
+    The excess risk E of a task is its distance from the least loss that it can reach. A Taylor expansion estimates it,
+    with a diagonal Hessian; as in AdaGrad, the diagonal is the root of the sum of squared gradients so far:
 
     .. math:: E_t = \sum_d \frac{g_{td}^2}{\sqrt{\sum_{\tau} g_{td}^{(\tau)\,2}}}, \qquad
               w_t \leftarrow \frac{w_t \exp(\eta E_t / E_t(0))}{\sum_s w_s \exp(\eta E_s / E_s(0))}
 
-    The weights, 1/T at first, move before the step, which takes the new ones. E(0) is the mean of E over the first
-    `warmup` epochs (3, as the paper's appendix on experiments has it), in which weights stay equal; `warmup` 0 takes
-    E of the first batch, as the authors' code does. η = `lr` is 0.01, LibMTL's; the paper leaves it open. LibMTL's
-    weights sum to T, which is `loss.scale=sum_to_T`.
+    The weights start at 1/T. Each step first updates the weights and then uses them. E(0) is the mean of E over the
+    first `warmup` epochs, in which the weights stay equal. `warmup` is 3, as in the paper's appendix on experiments;
+    with 0, E(0) is E of the first batch, as in the authors' code. η = `lr` is 0.01 as in LibMTL; the paper does not
+    give it. LibMTL's weights sum to T: `loss.scale=sum_to_T`.
 
-    Changed from the paper: a task without a label in the batch, or whose gradient is exactly 0, has no part in it: the
-    others' weights sum to 1 in this step, its own keeps its ratio to their geometric mean, and its warm-up goes on by
-    its own count of batches. The authors' code adds 10⁻⁷ under the root, which makes weights depend on the scale of
-    gradients; here nothing is added. Memory: one number for each task and shared parameter.
+    Changed from the paper: a task without a label in the batch, or with a gradient of exactly 0, is left out of the
+    step. The weights of the other tasks then sum to 1, and the ratio of its weight to their geometric mean stays. Each
+    task counts the batches of its warm-up separately. The authors' code adds 10⁻⁷ under the root, so its weights depend
+    on the scale of the gradients; here nothing is added. Memory: one number for each task and shared parameter.
     """
 
     needs_gradients: ClassVar[bool] = True
@@ -42,11 +42,11 @@ class ExcessMtl(Strategy):
         super().__init__(setup)
         shape = len(setup.configs), len(setup.tasks)
         self.register_buffer("squares", torch.zeros(*shape, setup.shared))  # Σ g² over the steps so far
-        self.register_buffer("logits", torch.zeros(shape))  # log w, but for a constant of each run
+        self.register_buffer("logits", torch.zeros(shape))  # log w, up to a constant per run
         self.register_buffer("initial", torch.zeros(shape))  # Σ E over the warm-up
-        self.register_buffer("count", torch.zeros(shape))  # batches of the warm-up that are over
+        self.register_buffer("count", torch.zeros(shape))  # batches of the warm-up so far
         warm = (setup.values("warmup") * setup.epoch_steps).clamp_min(1)
-        self.register_buffer("warm", warm, persistent=False)  # [R, 1], batches that it takes
+        self.register_buffer("warm", warm, persistent=False)  # [R, 1], its length in batches
         self.register_buffer("rate", setup.values("lr") * warm, persistent=False)  # η / E(0) = rate / Σ E
 
     def weights(self, inputs: StepInputs) -> Tensor:
@@ -60,7 +60,7 @@ class ExcessMtl(Strategy):
         warming = here & (self.count < self.warm)
         moving = here ^ warming
         growth = torch.where(moving, self.rate * excess / self.initial, 0.0)
-        # what is the same for all that move changes no weight among them, but those that do not move
+        # a common term does not change the ratios of the tasks that move, but it would change those of the others
         common = growth.sum(1, keepdim=True) / moving.sum(1, keepdim=True).clamp_min(1)
         self.logits.add_(torch.where(moving, growth - common, 0.0))
         self.initial.add_(torch.where(warming, excess, 0.0))

@@ -1,10 +1,13 @@
-"""Fair shares of the loss's decrease."""
+"""Fair shares of the decrease of the losses."""
 
+import torch
 from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.loss.gramian import GramianStrategy
 from mtlrun.loss.solvers import balanced, conditioned
+
+LEAST = 1e-20  # of w‖g‖, relative to the largest: float32 holds it, and its sum with the largest does not show it
 
 
 class Fairgrad(GramianStrategy):
@@ -12,16 +15,18 @@ class Fairgrad(GramianStrategy):
 
     .. math:: G\,w = w^{-1/\alpha},\quad w > 0
 
-    The direction :math:`\sum_t w_t g_t` is α-fair: among those of its length it maximises :math:`\sum_t
-    u_t^{1-\alpha} / (1 - \alpha)` of the gains :math:`u_t = g_t^\top d = w_t^{-1/\alpha}`. Towards `loss.alpha` 0 it
-    becomes the plain sum, 1 is Nash-MTL, and as it grows the least gain is maximised, as in MGDA. Only for α = 1 is
-    the direction the same whatever the size of a loss.
+    The direction :math:`\sum_t w_t g_t` is α-fair: it maximises :math:`\sum_t u_t^{1-\alpha} / (1 - \alpha)` of the
+    gains :math:`u_t = g_t^\top d = w_t^{-1/\alpha}` among directions of its length. `loss.alpha` near 0 gives the plain
+    sum, 1 gives Nash-MTL, and a large alpha maximises the least gain, as MGDA does. Only with α = 1 does the direction
+    not depend on how a task's loss is scaled.
 
-    Changed from the paper: solved by Newton's method where the published code minimises squares with a general
-    solver; that code's clipping of the direction to length 1 is left to `trainer.clip`, and it weighs the losses, those
-    of heads too: `loss.heads=weighted`. The default is 2, since 1, that of the published code, is Nash-MTL.
-    G is made definite by
-    `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
+    Changed from the paper: Newton's method solves the equation; the published code minimises squares with a general
+    solver. That code also clips the direction to length 1, for which there is `trainer.clip`, and weights the losses in
+    the heads too, which is `loss.heads=weighted`. The default of alpha is 2, as the published code's default of 1 is
+    Nash-MTL. A weight is :math:`u_t^{-\alpha}`. With α = 10 and a gain of 10⁵ that is below the least number of
+    float32. So :math:`w_t \|g_t\|` is at least 1e-20 of the largest: no weight is 0, and the direction stays the same.
+    `mtlrun.loss.solvers.conditioned` makes G definite: it adds an independent component of 1e-3 of its length to
+    each gradient.
     """
 
     power: Tensor
@@ -35,4 +40,5 @@ class Fairgrad(GramianStrategy):
 
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
-        return balanced(m, lengths, self.power, self.ramp) / lengths
+        x = balanced(m, lengths, self.power, self.ramp)
+        return x.maximum(LEAST * torch.where(here, x, 0.0).amax(1, keepdim=True)) / lengths

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
-from mtlrun.loss.parts import floored, softmax
+from mtlrun.loss.parts import beyond_rounding, floored, softmax
 
-BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam, as torch has them
+BETAS, EPS = (0.9, 0.999), 1e-8  # torch's defaults of Adam
 
 
 class Famo(Strategy):
@@ -20,13 +20,13 @@ class Famo(Strategy):
 
     .. math:: \nabla_\xi\, z^\top \big(\log D^{\text{before}} - \log D^{\text{after}}\big) + \gamma\, \xi
 
-    with an Adam of its own at the rate `loss.lr`: a task whose loss has fallen by a smaller share than the others gets
-    more. The losses afterwards are those of the same batch and the same dropout, one more pass forward.
+    by a separate Adam with the learning rate `loss.lr`. A task whose loss fell by a smaller share than the others gets
+    more weight. D^after needs one more forward pass, with the same batch and the same dropout.
 
-    Defaults: b = 0, lr 0.025 and γ 1e-3 as in the paper (the authors' code has γ = 0.01 in its commands, 1e-5 as the
-    default of a class). Changed from the paper: over the tasks that have a label in the batch, ξ of the others and its
-    moments stay as they are; D is not less than 1e-12 in place of having 1e-8 added. The authors' code also clips the
-    shared parameters' gradient to length 1, which is left to `trainer.clip`.
+    Defaults: b = 0, lr 0.025 and γ 1e-3 as in the paper (the authors' commands have γ = 0.01, their class 1e-5).
+    Changed from the paper: only tasks with a label in the batch take part; ξ and the moments of the others stay. D is
+    at least 1e-12; the authors' code adds 1e-8 instead. That code also clips the gradient of the shared parameters to
+    length 1, for which there is `trainer.clip`.
     """
 
     needs_losses_after: ClassVar[bool] = True
@@ -46,9 +46,9 @@ class Famo(Strategy):
         bounds = [[c.bound(task) for task in setup.tasks] for c in setup.configs]
         self.register_buffer("bound", torch.tensor(bounds), persistent=False)  # [R, T]
         shape = [len(setup.configs), len(setup.tasks)]
-        for name in ("xi", "first", "second", "steps"):  # Adam's moments and its steps, of every task
+        for name in ("xi", "first", "second", "steps"):  # Adam's moments and number of steps, per task
             self.register_buffer(name, torch.zeros(shape))
-        self.before, self.z = torch.empty(0), torch.empty(0)  # D and z of the step that is under way
+        self.before, self.z = torch.empty(0), torch.empty(0)  # D and z of the current step
 
     def weights(self, inputs: StepInputs) -> Tensor:
         self.before, self.z = floored(inputs.losses - self.bound), softmax(self.xi, inputs.present)
@@ -58,7 +58,7 @@ class Famo(Strategy):
     def after(self, losses: Tensor, present: Tensor | None) -> None:
         fallen = self.z * torch.log(self.before / floored(losses - self.bound))
         gradient = torch.addcmul(fallen, self.z, fallen.sum(1, keepdim=True), value=-1)
-        gradient.addcmul_(self.gamma, self.xi)
+        gradient = beyond_rounding(gradient, self.z).addcmul_(self.gamma, self.xi)
         here: Any = 1.0 if present is None else present.to(gradient)  # 0: nothing of this task moves
         self.first.lerp_(gradient, here * (1 - BETAS[0]))
         self.second.lerp_(gradient.square(), here * (1 - BETAS[1]))

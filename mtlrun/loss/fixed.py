@@ -7,7 +7,7 @@ from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 
 class Fixed(Strategy):
-    r""":math:`\sum_t w_t L_t`, w_t = `loss.weights.TASK`, 1 where none is given. A weight of 0: no gradient."""
+    r""":math:`\sum_t w_t L_t` with w_t = `loss.weights.TASK`, 1 by default. A task with weight 0 has no gradient."""
 
     fixed: Tensor
 

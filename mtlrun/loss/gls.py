@@ -12,11 +12,11 @@ class Gls(Strategy):
 
     .. math:: \Big(\prod_t L_t\Big)^{1/n}, \qquad w_t = \frac{1}{n\, L_t} \Big(\prod_i L_i\Big)^{1/n}
 
-    over the n tasks that have a label in the batch. Scaling one task's loss scales all weighted gradients alike: the
-    direction stays as it is.
+    over the n tasks that have a label in the batch. If one loss is multiplied by a number, all weighted gradients grow
+    by the same factor and the direction stays.
 
-    Changed from the paper: losses below 1e-12 count as 1e-12, as one of exactly 0 would leave no weight finite. The
-    paper's variant with exponents for focussed tasks is not built.
+    Changed from the paper: losses below 1e-12 count as 1e-12, since a loss of exactly 0 would make every weight
+    infinite or nan. The paper's variant with exponents for focussed tasks is left out.
     """
 
     def weights(self, inputs: StepInputs) -> Tensor:

@@ -12,23 +12,23 @@ from mtlrun.model.layers import generator
 class Graddrop(Strategy):
     r"""GradDrop (Chen, Ngiam, Huang, Luong, Kretzschmar, Chai & Anguelov, NeurIPS 2020, algorithm 1).
 
-    In each element of the tasks' gradients, their positive parts are kept with probability P, their negative parts
-    else:
+    For each element of the gradients, it keeps either the positive values of all tasks, with probability P, or the
+    negative ones:
 
     .. math:: P = \tfrac12 \left(1 + \frac{\sum_t g_t}{\sum_t |g_t|}\right), \qquad
               d = \sum_t \left(\ell + (1 - \ell) M_t\right) g_t, \quad
               M_t = [P > U][g_t > 0] + [P \le U][g_t < 0]
 
-    with U uniform on [0, 1), drawn anew for every element and step from the run's seed, and ℓ = `leak`. Where all signs
-    agree nothing is dropped. The expected direction is Σg where ℓ = 1, and P Σg⁺ + (1 − P) Σg⁻ where ℓ = 0.
+    U is uniform on [0, 1), a new number for every element and step from the run's seed. ℓ is `leak`. If all signs
+    agree, nothing is dropped. The expected direction is Σg for ℓ = 1 and P Σg⁺ + (1 − P) Σg⁻ for ℓ = 0.
 
-    No task has a weight: `weights` are 1, and heads get the gradient of their own task's loss.
+    `weights` are 1, so each head gets the gradient of its task's loss.
 
-    Changed from the paper: it acts on the gradients in the shared parameters (`loss.at=parameters`), as torchjd does;
-    the published one on those in activations, before which it multiplies them by the activation's sign and sums them
-    over the batch. `loss.at=representation` is near to that, with a decision for each row and feature. The published
-    choice of f(P) is the identity here, and one leak serves all tasks (each has its own there); the paper's experiments
-    are on transfer learning where they leak, so it is 0.
+    Changed from the paper: it acts on gradients in the shared parameters (`loss.at=parameters`), as in torchjd. The
+    paper acts on gradients in activations, multiplied by the activation's sign and summed over the batch;
+    `loss.at=representation` is close to that, but decides for each row and feature. The paper's f(P) is the identity
+    here. The paper has one leak per task; here all tasks have the same. The default is 0, as the paper uses a leak
+    only for transfer learning.
     """
 
     needs_gradients: ClassVar[bool] = True

@@ -10,11 +10,11 @@ from mtlrun.loss.parts import Stream
 
 
 class Gradvac(GramianStrategy):
-    r"""Gradient vaccine (Wang, Tsvetkov, Firat & Cao, ICLR 2021, algorithm 1), all shared parameters as one group.
+    r"""Gradient vaccine (Wang, Tsvetkov, Firat & Cao, ICLR 2021, algorithm 1). All shared parameters are one group.
 
-    Each task's gradient :math:`g_i'`, g_i at first, meets the other tasks j in a random order. Where its cosine
-    :math:`\phi_{ij}` with :math:`g_j` is below a target :math:`\hat\phi_{ij}`, it is moved along g_j until it has
-    that cosine; the target then follows the cosine that was found:
+    :math:`g_i'` starts as g_i, the gradient of task i, and meets the other tasks j in a random order. If its cosine
+    :math:`\phi_{ij}` with :math:`g_j` is below a target :math:`\hat\phi_{ij}`, it moves along g_j until its cosine is
+    the target. Then the target moves towards the cosine before that move:
 
     .. math::
 
@@ -22,12 +22,12 @@ class Gradvac(GramianStrategy):
         {\|g_j\|\sqrt{1-\hat\phi_{ij}^2}}\, g_j, \qquad
         \hat\phi_{ij} \leftarrow (1-\beta)\,\hat\phi_{ij} + \beta\,\phi_{ij}
 
-    The sum of the :math:`g_i'` is the direction. Targets begin at 0 (where the step is that of PCGrad); β is
+    The direction is the sum of the :math:`g_i'`. Targets start at 0, where the step is that of PCGrad. β is
     `loss.beta`, 0.01 as in the paper.
 
-    Changed from the paper: 1 − φ̂² is not less than float32's rounding, as no sum of gradients reaches a cosine of 1. A
-    pair of which a task has no label in the batch (or a gradient of 0), or where nothing is left of g_i' (a task met
-    that of the opposite gradient), keeps its targets.
+    Changed from the paper: 1 − φ̂² is at least float32's rounding, as no sum of gradients reaches a cosine of 1. The
+    target of a pair stays if one of its tasks has no label in the batch or a gradient of 0, or if nothing is left of
+    g_i' because it met the opposite gradient.
     """
 
     targets: Tensor
@@ -45,7 +45,7 @@ class Gradvac(GramianStrategy):
             return torch.ones_like(here, dtype=gramian.dtype)
         order = self.stream(inputs.step, here.long())  # [R, i, k]: the k-th task that the gradient of i meets
         inverse, cosines = cosines_of(gramian)
-        # in units of ‖g_i‖, along unit gradients: the projections of what i is by then onto the others
+        # projections of the current g'_i onto the other unit gradients, in units of ‖g_i‖
         projections, between = in_orders(cosines, order)  # [R, i, k], [R, i, k, l]
         both = (here.unsqueeze(2) & here.unsqueeze(1)).gather(2, order)
         targets = self.targets.gather(2, order)
@@ -59,9 +59,9 @@ class Gradvac(GramianStrategy):
             wanted = torch.maximum(along, slope * across.sqrt())
             added.append(wanted - along)
             squares = across.addcmul_(wanted, wanted)
-            projections.addcmul_(added[-1], row)  # of those that come later
+            projections.addcmul_(added[-1], row)  # onto the tasks that come later
         squares = torch.cat(found, 2)
-        both = both & (squares > ROUNDING**2)  # of an opposite gradient nothing is left that had a cosine
+        both = both & (squares > ROUNDING**2)  # after an opposite gradient nothing is left that has a cosine
         change = projections * squares.rsqrt_() - targets
         self.targets.scatter_(2, order, torch.where(both, targets.addcmul(self.beta, change), targets))
         return out_of_orders(torch.cat(added, 2), order, gramian, inverse)

@@ -24,7 +24,8 @@ class GramianStrategy(Strategy):
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         """Returns weights `[R, T]` float64 from Gramians `[R, T, T]` float64, which are finite and symmetric.
 
-        Rows and columns of tasks that are not `here` `[R, T]` are 0, and their weights are ignored. All may be away.
+        Rows and columns of tasks that are not `here` `[R, T]` are 0, and their weights are ignored. `here` may be all
+        False.
         """
 
     def weights(self, inputs: StepInputs) -> Tensor:

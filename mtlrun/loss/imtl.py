@@ -8,20 +8,21 @@ from mtlrun.loss.learnt import LossScales
 
 
 class Imtl(LossScales, ImtlG):
-    r"""Impartial multi-task learning (Liu, Li, Kuang, Xue, Chen, Yang, Liao & Zhang, ICLR 2021, algorithm 1): IMTL-L's
-    scaled losses for all, and IMTL-G of these for the shared parameters.
+    r"""Impartial multi-task learning (Liu, Li, Kuang, Xue, Chen, Yang, Liao & Zhang, ICLR 2021, algorithm 1).
+
+    All parameters get the scaled losses of IMTL-L. The shared parameters get IMTL-G of these losses:
 
     .. math:: \text{head } t:\ e^{s_t} \nabla L_t, \qquad
         \text{shared}:\ \sum_t \alpha_t e^{s_t} \nabla L_t, \quad \alpha = \frac{G^{-1} d}{\mathbf{1}^\top G^{-1} d},
 
-    with G and d those of the gradients of :math:`e^{s_t} L_t`, and s learnt from :math:`\sum_t e^{s_t} L_t - s_t`. The
-    weights are :math:`\alpha_t e^{s_t}`. The scales cancel in the direction of the shared parameters and set its length
-    alone.
+    G and d belong to the gradients of :math:`e^{s_t} L_t`. s is learnt by minimising :math:`\sum_t e^{s_t} L_t - s_t`.
+    The weights are :math:`\alpha_t e^{s_t}`. The scales cancel in the direction of the shared parameters; they set only
+    its length.
 
-    Changed from the paper: what `ImtlG` says; s has a rate of its own (`loss.lr`), and starts at its optimum −log L
-    for the first batch in which the task has a label (`loss.init=first_batch`; a number starts it there, 0 is the
-    plain start). `loss.scale=sum_to_T` scales the weights of shared parameters and heads apart; with `loss.heads=own`
-    s has no part in the heads.
+    Changed from the paper: what `ImtlG` lists. s has a separate learning rate (`loss.lr`). With `loss.init=first_batch`
+    it starts at its optimum −log L for the first batch in which the task has a label; a number starts it there, and 0
+    is the paper's start. `loss.scale=sum_to_T` scales the weights of the shared parameters and those of the heads
+    separately. With `loss.heads=own` the heads do not use s.
     """
 
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:

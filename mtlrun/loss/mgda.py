@@ -1,4 +1,4 @@
-"""The gradients' common descent direction."""
+"""The common descent direction of the gradients."""
 
 import torch
 from torch import Tensor
@@ -13,18 +13,19 @@ class Mgda(GramianStrategy):
 
     .. math:: \min_a \Big\|\sum_t a_t\, g_t / n_t\Big\|^2,\quad a \ge 0,\ \sum_t a_t = 1
 
-    the shortest vector in the convex hull of the gradients; weights are :math:`a_t / n_t`. It lowers every loss, all at
-    the same rate where all weights are above 0, and is 0 where no direction lowers all.
+    The direction is the shortest vector in the convex hull of the gradients; the weights are :math:`a_t / n_t`. A step
+    along it lowers every loss, all by the same amount (in units of n_t) if all weights are above 0. It is 0 if no
+    direction lowers all losses.
 
-    n_t by `loss.normalize`: none, 1; l2, the gradient's length; loss, the task's loss; loss+, the loss times the
-    length. Without it the task with the shortest gradient gets most of the weight.
+    `loss.normalize` sets n_t: none, 1; l2, the gradient's length; loss, the task's loss; loss+, the loss times the
+    length. With none, the task with the shortest gradient gets most of the weight.
 
-    Changed from the papers: solved exactly, where Sener & Koltun take Frank-Wolfe steps: as the minimum over x ≥ 0 of
-    :math:`\|\sum x_t g_t\|^2 + (\sum x_t - 1)^2`, with a = x / Σx. The normalisations are no part of the papers; in
-    the code of Sener & Koltun a weighs the losses as they are, so that the direction is no longer the one that
-    was sought: here it is. A task whose loss is 0 gets the limit of its weight under `loss` and `loss+`.
-    G is made definite by
-    `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
+    Changed from the papers: the solution is exact; Sener & Koltun take Frank-Wolfe steps. It is a = x / Σx for the
+    x ≥ 0 that minimises :math:`\|\sum x_t g_t / n_t\|^2 + (\sum x_t - 1)^2`. The normalisations come from the code of
+    Sener & Koltun, not from the papers. That code multiplies the losses by a and not by a / n, so its direction is not
+    the minimum. A task whose loss is 0 gets the limit of its weight under `loss` and `loss+`.
+    `mtlrun.loss.solvers.conditioned` makes G definite: it adds an independent component of 1e-3 of its length to
+    each gradient.
     """
 
     by_length: Tensor

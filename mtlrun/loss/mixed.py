@@ -1,4 +1,4 @@
-"""Members of one stack with different strategies."""
+"""Runs of one stack with different strategies."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -12,22 +12,22 @@ class NashMtl(GramianStrategy):
 
     .. math:: G\,a = 1 / a,\quad a > 0
 
-    The direction :math:`\sum_t a_t g_t` has the largest product of gains :math:`\prod_t g_t^\top d` among those of
-    its length, and gains 1/a_t for task t. Its length is √T, whatever those of the gradients, and a loss times s has
-    its weight divided by s: neither size nor unit of a loss matters.
+    The direction :math:`\sum_t a_t g_t` has the largest product of gains :math:`\prod_t g_t^\top d` among directions of
+    its length. Task t gains 1/a_t. The length is always √T. If a loss is multiplied by s, its weight is divided by s,
+    so neither the size nor the unit of a loss matters.
 
-    Changed from the paper: solved in every step and exactly, by Newton's method (for two tasks in closed form), where
-    the published code solves every few steps, by a sequence of convex problems that begins where the last
-    ended. That code clips the direction to length 1; with exact solutions this is no more than a factor 1/√T
-    throughout, and is left to the learning rate. It weighs the losses, those of heads too: `loss.heads=weighted`.
-    G is made definite by
-    `mtlrun.loss.solvers.conditioned`: as if each gradient had a component of its own, of 1e-3 of its length.
+    Changed from the paper: Newton's method solves the problem exactly in every step (two tasks have a closed form). The
+    published code solves it every few steps by a sequence of convex problems that starts from the last solution. That
+    code clips the direction to length 1; for an exact solution that is a constant factor 1/√T, which the learning rate
+    can hold. It also weights the losses in the heads, which is `loss.heads=weighted`.
+    `mtlrun.loss.solvers.conditioned` makes G definite: it adds an independent component of 1e-3 of its length to
+    each gradient.
     """
 
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
         if here.shape[1] == 1:
             return 1 / lengths
-        if here.shape[1] == 2:  # in unit lengths both are the same: (1 + cosine) a² = 1
+        if here.shape[1] == 2:  # for unit gradients both weights are a, with (1 + cosine) a² = 1
             return 1 / (lengths * m[:, 0].sum(1, keepdim=True).sqrt())
         return bargained(m) / lengths

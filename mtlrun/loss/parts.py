@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from mtlrun.loss.base import StepInputs, StrategySetup
 from mtlrun.model.layers import generator
 
-FLOOR = 1e-12  # about the squared error of a standardised target that float32 can still tell from 0
+FLOOR = 1e-12  # about the least squared error of a standardised target that float32 tells from 0
 BLOCK = 256  # draws the random numbers of 256 steps at once: a generator costs more than its numbers
 
 
 def softmax(z: Tensor, present: Tensor | None) -> Tensor:
-    """Softmax of `[R, T]` over the tasks that are `present` (None: all); 0 for the others."""
+    """Returns the softmax of `[R, T]` over the tasks that are `present` (None: all), and 0 for the others."""
     if present is None:
         return torch.softmax(z, 1)
     # a softmax over no task is nan
@@ -23,6 +23,14 @@ def softmax(z: Tensor, present: Tensor | None) -> Tensor:
 def floored(losses: Tensor) -> Tensor:
     """Returns the losses, at least `FLOOR`, so that a task at its optimum has a finite weight."""
     return losses.clamp_min(FLOOR)
+
+
+def beyond_rounding(differences: Tensor, sizes: Tensor) -> Tensor:
+    """Returns the differences, 0 where they are rounding: at most 4 units in the last place of numbers of `sizes`.
+
+    An optimiser such as Adam divides a gradient by its size. It would make a whole step of a gradient of rounding.
+    """
+    return torch.where(differences.abs() <= 4 * torch.finfo(differences.dtype).eps * sizes, 0.0, differences)
 
 
 class EpochMeans(nn.Module):

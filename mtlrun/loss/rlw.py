@@ -7,10 +7,10 @@ from mtlrun.loss.parts import Stream, softmax
 
 
 class Rlw(Strategy):
-    r"""Random loss weighting (Lin, Ye & Zhang, TMLR 2022): :math:`w = \mathrm{softmax}(z),\ z \sim N(0, I)`, drawn
-    anew in every step, over the tasks that have a label in the batch.
+    r"""Random loss weighting (Lin, Ye & Zhang, TMLR 2022): :math:`w = \mathrm{softmax}(z),\ z \sim N(0, I)`.
 
-    The weights sum to 1; times T under `loss.scale=sum_to_T`.
+    Every step draws a new z. The softmax is over the tasks that have a label in the batch. The weights sum to 1; with
+    `loss.scale=sum_to_T` to T.
     """
 
     def __init__(self, setup: StrategySetup) -> None:

@@ -1,8 +1,8 @@
-"""Small convex problems on Gramians, many at once: every function takes any leading axes `[..., T, T]`.
+"""Solvers of small convex problems on Gramians. Every function solves a batch: `[..., T, T]`, any leading axes.
 
-The problems are written in coordinates in which every task's gradient has length 1, and for a matrix that is positive
-definite, both by `conditioned`. The number of iterations is fixed by T; on the CPU, where to look at a number is no
-wait, they end as soon as further ones would change nothing in any of the problems.
+`conditioned` changes the coordinates so that every task's gradient has length 1, and makes the matrix positive
+definite. T sets the number of iterations. On the CPU, where reading a number costs no wait, a solver stops as soon as
+further iterations would change nothing in any problem of the batch.
 """
 
 from functools import lru_cache
@@ -11,21 +11,22 @@ import torch
 from torch import Tensor
 
 SHIFTS = (1e-6, 1e-5, 1e-4, 1e-3)
-LAST = 1e-9  # a Newton step of this size relative to x is followed by one of its square, which float64 does not see
-RESTING = 24  # steps of `balanced` at the power itself, for up to 10 tasks
-FEW = 6  # up to so many tasks all sets of active tasks are tried, 2^T of them
+LAST = 1e-9  # if a Newton step has this size relative to x, the next one has its square: below float64's rounding
+RESTING = 24  # steps of `balanced` after the ramp, for up to 10 tasks
+FEW = 6  # for at most this number of tasks, all 2^T sets of active tasks are tried
 
 
 def conditioned(gramian: Tensor, here: Tensor) -> tuple[Tensor, Tensor]:
-    """A Gramian `[..., T, T]` in the coordinates of gradients of length 1, made positive definite; and the lengths
-    `[..., T]`. Rows and columns of tasks that are not `here` `[..., T]` are those of the identity, their length is 1.
+    """Returns M `[..., T, T]`, the Gramian of the unit gradients made positive definite, and the lengths `[..., T]`.
 
-    Made positive definite by adding 1e-6 to its diagonal of ones, as if each gradient had a component of its own of
-    1e-3 of its length, orthogonal to everything. Gradients are of float32, so that their Gramian is known to about
-    1e-6, and may have eigenvalues below 0. Where 1e-6 does not outweigh them twice over (for lengths of 10⁵ numbers
-    and linearly dependent gradients), it is the least of 1e-5, 1e-4, 1e-3 that does. What the functions below return
-    is exact for this matrix. It is relative to each task, not to the trace: with lengths apart by 10⁶, 1e-12 of
-    the trace would be as much as the short gradient itself.
+    For tasks that are not `here` `[..., T]`, the rows and columns are those of the identity and the length is 1.
+
+    M is the matrix of cosines with 1e-6 added to its diagonal of ones. That is as if each gradient had an additional
+    component of 1e-3 of its length, orthogonal to everything else. It is needed because gradients in float32 give a
+    Gramian that is exact to about 1e-6 and may have eigenvalues below 0. If 1e-6 is not twice as large as the most
+    negative one (with 10⁵ parameters and linearly dependent gradients), the first of 1e-5, 1e-4, 1e-3 that is takes its
+    place. The functions below are exact for M. The shift is relative to each task and not to the trace: if lengths
+    differ by 10⁶, 1e-12 of the trace is as large as the square of the short gradient.
     """
     lengths = torch.where(here, gramian.diagonal(dim1=-2, dim2=-1), 1.0).sqrt()
     inverse = 1 / lengths
@@ -40,10 +41,10 @@ def conditioned(gramian: Tensor, here: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def nonnegative(m: Tensor, q: Tensor) -> Tensor:
-    """The minimum of ½ xᵀMx + qᵀx over x ≥ 0, `[..., T]`; M `[..., T, T]` positive definite, of diagonal near 1.
+    """Returns the x ≥ 0 `[..., T]` that minimises ½ xᵀMx + qᵀx, for M `[..., T, T]` positive definite, diagonal near 1.
 
-    It is where x ≥ 0, z = Mx + q ≥ 0 and x·z = 0: one set of active tasks (x > 0, the others z > 0), which `_sets`
-    tries or `_path` finds.
+    At the minimum x ≥ 0, z = Mx + q ≥ 0 and x·z = 0. So a set of active tasks determines it: they have x > 0, the
+    others z > 0. Up to FEW tasks all sets are tried; for more, `_path` finds the set.
     """
     if q.shape[-1] <= FEW:
         sets = _sets(q.shape[-1], q.device)
@@ -56,27 +57,31 @@ def nonnegative(m: Tensor, q: Tensor) -> Tensor:
 
 
 def max_min(m: Tensor, q: Tensor, d: Tensor, radius: Tensor) -> Tensor:
-    """x ≥ 0 `[..., T]` with Mx + q ≥ λd, equal where x > 0, for the largest λ at which xᵀMx ≤ radius²; d ≥ 0
-    `[..., T]`, radius `[..., 1]`.
+    """Returns x ≥ 0 `[..., T]` with Mx + q ≥ λd, equal where x > 0, for the largest λ with xᵀMx ≤ radius².
 
-    Where q = Gb in the coordinates of `conditioned`, d = 1 / lengths: the dual variables of the vector within `radius`
-    of Jᵀb that has the largest least product with the gradients.
+    d ≥ 0 is `[..., T]`, radius `[..., 1]`. With q = Gb in the coordinates of `conditioned` and d = 1 / lengths, x holds
+    the dual variables of this problem: among vectors within `radius` of Jᵀb, find the one whose least product with a
+    gradient is largest.
     """
     if q.shape[-1] <= FEW:
         sets = _sets(q.shape[-1], q.device)
         found = _on_sphere(m.unsqueeze(-3), q.unsqueeze(-2), d.unsqueeze(-2), radius.unsqueeze(-2), sets)
-        return _best(found, sets)
-    active = _path(m, q, d, radius)
-    active = active ^ (_on_sphere(m, q, d, radius, active) < 0)
-    return torch.where(active, _on_sphere(m, q, d, radius, active), 0.0).clamp(min=0)
+        x = _best(found, sets)
+    else:
+        active = _path(m, q, d, radius)
+        active = active ^ (_on_sphere(m, q, d, radius, active) < 0)
+        x = torch.where(active, _on_sphere(m, q, d, radius, active), 0.0).clamp(min=0)
+    # rounding is of the size of q: a radius below it is exceeded, and one of 0 leaves a set that means nothing
+    norm = (x * (m @ x.unsqueeze(-1)).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
+    return x * torch.where(norm > radius, radius / norm, 1.0)
 
 
 def bargained(m: Tensor) -> Tensor:
-    """x > 0 `[..., T]` with Mx = 1 / x, M as above: the minimum of ½ xᵀMx − Σ log x.
+    """Returns x > 0 `[..., T]` with Mx = 1 / x, the minimum of ½ xᵀMx − Σ log x, for M of `conditioned`.
 
-    Newton's method. A step u, relative to x, goes along x where that grows, x (1 + u), and along 1 / x where x shrinks,
-    x / (1 − u), so that all stays positive without a search for the step's length; then x is multiplied
-    by the number that is best along it, √(T / xᵀMx).
+    Newton's method. Let u be the step relative to x. An element that grows becomes x (1 + u), one that shrinks becomes
+    x / (1 − u). So x stays positive without a line search. Each iteration first multiplies x by √(T / xᵀMx), the best
+    factor for all elements.
     """
     tasks, eye = m.shape[-1], _eye(m.shape[-1], m.device)
     mx = m.sum(-1)
@@ -95,11 +100,11 @@ def bargained(m: Tensor) -> Tensor:
 
 
 def balanced(m: Tensor, lengths: Tensor, power: Tensor, ramp: int) -> Tensor:
-    """x > 0 `[..., T]` with Mx = z, z = lengths^(power − 1) x^(−power); M as above, power > 0 `[..., 1]`.
+    """Returns x > 0 `[..., T]` with Mx = lengths^(power − 1) x^(−power), for M of `conditioned`, power > 0 `[..., 1]`.
 
-    As `bargained`, which is the case of power 1; for powers far from that the first `ramp` steps go there from 1,
-    since from a solution for other powers Newton's method finds this one. `ramp`: 0 for powers from ½ to 2, 28 from
-    0.2 to 5, 52 from 0.1 to 10 (measured, with lengths apart by 10⁶ too).
+    The method is that of `bargained`, which solves the case of power 1. Newton's method finds a solution from the
+    solution for a nearby power, so for powers far from 1 the first `ramp` steps lead there from 1. `ramp` is 0 for
+    powers from ½ to 2, 28 from 0.2 to 5, 52 from 0.1 to 10 (measured, also with lengths that differ by 10⁶).
     """
     eye = _eye(m.shape[-1], m.device)
     steps = ramp + (RESTING if m.shape[-1] <= 10 else 60)  # measured: at most 23 for 10 tasks, 52 for 40
@@ -123,7 +128,7 @@ def balanced(m: Tensor, lengths: Tensor, power: Tensor, ramp: int) -> Tensor:
 
 
 def _settled(done: Tensor) -> bool:
-    """Whether all is done, as far as the host may know: on another device it would have to wait for the answer."""
+    """Returns whether all problems are done; always False on another device than the CPU, as asking it would wait."""
     return done.device.type == "cpu" and bool(done.all())
 
 
@@ -137,52 +142,54 @@ def _eye(tasks: int, device: torch.device) -> Tensor:
 
 @lru_cache
 def _shifts(tasks: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """SHIFTS, and the identity times half of each, `[shifts, T, T]`."""
+    """Returns SHIFTS as a tensor, and the identity times half of each shift, `[shifts, T, T]`."""
     shifts = torch.tensor(SHIFTS, dtype=torch.float64, device=device)
     return shifts, 0.5 * shifts[:, None, None] * _eye(tasks, device)
 
 
 @lru_cache
 def _sets(tasks: int, device: torch.device) -> Tensor:
-    """All sets of tasks, `[2^T, T]` bool."""
+    """Returns all sets of tasks, `[2^T, T]` bool."""
     return (torch.arange(2**tasks).unsqueeze(1) >> torch.arange(tasks) & 1).bool().to(device)
 
 
 def _complementary(m: Tensor, rhs: Tensor, active: Tensor) -> Tensor:
-    """x of the active tasks and z of the others, in one `[..., T, k]`, for z = Mx + rhs with all else 0."""
+    """Solves z = Mx + rhs, z = 0 for active tasks, x = 0 for the others: their x and z in one `[..., T, k]`."""
     basis = torch.where(active.unsqueeze(-2), -m, _eye(m.shape[-1], m.device))
     return torch.linalg.solve_ex(basis, rhs)[0]
 
 
 def _on_sphere(m: Tensor, q: Tensor, d: Tensor, radius: Tensor, active: Tensor) -> Tensor:
-    """x of the active tasks and z of the others, `[..., T]`, for z = Mx + q − λd and the larger λ with |x| = radius."""
+    """Solves z = Mx + q − λd as `_complementary` does, `[..., T]`, for the larger λ with xᵀMx = radius²."""
     both = torch.stack([q, d], -1)  # [..., T, 2]
     found = _complementary(m, both, active)
     # x = found_q − λ found_d on the active tasks, and xᵀMx = xᵀ(λd − q)
     products = torch.where(active.unsqueeze(-1), found, 0.0).mT @ both  # [..., 2, 2]
     cc, bb, aa = -products[..., 0, 0], -products[..., 0, 1], -products[..., 1, 1]
-    aa = aa.clamp(min=torch.finfo(aa.dtype).tiny)  # no task active: λ out of reach, but at radius 0
+    aa = aa.clamp(min=torch.finfo(aa.dtype).tiny)  # no active task: λ is infinite, except at radius 0
     root = (bb * bb - aa * (cc - radius.squeeze(-1).square())).clamp(min=0).sqrt()
     return found[..., 0] - ((bb + root) / aa).unsqueeze(-1) * found[..., 1]
 
 
 def _best(found: Tensor, sets: Tensor) -> Tensor:
-    """x `[..., T]` of the set of active tasks for which no x or z is below 0, from `[..., 2^T, T]`."""
+    """Returns x `[..., T]` of the set of active tasks for which neither x nor z is below 0, from `[..., 2^T, T]`."""
     at = found.amin(-1).argmax(-1)  # [...]
     x = found.gather(-2, at[..., None, None].expand(*at.shape, 1, found.shape[-1])).squeeze(-2)
     return torch.where(sets[at], x, 0.0).clamp(min=0)
 
 
 def _path(m: Tensor, q: Tensor, d: Tensor, radius: Tensor | None) -> Tensor:
-    """Which tasks are active, `[..., T]` bool, at the end of the path of solutions of z = Mx + q − λd over λ.
+    """Returns which tasks are active, `[..., T]` bool, at the end of the path of solutions of z = Mx + q − λd over λ.
 
-    From where all x are 0, λ rises to 0, or to where xᵀMx = radius². Solutions are linear in λ between breakpoints, at
-    each of which one task becomes active or ceases to be (parametric principal pivoting: Cottle 1972; Cottle, Pang &
-    Stone 1992). The matrix with q and d as two more rows and columns is pivoted there by a symmetric sweep,
-    one product of a column with itself: of active tasks A it holds −M_AA⁻¹, M_AA⁻¹M_AN and the Schur complement of the
-    others, so that all breakpoints can be read from its two last columns, and xᵀMx from its corner. It is kept with
-    its diagonal less `sign`, +1 for a task that is not active and −1 for one that is, so that no case of
-    the sweep stands apart; and with a row of zeros at the place T, where a path that has ended pivots to no effect.
+    The path starts where all x are 0. λ rises until it is 0, or until xᵀMx = radius². Between breakpoints solutions are
+    linear in λ; at a breakpoint one task becomes active or inactive (parametric principal pivoting: Cottle 1972;
+    Cottle, Pang & Stone 1992).
+
+    The state is M with q and d as two more rows and columns. A symmetric sweep, one product of a column with itself,
+    pivots it at each breakpoint. For active tasks A and others N it then holds −M_AA⁻¹, M_AA⁻¹M_AN and the Schur
+    complement of N. All breakpoints can be read from its last two columns, and xᵀMx from its corner. `sign` is +1 for
+    an inactive and −1 for an active task; it is subtracted from the stored diagonal, so that all pivots follow one
+    formula. Row T is 0: a path that has ended pivots there without effect.
     """
     tasks, shape = q.shape[-1], q.shape
     size, last = tasks + 3, tasks + 2
@@ -198,7 +205,7 @@ def _path(m: Tensor, q: Tensor, d: Tensor, radius: Tensor | None) -> Tensor:
     first = torch.arange(0, paths * size, size, device=c.device).unsqueeze(1)
     never = torch.full((tasks + 1,), torch.inf, dtype=c.dtype, device=c.device)
     if radius is None:
-        never[tasks] = 0.0  # λ ends there
+        never[tasks] = 0.0  # the path ends at λ = 0
     else:
         square = radius.reshape(-1, 1).square()
     # measured: at most 26 for 8 tasks, 46 for 10, 102 for 16, 143 for 24, 235 for 40, of gradients on a moment curve

@@ -12,27 +12,27 @@ class Stch(Strategy):
 
     .. math:: \mu \log \sum_t \exp(\lambda_t (f_t - z_t) / \mu)
 
-    `loss.nadir=warmup`, the default, is what the authors' code for multi-task learning does: for `loss.warmup` epochs
-    it minimises :math:`\sum_t \log L_t` (weights 1/L_t), then n times the formula with :math:`f_t = \log L_t`,
-    :math:`z_t = \log N_t`, λ = 1, N_t the task's mean loss in the last epoch of the warm-up (its nadir), n the number
-    of tasks:
+    `loss.nadir=warmup`, the default, is the method of the authors' code for multi-task learning. For `loss.warmup`
+    epochs it minimises :math:`\sum_t \log L_t` (weights 1/L_t). After that it minimises n times the formula with
+    :math:`f_t = \log L_t`, :math:`z_t = \log N_t` and λ = 1. N_t, the nadir, is the task's mean loss in the last epoch
+    of the warm-up; n is the number of tasks:
 
     .. math:: w_t = n\, \mathrm{softmax}_t(\log(L / N) / \mu) / L_t
 
-    `loss.nadir=none` is the formula of the paper on the losses themselves, from the first step on, with z = 0, which
-    no loss is below, and λ = 1/n:
+    `loss.nadir=none` is the paper's formula for the losses themselves, from the first step on, with λ = 1/n and z = 0,
+    a lower bound of every loss:
 
     .. math:: w_t = \mathrm{softmax}_t(L / (n\mu)) / n
 
-    The first is the default since the second speaks of the task with the largest numbers, a question of units. At
-    μ = 1, the default of the authors' code, the first gives the direction of fixed weights 1/N_t; the smaller μ, the
-    more it looks at the task that is worst against its nadir alone.
+    The first is the default, since the second follows the task with the largest numbers, which depends on units. At
+    μ = 1, the default of the authors' code, the first gives the direction of fixed weights 1/N_t. The smaller μ, the
+    more weight goes to the task that is worst relative to its nadir.
 
-    Both over the tasks that have a label in the batch. Changed: the authors' code counts epochs from 0, so that its
-    warm-up of 4 are 5 epochs, the default here, too. N_t is a mean over batches that have a label of the task; a task
-    without one in the last epoch of the warm-up has the N_t of the last epoch that has, before it or, if there is
-    none, after it; until then it stands at its nadir, L/N = 1. Losses below 1e-12 count as 1e-12 in logarithms. There
-    is no setting for λ and z.
+    n and the softmax are over the tasks that have a label in the batch. Changed from the paper: N_t is the mean over
+    batches that have a label of the task. A task without a label in the last epoch of the warm-up takes the nearest
+    epoch before it that has one, else the first one after it; until then L/N = 1. Losses below 1e-12 count as 1e-12 in
+    logarithms. λ and z cannot be set. The authors' warm-up of 4 lasts 5 epochs, as it counts from 0; 5 is the default
+    here.
     """
 
     mu: Tensor
@@ -91,5 +91,5 @@ class Stch(Strategy):
 
 
 def _count(inputs: StepInputs) -> Tensor | int:
-    """The number of tasks with a label in the batch, `[R, 1]`, at least 1."""
+    """Returns the number of tasks with a label in the batch, `[R, 1]`, at least 1."""
     return inputs.losses.shape[1] if inputs.present is None else inputs.present.sum(1, keepdim=True).clamp_min(1)

@@ -7,7 +7,7 @@ from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
 
 
 class Sum(Strategy):
-    r""":math:`\sum_t L_t`."""
+    r"""Every weight is 1: :math:`\sum_t L_t`."""
 
     ones: Tensor
 

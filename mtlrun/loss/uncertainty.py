@@ -1,4 +1,4 @@
-"""Uncertainty, learnt or solved for."""
+"""Weights by homoscedastic uncertainty, learnt or in closed form."""
 
 from typing import Any
 
@@ -15,14 +15,12 @@ class Uncertainty(LearntScale):
 
     .. math:: \sum_t a_t\, e^{-s_t} L_t + c_t\, s_t
 
-    with :math:`s_t = \log\sigma_t^2` learnt, and (a, c) = (½, ½) for a Gaussian likelihood (mse; (1, ½) for
-    huber, which is half the square of a small error), (1, ½) for a classification loss, (1, 1) for a
-    Laplace likelihood (l1), where :math:`s = \log b`. The optimum is :math:`e^{s} = aL/c`: σ² = MSE,
-    σ² = 2 CE, b = MAE.
+    :math:`s_t = \log\sigma_t^2` is learnt. (a, c) is (½, ½) for mse, a Gaussian likelihood; (1, ½) for huber, which is
+    half the square of a small error; (1, ½) for a classification loss; (1, 1) for l1, a Laplace likelihood, where
+    :math:`s = \log b`. The optimum is :math:`e^{s} = aL/c`: σ² = MSE, σ² = 2 CE, b = MAE.
 
-    `loss.solve=closed_form` takes that optimum for the losses of every single batch in place of a learnt s: weights
-    :math:`c_t / L_t`, so that the gradient is that of :math:`\sum_t c_t \log L_t`. A task whose loss is below
-    1e-12, 0 for instance, has reached its optimum and the weight of a loss of 1e-12.
+    `loss.solve=closed_form` takes that optimum for the losses of each batch in place of a learnt s. The weights are
+    :math:`c_t / L_t`, and the gradient is that of :math:`\sum_t c_t \log L_t`. Losses below 1e-12 count as 1e-12.
 
     Changed from the paper: s has a rate of its own (`loss.lr`), since at the network's it does not catch up
     with a loss of 10⁶; and it starts at its optimum for the first batch in which the task has a
@@ -60,12 +58,10 @@ class Uncertainty(LearntScale):
         return weights if inputs.present is None else weights * inputs.present
 
     def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
-        """d/ds (a e^(−s) L + c s) = c − wL; 0 for a task without a label in the batch, and where s is not learnt."""
+        """Returns d/ds (a e^(−s) L + c s) = c − wL, and 0 for a task without a label or a run that does not learn s."""
         if self.all_solved:
             return [torch.zeros_like(losses)]
-        gradient = self.c - weights * losses
-        if present is not None:
-            gradient = torch.where(present, gradient, 0.0)
+        gradient = self.descent(self.c - weights * losses, self.c, present)
         return [torch.where(self.solved, 0.0, gradient) if self.some_solved else gradient]
 
 

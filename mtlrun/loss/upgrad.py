@@ -1,4 +1,4 @@
-"""Each gradient projected to where it conflicts with no task, then averaged."""
+"""The mean of the gradients, each projected so that it conflicts with no task."""
 
 from torch import Tensor
 
@@ -13,16 +13,17 @@ class Upgrad(GramianStrategy):
 
     .. math:: \sum_i\ \arg\min_v v^\top G v \quad\text{with}\quad v \ge e_i / T
 
-    Every gradient, divided by T, is projected onto the dual cone of all; the weights are the sum over the
-    tasks of the weights v of its projection. The direction conflicts with no task; without conflicts it is the mean.
+    Every gradient, divided by T, is projected onto the dual cone of all gradients. The weights are the sum of the v of
+    these projections. The direction conflicts with no task; without conflicts it is the mean.
 
-    Changed from the paper: nothing; the matrix is conditioned as described in `mtlrun.loss.solvers`, where the
-    published package adds 1e-4 of the trace, and takes the mean where the gradients are small as a whole.
+    Changed from the published package, which adds 1e-4 of the trace to the diagonal and takes the mean if all gradients
+    are small: `mtlrun.loss.solvers.conditioned` makes G definite by adding an independent component of 1e-3 of its
+    length to each gradient.
     """
 
     def solve(self, gramian: Tensor, here: Tensor, inputs: StepInputs) -> Tensor:
         m, lengths = conditioned(gramian, here)
-        # with v = (e_i + x) / T in units of gradient i, x is the minimum over x ≥ 0 for q the column i
+        # v = (e_i + x) / T in units of gradient i: x ≥ 0 is the minimum with q = column i of M
         x = nonnegative(m.unsqueeze(1).expand(-1, m.shape[1], -1, -1), m)  # [R, i, T]
         kept = here * lengths
         added = (kept.unsqueeze(1) @ x).squeeze(1) / lengths

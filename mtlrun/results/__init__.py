@@ -1,5 +1,6 @@
 """The files of runs and sweeps: their schema, reading and writing.
 
+names.py          the names of these files
 files.py          atomic writing, locks of folders
 writer.py         the files of one run; summary.py: summary.json; events.py: TensorBoard's files
 environment.py    versions, hardware and git state, for the summary

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from mtlrun.results.files import create_folder, write_text
+from mtlrun.results.names import HYDRA_FOLDER
 from mtlrun.util.errors import RequestError
 
-FOLDER = ".hydra"
 CONFIG, WORDS, HYDRA = "config.yaml", "overrides.yaml", "hydra.yaml"
 
 
@@ -23,13 +23,13 @@ def claim(folder: Path, config: Mapping[str, Any], words: Sequence[str], hydra: 
         for name, text in ((CONFIG, dump(config)), (WORDS, dump(list(words))), (HYDRA, hydra)):
             (inside / name).write_text(text, encoding="utf-8")
 
-    create_folder(folder / FOLDER, fill)
+    create_folder(folder / HYDRA_FOLDER, fill)
 
 
 def write(folder: Path, config: Mapping[str, Any], words: Sequence[str]) -> None:
     """Writes the complete configuration and the overrides of the run in `folder`. Replaces existing files."""
-    write_text(folder / FOLDER / CONFIG, dump(config))
-    write_text(folder / FOLDER / WORDS, dump(list(words)))
+    write_text(folder / HYDRA_FOLDER / CONFIG, dump(config))
+    write_text(folder / HYDRA_FOLDER / WORDS, dump(list(words)))
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
@@ -37,7 +37,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 
     Raises RequestError if the file cannot be read or is no mapping in YAML.
     """
-    path = folder / FOLDER / CONFIG
+    path = folder / HYDRA_FOLDER / CONFIG
     mend = "restore the file, or train anew in another folder"
     try:
         tree = _load(path)
@@ -56,7 +56,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 def read_words(folder: Path) -> list[str]:
     """The overrides of the run in `folder`; an empty list if they are not readable."""
     try:
-        words = _load(folder / FOLDER / WORDS)
+        words = _load(folder / HYDRA_FOLDER / WORDS)
     except (OSError, yaml.YAMLError, ValueError, RecursionError):
         return []
     return [word for word in words if isinstance(word, str)] if isinstance(words, list) else []

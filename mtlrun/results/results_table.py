@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import locked, write_text
+from mtlrun.results.names import RESULTS
 from mtlrun.results.summary import read
 from mtlrun.results.sweep_folder import LOCK, read_plan
 from mtlrun.tasks import higher_is_better, inferred_primaries
 from mtlrun.util.terminal import cell
 
-TABLE = "results.csv"
 NUMBER = r"\d+(\.\d*)?(e[+-]?\d+)?"
 
 
@@ -34,7 +34,7 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
             lines.append([*map(cell, [row["run"], row["status"], *values, row["seconds"], row["error"]])])
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows(lines)
-        write_text(sweep_dir / TABLE, table.getvalue())
+        write_text(sweep_dir / RESULTS, table.getvalue())
     return rows
 
 

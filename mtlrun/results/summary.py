@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import write_json, write_text
+from mtlrun.results.names import METRICS, SUMMARY
 from mtlrun.util.errors import RequestError
 
 SCHEMA = 1
-FILE = "summary.json"
 METRICS_HEADER = ("epoch", "step", "split", "task", "metric", "value")
-IMPORTANCE = "importance.csv"
 IMPORTANCE_HEADER = ("task", "metric", "input", "value")
 ENDED = ("completed", "failed")  # final: a run with such a status does not change any more
 EMPTY: dict[str, Any] = {
@@ -47,18 +46,18 @@ def read(folder: Path) -> dict[str, Any] | None:
     Raises RequestError if it cannot be read or is no summary in JSON, NewerSchema if its schema is newer.
     """
     try:
-        if (folder / FILE).exists() and not (folder / FILE).is_file():
-            raise RequestError(f"{folder / FILE}: is no file\nremove it, and resume the run")
-        summary: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if (folder / SUMMARY).exists() and not (folder / SUMMARY).is_file():
+            raise RequestError(f"{folder / SUMMARY}: is no file\nremove it, and resume the run")
+        summary: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         why = error.strerror
-        raise RequestError(f"{folder / FILE}: not readable ({why})\nallowed: a file that you may read") from None
+        raise RequestError(f"{folder / SUMMARY}: not readable ({why})\nallowed: a file that you may read") from None
     except (ValueError, RecursionError):
-        raise RequestError(f"{folder / FILE}: not readable as JSON\nremove it, and resume the run") from None
+        raise RequestError(f"{folder / SUMMARY}: not readable as JSON\nremove it, and resume the run") from None
     if not isinstance(summary, dict) or not isinstance(summary.get("schema", 0), int):
-        raise RequestError(f"{folder / FILE}: not the summary of a run\nremove it, and resume the run")
+        raise RequestError(f"{folder / SUMMARY}: not the summary of a run\nremove it, and resume the run")
     if summary.get("schema", 0) > SCHEMA:
         newer = f"schema {summary['schema']}, this mtlrun reads up to {SCHEMA}"
         raise NewerSchema(f"{folder}: {newer}\nuse a newer mtlrun")
@@ -79,9 +78,9 @@ def record_end(folder: Path, status: str, error: str | None = None, **known: Any
     """
     summary = {**EMPTY, **known, **(read(folder) or {})}
     if status_of(folder) not in ENDED:
-        write_json(folder / FILE, {**summary, "status": status, "error": error})
-    if not (folder / "metrics.csv").exists():
-        write_text(folder / "metrics.csv", ",".join(METRICS_HEADER) + "\n")
+        write_json(folder / SUMMARY, {**summary, "status": status, "error": error})
+    if not (folder / METRICS).exists():
+        write_text(folder / METRICS, ",".join(METRICS_HEADER) + "\n")
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import as_json, create, locked, write_json, write_text
-from mtlrun.results.summary import FILE
+from mtlrun.results.names import BEST, PLAN, SUMMARY
 from mtlrun.util.errors import RequestError
 
-PLAN = "sweep.json"
 COMMAND = "command.txt"
 STACKS = ".stacks"  # folder of the checkpoints of stacks in training
 LOCK = ".results.lock"
@@ -108,12 +107,12 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
 
 def how_to_get_a_model(folder: Path) -> str:
     """The advice for a folder without a trained model: it may be an unfinished run, a sweep, or a folder of runs."""
-    if (folder / FILE).exists():
+    if (folder / SUMMARY).exists():
         return f"finish it: mtlrun resume {shlex.quote(str(folder))}"
     sweep = (folder / PLAN).exists()
     what = "this is a sweep" if sweep else "this folder holds runs"
     for depth in range(1, 4):  # outputs/NAME/DATE/RUN
-        run = min(folder.glob("*/" * depth + "checkpoints/best.pt"), default=None)
+        run = min(folder.glob("*/" * depth + BEST.as_posix()), default=None)
         if run is not None:
             return f"{what}: name one of its runs, such as {run.parent.parent}"
     return (

@@ -10,7 +10,8 @@ from typing import Any
 
 from mtlrun.results import events
 from mtlrun.results.files import append, disk, write_json, write_text
-from mtlrun.results.summary import FILE, IMPORTANCE, IMPORTANCE_HEADER, METRICS_HEADER
+from mtlrun.results.names import IMPORTANCE, LOG, METRICS, SUMMARY
+from mtlrun.results.summary import IMPORTANCE_HEADER, METRICS_HEADER
 from mtlrun.util.errors import RequestError
 
 Row = tuple[int, int, str, str, str, float]
@@ -31,7 +32,7 @@ class RunWriter:
     def __init__(self, folder: Path, tensorboard: bool, offset: int = 0, step: int = 0) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "metrics.csv"
+        self.path = folder / METRICS
         if offset:
             size = self.offset if self.path.exists() else 0
             if size < offset:
@@ -84,7 +85,7 @@ class RunWriter:
 
     def summary(self, summary: dict[str, Any]) -> None:
         """Writes summary.json."""
-        write_json(self.folder / FILE, summary)
+        write_json(self.folder / SUMMARY, summary)
 
 
 def write_importance(folder: Path, rows: Sequence[tuple[str, str, str, float]]) -> None:
@@ -97,7 +98,7 @@ def log_lines(folder: Path, lines: Sequence[str]) -> None:
     """Appends lines to FOLDER/run.log, in the format of a logging handler at level INFO. The run needs no handler."""
     level = {"levelno": logging.INFO, "levelname": "INFO"}
     records = [logging.makeLogRecord({"msg": line, **level}) for line in lines]
-    path = folder / "run.log"
+    path = folder / LOG
     with disk(path):
         path.touch()
     append(path, "".join(LOG_FORMAT.format(record) + "\n" for record in records).encode(errors="backslashreplace"))

@@ -12,12 +12,13 @@ from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
-from mtlrun.engine.evaluate import Evaluation, trivial_outputs
+from mtlrun.engine.evaluate import Evaluation
 from mtlrun.engine.hardware import choose_device, set_up
 from mtlrun.engine.memory import machine_bytes, parameters
 from mtlrun.engine.select import Selection
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
+from mtlrun.engine.trivial import trivial_outputs
 from mtlrun.loss import StrategySetup, make_strategy
 from mtlrun.model.trunks import make_trunk
 from mtlrun.network.inputs import InputEncoder

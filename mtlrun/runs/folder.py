@@ -10,16 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import answered
 from mtlrun.data.paths import absolute
-from mtlrun.results import hydra_folder
 from mtlrun.results.files import disk
-from mtlrun.results.results_table import TABLE
+from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, RESULTS, SUMMARY
 from mtlrun.results.summary import status_of
-from mtlrun.results.sweep_folder import PLAN
 from mtlrun.util.errors import RequestError, StorageError
 from mtlrun.util.terminal import say, shown
 
-MARKS_OF_A_RUN = (".hydra", "summary.json", "metrics.csv")
-MARKS_OF_A_SWEEP = (PLAN, TABLE)
+MARKS_OF_A_RUN = (HYDRA_FOLDER, SUMMARY, METRICS)
+MARKS_OF_A_SWEEP = (PLAN, RESULTS)
 
 
 def free_folder(cfg: DictConfig, key: str) -> Path:
@@ -69,7 +67,7 @@ def to_be_resumed(folder: Path) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, StorageError):
-        if any((folder / mark).exists() for mark in (PLAN, hydra_folder.FOLDER)) and status_of(folder) != "completed":
+        if any((folder / mark).exists() for mark in (PLAN, HYDRA_FOLDER)) and status_of(folder) != "completed":
             say_how_to_go_on(folder)
         raise
 

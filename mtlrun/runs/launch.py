@@ -21,6 +21,7 @@ from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.paths import require_files
 from mtlrun.results import hydra_folder
 from mtlrun.results.files import at_work, disk
+from mtlrun.results.names import HYDRA_FOLDER, LOG
 from mtlrun.runs.failure import guarded, say_failed
 from mtlrun.runs.folder import claimed, free_folder, to_be_resumed
 from mtlrun.runs.logs import tensorboard_command
@@ -91,7 +92,7 @@ def _run_job(request: Request, task: _Task) -> int:
     callbacks = Callbacks(request.cfg)
     callbacks.on_run_start(config=request.cfg, config_name=ROOT)
     context = HydraContext(config_loader=request.loader, callbacks=callbacks)
-    with at_work(task.folder), disk(task.folder / "run.log"):  # Hydra opens run.log
+    with at_work(task.folder), disk(task.folder / LOG):  # Hydra opens run.log
         job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
     if task.storage_error is not None:
         raise task.storage_error
@@ -122,9 +123,9 @@ def _wrong_settings_of_hydra(overrides: Sequence[str], task: _Task, before: list
 
 def _give_back(folder: Path, before: list[Path]) -> None:
     """Restores a claimed folder, which held the files `before`."""
-    shutil.rmtree(folder / hydra_folder.FOLDER, ignore_errors=True)
+    shutil.rmtree(folder / HYDRA_FOLDER, ignore_errors=True)
     with contextlib.suppress(OSError):
-        for name in (".lock", "run.log"):
+        for name in (".lock", LOG):
             if folder / name not in before:
                 (folder / name).unlink(missing_ok=True)
         if not before:

@@ -15,8 +15,9 @@ from mtlrun.config.check import check
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import MISSING, InputSpec
-from mtlrun.data.dataset import Dataset, load_dataset
-from mtlrun.data.paths import resolve_path
+from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
+from mtlrun.data.paths import require_file, resolve_path
+from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
@@ -25,6 +26,7 @@ from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import without_discarded
 from mtlrun.results.files import write_text
+from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.tasks import TYPES, TaskType
@@ -36,6 +38,7 @@ class Predictor(ABC):
     """Predicts from raw columns with the model of a trained run.
 
     tasks: the tasks that it predicts; None: the main tasks
+    reading: how the cells of a file are read; None: as the spec implies, for a run that has stored none
     note: a line on where the model comes from, or ""
     """
 
@@ -48,8 +51,10 @@ class Predictor(ABC):
         classes: dict[str, list[Any]],
         units: dict[str, list[float]],
         tasks: Sequence[str] | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self.config, self.spec, self.classes, self.units = config, spec, classes, units
+        self.reading = spec.reading() if reading is None else reading
         self.tasks = leaving(config, tasks)
 
     @abstractmethod
@@ -63,6 +68,10 @@ class Predictor(ABC):
     @abstractmethod
     def task_type(self, task: str) -> type[TaskType]:
         """The type of a task, which says what its outputs mean."""
+
+    def read(self, table: str) -> pd.DataFrame:
+        """The rows of a file, read as the run has read its table. Raises RequestError as `read_table` does."""
+        return read_table(resolve_path(table, "predict"), "predict", self.reading)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index.
@@ -149,8 +158,9 @@ class NetworkPredictor(Predictor):
         classes: dict[str, list[Any]],
         units: dict[str, list[float]],
         tasks: Sequence[str] | None = None,
+        reading: Reading | None = None,
     ) -> None:
-        super().__init__(config, spec, classes, units, tasks)
+        super().__init__(config, spec, classes, units, tasks, reading)
         self.network = network
 
     def task_type(self, task: str) -> type[TaskType]:
@@ -188,7 +198,8 @@ class BoostingPredictor(Predictor):
     ) -> None:
         scale = zip(stack.scale.unit[0].tolist(), stack.scale.offset[0].tolist(), strict=True)
         units = {task: list(pair) for task, pair in zip(stack.network.tasks, scale, strict=True)}
-        super().__init__(config, dataset.spec, {t: list(v.classes) for t, v in dataset.targets.items()}, units, tasks)
+        classes = {t: list(v.classes) for t, v in dataset.targets.items()}
+        super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading)
         self.trees = trees
         self.train_codes = dataset.codes[dataset.split.train]
 
@@ -209,11 +220,8 @@ class BoostingPredictor(Predictor):
 def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
     """Fits the trees of a run again. Raises RequestError if the table or the losses on val differ from the run's."""
     dataset = load_dataset(config)
-    if dataset.hash != tree["data_hash"]:
-        raise RequestError(
-            f"data.path: {config.data.path} has changed since this run; to predict it is fitted anew\n"
-            "restore the file, or train anew in another folder"
-        )
+    since, mend = "this run; to predict it is fitted anew", "restore the file, or train anew in another folder"
+    require_unchanged(config.data, dataset.hash, tree["data_hash"], since, mend)
     stack = build_stack([config], [dataset])
     trees = refit(stack, tree["iterations"])
     val = dataset.split.val
@@ -231,7 +239,7 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
 def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
     """The configuration of a run and the content of its selected checkpoint. Raises RequestError if it has none."""
     folder = Path(folder)
-    path = folder / "checkpoints" / "best.pt"
+    path = folder / BEST
     if not path.exists():
         raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{how_to_get_a_model(folder)}")
     tree = checkpoint.load(path)
@@ -248,7 +256,7 @@ def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
     """
     config, tree = selected(folder)
     tasks = leaving(config, tasks)
-    with checkpoint.read_from(Path(folder, "checkpoints", "best.pt")):
+    with checkpoint.read_from(folder / BEST):
         return _from_tree(Path(folder), config, tree, tasks)
 
 
@@ -267,13 +275,15 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
             raise ValueError(f"{task} has {len(classes)} classes and {outputs} outputs")
         if not classes and [type(number) for number in units] != [float, float]:
             raise ValueError(f"{task} has no unit")
-    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks)
+    reading = Reading.from_plain(tree["reading"]) if "reading" in tree else None
+    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks, reading)
 
 
 def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | None) -> None:
     """Writes the predictions of a run for every row of a table as CSV. Prints the counts of unknown values and rows."""
-    frame = read_table(resolve_path(table, "predict"), "predict")
+    require_file(resolve_path(table, "predict"), "predict")
     predictor = load(run, tasks)
+    frame = predictor.read(table)
     if predictor.note:
         say(predictor.note)
     write_text(out, predictor.predict(frame).to_csv(index=False))

@@ -10,6 +10,7 @@ from typing import Any
 
 from mtlrun.config.schema import Config
 from mtlrun.engine.member import Member
+from mtlrun.results.names import LOG
 from mtlrun.results.progress import Progress, closing_lines
 from mtlrun.results.summary import record_end
 from mtlrun.results.writer import LOG_FORMAT, log_lines
@@ -91,7 +92,7 @@ class Console(Reporter):
         """Writes the lines of the first stage to its run.log too. Records an interrupt in the run's folder."""
         (config,), (folder,) = firsts.configs, firsts.folders
         try:
-            with _also_in(folder / "run.log"):
+            with _also_in(folder / LOG):
                 log.info(_words_of_first(config) + (f", resumed at step {state['step']}" if state else ""))
                 yield Console()
         except KeyboardInterrupt:

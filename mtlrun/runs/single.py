@@ -15,11 +15,12 @@ from mtlrun.engine.checkpoint import BEGIN_ANEW
 from mtlrun.engine.stack import Stack
 from mtlrun.results import hydra_folder
 from mtlrun.results.files import write_json
-from mtlrun.results.summary import FILE, read, status_of
+from mtlrun.results.names import LAST, SUMMARY
+from mtlrun.results.summary import read, status_of
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.initial_summary import initial_summaries
 from mtlrun.runs.reporting import Console, State
-from mtlrun.runs.stack_of_runs import LAST, StackOfRuns
+from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.stack_training import Built, train_stack
 from mtlrun.runs.transfer import Start, from_state, start_of
 from mtlrun.util.errors import RequestError, TrainingError
@@ -49,7 +50,7 @@ class PreparedRun:
         if self.first is not None:
             built = None  # built again after the first stage, which trains the trunk
             if state is None:
-                write_json(folder / FILE, initial_summaries(self.stack)[0])
+                write_json(folder / SUMMARY, initial_summaries(self.stack)[0])
         runs = StackOfRuns([self.config], self.stack.datasets, [folder], folder / LAST, retry=True)
         (summary,) = train_stack(runs, Console(), state, built)
         if summary["status"] == "failed":
@@ -92,6 +93,6 @@ def resume(folder: Path) -> dict[str, Any]:
         log.info("resumed from the beginning: model=boosting saves nothing on the way")
     elif state is not None:
         log.info(f"resumed at step {state['step']}")
-    elif run.first is None or not (folder / PRETRAIN / FILE).exists():
+    elif run.first is None or not (folder / PRETRAIN / SUMMARY).exists():
         log.info("resumed from the beginning: there was no checkpoint yet")
     return run.train(folder, state)

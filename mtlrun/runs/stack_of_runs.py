@@ -7,12 +7,10 @@ from typing import Any
 
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import PRETRAIN, first_stage
-from mtlrun.data.dataset import Dataset, load_dataset
+from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
 from mtlrun.engine import checkpoint
 from mtlrun.engine.checkpoint import BEGIN_ANEW
-from mtlrun.util.errors import RequestError
-
-LAST = Path("checkpoints") / "last.pt"
+from mtlrun.results.names import LAST
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,9 @@ class StackOfRuns:
         if not self.checkpoint.exists():
             return None
         state = checkpoint.load(self.checkpoint, BEGIN_ANEW)
-        if state.get("data_hash") != self.datasets[0].hash:
-            raise RequestError(
-                f"data.path: {self.configs[0].data.path} has changed since this run began\n"
-                "restore the file, or train anew in another folder"
-            )
+        mend = "restore the file, or train anew in another folder"
+        recorded = state.get("data_hash", "unknown")
+        require_unchanged(self.configs[0].data, self.datasets[0].hash, recorded, "this run began", mend)
         return state
 
     def first_stages(self) -> "StackOfRuns | None":

@@ -15,7 +15,8 @@ from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
 from mtlrun.results import hydra_folder
 from mtlrun.results.files import write_json
-from mtlrun.results.summary import EMPTY, ENDED, FILE, read, record_end, status_of
+from mtlrun.results.names import SUMMARY
+from mtlrun.results.summary import EMPTY, ENDED, read, record_end, status_of
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.initial_summary import initial_summaries
 from mtlrun.runs.reporting import Reporter, State
@@ -112,7 +113,7 @@ def _write(folders: Sequence[Path], summaries: Sequence[dict[str, Any]], ended_b
     for folder, summary, ended in zip(folders, summaries, ended_before, strict=True):
         if ended:
             continue
-        write_json(folder / FILE, summary)
+        write_json(folder / SUMMARY, summary)
         if summary["status"] in ENDED:  # its first stage failed
             record_end(folder, summary["status"])  # writes the header of metrics.csv
 

@@ -15,10 +15,10 @@ from mtlrun.config.stages import PRETRAIN, TASK_FREE
 from mtlrun.data.columns import InputSpec
 from mtlrun.engine import checkpoint
 from mtlrun.network.network import Network
+from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
-from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.errors import RequestError, counted, listing
 
-BEST = Path("checkpoints") / "best.pt"
 KEY = "model.init_from"
 
 
@@ -75,7 +75,7 @@ def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: Inpu
             raise TypeError(f"{name} is no parameter")
     shared = _below(network, "sharing.")
     tasks = listing(theirs.active)
-    epochs = f"{tree['epoch']} epoch{'s'[: tree['epoch'] != 1]}"
+    epochs = f"{counted(tree['epoch'], 'epoch')}"
     words = f"trunk from {folder} (trained on {tasks}, {epochs}; SHA-256 {digest(shared)})"
     notes: tuple[str, ...] = ()
     if theirs.data.path == config.data.path and _drawn(theirs.data.split) != _drawn(config.data.split):

@@ -5,14 +5,13 @@ methods `[M]`, metrics or tasks `[K]`. Only scipy.special is used of scipy: its 
 scipy.stats.
 """
 
-from mtlrun.statistics.bootstrap import bootstrap_runs, row_bootstrap
+from mtlrun.statistics.bootstrap import bootstrap_runs
 from mtlrun.statistics.difference import paired_t, sign_flip, tost, verdict, wins
 from mtlrun.statistics.drop import NEAR_ZERO, delta_m_per_metric, delta_m_per_task, relative_drop
 from mtlrun.statistics.factorial import Contrast, interactions, main_effects
 from mtlrun.statistics.interval import t_interval
 from mtlrun.statistics.multiple import holm, seeds_needed
-from mtlrun.statistics.pareto import dominated_by, front
-from mtlrun.statistics.rank import mean_rank, ranks
+from mtlrun.statistics.order import dominated_by, front, mean_rank, ranks
 from mtlrun.statistics.resample import Scored, drawn_p, lacking, over_draws, percentiles, row_draws, seed_draws
 from mtlrun.statistics.tuning import expected_best, skill
 
@@ -37,7 +36,6 @@ __all__ = [
     "percentiles",
     "ranks",
     "relative_drop",
-    "row_bootstrap",
     "row_draws",
     "seed_draws",
     "seeds_needed",

@@ -6,7 +6,8 @@ from typing import Any
 
 from mtlrun.compose.plans import tune_of
 from mtlrun.config.schema import Config, TaskConfig
-from mtlrun.results.results_table import TABLE, best, causes, primary_metric
+from mtlrun.results.names import RESULTS
+from mtlrun.results.results_table import best, causes, primary_metric
 from mtlrun.results.summary import ENDED, read
 from mtlrun.results.sweep_folder import read_plan
 from mtlrun.runs.folder import say_how_to_go_on
@@ -57,7 +58,7 @@ def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Conf
     if unfinished:  # their workers were stopped
         say(f"{unfinished} of {len(rows)} runs are left")
         say_how_to_go_on(folder)
-    say(f"results: {shown(folder / TABLE)}")
+    say(f"results: {shown(folder / RESULTS)}")
     if len(rows) > 1 and tasks:
         say(_how_to_compare(folder))
     if any(config.trainer.tensorboard for config in configs):

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from mtlrun.engine.memory import machine_bytes
 from mtlrun.runs.size import Size
-from mtlrun.util.errors import listing
+from mtlrun.util.errors import counted, listing
 
 WELL_FILLED = 8  # runs; from this size on, a larger stack saves less time than an idle process loses
 MEMORY_SHARE = 0.5  # share of the machine's memory that all processes together may use
@@ -59,7 +59,7 @@ class Division:
         lines = []
         for number, (runs, group) in enumerate(zip(self.stacks, self.group, strict=True)):
             why = "; ".join(f"{key}: {_short(value)}" for key, value in self.settings[group].items())
-            lines.append(f"stack {number}: {len(runs)} run{'s'[: len(runs) > 1]}  {why}".rstrip())
+            lines.append(f"stack {number}: {counted(len(runs), 'run')}  {why}".rstrip())
         keys = list(dict.fromkeys(key for settings in self.settings for key in settings))
         if keys:
             lines.append(f"apart, as the runs of a stack have the same: {listing(keys, 12)}")

@@ -8,11 +8,11 @@ from typing import Any
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.dataset import load_dataset, require_unchanged
 from mtlrun.results import hydra_folder
+from mtlrun.results.names import LAST
 from mtlrun.results.progress import quiet_console
 from mtlrun.results.results_table import rebuild
 from mtlrun.runs import single
 from mtlrun.runs.failure import guarded
-from mtlrun.runs.stack_of_runs import LAST
 from mtlrun.sweeps.closing import headline, place
 
 log = logging.getLogger("mtlrun.sweeps.member_run")
@@ -33,7 +33,7 @@ def train_member(
             else:
                 hydra_folder.write(folder, as_mapping(config), words)
                 rebuild(sweep)  # shows the run as running
-                require_unchanged(load_dataset(config), config, job.get("data_hash"), "sweep")
+                require_unchanged(config.data, load_dataset(config).hash, job.get("data_hash"), "this sweep began")
                 summary = single.prepare(config).train(folder)
         log.info("%s  %s", here, headline(config, summary))
 

@@ -20,6 +20,7 @@ from mtlrun.sweeps.division import Division, Limits, divide
 from mtlrun.sweeps.launchers import StackSettings
 from mtlrun.sweeps.seeds import seeds_line
 from mtlrun.sweeps.tables import in_run, require_tables
+from mtlrun.util.errors import counted
 
 LOCAL = (None, "joblib", "submitit_local")  # launchers whose workers are on this machine; None: processes of mtlrun
 
@@ -69,7 +70,7 @@ class SweepPlan:
         """The number of stacks, and how many of them train in parallel."""
         assert self.stacks is not None, "they train as stacks"
         count = len(self.stacks.division.stacks)
-        words = f"{count} stack{'s'[: count > 1]}"
+        words = counted(count, "stack")
         if self.stacks.over is not None:
             return f"{words} for the workers of {self.stacks.over}"
         at_once = min(self.stacks.limits.processes, count)

@@ -25,7 +25,7 @@ from mtlrun.results.progress import SweepProgress
 from mtlrun.sweeps.halving import halves
 from mtlrun.sweeps.stack_process import REPORT_SECONDS, note_failure, train_here
 from mtlrun.sweeps.work import Broken, Ended, Message, OutOfMemory, Refused, Steps, Work
-from mtlrun.util.errors import Interrupted, TrainingError
+from mtlrun.util.errors import Interrupted, TrainingError, counted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -146,7 +146,7 @@ class Pool:
         if not broken:
             self.display.note(
                 f"stack {work.number} may be too large for the memory ({why}): it goes on as two, "
-                + " and ".join(_counted(part) for part in parts)
+                + " and ".join(_runs_of(part) for part in parts)
             )
         elif not work.broken:  # noted once, not for every part
             self.display.note(
@@ -155,9 +155,8 @@ class Pool:
         self.waiting[:0] = parts
 
 
-def _counted(part: Work) -> str:
-    runs = len(part.jobs)
-    return f"{runs} run{'s'[: runs > 1]}" + ("" if part.checkpoint.exists() else " from the beginning")
+def _runs_of(part: Work) -> str:
+    return counted(len(part.jobs), "run") + ("" if part.checkpoint.exists() else " from the beginning")
 
 
 # ---------------------------------------------------------------- processes

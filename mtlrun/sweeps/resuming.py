@@ -12,12 +12,13 @@ from mtlrun.config.check import check
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import PRETRAIN
-from mtlrun.data.dataset import load_table
+from mtlrun.data.dataset import load_table, require_unchanged
 from mtlrun.results import hydra_folder
 from mtlrun.results.files import at_work, take_over
+from mtlrun.results.names import HYDRA_FOLDER, LOG, PLAN
 from mtlrun.results.results_table import rebuild
 from mtlrun.results.summary import ENDED, read, status_of
-from mtlrun.results.sweep_folder import PLAN, STACKS, read_plan
+from mtlrun.results.sweep_folder import STACKS, read_plan
 from mtlrun.runs import single
 from mtlrun.runs.failure import note_failure, say_failed
 from mtlrun.runs.folder import to_be_resumed
@@ -46,7 +47,7 @@ def resume(folder: Path) -> int:
 
 def _resume_run(folder: Path) -> int:
     """Resumes a run, which may belong to a sweep. Returns the exit status."""
-    if not (folder / hydra_folder.FOLDER / hydra_folder.CONFIG).is_file():
+    if not (folder / HYDRA_FOLDER / hydra_folder.CONFIG).is_file():
         raise RequestError(f"{folder}: there is no run in it\nallowed: the folder of a run or sweep, outputs/runs/...")
     if status_of(folder) == "completed":
         say(f"{shown(folder)}: finished already")
@@ -64,7 +65,7 @@ def _resume_run(folder: Path) -> int:
         try:
             with at_work(folder.parent if in_sweep else folder, alone=True):
                 take_over(folder)
-                cleanup.enter_context(logged_to(folder / "run.log"))
+                cleanup.enter_context(logged_to(folder / LOG))
                 summary = single.resume(folder)
             log.info("results: %s", shown(folder))
             if summary["settings"]["trainer"]["tensorboard"]:
@@ -109,7 +110,7 @@ def resume_sweep(folder: Path) -> int:
             if "stack" not in plan[number]:
                 run_folder = folder / plan[number]["run"]
                 run_folder.mkdir(exist_ok=True)  # it does not exist if the run never started
-                with logged_to(run_folder / "run.log"):
+                with logged_to(run_folder / LOG):
                     train_member(folder, plan, number, configs[number], plan[number]["arguments"])
     finally:
         rows = rebuild(folder, ended=True)
@@ -148,8 +149,6 @@ def _require_same_data(folder: Path, plan: Sequence[dict[str, Any]], configs: Se
     for job, config in zip(plan, configs, strict=True):
         for begun_in in (folder / job["run"], folder / job["run"] / PRETRAIN):
             summary = read(begun_in)
-            if summary is not None and summary.get("data_hash") not in (None, load_table(config.data)[0].digest):
-                raise RequestError(
-                    f"data.path: {config.data.path} has changed since this sweep began\n"
-                    "restore the file, or sweep anew in another folder"
-                )
+            if summary is not None and (recorded := summary.get("data_hash")) is not None:
+                mend = "restore the file, or sweep anew in another folder"
+                require_unchanged(config.data, load_table(config.data)[0].digest, recorded, "this sweep began", mend)

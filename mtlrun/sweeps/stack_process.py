@@ -46,7 +46,7 @@ def _train(work: Work, send: Send) -> None:
     send(Ended([]))  # updates the table: the runs are running now
     datasets = [load_dataset(job.config) for job in work.jobs]
     for job, dataset in zip(work.jobs, datasets, strict=True):
-        require_unchanged(dataset, job.config, job.data_hash, "sweep")
+        require_unchanged(job.config.data, dataset.hash, job.data_hash, "this sweep began")
 
     def ended(members: list[Member]) -> None:
         send(Ended([work.jobs[m.at].number for m in members]))

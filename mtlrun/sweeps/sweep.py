@@ -20,6 +20,7 @@ from mtlrun.runs.folder import claimed, free_folder, to_be_resumed
 from mtlrun.sweeps.closing import close_sweep
 from mtlrun.sweeps.launched_run import run_member
 from mtlrun.sweeps.launchers import SlimCallbacks, StackSettings, launch, stack_settings
+from mtlrun.util.errors import counted
 from mtlrun.util.terminal import say, shown
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def run_sweep(request: Request) -> int:
             write_plan(folder, jobs, request.command)
             rebuild(folder)
         stacks = f" in {plan.stacks_in_words()}," if settings is not None else ""
-        say("\n".join([f"{_counted(runs)}{stacks} in {shown(folder)}", *ahead]))
+        say("\n".join([f"{counted(len(runs), 'run')}{stacks} in {shown(folder)}", *ahead]))
         return _train(request, folder, runs, settings)
 
 
@@ -56,9 +57,9 @@ def describe(request: Request) -> str:
     ahead = plan.forecast()
     lines = [member.run for member in runs]
     if plan.division is None:
-        return "\n".join([f"{_counted(runs)}, one per job:", *ahead, *_repeats(runs), *lines])
+        return "\n".join([f"{counted(len(runs), 'run')}, one per job:", *ahead, *_repeats(runs), *lines])
     lines = [f"{run}  stack {number}" for run, number in zip(lines, plan.division.of_each(), strict=True)]
-    heading = f"{_counted(runs)} in {plan.stacks_in_words()}"
+    heading = f"{counted(len(runs), 'run')} in {plan.stacks_in_words()}"
     return "\n".join([heading, *ahead, plan.division.describe(), *_repeats(runs), *lines])
 
 
@@ -90,10 +91,6 @@ def _train(request: Request, folder: Path, runs: Sequence[PlannedRun], settings:
         rows = rebuild(folder, ended=True)
     callbacks.on_multirun_end(config=request.cfg, config_name=ROOT)
     return close_sweep(folder, rows, [member.config for member in runs])
-
-
-def _counted(runs: Sequence[PlannedRun]) -> str:
-    return f"{len(runs)} run{'s'[: len(runs) > 1]}"
 
 
 def _repeats(runs: Sequence[PlannedRun]) -> list[str]:

@@ -52,3 +52,8 @@ def listing(words: Iterable[object], limit: int = 12) -> str:
     items = [printable(str(word)) for word in words]
     shown = ("; " if any(", " in item for item in items[:limit]) else ", ").join(items[:limit])
     return shown + (f", … ({len(items)} in all)" if len(items) > limit else "") if items else "none"
+
+
+def counted(count: int, noun: str) -> str:
+    """`"1 run"`, `"3 runs"`: a count and its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

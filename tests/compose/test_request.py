@@ -7,7 +7,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from mtlrun.compose import checked_config, compose, compose_run, planned_runs, single
+from mtlrun.compose import checked_config, compose, planned_runs, single
 from mtlrun.config.schema import Config, PerHeadLrConfig, as_mapping
 from mtlrun.config.schema.loss import FixedLossConfig
 from mtlrun.util.errors import RequestError
@@ -36,7 +36,7 @@ def write(path: str, text: str) -> None:
 
 
 def config(*overrides: str) -> Config:
-    return compose_run(["data=houses", *overrides])[0]
+    return single(compose(["data=houses", *overrides]))
 
 
 def refused(*overrides: str, multirun: bool = False) -> str:
@@ -84,7 +84,7 @@ def test_a_task_can_be_removed() -> None:
 
 
 def test_another_data_option_inherits_no_task() -> None:
-    found = compose_run(["data=table", "data.path=x.csv", "tasks={a:{type:regression}}"])[0]
+    found = single(compose(["data=table", "data.path=x.csv", "tasks={a:{type:regression}}"]))
     assert list(found.tasks) == ["a"]
 
 
@@ -110,8 +110,8 @@ def test_hydra_resolvers_typed_on_the_command_line_work(here: Path) -> None:
 def test_config_dir_is_searched_after_ours_and_after_the_working_directory(here: Path) -> None:
     write("elsewhere/data/barns.yaml", TABLE.replace("houses", "barns"))
     write("elsewhere/data/houses.yaml", TABLE.replace("houses", "other"))
-    assert compose_run(["data=barns"], "elsewhere")[0].data.path == str(here / "barns.csv")
-    assert compose_run(["data=houses"], "elsewhere")[0].data.path == str(here / "houses.csv")
+    assert single(compose(["data=barns"], "elsewhere")).data.path == str(here / "barns.csv")
+    assert single(compose(["data=houses"], "elsewhere")).data.path == str(here / "houses.csv")
     with pytest.raises(RequestError, match="--config-dir: nowhere is no folder"):
         compose([], "nowhere")
 

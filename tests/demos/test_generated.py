@@ -10,7 +10,7 @@ from mtlrun_demos.extension import EXTENSION
 from scipy.stats import ttest_rel
 
 from mtlrun.cli.main import main
-from mtlrun.compose import compose_run
+from mtlrun.compose import compose, single
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.problems import DECIMALS, PROBLEMS, synthetic_table
 
@@ -55,7 +55,7 @@ def test_two_groups_are_what_their_formula_says() -> None:
 
 
 def test_a_synthetic_table_is_split_by_the_seed_as_any_other() -> None:
-    one, two = (load_dataset(compose_run(["data=extra_data", f"seed={s}"])[0]) for s in (0, 1))
+    one, two = (load_dataset(single(compose(["data=extra_data", f"seed={s}"]))) for s in (0, 1))
     assert {p: len(r) for p, r in one.split.parts().items()} == {"train": 600, "val": 600, "test": 2000}
     assert one.hash == two.hash and len(one.spec.columns) == 30
     assert one.targets["a"].observed[one.split.train].sum() == 60

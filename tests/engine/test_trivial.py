@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtlrun.compose import compose_run
+from mtlrun.compose import compose, single
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine.trivial import trivial_losses
 from mtlrun.runs.build import build_stack
@@ -32,7 +32,7 @@ def test_trivial_losses_are_those_of_a_run(words: list[str], tmp_path: Path, mon
     frame.to_csv("t.csv", index=False)
     types = {"price": "regression", "size": "regression", "kind": "categorical", "sold": "binary"}
     tasks = [f"tasks.{task}.type={type_}" for task, type_ in types.items()]
-    config, _, _ = compose_run(["data=table", "data.path=t.csv", *tasks, *words])
+    config = single(compose(["data=table", "data.path=t.csv", *tasks, *words]))
     dataset = load_dataset(config)
     expected = build_stack([config], [dataset]).trivial["val"][0]
     found = trivial_losses(config, dataset, dataset.split.val)

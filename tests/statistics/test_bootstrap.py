@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mtlrun.statistics import bootstrap_runs, row_bootstrap
+from mtlrun.statistics import bootstrap_runs
 
 WIDE = 2 * 1.959964  # 95 % of a normal, in standard deviations
 
@@ -23,19 +23,3 @@ def test_runs_of_both_arms_are_drawn_whole():
 
 def test_one_run_has_no_spread():
     assert bootstrap_runs([[1.0, 2.0]], [[0.0, 1.0]], lambda x, y: float((x - y).mean()), draws=20) == (1, 1)
-
-
-def test_rows_and_seeds_are_drawn():
-    generator = np.random.default_rng(1)
-    seeds, rows = 30, 400
-    effect = 0.2 + 0.3 * generator.normal(size=(seeds, 1)) + generator.normal(size=(1, rows))
-    base = generator.exponential(size=(seeds, rows))
-    low, high = row_bootstrap(base + effect, base)
-    expected = np.sqrt(effect.mean(1).var() / seeds + effect.mean(0).var() / rows)
-    assert (high - low) / WIDE == pytest.approx(expected, rel=0.06)
-    assert low < effect.mean() < high
-
-
-def test_losses_that_are_not_paired():
-    with pytest.raises(ValueError, match="not paired"):
-        row_bootstrap(np.ones((3, 5)), np.ones((3, 4)))

@@ -17,7 +17,6 @@ from mtlrun.statistics import (
     holm,
     paired_t,
     relative_drop,
-    row_bootstrap,
     sign_flip,
     t_interval,
     tost,
@@ -102,17 +101,6 @@ def test_runs_that_are_not_paired():
         a, b = runs(generator, (20,), 3, 0.8, 0.03), runs(generator, (25,), 3, 0.8, 0.02)
         found.append(bootstrap_runs(a, b, lambda x, y: float(x.mean() / y.mean()), draws=400))
     assert 0.91 <= covered(found, 1.0) <= 0.97
-
-
-@pytest.mark.slow
-def test_other_test_rows_on_a_fixed_split():
-    """Row losses with effects of seed and of row: the interval covers the mean over all rows and seeds."""
-    generator = np.random.default_rng(3)
-    found = []
-    for _ in range(600):
-        effect = 0.1 * generator.normal(size=(12, 1)) + generator.normal(size=(1, 200))
-        found.append(row_bootstrap(effect + generator.normal(size=(12, 200)), np.zeros((12, 200)), draws=400))
-    assert 0.93 <= covered(found, 0.0) <= 0.99
 
 
 @cache

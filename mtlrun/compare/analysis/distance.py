@@ -14,6 +14,7 @@ from mtlrun.config.check import check
 from mtlrun.data.columns import InputSpec
 from mtlrun.engine import checkpoint
 from mtlrun.network.network import TaskSpec
+from mtlrun.results.names import BEST
 from mtlrun.runs.build import build_network
 from mtlrun.util.errors import RequestError
 
@@ -68,7 +69,7 @@ def _distance(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> float
 
 def _trunk(folder: Path) -> tuple[Tensor, Tensor]:
     """The parameters of a run's trunk as float64 vectors: the initial ones and those of the selected checkpoint."""
-    path = folder / "checkpoints" / "best.pt"
+    path = folder / BEST
     tree = checkpoint.load(path)
     with checkpoint.read_from(path):
         network = build_network(

@@ -7,8 +7,7 @@ from pathlib import Path
 from mtlrun.compare.analysis.inference import Inference
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Finding, Importance, TaskColumn
-
-FILE = "importance.csv"
+from mtlrun.results.names import IMPORTANCE
 
 
 def importances(
@@ -26,7 +25,7 @@ def importances(
         for seed in setting.seeds:
             for run in setting.of_seed(seed):
                 try:
-                    for row in _rows(run.folder / FILE):
+                    for row in _rows(run.folder / IMPORTANCE):
                         if row["task"] in tasks:
                             values.setdefault((row["task"], row["input"]), {})[seed] = float(row["value"])
                 except (OSError, KeyError, TypeError, ValueError):
@@ -35,7 +34,7 @@ def importances(
             if (estimate := inference.estimate(by_seed)) is not None:
                 found.append(Importance(setting.label, task, name, estimate))
     if damaged:
-        findings.append(Finding("warning", "damaged file", f"{FILE} cannot be read: {'; '.join(damaged[:3])}"))
+        findings.append(Finding("warning", "damaged file", f"{IMPORTANCE} cannot be read: {'; '.join(damaged[:3])}"))
     return found
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from mtlrun.config.check import check
 from mtlrun.config.extensions import require
-from mtlrun.data.dataset import load_dataset, load_table
+from mtlrun.data.dataset import load_dataset, load_table, require_unchanged
 from mtlrun.data.split import row_groups
 from mtlrun.engine import checkpoint
+from mtlrun.results.names import BEST
 from mtlrun.runs.build import evaluation
 from mtlrun.statistics import Scored, lacking
 from mtlrun.tasks import type_of
@@ -31,7 +32,7 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
 
     Raises RequestError if its checkpoint cannot be read, or if its table is missing or has changed since the training.
     """
-    path = folder / "checkpoints" / "best.pt"
+    path = folder / BEST
     tree = checkpoint.load(path)
     with checkpoint.read_from(path):
         require(tree.get("packages"))
@@ -42,11 +43,8 @@ def _score(folder: Path, tree: dict[str, Any], split: str, data_hash: str | None
     """`score` for a loaded checkpoint, `tree`."""
     config = check(tree["config"])
     dataset = load_dataset(config)
-    if data_hash is not None and dataset.hash != data_hash:
-        raise RequestError(
-            f"data.path: {config.data.path} has changed since {folder.name} was trained\n"
-            "restore the file, or compare without --rows"
-        )
+    mend = "restore the file, or compare without --rows"
+    require_unchanged(config.data, dataset.hash, data_hash, f"{folder.name} was trained", mend)
     found = evaluation(config, dataset, split)
     found.network.load_state_dict(tree["network"])
     found.network.encoder.refresh()

@@ -12,9 +12,9 @@ from mtlrun.compare.collect.choice import FILE as CHOSEN
 from mtlrun.compare.collect.choice import Choice, read_choices
 from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import Collection, RunRecord
-from mtlrun.compare.collect.summaries import METRICS, PlanEntry, read_run
-from mtlrun.results.summary import FILE
-from mtlrun.results.sweep_folder import PLAN, read_plan
+from mtlrun.compare.collect.summaries import PlanEntry, read_run
+from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, SUMMARY
+from mtlrun.results.sweep_folder import read_plan
 from mtlrun.util.errors import RequestError, listing
 
 SKIPPED = ("compare", "checkpoints")  # folders without runs; folders that begin with a dot are skipped too
@@ -63,7 +63,7 @@ def _places(folder: Path, problems: Problems, visited: set[Path]) -> Iterator[tu
         for run, planned in plan.items():
             yield folder / run, planned
         return
-    if FILE in names or ".hydra" in names or METRICS in names:
+    if SUMMARY in names or HYDRA_FOLDER in names or METRICS in names:
         plan = _plan(folder.parent, problems) if (folder.parent / PLAN).is_file() else {}  # one run of a sweep
         yield folder, plan.get(folder.name, PlanEntry())
         return

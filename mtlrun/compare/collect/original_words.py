@@ -15,8 +15,9 @@ from mtlrun.compare.collect.settings import text
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import conf_dir
 from mtlrun.results import hydra_folder
+from mtlrun.results.names import HYDRA_FOLDER, PLAN
 from mtlrun.results.summary import flatten
-from mtlrun.results.sweep_folder import COMMAND, PLAN, read_plan
+from mtlrun.results.sweep_folder import COMMAND, read_plan
 from mtlrun.util.errors import RequestError
 
 NOT_SPELLED = ("hydra", "name", "notes", "trials", "focus")  # keys of an experiment's file that are not about its runs
@@ -60,7 +61,7 @@ def _all_words(place: Path) -> list[str] | None:
             return _of_plan([dict(job["overrides"]) for job in read_plan(place)])
         except (RequestError, json.JSONDecodeError, KeyError, TypeError, ValueError):
             return None
-    return hydra_folder.read_words(place) if (place / hydra_folder.FOLDER / hydra_folder.WORDS).is_file() else None
+    return hydra_folder.read_words(place) if (place / HYDRA_FOLDER / hydra_folder.WORDS).is_file() else None
 
 
 def _of_plan(jobs: Sequence[Mapping[str, str]]) -> list[str] | None:

@@ -101,8 +101,3 @@ class Collection:
     folders: tuple[Path, ...]
     runs: tuple[RunRecord, ...]
     findings: tuple[Finding, ...]
-
-    @property
-    def sweeps(self) -> tuple[Path, ...]:
-        """The folders of the sweeps, in order."""
-        return tuple(dict.fromkeys(run.sweep for run in self.runs if run.sweep is not None))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mtlrun.compare.collect.original_words import confirmed, is_confirmation, spelled_out, words_of
 from mtlrun.compare.collect.run_record import RunRecord
-from mtlrun.results.sweep_folder import PLAN, read_plan
+from mtlrun.results.names import PLAN
+from mtlrun.results.sweep_folder import read_plan
 from mtlrun.util.errors import RequestError
 from mtlrun.util.shell import quoted
 

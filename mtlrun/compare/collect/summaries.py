@@ -16,11 +16,11 @@ from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import RunRecord, Status
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
-from mtlrun.results.summary import EMPTY, FILE, NewerSchema, flatten, read
+from mtlrun.results.names import METRICS, SUMMARY
+from mtlrun.results.summary import EMPTY, NewerSchema, flatten, read
 from mtlrun.tasks import stated_primary
 from mtlrun.util.errors import RequestError, listing
 
-METRICS = "metrics.csv"
 TAIL = 300  # bytes; longer than the last line of metrics.csv
 LARGEST = 1e100  # larger numbers do not count as figures, because their squares overflow
 NOTHING = type(None)
@@ -79,20 +79,20 @@ def read_run(folder: Path, planned: PlanEntry, problems: Problems) -> RunRecord 
     except NewerSchema:
         raise
     except RequestError:
-        problems.add("unreadable", folder.name, f"{FILE} cannot be read")
+        problems.add("unreadable", folder.name, f"{SUMMARY} cannot be read")
         summary = None
     if summary is None and not planned.config:
-        problems.add("unreadable", folder.name, f"no {FILE} that can be read")
+        problems.add("unreadable", folder.name, f"no {SUMMARY} that can be read")
         return None
     usable, unusable = usable_summary(summary or {})
     if unusable:
         listed = listing(dict.fromkeys(unusable), 4)
-        problems.add("damaged summary", folder.name, f"{FILE} has no usable {listed}")
+        problems.add("damaged summary", folder.name, f"{SUMMARY} has no usable {listed}")
     require(usable["packages"] or planned.entry.get("packages"))  # packages declare the directions of their metrics
     try:
         return _record(folder, planned, usable, problems)
     except (AttributeError, KeyError, TypeError, ValueError):
-        problems.add("unreadable", folder.name, f"{FILE} has no settings that can be read")
+        problems.add("unreadable", folder.name, f"{SUMMARY} has no settings that can be read")
         return None
 
 

@@ -9,6 +9,7 @@ from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.records import Effect, Estimate, Row, Verdict
 from mtlrun.compare.report.rounding import number, probability, with_interval
+from mtlrun.util.errors import counted
 
 NAMED = 3  # number of rows, tasks or levels that a sentence names; it counts the others
 FACTORS = {
@@ -231,19 +232,15 @@ def _boosting(label: str, nets: Sequence[Tested]) -> str:
     parts += [f"equivalent to {counts['equivalent']}"] if counts["equivalent"] else []
     left = len(nets) - sum(counts.values())
     parts += [f"undecided against {left}"] if left else []
-    return f"{name} is {enumerated(parts)} of {len(nets)} net{'s'[: len(nets) > 1]}."
+    return f"{name} is {enumerated(parts)} of {counted(len(nets), 'net')}."
 
 
 def _failures(rows: Sequence[Row]) -> list[str]:
     failed, unfinished = sum(row.failed for row in rows), sum(row.unfinished for row in rows)
-    parts = [f"{_runs(failed)} failed"] if failed else []
+    parts = [f"{counted(failed, 'run')} failed"] if failed else []
     if unfinished:
-        parts.append(f"{_runs(unfinished)} {'are' if unfinished > 1 else 'is'} not finished")
+        parts.append(f"{counted(unfinished, 'run')} {'are' if unfinished > 1 else 'is'} not finished")
     return [f"{enumerated(parts)}."] if parts else []
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'s'[: count > 1]}"
 
 
 # ---------------------------------------------------------------- figures

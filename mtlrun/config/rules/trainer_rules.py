@@ -1,10 +1,8 @@
 """Rules about the trainer: selection of a checkpoint, and settings that need layers or parameters of the trunk."""
 
-from mtlrun.config.schema import Config, GradientLossConfig
+from mtlrun.config.schema import OVER_TASKS, Config, GradientLossConfig
 from mtlrun.config.values import require_task
 from mtlrun.util.errors import RequestError, listing
-
-SELECT_BY = ("skill", "worst", "last")
 
 
 def selection(config: Config) -> None:
@@ -16,16 +14,16 @@ def selection(config: Config) -> None:
                 f"trainer.select: found {select}, which is about predictions, and {name} ({task.type}) has no labels "
                 "to predict\nset it: trainer.select=last"
             )
-    if select in SELECT_BY:
+    if select in OVER_TASKS:
         if not any(task.main for task in active.values()):
             raise RequestError("tasks: none has role main, so there is nothing to select a checkpoint by")
         return
-    require_task(select, config.tasks, f"trainer.select ({', '.join(SELECT_BY)} or a task)")
+    require_task(select, config.tasks, f"trainer.select ({', '.join(OVER_TASKS)} or a task)")
     if select not in active:
         raise RequestError(f"trainer.select: {select} is not trained, as only={listing(config.only or [])}")
     if active[select].reads_inputs:
         raise RequestError(
-            f"trainer.select: {select} reconstructs the inputs\nallowed: {', '.join(SELECT_BY)}, another task"
+            f"trainer.select: {select} reconstructs the inputs\nallowed: {', '.join(OVER_TASKS)}, another task"
         )
 
 

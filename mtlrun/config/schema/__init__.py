@@ -18,7 +18,7 @@ from mtlrun.config.schema.model import MODELS, BareModelConfig, BoostingConfig, 
 from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.config.schema.sharing import SHARINGS, SharingConfig, TiedConfig
 from mtlrun.config.schema.tasks import SmoothConfig, TaskConfig
-from mtlrun.config.schema.trainer import TrainerConfig
+from mtlrun.config.schema.trainer import OVER_TASKS, TrainerConfig
 
 __all__ = [
     "DEFAULT_OPTION",
@@ -26,6 +26,7 @@ __all__ = [
     "LOSS_SETTINGS",
     "MODELS",
     "NETWORK_GROUPS",
+    "OVER_TASKS",
     "SHARINGS",
     "TOP_LEVEL",
     "TRAINER_OF_BOOSTING",

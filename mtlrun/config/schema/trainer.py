@@ -5,6 +5,8 @@ from typing import Literal
 
 from mtlrun.config.fields import bounded, per_run
 
+OVER_TASKS = ("skill", "worst", "last")  # scores over all main tasks; any other `select` is the name of a task
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig:

@@ -17,6 +17,7 @@ from mtlrun.engine.evaluate import Figures
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import Stack
 from mtlrun.results.environment import peak_memory
+from mtlrun.results.names import BEST, LAST
 from mtlrun.results.progress import Progress
 from mtlrun.results.writer import Row, RunWriter
 
@@ -115,8 +116,8 @@ class Boosting:
             "losses": {t: value for (t, metric), value in best.items() if metric == "loss"},
         }
         member.files.rows(rows)
-        for name in ("last.pt", "best.pt"):
-            checkpoint.save(member.folder / "checkpoints" / name, tree)
+        for name in (LAST, BEST):
+            checkpoint.save(member.folder / name, tree)
         member.write_hyperparameters(final)
         selection = member.selection
         self._record(

@@ -22,7 +22,8 @@ def test_runs_sweeps_and_folders_of_them_are_found_but_not_reports_and_hidden_fo
     shutil.copytree(outputs.root / "one", outputs.root / ".stacks/one")
     found = collect([outputs.root])
     assert [(run.name, run.arm, run.seed) for run in found.runs] == [("sweep/000_x", "B shuffled", 1), ("one", None, 0)]
-    assert found.findings == () and found.sweeps == (outputs.root / "deep/sweep",)
+    assert [run.sweep for run in found.runs] == [outputs.root / "deep/sweep", None]
+    assert found.findings == ()
     single = collect([outputs.root / "deep/sweep/000_x"]).runs
     assert [(run.name, run.arm) for run in single] == [("sweep/000_x", "B shuffled")]
 

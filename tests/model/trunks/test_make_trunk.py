@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mtlrun.config.package import Extension, Option
-from mtlrun.config.package_checks import check_extension
+from mtlrun.config.package import Extension, Option, check_extension
 from mtlrun.config.schema import BareModelConfig, ModelConfig
 from mtlrun.extensions import per_run
 from mtlrun.model.trunks import MODULES, Noise, Trunk, make_trunk

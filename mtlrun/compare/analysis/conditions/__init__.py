@@ -10,7 +10,6 @@ from mtlrun.compare.analysis.conditions.budgets import equal_budgets
 from mtlrun.compare.analysis.conditions.choosing import fresh_seeds, test_figures, trivial_predictor
 from mtlrun.compare.analysis.conditions.completeness import enough_seeds, equal_seeds, failed_runs, unfinished_runs
 from mtlrun.compare.analysis.conditions.context import Context
-from mtlrun.compare.analysis.conditions.grid_edges import values_at_the_edge
 from mtlrun.compare.analysis.conditions.leading import clear_leader
 from mtlrun.compare.analysis.conditions.one_setting import one_setting_per_row
 from mtlrun.compare.analysis.conditions.same_data import (
@@ -22,7 +21,12 @@ from mtlrun.compare.analysis.conditions.same_data import (
 )
 from mtlrun.compare.analysis.conditions.standard_baselines import baselines
 from mtlrun.compare.analysis.conditions.tried_as_rows import rates_as_rows, weights_as_rows
-from mtlrun.compare.analysis.conditions.tried_values import equal_trials, rates_tuned, trials_of_weights
+from mtlrun.compare.analysis.conditions.tried_values import (
+    equal_trials,
+    rates_tuned,
+    trials_of_weights,
+    values_at_the_edge,
+)
 from mtlrun.compare.records import Finding
 
 CONDITIONS: tuple[Callable[[Context], Iterator[Finding]], ...] = (

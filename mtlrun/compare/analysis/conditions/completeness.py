@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mtlrun.compare.analysis.conditions.context import Context
 from mtlrun.compare.collect.shell_commands import origin, with_seeds
 from mtlrun.compare.records import Finding
-from mtlrun.util.errors import listing
+from mtlrun.util.errors import counted, listing
 from mtlrun.util.shell import quoted
 
 
@@ -23,7 +23,7 @@ def unfinished_runs(context: Context) -> Iterator[Finding]:
     folders = [run.sweep or run.folder for run in context.collection.runs if run.unfinished]
     for folder in dict.fromkeys(folders):
         count = folders.count(folder)
-        text = f"{count} run{'s are' if count > 1 else ' is'} not finished in {folder}"
+        text = f"{counted(count, 'run')} {'are' if count > 1 else 'is'} not finished in {folder}"
         yield Finding("missing", "unfinished runs", text, f"mtlrun resume {quoted(folder)}")
 
 
@@ -33,7 +33,7 @@ def enough_seeds(context: Context) -> Iterator[Finding]:
     needed, fewest = context.table.seeds_needed, min(len(row.seeds) for row in rows)
     if fewest >= needed:
         return
-    text = f"{fewest} seed{'s'[: fewest > 1]}; no row can be significant below {needed}"
+    text = f"{counted(fewest, 'seed')}; no row can be significant below {needed}"
     few = [row for row in rows if len(row.seeds) < needed]
     if len(few) < len(rows):  # others have the missing seeds, and `equal_seeds` gives the commands
         yield Finding("missing", "seeds", f"{listing([row.label for row in few], 4)}: {text}")

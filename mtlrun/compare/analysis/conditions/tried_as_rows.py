@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtlrun.compare.analysis.conditions.context import RATES, Context
-from mtlrun.compare.analysis.conditions.grid_edges import end_of, numbers
+from mtlrun.compare.analysis.conditions.tried_values import end_of, numbers
 from mtlrun.compare.analysis.questions import WEIGHTS, is_fixed
 from mtlrun.compare.collect.settings import Setting, in_order, number
 from mtlrun.compare.records import Finding

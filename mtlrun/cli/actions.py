@@ -1,0 +1,131 @@
+"""What each sub-command does. The rooms that it needs are imported when it runs, so that the others start quickly."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtlrun.cli.parse import Words
+from mtlrun.util.errors import RequestError
+from mtlrun.util.terminal import say
+
+if TYPE_CHECKING:
+    from mtlrun.compose import Request
+
+SHOWN = 20  # inputs and outputs of an exported model that are listed, at most
+
+
+def _request_of(words: Words) -> "Request":
+    """Composes the request from the overrides. Raises RequestError if they are wrong."""
+    from mtlrun.compose import compose
+
+    return compose(words.words, words.options.get("config_dir"), "multirun" in words.options)
+
+
+def train(words: Words) -> int:
+    """`mtlrun [OVERRIDES]`: trains one run, or a sweep with -m. Returns the exit status."""
+    request = _request_of(words)
+    if request.sweep:
+        from mtlrun.sweeps.sweep import run_sweep
+
+        return run_sweep(request)
+    from mtlrun.runs.launch import run_one
+
+    return run_one(request)
+
+
+def check(words: Words) -> int:
+    """`mtlrun check [OVERRIDES]`: prints the resolved run, or the runs of a sweep and its stacks. Trains nothing."""
+    request = _request_of(words)
+    if request.sweep:
+        from mtlrun.sweeps.sweep import describe
+
+        text = describe(request)
+    else:
+        from mtlrun.compose import single
+
+        config = single(request)
+        from mtlrun.runs.preview import report  # torch loads only if the request is valid
+
+        text = report(config)
+    say("\n".join([*request.notes, text]))
+    return 0
+
+
+def init(words: Words) -> int:
+    """`mtlrun init TABLE --targets a,b`: writes ./conf/data/TABLE.yaml, a data option for a user's table."""
+    (table,) = words.operands(1)
+    if not words.options.get("targets"):
+        raise RequestError(f"init: --targets is missing\n{words.usage}")
+    from mtlrun.data.init_yaml import write_yaml
+
+    path = write_yaml(Path(table), words.names("targets") or [], Path("."))
+    say(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
+    return 0
+
+
+def fetch(words: Words) -> int:
+    """`mtlrun fetch NAME`: downloads a benchmark data set and prints its path."""
+    (name,) = words.operands(1)
+    from mtlrun.data.download import fetch as download
+
+    say(str(download(name)))
+    return 0
+
+
+def compare(words: Words) -> int:
+    """`mtlrun compare DIR...`: compares the results of runs. Returns the exit status."""
+    from mtlrun.compare.command import compare as compare_folders
+
+    return compare_folders([Path(word) for word in words.words], words.options)
+
+
+def resume(words: Words) -> int:
+    """`mtlrun resume DIR`: resumes an interrupted run or sweep. Returns the exit status."""
+    (folder,) = words.operands(1)
+    from mtlrun.sweeps.resuming import resume as resume_folder
+
+    return resume_folder(Path(folder))
+
+
+def predict(words: Words) -> int:
+    """`mtlrun predict RUN TABLE -o OUT.csv`: writes a prediction for every row of the table."""
+    run, table = words.operands(2)
+    out, folder = words.new_file(".csv"), words.run_folder(run)
+    from mtlrun.runs.predictor import write_predictions
+
+    write_predictions(folder, table, out, words.names("tasks"))
+    return 0
+
+
+def export(words: Words) -> int:
+    """`mtlrun export RUN -o MODEL.onnx`: writes the trained model as an ONNX file.
+
+    Prints its inputs, its outputs and the largest difference from the result of `predict`.
+    """
+    (run,) = words.operands(1)
+    out, folder = words.new_file(".onnx"), words.run_folder(run)
+    from mtlrun.runs.export import export as export_run
+
+    exported = export_run(folder, out, words.names("tasks"))
+    for what, values in (("inputs", exported.inputs), ("outputs", exported.outputs)):
+        say(f"{what}:")
+        width = max(map(len, [*values][:SHOWN]))
+        for name, (kind, shape) in [*values.items()][:SHOWN]:
+            say(f"  {name:{width}}  {kind} {shape}")
+        if len(values) > SHOWN:
+            say(f"  … ({len(values)} in all)")
+    say(f"parity with predict on {exported.rows}: largest difference {exported.difference:.1g}".replace("e-0", "e-"))
+    say(f"{exported.size:,} bytes: {out}")
+    return 0
+
+
+ACTIONS: dict[str, Callable[[Words], int]] = {
+    "": train,
+    "check": check,
+    "init": init,
+    "fetch": fetch,
+    "compare": compare,
+    "resume": resume,
+    "predict": predict,
+    "export": export,
+}
