@@ -11,6 +11,7 @@ import pandas as pd
 from mtlrun.config.values import from_mapping
 from mtlrun.data.cycles import cycles_of, with_cycles
 from mtlrun.data.kinds import DATE, HOURS, TEXT, TIME, as_numbers, as_texts, clock_times, iso_dates, kind_of
+from mtlrun.data.notation import recognise, shown, yaml_flow
 from mtlrun.data.reading import ColumnReading, Reading
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -207,8 +208,7 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
         if words.any():
             found = series.iloc[int(np.argmax(words))]
             raise RequestError(
-                f"{where} holds text, such as {found!r} in row {row_of(words)}\n"
-                "allowed: numbers; mend the table or leave the column out"
+                f"{where} holds text, such as {found!r} in row {row_of(words)}\nallowed: numbers; {_mend(series)}"
             )
     else:
         raw = as_numbers(series)
@@ -222,6 +222,15 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
     if np.nanmax(np.abs(raw), initial=0.0) > LARGEST:
         raise RequestError(f"{where} holds values as large as {np.nanmax(np.abs(raw)):g}\nallowed: up to {LARGEST:g}")
     return raw
+
+
+def _mend(series: pd.Series) -> str:
+    """What to do about text in a column of numbers."""
+    cells = series.dropna().value_counts()
+    notations = recognise([str(cell) for cell in cells.index], cells.to_numpy())
+    if notations and series.name is not None:
+        return f"if they are written so: data.columns={yaml_flow({str(series.name): shown(notations[0])})}"
+    return "mend the table or leave the column out"
 
 
 def _days(series: pd.Series, where: str) -> np.ndarray:

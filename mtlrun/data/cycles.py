@@ -21,8 +21,8 @@ def cycles_of(days: np.ndarray) -> list[str]:
     present = days[~np.isnan(days)]
     if len(present) < LEAST:
         return []
-    span = float(np.ptp(present))
-    long_enough = [name for name, period in PERIODS.items() if name == "day" or span >= 0.9 * period]
+    low, high = np.quantile(present, [0.05, 0.95])  # without marks such as 9999-12-31
+    long_enough = [name for name, period in PERIODS.items() if name == "day" or high - low >= 0.8 * period]
     return [name for name in long_enough if 1 - abs(np.exp(1j * angles(present, name)).mean()) > SPREAD]
 
 

@@ -10,11 +10,12 @@ from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite
 from mtlrun.data.doubts import class_text
 from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
-from mtlrun.data.reading import Reading
+from mtlrun.data.reading import Reading, declared
 from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
+from mtlrun.data.words import word_notes
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
 
@@ -90,7 +91,9 @@ def load_dataset(config: Config) -> Dataset:
     weight = _weight(config.data.weight, table, split)
     run = RunTable(config, table, split, weight)
     targets = {name: make_target(name, run) for name in config.active}
-    notes = input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
+    used = [*roles.inputs, *(c for t in config.active if (c := target_column(config, t)) is not None)]
+    notes = word_notes(table.words, table.reading, dict.fromkeys(used))
+    notes += input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed, table.reading)
     notes += _unlabelled(targets, split) + _unseen_categories(dataset) + _unseen_classes(targets, split)
     return dataset
@@ -111,7 +114,10 @@ def require_unchanged(data: DataConfig, digest: str, recorded: str | None, since
 def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:
     """The table, and with `data.split.files` the part of each row (0 train, 1 val, 2 test), else None."""
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}
-    table = load_tables([resolve_path(path, key) for key, path in named.items()], list(named))
+    paths = [resolve_path(path, key) for key, path in named.items()]
+    table = load_tables(paths, list(named), declared(data), data.missing)
+    for name in data.columns or ():
+        require_column(name, table.frame, f"data.columns.{name}")
     if data.split.files is None:
         return table, None
     return table, np.repeat([0, *(PARTS.index(p) for p in data.split.files)], table.lengths)

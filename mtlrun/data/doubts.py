@@ -10,43 +10,47 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.schema import ColumnConfig, NumberConfig
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
+from mtlrun.data.notation import recognise, shown, yaml_flow
 from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
-NUMERIC_SHARE = 0.9  # if at least this share of the cells of a text column are numbers, the others look like mistakes
-DATE_SHARE = 0.95  # a text column holds dates if at least this share of its distinct values are dates
 IDENTIFIER_SHARE = 0.95  # text is an identifier from this ratio of distinct values to rows
 MANY_CLASSES = 20  # values are hardly classes if there are more than this and more than half as many as labels
 ID_NAME = re.compile(
     r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
     r"batch|session|family|school|plot|record|row|rownames|unnamed: 0)(_|$)"
 )
-_DATES_READ = 1000  # largest number of distinct values that are tried as dates
 
 
 # ---------------------------------------------------------------- columns
 
 
-def nearly_numbers(series: pd.Series) -> list[str]:
-    """The distinct cells of a text column that are not numbers, if nearly all other cells are; else []."""
+def notations_of(series: pd.Series) -> list[ColumnConfig]:
+    """The notations in which a column of text may write numbers, dates or times; see `notation.recognise`."""
     present = series.dropna()
     if kind_of(present) is not TEXT:
         return []
     counts = present.value_counts()
-    share, words = _numeric_share([str(v) for v in counts.index], counts.to_numpy())
-    return words if share >= NUMERIC_SHARE else []
+    return recognise([str(cell) for cell in counts.index], counts.to_numpy())
 
 
-def dates_as_text(series: pd.Series) -> bool:
-    """Whether nearly all values of a text column are dates such as 2020-09-22, with or without a time."""
-    present = series.dropna()
-    if kind_of(present) is not TEXT:
-        return False
-    values = pd.Series(present.unique()[:_DATES_READ]).astype(str)
-    shaped = values[values.str.match(r"\d{4}-\d\d-\d\d")]
-    dates = pd.to_datetime(shaped, format="ISO8601", errors="coerce", utc=True)
-    return bool(dates.notna().sum() >= DATE_SHARE * len(values))
+def in_words(found: Sequence[ColumnConfig], cells: Sequence[Any]) -> str:
+    """What the cells of a column of text spell, from the notations that `recognise` has found."""
+    notation = found[0]
+    words = listing(map(repr, notation.missing or ()), 3)
+    if notation.number == NumberConfig() and words:
+        return f"read as text, though nearly all values are numbers; not {words}"
+    kind = "numbers" if notation.number is not None else "dates" if notation.date is not None else "times"
+    values = [cell for cell in cells if str(cell).strip() not in (notation.missing or ())]
+    beside = f" beside {words}" if words else ""
+    return f"read as text, though it spells {kind}, such as {max(values, key=lambda c: len(str(c)))!r}{beside}"
+
+
+def declaration(name: str, found: Sequence[ColumnConfig]) -> str:
+    """The setting that reads a column in the notations that are possible for it."""
+    return " or ".join(f"data.columns={yaml_flow({name: shown(notation)})}" for notation in found)
 
 
 def is_identifier(series: pd.Series, name: str) -> bool:
@@ -70,16 +74,6 @@ def is_identifier(series: pd.Series, name: str) -> bool:
     return ordered or np.ptp(values) < 1.5 * rows or ID_NAME.search(name.lower()) is not None
 
 
-def _numeric_share(texts: Sequence[str], counts: np.ndarray) -> tuple[float, list[str]]:
-    """The share of cells that are numbers, and the texts that are not, the most frequent first.
-
-    texts: the distinct texts [n] of a column. counts: how often each occurs [n].
-    """
-    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().to_numpy()
-    order = np.argsort(-counts, kind="stable")
-    return float(counts[numbers].sum() / counts.sum()), [str(texts[i]) for i in order if not numbers[i]]
-
-
 # ---------------------------------------------------------------- classes
 
 
@@ -95,11 +89,8 @@ def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
     counts: the number of labels of each class [K].
     """
     labels = int(counts.sum())
-    if isinstance(classes[0], str):
-        share, words = _numeric_share(classes, counts)
-        if share >= NUMERIC_SHARE and words:
-            unlike = listing(map(repr, words), 3)
-            return f"read as {len(classes)} classes, though nearly all labels are numbers; not {unlike}"
+    if isinstance(classes[0], str) and (found := recognise(classes, counts)):
+        return f"{len(classes)} classes {in_words(found, classes)}"
     if len(classes) <= max(MANY_CLASSES, labels / 2):
         return None
     what = "a number in a notation of its own" if isinstance(classes[0], str) else "a regression"

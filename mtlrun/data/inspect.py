@@ -13,13 +13,12 @@ import pandas as pd
 from mtlrun.config.schema import Config
 from mtlrun.data.copies import copied_rows, row_hashes
 from mtlrun.data.dataset import Dataset, load_table
-from mtlrun.data.doubts import ID_NAME, MIN_ROWS, dates_as_text, is_identifier, nearly_numbers
+from mtlrun.data.doubts import ID_NAME, MIN_ROWS, declaration, in_words, is_identifier, notations_of
 from mtlrun.data.expression import parse
 from mtlrun.data.kinds import NUMBER, TEXT, kind_of, text_of
 from mtlrun.data.leaks import leaks
 from mtlrun.data.roles import input_notes, target_column
 from mtlrun.data.targets import target_notes
-from mtlrun.util.errors import listing
 
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
@@ -58,15 +57,8 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
             warnings.append(f"{name}: every value is missing")
         elif len(present) == len(series) and present.nunique() == 1:
             warnings.append(f"{name}: every value is {text_of(present.iloc[0])}")
-        elif words := nearly_numbers(series):
-            warnings.append(
-                f"{name}: read as text, though nearly all values are numbers; not {listing(map(repr, words), 3)}"
-            )
-        elif dates_as_text(series):
-            warnings.append(
-                f"{name}: dates written as text, read as categories; leave the column out of data.inputs, "
-                "or store it as dates in Parquet"
-            )
+        elif found := notations_of(series):
+            warnings.append(f"{name}: {in_words(found, present.unique())}; to read it: {declaration(name, found)}")
         elif is_identifier(series, name):
             warnings.append(f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs")
     return warnings + _duplicates(frame, names)
@@ -98,7 +90,7 @@ def _group_warning(series: pd.Series, name: str) -> str | None:
     kind = kind_of(series)
     if len(present) < MIN_ROWS or kind not in (TEXT, NUMBER) or not 1.5 <= len(present) / present.nunique() <= 50:
         return None
-    if dates_as_text(present):
+    if notations_of(present):
         return None
     values = kind.comparable(present)
     if kind is NUMBER and not np.array_equal(values, np.rint(values)):

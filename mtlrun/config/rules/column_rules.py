@@ -12,7 +12,7 @@ _MOMENT = datetime.datetime(2001, 2, 3, 16, 5, 6)
 
 def columns(config: Config) -> None:
     """Each column is read in one way, and its notation can be told apart and holds all of a date or time."""
-    for name, column in config.data.columns.items():
+    for name, column in (config.data.columns or {}).items():
         key = f"data.columns.{name}"
         given = [way for way in WAYS if getattr(column, way) not in (None, False)]
         if len(given) > 1:

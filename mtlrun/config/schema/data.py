@@ -65,7 +65,7 @@ class DataConfig:
 
     name: Literal["table"] = "table"
     path: str | None = None
-    columns: dict[str, ColumnConfig] = field(default_factory=dict)
+    columns: dict[str, ColumnConfig] | None = None
     missing: list[str | float] | None = None
     inputs: list[str] | None = None
     future: list[str] | None = None

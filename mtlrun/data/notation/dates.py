@@ -1,8 +1,7 @@
 """Dates and times in a local notation: strptime's directives."""
 
-import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -49,12 +48,11 @@ def read_times(cells: pd.Series, form: str) -> pd.Series:
     return (times - times.dt.normalize()).astype("timedelta64[us]")
 
 
-def are_iso_dates(cells: Sequence[str]) -> bool:
-    """Whether all cells are ISO dates such as 2020-09-22, with or without a time and a zone."""
-    if not all(map(_ISO.fullmatch, itertools.islice(cells, 20))):
+def are_iso_dates(cells: pd.Series) -> bool:
+    """Whether all cells of text are ISO dates such as 2020-09-22, with or without a time and a zone."""
+    if not len(cells) or not _ISO.fullmatch(str(cells.iloc[0])):
         return False
-    text = pd.Series(list(cells), dtype="str")
-    return bool(text.str.match(r"\d{4}-\d\d-\d\d").all() and read_dates(text, ISO).notna().all())
+    return bool(cells.str.match(r"\d{4}-\d\d-\d\d").all() and read_dates(cells, ISO).notna().all())
 
 
 def date_notations(cell: str) -> Iterator[str]:

@@ -1,9 +1,12 @@
 """Reads cells by a declared notation, and shows a notation as it is written in YAML."""
 
+import json
+import re
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from mtlrun.config.schema import ColumnConfig
 from mtlrun.data.notation.dates import read_dates, read_times
@@ -28,6 +31,23 @@ def shown(column: ColumnConfig) -> dict[str, Any]:
     """The settings of a column that differ from their defaults, as plain values for YAML."""
 
     return _given(column)
+
+
+def as_yaml(column: ColumnConfig) -> str:
+    """The settings of a column as YAML on one line: {number: {decimal: ","}}."""
+    return yaml_flow(shown(column))
+
+
+def yaml_flow(plain: Any) -> str:
+    """Plain values as YAML on one line, which the command line takes too."""
+    if isinstance(plain, dict):
+        return "{" + ", ".join(f"{yaml_flow(key)}: {yaml_flow(value)}" for key, value in plain.items()) + "}"
+    if isinstance(plain, list):
+        return "[" + ", ".join(map(yaml_flow, plain)) + "]"
+    is_word = (
+        isinstance(plain, str) and re.fullmatch(r"[A-Za-z_]\w*", plain, re.ASCII) and yaml.safe_load(plain) == plain
+    )
+    return str(plain) if is_word else json.dumps(plain, ensure_ascii=False)
 
 
 def _given(settings: Any) -> dict[str, Any]:

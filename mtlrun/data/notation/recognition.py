@@ -95,5 +95,5 @@ def _candidates(sample: pd.Series, weight: np.ndarray) -> Iterator[ColumnConfig]
 def _is_plain(values: pd.Series, notation: ColumnConfig) -> bool:
     """Whether the cells need no declaration, because they are ISO dates or plain numbers."""
     if notation.date == ISO:
-        return are_iso_dates(values.tolist())
+        return are_iso_dates(values)
     return notation.number == NumberConfig() and bool(pd.to_numeric(values, errors="coerce").notna().all())
