@@ -4,13 +4,13 @@ Every doubt is a guess from the values.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mtlrun.config.schema import ColumnConfig, NumberConfig
+from mtlrun.config.schema import ColumnConfig
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
 from mtlrun.data.notation import recognise, shown, yaml_flow
 from mtlrun.util.errors import listing
@@ -36,16 +36,13 @@ def notations_of(series: pd.Series) -> list[ColumnConfig]:
     return recognise([str(cell) for cell in counts.index], counts.to_numpy())
 
 
-def in_words(found: Sequence[ColumnConfig], cells: Sequence[Any]) -> str:
-    """What the cells of a column of text spell, from the notations that `recognise` has found."""
-    notation = found[0]
-    words = listing(map(repr, notation.missing or ()), 3)
-    if notation.number == NumberConfig() and words:
-        return f"read as text, though nearly all values are numbers; not {words}"
+def in_words(found: Sequence[ColumnConfig], cells: Iterable[Any]) -> str:
+    """What the cells of a column of text spell in these notations: numbers such as '3,7' beside 'none'."""
+    notation, words = found[0], found[0].missing or ()
     kind = "numbers" if notation.number is not None else "dates" if notation.date is not None else "times"
-    values = [cell for cell in cells if str(cell).strip() not in (notation.missing or ())]
-    beside = f" beside {words}" if words else ""
-    return f"read as text, though it spells {kind}, such as {max(values, key=lambda c: len(str(c)))!r}{beside}"
+    values = [str(cell) for cell in cells if str(cell).strip() not in words]
+    beside = f" beside {listing(map(repr, words), 3)}" if words else ""
+    return f"{kind} such as {max(values, key=len)!r}{beside}"
 
 
 def declaration(name: str, found: Sequence[ColumnConfig]) -> str:
@@ -90,7 +87,7 @@ def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
     """
     labels = int(counts.sum())
     if isinstance(classes[0], str) and (found := recognise(classes, counts)):
-        return f"{len(classes)} classes {in_words(found, classes)}"
+        return f"whose {len(classes)} classes are {in_words(found, classes)}"
     if len(classes) <= max(MANY_CLASSES, labels / 2):
         return None
     what = "a number in a notation of its own" if isinstance(classes[0], str) else "a regression"

@@ -19,10 +19,10 @@ from mtlrun.data.paths import resolve_path
 from mtlrun.data.reading import declared
 from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
-from mtlrun.data.words import word_notes
+from mtlrun.data.words import taken_and_kept
 from mtlrun.results.files import create
 from mtlrun.tasks import type_of
-from mtlrun.util.errors import RequestError
+from mtlrun.util.errors import RequestError, listing
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -89,9 +89,18 @@ def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: T
         what = in_words(notations, cells[name].dropna().unique())
         mark, end = ("", "") if is_sure(notations) else ("# ", "".join(f"; or {as_yaml(n)}" for n in notations[1:]))
         lines.append(f"    {mark}{_scalar(name)}: {_escaped(as_yaml(notations[0]))}  # {_one_line(what + end)}")
-    notes = [f"  # {_one_line(note)}" for note in word_notes(table.words, table.reading, table.words)]
     none = all(line.startswith("    #") for line in lines)
-    return [f"  columns:{' null' * none}  # how cells are read that do not say so", *lines, *notes]
+    taken, kept = taken_and_kept(table.words, table.reading)
+    for name, counts in kept.items():
+        missing = ColumnConfig(missing=list(counts))
+        what = f"{_counts(counts)} are values of text; this line makes them missing"
+        lines.append(f"    # {_scalar(name)}: {_escaped(as_yaml(missing))}  # {_one_line(what)}")
+    lines += [f"    # {_scalar(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
+    return [f"  columns:{' null' * none}  # how cells are read that do not say so themselves", *lines]
+
+
+def _counts(words: dict[str, int]) -> str:
+    return listing(f"{word!r} in {count:,} cells" for word, count in words.items())
 
 
 def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], columns: list[str]) -> str:

@@ -58,7 +58,8 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
         elif len(present) == len(series) and present.nunique() == 1:
             warnings.append(f"{name}: every value is {text_of(present.iloc[0])}")
         elif found := notations_of(series):
-            warnings.append(f"{name}: {in_words(found, present.unique())}; to read it: {declaration(name, found)}")
+            what = in_words(found, present.unique())
+            warnings.append(f"{name}: read as text, though it holds {what}; to read them: {declaration(name, found)}")
         elif is_identifier(series, name):
             warnings.append(f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs")
     return warnings + _duplicates(frame, names)

@@ -33,21 +33,28 @@ def words_in(frames: Sequence[pd.DataFrame], reading: Reading) -> Words:
     return words
 
 
+def taken_and_kept(words: Words, reading: Reading) -> tuple[Words, Words]:
+    """The words that are missing values, and those that are values of a column of text."""
+    taken: Words = {}
+    kept: Words = {}
+    for name, counts in words.items():
+        column = reading.columns[name]
+        missing = set(map(text_of, column.missing))
+        for word, count in counts.items():
+            part = kept if column.kind == "text" and word not in missing else taken
+            part.setdefault(name, {})[word] = count
+    return taken, kept
+
+
 def word_notes(words: Words, reading: Reading, names: Iterable[str]) -> list[str]:
-    """Notes on the words in the columns `names`: those taken for missing values, and those kept as text."""
-    taken: list[str] = []
-    kept: list[tuple[str, str]] = []
-    for name in (n for n in names if n in words):
-        missing = {text_of(word) for word in reading.columns[name].missing}
-        text = reading.columns[name].kind == "text"
-        for word, count in words[name].items():
-            line = f"{name} {word!r} in {count:,} cells"
-            if text and word not in missing:
-                kept.append((line, yaml_flow({name: {"missing": [word]}})))
-            else:
-                taken.append(line)
-    notes = [f"taken for missing values: {listing(taken)}"] if taken else []
+    """Notes on the words in the columns `names`: how many cells were taken for missing values, or kept as text."""
+    taken, kept = taken_and_kept({name: words[name] for name in names if name in words}, reading)
+    notes = [f"taken for missing values: {_in_words(taken)}"] if taken else []
     if kept:
-        lines = listing(line for line, _ in kept)
-        notes.append(f"words that are values, as their column is text: {lines}; if missing: data.columns={kept[0][1]}")
+        example = yaml_flow({name: {"missing": list(counts)} for name, counts in list(kept.items())[:1]})
+        notes.append(f"values, as their column is text: {_in_words(kept)}; if missing: data.columns={example}")
     return notes
+
+
+def _in_words(words: Words) -> str:
+    return listing(f"{name} {word!r} in {n:,} cells" for name, counts in words.items() for word, n in counts.items())

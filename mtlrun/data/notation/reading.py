@@ -44,10 +44,8 @@ def yaml_flow(plain: Any) -> str:
         return "{" + ", ".join(f"{yaml_flow(key)}: {yaml_flow(value)}" for key, value in plain.items()) + "}"
     if isinstance(plain, list):
         return "[" + ", ".join(map(yaml_flow, plain)) + "]"
-    is_word = (
-        isinstance(plain, str) and re.fullmatch(r"[A-Za-z_]\w*", plain, re.ASCII) and yaml.safe_load(plain) == plain
-    )
-    return str(plain) if is_word else json.dumps(plain, ensure_ascii=False)
+    is_word = isinstance(plain, str) and re.fullmatch(r"[A-Za-z_]\w*", plain, re.ASCII)
+    return str(plain) if is_word and yaml.safe_load(plain) == plain else json.dumps(plain, ensure_ascii=False)
 
 
 def _given(settings: Any) -> dict[str, Any]:
