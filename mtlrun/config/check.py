@@ -60,12 +60,12 @@ def _require_one_run(plain: Mapping[str, Any]) -> None:
     for key in ("arms", "trials"):
         if plain.get(key) is not None:
             raise RequestError(
-                f"{key}: makes a sweep, and this is one run\n"
+                f"{key}: only for a sweep, and this is one run\n"
                 "add -m: mtlrun -m ...; in an experiment hydra: {mode: MULTIRUN}"
             )
     if plain.get("focus") is not None:
         raise RequestError(
-            "focus: the task that a sweep of several arms asks about, and this is one run\n"
+            "focus: only for a sweep of arms, and this is one run\n"
             "leave it out, or name the sweep: mtlrun -m arms=shuffled focus=..."
         )
 

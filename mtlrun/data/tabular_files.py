@@ -1,4 +1,4 @@
-"""Reads one CSV or Parquet file. For a file that is not a table, the error says what it is and how to fix it."""
+"""Reads one CSV or Parquet file. If the file is not a table, the error says what it is and how to mend that."""
 
 import csv
 import gzip

@@ -30,6 +30,7 @@ from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.tasks import TYPES, TaskType
+from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.terminal import say
 
@@ -103,7 +104,7 @@ class Predictor(ABC):
             unit, offset = self.units[task]
             return {task: kind.predicted(out, 0) * unit + offset}
         probabilities = kind.predicted(out, len(classes))
-        best = np.array(classes, dtype=object)[probabilities.argmax(1)]
+        best = np.array(classes, dtype=object)[chosen(torch.from_numpy(probabilities).log()).numpy()]
         return {task: best} | {f"{task}[{c}]": probabilities[:, k] for k, c in enumerate(classes)}
 
 

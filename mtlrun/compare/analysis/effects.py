@@ -163,5 +163,5 @@ def _level(setting: Setting, keys: Sequence[str], settings: Sequence[Setting]) -
 
 
 def _value(key: str, value: str) -> str:
-    """A word as it is; a number or list with the last part of its key."""
+    """Returns a word unchanged, and a number or list with the last part of its key before it."""
     return value if number(value) is None and value.isidentifier() else f"{key.rpartition('.')[2]}={value}"
