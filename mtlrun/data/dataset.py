@@ -96,6 +96,7 @@ def load_dataset(config: Config) -> Dataset:
     notes += input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed, table.reading)
     notes += _unlabelled(targets, split) + _unseen_categories(dataset) + _unseen_classes(targets, split)
+    notes += _one_value(targets, split)
     return dataset
 
 
@@ -157,6 +158,20 @@ def _unlabelled(targets: dict[str, Target], split: Split) -> list[str]:
         for target in targets.values():
             if not target.observed[rows].any():
                 notes.append(f"{target.task} has no label in {part}")
+    return notes
+
+
+def _one_value(targets: dict[str, Target], split: Split) -> list[str]:
+    """Notes on parts of the split in which a metric is undefined, because all labels of a task are the same."""
+    notes = []
+    for target in targets.values():
+        undefined = [name for name, metric in type_of(target.type).metrics.items() if metric.needs_variation]
+        for part in ("val", "test"):
+            labels = target.labels(split.parts()[part])
+            if undefined and len(labels) and labels.min() == labels.max():
+                value = class_text(target.classes[int(labels[0])]) if target.classes else f"{labels[0]:g}"
+                missing = f"so there is no {listing(undefined)} there; try a larger part, or another data.split"
+                notes.append(f"{target.task}: all {len(labels)} labels of {part} are {value}, {missing}")
     return notes
 
 

@@ -17,6 +17,7 @@ from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
 IDENTIFIER_SHARE = 0.95  # text is an identifier from this ratio of distinct values to rows
+MARK_NUMBERS = [sign * float("9" * n) for n in range(2, 8) for sign in (-1, 1)]  # -99, 99, -999, …
 MANY_CLASSES = 20  # values are hardly classes if there are more than this and more than half as many as labels
 ID_NAME = re.compile(
     r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
@@ -48,6 +49,24 @@ def in_words(found: Sequence[ColumnConfig], cells: Iterable[Any]) -> str:
 def declaration(name: str, found: Sequence[ColumnConfig]) -> str:
     """The setting that reads a column in the notations that are possible for it."""
     return " or ".join(f"data.columns={yaml_flow({name: shown(notation)})}" for notation in found)
+
+
+def marks_of_missing(series: pd.Series) -> dict[float, int]:
+    """Numbers such as -999 that stand apart from all others, so that they rather mark missing values: how often each.
+
+    A mark is one of MARK_NUMBERS. It is below or above all other numbers, and further from them than they are from each
+    other, or it is negative and they are not.
+    """
+    if kind_of(series) is not NUMBER:
+        return {}
+    values = as_numbers(series.dropna())
+    possible = [v for v in MARK_NUMBERS if (values == v).any()]
+    others = values[~np.isin(values, possible)]
+    if not possible or len(others) < MIN_ROWS:
+        return {}
+    low, high = float(others.min()), float(others.max())
+    apart = [v for v in possible if max(low - v, v - high) > high - low or (v <= -99 and low >= 0)]
+    return {v: int((values == v).sum()) for v in apart}
 
 
 def is_identifier(series: pd.Series, name: str) -> bool:
@@ -94,14 +113,15 @@ def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
     return f"{len(classes)} classes in {labels} labels: is it {what}, or an identifier?"
 
 
-def one_class_twice(classes: Sequence[Any]) -> list[str]:
+def one_class_twice(classes: Iterable[Any]) -> list[str]:
     """One line per set of classes that differ only in surrounding blanks or in upper and lower case."""
     alike: dict[str, list[str]] = {}
     for name in classes:
         if isinstance(name, str):
             alike.setdefault(name.strip().casefold(), []).append(name)
     return [
-        f"classes that differ only in blanks or upper and lower case: {listing(map(repr, names))}"
+        f"values that differ only in blanks or upper and lower case: {listing(map(repr, names))}; if they are one, "
+        "write them alike in the table"
         for names in alike.values()
         if len(names) > 1
     ]

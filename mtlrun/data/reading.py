@@ -60,7 +60,8 @@ class ColumnReading:
     """How the cells of one column are read.
 
     kind: what the cells become, see the module. None: the cells decide.
-    missing: the words that stand for a missing value, beside "".
+    missing: the words that stand for a missing value, beside the empty cell. In a column that is not text, cells of
+        blanks are empty too.
     notation: how the numbers, dates or times are written; None: as plain numbers and ISO dates.
     """
 
@@ -88,6 +89,8 @@ class ColumnReading:
         kind = kind_of(series)
         if kind is TEXT:
             words = series.isin(["", *map(text_of, self.missing)])
+            if self.kind != "text":  # blanks are no number
+                words |= series.str.isspace().fillna(False).astype(bool)
         elif kind is NUMBER and (numbers := [n for w in self.missing if (n := number(w)) is not None]):
             words = series.isin(numbers)
         else:

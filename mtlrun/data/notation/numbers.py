@@ -85,7 +85,7 @@ def number_notations(cells: Sequence[str]) -> Iterator[NumberConfig]:
     """
     parts = [_CELL.fullmatch(cell) for cell in normal(pd.Series(list(cells), dtype="str"))]
     known = [p for p in parts if p is not None and (p["open"] is None) == (p["close"] is None)]
-    if not known:
+    if all(p["last"] or p["close"] for p in known):  # 50-, 60-, 70- are rather classes of age
         return
     unit = Counter(p["before"] or p["after"] for p in known).most_common(1)[0][0]
     known = [p for p in known if (p["before"] or p["after"] or unit) == unit]

@@ -111,6 +111,8 @@ def test_times_are_recognised_and_read(form: str) -> None:
         ([*map(str, range(60)), "12.O"], [{"number": {}, "missing": ["12.O"]}]),
         (["18:57", "19:03", "25:10", "7:00"], []),
         (["1,2", "1,3", "1,2,3"], []),
+        (["50-", "55-", "60-", "65-"], []),
+        (["(1)", "(2)", "(3)"], []),
     ],
 )
 def test_what_a_column_is_recognised_as(cells: list[str], settings: list[dict]) -> None:
