@@ -106,7 +106,7 @@ def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
     """
     labels = int(counts.sum())
     if isinstance(classes[0], str) and (found := recognise(classes, counts)):
-        return f"whose {len(classes)} classes are {in_words(found, classes)}"
+        return f"{len(classes)} classes that are {in_words(found, classes)}"
     if len(classes) <= max(MANY_CLASSES, labels / 2):
         return None
     what = "a number in a notation of its own" if isinstance(classes[0], str) else "a regression"

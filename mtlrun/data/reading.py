@@ -51,6 +51,7 @@ MISSING_WORDS = (
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
 )
 EXACT = 2**53  # floats hold every whole number up to this one
+_ISO = "ISO dates as text"
 _TRUTHS = {"true": 1.0, "false": 0.0}
 _DIGITS = r"\s*[+-]?[0-9]{1,308}\s*"  # within the range of floats
 
@@ -205,7 +206,9 @@ def _joined(parts: Sequence[pd.Series], typed: Sequence[bool]) -> Any:
     kinds = {_kind_in(part, stated) for part, stated in zip(parts, typed, strict=True)} - {None}
     if kinds <= {NUMBER.name, TRUTH.name} and NUMBER.name in kinds:
         return "whole" if _rounded_as_floats(parts) else "number"
-    if kinds == {DATE.name, TEXT.name}:
+    if _ISO in kinds and kinds <= {DATE.name, _ISO}:
+        return "date"
+    if DATE.name in kinds and kinds <= {DATE.name, _ISO, TEXT.name}:
         return "date" if all(kind_of(part) is DATE or _spelled_dates(part) is not None for part in parts) else "text"
     if not kinds:
         return "number"
@@ -222,7 +225,7 @@ def _kind_in(part: pd.Series, typed: bool) -> str | None:
     # text to pandas: numbers or truths beside words for missing values, 1 beside TRUE, and numbers beyond 64 bits
     if spelled_numbers(part) is not None:
         return TRUTH.name if _are_truths(part) else NUMBER.name
-    return DATE.name if are_iso_dates(part.dropna()) else TEXT.name
+    return _ISO if are_iso_dates(part.dropna()) else TEXT.name
 
 
 def _rounded_as_floats(parts: Sequence[pd.Series]) -> bool:

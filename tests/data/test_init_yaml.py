@@ -145,5 +145,6 @@ def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:
     tasks = lines[lines.index("tasks:  # type: regression, binary, categorical or count") + 1 :]
     assert tasks[0].startswith("  price: {type: regression}") and tasks[1].startswith("  cost: {type: regression}")
     assert [line for line in tasks if line.startswith("  #")] == [
-        "  # classes that differ only in blanks or upper and lower case: 'nein', 'nein '",
+        "  # values that differ only in blanks or upper and lower case: 'nein', 'nein '; if they are one, "
+        "write them alike in the table",
     ]
