@@ -12,7 +12,7 @@ import pandas as pd
 
 from mtlrun.config.schema import ColumnConfig
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
-from mtlrun.data.notation import recognise, shown, yaml_flow
+from mtlrun.data.notation import ISO, are_iso_dates, recognise, shown, yaml_flow
 from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
@@ -29,12 +29,16 @@ ID_NAME = re.compile(
 
 
 def notations_of(series: pd.Series) -> list[ColumnConfig]:
-    """The notations in which a column of text may write numbers, dates or times; see `notation.recognise`."""
+    """The notations in which a column of text may write numbers, dates or times; see `notation.recognise`.
+
+    A column of text with ISO dates comes from Parquet, which says that it is text.
+    """
     present = series.dropna()
     if kind_of(present) is not TEXT:
         return []
     counts = present.value_counts()
-    return recognise([str(cell) for cell in counts.index], counts.to_numpy())
+    cells = pd.Series([str(cell) for cell in counts.index], dtype="str")
+    return [ColumnConfig(date=ISO)] if are_iso_dates(cells) else recognise(cells, counts.to_numpy())
 
 
 def in_words(found: Sequence[ColumnConfig], cells: Iterable[Any]) -> str:

@@ -23,7 +23,7 @@ _SAMPLE = 500  # distinct cells from which notations are guessed, and as many ag
 _MOST = 10_000  # distinct cells, and as many again, that are read by them
 
 
-def recognise(cells: Sequence[str], counts: Sequence[int] | np.ndarray | None = None) -> list[ColumnConfig]:
+def recognise(cells: Sequence[str] | pd.Series, counts: Sequence[int] | np.ndarray | None = None) -> list[ColumnConfig]:
     """The notations, the likeliest first, that explain the cells of a text column. [] for ordinary text.
 
     cells: the distinct cells `[n]`, none of them missing. counts: how often each occurs, by default once.
