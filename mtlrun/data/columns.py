@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.fields import COLUMN
 from mtlrun.config.values import from_mapping
 from mtlrun.data.cycles import cycles_of, with_cycles
 from mtlrun.data.kinds import DATE, HOURS, TEXT, TIME, as_numbers, as_texts, clock_times, iso_dates, kind_of
@@ -32,7 +33,7 @@ class InputColumn:
     hidden: the column is the target of a reconstruction, and the network does not see it.
     """
 
-    name: str
+    name: str = field(metadata=COLUMN)
     kind: Literal["numeric", "category"]
     missing: bool = False
     categories: list[str] = field(default_factory=list)

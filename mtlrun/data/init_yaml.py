@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,8 @@ from mtlrun.data.words import taken_and_kept
 from mtlrun.results.files import create
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.interpolation import escaped
+from mtlrun.util.terminal import typed
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -32,7 +33,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     commented out. Comments name doubts about an input or a target. Raises RequestError for a table that cannot be read,
     a target that is not a column, and a file that exists.
     """
-    path = resolve_path(str(table), "init")
+    path = resolve_path(typed(table), "init")
     frame = load_tables([path], ["init"]).frame
     found = {str(name): notations for name in frame.columns if (notations := notations_of(frame[name]))}
     sure = {name: notations[0] for name, notations in found.items() if is_sure(notations)}
@@ -44,7 +45,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     option = option_name(path.name)
     file = folder / "conf" / "data" / f"{option}.yaml"
     columns = _columns(frame, found, table_)
-    text = _text(str(table), option, table_.frame, list(dict.fromkeys(targets)), columns)
+    text = _text(typed(table), option, table_.frame, list(dict.fromkeys(targets)), columns)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         create(file, text)
@@ -88,13 +89,13 @@ def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: T
     for name, notations in found.items():
         what = in_words(notations, cells[name].dropna().unique())
         mark, end = ("", "") if is_sure(notations) else ("# ", "".join(f"; or {as_yaml(n)}" for n in notations[1:]))
-        lines.append(f"    {mark}{_scalar(name)}: {_escaped(as_yaml(notations[0]))}  # {_one_line(what + end)}")
+        lines.append(f"    {mark}{_scalar(name)}: {escaped(as_yaml(notations[0]))}  # {_one_line(what + end)}")
     none = all(line.startswith("    #") for line in lines)
     taken, kept = taken_and_kept(table.words, table.reading)
     for name, counts in kept.items():
         missing = ColumnConfig(missing=list(counts))
         what = f"{_counts(counts)} are values of text; this line makes them missing"
-        lines.append(f"    # {_scalar(name)}: {_escaped(as_yaml(missing))}  # {_one_line(what)}")
+        lines.append(f"    # {_scalar(name)}: {escaped(as_yaml(missing))}  # {_one_line(what)}")
     lines += [f"    # {_scalar(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
     return [f"  columns:{' null' * none}  # how cells are read that do not say so themselves", *lines]
 
@@ -167,13 +168,7 @@ def _scalar(text: str) -> str:
     """A text as YAML, quoted unless it is a plain word. `${` is escaped so that it is no interpolation."""
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and yaml.safe_load(text) == text:
         return text
-    return str(yaml.safe_dump(_escaped(text), default_style='"', allow_unicode=True, width=10**9)).strip()
-
-
-def _escaped(text: str) -> str:
-    """A text of YAML in which `${` is no interpolation."""
-    escaped: Any = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", text)
-    return str(escaped)
+    return str(yaml.safe_dump(escaped(text), default_style='"', allow_unicode=True, width=10**9)).strip()
 
 
 def _one_line(text: str) -> str:

@@ -15,7 +15,7 @@ from mtlrun.data.targets import target_notes
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
     """The warnings about inputs, targets and leaks, one line each."""
-    table, _ = load_table(config.data)
+    table, _ = load_table(config)
     names = [c.name for c in dataset.spec.inputs]
     warnings = table.remember(("inspect", tuple(names)), lambda: _input_warnings(table.frame, names))
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
