@@ -40,6 +40,7 @@ def from_mapping(cls: type[C], tree: Mapping[str, Any], key: str, label: str) ->
 MAPPINGS = {
     "tasks.NAME": "{type: regression}",
     "data.split": "{train: 0.7, val: 0.15, test: 0.15}",
+    "data.columns": "{COLUMN: {number: {decimal: ','}}}",
     "data.split.files": "{test: FILE}",
     "graph.receives": "{TASK: {SOURCE: stop}}",
     "graph.constants": "{TASK: [layer1]}",
