@@ -15,7 +15,7 @@ import pandas as pd
 
 from mtlrun.config.values import plain_name
 from mtlrun.data.paths import SUFFIXES
-from mtlrun.data.reading import EXACT, MISSING_WORDS, Reading, with_columns
+from mtlrun.data.reading import EXACT, MISSING_WORDS, ColumnReading, Reading, with_columns
 from mtlrun.util.errors import RequestError, listing
 
 
@@ -145,7 +145,8 @@ def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequenc
             usecols=None if only is None else [name for name, plain in named.items() if plain in only],
         )
         frame.columns = [named.get(str(name), str(name)) for name in frame.columns]
-        return frame
+        every = Reading({name: ColumnReading("text") for name in frame.columns} | dict(reading.columns))
+        return every.without_words(frame)  # pandas keeps the words beside whole numbers beyond 64 bits
     except UnicodeError as error:
         why: object = f"it is not UTF-8: byte {error.start}" if isinstance(error, UnicodeDecodeError) else error
         raise _unreadable(path, key, why, f"convert it: iconv -f latin1 -t utf-8 {path.name} > utf8.csv") from None
