@@ -74,7 +74,7 @@ def _primary(task: str, runs: Sequence[RunRecord], every: Set[str], split: str, 
     if len(named) > 1:
         few = named.most_common()[-1][0]
         unlike = next(run.name for run in runs if run.primaries.get(task) == few)
-        text = f"{task}: {listing([metric for metric, _ in named.most_common()])} ({few} in {unlike}); {primary} is shown, --metric {task}=... chooses"
+        text = f"{task}: {listing(wanted)} ({few} in {unlike}); {primary} is shown, --metric {task}=... chooses"
         findings.append(Finding("warning", "different primary metrics", text))
     elif named and primary not in named:
         text = f"{task}: no run has {wanted[0]} on {split}; {primary} is shown, --metric {task}=... chooses"
