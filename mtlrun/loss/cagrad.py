@@ -21,7 +21,7 @@ class Cagrad(GramianStrategy):
     :math:`g_t^\top d`; the published code calls a general solver in every step. That code also divides the direction
     by 1 + c²; the paper does not, and neither does this.
     `mtlrun.loss.solvers.conditioned` makes G definite: it adds an independent component of 1e-3 of its length to
-    each gradient.
+    each gradient. These components are no part of ‖g₀‖.
     """
 
     c: Tensor
