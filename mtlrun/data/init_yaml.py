@@ -1,5 +1,6 @@
 """`mtlrun init TABLE --targets a,b`: writes a commented data YAML for a table of the user."""
 
+import glob
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mtlrun.data.kinds import TEXT, kind_of
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import require_column
 from mtlrun.data.table import load_tables
-from mtlrun.results.files import create
+from mtlrun.results.files import create, remove_abandoned
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.interpolation import escaped
@@ -39,7 +40,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     file = folder / "conf" / "data" / f"{option}.yaml"
     text = _text(typed(table), option, frame, list(dict.fromkeys(targets)))
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(file.parent, glob.escape(file.name))
         create(file, text)
     except FileExistsError:
         raise RequestError(f"init: {file} exists already\nremove or rename it first: it is never overwritten") from None
