@@ -1,5 +1,7 @@
 """The folders of a sweep's runs."""
 
+import pytest
+
 from mtlrun.results.sweep_folder import RUN, folder_name
 
 
@@ -12,7 +14,7 @@ def test_names_are_numbered_safe_and_short() -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["", "an arm with a label that is as long as a whole sentence, and longer than a name may be"]
+    "label", ["", "a label that is as long as a sentence, and longer than the name of a folder may be"]
 )
 def test_a_name_that_is_cut_ends_with_the_seed(label: str) -> None:
     settings = {f"loss.weights.a_task_with_a_long_name_{i}": "0.123456789" for i in range(9)}
