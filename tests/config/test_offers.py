@@ -88,6 +88,27 @@ def test_what_is_offered_to_add(words: list[str], offered: str, capsys: pytest.C
     assert main(["check", *DATA, *rest, typed]) == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=mlp,boosting", "model.iterations=5"],
+        ["optimizer=adam,sgd,rmsprop", "optimizer.momentum=0.9"],
+        ["loss=sum,fixed", "loss.weights.price=0.5", "sharing=hard,mmoe", "sharing.experts=3"],
+    ],
+)
+def test_arms_for_a_key_that_only_some_swept_options_have(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    offer = answer(["-m", *DATA, *words], capsys).partition("an arm for each: ")[2]
+    (arms,) = shlex.split(offer)
+    group = words[-1].partition(".")[0]
+    rest = [word for word in words if not word.startswith(group)]
+    assert main(["check", "-m", *DATA, *rest, arms]) == 0
+
+
+def test_a_name_in_other_capitals_is_near(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "houses.csv", "--targets", "PRICE"]) == 2
+    assert "did you mean price?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("file", ["houses.csv", "my houses.csv"])
 def test_from_a_file_to_a_run(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     """data=FILE, then what the message offers, then what that message offers."""
