@@ -40,7 +40,7 @@ ADDED: list[tuple[list[str], str]] = [
     (["optimizer=sgd", "optimizer.nesterov=true"], "optimizer.momentum=0.9"),
     (["model.hidden=[]", "loss=pcgrad"], "model.hidden=[64]"),
     (["model.hidden=[]", "loss=pcgrad"], "loss=sum"),
-    (["model.hidden=[]", "trainer.log_gradients=true"], "'~trainer.log_gradients'"),
+    (["model.hidden=[]", "trainer.log_gradients=true"], "trainer.log_gradients=false"),
     (["model.freeze=true", "trainer.gradient_noise=0.1"], "trainer.gradient_noise=0"),
     (["lr=per_head", "~lr.heads.default"], "lr.heads.default=1e-3"),
     (["tasks.price.discard=true"], "tasks.price.role=auxiliary"),
