@@ -76,6 +76,7 @@ def test_text_on_a_wide_terminal_is_one_table_with_every_figure():
 def test_tasks_that_do_not_fit_stand_below():
     comparison = comparisons.rich(7, 12, 0)
     text = render(comparison, "text", 100)
+    text = text[: text.index("Gain of a task with another")]
     assert text.count("  setting") > 2
     for column in comparison.columns:
         assert len(re.findall(rf"\b{column.task}\b", text)) == 1

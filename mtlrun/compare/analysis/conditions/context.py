@@ -13,6 +13,7 @@ from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import ONLY, Setting
 from mtlrun.compare.collect.shell_commands import origin, with_seeds, without_sweeps
 from mtlrun.compare.records import Finding
+from mtlrun.compose.questions import Asked
 from mtlrun.util.shell import compare_command
 
 RATES = ("lr.base", "lr.trunk", "lr.heads", "loss.lr")  # beginnings of the keys of learning rates
@@ -23,12 +24,14 @@ class Context:
     """The input of the conditions: a comparison before it is shown.
 
     tuned: keys of --tune, here or before --confirm
+    asked: the questions that the runs were made for
     """
 
     collection: Collection
     table: Table
     options: Options
     tuned: Sequence[str]
+    asked: Asked
 
     @property
     def results(self) -> Sequence[SettingResult]:
