@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mtlrun.util.tables import table_lines
+
 Row = dict[str, Any]
 
 
@@ -49,9 +51,7 @@ def record(name: str, lines: Sequence[Row], rows: Sequence[Row], notes: Sequence
     """
     columns = list(lines[0])
     cells = [columns, *([str(line[c]) for c in columns] for line in lines)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for line in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    print("\n".join(table_lines(cells[0], cells[1:])))
 
     command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     table = ["| " + " | ".join(line) + " |" for line in [cells[0], ["---"] * len(columns), *cells[1:]]]

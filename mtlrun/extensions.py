@@ -1,4 +1,4 @@
-"""What a package imports to add options to mtlrun; docs/extending.md says how. Imports neither torch nor pandas."""
+"""Names that a package imports to add options to mtlrun (see docs/extending.md). Imports neither torch nor pandas."""
 
 from mtlrun.config.fields import bounded, per_run
 from mtlrun.config.package import Extension, Option, TaskTypeOption

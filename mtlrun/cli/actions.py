@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
 from mtlrun.util.errors import RequestError
+from mtlrun.util.tables import table_lines
 from mtlrun.util.terminal import say
 
 if TYPE_CHECKING:
@@ -108,10 +109,8 @@ def export(words: Words) -> int:
 
     exported = export_run(folder, out, words.names("tasks"))
     for what, values in (("inputs", exported.inputs), ("outputs", exported.outputs)):
-        say(f"{what}:")
-        width = max(map(len, [*values][:SHOWN]))
-        for name, (kind, shape) in [*values.items()][:SHOWN]:
-            say(f"  {name:{width}}  {kind} {shape}")
+        rows = [[f"  {name}", kind, str(shape)] for name, (kind, shape) in values.items()]
+        say("\n".join(table_lines([what, "type", "shape"], rows[:SHOWN])))
         if len(values) > SHOWN:
             say(f"  … ({len(values)} in all)")
     say(f"parity with predict on {exported.rows}: largest difference {exported.difference:.1g}".replace("e-0", "e-"))

@@ -4,22 +4,22 @@ from dataclasses import dataclass
 
 COMPARE_DETAILS = """
 
-DIR: runs, sweeps, or folders that hold some, finished or not
+DIR: a run, a sweep, or a folder above them; unfinished ones count too
 
-  --by KEYS           what makes a setting: keys, prefixes of keys, arm; default: whatever differs
-  --reference LABEL   what the others are held against: a row's label, or settings: 'loss=sum lr=single'
-  --metric TASK=NAME  another metric than the task's primary one: price=mae,cut=logloss; the same task twice: Δm of both
-                      an auxiliary task that is named here has a column and counts in Δm
-  --split NAME        whose figures: test (default) or val
-  --margin PERCENT    within which settings count as equivalent; default 1
-  --tune KEYS         choose the values of these on val, for each setting
-  --rows              with one split for all: intervals over seeds and test rows, from the checkpoints
-  --confirm           train the settings anew on fresh seeds, and compare those
+  --by KEYS           the keys that make a setting: keys, prefixes of keys, arm; default: all that differ
+  --reference LABEL   the setting that others are compared with: a row's label, or settings: 'loss=sum lr=single'
+  --metric TASK=NAME  use another metric than the task's primary one: price=mae,cut=logloss; to use both in Δm, name
+                      the task twice. An auxiliary task that is named gets a column and counts in Δm
+  --split NAME        show the figures of test (default) or val
+  --margin PERCENT    settings that differ by less are equivalent; default 1
+  --tune KEYS         choose the values of these keys on val, for each setting
+  --rows              if all runs share one split: intervals over seeds and test rows, from the checkpoints
+  --confirm           train the settings again on new seeds, and compare those runs
   --format NAME       text (default), markdown, latex, csv
-  -o OUT              folder of comparison.csv, pictures and report.html; default DIR/compare"""
+  -o OUT              the folder for comparison.csv, pictures and report.html; default DIR/compare"""
 MODEL_DETAILS = """
-  --tasks a,b         which tasks leave: any that was trained; default: the main ones
-  -o {:16} a new file"""
+  --tasks a,b         the tasks to write, any that was trained; default: the main tasks
+  -o {:16} the file to write; it must not exist"""
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,23 @@ TRAIN = Command("[OVERRIDES]", "train one run", ("multirun", "config_dir"))
 COMMANDS = {
     "check": Command("check [OVERRIDES]", "show tasks, graph and data; no training", TRAIN.options),
     "init": Command("init TABLE --targets a,b", "describe a table: ./conf/data/TABLE.yaml", ("targets",)),
-    "fetch": Command("fetch NAME", "get a benchmark data set"),
+    "fetch": Command("fetch NAME", "download a benchmark data set"),
     "compare": Command(
         "compare DIR... [OPTIONS]",
-        "what runs say, side by side",
+        "compare runs: table, pictures, page",
         ("output", "confirm", "rows", "by", "reference", "metric", "split", "margin", "tune", "format"),
         COMPARE_DETAILS,
     ),
-    "resume": Command("resume DIR", "go on with an interrupted run or sweep"),
+    "resume": Command("resume DIR", "continue an interrupted run or sweep"),
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
-        "predictions of a run on new rows",
+        "predict new rows with a trained run",
         ("output", "tasks"),
         MODEL_DETAILS.format("OUT.csv"),
     ),
     "export": Command(
         "export RUN -o MODEL.onnx",
-        "the trained model for use elsewhere",
+        "write the trained model as ONNX",
         ("output", "tasks"),
         MODEL_DETAILS.format("MODEL.onnx"),
     ),

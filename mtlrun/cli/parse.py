@@ -63,7 +63,7 @@ class Words:
         try:
             listed = next(csv.reader([words], skipinitialspace=True), [])
         except csv.Error as error:
-            raise RequestError(f"{words[:60]}…: no list of names ({error})\nallowed: a,b,c") from None
+            raise RequestError(f"{words[:60]}…: not a list of names ({error})\nallowed: a,b,c") from None
         return [name.strip() for name in listed if name.strip()]
 
 
@@ -110,7 +110,7 @@ def _require_command(word: str) -> None:
     if word not in COMMANDS:
         raise RequestError(
             f"{word}: no such sub-command{nearest(word, COMMANDS)}\n"
-            f"allowed: {listing(COMMANDS)}; none trains: mtlrun loss=sum"
+            f"allowed: {listing(COMMANDS)}; without a sub-command mtlrun trains: mtlrun loss=sum"
         )
 
 

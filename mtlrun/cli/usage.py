@@ -18,13 +18,13 @@ HEAD = """mtlrun: multi-task learning from the command line
 
 usage:"""
 OVERRIDES = """
-overrides: GROUP=OPTION and KEY=VALUE"""
+overrides: GROUP=OPTION and KEY=VALUE; the groups and their options:"""
 TAIL = """\
-further options are found in ./conf/GROUP/OPTION.yaml of the working directory
+your own options: ./conf/GROUP/OPTION.yaml in the working directory
 
 options, anywhere on the line:
-  -m, --multirun     a sweep over values with commas between them
-  --config-dir DIR   search DIR/GROUP/OPTION.yaml too
+  -m, --multirun     train a sweep: loss=sum,uncertainty is two runs
+  --config-dir DIR   also search DIR/GROUP/OPTION.yaml
   -h, --help         this text; mtlrun SUB-COMMAND --help
   --version
 
@@ -42,7 +42,7 @@ def help_text(command: str) -> str:
     if command:
         chosen = COMMANDS[command]
         return f"mtlrun {chosen.usage}\n  {chosen.summary}{chosen.details}"
-    uses = [(TRAIN.usage, TRAIN.summary), (f"-m {TRAIN.usage}", "a sweep: one run for each")]
+    uses = [(TRAIN.usage, TRAIN.summary), (f"-m {TRAIN.usage}", "train a sweep: a run per combination")]
     uses += [(each.usage, each.summary) for each in COMMANDS.values()]
     options = [line for group in (*GROUPS, "experiment") for line in _group(group)]
     options += [line for name, folder in package_conf_dirs().items() for line in _package(name, folder)]
@@ -59,7 +59,7 @@ def _group(group: str) -> list[str]:
 
 
 def _package(name: str, folder: Path) -> list[str]:
-    """The options that a package adds, by group. Of more than `MOST_NAMES` the number is shown, and their folder."""
+    """The options that a package adds, by group. For more than `MOST_NAMES` options: their number and their folder."""
     lines = []
     for group in (*GROUPS, "experiment"):
         files = sorted((folder / group).glob("*.yaml"))
@@ -77,7 +77,7 @@ def _names(group: str, files: Sequence[Path]) -> list[str]:
 
 
 def _description(file: Path, width: int) -> str:
-    """What an option is for: the first sentence of the comment that its YAML begins with, or as much as fits."""
+    """Returns what an option is for: the first sentence of the comment at the top of its YAML, cut to fit."""
     with file.open(encoding="utf-8") as lines:
         comments = (line.lstrip("# ").strip() for line in lines if line.startswith("#"))
         text = next((line for line in comments if line and not line.startswith(("@package", "mtlrun "))), "")

@@ -123,7 +123,7 @@ def _completed(runs: Sequence[RunRecord], split: str) -> list[RunRecord]:
 
 
 def _how_to_go_on(runs: Sequence[RunRecord]) -> str:
-    """What the user can do if no run is completed."""
+    """Says what the user can do if no run is completed."""
     failed = next((run for run in runs if run.status == "failed"), None)
     left = dict.fromkeys(run.sweep or run.folder for run in runs if run.status == "unfinished")
     steps = [f"why is in {failed.folder}/run.log"] if failed is not None else []

@@ -17,7 +17,7 @@ from mtlrun.compare.confirm import confirm
 from mtlrun.compare.records import Comparison
 from mtlrun.compare.report.render import Format, render
 from mtlrun.util.errors import RequestError, listing, nearest
-from mtlrun.util.terminal import say
+from mtlrun.util.terminal import columns, say
 
 FORMATS = get_args(Format)
 TEXT: Format = "text"
@@ -35,7 +35,7 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
         return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
-    say(render(comparison, shape).removesuffix("\n"))
+    say(render(comparison, shape, columns()).removesuffix("\n"))
     from mtlrun.compare.report.page import write_outputs  # matplotlib, jinja2
 
     with _writing(out):
@@ -84,7 +84,7 @@ def _confirm(collection: Collection, comparison: Comparison, options: Options, w
 
 
 def options_from(words: Mapping[str, str]) -> Options:
-    """The options of the command line. Raises RequestError for values that are wrong whatever the runs."""
+    """The options of the command line. Raises RequestError for values that are wrong for any runs."""
     split = words.get("split", "test")
     try:
         margin = float(words.get("margin", "1").rstrip("%"))

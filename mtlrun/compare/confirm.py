@@ -89,7 +89,7 @@ def _plan(runs: list[PlannedRun]) -> tuple[list[dict[str, Any]], int]:
 def _choices(
     settings: Sequence[Setting], planned: Sequence[tuple[Setting, PlannedRun]]
 ) -> list[tuple[Choice, list[str]]]:
-    """What was tried and chosen for each setting, with the names of the runs that train it now."""
+    """The values tried and chosen for each setting, with the names of the runs that train it now."""
     return [
         (Choice(tuple(setting.tries), setting.chosen), [run.run for trained, run in planned if trained is setting])
         for setting in settings

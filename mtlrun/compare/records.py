@@ -168,11 +168,11 @@ class Finding:
 class Series:
     """A figure over training steps, or over another number: mean and band over seeds.
 
-    what: "curve" (val figure of a task), "weight", "rate", "cosine" (of the gradients of the tasks `task` and `metric`)
-        or "trend" (figure over the setting `key`)
+    what: "curve" (val figure of a task), "weight", "sigma" (learnt noise), "rate", "cosine" (of the gradients of the
+        tasks `task` and `metric`) or "trend" (figure over the setting `key`)
     """
 
-    what: Literal["curve", "weight", "rate", "cosine", "trend"]
+    what: Literal["curve", "weight", "sigma", "rate", "cosine", "trend"]
     label: str
     task: str
     metric: str

@@ -72,7 +72,7 @@ def written_arms(value: Any, common: Mapping[str, Override], loader: ConfigLoade
             raise RequestError(f"{name}: found {arm!r}\nallowed: {ARMS}")
         label = arm.get(LABEL, "")
         if not isinstance(label, str) or not label.isprintable() or (LABEL in arm and not label.strip()):
-            raise RequestError(f"{name}.{LABEL}: found {label!r}\nallowed: what the arm is called, in a line of text")
+            raise RequestError(f"{name}.{LABEL}: found {label!r}\nallowed: a name for the arm, one line of text")
         settings = {key: inner for key, inner in arm.items() if key != LABEL}
         arms.append(make_arm(name, overrides_of(settings, name, loader, from_file), common, label))
     return arms

@@ -27,6 +27,7 @@ from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
 from mtlrun.compose.own_table import OPTION, needs_option
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, ModelConfig
+from mtlrun.config.task_names import require_unambiguous
 from mtlrun.data.paths import SCHEMES, absolute
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -70,7 +71,9 @@ def checked_config(
         cwd = HydraConfig.get().runtime.cwd
         tree = dict(known or {})
         tree |= {str(key): _resolved(cfg, str(key)) for key in cfg if key not in tree and key not in without}
-    return absolute_paths(check(tree), Path(cwd))
+    config = check(tree)
+    require_unambiguous(config.tasks)
+    return absolute_paths(config, Path(cwd))
 
 
 def absolute_paths(config: Config, cwd: Path) -> Config:
@@ -102,7 +105,9 @@ def answered() -> Iterator[None]:
         where = f"{mark.name}, line {mark.line + 1}" if mark else "YAML"
         raise RequestError(f"{where}: {error.problem or 'no YAML'}") from error
     except RecursionError:
-        raise RequestError("this does not compose: values are nested too deeply, or in a circle") from None
+        raise RequestError(
+            "the configuration cannot be composed: values are nested too deeply, or refer to each other in a circle"
+        ) from None
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, OSError) as error:
         lines = [line.strip() for line in str(error).splitlines()]
         places = [line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")]
@@ -111,9 +116,9 @@ def answered() -> Iterator[None]:
         merging = useful[0].removeprefix("Error merging override ")
         if merging != useful[0]:
             raise RequestError(
-                f"{merging[:200]}: this kind of value does not go into that key\nmtlrun check shows what there is"
+                f"{merging[:200]}: the key does not take this kind of value\nmtlrun check shows the settings"
             ) from error
-        where = f"{places[0]}: " if places and places[0] else "this does not compose: "
+        where = f"{places[0]}: " if places and places[0] else "the configuration cannot be composed: "
         raise RequestError(f"{where}{' '.join(useful[:2])[:300]}") from error
 
 
@@ -230,8 +235,7 @@ def _apply(cfg: DictConfig, overrides: Sequence[Override]) -> None:
                 if not isinstance(node, DictConfig) or name not in node:
                     known = [str(k) for k in node] if isinstance(node, DictConfig) else []
                     raise RequestError(
-                        f"~{key}: there is nothing of that name{nearest(name, known)}\n"
-                        f"{parent or 'keys'}: {listing(known)}"
+                        f"~{key}: no such key{nearest(name, known)}\n{parent or 'keys'}: {listing(known)}"
                     )
                 with open_dict(node):
                     del node[name]

@@ -80,7 +80,8 @@ def _check_hydra_value(override: Override) -> None:
     known = next((known for known in HYDRA_KEYS if key == known or key.startswith(f"{known}.")), None)
     if known is None:
         raise RequestError(
-            f"{key}: nothing that mtlrun follows{nearest(key, HYDRA_KEYS)}\nallowed: {listing(HYDRA_KEYS, 20)}"
+            f"{key}: mtlrun does not use this setting of Hydra{nearest(key, HYDRA_KEYS)}\n"
+            f"allowed: {listing(HYDRA_KEYS, 20)}"
         )
     sound, words = HYDRA_KEYS[known]
     if known == "hydra.callbacks" and key.count(".") == 2 and not override.is_delete():

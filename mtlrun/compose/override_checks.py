@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from mtlrun.compose.hydra_settings import check_hydra_override
 from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, parse, typed_value
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL
+from mtlrun.config.task_names import no_name_in
 from mtlrun.config.values import mapping_like
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
@@ -66,7 +67,7 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
         options = glob.filter(loader.get_group_options(key)) if key in OPTION_GROUPS else []
         if not options:
             raise RequestError(
-                f"{key}: found {typed_value(override)}, which fits no option\n"
+                f"{key}: found {typed_value(override)}, which matches no option\n"
                 f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}"
             )
         quoted = [QuotedString(option, Quote.single).with_quotes() for option in options]
@@ -95,12 +96,20 @@ def _why_not(line: str, reason: str) -> str:
         return "a key or a value is missing\nno spaces around =: KEY=VALUE"
     function = re.search(r"while evaluating '(.*)': (.*)", reason)
     if function is not None:
-        return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; as text: '{function[1]}' in quotes of its own"
-    hint = "a value with spaces or special signs needs quotes of its own: 'tasks.a.where=\"b == 1\"'"
+        return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; text '{function[1]}' needs another pair of quotes"
+    key, _, value = line.partition("=")
+    if (named := no_name_in(key, value)) is not None:
+        return named
+    if " " in key.strip():
+        parent = key[: key.index(" ")].rpartition(".")[0]
+        return (
+            f"a blank in a key\nwrite it in braces: '{parent}={{{key.removeprefix(f'{parent}.')}: {value or 'VALUE'}}}'"
+        )
+    hint = "a value with spaces or special characters needs another pair of quotes: 'tasks.a.where=\"b == 1\"'"
     if line.startswith("arms="):
         hint = """a sweep inside an arm needs quotes: 'arms=[{loss: fixed, loss.weights.price: "0.1,1"}]'"""
     if "mismatched input" in reason or "extraneous input" in reason or "no viable" in reason:
-        return f"brackets or quotes do not match, or a sign is not allowed there\n{hint}"
+        return f"brackets or quotes do not match, or a character is not allowed there\n{hint}"
     if "token recognition error" in reason:
         return f"{reason.partition('at: ')[2] or 'a sign'} needs quotes\n{hint}"
     return f"{reason[:160]}\n{hint}"
@@ -113,9 +122,7 @@ def _check_key(override: Override) -> None:
         _check_mappings(override)
     if top in GROUPS and top not in DEFAULT_OPTION and key == f"{top}.name":
         word = str(typed_value(override)).strip("'\"")
-        raise RequestError(
-            f"{key}: belongs to the option, which has settings of its own\nchoose the option: {top}={word}"
-        )
+        raise RequestError(f"{key}: the option sets it\nchoose the option: {top}={word}")
     if override.is_delete() and key in TOP_LEVEL:
         raise RequestError(f"~{key}: cannot be removed\nset it: {key}=VALUE")
     if top == "experiment" or top not in (*GROUPS, *TOP_LEVEL):

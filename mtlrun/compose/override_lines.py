@@ -62,8 +62,8 @@ def _line(key: str, value: Any) -> str:
         (f"{key}=0", f"{key}: no key\nallowed: GROUP or GROUP.KEY"),
         (
             line,
-            f"{key}: found {value}, which cannot stand behind the = of an override\n"
-            f"text with spaces or special signs needs quotes of its own: {key}: \"'a == 1'\"",
+            f"{key}: found {value}, which an override cannot have after =\n"
+            f"text with spaces or special characters needs another pair of quotes: {key}: \"'a == 1'\"",
         ),
     ]:
         try:
@@ -126,7 +126,7 @@ def parsed(line: str) -> Override:
         return parse(line)
     except HydraException as error:
         raise RequestError(
-            f"{line}: needs quotes that a sweep drops\nput the value into an arm: 'arms=[{{...}}]', or into a YAML"
+            f"{line}: needs quotes, which a sweep removes\nput the value into an arm: 'arms=[{{...}}]', or into a YAML"
         ) from error
 
 

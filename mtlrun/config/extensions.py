@@ -20,6 +20,7 @@ from mtlrun.util.registry import BROKEN, REFERENCES, Reference, described, unusa
 from mtlrun.util.terminal import say
 
 GROUP = "mtlrun"
+DEMOS = "mtlrun-demos"  # in the repository of mtlrun, on no package index
 SUFFIXES = (".csv", ".csv.gz", ".parquet")  # of tables
 packages: dict[str, Package] = {}  # the packages in use, by the name of the entry point
 _loaded = False
@@ -143,7 +144,13 @@ def require(used: Mapping[str, str] | None) -> None:
         if distribution not in there:
             # the folder may come from a stranger: print no command with text that a shell would interpret
             named = re.fullmatch(r"[\w.-]+", distribution, re.ASCII) and re.fullmatch(r"[\w.+!-]+", version, re.ASCII)
-            mend = f"install it: pip install {distribution}=={version}" if named else "install that package"
+            mend = _how_to_install(distribution, version) if named else "install that package"
             raise RequestError(
                 f"{setting}: no such option here, the run was made with package {package}{unusable()}\n{mend}"
             )
+
+
+def _how_to_install(distribution: str, version: str) -> str:
+    if distribution == DEMOS:
+        return "install it in a checkout of mtlrun: make setup, or pip install -e demos"
+    return f"install it: pip install {distribution}=={version}, or pip install -e FOLDER with the folder of its source"

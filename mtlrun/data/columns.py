@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.values import from_mapping
-from mtlrun.data.kinds import DATE, TEXT, as_numbers, as_texts, kind_of
+from mtlrun.data.kinds import DATE, TEXT, as_numbers, as_texts, iso_dates, kind_of
+from mtlrun.data.reading import ColumnReading, Reading
 from mtlrun.util.errors import RequestError, listing, nearest
 
 UNKNOWN, MISSING = -1, -2  # codes of a category column
@@ -87,6 +88,12 @@ class InputSpec:
     def width(self) -> int:
         """The number of network inputs."""
         return sum(c.width for c in self.inputs)
+
+    def reading(self) -> Reading:
+        """How categories and dates are read for a run that has not stored its reading, from before mtlrun did so."""
+        coded = [c for c in self.columns if c.is_category or c.date]
+        read = {c.name: ColumnReading("text" if c.is_category else "date") for c in coded}
+        return Reading(read)
 
     def to_plain(self) -> dict[str, Any]:
         """The spec as JSON types; `from_plain` reads them."""
@@ -193,7 +200,7 @@ def _days(series: pd.Series, where: str) -> np.ndarray:
     """A column of dates, or of text such as 2020-09-22, as days since 1970: float64 [N], NaN if missing."""
     kind, present = kind_of(series), series.notna().to_numpy()
     if kind is TEXT:
-        dates = pd.to_datetime(series, format="ISO8601", errors="coerce", utc=True)
+        dates = iso_dates(series)
         no_date = present & dates.isna().to_numpy()
     else:
         dates, no_date = series, present & (kind is not DATE)

@@ -10,6 +10,7 @@ from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite
 from mtlrun.data.doubts import class_text
 from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
+from mtlrun.data.reading import Reading
 from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
@@ -20,7 +21,10 @@ from mtlrun.util.errors import RequestError, listing
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything that a run reads: the inputs and targets of all N rows, and the split."""
+    """Everything that a run reads: the inputs and targets of all N rows, and the split.
+
+    reading: how the cells of the table were read, and with them those of every later file.
+    """
 
     spec: InputSpec
     numeric: np.ndarray  # [N, Dn] float64
@@ -31,6 +35,7 @@ class Dataset:
     hash: str
     notes: list[str]
     reconstructed: dict[str, list[str]] = field(default_factory=dict)  # task -> the columns that a reconstruction names
+    reading: Reading = field(default_factory=Reading)
 
     def cells(self) -> list[tuple[InputColumn, np.ndarray]]:
         """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32."""
@@ -83,7 +88,7 @@ def load_dataset(config: Config) -> Dataset:
     run = RunTable(config, table, split, weight)
     targets = {name: make_target(name, run) for name in config.active}
     notes = input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
-    dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed)
+    dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed, table.reading)
     notes += _unlabelled(targets, split) + _unseen_categories(dataset) + _unseen_classes(targets, split)
     return dataset
 

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mtlrun.config.check import RESERVED, TASK_NAME
 from mtlrun.config.extensions import yaml_of
+from mtlrun.config.task_names import task_name
 from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers, no_classes, one_class_twice
 from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import TEXT, kind_of
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.split import require_column
-from mtlrun.data.table import read_table
+from mtlrun.data.table import load_tables
 from mtlrun.results.files import create
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
@@ -29,7 +29,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     a target that is not a column, and a file that exists.
     """
     path = resolve_path(str(table), "init")
-    frame = read_table(path, "init")
+    frame = load_tables([path], ["init"]).frame
     if not targets:
         raise RequestError("init: no target is given\nname the columns to predict: mtlrun init TABLE --targets a,b")
     for target in targets:
@@ -55,20 +55,6 @@ def option_name(file: str) -> str:
         name = f"data_{name}"
     # ./conf cannot replace an option of mtlrun or of an installed package
     return name if yaml_of("data", name) is None else f"my_{name}"
-
-
-def task_name(column: str, taken: set[str]) -> str:
-    """A free task name for a column: the column name if it is legal, else a cleaned name."""
-    name = column
-    if not TASK_NAME.match(name) or not name.isascii():
-        name = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "task"
-        name = name if not name[0].isdigit() else f"task_{name}"
-    if name in RESERVED or yaml.safe_load(name) != name:  # YAML does not read `on` and `null` as text
-        name = f"{name}_task"
-    unique, n = name, 2
-    while unique in taken:
-        unique, n = f"{name}_{n}", n + 1
-    return unique
 
 
 def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> str:

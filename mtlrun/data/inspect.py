@@ -1,49 +1,25 @@
-"""The warnings of `mtlrun check`. Each is a guess from the values.
-
-This module has the warnings about inputs and groups. copies.py has those about copied rows, leaks.py those about inputs
-that reveal a target.
-"""
-
-import re
-import shlex
+"""The warnings of `mtlrun check`. Each is a guess from the values. leaks/ has those about what flatters a model."""
 
 import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import Config
-from mtlrun.data.copies import copied_rows, row_hashes
 from mtlrun.data.dataset import Dataset, load_table
-from mtlrun.data.doubts import ID_NAME, MIN_ROWS, dates_as_text, is_identifier, nearly_numbers
-from mtlrun.data.expression import parse
-from mtlrun.data.kinds import NUMBER, TEXT, kind_of, text_of
-from mtlrun.data.leaks import leaks
-from mtlrun.data.roles import input_notes, target_column
+from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers
+from mtlrun.data.kinds import kind_of, text_of
+from mtlrun.data.leaks.warnings import leak_warnings
+from mtlrun.data.roles import input_notes
 from mtlrun.data.targets import target_notes
 from mtlrun.util.errors import listing
 
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
-    """The warnings about inputs, groups, copied rows and targets, one line each."""
+    """The warnings about inputs, targets and leaks, one line each."""
     table, _ = load_table(config.data)
     names = [c.name for c in dataset.spec.inputs]
     warnings = table.remember(("inspect", tuple(names)), lambda: _input_warnings(table.frame, names))
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
-    split = config.data.split
-    if split.by is None and split.column is None and split.files is None:
-        targets = {target_column(config, t) for t in config.tasks}
-        candidates = [str(c) for c in table.frame.columns if c not in targets and c != config.data.weight]
-        warnings += [w for c in candidates if (w := _group_warning(table.frame[c], c))]
-    rows = row_hashes(dataset, table.frame)
-    first = np.ones(len(dataset.numeric), dtype=bool)
-    if rows is not None:
-        warnings += copied_rows(dataset, *rows)
-        first = ~pd.Series(rows[0]).duplicated().to_numpy()
-    for target in dataset.targets.values():
-        task = config.tasks[target.task]
-        # the expression of an auxiliary task may read inputs: the task is then a hint
-        hint = parse(task.expression, "").names if task.expression and not task.main else ()
-        warnings += leaks(target, dataset, np.flatnonzero(target.observed & first), hint)
-    return warnings
+    return warnings + leak_warnings(config, dataset, table.frame)
 
 
 # ---------------------------------------------------------------- inputs
@@ -90,41 +66,3 @@ def _duplicates(frame: pd.DataFrame, names: list[str]) -> list[str]:
 
 def _comparable(series: pd.Series) -> np.ndarray:
     return kind_of(series).comparable(series)
-
-
-def _group_warning(series: pd.Series, name: str) -> str | None:
-    """A warning if the values look like names of groups with a few rows each."""
-    present = series.dropna()
-    kind = kind_of(series)
-    if len(present) < MIN_ROWS or kind not in (TEXT, NUMBER) or not 1.5 <= len(present) / present.nunique() <= 50:
-        return None
-    if dates_as_text(present):
-        return None
-    values = kind.comparable(present)
-    if kind is NUMBER and not np.array_equal(values, np.rint(values)):
-        return None
-    codes = pd.factorize(values)[0]
-    counts = np.bincount(codes)
-    mean = len(present) / len(counts)
-    if len(counts) < 10:
-        return None
-    if kind is NUMBER and not ID_NAME.search(name.lower()):
-        # Ages and years repeat too. So require many values of about equal frequency that have no gaps or whose rows
-        # are contiguous in the file.
-        blocks = 1 + int((np.diff(codes) != 0).sum())
-        together = blocks <= 1.2 * len(counts) and not (np.diff(values) >= 0).all()
-        gapless = np.ptp(values) + 1 <= 1.1 * len(counts)
-        if len(counts) < 100 or counts.max() > 10 * np.median(counts) or not (together or gapless):
-            return None
-    return (
-        f"{name}: {len(counts)} values of {mean:.1f} rows on average; if they are groups, "
-        f"a random split tears them apart: {_override('data.split.by', name)}"
-    )
-
-
-def _override(key: str, value: str) -> str:
-    """`key=value` as typed in a shell, with inner quotes for Hydra if needed and outer quotes for the shell."""
-    if not re.fullmatch(r"[A-Za-z_]([\w./ -]*\w)?", value, flags=re.ASCII):
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        value = f"'{escaped}'"
-    return shlex.quote(f"{key}={value}")

@@ -44,6 +44,9 @@ class _Number(ColumnKind):
         return numbers
 
     def classes(self, series: pd.Series) -> tuple[list[Any], np.ndarray]:
+        if (exact := whole_numbers(series)) is not None:
+            distinct, codes = np.unique(exact, return_inverse=True)
+            return [int(v) for v in distinct], codes
         distinct, codes = np.unique(self.numbers(series), return_inverse=True)
         if np.isinf(distinct).any():
             raise ValueError("infinite values")
@@ -118,6 +121,21 @@ def as_texts(series: pd.Series) -> np.ndarray:
     codes, values = pd.factorize(series)
     texts = np.array([*(text_of(v) for v in values), ""], dtype=object)
     return texts[codes]  # a missing value has code -1
+
+
+def whole_numbers(series: pd.Series) -> np.ndarray | None:
+    """A column of integers without gaps as exact integers [N] of NumPy or Python; None for another column."""
+    if series.isna().any():
+        return None
+    if pd.api.types.is_integer_dtype(series.dtype):
+        return series.to_numpy(dtype=np.uint64 if series.dtype.kind == "u" else np.int64)
+    whole = series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "integer"
+    return series.to_numpy() if whole else None
+
+
+def iso_dates(series: pd.Series) -> pd.Series:
+    """A column of text such as 2020-09-22, with or without a time, as datetime64[us]; NaT if a cell is no such date."""
+    return _utc(pd.to_datetime(series, format="ISO8601", errors="coerce", utc=True))
 
 
 def text_of(value: Any) -> str:

@@ -1,7 +1,8 @@
 """A table: the rows of files, read once per process, and arrays that all runs of the process share."""
 
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -11,6 +12,7 @@ import pandas as pd
 from mtlrun.data.kinds import plain_column
 from mtlrun.data.paths import require_file, synthetic_name
 from mtlrun.data.problems import synthetic_table
+from mtlrun.data.reading import ColumnReading, Reading, decide, with_columns
 from mtlrun.data.tabular_files import read_csv, read_parquet
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -27,11 +29,13 @@ class Table:
     digest: SHA-256 (16 hexadecimal digits) of the bytes of the files, or of the column names and numbers of a synthetic
         table.
     lengths: the number of rows of each file.
+    reading: how the cells of all files were read.
     """
 
     frame: pd.DataFrame
     digest: str
     lengths: list[int]
+    reading: Reading
     memo: dict[Any, Any] = field(default_factory=dict)
 
     def remember(self, key: Any, make: Callable[[], T]) -> T:
@@ -46,30 +50,51 @@ class Table:
 _TABLES: dict[Any, Table] = {}
 
 
-def load_tables(paths: list[Path], keys: list[str]) -> Table:
+def load_tables(paths: list[Path], keys: list[str], given: Mapping[str, ColumnReading] | None = None) -> Table:
     """Concatenates the tables in `paths`. Each version of the files is read once per process.
 
-    keys: the configuration keys of the paths, for messages. Raises RequestError as `read_table` does, and if a later
-    table lacks a column of the first.
+    The cells of all files decide together how a column is read. keys: the configuration keys of the paths, for
+    messages. given: columns whose reading is known.
+
+    Raises RequestError as `read_table` does, and if a later table lacks a column of the first.
     """
-    signature = tuple((str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True))
+    given = given or {}
+    files = [(str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True)]
+    signature = (*files, json.dumps(Reading(given).to_plain(), sort_keys=True))
     if signature not in _TABLES:
-        frames = [read_table(p, key) for p, key in zip(paths, keys, strict=True)]
-        for frame, path, key in zip(frames[1:], paths[1:], keys[1:], strict=True):
-            absent = [c for c in frames[0].columns if c not in frame.columns]
-            if absent:
-                found = list(frame.columns)
-                raise RequestError(
-                    f"{key}: {path.name} lacks columns of {paths[0].name}: {absent[0]!r}"
-                    f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
-                    f"found: {listing(found)}"
-                )
-        columns = list(frames[0].columns)
-        frame = frames[0] if len(frames) == 1 else pd.concat([f[columns] for f in frames], ignore_index=True)
+        frames, reading = _read_alike(paths, keys, given)
+        frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         while len(_TABLES) >= _KEPT_TABLES:
             del _TABLES[next(iter(_TABLES))]
-        _TABLES[signature] = Table(frame, _digest(paths), [len(f) for f in frames])
+        _TABLES[signature] = Table(frame, _digest(paths), [len(f) for f in frames], reading)
     return _TABLES[signature]
+
+
+def _read_alike(
+    paths: Sequence[Path], keys: Sequence[str], given: Mapping[str, ColumnReading]
+) -> tuple[list[pd.DataFrame], Reading]:
+    """The table of each file with the columns of the first, read in one way, and that way."""
+    parsed = [read_table(p, key, Reading(given)) for p, key in zip(paths, keys, strict=True)]
+    columns = list(parsed[0].columns)
+    for frame, path, key in zip(parsed[1:], paths[1:], keys[1:], strict=True):
+        absent = [c for c in columns if c not in frame.columns]
+        if absent:
+            found = list(frame.columns)
+            raise RequestError(
+                f"{key}: {path.name} lacks columns of {paths[0].name}: {absent[0]!r}"
+                f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
+                f"found: {listing(found)}"
+            )
+    reading = decide(parsed, [_states_types(path) for path in paths], given)
+    frames = []
+    for frame, path, key in zip(parsed, paths, keys, strict=True):
+        frame = frame[columns]
+        if _states_types(path):
+            frame = reading.without_words(frame)
+        elif lost := [c for c in columns if reading.needs_characters(frame[c])]:
+            frame = with_columns(frame, _rows(path, key, reading, lost))
+        frames.append(reading.cells(frame))
+    return frames, reading
 
 
 def _version(path: Path, key: str) -> tuple[int, int]:
@@ -94,18 +119,31 @@ def _digest(paths: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_table(path: Path, key: str = "data.path") -> pd.DataFrame:
+def read_table(path: Path, key: str = "data.path", reading: Reading | None = None) -> pd.DataFrame:
     """Reads the table of a CSV file (also .csv.gz), a Parquet file or a synthetic problem.
 
-    Columns are bool, numbers, datetime64[us] or text. The words that pandas takes for missing values count as missing.
+    Columns are bool, numbers, datetime64[us] or text. `reading` says which and names the words for missing values. For
+    other columns the cells of this file decide, and the words are MISSING_WORDS in a CSV file, "" in Parquet.
+
     Raises RequestError with `key` for a missing file, a folder, an unknown suffix, a file that cannot be read, a table
     without rows, and column names that occur twice.
     """
     require_file(path, key)
     if (name := synthetic_name(path)) is not None:
         return synthetic_table(name)
-    read = read_parquet if path.name.lower().endswith(".parquet") else read_csv
-    frame = read(path, key)
+    reading = reading or Reading()
+    frame = _rows(path, key, reading)
     if not len(frame):
         raise RequestError(f"{key}: {path.name} has no rows\nallowed: a table with at least one row")
+    return reading.cells(frame)
+
+
+def _states_types(path: Path) -> bool:
+    """Whether a file states the types of its columns; in a CSV file they follow from the cells."""
+    return synthetic_name(path) is not None or path.name.lower().endswith(".parquet")
+
+
+def _rows(path: Path, key: str, reading: Reading, only: Sequence[str] | None = None) -> pd.DataFrame:
+    """The columns of a file as bool, numbers, datetime64[us] or text. only: the columns to read, by default all."""
+    frame = (read_parquet if _states_types(path) else read_csv)(path, key, reading, only)
     return pd.DataFrame({name: plain_column(frame[name]) for name in frame.columns})

@@ -1,16 +1,20 @@
-"""Reads one CSV or Parquet file. For a file that is not a table, the error says what it is and how to fix it."""
+"""Reads one CSV or Parquet file. If the file is not a table, the error says what it is and how to mend that."""
 
 import csv
 import gzip
 import itertools
 import zlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mtlrun.data.paths import SUFFIXES
+from mtlrun.data.reading import EXACT, MISSING_WORDS, Reading, with_columns
 from mtlrun.util.errors import RequestError, listing
 
 
@@ -25,6 +29,8 @@ class Signature:
     mend: str = f"give it the ending of one: {', '.join(SUFFIXES)}"
 
 
+# around a name they do not count: every blank of Unicode, the byte order mark and the blank without a width
+_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
 _TO_UTF8 = ("it is UTF-16, not UTF-8", "convert it: iconv -f utf-16 -t utf-8 {name} > utf8.csv")
 SIGNATURES = (
     Signature("UTF-16", b"\xff\xfe", b"", *_TO_UTF8),
@@ -36,20 +42,48 @@ SIGNATURES = (
 )
 
 
-def read_parquet(path: Path, key: str) -> pd.DataFrame:
-    """The table in a Parquet file, with column names as text. Raises RequestError with `key` if it is not a table."""
+def read_parquet(
+    path: Path, key: str, reading: Reading | None = None, only: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The table in a Parquet file, with column names as text. Raises RequestError with `key` if it is not a table.
+
+    reading: which words are missing values in a column of text, besides "".
+    only: the columns to return, by default all.
+    """
     try:
         _require_plain_columns(path, key)
         frame = pd.read_parquet(path, engine="pyarrow")
         # row numbers are dropped, because a part of a table may have any; other row labels become a column
-        frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
+        frame = _with_exact_numbers(frame, path).reset_index(drop=isinstance(frame.index, pd.RangeIndex))
     except (MemoryError, RequestError):
         raise
     except Exception as error:  # a damaged file, or damaged pandas metadata, may raise anything
         raise _unreadable(path, key, error, "allowed: a complete Parquet file") from None
-    frame.columns = [str(c) for c in frame.columns]
+    frame.columns = plain_names([str(c) for c in frame.columns])
     _require_unique([str(c) for c in frame.columns], path, key)
-    return frame
+    frame = frame if only is None else frame[list(only)]
+    return frame if reading is None else reading.without_words(frame)
+
+
+def _with_exact_numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """`frame` with whole numbers that have gaps and that floats would round as Int64 or UInt64."""
+    import pyarrow
+    import pyarrow.parquet
+
+    exact = {}
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for column in file.schema_arrow:
+            name, whole = column.name, pyarrow.types.is_integer(column.type)
+            rounded = whole and name in frame and frame[name].dtype == np.float64
+            if rounded and np.fmax.reduce(np.abs(frame[name].to_numpy()), initial=0.0) >= EXACT:
+                dtype: Any = "Int64" if pyarrow.types.is_signed_integer(column.type) else "UInt64"
+                exact[name] = pd.Series(pd.array(file.read(columns=[name])[name].to_pylist(), dtype=dtype), frame.index)
+    return with_columns(frame, exact)
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Column names without surrounding blanks and byte order marks. A column without a name is called by its number."""
+    return [name.strip(_BLANKS) or f"Unnamed: {i}" for i, name in enumerate(names)]
 
 
 def _require_plain_columns(path: Path, key: str) -> None:
@@ -81,19 +115,38 @@ def _require_plain_columns(path: Path, key: str) -> None:
                 ) from None
 
 
-def read_csv(path: Path, key: str) -> pd.DataFrame:
+def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequence[str] | None = None) -> pd.DataFrame:
     """The table in a CSV file, which is compressed if its name ends in .gz.
+
+    reading: which columns are text, cell for cell, and which words are missing values. pandas infers the other columns.
+    only: the columns to read, by default all.
 
     Raises RequestError with `key` if it is not a table.
     """
+    reading = reading or Reading()
     compression: Any = "gzip" if path.name.lower().endswith(".gz") else None
     signature = _signature(path)
     if signature is not None and signature.format != compression:
         found = signature.why.format(format=signature.format)
         raise _unreadable(path, key, found, signature.mend.format(name=path.name))
     try:
-        _check_first_lines(path, key, compression)
-        return pd.read_csv(path, compression=compression, low_memory=False)
+        header = _header(path, key, compression)
+        named = {
+            name or f"Unnamed: {i}": plain
+            for i, (name, plain) in enumerate(zip(header, plain_names(header), strict=True))
+        }
+        words = reading.missing(named.values())
+        frame = pd.read_csv(
+            path,
+            compression=compression,
+            low_memory=False,
+            dtype={name: str for name, plain in named.items() if reading.raw(plain)},
+            na_values=list(MISSING_WORDS) if words is None else {name: words[plain] for name, plain in named.items()},
+            keep_default_na=False,
+            usecols=None if only is None else [name for name, plain in named.items() if plain in only],
+        )
+        frame.columns = [named.get(str(name), str(name)) for name in frame.columns]
+        return frame
     except UnicodeError as error:
         why: object = f"it is not UTF-8: byte {error.start}" if isinstance(error, UnicodeDecodeError) else error
         raise _unreadable(path, key, why, f"convert it: iconv -f latin1 -t utf-8 {path.name} > utf8.csv") from None
@@ -116,28 +169,29 @@ def _signature(path: Path) -> Signature | None:
     return next((s for s in SIGNATURES if first.startswith(s.start) and last.endswith(s.end)), None)
 
 
-def _check_first_lines(path: Path, key: str, compression: str | None) -> None:
-    """Checks the names and the first row for errors that pandas would silently misread.
+def _header(path: Path, key: str, compression: str | None) -> list[str]:
+    """The column names. Checks them and the first row for errors that pandas would silently misread.
 
     Raises ValueError for such an error, RequestError for names that occur twice, and the errors of opening, decoding
     and parsing.
     """
     with (
-        gzip.open(path, "rt", encoding="utf-8", newline="")
+        gzip.open(path, "rt", encoding="utf-8-sig", newline="")
         if compression
-        else path.open(encoding="utf-8", newline="") as file
+        else path.open(encoding="utf-8-sig", newline="") as file
     ):
         lines = list(itertools.islice(filter(None, csv.reader(file)), 2))
     if not lines:
-        return
+        return []
     names = lines[0]
     if any("\0" in name for name in names):
         raise ValueError("its names hold the character 0, as UTF-16 does")
-    _require_unique([name for name in names if name], path, key)
+    _require_unique(plain_names(names), path, key)
     if len(names) == 1 and (sign := next((s for s in ";\t|" if s in names[0]), None)) is not None:
         raise ValueError(f"its columns are separated by {sign!r}, not by commas")
     if len(lines) == 2 and len(lines[1]) > len(names):  # pandas would read the first field as row labels
         raise ValueError(f"{len(names)} column names, but {len(lines[1])} fields in the first row")
+    return names
 
 
 def _unreadable(path: Path, key: str, why: object, mend: str) -> RequestError:
@@ -145,9 +199,11 @@ def _unreadable(path: Path, key: str, why: object, mend: str) -> RequestError:
     return RequestError(f"{key}: {path.name} cannot be read ({reason})\n{mend}")
 
 
-def _require_unique(names: list[str], path: Path, key: str) -> None:
-    twice = sorted({n for n in names if names.count(n) > 1})
+def _require_unique(names: Sequence[str], path: Path, key: str) -> None:
+    """Raises RequestError if a name occurs twice. names: without surrounding blanks."""
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise RequestError(
-            f"{key}: {path.name} has several columns named {listing(map(repr, twice))}\nallowed: every column name once"
+            f"{key}: {path.name} has several columns named {listing(map(repr, twice))}\n"
+            "allowed: every column name once; blanks around a name do not count"
         )

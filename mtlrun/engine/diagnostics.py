@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mtlrun.engine.evaluate import ROWS_AT_ONCE, Evaluation, Figures
 from mtlrun.engine.state import TrainingState
+from mtlrun.tasks.metrics import ROUNDING
 
 CONFLICT_BATCHES = 8  # conflict_rate counts conflicts on the last 8 batches of an epoch
 
@@ -78,7 +79,7 @@ def gradient_conflicts(state: TrainingState) -> list[Figures]:
     Norms and cosines are those on the last batch that was trained on. `conflict_rate` counts the last 8 batches of the
     epoch, or all batches so far if there are fewer. The network is the one after the last step, so that a resumed run
     can compute them too. A task without a label in a batch has no gradient there. A cosine with a gradient of 0 is
-    undefined and not counted as a pair.
+    undefined and not counted as a pair, and one that is 0 up to rounding is no conflict.
     """
     stack = state.stack
     tasks = stack.network.tasks
@@ -93,7 +94,7 @@ def gradient_conflicts(state: TrainingState) -> list[Figures]:
         norms = torch.linalg.vector_norm(gradients, dim=2)  # [R, T]
         cosines = (gradients @ gradients.mT / (norms.unsqueeze(1) * norms.unsqueeze(2))).clamp(-1, 1)
         above = cosines.triu(1)  # 0 elsewhere; nan < 0 is False
-        conflicts += (above < 0).sum((1, 2))
+        conflicts += (above < -ROUNDING).sum((1, 2))
         pairs += cosines.isfinite().triu(1).sum((1, 2))
     shown = norms if batch.targets.present is None else norms.where(batch.targets.present, torch.nan)
     order = [tasks.index(task) for task in stack.datasets[0].targets]

@@ -13,7 +13,7 @@ class Flat:
     """One buffer `[R, P]` for all parameters of network and strategy, and one for their gradients.
 
     Parameters are views of the buffer, so one fused optimiser call and one multiply-add update all. Order of columns:
-    parameters that tasks share, up to `shared_size`; other parameters of the trunk, of which each task has a part, up
+    parameters that tasks share, up to `shared_size`; the trunk's other parameters, a part for each task, up
     to `trunk_size`; heads, up to `network_size`; parameters of the strategy.
     """
 

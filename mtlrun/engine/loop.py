@@ -13,7 +13,7 @@ import torch
 
 from mtlrun.engine.divergence import Failure, count_skipped, diverged, nonfinite_on_val
 from mtlrun.engine.ending import finish
-from mtlrun.engine.measure import Measured, finite, goal_rows, measure, rows_of
+from mtlrun.engine.measure import FINAL, Measured, finite, goal_rows, measure, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.saving import Saver
 from mtlrun.engine.signals import Signals
@@ -167,8 +167,8 @@ class Training:
                 continue
             goal = goals.get(member.at)
             self._write_figures(member, own, [] if goal is None else [goal])
-            losses = {task: value for (task, metric), value in own.train.items() if metric == "loss"}
-            better[member.at] = member.select(finite(own.val), losses, state.epoch, state.step)
+            training = {key: value for key, value in own.train.items() if key[1] in FINAL}
+            better[member.at] = member.select(finite(own.val), training, state.epoch, state.step)
         state.keep_best(better)
         self._fail([*failures, *((m, m.unwritable) for m in state.running if m.unwritable)])
         state.clear_history()

@@ -12,6 +12,8 @@ from mtlrun.engine.state import TrainingState
 from mtlrun.lr import schedule_factors
 from mtlrun.results.writer import Row
 
+FINAL = ("loss", "sigma")  # training figures of a task that summary.json has, of the selected evaluation
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -57,8 +59,8 @@ def training_figures(state: TrainingState) -> list[Figures]:
     norms = step.gradient_norms().tolist()
     factor = float(schedule_factors(stack.configs[0].lr, np.array([state.step - 1]), state.total, stack.train.steps)[0])
     gradients = gradient_conflicts(state) if stack.configs[0].trainer.log_gradients else None
-    counted = step.strategy.figures() | network.figures()
-    further = {name: values.tolist() for name, values in counted.items()}  # by run: a number, or one for each task
+    counted = ((network.tasks, step.strategy.figures()), (network.order, network.figures()))
+    further = [(tasks, name, values.tolist()) for tasks, own in counted for name, values in own.items()]
     found = []
     for r, rates in enumerate(step.rates.groups):
         figures: Figures = {}
@@ -69,9 +71,9 @@ def training_figures(state: TrainingState) -> list[Figures]:
             figures[task, "rate"] = rates[task] * factor
         figures["", "rate"] = rates["trunk"] * factor
         figures["", "grad_norm"] = norms[r]
-        for name, values in further.items():
+        for tasks, name, values in further:  # by run: a number, or one for each task
             if isinstance(values[r], list):
-                figures |= {(task, name): float(value) for task, value in zip(network.order, values[r], strict=True)}
+                figures |= {(task, name): float(value) for task, value in zip(tasks, values[r], strict=True)}
             else:
                 figures["", name] = float(values[r])
         if gradients is not None:

@@ -92,13 +92,13 @@ class Member:
                 return self.writer.offset
         return 0
 
-    def select(self, figures: Figures, losses: Mapping[str, float], epoch: int, step: int) -> bool:
-        """Returns whether an evaluation is the best so far, and says so. figures: on val; losses: of training."""
+    def select(self, figures: Figures, training: Figures, epoch: int, step: int) -> bool:
+        """Returns whether an evaluation is the best so far, and says so. figures: on val."""
         score = self.selection(figures)
         better = self.best is None or self.selection.latest or score > self.best.score
         if better:
             named = {f"val/{task}/{metric}": value for (task, metric), value in figures.items()}
-            named |= {f"train/{task}/loss": value for task, value in losses.items()}
+            named |= {f"train/{task}/{metric}": value for (task, metric), value in training.items()}
             self.best = Best(score, step, epoch, named)
         self.waited = 0 if better else self.waited + 1
         primary = {task: target.primary for task, target in self.dataset.targets.items()}

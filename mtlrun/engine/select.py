@@ -49,7 +49,7 @@ def skills(figures: Figures, trivial: Figures, tasks: list[str]) -> dict[str, fl
 class Selection:
     """Scores evaluations, higher is better: mean skill, the worst task's skill, or one task's primary metric.
 
-    With `last`, the latest evaluation is selected, whatever its score: minus the sum of the main tasks' losses.
+    With `last`, the latest evaluation is always selected; its score is minus the sum of the main tasks' losses.
     """
 
     def __init__(self, config: Config, dataset: Dataset, trivial: Figures) -> None:

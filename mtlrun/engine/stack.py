@@ -48,6 +48,7 @@ def model_tree(stack: Stack, r: int) -> dict[str, Any]:
         "config": as_mapping(config),
         "packages": used_by(config),
         "inputs": dataset.spec.to_plain(),
+        "reading": dataset.reading.to_plain(),
         "specs": [vars(s) for s in stack.specs],
         "classes": {t: list(target.classes) for t, target in dataset.targets.items()},
         "units": {task: [unit, offset] for task, unit, offset in units},

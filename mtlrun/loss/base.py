@@ -18,7 +18,8 @@ class StrategySetup:
 
     configs: settings of the strategy, one per run; tasks: the T tasks, in the order of the losses; noise: (a, c) of
     each task's likelihood, see `Uncertainty`; seeds: one per run; epoch_steps: number of steps of an epoch; shared: the
-    largest possible D of gradients `[R, T, D]` in shared parameters
+    largest possible D of gradients `[R, T, D]` in shared parameters; units: `[R, T]`, the size of one unit of the
+    labels that the losses see, in the unit of the target (None: all 1)
     """
 
     configs: Sequence[Any]
@@ -27,6 +28,7 @@ class StrategySetup:
     seeds: Sequence[int]
     epoch_steps: int
     shared: int
+    units: Tensor | None = None
 
     def values(self, name: str) -> Tensor:
         """Returns the setting `name` of every run, `[R, 1]` float32."""
@@ -154,9 +156,9 @@ class Strategy(nn.Module, ABC):
         return []
 
     def figures(self) -> dict[str, Tensor]:
-        """Returns further metrics `[R]` by name, for the `train` rows of metrics.csv at every evaluation.
+        """Returns further metrics by name, for the `train` rows of metrics.csv at every evaluation.
 
-        A number that is not finite gets no row.
+        `[R]`, or `[R, T]` with a number for each task. A number that is not finite gets no row.
         """
         return {}
 

@@ -37,6 +37,7 @@ class Cagrad(GramianStrategy):
         longest = torch.where(longest > 0, longest, 1.0)
         mean = share * lengths / longest  # of the gradients, in units of the longest
         q = (m @ mean.unsqueeze(2)).squeeze(2)
-        radius = self.c * (mean * q).sum(1, keepdim=True).clamp(min=0).sqrt()
+        shift = m.diagonal(dim1=1, dim2=2) - 1  # no part of the mean's length: the ball is that of the true mean
+        radius = self.c * (mean * (q - shift * mean)).sum(1, keepdim=True).clamp(min=0).sqrt()
         d = torch.where(here, lengths.amin(1, keepdim=True) / lengths, 0.0)
         return share + max_min(m, q, d, radius) * longest / lengths

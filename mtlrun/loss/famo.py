@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
-from mtlrun.loss.parts import floored, softmax
+from mtlrun.loss.parts import beyond_rounding, floored, softmax
 
 BETAS, EPS = (0.9, 0.999), 1e-8  # torch's defaults of Adam
 
@@ -58,7 +58,7 @@ class Famo(Strategy):
     def after(self, losses: Tensor, present: Tensor | None) -> None:
         fallen = self.z * torch.log(self.before / floored(losses - self.bound))
         gradient = torch.addcmul(fallen, self.z, fallen.sum(1, keepdim=True), value=-1)
-        gradient.addcmul_(self.gamma, self.xi)
+        gradient = beyond_rounding(gradient, self.z).addcmul_(self.gamma, self.xi)
         here: Any = 1.0 if present is None else present.to(gradient)  # 0: nothing of this task moves
         self.first.lerp_(gradient, here * (1 - BETAS[0]))
         self.second.lerp_(gradient.square(), here * (1 - BETAS[1]))

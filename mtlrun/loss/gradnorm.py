@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlrun.loss.base import StepInputs, Strategy, StrategySetup
+from mtlrun.loss.parts import beyond_rounding
 
 SMALLEST = 1e-4  # the least weight before the weights are scaled to their sum
 TINY = torch.finfo(torch.float32).tiny
@@ -65,5 +66,6 @@ class Gradnorm(Strategy):
             count = present.sum(1, keepdim=True).clamp_min(1)
             mean_norm, mean_progress = ((v * present).sum(1, keepdim=True) / count for v in (weighted, progress))
         relative = progress / mean_progress.clamp_min(TINY)
-        gradient = torch.sign(weighted - mean_norm * relative**self.alpha) * self.norms
+        excess = beyond_rounding(weighted - mean_norm * relative**self.alpha, weighted)
+        gradient = torch.sign(excess) * self.norms
         return [gradient if present is None else torch.where(present, gradient, 0.0)]

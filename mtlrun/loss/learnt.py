@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlrun.loss.base import Strategy, StrategySetup
+from mtlrun.loss.parts import beyond_rounding
 
 
 class Glance:
@@ -76,6 +77,15 @@ class LearntScale(Strategy):
             self.waits = not self.all_started(self.started.all())
         return s
 
+    def descent(self, gradient: Tensor, size: Tensor | float, present: Tensor | None) -> Tensor:
+        """Returns the gradient of s from that of the formula, the difference of two numbers of size `size`.
+
+        0 for a task without a label in the batch, and at the optimum, where a task starts: s is a float32, so e^s is
+        known to 1 + |s| units in the last place, and a smaller difference is rounding.
+        """
+        gradient = beyond_rounding(gradient, (1 + self.s.detach().abs()) * size)
+        return gradient if present is None else torch.where(present, gradient, 0.0)
+
 
 class LossScales(LearntScale):
     r"""A learnt s `[R, T]` that minimises :math:`\sum_t e^{s_t} L_t - s_t`. The optimum is :math:`e^{s} = 1/L`."""
@@ -89,5 +99,4 @@ class LossScales(LearntScale):
 
     def gradients(self, losses: Tensor, weights: Tensor, present: Tensor | None) -> list[Tensor]:
         """Returns d/ds (e^s L − s) = e^s L − 1, and 0 for a task without a label in the batch."""
-        gradient = self.scales() * losses - 1
-        return [gradient if present is None else torch.where(present, gradient, 0.0)]
+        return [self.descent(self.scales() * losses - 1, 1.0, present)]

@@ -44,6 +44,16 @@ class Mixed(Strategy):
         assert chosen is not None, "there is at least one strategy"
         return chosen
 
+    def figures(self) -> dict[str, Tensor]:
+        """Returns the metrics of every run's own strategy, nan for the other runs."""
+        found: dict[str, Tensor] = {}
+        for part, own in self._owned():
+            for name, values in part.figures().items():
+                mine = own if values.dim() == 2 else own.squeeze(1)
+                others = found.get(name, torch.full_like(values, torch.nan, dtype=torch.float64))
+                found[name] = torch.where(mine, values.double(), others)
+        return found
+
     def turn(self, step: int) -> None:
         for part, _ in self._owned():
             part.turn(step)

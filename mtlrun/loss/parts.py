@@ -25,6 +25,14 @@ def floored(losses: Tensor) -> Tensor:
     return losses.clamp_min(FLOOR)
 
 
+def beyond_rounding(differences: Tensor, sizes: Tensor) -> Tensor:
+    """Returns the differences, 0 where they are rounding: at most 4 units in the last place of numbers of `sizes`.
+
+    An optimiser such as Adam divides a gradient by its size. It would make a whole step of a gradient of rounding.
+    """
+    return torch.where(differences.abs() <= 4 * torch.finfo(differences.dtype).eps * sizes, 0.0, differences)
+
+
 class EpochMeans(nn.Module):
     """Each task's mean loss over the batches of an epoch that have its labels. A checkpoint contains its state.
 

@@ -66,10 +66,14 @@ def max_min(m: Tensor, q: Tensor, d: Tensor, radius: Tensor) -> Tensor:
     if q.shape[-1] <= FEW:
         sets = _sets(q.shape[-1], q.device)
         found = _on_sphere(m.unsqueeze(-3), q.unsqueeze(-2), d.unsqueeze(-2), radius.unsqueeze(-2), sets)
-        return _best(found, sets)
-    active = _path(m, q, d, radius)
-    active = active ^ (_on_sphere(m, q, d, radius, active) < 0)
-    return torch.where(active, _on_sphere(m, q, d, radius, active), 0.0).clamp(min=0)
+        x = _best(found, sets)
+    else:
+        active = _path(m, q, d, radius)
+        active = active ^ (_on_sphere(m, q, d, radius, active) < 0)
+        x = torch.where(active, _on_sphere(m, q, d, radius, active), 0.0).clamp(min=0)
+    # rounding is of the size of q: a radius below it is exceeded, and one of 0 leaves a set that means nothing
+    norm = (x * (m @ x.unsqueeze(-1)).squeeze(-1)).sum(-1, keepdim=True).clamp(min=0).sqrt()
+    return x * torch.where(norm > radius, radius / norm, 1.0)
 
 
 def bargained(m: Tensor) -> Tensor:

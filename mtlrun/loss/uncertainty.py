@@ -22,21 +22,23 @@ class Uncertainty(LearntScale):
     `loss.solve=closed_form` takes that optimum for the losses of each batch in place of a learnt s. The weights are
     :math:`c_t / L_t`, and the gradient is that of :math:`\sum_t c_t \log L_t`. Losses below 1e-12 count as 1e-12.
 
-    Changed from the paper: s has a rate of its own (`loss.lr`), since at the network's it does not catch up
-    with a loss of 10⁶; and it starts at its optimum for the first batch in which the task has a
-    label (`loss.init=first_batch`; a number starts it there, 0 is the plain start). The closed form is not in it.
+    Changed from the paper: s has a separate learning rate (`loss.lr`), since at the network's rate it does not catch up
+    with a loss of 10⁶. It starts at its optimum for the first batch in which the task has a label
+    (`loss.init=first_batch`); a number starts it there, and 0 is the paper's start. The paper has no closed form.
     """
 
     a: Tensor
     c: Tensor
     ratio: Tensor
+    unit: Tensor
     solved: Tensor
 
     def __init__(self, setup: StrategySetup) -> None:
         super().__init__(setup)
         a, c = torch.tensor([a for a, _ in setup.noise]), torch.tensor([c for _, c in setup.noise])
         solved = [[_is_solved(config)] for config in setup.configs]
-        buffers = {"a": a, "c": c, "ratio": a / c, "solved": torch.tensor(solved)}  # [T]; [R, 1]
+        unit = torch.ones(len(setup.configs), len(setup.tasks)) if setup.units is None else setup.units
+        buffers = {"a": a, "c": c, "ratio": a / c, "unit": unit.double(), "solved": torch.tensor(solved)}  # [R, 1]
         for name, value in buffers.items():
             self.register_buffer(name, value, persistent=False)
         self.all_solved, self.some_solved = all(s for (s,) in solved), any(s for (s,) in solved)
@@ -61,10 +63,16 @@ class Uncertainty(LearntScale):
         """Returns d/ds (a e^(−s) L + c s) = c − wL, and 0 for a task without a label or a run that does not learn s."""
         if self.all_solved:
             return [torch.zeros_like(losses)]
-        gradient = self.c - weights * losses
-        if present is not None:
-            gradient = torch.where(present, gradient, 0.0)
+        gradient = self.descent(self.c - weights * losses, self.c, present)
         return [torch.where(self.solved, 0.0, gradient) if self.some_solved else gradient]
+
+    def figures(self) -> dict[str, Tensor]:
+        """`sigma` `[R, T]`: the learnt scale of the noise, e^(cs) in the unit of the target; nan if not learnt.
+
+        At the optimum that is the RMSE of a squared error, and the MAE of an absolute error.
+        """
+        learnt = self.started & ~self.solved
+        return {"sigma": torch.where(learnt, torch.exp(self.c * self.s.detach().double()) * self.unit, torch.nan)}
 
 
 def _is_solved(config: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtlrun.tasks import type_of
 from mtlrun.util.lazy import LazyModule
+from mtlrun.util.tables import table_lines
 from mtlrun.util.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -217,13 +218,12 @@ def results_table(
 
     An arrow shows whether higher or lower is better. An asterisk marks the task's primary metric.
     """
-    lines = [f"{'test':<34} {'this run':>12} {'trivial':>12}"]
+    rows = []
     for task, kind in types.items():
         for metric, declared in type_of(kind).metrics.items():
             key = f"test/{task}/{metric}"
             if key in figures and (declared.listed or primary[task] == metric):
                 mark = "*" if primary[task] == metric else " "
                 name = f"  {task} {metric}{mark} {'↑' if declared.sign > 0 else '↓'}"
-                base = f"{trivial[key]:>12.5g}" if key in trivial else f"{'-':>12}"
-                lines.append(f"{name:<34} {figures[key]:>12.5g} {base}")
-    return "\n".join(lines)
+                rows.append([name, f"{figures[key]:.5g}", f"{trivial[key]:.5g}" if key in trivial else "-"])
+    return "\n".join(table_lines(["test", "this run", "trivial"], rows))

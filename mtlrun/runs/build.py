@@ -159,7 +159,8 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     # Another task may learn through a head: then the head is shared too. Runs of a stack may differ in this.
     whole = network.edges or not network.pulls_back
     shared = sum(p[0].numel() for p in (network if whole else network.sharing).parameters())
-    strategy = make_strategy(StrategySetup([c.loss for c in configs], network.tasks, noise, seeds, train.steps, shared))
+    losses = [c.loss for c in configs]
+    strategy = make_strategy(StrategySetup(losses, network.tasks, noise, seeds, train.steps, shared, scale.unit))
     strategy.to(device)
     for edge in network.scales:
         edge.to(device)

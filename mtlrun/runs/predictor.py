@@ -16,7 +16,8 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import MISSING, InputSpec
 from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
-from mtlrun.data.paths import resolve_path
+from mtlrun.data.paths import require_file, resolve_path
+from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
@@ -29,6 +30,7 @@ from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.tasks import TYPES, TaskType
+from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.terminal import say
 
@@ -37,6 +39,7 @@ class Predictor(ABC):
     """Predicts from raw columns with the model of a trained run.
 
     tasks: the tasks that it predicts; None: the main tasks
+    reading: how the cells of a file are read; None: as the spec implies, for a run that has stored none
     note: a line on where the model comes from, or ""
     """
 
@@ -49,8 +52,10 @@ class Predictor(ABC):
         classes: dict[str, list[Any]],
         units: dict[str, list[float]],
         tasks: Sequence[str] | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self.config, self.spec, self.classes, self.units = config, spec, classes, units
+        self.reading = spec.reading() if reading is None else reading
         self.tasks = leaving(config, tasks)
 
     @abstractmethod
@@ -64,6 +69,10 @@ class Predictor(ABC):
     @abstractmethod
     def task_type(self, task: str) -> type[TaskType]:
         """The type of a task, which says what its outputs mean."""
+
+    def read(self, table: str) -> pd.DataFrame:
+        """The rows of a file, read as the run has read its table. Raises RequestError as `read_table` does."""
+        return read_table(resolve_path(table, "predict"), "predict", self.reading)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index.
@@ -95,7 +104,7 @@ class Predictor(ABC):
             unit, offset = self.units[task]
             return {task: kind.predicted(out, 0) * unit + offset}
         probabilities = kind.predicted(out, len(classes))
-        best = np.array(classes, dtype=object)[probabilities.argmax(1)]
+        best = np.array(classes, dtype=object)[chosen(torch.from_numpy(probabilities).log()).numpy()]
         return {task: best} | {f"{task}[{c}]": probabilities[:, k] for k, c in enumerate(classes)}
 
 
@@ -150,8 +159,9 @@ class NetworkPredictor(Predictor):
         classes: dict[str, list[Any]],
         units: dict[str, list[float]],
         tasks: Sequence[str] | None = None,
+        reading: Reading | None = None,
     ) -> None:
-        super().__init__(config, spec, classes, units, tasks)
+        super().__init__(config, spec, classes, units, tasks, reading)
         self.network = network
 
     def task_type(self, task: str) -> type[TaskType]:
@@ -189,7 +199,8 @@ class BoostingPredictor(Predictor):
     ) -> None:
         scale = zip(stack.scale.unit[0].tolist(), stack.scale.offset[0].tolist(), strict=True)
         units = {task: list(pair) for task, pair in zip(stack.network.tasks, scale, strict=True)}
-        super().__init__(config, dataset.spec, {t: list(v.classes) for t, v in dataset.targets.items()}, units, tasks)
+        classes = {t: list(v.classes) for t, v in dataset.targets.items()}
+        super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading)
         self.trees = trees
         self.train_codes = dataset.codes[dataset.split.train]
 
@@ -265,13 +276,15 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
             raise ValueError(f"{task} has {len(classes)} classes and {outputs} outputs")
         if not classes and [type(number) for number in units] != [float, float]:
             raise ValueError(f"{task} has no unit")
-    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks)
+    reading = Reading.from_plain(tree["reading"]) if "reading" in tree else None
+    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks, reading)
 
 
 def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | None) -> None:
     """Writes the predictions of a run for every row of a table as CSV. Prints the counts of unknown values and rows."""
-    frame = read_table(resolve_path(table, "predict"), "predict")
+    require_file(resolve_path(table, "predict"), "predict")
     predictor = load(run, tasks)
+    frame = predictor.read(table)
     if predictor.note:
         say(predictor.note)
     write_text(out, predictor.predict(frame).to_csv(index=False))

@@ -123,7 +123,7 @@ def _boosting(stack: Stack, settings: BoostingConfig) -> str:
 
 def _trunk(run: PreparedRun) -> list[str]:
     """A line on where the trunk comes from and whether it is frozen; none if it comes from the seed and is trained."""
-    words = "trunk as the seed has it"
+    words = "trunk initialised from the seed"
     if run.start is not None:
         words = run.start.words
     elif run.first is not None:

@@ -71,7 +71,7 @@ class Gates(nn.Module):
 
 
 def mixed(gates: Tensor, shared: Tensor, own: Tensor | None = None) -> Tensor:
-    """What T readers get of the experts, `[R, T, B, H]`: their outputs times the gates `[R, T, B, S + K]`.
+    """Returns the input of each of T readers, `[R, T, B, H]`: the experts' outputs times the gates `[R, T, B, S + K]`.
 
     shared `[R, S, B, H]`: of experts that all read, which come first in the gates; own `[R, T·K, B, H]`: of those that
     one reader alone reads, its neighbours together

@@ -47,8 +47,8 @@ class Binary(TaskType):
         logits = outputs[:, 0]
         return {
             "label": labels,
-            "score": logits,
-            "accuracy": ((logits > 0) == (labels > 0.5)).double(),
+            "score": metrics.with_ties(logits),
+            "accuracy": ((logits > metrics.ROUNDING) == (labels > 0.5)).double(),
             "logloss": torch.nn.functional.softplus(logits) - logits * labels,
         }
 
@@ -56,7 +56,7 @@ class Binary(TaskType):
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
         logits = outputs.squeeze(-1).double()
         return {
-            "accuracy": metrics.weighted_mean((logits > 0) == (labels > 0.5), weights),
+            "accuracy": metrics.weighted_mean((logits > metrics.ROUNDING) == (labels > 0.5), weights),
             "auroc": metrics.auroc(logits, labels, weights),
             "auprc": metrics.auprc(logits, labels, weights),
             "logloss": metrics.weighted_mean(torch.nn.functional.softplus(logits) - logits * labels, weights),

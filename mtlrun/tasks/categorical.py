@@ -70,7 +70,7 @@ class Categorical(TaskType):
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
         index = labels.long()
         return {
-            "accuracy": (outputs.argmax(-1) == index).double(),
+            "accuracy": (metrics.chosen(outputs) == index).double(),
             "logloss": -outputs.log_softmax(-1).gather(-1, index.unsqueeze(-1)).squeeze(-1),
         }
 
@@ -80,6 +80,6 @@ class Categorical(TaskType):
         logs = shifted - shifted.exp().sum(-1, keepdim=True).log()
         index = labels.long().unsqueeze(-1)
         return {
-            "accuracy": metrics.weighted_mean(outputs.argmax(-1) == labels.long(), weights),
+            "accuracy": metrics.weighted_mean(metrics.chosen(shifted) == labels.long(), weights),
             "logloss": metrics.weighted_mean(-logs.gather(-1, index).squeeze(-1), weights),
         }

@@ -1,6 +1,7 @@
 """Weighted metrics with a run axis: every public function maps `[R, N]` to `[R]`, in float64.
 
-A row of weight 0 does not count. An undefined metric (no rows, only one class) is NaN.
+A row of weight 0 does not count. An undefined metric (no rows, only one class) is NaN. Scores and classes that float32
+cannot tell apart are ties (`ROUNDING`), so that a figure does not depend on the order in which a device adds numbers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from mtlrun.util.lazy import torch
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+ROUNDING = 2.0**-20  # 8 units in the last place of float32 at 1: what the sums of a layer round to
+WIDEST = 256  # so many times that is the widest tie: of very many rows all neighbours may be as near as that
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -32,13 +36,36 @@ def r2(errors: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     return torch.where(varied, 1 - weighted_mean(errors.double().square(), weights) / variance, torch.nan)
 
 
+def with_ties(scores: Tensor) -> Tensor:
+    """Logits `[..., N]`, equal where float32 cannot tell them apart; the order of the others stays. float64.
+
+    Neighbours tie if they differ by at most `ROUNDING` times max(1, |logit|). A tie has the value of its least logit.
+    """
+    ordered, order = scores.double().sort(-1)
+    tie = ROUNDING * ordered.abs().clamp(min=1)
+    places = torch.arange(ordered.shape[-1], device=ordered.device).expand_as(ordered)
+    apart = torch.ones_like(ordered, dtype=torch.bool)
+    apart[..., 1:] = ~(ordered.diff(dim=-1) <= tie[..., :-1])
+    least = ordered.gather(-1, torch.where(apart, places, 0).cummax(-1).values)
+    widest = WIDEST * ROUNDING * least.abs().clamp(min=1)
+    parts = ((ordered - least) / widest).floor() * widest
+    return torch.empty_like(ordered).scatter_(-1, order, torch.where(parts > 0, least + parts, least))
+
+
+def chosen(logits: Tensor) -> Tensor:
+    """The class `[...]` of logits `[..., K]`: the first of those that float32 cannot tell from the most probable."""
+    return (logits >= logits.amax(-1, keepdim=True) - ROUNDING).to(torch.uint8).argmax(-1)
+
+
 def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Scores in ascending order, and the positive weights in that order, `[R, N]` each; then two cumulative sums.
 
     These are the sums of the positive and of the negative weights of the first 0, 1, … N rows, `[R, N + 1]` each. Rows
-    of weight 0 add nothing to any sum, whatever their position, and may hold anything.
+    of weight 0 add nothing to any sum, at any position, and may hold any value.
     """
-    scores, labels = (torch.where(weights > 0, v.double(), 0.0) for v in (scores, labels))
+    # of weight 0: behind all others, so that it joins no two of them
+    scores = with_ties(torch.where(weights > 0, scores.double(), torch.inf))
+    labels = torch.where(weights > 0, labels.double(), 0.0)
     ordered, order = scores.sort(-1)
     positive = (weights * labels).gather(-1, order)
     negative = (weights * (1 - labels)).gather(-1, order)

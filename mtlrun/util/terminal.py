@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ def say(text: str, error: bool = False) -> None:
         lines = [line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in lines]
     with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # stderr may be closed
         print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def columns() -> int | None:
+    """The number of columns of the terminal that stdout is; None if stdout is a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def shown(path: Path) -> str:

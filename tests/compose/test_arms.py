@@ -262,8 +262,8 @@ INSIDE = "not allowed here\nallowed: keys of a run, not hydra, experiment, arms,
 WRONG = [
     ("arms=basline", "arms: found 'basline', which is no plan; did you mean baselines?\nallowed: "),
     ("arms=3", "arms: found 3\n" + MAPPINGS),
-    ("arms=[{label: [a], loss: sum}]", "arms[0].label: found ['a']\nallowed: what the arm is called"),
-    ("arms=[{label: ' ', loss: sum}]", "arms[0].label: found ' '\nallowed: what the arm is called"),
+    ("arms=[{label: [a], loss: sum}]", "arms[0].label: found ['a']\nallowed: a name for the arm"),
+    ("arms=[{label: ' ', loss: sum}]", "arms[0].label: found ' '\nallowed: a name for the arm"),
     ("arms={loss: sum}", "arms: found {'loss': 'sum'}\n" + MAPPINGS),
     ("arms=[]", "arms: found []\n" + MAPPINGS),
     ("arms=[{loss: sum},{}]", "arms[1]: found {}\n" + MAPPINGS),
@@ -284,8 +284,11 @@ WRONG = [
     ("arms=[{seed: range(3)}]", 'arms[0].seed: found a sweep without quotes\nput it in quotes: {seed: "range(3)"}'),
     ("arms=[{loss: sum},{model.hidden: [choice(1,2)]}]", "arms[1].model.hidden[0]: found a sweep without quotes"),
     ("arms=[{loss.weights.price: 0.1,1}]", "a sweep inside an arm needs quotes: 'arms=[{loss: fixed,"),
-    ('arms=[{tasks.kind.where: "a == 1"}]', "tasks.kind.where: found a == 1, which cannot stand behind the = of an"),
-    ('arms=[{tasks.kind.where: "a == 1"}]', "needs quotes of its own: tasks.kind.where: \"'a == 1'\" (in arms[0])"),
+    ('arms=[{tasks.kind.where: "a == 1"}]', "tasks.kind.where: found a == 1, which an override cannot have after ="),
+    (
+        'arms=[{tasks.kind.where: "a == 1"}]',
+        "needs another pair of quotes: tasks.kind.where: \"'a == 1'\" (in arms[0])",
+    ),
     ("arms=[{a b: 1}]", "a b: no key\nallowed: GROUP or GROUP.KEY (in arms[0])"),
     ('arms=[{seed: "range(0)"}]', "seed: found range(0), which holds no value\n"),
     ('arms=[{seed: "range(0,1,0)"}]', "seed: found range(0,1,0), which has no end\n"),
@@ -308,9 +311,9 @@ def test_a_key_of_another_arm_s_strategy_is_answered_with_the_arm() -> None:
 def test_arms_and_trials_without_m_ask_for_it() -> None:
     for words in (["arms=[{loss: sum}]"], ["trials=3"]):
         key = words[0].partition("=")[0]
-        assert refused(*words, multirun=False).startswith(f"{key}: makes a sweep, and this is one run\nadd -m")
+        assert refused(*words, multirun=False).startswith(f"{key}: only for a sweep, and this is one run\nadd -m")
     Path("conf/experiment/x.yaml").write_text("# @package _global_\narms: [{loss: sum}]\n")
-    assert refused("experiment=x", multirun=False).startswith("arms: makes a sweep, and this is one run\nadd -m")
+    assert refused("experiment=x", multirun=False).startswith("arms: only for a sweep, and this is one run\nadd -m")
     assert len(found("experiment=x")) == 1
 
 

@@ -267,8 +267,10 @@ def test_glob_stands_for_the_options_of_a_group() -> None:
         "003_data=mybarn,loss=uncertainty",
     ]
     assert found[3].overrides == {"data": "my barn", "loss": "uncertainty"}
-    assert refused("loss=glob(x*)", multirun=True).startswith("loss: found glob(x*), which fits no option\nallowed: ")
-    assert refused("seed=glob(*)", multirun=True).startswith("seed: found glob(*), which fits no option\nallowed: ")
+    assert refused("loss=glob(x*)", multirun=True).startswith(
+        "loss: found glob(x*), which matches no option\nallowed: "
+    )
+    assert refused("seed=glob(*)", multirun=True).startswith("seed: found glob(*), which matches no option\nallowed: ")
 
 
 def test_a_member_that_is_wrong_is_named() -> None:

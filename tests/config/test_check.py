@@ -173,7 +173,7 @@ WRONG = [
     ({"tasks": {"trunk": {}}}, "tasks.trunk: no name for a task", "trunk, default"),
     ({"tasks": {"a": {"tpe": "binary"}}}, "tasks.a.tpe: tasks.a has no such key; did you mean type?", "allowed"),
     ({"tasks": {"a": {"type": "binry"}}}, "tasks.a.type: found 'binry'; did you mean binary?", "regression"),
-    ({"arms": [1]}, "arms: makes a sweep, and this is one run", "mtlrun -m"),
+    ({"arms": [1]}, "arms: only for a sweep, and this is one run", "mtlrun -m"),
     ({"losss": 1}, "losss: no such key; did you mean loss?", "allowed"),
     (
         {"data": {"split": {"train": 0.9, "val": 0.2}}},

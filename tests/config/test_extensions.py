@@ -118,7 +118,7 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
     assert resumed[::2] == (
         2,
         "mtlrun: loss=halves: no such option here, the run was made with package mtlrun-example 1.0\n"
-        "install it: pip install mtlrun-example==1.0\n",
+        "install it: pip install mtlrun-example==1.0, or pip install -e FOLDER with the folder of its source\n",
     )
     assert predicted[0] == 2 and "made with package mtlrun-example 1.0" in predicted[2]
     # what the type does not say how to do is refused with that reason
@@ -178,7 +178,7 @@ def test_what_the_command_line_says_of_it_without_torch(site: Path, tmp_path: Pa
     )
     done = run(tmp_path, site, "--help", code=code)
     assert "  model=       boosting, mlp\n" in done.stdout
-    added = done.stdout[done.stdout.index("added by mtlrun-example 1.0:\n") : done.stdout.index("further options")]
+    added = done.stdout[done.stdout.index("added by mtlrun-example 1.0:\n") : done.stdout.index("your own options")]
     assert [line.split() for line in added.splitlines()[1:]] == [
         ["data=", "visits"],
         ["model=", "residual"],
@@ -287,6 +287,7 @@ def conf(tmp_path: Path) -> Iterator[Path]:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / f"{name}.yaml").touch()
     tables = [*GROUPS.values(), *REFERENCES.values(), extensions.packages, DECLARED]
+    extensions.load()  # later it would add the installed packages behind those of a test
     before = [dict(table) for table in tables]
     yield tmp_path
     for table, own in zip(tables, before, strict=True):
@@ -447,3 +448,23 @@ def test_weights_of_a_package_s_strategy_with_another_shape_are_refused(
     said = rf"weights of loss=thirds of dist-p 1 {WEIGHTS[body]}, expected a tensor \[R, T\] = \[2, 3\]"
     with pytest.raises(TrainingError, match=said):
         train_steps(make_stack(configs), 1)
+
+
+@pytest.mark.parametrize(
+    ("package", "mend"),
+    [
+        ("mtlrun-demos 1.0", "install it in a checkout of mtlrun: make setup, or pip install -e demos"),
+        (
+            "mtlrun-x 2.1",
+            "install it: pip install mtlrun-x==2.1, or pip install -e FOLDER with the folder of its source",
+        ),
+        ("mtlrun-x; rm 2.1", "install that package"),
+    ],
+)
+def test_a_missing_package_is_named_with_a_command_that_works(
+    package: str, mend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extensions, "packages", {})
+    with pytest.raises(RequestError) as refused:
+        extensions.require({"data.path=synthetic:hints": package})
+    assert str(refused.value).splitlines()[-1] == mend

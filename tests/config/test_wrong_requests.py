@@ -63,7 +63,7 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     "key without its group": (["epochs=2"], "epochs: no such key; did you mean trainer.epochs?", ""),
     "name of an option": (
         ["loss.name=pcgrad"],
-        "loss.name: belongs to the option, which has settings of its own",
+        "loss.name: the option sets it",
         "choose the option: loss=pcgrad",
     ),
     "option in capitals": (["loss=PCGrad"], "loss: found PCGrad", "did you mean pcgrad?"),
@@ -107,7 +107,7 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
         "",
     ),
     "task of a rate": (["lr=per_head", "lr.heads.prce=2"], "lr.heads.prce: no task is named 'prce'", "mean price?"),
-    "task to remove": (["~tasks.prce"], "~tasks.prce: there is nothing of that name; did you mean price?", ""),
+    "task to remove": (["~tasks.prce"], "~tasks.prce: no such key; did you mean price?", ""),
     "launcher": (["-m", "hydra/launcher=basc"], "hydra/launcher: found basc; did you mean basic?", "installed: basic"),
     # a value for a group
     "lr=0.01": (["lr=0.01"], "lr: found 0.01, which is no option of this group; did you mean lr.base=0.01?", "single"),
@@ -127,7 +127,7 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     "no layer size": (["model.hidden=[8,0]"], "model.hidden[1]: found 0", "at least 1"),
     "no batch": (["trainer.batch_size=0"], "trainer.batch_size: found 0", "at least 1"),
     "negative steps": (["trainer.max_steps=-5"], "trainer.max_steps: found -5", "at least 1"),
-    "key below a value": (["seed.a=1"], "this does not compose", "seed.a"),
+    "key below a value": (["seed.a=1"], "the configuration cannot be composed", "seed.a"),
     "reference to nothing": (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found", ""),
     "no list": (["lr.base=["], "lr.base=[", "quotes"),
     # sweeps

@@ -199,7 +199,7 @@ def test_a_main_task_that_an_input_gives_away_is_warned_of_and_a_hint_is_not(tmp
     frame = pd.concat([houses()] * 3, ignore_index=True).assign(x=np.random.default_rng(0).normal(size=180))
     for role, warned in (("main", True), ("auxiliary", False)):
         checked = declared(tmp_path, frame, own={"expression": "3 * x", "role": role}, data={"inputs": ["x", "area"]})
-        found = [line for line in inspect(checked, load_dataset(checked)) if line.startswith("x: orders the rows")]
+        found = [line for line in inspect(checked, load_dataset(checked)) if line.startswith("x: alone tells")]
         assert bool(found) == warned
 
 

@@ -266,7 +266,7 @@ LINE = ["data=point", "model=point", "trainer.select=last"]
         ([*LINE, "model.starts=[[1.0],[2.0,3.0]]"], "tasks.L1.type: objective, a function of 2 features, and with"),
         ([*LINE, "model.starts=[]"], "tasks.L1.type: objective, a function of 2 features, and with"),
         ([*LINE, "model.starts=[1.0,2.0]"], "model.starts[0]: found 1.0"),
-        ([*LINE, "sharing=mmoe"], "sharing: mmoe, which makes trunks of its own of model=mlp, and model is point"),
+        ([*LINE, "sharing=mmoe"], "sharing=mmoe: builds its trunks from model=mlp, and model is point"),
         (["data=point", "model=boosting"], "tasks.L1.type: objective, whose losses model=boosting does not have"),
         (
             [*LINE, "tasks.L1.target=cagrad_3"],

@@ -249,7 +249,7 @@ def test_a_gate_of_a_head_s_owner_is_not_shared() -> None:
 
 @pytest.mark.parametrize("sharing", ["mmoe", "cgc", "ple"])
 def test_what_a_mixture_reads_on_the_way_cannot_be_held(sharing: str) -> None:
-    with pytest.raises(RequestError, match=r"^graph.constants.a: layer1, and with sharing="):
+    with pytest.raises(RequestError, match=r"^graph.constants.a: found layer1, and with sharing="):
         make({"constants": {"a": ["layer1"]}}, sharing)
     free, held = make({}, sharing), make({"constants": {"a": ["layer2"]}}, sharing)
     assert any(g.any() for n, g in gradients(free)["a"].items() if n.startswith("trunk"))

@@ -77,6 +77,22 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one_bit_for_bit(tmp_path, setti
     assert all(torch.equal(v, two["network"][k]) for k, v in one["network"].items())
 
 
+@pytest.mark.parametrize("standardize", [True, False])
+def test_sigma_fits_the_weights_and_the_unit_of_the_target(tmp_path, standardize):
+    """The weight of a step, ½ e^(−s), is that of the s after the step before: σ = √(½ / w) units of the loss."""
+    trainer = {"evaluate_every": 1, "max_steps": 9}
+    config = make_config(loss={"name": "uncertainty"}, trainer=trainer, data={"standardize_targets": standardize})
+    stack = make_stack([config])
+    summary = run(config, tmp_path, stack=stack)
+    rows = pd.read_csv(tmp_path / "metrics.csv").query("split == 'train' and task == 'a'")
+    sigma, weight = (rows[rows.metric == name].set_index("step").value for name in ("sigma", "weight"))
+    target, train = stack.datasets[0].targets["a"], stack.datasets[0].split.train
+    unit = target.values[train].std() if standardize else 1.0
+    assert sigma.to_numpy()[:-1] == pytest.approx(unit * (0.5 / weight.to_numpy()[1:]) ** 0.5, rel=1e-5)
+    assert summary["figures"]["train/a/sigma"] == sigma[summary["best"]["step"]]
+    assert "train/b/sigma" in summary["figures"] and "train/c/sigma" in summary["figures"]
+
+
 def test_a_signal_during_the_last_evaluation_lets_the_run_end_and_is_not_forgotten(tmp_path):
     whole = run(make_config(), tmp_path / "whole")
 

@@ -1,7 +1,7 @@
 import numpy
 import pytest
 import torch
-from gramians import along, cosine, drawn, scaled_task, weights_of
+from gramians import along, cosine, drawn, hard_gradients, scaled_task, weights_of
 from scipy.optimize import minimize
 
 
@@ -51,9 +51,33 @@ def test_two_tasks_by_hand() -> None:
     )
 
 
-def test_c_0_is_the_mean_of_the_losses() -> None:
-    weights = weights_of("cagrad", drawn(10, 8), c=0.0)
-    torch.testing.assert_close(weights, torch.full((10, 8), 1 / 8).double(), rtol=0, atol=1e-6)
+@pytest.mark.parametrize("tasks", [2, 3, 4, 5, 6, 7, 8, 10, 13, 20, 40])
+def test_c_0_is_the_mean_of_the_losses_and_a_small_c_is_near_it(tasks: int) -> None:
+    """Also with gradients that are dependent, of very different lengths, or around 0; and with tasks that have none."""
+    for name, gradients in hard_gradients(tasks, 4).items():
+        gradients = gradients.float().double()
+        for away in (0, 1, tasks // 2):
+            gradients[:, tasks - away :] = 0.0  # no label in the batch, or a gradient of 0
+            here = torch.arange(tasks) < tasks - away
+            mean = gradients.sum(1) / (tasks - away)
+            exact = torch.where(here, 1 / (tasks - away), 0.0).float().double().expand(4, -1)
+            assert torch.equal(weights_of("cagrad", gradients, c=0.0), exact), (name, away)
+            for c in (1e-9, 1e-6, 1e-3):
+                weights = weights_of("cagrad", gradients, c=c)
+                moved = along(weights - exact, gradients).norm(dim=1)
+                longest = gradients.norm(dim=2).amax(1)
+                # the Gramian of float32 knows the length of the mean to 1e-3 of the longest gradient
+                assert (moved <= c * (mean.norm(dim=1) + 2e-3 * longest) + 1e-7 * longest).all(), (name, away, c)
+
+
+@pytest.mark.parametrize("tasks", [2, 3, 8])
+@pytest.mark.parametrize("share", [0.1, 0.01, 3e-3])
+def test_it_stays_in_the_ball_where_the_mean_nearly_vanishes(tasks: int, share: float) -> None:
+    gradients = torch.randn(50, tasks, 2 * tasks + 3, generator=torch.Generator().manual_seed(0)).double()
+    gradients = (gradients - (1 - share) * gradients.mean(1, keepdim=True)).float().double()
+    weights, mean = weights_of("cagrad", gradients), gradients.mean(1)
+    moved = (along(weights, gradients) - mean).norm(dim=1)
+    assert (moved / (0.4 * mean.norm(dim=1))).max() < 1.02
 
 
 def test_the_direction_is_not_blind_to_the_size_of_a_loss() -> None:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from gramians import along, cosine, drawn, scaled_task, weights_of
+from gramians import along, cosine, drawn, hard_gradients, scaled_task, weights_of
 from playing import make
 from torchjd.aggregation import FairGradWeighting
 
@@ -77,3 +77,15 @@ def test_runs_of_a_stack_may_differ_in_alpha() -> None:
 def test_identical_tasks_give_their_direction() -> None:
     gradients = drawn(5, 1).expand(-1, 4, -1)
     assert cosine(along(weights_of("fairgrad", gradients), gradients), gradients[:, 0]).min() > 1 - 1e-9
+
+
+@pytest.mark.parametrize("tasks", [2, 6, 12])
+def test_no_weight_is_0_however_unequal_the_gains(tasks: int) -> None:
+    """w = u^(−α): with α = 10 and lengths apart by 1e12 weights of 1e-100 are solutions. Float32 has no such number."""
+    apart = 10 ** torch.linspace(-6, 6, tasks).double().unsqueeze(1)
+    for name, gradients in hard_gradients(tasks, 4).items():
+        gradients = gradients * apart
+        weights = weights_of("fairgrad", gradients, alpha=10.0)
+        sizes = weights * gradients.norm(dim=2)
+        assert ((weights > 0) & weights.isfinite()).all(), name
+        assert (sizes > 0.9e-20 * sizes.amax(1, keepdim=True)).all(), name

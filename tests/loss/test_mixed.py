@@ -71,7 +71,7 @@ def test_parameters_of_a_strategy_that_a_member_has_not_get_no_gradient() -> Non
     losses = torch.full((len(MEMBERS), 3), 7.0)
     losses[2] = torch.nan  # a member that diverges without it
     weights = weigh(strategy, losses, None)
-    of_uncertainty, of_imtl_l = strategy.gradients(losses, weights + 1, None)
+    of_uncertainty, of_imtl_l = strategy.gradients(2 * losses, weights + 1, None)  # twice: not their optimum
     for gradient, own in ((of_uncertainty, [1, 3]), (of_imtl_l, [8])):
         others = [r for r in range(len(MEMBERS)) if r not in own]
         assert gradient.shape == losses.shape

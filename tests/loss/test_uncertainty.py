@@ -1,14 +1,16 @@
 """Learnt uncertainty: its formula, its start, its optimum."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from playing import make, some_losses, weigh
+from playing import make, members, some_losses, weigh
 from support import make_config, make_stack
 from torchjd.scalarization import UW
 
+from mtlrun.loss import make_strategy
 from mtlrun.loss.learnt import Glance
 from mtlrun.loss.parts import FLOOR
 from mtlrun.loss.uncertainty import Uncertainty
@@ -197,3 +199,29 @@ def test_the_closed_form_leaves_s_alone_beside_learnt_ones() -> None:
     (gradient,) = strategy.gradients(2 * losses, weights, None)
     assert (gradient[0] == 0).all() and (gradient[1] != 0).all()
     assert strategy.s[0].tolist() == [0.0] * 3 and strategy.s[1].tolist() == pytest.approx(optimum([3.0, 7.0, 1.0]))
+
+
+# ---------------------------------------------------------------- sigma
+
+
+def test_sigma_is_the_error_in_the_unit_of_the_target() -> None:
+    """At the optimum: the RMSE of a squared error, √(2L) of huber, the MAE of an absolute error, √(2 CE) of a class."""
+    units = torch.tensor([[1000.0, 1.0, 3.0, 0.2]]).double()
+    noise = [(0.5, 0.5), (1.0, 0.5), (1.0, 1.0), (1.0, 0.5)]
+    setup = replace(members([{"name": "uncertainty"}], tasks=list("abcd"), noise=noise), units=units)
+    strategy = Uncertainty(setup)
+    assert strategy.figures()["sigma"].isnan().all(), "nothing is learnt yet"
+    losses = torch.tensor([[0.81, 0.4, 0.6, 0.32]])
+    weigh(strategy, losses)
+    expected = [1000 * 0.9, math.sqrt(0.8), 3 * 0.6, 0.2 * 0.8]
+    assert strategy.figures()["sigma"][0].tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_sigma_is_of_what_is_learnt_and_of_its_own_run() -> None:
+    settings = [{"name": "sum"}, {"name": "uncertainty"}, {"name": "uncertainty", "solve": "closed_form"}]
+    strategy = make_strategy(members([*settings, {"name": "uncertainty", "init": 2.0}]))
+    weigh(strategy, torch.tensor([[0.25, 0.0, 0.6]] * 4), torch.tensor([[True, False, True]] * 4))
+    sigma = strategy.figures()["sigma"]
+    assert sigma[1].tolist() == pytest.approx([0.5, math.nan, 0.6], nan_ok=True)
+    assert sigma[3].tolist() == pytest.approx([math.e, math.e, math.e**2])
+    assert sigma[[0, 2]].isnan().all()

@@ -292,7 +292,7 @@ def test_check_says_where_the_trunk_comes_from(capsys: pytest.CaptureFixture[str
     out = shown("model.init_from=donor", "seed=4")
     assert "frozen" not in out and "has another split of the same table: rows that its trunk was trained on" in out
     assert "trunk from a first stage (trained on price, tax, 24 steps at most)" in shown("model.pretrain=[price,tax]")
-    assert "trunk as the seed has it, frozen" in shown("model.freeze=true")
+    assert "trunk initialised from the seed, frozen" in shown("model.freeze=true")
 
 
 # ---------------------------------------------------------------- in two stages

@@ -76,8 +76,7 @@ NEED = f"{TABLE}; this sweep has"
         (["arms=affinity", "seed=range(4)"], f"2 gains of a task by another need 7 seeds or more {NEED} 4"),
         (
             ["arms=lessons", "seed=range(9)"],
-            "5 main effects need 8 seeds or more for a paired test to reach p < .05, 18 "
-            "settings against a reference 10; this sweep has 9",
+            f"5 main effects need 8 seeds or more {TABLE}, 19 settings against a reference 10; this sweep has 9",
         ),
         (["loss=sum,uncertainty"], None),
         (["seed=range(8)"], None),

@@ -6,6 +6,7 @@ import torch
 from sklearn import metrics as sk
 from torch import Tensor
 
+from mtlrun.statistics.resample import Scored, over_draws
 from mtlrun.tasks import Binary, Categorical, Regression, metrics
 
 NAN = float("nan")
@@ -56,6 +57,67 @@ def test_all_scores_equal() -> None:
     labels, weights = torch.tensor([[0.0, 1, 1, 0, 0]]), torch.tensor([[1.0, 2, 1, 1, 1]])
     assert metrics.auroc(torch.zeros(1, 5), labels, weights).item() == pytest.approx(0.5)
     assert metrics.auprc(torch.zeros(1, 5), labels, weights).item() == pytest.approx(3 / 6)
+
+
+# ---------------------------------------------------------------- ties
+
+
+def rounded_apart(scores: Tensor, seed: int) -> Tensor:
+    """Scores with an error of rounding: at most 3 units in the last place of float32 at 1, or at the score."""
+    noise = torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
+    return scores + 3 * 2.0**-23 * scores.abs().clamp(min=1) * noise
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 40.0])
+@pytest.mark.parametrize("unit_weights", [False, True], ids=["weighted", "unweighted"])
+def test_scores_that_differ_by_rounding_are_ties(spread: float, unit_weights: bool) -> None:
+    """In whatever order a device adds numbers, the figures are scikit-learn's of the scores without rounding."""
+    scores, labels, weights = scores_labels_weights(5, 300, ties=True)
+    scores, weights = scores * spread - 2.3, torch.ones_like(weights) if unit_weights else weights
+    for ours, theirs in ((metrics.auroc, sk.roc_auc_score), (metrics.auprc, sk.average_precision_score)):
+        expected = each_run(lambda s, y, w, f=theirs: f(y, s, sample_weight=w), scores, labels, weights)
+        for seed in range(4):
+            found = ours(rounded_apart(scores, seed), labels, weights)
+            assert found.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_probabilities_apart_by_1e_8_have_no_order() -> None:
+    """The case that read .906 alone and .973 in a stack: a net that says nearly the same of every row."""
+    _, labels, weights = scores_labels_weights(1, 400, ties=False)
+    probabilities = 0.3 + 9e-9 * (labels + torch.randn(1, 400, generator=torch.Generator().manual_seed(5)))
+    scores = torch.logit(probabilities)
+    assert sk.roc_auc_score(labels[0], scores[0]) > 0.7
+    assert metrics.auroc(scores, labels, weights).item() == pytest.approx(0.5, abs=1e-12)
+
+
+def test_a_million_scores_that_lie_close_keep_their_order() -> None:
+    """All neighbours are as near as rounding. Only a tie of limited width is one."""
+    count = 1 << 20
+    scores = torch.linspace(-0.1, 0.1, count, dtype=torch.float64).unsqueeze(0)  # apart by 2e-7
+    labels = (torch.rand(1, count, generator=torch.Generator().manual_seed(0)) < 0.5 + 2 * scores).double()
+    exact = sk.roc_auc_score(labels[0], scores[0])
+    assert metrics.auroc(scores, labels, torch.ones_like(scores)).item() == pytest.approx(exact, abs=1e-5)
+
+
+def test_a_draw_of_rows_has_the_same_ties() -> None:
+    """`compare --rows` computes figures from scores of rows: those of the run."""
+    scores, labels, weights = scores_labels_weights(1, 300, ties=True)
+    logits = rounded_apart(scores, 0)
+    columns = {name: v.numpy() for name, v in Binary.row_scores(logits[0].unsqueeze(1), labels[0], 1.0).items()}
+    rows, whole = Scored(weights[0].numpy(), columns), np.ones((1, 300), np.float32)
+    figures = Binary.metrics(logits.unsqueeze(2), labels, weights, torch.ones(1))
+    for metric in ("accuracy", "auroc", "auprc", "logloss"):
+        assert over_draws(whole, [(rows, metric)])[0, 0] == pytest.approx(figures[metric].item(), rel=1e-6)
+
+
+def test_a_class_that_is_ahead_by_rounding_is_not_chosen() -> None:
+    ones, labels = torch.ones(1, 6), torch.tensor([[0.0, 1, 1, 0, 1, 1]])
+    logits = torch.tensor([[3e-8, -5e-8, 7e-8, 0.0, 1e-4, -1e-4]]).unsqueeze(2)
+    assert Binary.metrics(logits, labels, ones, torch.ones(1))["accuracy"].item() == pytest.approx(3 / 6)
+    three = torch.tensor([[0.0, 6e-8, -6e-8], [2.0, 5.0, 5.0 + 5e-7], [1.0, 1.0 + 1e-4, 0.0]])
+    assert metrics.chosen(three).tolist() == [0, 1, 1]
+    by_row = Categorical.row_scores(three.double(), torch.tensor([0.0, 1, 1]), 1.0)["accuracy"]
+    assert by_row.tolist() == [1, 1, 1]
 
 
 def test_r2_equals_scikit_learn() -> None:

@@ -57,7 +57,7 @@ def find_answers(table: Table, over_test_rows: bool, findings: list[Finding]) ->
     factorial = arms is None and not comparators.by_rows
     grid = effects(results, comparators.reference, criteria) if factorial else []
     if over_test_rows and (arms is not None or grid or comparators.by_rows):
-        text = "contrasts, effects and learning curves in words speak of other seeds on these test rows"
+        text = "contrasts, effects and learning curves hold for other seeds on these test rows"
         findings.append(Finding("warning", "test rows", text))
     return Answers(arms, grid, pairs)
 

@@ -67,7 +67,7 @@ class Inference:
 
 
 def inference_of(runs: Sequence[RunRecord]) -> Inference:
-    """Whether the split varies with the seed, and if so the ratio of test to train rows.
+    """Returns the ratio of test to train rows if the split varies with the seed, else None.
 
     Rows that a split leaves out count as train rows. Two random splits then share fewer rows, and in the derivation of
     the formula only shared rows make figures dependent.

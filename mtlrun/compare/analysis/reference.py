@@ -1,4 +1,4 @@
-"""What settings are compared with: the plain sum, the reference, and the baseline of Δm."""
+"""Chooses what the settings are compared with: the plain sum, the reference, and the baseline of Δm."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def multi_task(results: Sequence[SettingResult]) -> list[SettingResult]:
 
 
 def plain_sum(results: Sequence[SettingResult]) -> SettingResult | None:
-    """The plain sum of losses. Of several, the one with a single rate and no edges, and otherwise the usual values.
+    """The plain sum of losses. If there are several: the one with a single rate, no edges, and else the usual values.
 
     The usual value of a key is the one that most settings have, and of equally frequent values the first.
     """
@@ -119,7 +119,7 @@ def _unlike(setting: Setting, usual: Words) -> int:
 
 
 def closest_alone(results: Sequence[SettingResult], to: SettingResult | None) -> SettingResult | None:
-    """The single-task nets that have every task. Of several, those most similar to the setting `to`."""
+    """The single-task nets that have every task. If there are several: those most similar to the setting `to`."""
     alone = [result for result in results if result.setting.alone and result.complete]
     usual = to.setting.words if to is not None else _usual_words([result.setting for result in multi_task(results)])
     usual = {k: v for k, v in usual.items() if k.split(".")[0] not in ("only", "tasks")}

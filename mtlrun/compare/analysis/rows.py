@@ -35,9 +35,7 @@ Drawn = Mapping[int, Mapping[tuple[str, str], Floats]]  # seed -> (task, metric)
 
 def one_split_only(collection: Collection) -> Finding:
     """The warning that intervals do not cover other test rows, for a fixed split without --rows."""
-    text = (
-        "all runs share one split: intervals and verdicts speak of other seeds on these very test rows, not of others"
-    )
+    text = "all runs share one split: intervals and verdicts hold for other seeds, not for other test rows"
     return Finding("warning", "test rows", text, compare_command(collection.folders, "--rows"))
 
 

@@ -18,7 +18,7 @@ OF_BOOSTING = ("model", "data", "tasks", ONLY)  # groups whose settings matter f
 
 
 class RowKey(NamedTuple):
-    """What the runs of one row have in common."""
+    """The settings that the runs of one row have in common."""
 
     kind: Kind
     arm: str | None
@@ -183,7 +183,7 @@ def _not_in_all(settings: Sequence[Words], group: str) -> set[str]:
 
 
 def _setting(key: RowKey, members: Sequence[FoldedRun], tune: Sequence[str], findings: list[Finding]) -> Setting:
-    """The row of these runs. Of two completed runs with the same seed, task and trial, the first counts."""
+    """The row of these runs. If two completed runs have the same seed, task and trial, the first counts."""
     tried, repeats = _tried(members, tune)
     doubled = first_few([f"{one.run.name} beside {first.run.name}" for one, first in repeats])
     mixed = {

@@ -95,7 +95,7 @@ def _choices(sweep: Path, problems: Problems) -> dict[str, Choice]:
 
 
 def _each_once(runs: Sequence[RunRecord], problems: Problems) -> list[RunRecord]:
-    """The runs without duplicates. Of two equal runs the first is kept, unless only a later one is completed."""
+    """Returns the runs without duplicates. It keeps the first of equal runs, unless only a later one is completed."""
     by_folder: dict[Path, RunRecord] = {}
     for run in runs:  # one of the named folders may lie below another
         by_folder.setdefault(run.folder.resolve(), run)

@@ -241,7 +241,7 @@ def _check_completed(folder: Path, figures: Mapping[str, float], problems: Probl
 
 
 def _unfinished(path: Path) -> str | None:
-    """What is wrong with the end of a completed run's metrics.csv; None if it is a whole line about test."""
+    """Returns the fault in the last line of a completed run's metrics.csv; None if it is a whole line about test."""
     if path.exists() and not path.is_file():
         return f"{METRICS} is no file"
     try:

@@ -56,6 +56,10 @@ _SECTIONS = {
         "Weights of the losses",
         "Line: mean over seeds; band: 95 % interval. Weights that stay what they were are left out.",
     ),
+    "sigma": (
+        "Learnt noise",
+        "Sigma of loss=uncertainty, to be held against the error. Line: mean over seeds; band: 95 % interval.",
+    ),
     "rate": ("Learning rates", "Line: mean over seeds; band: 95 % interval."),
     "cosine": ("Gradient conflicts", "Cosine of two tasks' gradients in the trunk; below 0 they pull apart."),
     "importance": (
@@ -139,8 +143,9 @@ def require_ours(paths: Iterable[Path]) -> None:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Writes the figure as a PNG with our signature."""
+    """Writes the figure as a PNG with our signature. Its layout then stays as it is: an SVG needs no second one."""
     figure.savefig(path, format="png", dpi=DPI, metadata={"Software": SIGNATURE}, pil_kwargs={"compress_level": 1})
+    figure.set_layout_engine("none")
 
 
 def _ours(path: Path) -> bool:

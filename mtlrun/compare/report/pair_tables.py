@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from mtlrun.compare.records import Affinity, Comparison
 from mtlrun.compare.report.result_table import Column
-from mtlrun.compare.report.rounding import ABSENT, column
+from mtlrun.compare.report.rounding import column
 
-SHOWN = " *"  # after a gain or loss that is shown
+SHOWN = "*"  # before a gain or loss that is shown
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def pair_tables(comparison: Comparison) -> list[PairTable]:
         return []
     tables = []
     if found.gains:
-        title = f"Gain of a task with another, percent of it alone (positive: better;{SHOWN} shown)"
+        title = f"Gain of a task with another, percent of it alone (positive: better; {SHOWN} shown)"
         tables.append(PairTable(title, found.tasks, _gains(found)))
     if found.cosines:
         columns = [
@@ -50,10 +50,6 @@ def _gains(found: Affinity) -> list[Column]:
 
 
 def _marked(found: Affinity, names: Sequence[tuple[str, ...]], cells: Sequence[str]) -> list[str]:
-    """The cells of a column, those that are shown with a mark. The others are filled up, so that decimals align."""
+    """The cells of a column, with a mark before those that are shown."""
     shown = [found.verdicts.get(pair) in ("better", "worse") for pair in names]
-    blank = " " * len(SHOWN) if any(shown) else ""
-    return [
-        cell + (SHOWN if is_shown else "" if cell == ABSENT else blank)
-        for cell, is_shown in zip(cells, shown, strict=True)
-    ]
+    return [f"{SHOWN} {cell}" if is_shown else cell for cell, is_shown in zip(cells, shown, strict=True)]

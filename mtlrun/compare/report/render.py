@@ -1,6 +1,5 @@
 """Renders a comparison in a format: text for the terminal, Markdown, a LaTeX table, or CSV."""
 
-import shutil
 from typing import Literal
 
 from mtlrun.compare.records import Comparison
@@ -13,10 +12,13 @@ Format = Literal["text", "markdown", "latex", "csv"]
 
 
 def render(comparison: Comparison, format: Format, width: int | None = None) -> str:
-    """The comparison in a format, with a newline at the end. width: columns of text; None for those of the terminal."""
+    """The comparison in a format, with a newline at the end.
+
+    width: columns of the terminal, for text; None for a pipe or a file, where no table is divided.
+    """
     match format:
         case "text":
-            return as_text(comparison, width or shutil.get_terminal_size((100, 24)).columns)
+            return as_text(comparison, width)
         case "markdown":
             return as_markdown(comparison)
         case "latex":

@@ -201,7 +201,7 @@ def _rows(facts: Facts) -> list[str]:
     """The rows that are better than the reference, worse or equivalent, and the number of undecided ones."""
     name = facts.reference.label
     if not any(row.against for row in facts.rows):
-        return [f"{name} stands alone: there is nothing to hold against it."]
+        return [f"{name} is the only setting: there is nothing to compare it with."]
     if facts.contrasts or facts.curve:  # they answer already
         return []
     answered = {facts.together.alone, facts.together.label} if facts.together else set[str]()

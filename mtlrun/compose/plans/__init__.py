@@ -1,4 +1,4 @@
-"""Plans: experiments whose arms follow from the tasks at hand. `arms=NAME` makes them; see docs/experiments.md.
+"""Plans: experiments whose arms follow from the tasks of the data. `arms=NAME` makes them; see docs/experiments.md.
 
 A plan is a function of a `PlanRequest` that returns arms. An arm has the same form as a written one: a mapping of
 overrides with a `label`; a text may be a sweep. Overrides common to all arms, such as seeds, stay in the request.

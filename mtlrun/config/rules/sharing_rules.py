@@ -9,12 +9,11 @@ def trunks(config: Config) -> None:
     sharing, model = config.sharing, config.model.name
     if sharing.makes_trunks and model not in MODELS:
         raise RequestError(
-            f"sharing: {sharing.name}, which makes trunks of its own of model=mlp, and model is "
-            f"{model}\nset it: sharing=hard"
+            f"sharing={sharing.name}: builds its trunks from model=mlp, and model is {model}\nset it: sharing=hard"
         )
     if sharing.needs_layers and not config.net.hidden:
         raise RequestError(
-            f"sharing={sharing.name}: is about the trunk's layers, and model.hidden is empty\n"
+            f"sharing={sharing.name}: needs layers in the trunk, and model.hidden is empty\n"
             "set model.hidden=[64], or sharing=hard"
         )
 
@@ -24,14 +23,14 @@ def shared_gradients(config: Config) -> None:
     loss, sharing = config.loss, config.sharing
     if isinstance(loss, GradientLossConfig) and sharing.own_trunks:
         raise RequestError(
-            f"loss={loss.name}: reads the tasks' gradients in what they share, and with sharing="
-            f"{sharing.name} every task has a trunk of its own\n"
+            f"loss={loss.name}: needs the tasks' gradients in shared parameters, and with sharing="
+            f"{sharing.name} every task has a separate trunk\n"
             "set sharing=hard, or loss=sum"
         )
     if isinstance(loss, GradientLossConfig) and loss.at == "representation" and not sharing.one_representation:
         raise RequestError(
-            "loss.at: representation are the features that all heads read, and with sharing="
-            f"{sharing.name} each task has its own\nallowed: parameters"
+            "loss.at: found representation, the features that all heads read, and with sharing="
+            f"{sharing.name} each task has separate features\nallowed: parameters"
         )
     if config.trainer.log_gradients and sharing.own_trunks:
         raise RequestError(
@@ -68,7 +67,7 @@ def mixed_constants(config: Config) -> None:
         inner = [c for c in constants if c.startswith("layer") and c != f"layer{graph.depth}"]
         if inner:
             raise RequestError(
-                f"graph.constants.{name}: {inner[0]}, and with sharing={sharing.name} what a "
-                f"task reads there is no step on the way to layer{graph.depth}\n"
+                f"graph.constants.{name}: found {inner[0]}, and with sharing={sharing.name} later layers do not read "
+                f"what a task reads there\n"
                 f"allowed: layer{graph.depth}, estimates and parameters"
             )

@@ -13,6 +13,7 @@ from mtlrun.runs.export.onnx_packages import TensorProto, compose, helper, onnx
 from mtlrun.runs.export.preprocessing import encode
 from mtlrun.runs.export.traced_network import OPSET, traced
 from mtlrun.runs.predictor import NetworkPredictor, Predictor
+from mtlrun.tasks.metrics import ROUNDING
 from mtlrun.util.errors import RequestError
 from mtlrun.util.version import __version__
 
@@ -98,7 +99,9 @@ def _decode(graph: Graph, predictor: NetworkPredictor, task: str, outputs: str, 
         graph.add("Add", scaled, graph.constant(offset, np.float64), output=name)
         return [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["N"])]
     probabilities = graph.named(decoded, of_probabilities)
-    best = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
+    most = graph.add("ReduceMax", probabilities, axes=[1], keepdims=1)
+    near = graph.add("GreaterOrEqual", probabilities, graph.add("Mul", most, graph.constant(1 - ROUNDING, np.float64)))
+    best = graph.add("ArgMax", graph.add("Cast", near, to=TensorProto.INT32), axis=1, keepdims=0)  # as `chosen`
     if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in classes):
         raise RequestError(
             f"export: {task} has classes beyond the whole numbers of 64 bits, which ONNX cannot hold\n"

@@ -73,6 +73,15 @@ def test_text_on_a_wide_terminal_is_one_table_with_every_figure():
     assert lines[6].startswith("~ boosting")
 
 
+def test_a_pipe_gets_one_table_of_whole_lines():
+    comparison = comparisons.rich(30, 12, 0)
+    lines = table_lines(render(comparison, "text"))
+    heading = [line for line in lines if line.startswith("  setting")]
+    assert len(heading) == 1 and all(column.task in heading[0] for column in comparison.columns)
+    row = next(line for line in lines if line.startswith("* loss=uncertainty"))
+    assert cell_len(row) > 200 and len(re.split(r"\s{2,}", row.strip())) == 20, "a cell for each column"
+
+
 def test_tasks_that_do_not_fit_stand_below():
     comparison = comparisons.rich(7, 12, 0)
     text = render(comparison, "text", 100)

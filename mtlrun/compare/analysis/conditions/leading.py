@@ -78,4 +78,4 @@ def _more_seeds(context: Context, text: str) -> Finding:
         return Finding("missing", "a clear leader", text)
     start = max(seed for result in context.results for seed in result.row.seeds) + 1
     seeds = range(start, start + context.fewest_seeds)
-    return context.further_seeds("a clear leader", f"{text}: more seeds may do it", seeds)
+    return context.further_seeds("a clear leader", f"{text}: more seeds may decide it", seeds)

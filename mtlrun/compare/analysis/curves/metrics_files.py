@@ -82,5 +82,5 @@ def _drawn_key(name: str) -> Key | None:
     Names contain no commas.
     """
     split, task, metric = name.split(",")
-    shown = split == "val" or metric in ("weight", "rate", CONFLICTS) or metric.startswith((COSINE, STITCH))
+    shown = split == "val" or metric in ("weight", "sigma", "rate", CONFLICTS) or metric.startswith((COSINE, STITCH))
     return (split, task, metric) if shown and split != "test" else None

@@ -1,4 +1,4 @@
-"""Lines over training steps: val figures, loss weights, rates and gradient cosines."""
+"""Lines over training steps: val figures, loss weights, learnt noise, rates and gradient cosines."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FLAT = 1e-6  # share of the height of a line: bound of the rounding error
 class Line:
     """A line that may be drawn for a setting: a figure of some runs."""
 
-    what: Literal["curve", "weight", "rate", "cosine"]
+    what: Literal["curve", "weight", "sigma", "rate", "cosine"]
     task: str
     metric: str
     key: Key
@@ -33,7 +33,7 @@ class Line:
 
 
 def series(settings: Sequence[Setting], curves: Curves, columns: Sequence[TaskColumn]) -> list[Series]:
-    """Val figures, loss weights, rates and gradient cosines over steps: mean and 95 % band over seeds.
+    """Val figures, loss weights, learnt noise, rates and gradient cosines over steps: mean and 95 % band over seeds.
 
     Boosting is left out, because its iterations are not steps. Constant weights and rates are left out, because the
     settings give them. Steps that fewer than half of the runs of a row reach are left out, because the mean of the
@@ -58,6 +58,7 @@ def _lines(setting: Setting, columns: Sequence[TaskColumn]) -> Iterator[Line]:
         runs = [*setting.of(task).values()]
         if setting.multi_task:
             yield Line("weight", task, "weight", ("train", task, "weight"), runs)
+        yield Line("sigma", task, "sigma", ("train", task, "sigma"), runs)
         yield Line("rate", task, "rate", ("train", task, "rate"), runs)
         for other in trained:
             if other != task:

@@ -3,22 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from mtlrun.compare.records import Comparison, Estimate, Importance
-from mtlrun.compare.report.pictures.canvas import Canvas, left_of
+from mtlrun.compare.report.pictures.canvas import DASHED, chart, named_rows, numbers
 from mtlrun.compare.report.pictures.style import (
     INK,
     PALETTE,
     Names,
     Sign,
-    ends,
     in_lines,
     is_finite,
     label_height,
     whisker,
 )
-from mtlrun.compare.report.pictures.ticks import linear
 
 MOST_INPUTS, MOST_SETTINGS = 15, 6  # largest numbers in one picture of importances
 
@@ -84,18 +81,14 @@ def _bars(
     labels = [label for label, _ in groups]
     thick = 0.1 if max(len(bars) for _, bars in groups) > 2 else 0.14
     heights = [max(0.06 + label_height(label), 0.1 + thick * len(bars)) for label, bars in groups]
-    canvas = Canvas(title, sum(heights), left_of(labels), axis, legend=legend if len(legend) > 1 else ())
-    canvas.scale_x(linear([0.0, *(end for _, bars in groups for estimate, _ in bars for end in ends(estimate))]))
-    segments = []
-    for middle, (_, bars) in zip(canvas.names(labels, heights), groups, strict=True):
-        for i, (estimate, colour) in enumerate(bars):
-            place = middle + (i - (len(bars) - 1) / 2) * thick
-            canvas.axes.add_patch(
-                Rectangle((0, place - 0.43 * thick), estimate.mean, 0.86 * thick, facecolor=colour, linewidth=0)
-            )
+    figure, axes = chart(title, sum(heights), axis, legend=legend if len(legend) > 1 else ())
+    for middle, (_, bars) in zip(named_rows(axes, labels, heights), groups, strict=True):
+        places = [middle + (i - (len(bars) - 1) / 2) * thick for i in range(len(bars))]
+        axes.barh(places, [estimate.mean for estimate, _ in bars], 0.86 * thick, color=[colour for _, colour in bars])
+        for place, (estimate, _) in zip(places, bars, strict=True):
             if (interval := whisker(estimate)) is not None:
-                segments.append([(interval[0], place), (interval[1], place)])
-    canvas.segments(segments, [INK] * len(segments), linewidths=0.9)
+                axes.hlines(place, *interval, colors=INK, linewidths=0.9)
+    numbers(axes.xaxis)
     if line is not None:
-        canvas.dashed([line, line], [0, sum(heights)])
-    return canvas.figure
+        axes.axvline(line, **DASHED)
+    return figure

@@ -6,9 +6,8 @@ from itertools import combinations
 from matplotlib.figure import Figure
 
 from mtlrun.compare.records import Comparison, Row, TaskColumn
-from mtlrun.compare.report.pictures.canvas import Canvas
-from mtlrun.compare.report.pictures.style import INK, SOFT, Names, ends, is_finite, whisker
-from mtlrun.compare.report.pictures.ticks import linear
+from mtlrun.compare.report.pictures.canvas import chart, numbers
+from mtlrun.compare.report.pictures.style import INK, SOFT, Names, is_finite, whisker
 from mtlrun.compare.report.result_table import direction
 
 Pair = tuple[TaskColumn, TaskColumn]
@@ -33,11 +32,11 @@ def _front(rows: Sequence[Row], pair: Pair, names: Names) -> Figure:
     one, other = pair
     title = f"{one.task} and {other.task} (ringed: not dominated){names.note}"
     across, up = (f"{column.task}: {direction(column)}" for column in pair)
-    canvas = Canvas(title, 2.7, 0.78, across, up, legend=[names.sign(row.label, line=False) for row in rows])
-    canvas.scale_x(linear([end for row in rows for end in ends(row.figures[one.task])], margin=0.07))
-    canvas.scale_y(linear([end for row in rows for end in ends(row.figures[other.task])], margin=0.07))
+    figure, axes = chart(title, 2.7, across, up, legend=[names.sign(row.label, line=False) for row in rows])
+    numbers(axes.xaxis)
+    numbers(axes.yaxis)
     front = sorted(_front_of(rows, pair), key=lambda row: row.figures[one.task].mean)
-    canvas.plot(
+    axes.plot(
         [row.figures[one.task].mean for row in front],
         [row.figures[other.task].mean for row in front],
         color=SOFT,
@@ -49,18 +48,14 @@ def _front(rows: Sequence[Row], pair: Pair, names: Names) -> Figure:
         markeredgecolor=INK,
         markeredgewidth=0.9,
     )
-    segments, colours = [], []
     for row in rows:
         x, y, colour = row.figures[one.task], row.figures[other.task], names.colour(row.label)
         if (interval := whisker(x)) is not None:
-            segments.append([(interval[0], y.mean), (interval[1], y.mean)])
-            colours.append(colour)
+            axes.hlines(y.mean, *interval, colors=colour, linewidths=0.9, alpha=0.6)
         if (interval := whisker(y)) is not None:
-            segments.append([(x.mean, interval[0]), (x.mean, interval[1])])
-            colours.append(colour)
-        canvas.plot([x.mean], [y.mean], marker=names.marker(row.label), color=colour, markersize=6, linestyle="none")
-    canvas.segments(segments, colours, linewidths=0.9, alpha=0.6)
-    return canvas.figure
+            axes.vlines(x.mean, *interval, colors=colour, linewidths=0.9, alpha=0.6)
+        axes.plot([x.mean], [y.mean], marker=names.marker(row.label), color=colour, markersize=6)
+    return figure
 
 
 def _front_of(rows: Sequence[Row], pair: Pair) -> list[Row]:

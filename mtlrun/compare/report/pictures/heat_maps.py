@@ -7,9 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mtlrun.compare.records import Comparison, Estimate, Share
-from mtlrun.compare.report.pictures.canvas import WIDTH, Canvas, left_of
+from mtlrun.compare.report.pictures.canvas import WIDTH, chart, named_rows
 from mtlrun.compare.report.pictures.style import (
     GRID,
+    LETTER,
+    LINE,
     SOFT,
     Names,
     in_lines,
@@ -101,32 +103,26 @@ def _heat_map(title: str, shown: HeatMap) -> Figure:
     """A figure with coloured cells. Each cell has the number and half the width of its interval."""
     n = len(shown.columns)
     beside, below = (_in_lines(names) for names in (shown.rows, shown.columns))
-    left = left_of(beside) + 0.2
     turned = n > 4  # column names are rotated
-    bottom = 0.3 + (0.066 * max(map(longest_line, below)) if turned else max(map(label_height, below)))
-    canvas = Canvas(title, len(beside) * max(0.4, min(0.8, (WIDTH - left - 0.2) / n)), left, below=bottom)
-    side, height = canvas.width / n, canvas.height / len(beside)
-    canvas.axes.set_xlim(0, n)
-    canvas.names(beside, [height] * len(beside))
-    for j, name in enumerate(below):
-        x = canvas.left + (j + 0.5) * side
-        canvas.text(x, canvas.bottom - 0.06, name, ha="center", va="top", size=8, rotation=90 if turned else 0)
-    for i, row in enumerate(shown.rows):
+    names = LETTER * max(map(longest_line, below)) if turned else max(map(label_height, below)) - LINE
+    side = (WIDTH - 0.8 - LETTER * max(map(longest_line, beside))) / n  # about the width of a cell
+    height = len(beside) * max(0.4, min(0.8, side))
+    figure, axes = chart(title, height + names, shown.axes[1], shown.axes[0])
+    axes.grid(visible=False)
+    axes.set_xlim(0, n)
+    axes.set_xticks([j + 0.5 for j in range(n)], below, rotation=90 if turned else 0)
+    for i, (row, y) in enumerate(zip(shown.rows, named_rows(axes, beside, [1.0] * len(beside)), strict=True)):
         for j, column in enumerate(shown.columns):
-            x, y = canvas.left + (j + 0.5) * side, canvas.bottom + canvas.height - (i + 0.5) * height
             estimate = shown.values.get((row, column))
             if estimate is None:
-                canvas.text(x, y, "·", ha="center", va="center", color=SOFT)
+                axes.text(j + 0.5, y, "·", ha="center", va="center", color=SOFT)
                 continue
             colour = shown.shade(estimate.mean)
-            canvas.axes.add_patch(
-                Rectangle((j, i * height), 1, height, facecolor=colour, edgecolor=GRID, linewidth=0.6)
-            )
+            axes.add_patch(Rectangle((j, i), 1, 1, facecolor=colour, edgecolor=GRID, linewidth=0.6))
             text = with_interval(estimate, signed=shown.signed).replace(" ± ", "\n±").replace(" [", "\n[")
-            canvas.text(x, y, text, ha="center", va="center", size=8 if n < 7 else 5.6, color="#101010")
-    canvas.text(canvas.left + canvas.width / 2, 0.06, shown.axes[1], ha="center", va="bottom")
-    canvas.text(0.09, canvas.bottom + canvas.height / 2, shown.axes[0], ha="left", va="center", rotation=90)
-    return canvas.figure
+            size = 8 if n < 7 else 5.6
+            axes.text(j + 0.5, y, text, ha="center", va="center", size=size, color="#101010")
+    return figure
 
 
 def _in_lines(names: Sequence[str]) -> list[str]:

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from mtlrun.compare.records import Comparison, Effect, Estimate, Row, TaskColumn
-from mtlrun.compare.report.pictures.canvas import Canvas, left_of
+from mtlrun.compare.report.pictures.canvas import DASHED, chart, named_rows, numbers
 from mtlrun.compare.report.pictures.style import (
     PALETTE,
     SOFT,
     Names,
     Sign,
-    ends,
     in_lines,
     is_finite,
     label_height,
     verdict_sign,
     whisker,
 )
-from mtlrun.compare.report.pictures.ticks import linear
 from mtlrun.compare.report.rounding import number
 
 FIRST_BETTER = Sign("first better", PALETTE[0], "o")
@@ -47,7 +45,7 @@ def delta_m(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]
     if dots:
         title = f"Δm: how much worse than the baseline, mean over tasks{names.note}"
         axis = f"Δm, percent of {names.lines(comparison.baseline, 30, 1)} (← better)"
-        yield "delta_m", _dots(title, dots, axis, 0.0, signed=True)
+        yield "delta_m", _dots(title, dots, axis, 0.0)
 
 
 def by_task(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]]:
@@ -77,7 +75,7 @@ def effects(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure]
     if comparison.effects:
         dots = [_effect(effect) for effect in comparison.effects]
         axis = "first − second, difference of Δm in percent (← first better)"
-        yield "effects", _dots("Effects on Δm, paired by seed", dots, axis, 0.0, signed=True)
+        yield "effects", _dots("Effects on Δm, paired by seed", dots, axis, 0.0)
 
 
 def _effect(effect: Effect) -> Dot:
@@ -90,23 +88,21 @@ def _by_delta_m(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: row.delta_m.mean if row.delta_m and is_finite(row.delta_m) else math.inf)
 
 
-def _dots(title: str, dots: Sequence[Dot], axis: str, line: float | None, signed: bool = False) -> Figure:
+def _dots(title: str, dots: Sequence[Dot], axis: str, line: float | None) -> Figure:
     """Dots with whiskers, one per row from the top down, a dashed vertical line at `line`, and a legend."""
     labels = [dot.label for dot in dots]
     heights = [0.07 + label_height(label) for label in labels]
     legend = sorted({dot.sign for dot in dots}, key=lambda sign: sign.name)
-    canvas = Canvas(title, sum(heights), left_of(labels), axis, legend=legend)
-    places = canvas.names(labels, heights)
-    held = [end for dot in dots for end in ends(dot.estimate)]
-    canvas.scale_x(linear(held if line is None else [*held, line], signed=signed))
+    figure, axes = chart(title, sum(heights), axis, legend=legend)
+    places = named_rows(axes, labels, heights)
+    numbers(axes.xaxis)
     if line is not None:
-        canvas.dashed([line, line], [0, sum(heights)])
-    segments, colours = [], []
+        axes.axvline(line, **DASHED)
+    held = [(whisker(dot.estimate), place, dot.sign) for place, dot in zip(places, dots, strict=True)]
+    known = [(*interval, place, sign.colour) for interval, place, sign in held if interval is not None]
+    if known:
+        lows, highs, at, colours = zip(*known, strict=True)
+        axes.hlines(at, lows, highs, colors=colours, linewidths=1.6)
     for place, dot in zip(places, dots, strict=True):
-        if (interval := whisker(dot.estimate)) is not None:
-            segments.append([(interval[0], place), (interval[1], place)])
-            colours.append(dot.sign.colour)
-        sign = dot.sign
-        canvas.plot([dot.estimate.mean], [place], marker=sign.marker, color=sign.colour, markersize=5, linestyle="none")
-    canvas.segments(segments, colours, linewidths=1.6)
-    return canvas.figure
+        axes.plot([dot.estimate.mean], [place], marker=dot.sign.marker, color=dot.sign.colour, markersize=5)
+    return figure

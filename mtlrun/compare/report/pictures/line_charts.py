@@ -4,16 +4,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon
 
 from mtlrun.compare.records import Comparison, Series
-from mtlrun.compare.report.pictures.canvas import Canvas
+from mtlrun.compare.report.pictures.canvas import DASHED, chart, numbers
 from mtlrun.compare.report.pictures.style import Names, Sign
-from mtlrun.compare.report.pictures.ticks import linear, logarithmic
 from mtlrun.compare.report.result_table import direction
 
-HEIGHT, LEFT = 2.3, 0.78  # inches: height of the axes, width left of them
+HEIGHT = 2.3  # inches, of the axes
 FAR = 20  # from this ratio of the largest to the smallest value on, an axis is logarithmic
 KEYS = {"step": "training step", "data.train_rows": "training rows"}  # names of keys in pictures
 
@@ -40,6 +39,7 @@ class SeriesKind:
 KINDS: Mapping[str, SeriesKind] = {
     "curve": SeriesKind("{task} while training", "{figure}, val"),
     "weight": SeriesKind("Weight of {task}'s loss", "weight (no unit)", log_y=True),
+    "sigma": SeriesKind("Learnt noise of {task}", "sigma (unit of the target)", log_y=True),
     "rate": SeriesKind("Learning rate{of_task}", "learning rate (no unit)", log_y=True),
     "cosine": SeriesKind(
         "Cosine of gradients: {task} and {metric}", "cosine (below 0: conflict)", file="_{metric}", zero=True
@@ -77,19 +77,19 @@ def _series(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series],
     """Mean and band over seeds for every setting that has the figure."""
     signs = [names.sign(one.label) for one in group]
     over = KEYS.get(words["key"], words["key"])
-    canvas = Canvas(_title(kind, words, group, names), HEIGHT, LEFT, over, kind.axis.format(**words), legend=signs)
-    means = [value for one in group for value in one.mean if math.isfinite(value)]
-    held = [*means, *(value for one in group for value in (*one.low, *one.high))]
-    places = [float(x) for one in group for x in one.x]
-    canvas.scale_y(logarithmic(held) if kind.log_y and _far_apart(means) else linear(held + [0.0] * kind.zero))
-    canvas.scale_x(logarithmic(places) if kind.log_x and _far_apart(places) else linear(places, margin=0.02))
+    figure, axes = chart(_title(kind, words, group, names), HEIGHT, over, kind.axis.format(**words), legend=signs)
     if kind.zero:
-        canvas.dashed([min(places), max(places)], [0, 0])
+        axes.axhline(0, **DASHED)
     for one, sign in zip(group, signs, strict=True):
-        band = [*zip(one.x, one.low, strict=True), *reversed([*zip(one.x, one.high, strict=True)])]
-        canvas.axes.add_patch(Polygon(band, facecolor=sign.colour, alpha=0.15, linewidth=0))
-        _line(canvas, one.x, one.mean, sign, len(one.x) // 6)
-    return canvas.figure
+        axes.fill_between(one.x, one.low, one.high, color=sign.colour, alpha=0.15, linewidth=0)
+        _line(axes, one.x, one.mean, sign, len(one.x) // 6)
+    log_x = kind.log_x and _far_apart([float(x) for one in group for x in one.x])
+    log_y = kind.log_y and _far_apart([value for one in group for value in one.mean if math.isfinite(value)])
+    axes.set_xscale("log" if log_x else "linear")
+    axes.set_yscale("log" if log_y else "linear")
+    numbers(axes.xaxis, log_x)
+    numbers(axes.yaxis, log_y)
+    return figure
 
 
 def _title(kind: SeriesKind, words: Mapping[str, str], group: Sequence[Series], names: Names) -> str:
@@ -108,25 +108,18 @@ def expected(comparison: Comparison, names: Names) -> Iterator[tuple[str, Figure
         return
     signs = {label: names.sign(label) for label in shown}
     title, up = "What choosing among n trials can be expected to reach", "expected skill on val (no unit) ↑"
-    canvas = Canvas(title, HEIGHT, LEFT, "trials", up, legend=[*signs.values()])
-    canvas.scale_x(linear([1, max(map(len, shown.values()))], integer=True))
-    canvas.scale_y(linear([value for values in shown.values() for value in values]))
+    figure, axes = chart(title, HEIGHT, "trials", up, legend=[*signs.values()])
     for label, values in shown.items():
-        _line(canvas, range(1, len(values) + 1), values, signs[label], len(values) // 8)
-    yield "expected", canvas.figure
+        _line(axes, range(1, len(values) + 1), values, signs[label], len(values) // 8)
+    numbers(axes.xaxis, integer=True)
+    numbers(axes.yaxis)
+    yield "expected", figure
 
 
-def _line(canvas: Canvas, x: Sequence[float], y: Sequence[float], sign: Sign, every: int) -> None:
+def _line(axes: Axes, x: Sequence[float], y: Sequence[float], sign: Sign, every: int) -> None:
     """Draws the line of a setting, with a marker at every `every` points."""
-    canvas.plot(
-        x,
-        y,
-        color=sign.colour,
-        linestyle=sign.dashes,
-        marker=sign.marker,
-        markersize=4,
-        markevery=max(1, every),
-    )
+    look = {"color": sign.colour, "linestyle": sign.dashes, "marker": sign.marker}
+    axes.plot(x, y, **look, markersize=4, markevery=max(1, every))
 
 
 def _far_apart(values: Sequence[float]) -> bool:

@@ -25,6 +25,29 @@ STYLE: Any = {
     "font.size": 8.5,
     "font.family": "DejaVu Sans",
     "text.color": INK,
+    "figure.titlesize": 9.5,
+    "figure.titleweight": "bold",
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.04,
+    "axes.labelsize": 8.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.markersize": 4.5,
+    "lines.linewidth": 1.4,
     "text.parse_math": False,
     "figure.facecolor": PAPER,
     "svg.fonttype": "none",
@@ -112,6 +135,11 @@ def in_lines(label: str, width: int, lines: int, name: str = "") -> str:
     return "\n".join(wrap(label, width, lines, name)[0])
 
 
+def line_count(label: str) -> int:
+    """The number of lines of a label."""
+    return label.count("\n") + 1
+
+
 def longest_line(label: str) -> int:
     """The number of letters in the longest line of a label."""
     return max(map(len, label.split("\n")))
@@ -119,7 +147,7 @@ def longest_line(label: str) -> int:
 
 def label_height(label: str) -> float:
     """The height in inches of the lines of a label."""
-    return 0.03 + LINE * (label.count("\n") + 1)
+    return 0.03 + LINE * line_count(label)
 
 
 # ---------------------------------------------------------------- estimates

@@ -1,4 +1,8 @@
-"""A comparison as Markdown."""
+"""A comparison as Markdown.
+
+The table is written by hand: `DataFrame.to_markdown` needs a further package, tabulate, and escapes no cell. A label
+with a | would break its table.
+"""
 
 from collections.abc import Iterable
 

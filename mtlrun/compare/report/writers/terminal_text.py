@@ -2,34 +2,37 @@
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
-
 from mtlrun.compare.records import Comparison
-from mtlrun.compare.report.pair_tables import PairTable, pair_tables
+from mtlrun.compare.report.pair_tables import pair_tables
 from mtlrun.compare.report.result_table import Column, lines, mark, table
 from mtlrun.compare.report.table_notes import by_kind, effect_text, reading
 from mtlrun.compare.report.wrapping import fill, wrap
+from mtlrun.util.tables import table_lines, table_width
 from mtlrun.util.terminal import printable
 
-NARROWEST = 50  # columns; a narrower terminal breaks lines itself
-GAP = 2  # characters between the columns of the table
-SIGN = 2  # characters before a label, for the sign from `mark`
+NARROWEST = 60  # columns; a narrower terminal breaks lines itself
+PAGE = 100  # columns of the sentences in a pipe or a file
+LABEL = 34  # characters in a line of a label
 
 
-def as_text(comparison: Comparison, width: int) -> str:
-    """Title, verdict, table, how to read it, effects and findings, in lines of `width` columns.
+def as_text(comparison: Comparison, terminal: int | None) -> str:
+    """Title, verdict, table, how to read it, effects and findings.
 
-    A command stays on one line, so that it can be copied.
+    terminal: the columns of the terminal. A table that is wider comes in several blocks. None: the text goes to a pipe
+    or a file, where the table is one block of any width. A command stays on one line, so that it can be copied.
     """
-    width = max(width, NARROWEST)
+    room = None if terminal is None else max(terminal, NARROWEST)
+    width = room or PAGE
     out = [*fill(comparison.title, width), ""]
     for sentence in comparison.verdict:
         out += fill(sentence, width)
-    out += _table(comparison, width)
+    out += _table(comparison, room)
     for line in reading(comparison):
         out += fill(line, width, "  ")
     for pairs in pair_tables(comparison):
-        out += ["", *fill(pairs.title, width), *_pair_table(pairs, width)]
+        labels = [wrap(task, LABEL, 3, f"[{index}]")[0] for index, task in enumerate(pairs.tasks, start=1)]
+        blocks = _in_blocks("task", ["\n".join(label) for label in labels], pairs.columns, room)
+        out += ["", *fill(pairs.title, width), *blocks[1:]]
     if comparison.effects:
         out += ["", "Effects on Δm, in percent (positive: the first is worse)"]
         for effect in comparison.effects:
@@ -44,75 +47,54 @@ def as_text(comparison: Comparison, width: int) -> str:
     return "\n".join(out) + "\n"
 
 
-def _table(comparison: Comparison, width: int) -> list[str]:
+def _table(comparison: Comparison, width: int | None) -> list[str]:
     """The table in as many blocks as it needs, and the full labels of rows whose label was cut."""
-    labels = [row.label for row in comparison.rows]
-    signs = [mark(comparison, row) for row in comparison.rows]
-    return _in_blocks("setting", labels, signs, table(comparison), width)
-
-
-def _pair_table(pairs: PairTable, width: int) -> list[str]:
-    return _in_blocks("task", pairs.tasks, [""] * len(pairs.tasks), pairs.columns, width)[1:-1]
-
-
-def _in_blocks(
-    heading: str, names: Sequence[str], signs: Sequence[str], columns: Sequence[Column], width: int
-) -> list[str]:
-    blocks, limit = _blocks(names, columns, width)
-    wrapped = [wrap(name, limit, 3, f"[{index}]") for index, name in enumerate(names, start=1)]
-    out: list[str] = []
-    for block in blocks:
-        out += ["", *_block(heading, signs, block, [label for label, _ in wrapped])]
-    out.append("")
-    for index, (name, (_, cut)) in enumerate(zip(names, wrapped, strict=True), start=1):
+    wrapped = [wrap(row.label, LABEL, 3, f"[{index}]") for index, row in enumerate(comparison.rows, start=1)]
+    marked = [_marked(mark(comparison, row), label) for row, (label, _) in zip(comparison.rows, wrapped, strict=True)]
+    out = [*_in_blocks("  setting", marked, table(comparison), width), ""]
+    for index, (row, (_, cut)) in enumerate(zip(comparison.rows, wrapped, strict=True), start=1):
         if cut:
-            out += fill(f"[{index}] {name}", width)
+            out += fill(f"[{index}] {row.label}", width or PAGE)
     return out
 
 
-def _blocks(names: Sequence[str], columns: Sequence[Column], width: int) -> tuple[list[list[Column]], int]:
-    """The columns of each block, and the width of labels.
+def _in_blocks(heading: str, labels: Sequence[str], columns: Sequence[Column], width: int | None) -> list[str]:
+    """The lines of a table, in blocks that fit, each after an empty line."""
+    blocks = [block for block in _blocks(columns, labels, width) if block]
+    return [line for block in blocks for line in ["", *table_lines(*_cells(heading, labels, block))]]
+
+
+def _marked(sign: str, label: Sequence[str]) -> str:
+    """The lines of a label behind the sign of its row."""
+    return "\n".join([f"{sign:1} {label[0]}", *(f"  {line}" for line in label[1:])])
+
+
+def _blocks(columns: Sequence[Column], labels: Sequence[str], width: int | None) -> list[list[Column]]:
+    """The columns of each block. rich would wrap the cells of a table that does not fit; blocks keep figures whole.
 
     All columns are in one block if they fit. Otherwise the columns that compare settings come first, then the tasks.
     """
-    longest = max((cell_len(printable(name)) for name in names), default=10)
-    spare = width - SIGN - sum(_width(column) + GAP for column in columns)
-    if spare >= min(longest, 24):
-        return [[*columns]], min(longest, spare)
-    judged = [column for column in columns if not column.task]
-    spare = width - SIGN - sum(_width(column) + GAP for column in judged)
-    limit = min(longest, spare if spare >= 16 else max(16, 2 * width // 5 - 2))
+    if width is None or _width(labels, columns) <= width:
+        return [[*columns]]
     blocks: list[list[Column]] = []
-    for group in (judged, [column for column in columns if column.task]):
-        room = -1
-        for column in group:
-            if room < _width(column) + GAP:
+    for task in (False, True):
+        blocks.append([])
+        for column in columns:
+            if column.task is not task:
+                continue
+            if blocks[-1] and _width(labels, [*blocks[-1], column]) > width:
                 blocks.append([])
-                room = width - SIGN - limit
             blocks[-1].append(column)
-            room -= _width(column) + GAP
-    return blocks, limit
+    return blocks
 
 
-def _block(heading: str, signs: Sequence[str], columns: Sequence[Column], labels: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a block: some columns beside the labels of the rows. A label may take several lines."""
-    widths = [_width(column) for column in columns]
-    first = max(cell_len(line) for line in [heading, *(line for label in labels for line in label)])
-
-    def line(sign: str, label: str, cells: Sequence[str]) -> str:
-        padded = [" " * (width - cell_len(cell)) + cell for width, cell in zip(widths, cells, strict=True)]
-        return "  ".join([f"{sign:1} {label}{' ' * (first - cell_len(label))}", *padded]).rstrip()
-
-    empty = [""] * len(columns)
-    out = [line("", heading, [printable(column.top) for column in columns])]
-    if any(column.below for column in columns):
-        out.append(line("", "", [printable(column.below) for column in columns]))
-    out.append("─" * (SIGN + first + sum(width + GAP for width in widths)))
-    for sign, label, cells in zip(signs, labels, lines(columns, len(labels)), strict=True):
-        out.append(line(sign, label[0], cells))
-        out += [line("", more, empty) for more in label[1:]]
-    return out
+def _width(labels: Sequence[str], columns: Sequence[Column]) -> int:
+    return table_width(*_cells("  setting", labels, columns))
 
 
-def _width(column: Column) -> int:
-    return max(cell_len(text) for text in (printable(column.top), printable(column.below), *column.cells))
+def _cells(heading: str, labels: Sequence[str], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
+    """The headings and rows of a block: some columns beside the labels of the rows."""
+    below = any(column.below for column in columns)
+    headings = [f"{column.top}\n{column.below}" if below else column.top for column in columns]
+    rows = [[label, *cells] for label, cells in zip(labels, lines(columns, len(labels)), strict=True)]
+    return [f"{heading}\n" if below else heading, *headings], rows

@@ -51,5 +51,5 @@ def test_a_confirmation_is_not_repeated_until_one_pleases(outputs: Outputs, conf
     if confirmed:
         assert "the confirmation leaves it open, and training further ones" in finding.text and finding.command is None
     else:
-        assert "more seeds may do it; then compare both" in finding.text
+        assert "more seeds may decide it; then compare both" in finding.text
         assert finding.command == "mtlrun -m loss=sum,uncertainty 'seed=range(8,16)'"

@@ -1,12 +1,13 @@
 import io
 import math
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import comparisons
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from mtlrun.compare.records import Estimate, Share
 from mtlrun.compare.report.pictures.all_pictures import figures
@@ -19,8 +20,19 @@ def styled():
         yield
 
 
+def texts(figure) -> list[Text]:
+    """What can be read: the title first, then the texts of the axes, their ticks, and the legend."""
+    figure.draw_without_rendering()
+    found = [*figure.texts, *figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_visible())]
+    low, high = (sorted(limits) for limits in (figure.axes[0].get_xlim(), figure.axes[0].get_ylim()))
+    ticks = [(tick.label1, tick.get_loc(), low) for tick in figure.axes[0].xaxis.get_major_ticks()]
+    ticks += [(tick.label1, tick.get_loc(), high) for tick in figure.axes[0].yaxis.get_major_ticks()]
+    unseen = {id(label) for label, place, (start, end) in ticks if not start <= place <= end}
+    return [text for text in dict.fromkeys(found) if text.get_text() and id(text) not in unseen]
+
+
 def words(figure) -> list[str]:
-    return [text.get_text() for text in figure.texts]
+    return [text.get_text() for text in texts(figure)]
 
 
 def whiskers(figure) -> list[list[float]]:
@@ -113,10 +125,11 @@ def test_curves_are_the_series_and_the_legend_lies_below_the_axes():
     assert all(list(line.get_ydata()) == list(entry.mean) for line, entry in zip(lines, series, strict=True))
     looks = {(line.get_color(), line.get_marker(), str(line.get_linestyle())) for line in lines}
     assert len(looks) == 12
-    below = figure.axes[0].get_position().y0 * figure.get_figheight()
-    legend = [text for text in figure.texts if text.get_text().replace("\n", " ") in {s.label for s in series}]
-    assert len(legend) == 12
-    assert all(0 < text.get_position()[1] < below for text in legend)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert [text.get_text().replace("\n", " ") for text in legend.get_texts()] == [entry.label for entry in series]
+    assert 0 < legend.get_window_extent().y0 < legend.get_window_extent().y1 < figure.axes[0].get_tightbbox().y0
+    assert figure.axes[0].bbox.height > 150, "of pixels: the axes keep their place"
 
 
 def test_every_pair_of_tasks_has_a_picture_that_names_it():
@@ -228,15 +241,20 @@ def test_names_that_differ_in_case_alone_are_different_files():
     assert sum(name.startswith("interval_") for name in names) == 2
 
 
-@pytest.mark.parametrize("make", [comparisons.rich, comparisons.hostile, comparisons.long_names])
-def test_no_text_is_cut_off(make):
+def many():
+    return comparisons.rich(12, 8, 1)
+
+
+@pytest.mark.parametrize("make", [comparisons.rich, comparisons.hostile, comparisons.long_names, many])
+def test_no_text_is_cut_off_or_lies_on_another(make):
     for name, figure in figures(make()).items():
-        renderer = FigureCanvasAgg(figure).get_renderer()
-        width, height = figure.bbox.width, figure.bbox.height
-        for text in figure.texts:
-            box = text.get_window_extent(renderer)
+        boxes = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
+        for text, box in boxes:
             assert min(box.x0, box.y0) >= -1, (name, text)
-            assert box.x1 <= width + 1 and box.y1 <= height + 1, (name, text)
+            assert box.x1 <= figure.bbox.width + 1 and box.y1 <= figure.bbox.height + 1, (name, text)
+        for (one, box), (other, beside) in combinations(boxes, 2):
+            shared = Bbox.intersection(box, beside)
+            assert shared is None or min(shared.width, shared.height) <= 2, (name, one, other)
 
 
 def test_a_rate_of_the_whole_network_needs_no_task():

@@ -1,0 +1,1 @@
+"""Generated tables with and without leaks, for benchmarks/leaks.py."""

@@ -1,0 +1,68 @@
+"""What the order of the rows gives away: inputs that hold a later row's target, and neighbours with alike targets."""
+
+import numpy as np
+import pandas as pd
+
+from mtlrun.data.leaks.columns import Told
+from mtlrun.data.leaks.sample import MOST_ROWS
+from mtlrun.data.leaks.scores import MIN_ROWS, score
+from mtlrun.data.targets import Target
+
+STEPS = 5  # an input is compared with the targets of so many later rows
+EQUAL = 0.9  # share of rows whose input is the later target
+SMOOTH = 0.9  # score of the order in time for the target
+NEAR = 0.8  # score of the order of the rows
+APART = 4  # the errors of long runs are at least so many times larger
+BLOCKS = 50  # long runs in a table
+TURNS = 0.05  # share of steps down, or up, without which a table is sorted
+MIN_BLOCK = 8  # rows of a long run
+MOST_NEIGHBOURS = 100_000  # rows
+
+
+def later_targets(cells: dict[str, np.ndarray], target: Target, order: np.ndarray) -> Told:
+    """The numeric inputs [N] that hold the target of one of the next rows.
+
+    order: the row numbers of the table in time, or in the order of the file.
+    """
+    rows = order[target.observed[order]][:MOST_ROWS]
+    labels = target.values[rows]
+    told: Told = {}
+    for step in range(1, STEPS + 1):
+        now, later = labels[:-step], labels[step:]
+        if len(now) < MIN_ROWS or (now == later).mean() > 0.5:
+            continue
+        for name, values in cells.items():
+            if name not in told and np.isclose(values[rows][:-step], later, rtol=1e-6, atol=0).mean() >= EQUAL:
+                told[name] = f"holds the {target.task} of {'the next row' if step == 1 else f'{step} rows later'}"
+    return told
+
+
+def changes_slowly(dates: np.ndarray, target: Target) -> bool:
+    """Whether rows next to each other in time have nearly the same target. dates: numbers [N], NaN if missing."""
+    rows = np.flatnonzero(target.observed & ~np.isnan(dates))
+    if len(rows) < MIN_ROWS or pd.Series(dates[rows]).nunique() < len(rows) / 5:
+        return False
+    labels = _labels(target, rows[np.argsort(dates[rows], kind="stable")])
+    return score(np.arange(len(labels)), labels, bool(target.classes), category=False) >= SMOOTH
+
+
+def neighbours_alike(target: Target) -> bool:
+    """Whether rows next to each other in the table have nearly the same target, and the table is not sorted by it.
+
+    The mean of a long run of rows then tells much less than the neighbours do, and the target both rises and falls.
+    """
+    labels = _labels(target, np.flatnonzero(target.observed))
+    if len(labels) < MIN_BLOCK * BLOCKS:
+        return False
+    steps = np.sign(np.diff(labels))
+    if min((steps > 0).sum(), (steps < 0).sum()) < TURNS * (steps != 0).sum():
+        return False
+    place, classes = np.arange(len(labels)), bool(target.classes)
+    near = score(place, labels, classes, category=False)
+    far = score(place * BLOCKS // len(labels), labels, classes, category=True)
+    return near >= NEAR and 1 - far >= APART * (1 - near)
+
+
+def _labels(target: Target, rows: np.ndarray) -> np.ndarray:
+    labels = target.values[rows[:MOST_NEIGHBOURS]]
+    return labels.astype(np.int64) if target.classes else labels

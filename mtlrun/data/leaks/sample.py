@@ -1,0 +1,98 @@
+"""The rows that the guesses are made from: some thousands, because a leak shows in them as well as in all rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtlrun.data.dataset import Dataset
+from mtlrun.data.doubts import is_identifier
+from mtlrun.data.kinds import as_texts
+from mtlrun.data.leaks.scores import ranks
+from mtlrun.data.targets import Target
+
+MOST_ROWS = 4000
+LEAST_ROWS = 500
+MOST_CELLS = 2_000_000  # fewer rows if there are many columns
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """An input in the rows of a sample.
+
+    values: numbers [n], NaN if missing; or codes [n] of the distinct texts, -1 if missing, for a `category`.
+    """
+
+    name: str
+    values: np.ndarray
+    category: bool
+
+    @property
+    def present(self) -> np.ndarray:
+        """Mask [n] of the cells that are not missing."""
+        return self.values >= 0 if self.category else ~np.isnan(self.values)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A target and the inputs in some of the rows with a label, in random order.
+
+    rows: row numbers [n] in the table. labels: numbers [n], or indices [n] into `classes` if there are any.
+    """
+
+    task: str
+    rows: np.ndarray
+    labels: np.ndarray
+    classes: list[Any]
+    columns: list[Column]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str]) -> Sample:
+    """The sample for a target: rows without copies, as many of each class as possible; inputs that are not `skipped`.
+
+    The draw does not depend on the seed of the run, so that `check` always says the same of a table.
+    """
+    inputs = [c for c in dataset.spec.columns if not c.hidden and c.name != target.column and c.name not in skipped]
+    most = max(LEAST_ROWS, min(MOST_ROWS, MOST_CELLS // max(1, len(inputs))))
+    random = np.random.default_rng(0)
+    rows = random.permutation(np.flatnonzero(target.observed))
+    classes = target.classes
+    if classes and len(rows) > most:
+        labels = target.values[rows].astype(np.int64)
+        place = pd.Series(labels).groupby(labels).cumcount().to_numpy()  # the first of each class, then the second, …
+        rows = rows[np.sort(np.argsort(place, kind="stable")[:most])]
+    else:
+        rows = rows[:most]
+    numbers = {c.name: j for j, c in enumerate(dataset.spec.numeric)}
+    numeric = dataset.numeric[rows]
+    columns = [
+        Column(c.name, pd.factorize(_texts(frame[c.name].iloc[rows]))[0], True)
+        if c.is_category
+        else Column(c.name, numeric[:, numbers[c.name]], False)
+        for c in inputs
+    ]
+    labels = target.values[rows].astype(np.int64 if classes else np.float64)
+    first = ~_doubled([c for c in columns if not is_identifier(frame[c.name].iloc[np.sort(rows)], c.name)], labels)
+    columns = [Column(c.name, c.values[first], c.category) for c in columns]
+    return Sample(target.task, rows[first], labels[first], classes, columns)
+
+
+def scales(sample: Sample) -> list[np.ndarray]:
+    """The labels as they are and, of numbers, as ranks: a list of arrays [n]."""
+    return [sample.labels] if sample.classes else [sample.labels, ranks(sample.labels)]
+
+
+def _texts(series: pd.Series) -> np.ndarray:
+    texts = as_texts(series)
+    texts[series.isna().to_numpy()] = None
+    return texts
+
+
+def _doubled(columns: list[Column], labels: np.ndarray) -> np.ndarray:
+    """Mask [n] of the rows that equal an earlier one: in copied rows any column seems to tell the target."""
+    cells = {str(i): c.values for i, c in enumerate(columns)}
+    return pd.DataFrame({**cells, "labels": labels}).duplicated().to_numpy()

@@ -1,0 +1,155 @@
+"""How well one column tells a target, on rows that the guess does not use. No model is fitted.
+
+Scores are 1 for a perfect guess and about 0 for a useless one:
+
+- R² for numbers, of the values and of their ranks;
+- (balanced accuracy − 1/K) / (1 − 1/K) for K classes, so that rare classes count as much as frequent ones.
+"""
+
+import numpy as np
+import pandas as pd
+
+MIN_ROWS = 20  # fewer rows prove nothing
+MIN_CLASS = 5  # a class with fewer rows is left out of the balanced accuracy
+FLOOR = 0.8  # R² of values and of ranks must both reach this, or the lower one counts: outliers can make either large
+WINDOW = 3  # neighbours on each side whose majority guesses a class
+
+
+def score(values: np.ndarray, labels: np.ndarray, classes: bool, category: bool) -> float:
+    """The score of a column for a target.
+
+    values: numbers [n], or codes [n] if the column is a `category`, none missing. labels: numbers [n], or indices of
+    `classes` [n]. The rows are in random order. Equal numbers are also read as a category.
+    """
+    if len(values) < MIN_ROWS:
+        return 0.0
+    if classes:
+        return max(skill(*pair) for pair in _guesses(values, labels, category))
+    return max(0.0 if category else _near_number(values, labels), _same_number(values, labels))
+
+
+def class_scores(values: np.ndarray, labels: np.ndarray, classes: int, category: bool) -> np.ndarray:
+    """The skill [classes] in telling each class from all others, 0 for a rare class; arguments as those of `score`."""
+    found = np.zeros(classes)
+    for guess, known in _guesses(values, labels, category) if len(values) >= MIN_ROWS else ():
+        for k in np.unique(known):
+            found[k] = max(found[k], skill((guess == k).astype(np.int64), (known == k).astype(np.int64)))
+    return found
+
+
+def _guesses(values: np.ndarray, labels: np.ndarray, category: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Guessed classes [m] with the true ones [m]: from neighbours, unless it is a category, and from equal values."""
+    return [*([] if category else [_near_class(values, labels)]), _same_class(values, labels)]
+
+
+def skill(guess: np.ndarray, labels: np.ndarray) -> float:
+    """The balanced accuracy of guessed classes [n], rescaled so that guessing at random has 0. 0 for a single class."""
+    counts = np.bincount(labels)
+    known = np.flatnonzero(counts >= MIN_CLASS)
+    if len(known) < 2:
+        return 0.0
+    right = np.bincount(labels[guess == labels], minlength=len(counts))
+    chance = 1 / len(known)
+    return float(((right[known] / counts[known]).mean() - chance) / (1 - chance))
+
+
+def r2(errors: np.ndarray, labels: np.ndarray) -> float:
+    """1 − mean squared error / variance of the labels; 0 if the labels are constant."""
+    variance = float(labels.var())
+    return 1 - float((errors**2).mean()) / variance if variance > 0 else 0.0
+
+
+def ranks(labels: np.ndarray) -> np.ndarray:
+    """Ranks [n], equal numbers with their mean rank."""
+    found: np.ndarray = pd.Series(labels).rank().to_numpy()
+    return found
+
+
+def agreed(of_values: float, of_ranks: float) -> float:
+    """The larger of two R² if both reach `FLOOR`, else the smaller one."""
+    return max(of_values, of_ranks) if min(of_values, of_ranks) >= FLOOR else min(of_values, of_ranks)
+
+
+# ---------------------------------------------------------------- neighbours in the order of a column of numbers
+
+
+def _near_number(values: np.ndarray, labels: np.ndarray) -> float:
+    """R² of the straight line between the two neighbours of a row.
+
+    The errors are divided by 1 + a² + b², where a and b are the shares of the neighbours: the error is then that of a
+    smooth curve, not of two noisy neighbours (Gasser, Sroka & Jennen-Steinmetz, Biometrika 1986).
+    """
+    order = np.argsort(values, kind="stable")
+    x, y = values[order], labels[order]
+    span = x[2:] - x[:-2]
+    right = np.divide(x[1:-1] - x[:-2], span, out=np.full(len(span), 0.5), where=span > 0)
+    norm = np.sqrt(1 + right**2 + (1 - right) ** 2)
+    place = ranks(labels)[order]
+    found = [r2((v[1:-1] - right * v[2:] - (1 - right) * v[:-2]) / norm, v) for v in (y, place)]
+    return agreed(*found)
+
+
+def _near_class(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The majority of the `WINDOW` neighbours on each side of a row."""
+    y = labels[np.argsort(values, kind="stable")]
+    n = len(y)
+    votes = np.zeros((n, int(y.max()) + 1))
+    for step in range(1, WINDOW + 1):
+        votes[np.arange(n - step), y[step:]] += 1
+        votes[np.arange(step, n), y[:-step]] += 1
+    return votes.argmax(1), y
+
+
+# ---------------------------------------------------------------- other rows with the same value
+
+
+def repeated(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows whose value occurs at least twice, and a code (from 0) for the value of each."""
+    codes = pd.factorize(values)[0]
+    rows = np.flatnonzero(np.bincount(codes)[codes] >= 2)
+    return rows, pd.factorize(codes[rows])[0]
+
+
+def _same_number(values: np.ndarray, labels: np.ndarray) -> float:
+    """R² of the mean of a value, with the variance within values free of bias."""
+    rows, codes = repeated(values)
+    if len(rows) < max(MIN_ROWS, len(values) / 4) or codes.max() < 1:
+        return 0.0
+    sizes = np.bincount(codes)
+    found = []
+    for y in (labels[rows], ranks(labels)[rows]):
+        errors = y - (np.bincount(codes, y) / sizes)[codes]
+        found.append(r2(errors * np.sqrt(sizes / (sizes - 1))[codes], y))
+    return agreed(*found)
+
+
+def _same_class(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The majority of the other rows with the same value."""
+    rows, codes = repeated(values)
+    if len(rows) < max(MIN_ROWS, len(values) / 4) or codes.max() < 1:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    y = labels[rows]
+    classes = int(y.max()) + 1
+    votes = np.bincount(codes * classes + y, minlength=classes * (int(codes.max()) + 1)).reshape(-1, classes)[codes]
+    votes[np.arange(len(y)), y] -= 1  # the row itself has no vote
+    return votes.argmax(1), y
+
+
+# ---------------------------------------------------------------- the other way round
+
+
+def is_cut(values: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether a column of few values [n] cuts the range of a numeric target [n] into pieces without an overlap.
+
+    Pieces with a gap between them do not count: a strong input makes such gaps, and cutting does not.
+    """
+    order = np.argsort(labels, kind="stable")
+    y, codes = labels[order], pd.factorize(values[order])[0]
+    counts = np.bincount(codes)
+    edges = np.flatnonzero(np.diff(codes)) + 1
+    if len(edges) != len(counts) - 1 or len(y) < 5 * len(counts):
+        return False
+    # at the ends of the range a piece may hold a row or two
+    large = [e for e in edges if min(counts[codes[e - 1]], counts[codes[e]]) >= MIN_CLASS]
+    steps = np.diff(y)
+    return bool(large) and all(0 < steps[e - 1] <= 10 * steps[max(e - 11, 0) : e + 10].mean() for e in large)
