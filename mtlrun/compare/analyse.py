@@ -23,6 +23,7 @@ from mtlrun.compare.analysis.provenance import provenance
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
 from mtlrun.compare.analysis.setting_result import Criteria
 from mtlrun.compare.analysis.task_columns import find_columns
+from mtlrun.compare.analysis.training_faults import training_faults
 from mtlrun.compare.analysis.trends import trends
 from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.run_record import Collection, RunRecord
@@ -30,7 +31,7 @@ from mtlrun.compare.collect.settings import Setting, shared
 from mtlrun.compare.records import Comparison, Finding, TaskColumn
 from mtlrun.compare.report.wording import verdict
 from mtlrun.util.errors import RequestError, listing, nearest
-from mtlrun.util.shell import quoted
+from mtlrun.util.shell import resume_command
 
 SPLITS = ("test", "val")
 DRAWN = 12  # largest number of rows with curves: more cannot be distinguished in a picture
@@ -60,6 +61,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
     drawn = _drawn(table)
     curves = read_curves(drawn, findings)
+    findings += training_faults(drawn, curves, columns)
     importance = importances(drawn, columns, criteria.inference, findings)
     return Comparison(
         title=", ".join(folder.resolve().name for folder in collection.folders),
@@ -97,7 +99,7 @@ def _over_test_rows(table: Table, collection: Collection, options: Options, find
     if options.rows:
         return over_rows(table, findings)
     if not inference.varies:
-        findings.append(one_split_only(collection))
+        findings.append(one_split_only(collection, table))
     return inference.interval
 
 
@@ -127,7 +129,7 @@ def _how_to_go_on(runs: Sequence[RunRecord]) -> str:
     failed = next((run for run in runs if run.status == "failed"), None)
     left = dict.fromkeys(run.sweep or run.folder for run in runs if run.status == "unfinished")
     steps = [f"why is in {failed.folder}/run.log"] if failed is not None else []
-    steps += [f"go on with: {'; '.join(f'mtlrun resume {quoted(folder)}' for folder in left)}"] if left else []
+    steps += [f"go on with: {'; '.join(resume_command(folder) for folder in left)}"] if left else []
     return "; ".join(steps)
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,20 +12,23 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import PRETRAIN
 from mtlrun.data.dataset import load_table, require_unchanged
+from mtlrun.engine import checkpoint
 from mtlrun.results import hydra_folder
 from mtlrun.results.files import at_work, take_over
-from mtlrun.results.names import HYDRA_FOLDER, LOG, PLAN
+from mtlrun.results.names import BEST, HYDRA_FOLDER, LOG, PLAN
 from mtlrun.results.results_table import rebuild
 from mtlrun.results.summary import ENDED, read, status_of
 from mtlrun.results.sweep_folder import STACKS, read_plan
 from mtlrun.runs import single
 from mtlrun.runs.failure import note_failure, say_failed
 from mtlrun.runs.folder import to_be_resumed
+from mtlrun.runs.identity import require_own_model
 from mtlrun.runs.logs import logged_to, tensorboard_command
 from mtlrun.sweeps.closing import close_sweep
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.member_run import train_member
 from mtlrun.util.errors import RequestError, StorageError
+from mtlrun.util.shell import resume_command
 from mtlrun.util.terminal import say, shown
 
 log = logging.getLogger("mtlrun.sweeps.resuming")
@@ -50,13 +52,15 @@ def _resume_run(folder: Path) -> int:
     if not (folder / HYDRA_FOLDER / hydra_folder.CONFIG).is_file():
         raise RequestError(f"{folder}: there is no run in it\nallowed: the folder of a run or sweep, outputs/runs/...")
     if status_of(folder) == "completed":
+        if (folder / BEST).is_file():
+            require_own_model(folder / BEST, checkpoint.load(folder / BEST))
         say(f"{shown(folder)}: finished already")
         return 0
     runs = _runs_in_its_stack(folder)
     if runs > 1:
         raise RequestError(
             f"{shown(folder)}: trains in a stack of {runs} runs\n"
-            f"go on with all of them: mtlrun resume {shlex.quote(shown(folder.parent))}"
+            f"go on with all of them: {resume_command(folder.parent)}"
         )
     in_sweep = (folder.parent / PLAN).is_file()
     with contextlib.ExitStack() as cleanup:
@@ -126,7 +130,7 @@ def _say_finished(folder: Path, plan: Sequence[dict[str, Any]]) -> None:
     failures = [job["run"] for job in plan if status_of(folder / job["run"]) == "failed"]
     say(f"{shown(folder)}: finished already{f', {len(failures)} of {len(plan)} runs failed' if failures else ''}")
     if failures:
-        say(f"to try one of them again: mtlrun resume {shlex.quote(shown(folder / failures[0]))}")
+        say(f"to try one of them again: {resume_command(folder / failures[0])}")
 
 
 def _configs(folder: Path, plan: Sequence[dict[str, Any]]) -> list[Config]:
@@ -151,4 +155,4 @@ def _require_same_data(folder: Path, plan: Sequence[dict[str, Any]], configs: Se
             summary = read(begun_in)
             if summary is not None and (recorded := summary.get("data_hash")) is not None:
                 mend = "restore the file, or sweep anew in another folder"
-                require_unchanged(config.data, load_table(config.data)[0].digest, recorded, "this sweep began", mend)
+                require_unchanged(config.data, load_table(config)[0].digest, recorded, "this sweep began", mend)

@@ -7,7 +7,7 @@ from mtlrun.compare.collect.shell_commands import origin, with_seeds
 from mtlrun.compare.records import Finding
 from mtlrun.statistics import seeds_needed
 from mtlrun.util.errors import counted, listing
-from mtlrun.util.shell import quoted
+from mtlrun.util.shell import resume_command
 
 
 def failed_runs(context: Context) -> Iterator[Finding]:
@@ -25,7 +25,7 @@ def unfinished_runs(context: Context) -> Iterator[Finding]:
     for folder in dict.fromkeys(folders):
         count = folders.count(folder)
         text = f"{counted(count, 'run')} {'are' if count > 1 else 'is'} not finished in {folder}"
-        yield Finding("missing", "unfinished runs", text, f"mtlrun resume {quoted(folder)}")
+        yield Finding("missing", "unfinished runs", text, resume_command(folder))
 
 
 def enough_seeds(context: Context) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def enough_seeds(context: Context) -> Iterator[Finding]:
         yield Finding("missing", "seeds", f"{listing([row.label for row in few], 4)}: {text}")
     else:
         start = max(seed for row in rows for seed in row.seeds) + 1
-        yield context.further_seeds("seeds", text, range(start, start + needed - fewest))
+        yield from context.further_seeds("seeds", text, range(start, start + needed - fewest))
 
 
 def equal_seeds(context: Context) -> Iterator[Finding]:
