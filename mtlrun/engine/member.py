@@ -95,7 +95,7 @@ class Member:
     def select(self, figures: Figures, training: Figures, epoch: int, step: int) -> bool:
         """Returns whether an evaluation is the best so far, and says so. figures: on val."""
         score = self.selection(figures)
-        better = self.best is None or self.selection.latest or score > self.best.score
+        better = self.best is None or self.selection.better(score, self.best.score)
         if better:
             named = {f"val/{task}/{metric}": value for (task, metric), value in figures.items()}
             named |= {f"train/{task}/{metric}": value for (task, metric), value in training.items()}
@@ -131,6 +131,7 @@ class Member:
         """Returns the state that a checkpoint holds of it."""
         return {
             "best": {} if self.best is None else vars(self.best).copy(),
+            "config_hash": self.summary.get("config_hash"),
             "waited": self.waited,
             "offset": self.offset(),
             "goal_step": self.goal_step,

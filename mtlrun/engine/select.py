@@ -10,6 +10,8 @@ from mtlrun.engine.evaluate import Figures
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
+CLEARLY = 1e-6  # share of its size by which a score must be better: float32 rounds a loss to about 1e-7
+
 
 def require_selection(config: Config, dataset: Dataset) -> None:
     """Raises RequestError if `trainer.select` is undefined on val: no labels, or one value where it needs two."""
@@ -72,6 +74,14 @@ class Selection:
     def name(self) -> str:
         """The name of the score, as displayed and in summary.json."""
         return self.by if self.by in OVER_TASKS else f"val/{self.by}/{self.metric}"
+
+    def better(self, score: float, best: float) -> bool:
+        """Returns whether a score is better than the best one so far, by more than rounding.
+
+        The size of a skill 1 − L/L₀ is that of its loss, L/L₀; that of a metric is the metric.
+        """
+        size = 1 - best if self.by in ("skill", "worst") else best
+        return self.latest or score > best + CLEARLY * abs(size)
 
     def __call__(self, figures: Mapping[tuple[str, str], float]) -> float:
         """Returns the score of one evaluation. Raises ValueError if it is undefined."""

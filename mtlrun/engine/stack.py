@@ -46,6 +46,7 @@ def model_tree(stack: Stack, r: int) -> dict[str, Any]:
     units = zip(stack.network.tasks, stack.scale.unit[r].tolist(), stack.scale.offset[r].tolist(), strict=True)
     return {
         "config": as_mapping(config),
+        "data_hash": dataset.hash,
         "packages": used_by(config),
         "inputs": dataset.spec.to_plain(),
         "reading": dataset.reading.to_plain(),

@@ -29,6 +29,7 @@ from mtlrun.results.files import write_text
 from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.build import build_network, build_stack
+from mtlrun.runs.identity import require_own_model
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing, nearest
@@ -238,13 +239,17 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
 
 
 def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
-    """The configuration of a run and the content of its selected checkpoint. Raises RequestError if it has none."""
+    """The configuration of a run and the content of its selected checkpoint.
+
+    Raises RequestError if it has none, or that of another run.
+    """
     folder = Path(folder)
     path = folder / BEST
     if not path.exists():
         raise RequestError(f"{folder}: no trained model (checkpoints/best.pt)\n{how_to_get_a_model(folder)}")
     tree = checkpoint.load(path)
     with checkpoint.read_from(path):
+        require_own_model(path, tree)
         require(tree.get("packages"))
         return check(tree["config"]), tree
 
@@ -255,10 +260,11 @@ def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
     The model predicts the main tasks, or `tasks`. Raises RequestError if there is no such model or task, or if the
     trees do not come out as they were.
     """
+    folder = Path(folder)
     config, tree = selected(folder)
     tasks = leaving(config, tasks)
     with checkpoint.read_from(folder / BEST):
-        return _from_tree(Path(folder), config, tree, tasks)
+        return _from_tree(folder, config, tree, tasks)
 
 
 def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str]) -> Predictor:

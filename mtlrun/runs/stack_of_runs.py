@@ -11,6 +11,7 @@ from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
 from mtlrun.engine import checkpoint
 from mtlrun.engine.checkpoint import BEGIN_ANEW
 from mtlrun.results.names import LAST
+from mtlrun.runs.identity import require_own_state
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,19 @@ class StackOfRuns:
     retry: bool = False
 
     def saved_state(self) -> dict[str, Any] | None:
-        """The content of the checkpoint; None if there is none. Raises RequestError if the table has changed since."""
+        """The content of the checkpoint; None if there is none. Raises RequestError if it is damaged.
+
+        Raises it too if the table has changed since, or if the checkpoint is that of other runs.
+        """
         if not self.checkpoint.exists():
             return None
         state = checkpoint.load(self.checkpoint, BEGIN_ANEW)
         mend = "restore the file, or train anew in another folder"
         recorded = state.get("data_hash", "unknown")
         require_unchanged(self.configs[0].data, self.datasets[0].hash, recorded, "this run began", mend)
+        with checkpoint.read_from(self.checkpoint, BEGIN_ANEW):
+            for folder, member in zip(self.folders, state.get("members", ()), strict=False):
+                require_own_state(self.checkpoint, member, folder)
         return state
 
     def first_stages(self) -> "StackOfRuns | None":

@@ -17,6 +17,7 @@ from mtlrun.engine import checkpoint
 from mtlrun.network.network import Network
 from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
+from mtlrun.runs.identity import require_own_model
 from mtlrun.util.errors import RequestError, counted, listing
 
 KEY = "model.init_from"
@@ -54,13 +55,15 @@ def start_of(config: Config, spec: InputSpec, folder: Path | None = None) -> Sta
 def from_run(folder: Path, config: Config, spec: InputSpec) -> Start:
     """The trunk in the selected checkpoint of the run in `folder`, for a run of `config` with inputs `spec`.
 
-    Raises RequestError if there is none, or if its sizes, activation, sharing scheme or inputs differ.
+    Raises RequestError if there is none, if it is that of another run, or if its sizes, activation, sharing scheme or
+    inputs differ.
     """
     path = folder / BEST
     if not path.exists():
         raise RequestError(f"{KEY}: {folder} holds no trained model ({BEST})\n{how_to_get_a_model(folder)}")
     tree = checkpoint.load(path)
     with checkpoint.read_from(path):
+        require_own_model(path, tree)
         return _from_tree(folder, tree, config, spec)
 
 

@@ -13,15 +13,17 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import PRETRAIN
 from mtlrun.data.dataset import load_table, require_unchanged
+from mtlrun.engine import checkpoint
 from mtlrun.results import hydra_folder
 from mtlrun.results.files import at_work, take_over
-from mtlrun.results.names import HYDRA_FOLDER, LOG, PLAN
+from mtlrun.results.names import BEST, HYDRA_FOLDER, LOG, PLAN
 from mtlrun.results.results_table import rebuild
 from mtlrun.results.summary import ENDED, read, status_of
 from mtlrun.results.sweep_folder import STACKS, read_plan
 from mtlrun.runs import single
 from mtlrun.runs.failure import note_failure, say_failed
 from mtlrun.runs.folder import to_be_resumed
+from mtlrun.runs.identity import require_own_model
 from mtlrun.runs.logs import logged_to, tensorboard_command
 from mtlrun.sweeps.closing import close_sweep
 from mtlrun.sweeps.local_stacks import train_stacks
@@ -50,6 +52,8 @@ def _resume_run(folder: Path) -> int:
     if not (folder / HYDRA_FOLDER / hydra_folder.CONFIG).is_file():
         raise RequestError(f"{folder}: there is no run in it\nallowed: the folder of a run or sweep, outputs/runs/...")
     if status_of(folder) == "completed":
+        if (folder / BEST).is_file():
+            require_own_model(folder / BEST, checkpoint.load(folder / BEST))
         say(f"{shown(folder)}: finished already")
         return 0
     runs = _runs_in_its_stack(folder)

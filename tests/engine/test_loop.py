@@ -201,6 +201,39 @@ def test_selection_by_the_worst_task_or_one_task_s_primary_metric(tmp_path, sele
         assert summary["best"]["value"] == pytest.approx(table["a", "rmse"].min())
 
 
+def chosen(selection, scores):
+    """The evaluation that is selected, and how many follow it without a better one."""
+    best = 0
+    for at, score in enumerate(scores):
+        if at and selection.better(score, scores[best]):
+            best = at
+    return best, len(scores) - 1 - best
+
+
+@pytest.mark.parametrize("select", ["skill", "worst", "a", "b"])
+@pytest.mark.parametrize("level", [0.7, 0.999, -2.0])
+def test_a_tie_is_not_won_by_the_last_digits(select, level):
+    """A run rises to a level and stays there, alone and in a stack. Rounding differs, the selection does not."""
+    (selection,) = make_stack([make_config(trainer={"select": select})]).selections
+    size = 1 - level if select in ("skill", "worst") else abs(level)
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        rounding = 3e-7 * size * (torch.rand(20, generator=draw, dtype=torch.float64) - 0.5)
+        rising = level - size * 0.5 ** torch.arange(1, 7).double()
+        scores = torch.cat([rising, torch.full((14,), level).double()])
+        assert chosen(selection, (scores + rounding).tolist()) == (6, 13)
+
+
+def test_what_is_better_by_more_than_rounding_is_selected():
+    config = {select: make_config(trainer={"select": select}) for select in ("skill", "a", "last")}
+    by = {select: make_stack([one]).selections[0] for select, one in config.items()}
+    assert by["skill"].better(0.99999 + 1e-10, 0.99999), "of a loss of 1e-5 that is 1e-5"
+    assert not by["skill"].better(0.9 + 1e-8, 0.9)
+    assert by["a"].better(-0.99999, -1.0) and not by["a"].better(-0.9999995, -1.0)
+    assert by["last"].better(-2.0, -1.0)
+    assert chosen(by["skill"], [0.5 + 1e-7 * n for n in range(100)])[0] > 90, "small steps add up"
+
+
 def test_auxiliary_tasks_have_no_say_in_the_selection(tmp_path):
     tasks = {"a": {"type": "regression"}, "b": {"type": "binary", "role": "auxiliary"}}
     config = make_config(tasks, trainer={"epochs": 8, "patience": None}, lr={"base": 0.1})
