@@ -12,6 +12,8 @@ from mtlrun.data.roles import input_notes
 from mtlrun.data.targets import target_notes
 from mtlrun.util.errors import listing
 
+_FIRST = 1000  # cells that are compared before whole columns are
+
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
     """The warnings about inputs, targets and leaks, one line each."""
@@ -29,11 +31,12 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
     warnings = []
     for name in names:
         series = frame[name]
-        present = series.dropna()
-        if not len(present):
+        present = series.notna()
+        first = int(np.argmax(present))
+        if not present.iloc[first]:
             warnings.append(f"{name}: every value is missing")
-        elif len(present) == len(series) and present.nunique() == 1:
-            warnings.append(f"{name}: every value is {text_of(present.iloc[0])}")
+        elif first == 0 and bool((series == series.iloc[0]).fillna(False).all()):
+            warnings.append(f"{name}: every value is {text_of(series.iloc[0])}")
         elif words := nearly_numbers(series):
             warnings.append(
                 f"{name}: read as text, though nearly all values are numbers; not {listing(map(repr, words), 3)}"
@@ -51,16 +54,16 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
 def _duplicates(frame: pd.DataFrame, names: list[str]) -> list[str]:
     """A warning for each column with the same cells as an earlier column."""
     warnings = []
-    alike: dict[int, list[str]] = {}  # hash of the cells in row order -> columns
+    alike: dict[int, list[str]] = {}  # hash of the first cells in row order -> columns
+    first = frame.iloc[:_FIRST]
     for name in names:
-        if not frame[name].notna().any():
-            continue
-        values = _comparable(frame[name])
-        key = hash(pd.util.hash_array(values).tobytes())
-        same = [o for o in alike.get(key, []) if pd.Series(values).equals(pd.Series(_comparable(frame[o])))]
-        if same:
-            warnings.append(f"{name}: the same values as {same[0]}")
-        alike.setdefault(key, []).append(name)
+        key = hash(pd.util.hash_array(_comparable(first[name]), categorize=False).tobytes())
+        others = alike.setdefault(key, [])
+        if others and frame[name].notna().any():
+            values = pd.Series(_comparable(frame[name]))
+            if same := next((o for o in others if values.equals(pd.Series(_comparable(frame[o])))), None):
+                warnings.append(f"{name}: the same values as {same}")
+        others.append(name)
     return warnings
 
 

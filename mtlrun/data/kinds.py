@@ -38,6 +38,9 @@ class _Number(ColumnKind):
     name = "number"
 
     def numbers(self, series: pd.Series) -> np.ndarray:
+        if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
+            plain: np.ndarray = series.to_numpy().astype(np.float64, copy=False)
+            return plain
         if not series.notna().any():
             return np.full(len(series), np.nan)
         numbers: np.ndarray = series.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -97,6 +100,8 @@ _OF_OBJECTS = {  # the kind of a column of Python objects, by the type that pand
 
 def kind_of(series: pd.Series) -> ColumnKind:
     """The kind of a column. A column without any value counts as numbers."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":
+        return NUMBER
     if pd.api.types.is_bool_dtype(series.dtype):
         return TRUTH
     if pd.api.types.is_numeric_dtype(series.dtype):

@@ -146,4 +146,6 @@ def _states_types(path: Path) -> bool:
 def _rows(path: Path, key: str, reading: Reading, only: Sequence[str] | None = None) -> pd.DataFrame:
     """The columns of a file as bool, numbers, datetime64[us] or text. only: the columns to read, by default all."""
     frame = (read_parquet if _states_types(path) else read_csv)(path, key, reading, only)
-    return pd.DataFrame({name: plain_column(frame[name]) for name in frame.columns})
+    known = {name: frame[name] for name in frame.columns}
+    plain = {name: plain_column(series) for name, series in known.items()}
+    return with_columns(frame, {name: series for name, series in plain.items() if series is not known[name]})

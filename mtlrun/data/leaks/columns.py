@@ -23,6 +23,7 @@ APART = 8  # the errors of the other inputs are at least so many times larger
 MOST_ONE_CLASS = 0.8  # score of the other inputs for a class that one input tells
 GAP = 0.95  # difference of the shares of missing cells
 MOST_FITTED = 2000  # rows for the model of the other inputs
+LEAST_CORRELATION = 0.05  # of means of a target with it
 MOST_TRIED = 30  # columns that a split of a tree chooses from
 MOST_CUTS = 50  # a column with more distinct values is no cut of a target
 
@@ -73,8 +74,9 @@ def _telling_one_class(columns: list[Column], sample: Sample) -> Told:
 
 def _score(column: Column, sample: Sample) -> float:
     there = column.present
-    values, labels = (column.values, sample.labels) if there.all() else (column.values[there], sample.labels[there])
-    return score(values, labels, bool(sample.classes), column.category)
+    if there.all():
+        return score(column.values, sample.labels, bool(sample.classes), column.category, sample.place)
+    return score(column.values[there], sample.labels[there], bool(sample.classes), column.category)
 
 
 def _figure(value: float, sample: Sample) -> str:
@@ -203,6 +205,21 @@ def _number_gaps(gaps: np.ndarray, sample: Sample) -> str | None:
 
 
 # ---------------------------------------------------------------- means of the target
+
+
+def may_be_means(sample: Sample) -> list[str]:
+    """The columns of numbers that correlate with the target as means of it do: over 400 rows at most."""
+    found: list[str] = []
+    if len(sample.classes) > 2:
+        return found
+    for column in sample.columns:
+        there = column.present
+        values, labels = column.values[there], sample.labels[there]
+        if column.category or len(values) < MIN_ROWS or values.min() == values.max() or labels.min() == labels.max():
+            continue
+        if abs(np.corrcoef(values, labels)[0, 1]) >= LEAST_CORRELATION:
+            found.append(column.name)
+    return found
 
 
 def mean_of_target(values: np.ndarray, labels: np.ndarray) -> bool:
