@@ -17,7 +17,7 @@ from mtlrun.cli.actions import ACTIONS
 from mtlrun.cli.parse import Words, take_apart
 from mtlrun.cli.usage import help_text
 from mtlrun.util.errors import Interrupted, RequestError, StorageError, TrainingError
-from mtlrun.util.terminal import plain_records, say
+from mtlrun.util.terminal import encodable, plain_records, say
 from mtlrun.util.version import __version__
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -32,6 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Waiting threads must sleep, not spin; torch reads this when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with encodable():
+        return _status(argv)
+
+
+def _status(argv: Sequence[str] | None) -> int:
+    """Executes a command line. Prints an error in a line or two and returns the exit status."""
     try:
         with _sigterm_as_interrupt(), _logging_restored():
             status = _dispatch(take_apart(sys.argv[1:] if argv is None else argv))

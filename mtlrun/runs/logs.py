@@ -18,7 +18,7 @@ def logged_to(path: Path) -> Iterator[None]:
     console = logging.StreamHandler(sys.stdout)
     console.setLevel(logging.INFO)
     console.setFormatter(logging.Formatter("%(message)s"))
-    file = logging.FileHandler(path)
+    file = logging.FileHandler(path, encoding="utf-8")
     file.setFormatter(LOG_FORMAT)
     root = logging.getLogger()
     root.setLevel(logging.INFO)

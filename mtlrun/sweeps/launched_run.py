@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from mtlrun.compose import checked_config
 from mtlrun.results.files import at_work
 from mtlrun.results.sweep_folder import read_plan
+from mtlrun.util.terminal import encodable
 
 
 def run_member(cfg: DictConfig) -> str | None:
@@ -16,5 +17,5 @@ def run_member(cfg: DictConfig) -> str | None:
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     plan, number = read_plan(folder.parent), HydraConfig.get().job.num
-    with at_work(folder.parent):
+    with encodable(), at_work(folder.parent):
         return train_member(folder.parent, plan, number, checked_config(cfg), list(HydraConfig.get().overrides.task))

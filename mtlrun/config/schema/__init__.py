@@ -1,7 +1,8 @@
 """The typed schema: a frozen dataclass for each option of each configuration group, and `Config` for a whole run.
 
 `check` (config/check.py) turns a plain mapping into a `Config`. Nothing here imports torch or pandas, so that a wrong
-request fails fast.
+request fails fast. They are plain dataclasses: pydantic would check types too, but not name the full key, the nearest
+spelling and what is allowed.
 
 `name` identifies the option of a group (`loss.name`, `lr.name`, …). The metadata of a field hold its bounds (`above`,
 `below`, `at_least`, `at_most`) and whether it is `per_run`. Runs that differ only in `per_run` fields may train in one

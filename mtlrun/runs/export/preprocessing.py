@@ -1,4 +1,7 @@
-"""Encodes raw columns in the ONNX graph: imputing, scaling and one-hot, by operators of ai.onnx and ai.onnx.ml."""
+"""Encodes raw columns in the ONNX graph: imputing, scaling and one-hot, by operators of ai.onnx and ai.onnx.ml.
+
+Written by hand, because torch traces no text, and skl2onnx converts transformers of scikit-learn only.
+"""
 
 import numpy as np
 
