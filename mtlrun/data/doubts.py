@@ -31,9 +31,9 @@ _DATES_READ = 1000  # largest number of distinct values that are tried as dates
 
 def nearly_numbers(series: pd.Series) -> list[str]:
     """The distinct cells of a text column that are not numbers, if nearly all other cells are; else []."""
-    present = series.dropna()
-    if kind_of(present) is not TEXT:
+    if kind_of(series) is not TEXT:
         return []
+    present = series.dropna()
     counts = present.value_counts()
     share, words = _numeric_share([str(v) for v in counts.index], counts.to_numpy())
     return words if share >= NUMERIC_SHARE else []
@@ -41,9 +41,9 @@ def nearly_numbers(series: pd.Series) -> list[str]:
 
 def dates_as_text(series: pd.Series) -> bool:
     """Whether nearly all values of a text column are dates such as 2020-09-22, with or without a time."""
-    present = series.dropna()
-    if kind_of(present) is not TEXT:
+    if kind_of(series) is not TEXT:
         return False
+    present = series.dropna()
     values = pd.Series(present.unique()[:_DATES_READ]).astype(str)
     shaped = values[values.str.match(r"\d{4}-\d\d-\d\d")]
     dates = pd.to_datetime(shaped, format="ISO8601", errors="coerce", utc=True)

@@ -31,11 +31,10 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
     warnings = []
     for name in names:
         series = frame[name]
-        present = series.notna()
-        first = int(np.argmax(present))
-        if not present.iloc[first]:
+        first = series.first_valid_index()
+        if first is None:
             warnings.append(f"{name}: every value is missing")
-        elif first == 0 and bool((series == series.iloc[0]).fillna(False).all()):
+        elif first == 0 and _constant(series):
             warnings.append(f"{name}: every value is {text_of(series.iloc[0])}")
         elif words := nearly_numbers(series):
             warnings.append(
@@ -49,6 +48,11 @@ def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
         elif is_identifier(series, name):
             warnings.append(f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs")
     return warnings + _duplicates(frame, names)
+
+
+def _constant(series: pd.Series) -> bool:
+    """Whether all cells are the same. Of most columns the first ones tell that they are not."""
+    return all(bool((part == part.iloc[0]).fillna(False).all()) for part in (series.iloc[:2], series))
 
 
 def _duplicates(frame: pd.DataFrame, names: list[str]) -> list[str]:

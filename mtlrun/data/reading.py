@@ -169,7 +169,7 @@ def _kind_in(part: pd.Series, typed: bool) -> str | None:
 
 def _rounded_as_floats(parts: Sequence[pd.Series]) -> bool:
     """Whether the cells are whole numbers and some are too large for a float to hold them all."""
-    largest = 0.0
+    largest, floats = 0.0, []
     for part in parts:
         if pd.api.types.is_integer_dtype(part.dtype):
             top = max(abs(float(part.min())), abs(float(part.max()))) if part.notna().any() else 0.0
@@ -177,10 +177,9 @@ def _rounded_as_floats(parts: Sequence[pd.Series]) -> bool:
             values = spelled_numbers(part) if kind_of(part) is TEXT else as_numbers(part)
             assert values is not None, "a column of numbers"
             top = max(-np.fmin.reduce(values, initial=0.0), np.fmax.reduce(values, initial=0.0))
-            if np.isinf(top) or (top >= EXACT and not _all_whole(values)):
-                return False
+            floats.append(values)
         largest = max(largest, top)
-    return largest >= EXACT
+    return EXACT <= largest < np.inf and all(map(_all_whole, floats))
 
 
 def _all_whole(values: np.ndarray) -> bool:

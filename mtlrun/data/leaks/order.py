@@ -38,7 +38,7 @@ def later_targets(cells: dict[str, np.ndarray], target: Target, order: np.ndarra
 
 
 def _equal(values: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether nearly all of `values[rows]` are the labels [n]. A hundred rows tell of most columns that they are not."""
+    """Whether nearly all of `values[rows]` are the labels [n]. Of most columns a hundred rows tell enough."""
     for part in (slice(100), slice(None)):
         y = labels[part]
         if (np.abs(values[rows[part]] - y) <= 1e-6 * np.abs(y)).mean() < EQUAL:
