@@ -24,8 +24,8 @@ from leak_tables.kinds import Kind
 from record import record
 
 from mtlrun.config.check import check
-from mtlrun.data.dataset import load_dataset, load_table
-from mtlrun.data.leaks.warnings import leak_warnings
+from mtlrun.data.dataset import load_dataset
+from mtlrun.data.inspect import leaks
 
 
 def warnings_of(kind: Kind, seed: int, folder: Path) -> tuple[list[str], float]:
@@ -44,7 +44,7 @@ def warnings_of(kind: Kind, seed: int, folder: Path) -> tuple[list[str], float]:
     )
     dataset = load_dataset(config)
     began = time.perf_counter()
-    return leak_warnings(config, dataset, load_table(config.data)[0].frame), time.perf_counter() - began
+    return leaks(config, dataset), time.perf_counter() - began
 
 
 DEFAULTS = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single"}

@@ -49,8 +49,6 @@ HYDRA_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 def check_hydra_override(override: Override, loader: ConfigLoader, stacked: bool) -> None:
     """Raises RequestError for a setting of Hydra that mtlrun does not use or does not allow."""
     key = override.key_or_group
-    if override.is_sweep_override():
-        raise RequestError(f"{key}: found {typed_value(override)}\nHydra's own settings cannot be swept over")
     if key == "hydra/sweeper" and override.value() != "basic":
         raise RequestError(f"hydra/sweeper: found {typed_value(override)}\nallowed: basic")
     if key == "hydra/launcher":

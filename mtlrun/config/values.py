@@ -82,7 +82,18 @@ def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     for item in result if isinstance(result, list) else [result]:
         if isinstance(item, (int, float)) and not isinstance(item, bool):
             bound(item, key, bounds)
+    if "column" in bounds and result is not None:
+        return plain_name(result) if isinstance(result, str) else [plain_name(name) for name in result]
     return result
+
+
+# around a name they do not count: every blank of Unicode, the byte order mark, and the blank without a width
+_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
+
+
+def plain_name(name: str) -> str:
+    """The name of a column without blanks around it, which nobody sees in a table."""
+    return name.strip(_BLANKS)
 
 
 LARGEST_WHOLE = 2**63  # torch and NumPy take only smaller numbers

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.fields import COLUMN
 from mtlrun.config.values import from_mapping
 from mtlrun.data.kinds import DATE, TEXT, as_numbers, as_texts, iso_dates, kind_of
 from mtlrun.data.reading import ColumnReading, Reading
@@ -28,7 +29,7 @@ class InputColumn:
     hidden: the column is the target of a reconstruction, and the network does not see it.
     """
 
-    name: str
+    name: str = field(metadata=COLUMN)
     kind: Literal["numeric", "category"]
     missing: bool = False
     categories: list[str] = field(default_factory=list)
@@ -184,6 +185,8 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
             )
     else:
         raw = as_numbers(series)
+    if np.fmax.reduce(np.abs(raw), initial=0.0) <= LARGEST:
+        return raw
     infinite = np.isinf(raw)
     if infinite.any():
         first = f"the first in row {row_of(infinite)}"
@@ -191,9 +194,8 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
             f"{where} holds {int(infinite.sum())} infinite values, {first}\n"
             "allowed: finite numbers, or nothing where the value is missing"
         )
-    if np.nanmax(np.abs(raw), initial=0.0) > LARGEST:
-        raise RequestError(f"{where} holds values as large as {np.nanmax(np.abs(raw)):g}\nallowed: up to {LARGEST:g}")
-    return raw
+    largest = np.nanmax(np.abs(raw))
+    raise RequestError(f"{where} holds values as large as {largest:g}\nallowed: up to {LARGEST:g}")
 
 
 def _days(series: pd.Series, where: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -10,11 +11,12 @@ from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite
 from mtlrun.data.doubts import class_text
 from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
-from mtlrun.data.reading import Reading
+from mtlrun.data.reading import ColumnReading, Reading
 from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
+from mtlrun.results import summary
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
 
@@ -69,7 +71,7 @@ def load_dataset(config: Config) -> Dataset:
 
     Raises RequestError if the table is wrong or does not fit the tasks.
     """
-    table, files = load_table(config.data)
+    table, files = load_table(config)
     frame = table.frame
     for name in config.tasks:
         column = target_column(config, name)
@@ -105,13 +107,28 @@ def require_unchanged(data: DataConfig, digest: str, recorded: str | None, since
         raise RequestError(f"data.path: {data.path} has changed since {since}\n{mend}")
 
 
-def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:
+def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
     """The table, and with `data.split.files` the part of each row (0 train, 1 val, 2 test), else None."""
+    data = config.data
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}
-    table = load_tables([resolve_path(path, key) for key, path in named.items()], list(named))
+    paths = [resolve_path(path, key) for key, path in named.items()]
+    table = load_tables(paths, list(named), _reading_taken_over(config))
     if data.split.files is None:
         return table, None
     return table, np.repeat([0, *(PARTS.index(p) for p in data.split.files)], table.lengths)
+
+
+def _reading_taken_over(config: Config) -> dict[str, ColumnReading]:
+    """How the run of `model.init_from` has read its columns, as its trunk knows their cells so. Empty without one.
+
+    The targets of this run are its own.
+    """
+    if config.net.init_from is None:
+        return {}
+    stored = (summary.read(Path(config.net.init_from)) or {}).get("reading")
+    targets = {target_column(config, task) for task in config.tasks}
+    read = {} if stored is None else Reading.from_plain(stored).columns
+    return {name: column for name, column in read.items() if name not in targets}
 
 
 def _weight(column: str | None, table: Table, split: Split) -> np.ndarray | None:

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,8 @@ from mtlrun.data.table import load_tables
 from mtlrun.results.files import create
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.interpolation import escaped
+from mtlrun.util.terminal import typed
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -28,7 +29,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     commented out. Comments name doubts about an input or a target. Raises RequestError for a table that cannot be read,
     a target that is not a column, and a file that exists.
     """
-    path = resolve_path(str(table), "init")
+    path = resolve_path(typed(table), "init")
     frame = load_tables([path], ["init"]).frame
     if not targets:
         raise RequestError("init: no target is given\nname the columns to predict: mtlrun init TABLE --targets a,b")
@@ -36,7 +37,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
         require_column(target, frame, "--targets")
     option = option_name(path.name)
     file = folder / "conf" / "data" / f"{option}.yaml"
-    text = _text(str(table), option, frame, list(dict.fromkeys(targets)))
+    text = _text(typed(table), option, frame, list(dict.fromkeys(targets)))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         create(file, text)
@@ -136,5 +137,4 @@ def _scalar(text: str) -> str:
     """A text as YAML, quoted unless it is a plain word. `${` is escaped so that it is no interpolation."""
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and yaml.safe_load(text) == text:
         return text
-    escaped: Any = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", text)
-    return str(yaml.safe_dump(escaped, default_style='"', allow_unicode=True, width=10**9)).strip()
+    return str(yaml.safe_dump(escaped(text), default_style='"', allow_unicode=True, width=10**9)).strip()

@@ -113,6 +113,14 @@ def kind_of(series: pd.Series) -> ColumnKind:
     return TEXT if series.notna().any() else NUMBER
 
 
+def has_cells(series: pd.Series) -> bool:
+    """Whether any cell of a column is present."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
+        values = series.to_numpy()
+        return len(values) > 0 and (values[0] == values[0] or not bool(np.isnan(values).all()))
+    return bool(series.notna().any())
+
+
 def as_numbers(series: pd.Series) -> np.ndarray:
     """A column as float64 [N], NaN if missing: truth values as 0 and 1, dates as days since 1970.
 

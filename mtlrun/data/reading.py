@@ -28,7 +28,8 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.values import from_mapping
-from mtlrun.data.kinds import DATE, NUMBER, TEXT, TRUTH, as_numbers, as_texts, iso_dates, kind_of
+from mtlrun.data.kinds import DATE, NUMBER, TEXT, TRUTH, as_numbers, as_texts, has_cells, iso_dates, kind_of
+from mtlrun.util.errors import RequestError
 
 # The words of a CSV file that stand for a missing value. They are those of pandas 3, here by name so that a stored run
 # does not depend on the version of pandas.
@@ -104,8 +105,10 @@ class Reading:
         return {name: _plain(column) for name, column in self.columns.items()}
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "Reading":
-        """The reading from the result of `to_plain`. Raises RequestError or AttributeError for other values."""
+    def from_plain(cls, plain: Any) -> "Reading":
+        """The reading from the result of `to_plain`. Raises RequestError for other values."""
+        if not isinstance(plain, Mapping) or not all(isinstance(column, Mapping) for column in plain.values()):
+            raise RequestError("reading: not how columns are read\nallowed: what a run has stored")
         return cls({n: from_mapping(ColumnReading, c, f"reading.{n}", "a column") for n, c in plain.items()})
 
 
@@ -161,7 +164,7 @@ def _joined(parts: Sequence[pd.Series], typed: Sequence[bool]) -> Any:
 def _kind_in(part: pd.Series, typed: bool) -> str | None:
     """The name of the kind of a column in one file; None if it has no cell."""
     kind = kind_of(part)
-    if kind is NUMBER and not part.notna().any():
+    if kind is NUMBER and not has_cells(part):
         return None
     # pandas reads 1 beside TRUE as text, and likewise whole numbers of different sign beyond 64 bits
     return NUMBER.name if kind is TEXT and not typed and spelled_numbers(part) is not None else kind.name
@@ -169,17 +172,16 @@ def _kind_in(part: pd.Series, typed: bool) -> str | None:
 
 def _rounded_as_floats(parts: Sequence[pd.Series]) -> bool:
     """Whether the cells are whole numbers and some are too large for a float to hold them all."""
-    largest, floats = 0.0, []
-    for part in parts:
-        if pd.api.types.is_integer_dtype(part.dtype):
-            top = max(abs(float(part.min())), abs(float(part.max()))) if part.notna().any() else 0.0
-        else:
-            values = spelled_numbers(part) if kind_of(part) is TEXT else as_numbers(part)
-            assert values is not None, "a column of numbers"
-            top = max(-np.fmin.reduce(values, initial=0.0), np.fmax.reduce(values, initial=0.0))
-            floats.append(values)
-        largest = max(largest, top)
-    return EXACT <= largest < np.inf and all(map(_all_whole, floats))
+    numbers = [_floats(part) for part in parts]
+    largest = max(np.fmax.reduce(np.abs(values), initial=0.0) for values in numbers)
+    return bool(EXACT <= largest < np.inf) and all(map(_all_whole, numbers))
+
+
+def _floats(part: pd.Series) -> np.ndarray:
+    """The cells of a column of numbers, also those that text spells, as float64 [N], NaN if missing."""
+    numbers = spelled_numbers(part) if kind_of(part) is TEXT else as_numbers(part)
+    assert numbers is not None, "a column of numbers"
+    return numbers
 
 
 def _all_whole(values: np.ndarray) -> bool:

@@ -91,7 +91,7 @@ def _read_alike(
         frame = frame[columns]
         if _states_types(path):
             frame = reading.without_words(frame)
-        elif lost := [c for c in columns if reading.needs_characters(frame[c])]:
+        elif lost := [c for c in columns if reading.raw(c) and reading.needs_characters(frame[c])]:
             frame = with_columns(frame, _rows(path, key, reading, lost))
         frames.append(reading.cells(frame))
     return frames, reading

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.values import plain_name
 from mtlrun.data.paths import SUFFIXES
 from mtlrun.data.reading import EXACT, MISSING_WORDS, Reading, with_columns
 from mtlrun.util.errors import RequestError, listing
@@ -29,8 +30,6 @@ class Signature:
     mend: str = f"give it the ending of one: {', '.join(SUFFIXES)}"
 
 
-# around a name they do not count: every blank of Unicode, the byte order mark and the blank without a width
-_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
 _TO_UTF8 = ("it is UTF-16, not UTF-8", "convert it: iconv -f utf-16 -t utf-8 {name} > utf8.csv")
 SIGNATURES = (
     Signature("UTF-16", b"\xff\xfe", b"", *_TO_UTF8),
@@ -83,7 +82,7 @@ def _with_exact_numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def plain_names(names: Sequence[str]) -> list[str]:
     """Column names without surrounding blanks and byte order marks. A column without a name is called by its number."""
-    return [name.strip(_BLANKS) or f"Unnamed: {i}" for i, name in enumerate(names)]
+    return [plain_name(name) or f"Unnamed: {i}" for i, name in enumerate(names)]
 
 
 def _require_plain_columns(path: Path, key: str) -> None:

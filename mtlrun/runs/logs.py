@@ -2,13 +2,13 @@
 
 import contextlib
 import logging
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from mtlrun.results.writer import LOG_FORMAT
+from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import shown
 
 
@@ -37,4 +37,4 @@ def tensorboard_command(folder: Path) -> str:
     beside = Path(sys.executable).parent / "tensorboard"
     on_path = shutil.which("tensorboard")
     program = "tensorboard" if on_path or not beside.exists() else shown(beside)
-    return f"{shlex.quote(program)} --logdir {shlex.quote(shown(folder))}"
+    return quoted(program, "--logdir", shown(folder))

@@ -92,7 +92,7 @@ def _data(config: Config, dataset: Dataset) -> str:
         f"{c.name} ({len(c.categories)} categories)" if c.kind == "category" else c.name for c in dataset.spec.inputs
     ]
     hidden = [c.name for c in dataset.spec.hidden]
-    future = future_columns(config, load_table(config.data)[0].frame)
+    future = future_columns(config, load_table(config)[0].frame)
     files = [f"{part} {path}" for part, path in (config.data.split.files or {}).items()]
     return "\n".join(
         [

@@ -84,7 +84,13 @@ def columns() -> int | None:
 def shown(path: Path) -> str:
     """A path for people to read: relative if it is below the working directory."""
     relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+    return typed(path if relative == ".." or relative.startswith(f"..{os.sep}") else Path(relative))
+
+
+def typed(path: Path) -> str:
+    """A path as it is typed: `./` goes before one that would be read as an option (-x) or a home directory (~x)."""
+    text = str(path)
+    return f".{os.sep}{text}" if text.startswith(("-", "~")) else text
 
 
 def cell(value: Any) -> Any:

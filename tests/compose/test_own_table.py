@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mtlrun.compose import compose, compose_run, planned_runs, single
+from mtlrun.compose import compose, planned_runs, single
 from mtlrun.config.schema import Config
 from mtlrun.util.errors import RequestError
 
@@ -78,7 +78,7 @@ def test_an_arm_may_name_the_option() -> None:
 
 def test_a_table_alone_asks_for_tasks() -> None:
     with pytest.raises(RequestError, match="tasks: none are given\nname some: "):
-        compose_run(["data.path=t.csv"])
+        single(compose(["data.path=t.csv"]))
 
 
 def test_launchers_that_compose_each_run_get_the_option() -> None:

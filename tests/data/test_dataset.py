@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from houses import ROWS, TASKS, config, houses, refused, save
 
-from mtlrun.config.schema import DataConfig
 from mtlrun.data.dataset import load_dataset, load_table
 
 
@@ -69,7 +68,7 @@ def test_split_by_files(tmp_path: Path) -> None:
     data = load_dataset(config(TASKS, path=str(tmp_path / "a.csv"), split={"files": files, "val": 0.25}))
     assert [len(p) for p in data.split.parts().values()] == [30, 10, 20]
     assert data.split.test.tolist() == list(range(40, 60))
-    table, part = load_table(DataConfig(path=str(tmp_path / "a.csv")))
+    table, part = load_table(config(TASKS, path=str(tmp_path / "a.csv")))
     assert part is None and len(table.frame) == 40
 
 

@@ -1,6 +1,5 @@
 """What a cell becomes depends on the cell and on what the training has learnt, never on the cells beside it."""
 
-import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixed_cells import MIXED, mixed_rows, write
 
 from mtlrun.data.columns import InputSpec, input_spec
 from mtlrun.data.encoding import classes_of
@@ -17,39 +17,6 @@ from mtlrun.data.kinds import as_texts, kind_of
 from mtlrun.data.reading import MISSING_WORDS, ColumnReading, Reading, spelled_numbers
 from mtlrun.data.table import load_tables, read_table
 from mtlrun.util.errors import RequestError
-
-# columns that pandas reads otherwise if some of their cells are left out
-MIXED = {
-    "codes": ["01", "02", "A1"],
-    "decimals": ["1.0", "2.0", "x"],
-    "truths": ["TRUE", "FALSE", "unknown"],
-    "cased": ["true", "false", "maybe"],
-    "powers": ["1e5", "n"],
-    "zeros": ["1.50", "n"],
-    "signs": ["+1", "n"],
-    "blanks": [" 1", "n"],
-    "numbers": ["1", "2.5", ""],
-    "bits": ["0", "1", "TRUE", "false"],
-    "yes": ["True", "False", ""],
-    "long": ["1234567890123456789", "1234567890123456790", ""],
-    "longer": ["18446744073709551615", "-1", "7"],
-    "longest": ["123456789012345678901234567890", "1"],
-    "words": ["NA", "None", "a", "null"],
-    "infinite": ["inf", "n"],
-    "days": ["2020-01-01", "20200102", "x"],
-}
-
-
-def write(cells: dict[str, list[str]], path: Path) -> Path:
-    """The cells as CSV, quoted where they need it, also compressed; or as Parquet, each column text."""
-    frame = pd.DataFrame(cells, dtype="str")
-    if path.suffix == ".parquet":
-        frame.to_parquet(path)
-    else:
-        frame.to_csv(path, index=False, compression=None)
-        if path.suffix == ".gz":
-            path.write_bytes(gzip.compress(path.read_bytes()))
-    return path
 
 
 def cells_of(path: Path, spec: InputSpec, reading: Reading) -> np.ndarray:
@@ -59,9 +26,7 @@ def cells_of(path: Path, spec: InputSpec, reading: Reading) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def rows() -> dict[str, list[str]]:
-    return {name: [cells[i % len(cells)] for i in range(60)] for name, cells in MIXED.items()} | {
-        "y": [str(i) for i in range(60)]
-    }
+    return mixed_rows()
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +36,7 @@ def learnt(
     """What a training on all rows keeps, and the cells of the rows."""
     folder = tmp_path_factory.mktemp("learnt")
     table = load_tables([write(rows, folder / "t.csv")], ["data.path"])
-    names = [n for n in rows if n not in ("y", "infinite")]
+    names = [n for n in rows if n != "y"]
     spec, _ = input_spec(table.frame, names, 1000)
     spec, reading = (
         InputSpec.from_plain(json.loads(json.dumps(spec.to_plain()))),

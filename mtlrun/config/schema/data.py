@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mtlrun.config.fields import bounded, per_run
+from mtlrun.config.fields import COLUMN, bounded, per_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +18,8 @@ class SplitConfig:
     train: float = bounded(0.7, above=0.0, at_most=1.0)
     val: float = bounded(0.15, above=0.0, below=1.0)
     test: float = bounded(0.15, above=0.0, below=1.0)
-    by: str | None = None
-    column: str | None = None
+    by: str | None = field(default=None, metadata=COLUMN)
+    column: str | None = field(default=None, metadata=COLUMN)
     files: dict[str, str] | None = None
     val_from: Literal["train", "test"] = "train"
     seed: int | None = per_run(None, at_least=0)
@@ -34,9 +34,9 @@ class DataConfig:
 
     name: Literal["table"] = "table"
     path: str | None = None
-    inputs: list[str] | None = None
-    future: list[str] | None = None
-    weight: str | None = None
+    inputs: list[str] | None = field(default=None, metadata=COLUMN)
+    future: list[str] | None = field(default=None, metadata=COLUMN)
+    weight: str | None = field(default=None, metadata=COLUMN)
     split: SplitConfig = field(default_factory=SplitConfig)
     train_rows: int | None = bounded(None, at_least=1)
     standardize_targets: bool = True

@@ -8,7 +8,6 @@ import pandas as pd
 
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
-from mtlrun.data.doubts import is_identifier
 from mtlrun.data.expression import parse
 from mtlrun.data.leaks.columns import Told, may_be_means, mean_of_target, telling, telling_gaps, telling_parts
 from mtlrun.data.leaks.copies import copied_rows, row_hashes
@@ -23,8 +22,11 @@ from mtlrun.data.targets import Target
 from mtlrun.util.errors import listing
 
 
-def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame) -> list[str]:
-    """One line for each leak that the values suggest. Figures are from a sample of the rows."""
+def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identifiers: set[str]) -> list[str]:
+    """One line for each leak that the values suggest. Figures are from a sample of the rows.
+
+    identifiers: the columns that name rows; copies of a row may differ in them.
+    """
     split = config.data.split
     at_random = split.by is None and split.column is None and split.files is None
     grouped = _groups(config, dataset, frame) if at_random else {}
@@ -32,7 +34,6 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame) -> list
     warnings = [*grouped.values(), *dated.values()]
     if at_random and not warnings:
         warnings = _neighbours(dataset)
-    identifiers = {c.name for c in dataset.spec.columns if is_identifier(frame[c.name], c.name)}
     hashes = row_hashes(dataset, identifiers)
     copies = copied_rows(dataset, *hashes) if hashes is not None else []
     warnings += copies or nearly_copied_rows(dataset)

@@ -62,9 +62,7 @@ def _test_rows(config: Config, spec: InputSpec) -> pd.DataFrame | None:
     """Up to 1,000 test rows of the run's table, evenly spaced; None if it cannot be read or lacks columns."""
     try:
         test = load_dataset(config).split.test
-        frame = load_table(config.data)[0].frame.iloc[
-            test[np.linspace(0, len(test) - 1, min(ROWS, len(test)), dtype=int)]
-        ]
+        frame = load_table(config)[0].frame.iloc[test[np.linspace(0, len(test) - 1, min(ROWS, len(test)), dtype=int)]]
         spec.transform(frame)
     except RequestError:
         return None
