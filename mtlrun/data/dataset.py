@@ -11,14 +11,15 @@ from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite
 from mtlrun.data.doubts import class_text
 from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
-from mtlrun.data.reading import ColumnReading, Reading
+from mtlrun.data.reading import ColumnReading, Reading, declared
 from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
+from mtlrun.data.words import word_notes
 from mtlrun.results import summary
 from mtlrun.tasks import type_of
-from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.errors import RequestError, data_row, listing
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,11 @@ class Dataset:
     reading: Reading = field(default_factory=Reading)
 
     def cells(self) -> list[tuple[InputColumn, np.ndarray]]:
-        """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32."""
-        numbers, codes = iter(self.numeric.T), iter(self.codes.T)
+        """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32.
+
+        Of a date it is the number of days; sine and cosine are left out.
+        """
+        numbers, codes = iter(self.numeric[:, [p.start for p in self.spec.places]].T), iter(self.codes.T)
         return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
 
     def trainable(self, tasks: Iterable[str] | None = None) -> np.ndarray:
@@ -89,9 +93,12 @@ def load_dataset(config: Config) -> Dataset:
     weight = _weight(config.data.weight, table, split)
     run = RunTable(config, table, split, weight)
     targets = {name: make_target(name, run) for name in config.active}
-    notes = input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
+    used = [*roles.inputs, *(c for t in config.active if (c := target_column(config, t)) is not None)]
+    notes = word_notes(table.words, table.reading, dict.fromkeys(used))
+    notes += input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed, table.reading)
     notes += _unlabelled(targets, split) + _unseen_categories(dataset) + _unseen_classes(targets, split)
+    notes += _one_value(targets, split)
     return dataset
 
 
@@ -112,7 +119,9 @@ def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
     data = config.data
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}
     paths = [resolve_path(path, key) for key, path in named.items()]
-    table = load_tables(paths, list(named), _reading_taken_over(config))
+    table = load_tables(paths, list(named), _reading_taken_over(config) | declared(data), data.missing)
+    for name in data.columns or ():
+        require_column(name, table.frame, f"data.columns.{name}")
     if data.split.files is None:
         return table, None
     return table, np.repeat([0, *(PARTS.index(p) for p in data.split.files)], table.lengths)
@@ -143,7 +152,7 @@ def _weight(column: str | None, table: Table, split: Split) -> np.ndarray | None
             row = int(np.argmax(bad))
             found = table.frame[column].iloc[row]
             raise RequestError(
-                f"data.weight: column {column!r} holds {found} in row {row + 1}\n"
+                f"data.weight: column {column!r} holds {found} in {data_row(row)}\n"
                 "allowed: finite numbers from 0, in every row"
             )
         return weight
@@ -165,6 +174,20 @@ def _unlabelled(targets: dict[str, Target], split: Split) -> list[str]:
         for target in targets.values():
             if not target.observed[rows].any():
                 notes.append(f"{target.task} has no label in {part}")
+    return notes
+
+
+def _one_value(targets: dict[str, Target], split: Split) -> list[str]:
+    """Notes on parts of the split in which a metric is undefined, because all labels of a task are the same."""
+    notes = []
+    for target in targets.values():
+        undefined = [name for name, metric in type_of(target.type).metrics.items() if metric.needs_variation]
+        for part in ("val", "test"):
+            labels = target.labels(split.parts()[part])
+            if undefined and len(labels) and labels.min() == labels.max():
+                value = class_text(target.classes[int(labels[0])]) if target.classes else f"{labels[0]:g}"
+                missing = f"so there is no {listing(undefined)} there; try a larger part, or another data.split"
+                notes.append(f"{target.task}: all {len(labels)} labels of {part} are {value}, {missing}")
     return notes
 
 

@@ -5,13 +5,13 @@ import pandas as pd
 
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset, load_table
-from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers
-from mtlrun.data.kinds import NUMBER, has_cells, kind_of, text_of
+from mtlrun.data.doubts import declaration, in_words, is_identifier, marks_of_missing, notations_of, one_class_twice
+from mtlrun.data.kinds import NUMBER, TEXT, has_cells, kind_of, text_of
 from mtlrun.data.leaks.warnings import leak_warnings
-from mtlrun.data.roles import input_notes
+from mtlrun.data.notation import yaml_flow
+from mtlrun.data.roles import input_notes, target_column
 from mtlrun.data.table import Table
 from mtlrun.data.targets import target_notes
-from mtlrun.util.errors import listing
 
 _FIRST = 1000  # cells that are compared before whole columns are
 
@@ -25,6 +25,8 @@ def inspect(config: Config, dataset: Dataset) -> list[str]:
         lambda: _input_warnings({name: table.frame[name] for name in names}, _identifiers(table, dataset)),
     )
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
+    targets = [c for t in dataset.targets if (c := target_column(config, t)) is not None and c not in names]
+    warnings += [line for column in dict.fromkeys(targets) for line in _mark_warnings(table.frame[column], column)]
     return warnings + leaks(config, dataset)
 
 
@@ -45,24 +47,32 @@ def _identifiers(table: Table, dataset: Dataset) -> set[str]:
 
 
 def _input_warnings(columns: dict[str, pd.Series], identifiers: set[str]) -> list[str]:
-    warnings = []
-    for name, series in columns.items():
-        if not has_cells(series):
-            warnings.append(f"{name}: every value is missing")
-        elif _constant(series):
-            warnings.append(f"{name}: every value is {text_of(series.iloc[0])}")
-        elif words := nearly_numbers(series):
-            warnings.append(
-                f"{name}: read as text, though nearly all values are numbers; not {listing(map(repr, words), 3)}"
-            )
-        elif dates_as_text(series):
-            warnings.append(
-                f"{name}: dates written as text, read as categories; leave the column out of data.inputs, "
-                "or store it as dates in Parquet"
-            )
-        elif name in identifiers:
-            warnings.append(f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs")
-    return warnings + _duplicates(columns)
+    lines = [line for name, series in columns.items() for line in _column_warnings(series, name, name in identifiers)]
+    return lines + _duplicates(columns)
+
+
+def _column_warnings(series: pd.Series, name: str, identifier: bool) -> list[str]:
+    if not has_cells(series):
+        return [f"{name}: every value is missing"]
+    if _constant(series):
+        return [f"{name}: every value is {text_of(series.iloc[0])}"]
+    if found := notations_of(series):
+        what = in_words(found, series.dropna().unique())
+        return [f"{name}: read as text, though it holds {what}; to read them: {declaration(name, found)}"]
+    if identifier:
+        return [f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs"]
+    if kind_of(series) is TEXT:
+        return [f"{name}: {line}" for line in one_class_twice(series.dropna().unique())]
+    return _mark_warnings(series, name)
+
+
+def _mark_warnings(series: pd.Series, name: str) -> list[str]:
+    """A warning for each number of a column that rather marks missing values."""
+    return [
+        f"{name}: {value:g} in {count:,} cells stands apart from all other numbers, like a mark of missing values; if "
+        f"it is one: data.columns={yaml_flow({name: {'missing': [int(value)]}})}"
+        for value, count in marks_of_missing(series).items()
+    ]
 
 
 def _constant(series: pd.Series) -> bool:

@@ -136,14 +136,15 @@ def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
     text = write_yaml(tmp_path / "t.csv", ["price", "cost", "sold"], tmp_path).read_text(encoding="utf-8")
-    assert yaml.safe_load(text)["data"]["inputs"] == ["size"]
+    assert yaml.safe_load(text)["data"]["inputs"] == ["size", "day"]
+    assert yaml.safe_load(text)["data"]["columns"] == {"cost": {"number": {"unit": "CHF"}}}
     lines = text.splitlines()
-    assert "    - size  # read as text: not 'n.a.?'" in lines
-    assert "    # - day  # dates written as text: store them as dates in Parquet" in lines
+    assert any(line.startswith('    # size: {number: {}, missing: ["n.a.?"]}  # numbers such as \'') for line in lines)
+    assert "    - size  # read as text: see columns" in lines
     assert "    # - name  # like an identifier: nearly every value is different" in lines
     tasks = lines[lines.index("tasks:  # type: regression, binary, categorical or count") + 1 :]
+    assert tasks[0].startswith("  price: {type: regression}") and tasks[1].startswith("  cost: {type: regression}")
     assert [line for line in tasks if line.startswith("  #")] == [
-        "  # read as 79 classes, though nearly all labels are numbers; not ' '",
-        "  # 79 classes in 80 labels: is it a number in a notation of its own, or an identifier?",
-        "  # classes that differ only in blanks or upper and lower case: 'nein', 'nein '",
+        "  # values that differ only in blanks or upper and lower case: 'nein', 'nein '; if they are one, "
+        "write them alike in the table",
     ]

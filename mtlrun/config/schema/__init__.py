@@ -10,7 +10,7 @@ stack (runs/size.py compares them, sweeps/division.py divides).
 """
 
 from mtlrun.config.schema.config import Config, as_mapping, config_hash
-from mtlrun.config.schema.data import DataConfig, SplitConfig
+from mtlrun.config.schema.data import ColumnConfig, DataConfig, NumberConfig, SplitConfig
 from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig, ReverseConfig
 from mtlrun.config.schema.groups import DEFAULT_OPTION, GROUPS, NETWORK_GROUPS, TOP_LEVEL, TRAINER_OF_BOOSTING, conf_dir
 from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossConfig
@@ -35,6 +35,7 @@ __all__ = [
     "BareModelConfig",
     "BoostingConfig",
     "ChainGraphConfig",
+    "ColumnConfig",
     "Config",
     "DataConfig",
     "GradientLossConfig",
@@ -42,6 +43,7 @@ __all__ = [
     "LossConfig",
     "LrConfig",
     "ModelConfig",
+    "NumberConfig",
     "PerHeadLrConfig",
     "ReverseConfig",
     "RmspropConfig",

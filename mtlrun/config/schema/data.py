@@ -26,14 +26,47 @@ class SplitConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NumberConfig:
+    """How a column writes numbers. `unit` is a unit, a currency or %, before or after the number, and may be absent.
+
+    A minus may stand before or after the number; brackets mean a negative number.
+    """
+
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[".", ",", " ", "'"] | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnConfig:
+    """How the cells of a column are read. At most one of `number`, `date`, `time` and `text` is given; else inferred.
+
+    date: strptime's directives, such as %d.%m.%Y, or ISO8601. time: a time of day, such as %H:%M.
+    text: the cells are text, even if all of them are numbers or dates.
+    missing: the words that stand for a missing value; see `DataConfig.missing`.
+    """
+
+    number: NumberConfig | None = None
+    date: str | None = None
+    time: str | None = None
+    text: bool = False
+    missing: list[str | float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """A table in a file (`path`), its input columns and its split.
 
+    columns: how columns are read that are not to be read as their cells suggest.
+    missing: the words that stand for a missing value in every column, beside the empty cell. None: the usual words (NA,
+        null, …) in columns of numbers, truth values and dates, and no word in columns of text.
     future: columns, or patterns of columns, that are unknown at prediction time and therefore never inputs.
     """
 
     name: Literal["table"] = "table"
     path: str | None = None
+    columns: dict[str, ColumnConfig] | None = None
+    missing: list[str | float] | None = None
     inputs: list[str] | None = field(default=None, metadata=COLUMN)
     future: list[str] | None = field(default=None, metadata=COLUMN)
     weight: str | None = field(default=None, metadata=COLUMN)

@@ -12,7 +12,7 @@ import pandas as pd
 from mtlrun.data.doubts import class_text
 from mtlrun.data.kinds import as_texts
 from mtlrun.data.leaks.sample import Column, Sample, scales
-from mtlrun.data.leaks.scores import MIN_CLASS, MIN_ROWS, class_scores, is_cut, r2, ranks, score, skill
+from mtlrun.data.leaks.scores import MIN_CLASS, MIN_ROWS, class_scores, correlations, is_cut, r2, ranks, score, skill
 
 SURE = 0.9985  # R²: noise of 4 % of the target's standard deviation
 SURE_CLASS = 0.99
@@ -114,7 +114,7 @@ def _cuts(column: Column, sample: Sample) -> bool:
     if there.sum() < MIN_ROWS:
         return False
     values = column.values[there]
-    few = len(np.unique(values[:200])) <= MOST_CUTS and len(np.unique(values)) <= MOST_CUTS
+    few = len(set(values[: MOST_CUTS + 1].tolist())) <= MOST_CUTS and len(np.unique(values)) <= MOST_CUTS
     return few and is_cut(values, sample.labels[there])
 
 
@@ -209,17 +209,11 @@ def _number_gaps(gaps: np.ndarray, sample: Sample) -> str | None:
 
 def may_be_means(sample: Sample) -> list[str]:
     """The columns of numbers that correlate with the target as means of it do: over 400 rows at most."""
-    found: list[str] = []
-    if len(sample.classes) > 2:
-        return found
-    for column in sample.columns:
-        there = column.present
-        values, labels = column.values[there], sample.labels[there]
-        if column.category or len(values) < MIN_ROWS or values.min() == values.max() or labels.min() == labels.max():
-            continue
-        if abs(np.corrcoef(values, labels)[0, 1]) >= LEAST_CORRELATION:
-            found.append(column.name)
-    return found
+    numbers = [c for c in sample.columns if not c.category]
+    if len(sample.classes) > 2 or not numbers:
+        return []
+    found = np.abs(correlations(np.stack([c.values for c in numbers], 1), sample.labels.astype(np.float64)))
+    return [c.name for c, strength in zip(numbers, found, strict=True) if strength >= LEAST_CORRELATION]
 
 
 def mean_of_target(values: np.ndarray, labels: np.ndarray) -> bool:

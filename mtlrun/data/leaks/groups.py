@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mtlrun.data.doubts import ID_NAME, MIN_ROWS, dates_as_text, whole
+from mtlrun.data.doubts import ID_NAME, MIN_ROWS, notations_of, whole
 from mtlrun.data.kinds import NUMBER, TEXT, kind_of
 from mtlrun.data.leaks.scores import ranks
 from mtlrun.data.targets import Target
@@ -29,7 +29,7 @@ def groups_of(series: pd.Series, name: str) -> np.ndarray | None:
     present = series.dropna()
     if len(present) < MIN_ROWS or kind not in (TEXT, NUMBER):
         return None
-    if not 1.5 <= len(present) / present.nunique() <= NAMED_ROWS or dates_as_text(present):
+    if not 1.5 <= len(present) / present.nunique() <= NAMED_ROWS or notations_of(present):
         return None
     values = kind.comparable(present)
     codes = pd.factorize(values, sort=kind is NUMBER)[0]

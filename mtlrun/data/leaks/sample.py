@@ -75,12 +75,12 @@ def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str
         rows = rows[np.sort(np.argsort(place, kind="stable")[:most])]
     else:
         rows = rows[:most]
-    numbers = {c.name: j for j, c in enumerate(dataset.spec.numeric)}
-    numeric = dataset.numeric[rows]
+    numbers = {c.name: place.start for c, place in zip(dataset.spec.numeric, dataset.spec.places, strict=True)}
+    numeric = np.ascontiguousarray(dataset.numeric[rows].T)
     columns = [
         Column(c.name, pd.factorize(_texts(frame[c.name].iloc[rows]))[0], True)
         if c.is_category
-        else Column(c.name, numeric[:, numbers[c.name]], False)
+        else Column(c.name, numeric[numbers[c.name]], False)
         for c in inputs
     ]
     labels = target.values[rows].astype(np.int64 if classes else np.float64)
