@@ -6,6 +6,7 @@ import numpy as np
 
 from mtlrun import statistics
 from mtlrun.compare.analysis.curves.metrics_files import COSINE, Curves, read_curves
+from mtlrun.compare.analysis.inference import COSINES
 from mtlrun.compare.analysis.setting_result import Criteria
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Affinity, Estimate, Finding, TaskColumn
@@ -38,7 +39,7 @@ def affinity(
             gain = criteria.inference.estimate(_gains(pair, baseline, columns[task], criteria.split))
             if gain is not None:
                 gains.setdefault((task, other), gain)
-            cosine = criteria.inference.estimate(_cosines(pair, task, other, curves))
+            cosine = criteria.inference.estimate(_cosines(pair, task, other, curves), COSINES)
             if cosine is not None:
                 cosines.setdefault((task, other), cosine)
                 cosines.setdefault((other, task), cosine)

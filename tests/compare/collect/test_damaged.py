@@ -92,6 +92,16 @@ def gone(name: str) -> Damage:
     return lambda o, s: shutil.rmtree(s / name) if (s / name).is_dir() else (s / name).unlink()
 
 
+def task(run: str, name: str, **values: Any) -> Damage:
+    def write(o: Outputs, s: Path) -> None:
+        path = s / run / "summary.json"
+        settings = json.loads(path.read_text())["settings"]
+        settings["tasks"][name] |= values
+        change(path, settings=settings)
+
+    return write
+
+
 def words(make: Callable[[Path], list[Path]]) -> Damage:
     return lambda o, s: [str(path) for path in make(s)]
 
@@ -123,7 +133,7 @@ def constant(run: str) -> dict[str, Any]:
     return {"figures": {f"test/{name}": 0.5 for name in ("a/rmse", "b/accuracy") if name[0] in trained}}
 
 
-ODD = "unc-2: summary.json has no usable"
+ODD, OUT = "unc-2: summary.json has no usable", "damaged summary: unc-2: summary.json has"
 CSV, SUMMARY, PLAN = "sum-0/metrics.csv", "unc-2/summary.json", "sweep.json"
 NO_PLAN = "s: sweep.json cannot be read"
 CASES = {
@@ -148,6 +158,15 @@ CASES = {
     "summary deep": Case(holds(SUMMARY, b"[" * 100_000), "unreadable: unc-2", FEWER),
     "summary not utf-8": Case(holds(SUMMARY, b"\xff\xfe{"), "unreadable: unc-2", FEWER),
     "summary a folder": Case(a_folder_instead, "unreadable: unc-2", FEWER),
+    "no such metric": Case(task("unc-2", "b", primary="x"), f"{OUT} tasks.b.primary='x'", FEWER),
+    "a metric is a list": Case(task("unc-2", "b", primary=["x"]), f"{OUT} tasks.b.primary=['x']", FEWER),
+    "no such role": Case(task("unc-2", "b", role="x"), f"{OUT} tasks.b.role='x'", FEWER),
+    "no such type": Case(task("unc-2", "b", type=3), f"{OUT} tasks.b.type=3", FEWER),
+    "another figure": Case(
+        figure("unc-2", "test/a/rmse", 5.0),
+        "contradicting files: unc-2: test/a/rmse is in summary.json 5.0 and metrics",
+    ),
+    "a figure is gone": Case(figure("unc-2", "test/a/rmse", None), "in summary.json none and metrics.csv 11.2", FEWER),
     "settings null": Case(summary("unc-2", settings=None), f"{ODD} settings"),
     "settings a list": Case(summary("unc-2", settings=[]), f"{ODD} settings"),
     "tasks a list": Case(summary("unc-2", settings={"tasks": ["a"]}), "unreadable: unc-2", FEWER),
@@ -198,6 +217,28 @@ def test_damage_is_named_and_seeds_are_counted(table: Outputs, case: str, capsys
         rows = {row["label"]: row for row in csv.DictReader(file)}
     labels = ("loss=sum", "loss=uncertainty", "alone")
     assert tuple(len(rows[label]["seeds"].split()) for label in labels) == seeds
+
+
+@pytest.mark.parametrize("run", ["sum-0", "unc-2"])
+def test_a_primary_metric_that_one_run_names_decides_nothing(
+    table: Outputs, run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("sum-1", "sum-2", "unc-0", "unc-1", "b-0", "sum-0", "unc-2"):
+        task(name, "b", primary="mae" if name == run else "accuracy")(table, table.root / "s")
+    assert main(["compare", str(table.root / "s"), "-o", str(table.root / "out")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"different primary metrics: b: accuracy, mae (mae in s/{run}); accuracy is shown" in said
+
+
+def test_a_metric_that_no_run_has_is_replaced(outputs: Outputs) -> None:
+    """A test split with one class has no AUROC."""
+    outputs.run("one", {"a": 1.0, "c": 0.9}, figures={"test/a/rmse": 1.0, "test/c/accuracy": 1.0})
+    task("one", "c", primary="auroc")(outputs, outputs.root)
+    comparison = analyse(collect([outputs.root]), Options())
+    assert [column.metric for column in comparison.columns] == ["rmse", "accuracy"]
+    assert "c: no run has auroc on test; accuracy is shown, --metric c=... chooses" in [
+        finding.text for finding in comparison.findings
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

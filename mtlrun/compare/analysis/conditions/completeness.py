@@ -39,7 +39,7 @@ def enough_seeds(context: Context) -> Iterator[Finding]:
         yield Finding("missing", "seeds", f"{listing([row.label for row in few], 4)}: {text}")
     else:
         start = max(seed for row in rows for seed in row.seeds) + 1
-        yield context.further_seeds("seeds", text, range(start, start + needed - fewest))
+        yield from context.further_seeds("seeds", text, range(start, start + needed - fewest))
 
 
 def equal_seeds(context: Context) -> Iterator[Finding]:
