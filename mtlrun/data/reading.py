@@ -79,8 +79,8 @@ class ColumnReading:
 
     @property
     def takes_numbers(self) -> bool:
-        """Whether numbers stay as they are."""
-        return self.kind == "number" and not self.raw
+        """Whether numbers stay as they are; a number may be a word for a missing value."""
+        return self.kind == "number" and not self.raw and tuple(self.missing) == MISSING_WORDS
 
     def cells(self, series: pd.Series) -> pd.Series:
         """The column converted to `kind`; unchanged if a cell spells no number or date.
@@ -99,11 +99,17 @@ class ColumnReading:
             words = series.isin(["", *map(text_of, self.missing)])
             if self.kind != "text":  # blanks are no number
                 words |= series.str.isspace().fillna(False).astype(bool)
-        elif kind is NUMBER and (numbers := [n for w in self.missing if (n := number(w)) is not None]):
+        elif kind is NUMBER and (numbers := numbers_among(tuple(self.missing))):
             words = series.isin(numbers)
         else:
             return series
         return series.mask(words) if words.any() else series
+
+
+@functools.cache
+def numbers_among(words: tuple[str | float, ...]) -> list[float]:
+    """The numbers that words for a missing value spell."""
+    return [n for word in words if (n := number(word)) is not None]
 
 
 @dataclass(frozen=True)
