@@ -19,6 +19,7 @@ never on other cells. The one exception is an error: if a cell of a column of nu
 column stays text, and whoever needs its numbers raises the error with the row.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -108,8 +109,8 @@ class ColumnReading:
 
 @functools.cache
 def numbers_among(words: tuple[str | float, ...]) -> list[float]:
-    """The numbers that words for a missing value spell."""
-    return [n for word in words if (n := number(word)) is not None]
+    """The numbers that words for a missing value spell. "-NaN" spells none."""
+    return [n for word in words if (n := number(word)) is not None and not np.isnan(n)]
 
 
 @dataclass(frozen=True)
