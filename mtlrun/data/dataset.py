@@ -45,7 +45,7 @@ class Dataset:
 
         Of a date it is the number of days; sine and cosine are left out.
         """
-        numbers, codes = iter(self.numeric[:, [p.start for p in self.spec.places]].T), iter(self.codes.T)
+        numbers, codes = (self.numeric[:, p.start] for p in self.spec.places), iter(self.codes.T)
         return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
 
     def trainable(self, tasks: Iterable[str] | None = None) -> np.ndarray:
