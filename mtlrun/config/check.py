@@ -30,6 +30,14 @@ RESERVED = ("trunk", "default")
 FOLDER_NAME = re.compile(r"[\w-][\w.-]*\Z")
 
 
+def check_stored(plain: Mapping[str, Any]) -> Config:
+    """`check` for the configuration that a run or sweep has stored. mtlrun 0.1 knew no data.columns."""
+    data = plain.get("data")
+    if isinstance(data, Mapping) and "columns" not in data:
+        plain = {**plain, "data": {**data, "reading": "0.1"}}
+    return check(plain)
+
+
 def check(plain: Mapping[str, Any]) -> Config:
     """Turns a composed and resolved configuration into a checked `Config`.
 
