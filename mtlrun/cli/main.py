@@ -10,14 +10,16 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from mtlrun.cli.actions import ACTIONS
+from mtlrun.cli.completion import completion
 from mtlrun.cli.parse import Words, take_apart
 from mtlrun.cli.usage import help_text
 from mtlrun.util.errors import Interrupted, RequestError, StorageError, TrainingError
-from mtlrun.util.terminal import plain_records, say
+from mtlrun.util.terminal import encodable, plain_records, say
 from mtlrun.util.version import __version__
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -32,6 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Waiting threads must sleep, not spin; torch reads this when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    with encodable():
+        return _status(argv)
+
+
+def _status(argv: Sequence[str] | None) -> int:
+    """Executes a command line. Prints an error in a line or two and returns the exit status."""
     try:
         with _sigterm_as_interrupt(), _logging_restored():
             status = _dispatch(take_apart(sys.argv[1:] if argv is None else argv))
@@ -42,9 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except RequestError as error:
+        _say_traceback()
         say(f"mtlrun: {error}", error=True)
         return 2
     except TrainingError as error:
+        _say_traceback()
         say(f"mtlrun: the run failed: {error}", error=True)
         return 1
     except StorageError as error:
@@ -61,6 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + getattr(interrupt, "signum", signal.SIGINT)
 
 
+def _say_traceback() -> None:
+    """Prints the traceback of the error before its message if $HYDRA_FULL_ERROR is 1, as Hydra does."""
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        say(traceback.format_exc().rstrip(), error=True)
+
+
 def _dispatch(words: Words) -> int:
     if "version" in words.options:
         say(f"mtlrun {__version__}")
@@ -68,6 +84,8 @@ def _dispatch(words: Words) -> int:
     if "help" in words.options:
         say(help_text(words.command))
         return 0
+    if "completion" in words.options:
+        return completion(words.options["completion"])
     return ACTIONS[words.command](words)
 
 

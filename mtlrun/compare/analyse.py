@@ -30,7 +30,7 @@ from mtlrun.compare.collect.settings import Setting, shared
 from mtlrun.compare.records import Comparison, Finding, TaskColumn
 from mtlrun.compare.report.wording import verdict
 from mtlrun.util.errors import RequestError, listing, nearest
-from mtlrun.util.shell import quoted
+from mtlrun.util.shell import resume_command
 
 SPLITS = ("test", "val")
 DRAWN = 12  # largest number of rows with curves: more cannot be distinguished in a picture
@@ -125,7 +125,7 @@ def _how_to_go_on(runs: Sequence[RunRecord]) -> str:
     failed = next((run for run in runs if run.status == "failed"), None)
     left = dict.fromkeys(run.sweep or run.folder for run in runs if run.status == "unfinished")
     steps = [f"why is in {failed.folder}/run.log"] if failed is not None else []
-    steps += [f"go on with: {'; '.join(f'mtlrun resume {quoted(folder)}' for folder in left)}"] if left else []
+    steps += [f"go on with: {'; '.join(resume_command(folder) for folder in left)}"] if left else []
     return "; ".join(steps)
 
 

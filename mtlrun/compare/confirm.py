@@ -3,7 +3,6 @@
 import glob
 import json
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from mtlrun.sweeps.launchers import StackSettings
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.plan import sweep_plan
 from mtlrun.util.errors import RequestError, counted
-from mtlrun.util.shell import quoted
+from mtlrun.util.shell import compare_command, quoted
 from mtlrun.util.terminal import say, shown
 
 
@@ -66,7 +65,7 @@ def confirm(collection: Collection, settings: Sequence[Setting], needed: int, wo
                 train_stacks(folder, sorted({job["stack"] for job in plan}), processes)
         finally:
             rebuild(folder, ended=True)
-    say(f"go on comparing it with: mtlrun compare {shlex.quote(shown(folder))}\n")
+    say(f"go on comparing it with: {compare_command([folder])}\n")
     return folder
 
 

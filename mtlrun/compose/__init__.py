@@ -1,6 +1,6 @@
 """Composes checked configurations from the overrides of the command line, through Hydra."""
 
-from mtlrun.compose.composition import answered, checked_config
+from mtlrun.compose.composition import answered, checked_config, literally
 from mtlrun.compose.outside import ROOT
 from mtlrun.compose.request import PlannedRun, Request, compose, planned_runs, single
 
@@ -11,6 +11,7 @@ __all__ = [
     "answered",
     "checked_config",
     "compose",
+    "literally",
     "planned_runs",
     "single",
 ]

@@ -67,7 +67,7 @@ def checked_config(
     without: top-level keys to leave out
     """
     with answered(), _hydra_config(hydra):
-        cwd = HydraConfig.get().runtime.cwd
+        cwd = literally(HydraConfig.get().runtime, "cwd")
         tree = dict(known or {})
         tree |= {str(key): _resolved(cfg, str(key)) for key in cfg if key not in tree and key not in without}
     return absolute_paths(check(tree), Path(cwd))
@@ -90,6 +90,12 @@ def absolute_paths(config: Config, cwd: Path) -> Config:
     if isinstance(model, ModelConfig) and model.init_from is not None:
         model = dataclasses.replace(model, init_from=whole(model.init_from, "model.init_from"))
     return dataclasses.replace(config, data=dataclasses.replace(data, path=path, split=split), model=model)
+
+
+def literally(node: Any, key: str) -> str:
+    """A text that Hydra has set, such as a folder, in which ${seed} is no reference."""
+    texts: Any = OmegaConf.to_container(node, resolve=False)
+    return str(texts[key])
 
 
 @contextlib.contextmanager

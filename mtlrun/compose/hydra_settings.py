@@ -10,6 +10,13 @@ from hydra.core.override_parser.types import Override
 from mtlrun.compose.overrides import typed_value
 from mtlrun.util.errors import RequestError, listing, nearest
 
+# packages with launchers of Hydra, by launcher; the extras joblib and submitit of mtlrun install the first two
+PACKAGES = {
+    "joblib": "hydra-joblib-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+    "ray": "hydra-ray-launcher",  # no extra of mtlrun: it requires older releases than mtlrun is tested with
+}
 STACK_KEYS = ("over", "options", "processes", "max_runs")  # keys of hydra.launcher with hydra/launcher=stack
 
 
@@ -49,18 +56,18 @@ HYDRA_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
 def check_hydra_override(override: Override, loader: ConfigLoader, stacked: bool) -> None:
     """Raises RequestError for a setting of Hydra that mtlrun does not use or does not allow."""
     key = override.key_or_group
-    if override.is_sweep_override():
-        raise RequestError(f"{key}: found {typed_value(override)}\nHydra's own settings cannot be swept over")
     if key == "hydra/sweeper" and override.value() != "basic":
         raise RequestError(f"hydra/sweeper: found {typed_value(override)}\nallowed: basic")
     if key == "hydra/launcher":
         options = loader.get_group_options("hydra/launcher")
         if override.value() not in options:
             found = typed_value(override)
-            raise RequestError(
-                f"hydra/launcher: found {found}{nearest(found, options)}\n"
-                f"installed: {listing(options)}; joblib: pip install 'mtlrun[joblib]'"
-            )
+            if found in PACKAGES:
+                raise RequestError(
+                    f"hydra/launcher: {found} is not installed\ninstall it: pip install {PACKAGES[found]}"
+                )
+            close = nearest(found, [*options, *PACKAGES])
+            raise RequestError(f"hydra/launcher: found {found}{close}\ninstalled: {listing(options)}")
     name = key.removeprefix("hydra.launcher.").partition(".")[0]
     if key.startswith("hydra.launcher.") and stacked and name not in STACK_KEYS:
         raise RequestError(

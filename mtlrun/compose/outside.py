@@ -178,7 +178,8 @@ def check_references(file: str, key: str, value: Any) -> None:
         for number, inner in enumerate(value):
             check_references(file, f"{key}[{number}]", inner)
     elif isinstance(value, str):
-        rest, before = value, ""
+        # \${ with an odd number of backslashes is no reference but these characters, as in the name of a column
+        rest, before = re.sub(r"(?<!\\)(?:\\\\)*\\\$\{", "", value), ""
         while rest != before:  # from the inside out: ${a.${b}}
             before, rest = rest, re.sub(r"\$\{[\w.\[\]-]*\}", "", rest)
         if "${" in rest:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -11,14 +12,16 @@ from hydra.errors import HydraException
 
 from mtlrun.compose.hydra_settings import check_hydra_override
 from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, parse, typed_value
-from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL
+from mtlrun.config.extensions import SUFFIXES
+from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL, TaskConfig
 from mtlrun.config.values import mapping_like
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
+from mtlrun.util.shell import quoted
 
 # What the user probably means by a value in place of an option, as in lr=0.01.
 MEANT = {
-    "data": "data=table data.path={value}",
+    "data": "data=table {path}",
     "model": "model.hidden={value}",
     "graph": "graph.gradient={value}",
     "loss": "loss=fixed loss.weights.TASK={value}",
@@ -27,6 +30,14 @@ MEANT = {
     "trainer": "trainer.epochs={value}",
 }
 
+
+OPEN = ("loss.weights.", "lr.heads.", "graph.receives.", "graph.constants.")  # keys below them may be removed
+QUOTES = "a value with spaces or special characters needs another pair of quotes: 'tasks.a.where=\"b == 1\"'"
+
+PATHS = re.compile(r"\+*(data\.path|data\.split\.files\.\w+|model\.init_from|hydra\.(run|sweep)\.dir)")
+
+# Usual names of other programs for our keys.
+OTHER_WORDS = {"learning_rate": "lr.base", "steps": "trainer.max_steps", "layers": "model.hidden"}
 
 FUNCTIONS = (
     "range",
@@ -58,6 +69,11 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
     if override.package is not None or "@" in line.partition("=")[0]:
         raise RequestError(f"{line}: @ is not allowed in a key\nallowed: GROUP=OPTION or KEY=VALUE")
     if override.is_hydra_override():
+        if override.is_sweep_override():
+            raise RequestError(
+                f"{key}: found {typed_value(override)}\n"
+                f"Hydra's own settings cannot be swept over{name_with_comma(override)}"
+            )
         check_hydra_override(override, loader, stacked)
     elif key.partition(".")[0] in SWEEP_KEYS:
         _check_sweep_key(override)
@@ -69,8 +85,8 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
                 f"{key}: found {typed_value(override)}, which matches no option\n"
                 f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}"
             )
-        quoted = [QuotedString(option, Quote.single).with_quotes() for option in options]
-        return parse(f"{key}=choice({','.join(quoted)})")  # because Hydra expands a glob by its search path
+        names = [QuotedString(option, Quote.single).with_quotes() for option in options]
+        return parse(f"{key}=choice({','.join(names)})")  # because Hydra expands a glob by its search path
     elif key in OPTION_GROUPS:
         _check_choice(override, loader)
     else:
@@ -85,18 +101,38 @@ def require_mapping(key: str, value: Any) -> None:
         raise RequestError(f"{key}: found [{', '.join(map(str, value))}]\nallowed: a mapping: {example}")
 
 
+def name_with_comma(override: Override) -> str:
+    """A hint at the quotes that a path with a comma needs; "" for other keys."""
+    line = override.input_line or ""
+    typed = _in_quotes(line) if PATHS.fullmatch(line.partition("=")[0]) else None
+    return f"; a name with a comma needs quotes: {typed}" if typed is not None else ""
+
+
+def _in_quotes(line: str) -> str | None:
+    """The line with its value in quotes, as typed in a shell; None if quotes do not mend it."""
+    key, _, value = line.partition("=")
+    if not value.strip() or value.startswith("=") or (value.lstrip()[0] in "[{('\"" and not PATHS.fullmatch(key)):
+        return None
+    typed = f"{key}={QuotedString(value, Quote.double).with_quotes()}"
+    try:
+        return quoted(typed) if parse(typed).value() == value else None
+    except HydraException:
+        return None
+
+
 def _why_not(line: str, reason: str) -> str:
     """Explains to the user why a line is no override."""
     if line.endswith(","):
         return "ends with a comma\nno space after a comma: lr.base=0.001,0.01"
-    if "==" in line.split('"')[0].split("'")[0]:
-        return "holds ==\nallowed: KEY=VALUE"
     if line.startswith("=") or line.endswith("="):
         return "a key or a value is missing\nno spaces around =: KEY=VALUE"
     function = re.search(r"while evaluating '(.*)': (.*)", reason)
     if function is not None:
         return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; text '{function[1]}' needs another pair of quotes"
-    hint = "a value with spaces or special characters needs another pair of quotes: 'tasks.a.where=\"b == 1\"'"
+    typed = _in_quotes(line)
+    hint = f"in quotes: {typed}" if typed is not None else QUOTES
+    if "==" in line.split('"')[0].split("'")[0]:
+        return f"holds ==\nallowed: KEY=VALUE; {hint}"
     if line.startswith("arms="):
         hint = """a sweep inside an arm needs quotes: 'arms=[{loss: fixed, loss.weights.price: "0.1,1"}]'"""
     if "mismatched input" in reason or "extraneous input" in reason or "no viable" in reason:
@@ -114,8 +150,8 @@ def _check_key(override: Override) -> None:
     if top in GROUPS and top not in DEFAULT_OPTION and key == f"{top}.name":
         word = str(typed_value(override)).strip("'\"")
         raise RequestError(f"{key}: the option sets it\nchoose the option: {top}={word}")
-    if override.is_delete() and key in TOP_LEVEL:
-        raise RequestError(f"~{key}: cannot be removed\nset it: {key}=VALUE")
+    if override.is_delete() and (key in TOP_LEVEL or (top in GROUPS and not key.startswith(OPEN))):
+        raise RequestError(f"~{key}: a setting cannot be removed\nset it: {key}=VALUE")
     if top == "experiment" or top not in (*GROUPS, *TOP_LEVEL):
         raise _unknown(key)
 
@@ -141,18 +177,35 @@ def _unknown(key: str) -> RequestError:
 
 def _meant_key(key: str, known: list[str]) -> str:
     """A hint at the key that the user probably means: epochs=3 means trainer.epochs=3. "" if there is none."""
-    paths = {
-        f.name: f"{group}.{f.name}"
-        for group, options in GROUPS.items()
-        for cls in options.values()
-        for f in dataclasses.fields(cls)
-        if f.name != "name"
-    }
-    if key in paths:
-        return f"; did you mean {paths[key]}?"
+    paths = {f.name: f"tasks.TASK.{f.name}" for f in dataclasses.fields(TaskConfig)}
+    for lacking in (True, False):  # of keys of the same name, those that the default options have
+        for group in reversed(GROUPS):
+            paths |= {name: f"{group}.{name}" for name in _having(group) if bool(_only_with(group, name)) == lacking}
+    paths |= OTHER_WORDS
     top, dot, rest = key.partition(".")
-    close = re.search(r"did you mean (\w+)", nearest(top, known) or nearest(top, paths))
-    return f"; did you mean {paths.get(close[1], close[1])}{dot}{rest}?" if close else ""
+    meant = paths.get(top)
+    if meant is None:
+        close = re.search(r"did you mean (\w+)", nearest(top, known) or nearest(top, paths))
+        meant = (close[1] if close[1] in known else paths[close[1]]) if close else None
+    group, _, name = (meant or "").partition(".")
+    return f"; did you mean {meant}{dot}{rest}{_only_with(group, name)}?" if meant else ""
+
+
+def _having(group: str) -> dict[str, list[str]]:
+    """The keys of a group, each with the options that have it."""
+    having: dict[str, list[str]] = {}
+    for option, settings in GROUPS[group].items():
+        for f in dataclasses.fields(settings):
+            if f.name != "name":
+                having.setdefault(f.name, []).append(option)
+    return having
+
+
+def _only_with(group: str, name: str) -> str:
+    """The options of a group that have a key which the default option lacks, in words; "" if it has the key."""
+    options = _having(group).get(name, []) if group in GROUPS else []
+    lacking = options and next(iter(GROUPS[group])) not in options
+    return f", with {group}={' or '.join(options)}" if lacking else ""
 
 
 def _check_sweep_key(override: Override) -> None:
@@ -199,11 +252,22 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
         if isinstance(value, list) and group != "model":
             hint = f"\nto sweep over options: mtlrun -m {group}={typed.strip('[]')}"
         elif group in MEANT and _is_setting(group, value):
-            hint = f"; did you mean {MEANT[group].format(value=typed)}?\noptions of {group}: {listing(options, 40)}"
+            meant = MEANT[group].format(
+                value=f"[{typed}]" if group == "model" and not isinstance(value, list) else typed,
+                path=quoted(f"data.path={typed}"),
+            )
+            hint = f"; did you mean {meant}?\noptions of {group}: {listing(options, 40)}"
         else:
             close = nearest(str(shown).lower(), options)
-            hint = f"{close}\noptions of {group}: {listing(options, 40)}{unusable()}"
+            mend = f"; {_table_to_describe(str(shown))}" if group == "data" and not close else ""
+            hint = f"{close}\noptions of {group}: {listing(options, 40)}{mend}{unusable()}"
         raise RequestError(f"{group}: found {shown}, which is no option of this group{hint}")
+
+
+def _table_to_describe(name: str) -> str:
+    """The command that describes a user's table: `name`.csv or the like, if the working directory holds it."""
+    file = next((name + suffix for suffix in SUFFIXES if Path(name + suffix).is_file()), "FILE")
+    return f"for a table of your own: {quoted('mtlrun', 'init', file)} --targets a,b"
 
 
 def _is_setting(group: str, value: Any) -> bool:

@@ -5,7 +5,6 @@ unclear ones of Hydra (a misspelt key, a value for a group, a sweep without -m).
 configuration of a single run, `planned_runs` that of each run of a sweep.
 """
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +19,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
-from mtlrun.compose.composition import Compositions, checked_config, load, with_data_option
-from mtlrun.compose.override_checks import checked_override
+from mtlrun.compose.composition import Compositions, checked_config, literally, load, with_data_option
+from mtlrun.compose.override_checks import checked_override, name_with_comma
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, typed_value
 from mtlrun.compose.sweep_jobs import Job, jobs
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
 from mtlrun.results.sweep_folder import folder_name, read_plan
 from mtlrun.util.errors import RequestError, counted
+from mtlrun.util.shell import quoted
 
 SCHEMA = "mtlrun_schema"  # the first default in conf/config.yaml
 
@@ -79,6 +79,10 @@ def _run_folder(sweep_dir: str, number: int) -> str:
     return str(read_plan(Path(sweep_dir))[number]["run"])
 
 
+def _log_file(name: str, _root_: DictConfig) -> str:
+    return str(Path(literally(_root_.hydra.runtime, "output_dir"), f"{name}.log"))
+
+
 def _register() -> None:
     # Hydra refuses new keys in a composed node ("not in struct"), except in nodes that are open before.
     schema = OmegaConf.create({key: {} for key in (*GROUPS, "tasks")})
@@ -87,6 +91,7 @@ def _register() -> None:
     ConfigStore.instance().store(name=SCHEMA, node=schema)
     # conf/config.yaml uses it for the folder names of a sweep's runs. Worker processes of a launcher need it too.
     OmegaConf.register_new_resolver("mtlrun_run", _run_folder, replace=True)
+    OmegaConf.register_new_resolver("mtlrun_log", _log_file, replace=True)
     Plugins.instance().register(outside.OutsideFolders)
 
 
@@ -136,9 +141,7 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
         notes.append(f"{unused} is not used: the folder of a {'sweep' if sweep else 'single run'} is {used}")
     cfg.hydra.mode = RunMode.MULTIRUN if sweep else RunMode.RUN
     options = [*["-m"][: int(multirun)], *(["--config-dir", config_dir] if config_dir is not None else [])]
-    return Request(
-        loader, cfg, lines if sweep else complete, sweep, notes, shlex.join(["mtlrun", *options, *arguments])
-    )
+    return Request(loader, cfg, lines if sweep else complete, sweep, notes, quoted("mtlrun", *options, *arguments))
 
 
 def _launched_as_stacks(arguments: Sequence[str]) -> bool:
@@ -154,7 +157,7 @@ def _require_no_sweep(overrides: Sequence[Override]) -> None:
         return
     key, instead = override.key_or_group, ""
     if override.is_choice_sweep():
-        instead = f"; for a list write {key}=[a,b]"
+        instead = name_with_comma(override) or f"; for a list write {key}=[a,b]"
     if override.is_interval_sweep():
         instead = "; of a range, trials=16 draws some"
     raise RequestError(

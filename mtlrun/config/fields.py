@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import Any
 
 PER_RUN = {"per_run": True}
+COLUMN = {"column": True}  # the field holds names of columns or patterns of them, without blanks around
 
 
 def bounded(default: Any, **bounds: float) -> Any:

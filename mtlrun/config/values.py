@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import operator
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -39,6 +40,7 @@ def from_mapping(cls: type[C], tree: Mapping[str, Any], key: str, label: str) ->
 MAPPINGS = {
     "tasks.NAME": "{type: regression}",
     "data.split": "{train: 0.7, val: 0.15, test: 0.15}",
+    "data.columns": "{COLUMN: {number: {decimal: ','}}}",
     "data.split.files": "{test: FILE}",
     "graph.receives": "{TASK: {SOURCE: stop}}",
     "graph.constants": "{TASK: [layer1]}",
@@ -82,7 +84,18 @@ def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     for item in result if isinstance(result, list) else [result]:
         if isinstance(item, (int, float)) and not isinstance(item, bool):
             bound(item, key, bounds)
+    if "column" in bounds and result is not None:
+        return plain_name(result) if isinstance(result, str) else [plain_name(name) for name in result]
     return result
+
+
+# around a name they do not count: every blank of Unicode, the byte order mark, and the blank without a width
+_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
+
+
+def plain_name(name: str) -> str:
+    """The name of a column without blanks around it, which nobody sees in a table."""
+    return name.strip(_BLANKS)
 
 
 LARGEST_WHOLE = 2**63  # torch and NumPy take only smaller numbers
@@ -94,6 +107,12 @@ def _flat(hint: Any) -> list[Any]:
     if typing.get_origin(hint) is Literal:
         return list(typing.get_args(hint))
     return [x for a in typing.get_args(hint) for x in _flat(a)]
+
+
+def words_of(hint: Any, bounds: Mapping[str, Any]) -> list[str]:
+    """The words that a setting of this type takes: names, true and false; an empty list for numbers and other text."""
+    names = list(bounds["one_of"]()) if "one_of" in bounds else [a for a in _flat(hint) if isinstance(a, str)]
+    return [*names, "true", "false"] if hint is bool or bool in typing.get_args(hint) else names
 
 
 def number(value: Any) -> float | None:
@@ -114,7 +133,15 @@ def _float(value: Any) -> Any:
 
 
 def _int(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,20}", value.strip(), re.ASCII):  # ${oc.env:SEED} is text
+        return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else _MISMATCH
+
+
+def _bool(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    return value if isinstance(value, bool) else _MISMATCH
 
 
 def _str(value: Any) -> Any:
@@ -124,7 +151,7 @@ def _str(value: Any) -> Any:
 _SIMPLE: dict[Any, Callable[[Any], Any]] = {
     Any: lambda value: value,
     type(None): lambda value: None if value is None else _MISMATCH,
-    bool: lambda value: value if isinstance(value, bool) else _MISMATCH,
+    bool: _bool,
     float: _float,
     int: _int,
     str: _str,

@@ -1,5 +1,6 @@
 """The input columns: how cells become numbers and codes. This is decided once and stored with the run."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -7,10 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.fields import COLUMN
 from mtlrun.config.values import from_mapping
-from mtlrun.data.kinds import DATE, TEXT, as_numbers, as_texts, iso_dates, kind_of
+from mtlrun.data.cycles import cycles_of, with_cycles
+from mtlrun.data.kinds import DATE, HOURS, TEXT, TIME, as_numbers, as_texts, clock_times, iso_dates, kind_of
+from mtlrun.data.notation import recognise, shown, yaml_flow
 from mtlrun.data.reading import ColumnReading, Reading
-from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, data_row, listing, nearest
 
 UNKNOWN, MISSING = -1, -2  # codes of a category column
 LARGEST = 1e30  # keeps scaled values finite in float32
@@ -24,16 +28,19 @@ class InputColumn:
     stands for `categories[i]` (sorted text).
 
     missing: the column has gaps somewhere in the whole table.
-    date: the numbers are dates, in days since 1970.
+    date: the numbers are dates, in days since 1970. time: they are times of day, in hours.
+    cycles: the cycles whose sine and cosine follow the number: year, week, day; see data/cycles.py.
     hidden: the column is the target of a reconstruction, and the network does not see it.
     """
 
-    name: str
+    name: str = field(metadata=COLUMN)
     kind: Literal["numeric", "category"]
     missing: bool = False
     categories: list[str] = field(default_factory=list)
     date: bool = False
     hidden: bool = False
+    time: bool = False
+    cycles: list[str] = field(default_factory=list)
 
     @property
     def is_category(self) -> bool:
@@ -41,13 +48,28 @@ class InputColumn:
         return self.kind == "category"
 
     @property
+    def count(self) -> int:
+        """The number of numbers that a cell becomes: 0 for a category, 1, or with sine and cosine of each cycle."""
+        return 0 if self.is_category else 1 + 2 * len(self.cycles)
+
+    @property
     def width(self) -> int:
-        """The number of network inputs of the column: a number or one per category, plus an indicator of gaps."""
-        return (not self.is_category) + self.missing + len(self.categories)
+        """The number of network inputs of the column: its numbers or one per category, plus an indicator of gaps."""
+        return self.count + self.missing + len(self.categories)
+
+    def number(self, series: pd.Series, where: str) -> np.ndarray:
+        """The cells as float64 [N], NaN if missing: numbers, days since 1970, or hours since midnight.
+
+        Raises RequestError as `finite_numbers`, and for an invalid date or time.
+        """
+        if self.date:
+            return _days(series, where)
+        return _hours(series, where) if self.time else finite_numbers(series, where)
 
     def numbers(self, series: pd.Series, where: str) -> np.ndarray:
-        """The cells as float64 [N], NaN if missing. Raises RequestError as `finite_numbers`, or for an invalid date."""
-        return _days(series, where) if self.date else finite_numbers(series, where)
+        """`number` followed by sine and cosine of each cycle: float64 [N, count]. Raises the same RequestErrors."""
+        number = self.number(series, where)
+        return with_cycles(number, number / HOURS if self.time else number, self.cycles)
 
     def codes(self, series: pd.Series) -> np.ndarray:
         """The cells as int32 [N]: indices into `categories`, -1 unknown, -2 missing."""
@@ -78,6 +100,12 @@ class InputSpec:
     def numeric(self) -> list[InputColumn]:
         """The columns of the numbers [N, Dn]."""
         return [c for c in self.columns if not c.is_category]
+
+    @property
+    def places(self) -> list[slice]:
+        """The places of each column of `numeric` among the numbers [N, Dn]."""
+        ends = np.cumsum([0, *(c.count for c in self.numeric)]).tolist()
+        return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
     @property
     def category(self) -> list[InputColumn]:
@@ -119,11 +147,11 @@ class InputSpec:
                 f"{key}: the table lacks {len(absent)} of {len(self.inputs)} input columns: "
                 f"{listing(words, 50)}\ncolumns: {listing(columns)}"
             )
-        numbers = np.full((len(frame), len(self.numeric)), np.nan)
+        numbers = np.full((len(frame), sum(c.count for c in self.numeric)), np.nan)
         codes = np.full((len(frame), len(self.category)), MISSING, dtype=np.int32)
-        for j, column in enumerate(self.numeric):
+        for column, place in zip(self.numeric, self.places, strict=True):
             if column.name in frame.columns:
-                numbers[:, j] = column.numbers(frame[column.name], f"{key}: column {column.name!r}")
+                numbers[:, place] = column.numbers(frame[column.name], f"{key}: column {column.name!r}")
         for j, column in enumerate(self.category):
             if column.name in frame.columns:
                 codes[:, j] = column.codes(frame[column.name])
@@ -154,8 +182,10 @@ def _input_column(name: str, series: pd.Series, most: int, hidden: bool) -> tupl
     """
     missing, kind = bool(series.isna().any()), kind_of(series)
     if kind is not TEXT:
-        finite_numbers(series, f"data.inputs: column {name!r}")  # only to raise
-        return InputColumn(name, "numeric", missing, date=kind is DATE, hidden=hidden), 0
+        numbers = finite_numbers(series, f"data.inputs: column {name!r}")
+        days = numbers if kind is DATE else numbers / HOURS
+        cycles = cycles_of(days) if kind in (DATE, TIME) else []
+        return InputColumn(name, "numeric", missing, [], kind is DATE, hidden, kind is TIME, cycles), 0
     counts = pd.Series(as_texts(series)[series.notna().to_numpy()]).value_counts()
     kept = sorted(counts.to_dict().items(), key=lambda item: (-item[1], str(item[0])))[:most]
     categories = sorted(str(k) for k, _ in kept)
@@ -169,9 +199,9 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
     the first wrong row for other text, for infinite numbers and for numbers beyond `LARGEST`.
     """
 
-    def row_of(bad: np.ndarray) -> int:
+    def row_of(bad: np.ndarray) -> str:
         at = int(np.argmax(bad))
-        return 1 + (at if rows is None else int(rows[at]))
+        return data_row(at if rows is None else int(rows[at]))
 
     if kind_of(series) is TEXT:
         raw = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -179,14 +209,13 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
         if words.any():
             found = series.iloc[int(np.argmax(words))]
             raise RequestError(
-                f"{where} holds text, such as {found!r} in row {row_of(words)}\n"
-                "allowed: numbers; mend the table or leave the column out"
+                f"{where} holds text, such as {found!r} in {row_of(words)}\nallowed: numbers; {_mend(series)}"
             )
     else:
         raw = as_numbers(series)
     infinite = np.isinf(raw)
     if infinite.any():
-        first = f"the first in row {row_of(infinite)}"
+        first = f"the first in {row_of(infinite)}"
         raise RequestError(
             f"{where} holds {int(infinite.sum())} infinite values, {first}\n"
             "allowed: finite numbers, or nothing where the value is missing"
@@ -194,6 +223,15 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
     if np.nanmax(np.abs(raw), initial=0.0) > LARGEST:
         raise RequestError(f"{where} holds values as large as {np.nanmax(np.abs(raw)):g}\nallowed: up to {LARGEST:g}")
     return raw
+
+
+def _mend(series: pd.Series) -> str:
+    """What to do about text in a column of numbers."""
+    cells = series.dropna().value_counts()
+    notations = recognise([str(cell) for cell in cells.index], cells.to_numpy())
+    if notations and series.name is not None:
+        return f"if they are written so: data.columns={yaml_flow({str(series.name): shown(notations[0])})}"
+    return "mend the table or leave the column out"
 
 
 def _days(series: pd.Series, where: str) -> np.ndarray:
@@ -207,7 +245,21 @@ def _days(series: pd.Series, where: str) -> np.ndarray:
     if no_date.any():
         row = int(np.argmax(no_date))
         raise RequestError(
-            f"{where} holds dates in training, but {series.iloc[row]!r} in row {row + 1}\n"
+            f"{where} holds dates in training, but {series.iloc[row]!r} in {data_row(row)}\n"
             "allowed: dates such as 2020-09-22, or nothing where the value is missing"
         )
     return as_numbers(dates)
+
+
+def _hours(series: pd.Series, where: str) -> np.ndarray:
+    """A column of times of day, or of text such as 18:57, as hours since midnight: float64 [N], NaN if missing."""
+    kind, present = kind_of(series), series.notna().to_numpy()
+    times = clock_times(series) if kind is TEXT else series
+    no_time = present & (times.isna().to_numpy() if kind is TEXT else kind is not TIME)
+    if no_time.any():
+        row = int(np.argmax(no_time))
+        raise RequestError(
+            f"{where} holds times of day in training, but {series.iloc[row]!r} in {data_row(row)}\n"
+            "allowed: times such as 18:57, or nothing where the value is missing"
+        )
+    return as_numbers(times)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -10,13 +11,15 @@ from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite
 from mtlrun.data.doubts import class_text
 from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
-from mtlrun.data.reading import Reading
+from mtlrun.data.reading import ColumnReading, Reading, declared
 from mtlrun.data.roles import column_roles, input_notes, target_column
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
+from mtlrun.data.words import word_notes
+from mtlrun.results import summary
 from mtlrun.tasks import type_of
-from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.errors import RequestError, data_row, listing
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,11 @@ class Dataset:
     reading: Reading = field(default_factory=Reading)
 
     def cells(self) -> list[tuple[InputColumn, np.ndarray]]:
-        """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32."""
-        numbers, codes = iter(self.numeric.T), iter(self.codes.T)
+        """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32.
+
+        Of a date it is the number of days; sine and cosine are left out.
+        """
+        numbers, codes = iter(self.numeric[:, [p.start for p in self.spec.places]].T), iter(self.codes.T)
         return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
 
     def trainable(self, tasks: Iterable[str] | None = None) -> np.ndarray:
@@ -69,7 +75,7 @@ def load_dataset(config: Config) -> Dataset:
 
     Raises RequestError if the table is wrong or does not fit the tasks.
     """
-    table, files = load_table(config.data)
+    table, files = load_table(config)
     frame = table.frame
     for name in config.tasks:
         column = target_column(config, name)
@@ -87,9 +93,12 @@ def load_dataset(config: Config) -> Dataset:
     weight = _weight(config.data.weight, table, split)
     run = RunTable(config, table, split, weight)
     targets = {name: make_target(name, run) for name in config.active}
-    notes = input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
+    used = [*roles.inputs, *(c for t in config.active if (c := target_column(config, t)) is not None)]
+    notes = word_notes(table.words, table.reading, dict.fromkeys(used))
+    notes += input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed, table.reading)
     notes += _unlabelled(targets, split) + _unseen_categories(dataset) + _unseen_classes(targets, split)
+    notes += _one_value(targets, split)
     return dataset
 
 
@@ -105,13 +114,30 @@ def require_unchanged(data: DataConfig, digest: str, recorded: str | None, since
         raise RequestError(f"data.path: {data.path} has changed since {since}\n{mend}")
 
 
-def load_table(data: DataConfig) -> tuple[Table, np.ndarray | None]:
+def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
     """The table, and with `data.split.files` the part of each row (0 train, 1 val, 2 test), else None."""
+    data = config.data
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}
-    table = load_tables([resolve_path(path, key) for key, path in named.items()], list(named))
+    paths = [resolve_path(path, key) for key, path in named.items()]
+    table = load_tables(paths, list(named), _reading_taken_over(config) | declared(data), data.missing)
+    for name in data.columns or ():
+        require_column(name, table.frame, f"data.columns.{name}")
     if data.split.files is None:
         return table, None
     return table, np.repeat([0, *(PARTS.index(p) for p in data.split.files)], table.lengths)
+
+
+def _reading_taken_over(config: Config) -> dict[str, ColumnReading]:
+    """How the run of `model.init_from` has read its columns, as its trunk knows their cells so. Empty without one.
+
+    The targets of this run are its own.
+    """
+    if config.net.init_from is None:
+        return {}
+    stored = (summary.read(Path(config.net.init_from)) or {}).get("reading")
+    targets = {target_column(config, task) for task in config.tasks}
+    read = {} if stored is None else Reading.from_plain(stored).columns
+    return {name: column for name, column in read.items() if name not in targets}
 
 
 def _weight(column: str | None, table: Table, split: Split) -> np.ndarray | None:
@@ -126,7 +152,7 @@ def _weight(column: str | None, table: Table, split: Split) -> np.ndarray | None
             row = int(np.argmax(bad))
             found = table.frame[column].iloc[row]
             raise RequestError(
-                f"data.weight: column {column!r} holds {found} in row {row + 1}\n"
+                f"data.weight: column {column!r} holds {found} in {data_row(row)}\n"
                 "allowed: finite numbers from 0, in every row"
             )
         return weight
@@ -148,6 +174,20 @@ def _unlabelled(targets: dict[str, Target], split: Split) -> list[str]:
         for target in targets.values():
             if not target.observed[rows].any():
                 notes.append(f"{target.task} has no label in {part}")
+    return notes
+
+
+def _one_value(targets: dict[str, Target], split: Split) -> list[str]:
+    """Notes on parts of the split in which a metric is undefined, because all labels of a task are the same."""
+    notes = []
+    for target in targets.values():
+        undefined = [name for name, metric in type_of(target.type).metrics.items() if metric.needs_variation]
+        for part in ("val", "test"):
+            labels = target.labels(split.parts()[part])
+            if undefined and len(labels) and labels.min() == labels.max():
+                value = class_text(target.classes[int(labels[0])]) if target.classes else f"{labels[0]:g}"
+                missing = f"so there is no {listing(undefined)} there; try a larger part, or another data.split"
+                notes.append(f"{target.task}: all {len(labels)} labels of {part} are {value}, {missing}")
     return notes
 
 

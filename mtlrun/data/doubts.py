@@ -4,49 +4,73 @@ Every doubt is a guess from the values.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.schema import ColumnConfig
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
+from mtlrun.data.notation import ISO, are_iso_dates, recognise, shown, yaml_flow
 from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
-NUMERIC_SHARE = 0.9  # if at least this share of the cells of a text column are numbers, the others look like mistakes
-DATE_SHARE = 0.95  # a text column holds dates if at least this share of its distinct values are dates
 IDENTIFIER_SHARE = 0.95  # text is an identifier from this ratio of distinct values to rows
+MARK_NUMBERS = [sign * float("9" * n) for n in range(2, 8) for sign in (-1, 1)]  # -99, 99, -999, …
 MANY_CLASSES = 20  # values are hardly classes if there are more than this and more than half as many as labels
 ID_NAME = re.compile(
     r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
     r"batch|session|family|school|plot|record|row|rownames|unnamed: 0)(_|$)"
 )
-_DATES_READ = 1000  # largest number of distinct values that are tried as dates
 
 
 # ---------------------------------------------------------------- columns
 
 
-def nearly_numbers(series: pd.Series) -> list[str]:
-    """The distinct cells of a text column that are not numbers, if nearly all other cells are; else []."""
+def notations_of(series: pd.Series) -> list[ColumnConfig]:
+    """The notations in which a column of text may write numbers, dates or times; see `notation.recognise`.
+
+    A column of text with ISO dates comes from Parquet, which says that it is text.
+    """
     present = series.dropna()
     if kind_of(present) is not TEXT:
         return []
     counts = present.value_counts()
-    share, words = _numeric_share([str(v) for v in counts.index], counts.to_numpy())
-    return words if share >= NUMERIC_SHARE else []
+    cells = pd.Series([str(cell) for cell in counts.index], dtype="str")
+    return [ColumnConfig(date=ISO)] if are_iso_dates(cells) else recognise(cells, counts.to_numpy())
 
 
-def dates_as_text(series: pd.Series) -> bool:
-    """Whether nearly all values of a text column are dates such as 2020-09-22, with or without a time."""
-    present = series.dropna()
-    if kind_of(present) is not TEXT:
-        return False
-    values = pd.Series(present.unique()[:_DATES_READ]).astype(str)
-    shaped = values[values.str.match(r"\d{4}-\d\d-\d\d")]
-    dates = pd.to_datetime(shaped, format="ISO8601", errors="coerce", utc=True)
-    return bool(dates.notna().sum() >= DATE_SHARE * len(values))
+def in_words(found: Sequence[ColumnConfig], cells: Iterable[Any]) -> str:
+    """What the cells of a column of text spell in these notations: numbers such as '3,7' beside 'none'."""
+    notation, words = found[0], found[0].missing or ()
+    kind = "numbers" if notation.number is not None else "dates" if notation.date is not None else "times"
+    values = [str(cell) for cell in cells if str(cell).strip() not in words]
+    beside = f" beside {listing(map(repr, words), 3)}" if words else ""
+    return f"{kind} such as {max(values, key=len)!r}{beside}"
+
+
+def declaration(name: str, found: Sequence[ColumnConfig]) -> str:
+    """The setting that reads a column in the notations that are possible for it."""
+    return " or ".join(f"data.columns={yaml_flow({name: shown(notation)})}" for notation in found)
+
+
+def marks_of_missing(series: pd.Series) -> dict[float, int]:
+    """Numbers such as -999 that stand apart from all others, so that they rather mark missing values: how often each.
+
+    A mark is one of MARK_NUMBERS. It is below or above all other numbers, and further from them than they are from each
+    other, or it is negative and they are not.
+    """
+    if kind_of(series) is not NUMBER:
+        return {}
+    values = as_numbers(series.dropna())
+    possible = [v for v in MARK_NUMBERS if (values == v).any()]
+    others = values[~np.isin(values, possible)]
+    if not possible or len(others) < MIN_ROWS:
+        return {}
+    low, high = float(others.min()), float(others.max())
+    apart = [v for v in possible if max(low - v, v - high) > high - low or (v <= -99 and low >= 0)]
+    return {v: int((values == v).sum()) for v in apart}
 
 
 def is_identifier(series: pd.Series, name: str) -> bool:
@@ -70,16 +94,6 @@ def is_identifier(series: pd.Series, name: str) -> bool:
     return ordered or np.ptp(values) < 1.5 * rows or ID_NAME.search(name.lower()) is not None
 
 
-def _numeric_share(texts: Sequence[str], counts: np.ndarray) -> tuple[float, list[str]]:
-    """The share of cells that are numbers, and the texts that are not, the most frequent first.
-
-    texts: the distinct texts [n] of a column. counts: how often each occurs [n].
-    """
-    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").notna().to_numpy()
-    order = np.argsort(-counts, kind="stable")
-    return float(counts[numbers].sum() / counts.sum()), [str(texts[i]) for i in order if not numbers[i]]
-
-
 # ---------------------------------------------------------------- classes
 
 
@@ -95,25 +109,23 @@ def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
     counts: the number of labels of each class [K].
     """
     labels = int(counts.sum())
-    if isinstance(classes[0], str):
-        share, words = _numeric_share(classes, counts)
-        if share >= NUMERIC_SHARE and words:
-            unlike = listing(map(repr, words), 3)
-            return f"read as {len(classes)} classes, though nearly all labels are numbers; not {unlike}"
+    if isinstance(classes[0], str) and (found := recognise(classes, counts)):
+        return f"{len(classes)} classes that are {in_words(found, classes)}"
     if len(classes) <= max(MANY_CLASSES, labels / 2):
         return None
     what = "a number in a notation of its own" if isinstance(classes[0], str) else "a regression"
     return f"{len(classes)} classes in {labels} labels: is it {what}, or an identifier?"
 
 
-def one_class_twice(classes: Sequence[Any]) -> list[str]:
+def one_class_twice(classes: Iterable[Any]) -> list[str]:
     """One line per set of classes that differ only in surrounding blanks or in upper and lower case."""
     alike: dict[str, list[str]] = {}
     for name in classes:
         if isinstance(name, str):
             alike.setdefault(name.strip().casefold(), []).append(name)
     return [
-        f"classes that differ only in blanks or upper and lower case: {listing(map(repr, names))}"
+        f"values that differ only in blanks or upper and lower case: {listing(map(repr, names))}; if they are one, "
+        "write them alike in the table"
         for names in alike.values()
         if len(names) > 1
     ]

@@ -1,5 +1,6 @@
 """Labels as numbers: the task type that a column suggests, the classes, and the encoded labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,13 @@ import pandas as pd
 
 from mtlrun.config.schema import TaskConfig
 from mtlrun.data.columns import finite_numbers
-from mtlrun.data.doubts import class_text, no_classes
+from mtlrun.data.doubts import class_text, declaration, no_classes
 from mtlrun.data.expression import parse
 from mtlrun.data.kinds import NUMBER, TEXT, TRUTH, kind_of
 from mtlrun.data.labels import label_source
+from mtlrun.data.notation import recognise
 from mtlrun.tasks import BINARY, CATEGORICAL, REGRESSION, refused_labels, type_of
-from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, data_row, listing, nearest
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _numbers(labels: _Observed, type_: str) -> np.ndarray:
     if (refused := refused_labels(type_, numbers)) is not None and refused.any():
         at = int(np.argmax(refused))
         raise RequestError(
-            f"{key}: the target of a {type_}, {where}, holds {numbers[at]:g} in row {int(labels.rows[at]) + 1}\n"
+            f"{key}: the target of a {type_}, {where}, holds {numbers[at]:g} in {data_row(int(labels.rows[at]))}\n"
             f"allowed: {type_of(type_).allowed}; mend the column, or choose another {key}.type"
         )
     return numbers
@@ -114,8 +116,14 @@ def _require_classes(labels: _Observed, type_: str, classes: list[Any], codes: n
     if task.type is None and task.bins is None and (doubt := no_classes(classes, np.bincount(codes))):
         raise RequestError(
             f"{key}.type: none is given for {labels.source!r}, {doubt}\n"
-            f"set it: {key}.type=categorical, or mend the column"
+            f"set it: {key}.type=categorical, or {_read_otherwise(labels, classes)}"
         )
+
+
+def _read_otherwise(labels: _Observed, cells: Sequence[Any]) -> str:
+    """How to read a column of text as what it spells."""
+    found = recognise(list(map(str, cells))) if labels.task.has_column and kind_of(labels.series) is TEXT else []
+    return declaration(labels.source, found) if found else "mend the column"
 
 
 # ---------------------------------------------------------------- types

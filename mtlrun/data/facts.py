@@ -48,7 +48,7 @@ def task_facts(config: Config, dataset: Dataset) -> list[dict[str, Any]]:
             if type_of(target.type).has_two_classes:
                 row["positive"] = class_text(target.classes[1])
             if settings.bins is not None:
-                table, _ = load_table(config.data)
+                table, _ = load_table(config)
                 raw = raw_labels(task, settings, table)
                 assert raw is not None, "bins are of labels"
                 row["bins"] = bin_edges(task, settings, raw, observed_labels(task, settings, table)).tolist()

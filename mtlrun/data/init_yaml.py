@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,15 +9,23 @@ import yaml
 
 from mtlrun.config.check import RESERVED, TASK_NAME
 from mtlrun.config.extensions import yaml_of
-from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers, no_classes, one_class_twice
+from mtlrun.config.schema import ColumnConfig, DataConfig
+from mtlrun.data.doubts import in_words, is_identifier, no_classes, notations_of, one_class_twice
 from mtlrun.data.encoding import classes_of, infer_type
-from mtlrun.data.kinds import TEXT, kind_of
+from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
+from mtlrun.data.notation import as_yaml, is_sure
 from mtlrun.data.paths import resolve_path
+from mtlrun.data.reading import declared
 from mtlrun.data.split import require_column
-from mtlrun.data.table import load_tables
+from mtlrun.data.table import Table, load_tables
+from mtlrun.data.words import taken_and_kept
 from mtlrun.results.files import create
-from mtlrun.tasks import type_of
+from mtlrun.tasks import DECLARED, INFERRED, type_of
 from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.interpolation import escaped
+from mtlrun.util.terminal import typed
+
+MOST_COUNTS = 50  # a target with more different numbers is hardly a count
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -28,15 +35,19 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     commented out. Comments name doubts about an input or a target. Raises RequestError for a table that cannot be read,
     a target that is not a column, and a file that exists.
     """
-    path = resolve_path(str(table), "init")
+    path = resolve_path(typed(table), "init")
     frame = load_tables([path], ["init"]).frame
+    found = {str(name): notations for name in frame.columns if (notations := notations_of(frame[name]))}
+    sure = {name: notations[0] for name, notations in found.items() if is_sure(notations)}
+    table_ = load_tables([path], ["init"], declared(DataConfig(columns=sure)))
     if not targets:
         raise RequestError("init: no target is given\nname the columns to predict: mtlrun init TABLE --targets a,b")
     for target in targets:
         require_column(target, frame, "--targets")
     option = option_name(path.name)
     file = folder / "conf" / "data" / f"{option}.yaml"
-    text = _text(str(table), option, frame, list(dict.fromkeys(targets)))
+    columns = _columns(frame, found, table_)
+    text = _text(typed(table), option, table_.frame, list(dict.fromkeys(targets)), columns)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         create(file, text)
@@ -71,23 +82,45 @@ def task_name(column: str, taken: set[str]) -> str:
     return unique
 
 
-def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> str:
+def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: Table) -> list[str]:
+    """The lines of `columns`. A line is a comment if the notation is in doubt.
+
+    cells: the table as it is read without declarations; found: the possible notations of its columns.
+    """
+    lines = []
+    for name, notations in found.items():
+        what = in_words(notations, cells[name].dropna().unique())
+        mark, end = ("", "") if is_sure(notations) else ("# ", "".join(f"; or {as_yaml(n)}" for n in notations[1:]))
+        lines.append(f"    {mark}{_scalar(name)}: {escaped(as_yaml(notations[0]))}  # {_one_line(what + end)}")
+    none = all(line.startswith("    #") for line in lines)
+    taken, kept = taken_and_kept(table.words, table.reading)
+    for name, counts in kept.items():
+        missing = ColumnConfig(missing=list(counts))
+        what = f"{_counts(counts)} are values of text; this line makes them missing"
+        lines.append(f"    # {_scalar(name)}: {escaped(as_yaml(missing))}  # {_one_line(what)}")
+    lines += [f"    # {_scalar(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
+    return [f"  columns:{' null' * none}  # how cells are read that do not say so themselves", *lines]
+
+
+def _counts(words: dict[str, int]) -> str:
+    return listing(f"{word!r} in {count:,} cells" for word, count in words.items())
+
+
+def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], columns: list[str]) -> str:
     inputs, left_out = [], []
     for column in (str(c) for c in frame.columns if c not in targets):
         series = frame[column]
         if not series.notna().any():
             left_out.append(f"    # - {_scalar(column)}  # empty")
-        elif words := nearly_numbers(series):
-            inputs.append(f"    - {_scalar(column)}  # read as text: not {listing(map(repr, words), 3)}")
-        elif dates_as_text(series):
-            left_out.append(f"    # - {_scalar(column)}  # dates written as text: store them as dates in Parquet")
+        elif notations_of(series):
+            inputs.append(f"    - {_scalar(column)}  # read as text: see columns")
         elif is_identifier(series, column):
             left_out.append(f"    # - {_scalar(column)}  # like an identifier: nearly every value is different")
         else:
             inputs.append(f"    - {_scalar(column)}")
     if not inputs:
         raise RequestError(
-            "init: no column is left for the inputs beside targets, identifiers, dates, empty columns\n"
+            "init: no column is left for the inputs beside targets, identifiers, empty columns\n"
             "give fewer --targets, or write the YAML by hand (see data=table)"
         )
     lines = [
@@ -96,6 +129,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         f"# mtlrun data={option} loss=uncertainty lr=per_head",
         "data:",
         f"  path: {_scalar(path)}  # relative to the working directory",
+        *columns,
         "  inputs:  # null: every column that is no target, split, group or weight column",
         *inputs,
         *left_out,
@@ -120,7 +154,22 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str]) -> st
         settings += [f"target: {_scalar(column)}"] if name != column else []
         lines.append(f"  {name}: {{{', '.join(settings)}}}  # {comment}")
         lines += [f"  # {doubt}" for doubt in doubts]
+        lines += _alternatives(series.dropna(), name, settings)
     return "\n".join(lines) + "\n"
+
+
+def _alternatives(labels: pd.Series, name: str, settings: list[str]) -> list[str]:
+    """Comments with the types that a target of few different numbers may have and that `infer_type` never chooses."""
+    if kind_of(labels) is not NUMBER or not 2 < labels.nunique() <= MOST_COUNTS:
+        return []
+    numbers, lines = as_numbers(labels), []
+    for kind, other in DECLARED.items():
+        accepts = other.accepts
+        if kind not in INFERRED and other.has_numbers and callable(accepts) and accepts(numbers).all():
+            others = [setting for setting in settings if not setting.startswith("type:")]
+            typed_settings = ", ".join([f"type: {kind}", *others])
+            lines.append(f"  # {name}: {{{typed_settings}}}  # instead, if it counts something: {other.allowed}")
+    return lines
 
 
 def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
@@ -136,5 +185,9 @@ def _scalar(text: str) -> str:
     """A text as YAML, quoted unless it is a plain word. `${` is escaped so that it is no interpolation."""
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and yaml.safe_load(text) == text:
         return text
-    escaped: Any = re.sub(r"(\\*)\$\{", lambda m: m[1] * 2 + "\\${", text)
-    return str(yaml.safe_dump(escaped, default_style='"', allow_unicode=True, width=10**9)).strip()
+    return str(yaml.safe_dump(escaped(text), default_style='"', allow_unicode=True, width=10**9)).strip()
+
+
+def _one_line(text: str) -> str:
+    """A comment without line breaks."""
+    return " ".join(text.split())

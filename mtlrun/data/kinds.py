@@ -1,4 +1,4 @@
-"""The kind of a column: numbers, truth values, dates or text. `kind_of` decides; other code uses the kind object."""
+"""The kind of a column: numbers, truth values, dates, times or text. `kind_of` decides; other code uses the object."""
 
 import datetime
 import decimal
@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+HOURS = 24  # of a day
 DAY = 86_400e6  # in microseconds; datetime64[us] covers the years 1 to 9999 and more
 
 
 class ColumnKind(ABC):
-    """One of the four kinds of columns. Each kind is a single object, so `kind is TEXT` tests for it."""
+    """One of the five kinds of columns. Each kind is a single object, so `kind is TEXT` tests for it."""
 
     name: ClassVar[str]
 
@@ -84,7 +85,17 @@ class _Date(ColumnKind):
         return np.where(series.isna().to_numpy(), np.nan, days)
 
 
-NUMBER, TRUTH, DATE, TEXT = _Number(), _Truth(), _Date(), _Text()
+class _Time(ColumnKind):
+    """Times of day: timedelta64. As numbers they are hours since midnight."""
+
+    name = "time"
+
+    def numbers(self, series: pd.Series) -> np.ndarray:
+        hours: np.ndarray = series.dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan) / 3600
+        return hours
+
+
+NUMBER, TRUTH, DATE, TIME, TEXT = _Number(), _Truth(), _Date(), _Time(), _Text()
 _OF_OBJECTS = {  # the kind of a column of Python objects, by the type that pandas infers; any other type is text
     "boolean": TRUTH,
     "integer": NUMBER,
@@ -103,13 +114,15 @@ def kind_of(series: pd.Series) -> ColumnKind:
         return NUMBER
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
         return DATE
+    if pd.api.types.is_timedelta64_dtype(series.dtype):
+        return TIME
     if series.dtype == object:
         return _OF_OBJECTS.get(pd.api.types.infer_dtype(series, skipna=True), TEXT)
     return TEXT if series.notna().any() else NUMBER
 
 
 def as_numbers(series: pd.Series) -> np.ndarray:
-    """A column as float64 [N], NaN if missing: truth values as 0 and 1, dates as days since 1970.
+    """A column as float64 [N], NaN if missing: truth values as 0 and 1, dates as days since 1970, times as hours.
 
     Raises ValueError for text.
     """
@@ -146,9 +159,10 @@ def text_of(value: Any) -> str:
 
 
 def plain_column(series: pd.Series) -> pd.Series:
-    """Converts a column of a file to one of the four kinds.
+    """Converts a column of a file to one of the five kinds.
 
-    Categories become their values, dates datetime64[us] in UTC, durations days, decimals floats. "" becomes missing.
+    Categories become their values, dates datetime64[us] in UTC, times of day timedelta64[us], durations days, decimals
+    floats. "" becomes missing.
     """
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = pd.Series(series.to_numpy(dtype=object), series.index, name=series.name).infer_objects()
@@ -161,6 +175,8 @@ def plain_column(series: pd.Series) -> pd.Series:
         first = next((v for v in series if not _is_missing(v)), None)
         if isinstance(first, decimal.Decimal):
             return series.astype(float)
+        if isinstance(first, datetime.time):
+            return clock_times(series.map(str, na_action="ignore"))
         if isinstance(first, datetime.date):
             return _utc(pd.to_datetime(series, errors="coerce", utc=True))
     if pd.api.types.is_datetime64_any_dtype(series.dtype):
@@ -168,6 +184,14 @@ def plain_column(series: pd.Series) -> pd.Series:
     if kind_of(series) is TEXT and (empty := (series == "").fillna(False).astype(bool)).any():
         return series.mask(empty)
     return series
+
+
+def clock_times(series: pd.Series) -> pd.Series:
+    """Text such as 18:57 or 18:57:03 as timedelta64[us] since midnight, NaT for any other text."""
+    text = series.astype("str")
+    text = text.where(text.str.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?").fillna(False).astype(bool))
+    text = text.where(text.str.count(":") != 1, text + ":00")
+    return pd.to_timedelta(text, errors="coerce").astype("timedelta64[us]")
 
 
 def _utc(dates: pd.Series) -> pd.Series:

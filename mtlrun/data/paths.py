@@ -77,13 +77,13 @@ SCHEMES = tuple(f"{scheme}:" for scheme in _SCHEMES)
 
 
 def absolute(path: str, key: str, folder: Path | None = None) -> Path:
-    """A path of the file system as an absolute path with `~` expanded.
+    """A path of the file system as an absolute path. A `~` at its beginning is the home directory, `./~` is not.
 
     It is relative to `folder`, and `..` is resolved; or with None relative to the working directory, and `..` is kept.
     Raises RequestError for an impossible path.
     """
     try:
-        found = (folder or Path.cwd()) / Path(path).expanduser()
+        found = (folder or Path.cwd()) / os.path.expanduser(path)  # Path drops the ./ first
         found = Path(os.path.abspath(found)) if folder is not None else found
         found.exists()
     except (OSError, ValueError, RuntimeError) as error:

@@ -6,37 +6,52 @@ kind follows from the cells as if they stood in one file:
 
     every cell spells true or false                  bool
     every cell spells a number, or true or false     number, or whole if floats would round the whole numbers
-    Parquet dates, or dates beside ISO text          date
+    every cell is an ISO date, or a Parquet date     date
+    a time of Parquet                                time
     anything else                                    text, the characters of the file: 01 stays 01
 
 A column of Parquet text is text whatever it spells, because the file says so. A column without any cell is a number.
+Words such as NA are missing values among numbers, truths and dates, and words like any other among text. The settings
+`data.columns` and `data.missing` declare other words, and how numbers, dates and times are written (`declared`).
 
 `Reading.cells` then turns the cells of a file into that kind. What a cell becomes depends on the cell and the reading,
 never on other cells. The one exception is an error: if a cell of a column of numbers or dates spells neither, the whole
 column stays text, and whoever needs its numbers raises the error with the row.
-
-To add a way of writing values, such as a decimal comma: add a field to ColumnReading, let `raw` be true if it is set,
-and convert the characters in `_CELLS`. A reading that the user declares goes into `given` of `decide`.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from mtlrun.config.values import from_mapping
-from mtlrun.data.kinds import DATE, NUMBER, TEXT, TRUTH, as_numbers, as_texts, iso_dates, kind_of
+from mtlrun.config.schema import ColumnConfig, DataConfig
+from mtlrun.config.values import from_mapping, number
+from mtlrun.data.kinds import (
+    DATE,
+    NUMBER,
+    TEXT,
+    TIME,
+    TRUTH,
+    as_numbers,
+    as_texts,
+    clock_times,
+    iso_dates,
+    kind_of,
+    text_of,
+)
+from mtlrun.data.notation import are_iso_dates, as_yaml, read, shown
+from mtlrun.util.errors import RequestError, data_row
 
 # The words of a CSV file that stand for a missing value. They are those of pandas 3, here by name so that a stored run
 # does not depend on the version of pandas.
 MISSING_WORDS = (
-    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
+    *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
 )
 EXACT = 2**53  # floats hold every whole number up to this one
+_ISO = "ISO dates as text"
 _TRUTHS = {"true": 1.0, "false": 0.0}
 _DIGITS = r"\s*[+-]?[0-9]{1,308}\s*"  # within the range of floats
 
@@ -45,21 +60,43 @@ _DIGITS = r"\s*[+-]?[0-9]{1,308}\s*"  # within the range of floats
 class ColumnReading:
     """How the cells of one column are read.
 
-    kind: what the cells become, see the module.
-    missing: the words that stand for a missing value.
+    kind: what the cells become, see the module. None: the cells decide.
+    missing: the words that stand for a missing value, beside the empty cell. In a column that is not text, cells of
+        blanks are empty too.
+    notation: how the numbers, dates or times are written; None: as plain numbers and ISO dates.
     """
 
-    kind: Literal["bool", "number", "whole", "date", "text"]
-    missing: list[str] = field(default_factory=lambda: list(MISSING_WORDS))
+    kind: Literal["bool", "number", "whole", "date", "time", "text"] | None
+    missing: list[str | float] = field(default_factory=lambda: list(MISSING_WORDS))
+    notation: ColumnConfig | None = None
 
     @property
     def raw(self) -> bool:
         """Whether the characters of a cell are needed; otherwise pandas may parse the cells as numbers."""
-        return self.kind in ("whole", "date", "text")
+        return self.kind in ("whole", "date", "time", "text") or self.notation is not None
 
     def cells(self, series: pd.Series) -> pd.Series:
-        """The column converted to `kind`; unchanged if a cell spells no number or date."""
-        return _CELLS[self.kind](series)
+        """The column converted to `kind`; unchanged if a cell spells no number or date.
+
+        Raises RequestError for a cell that does not fit `notation`.
+        """
+        series = self.without_words(series)
+        if self.notation is not None:
+            series = _written(series, self.notation)
+        return series if self.kind is None else _CELLS[self.kind](series)
+
+    def without_words(self, series: pd.Series) -> pd.Series:
+        """The column without the cells that are words for a missing value."""
+        kind = kind_of(series)
+        if kind is TEXT:
+            words = series.isin(["", *map(text_of, self.missing)])
+            if self.kind != "text":  # blanks are no number
+                words |= series.str.isspace().fillna(False).astype(bool)
+        elif kind is NUMBER and (numbers := [n for w in self.missing if (n := number(w)) is not None]):
+            words = series.isin(numbers)
+        else:
+            return series
+        return series.mask(words) if words.any() else series
 
 
 @dataclass(frozen=True)
@@ -78,35 +115,42 @@ class Reading:
         exact = kind is NUMBER and series.dtype.kind != "f" and self.columns[str(series.name)].kind == "whole"
         return self.raw(str(series.name)) and kind in (NUMBER, TRUTH) and not exact and bool(series.notna().any())
 
-    def missing(self, names: Iterable[str]) -> dict[str, list[str]] | None:
-        """The words for a missing value of each column; None if they are MISSING_WORDS everywhere."""
-        words = {n: self.columns[n].missing if n in self.columns else list(MISSING_WORDS) for n in names}
-        return None if all(tuple(w) == MISSING_WORDS for w in words.values()) else words
-
-    def without_words(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The table with the words for missing values masked in columns of text."""
-        changed = {}
-        for name in (n for n in frame.columns if n in self.columns and kind_of(frame[n]) is TEXT):
-            words = frame[name].isin(self.columns[name].missing)
-            if words.any():
-                changed[name] = frame[name].mask(words)
-        return with_columns(frame, changed)
-
     def cells(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The table with each column converted to its kind."""
+        """The table with each column converted to its kind. Raises RequestError as `ColumnReading.cells`."""
         known = {n: frame[n] for n in frame.columns if n in self.columns}
         read = {n: self.columns[n].cells(series) for n, series in known.items()}
         changed = {n: series for n, series in read.items() if series is not known[n]}
         return with_columns(frame, changed)
+
+    def only(self, names: Iterable[str]) -> "Reading":
+        """The reading of some columns."""
+        return Reading({name: self.columns[name] for name in names if name in self.columns})
 
     def to_plain(self) -> dict[str, Any]:
         """The reading as JSON types, without defaults; `from_plain` reads them."""
         return {name: _plain(column) for name, column in self.columns.items()}
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "Reading":
-        """The reading from the result of `to_plain`. Raises RequestError or AttributeError for other values."""
+    def from_plain(cls, plain: Any) -> "Reading":
+        """The reading from the result of `to_plain`. Raises RequestError for other values."""
+        if not isinstance(plain, Mapping) or not all(isinstance(column, Mapping) for column in plain.values()):
+            raise RequestError("reading: not how columns are read\nallowed: what a run has stored")
         return cls({n: from_mapping(ColumnReading, c, f"reading.{n}", "a column") for n, c in plain.items()})
+
+
+def declared(data: DataConfig) -> dict[str, ColumnReading]:
+    """The readings that the settings `data.columns` declare. Their kind is None if they declare only missing words."""
+    readings = {}
+    for name, column in (data.columns or {}).items():
+        notation = replace(column, missing=None, text=False)
+        kind: Any = next((way for way in ("number", "date", "time") if getattr(column, way) is not None), None)
+        words = data.missing if column.missing is None else column.missing
+        words = ([] if column.text else list(MISSING_WORDS)) if words is None else words
+        kind = "text" if column.text else kind
+        given = column.missing is not None or data.missing is not None
+        if kind is not None or given:
+            readings[name] = ColumnReading(kind, words, None if notation == ColumnConfig() else notation)
+    return readings
 
 
 def with_columns(frame: pd.DataFrame, columns: Any) -> pd.DataFrame:
@@ -117,33 +161,46 @@ def with_columns(frame: pd.DataFrame, columns: Any) -> pd.DataFrame:
 
 
 def _plain(column: ColumnReading) -> dict[str, Any]:
-    default = dataclasses.asdict(ColumnReading(column.kind))
-    changed = {key: value for key, value in dataclasses.asdict(column).items() if value != default[key]}
-    return {"kind": column.kind} | changed
+    missing = {} if column.missing == list(MISSING_WORDS) else {"missing": column.missing}
+    return {"kind": column.kind} | missing | ({} if column.notation is None else {"notation": shown(column.notation)})
 
 
 # ---------------------------------------------------------------- deciding
 
 
 def decide(
-    frames: Sequence[pd.DataFrame], typed: Sequence[bool], given: Mapping[str, ColumnReading] | None = None
+    frames: Sequence[pd.DataFrame],
+    typed: Sequence[bool],
+    given: Mapping[str, ColumnReading] | None = None,
+    missing: Sequence[str | float] | None = None,
 ) -> Reading:
     """The reading of the columns of the first of `frames`, from the cells of all of them.
 
     frames: the tables of the files, each with the columns of the first, as pandas has parsed them.
     typed: for each file, whether it states the types of its columns, as Parquet does.
-    given: columns whose reading is known already.
+    given: columns whose reading, or words for missing values, are known already.
+    missing: the words for missing values in all other columns. None: MISSING_WORDS, but in columns of text only "".
     """
     given = given or {}
-    words = [""] if all(typed) else list(MISSING_WORDS)
     columns = {}
     for name in map(str, frames[0].columns):
-        if name in given:
-            columns[name] = given[name]
-            continue
-        kind = _joined([frame[name] for frame in frames], typed)
-        columns[name] = ColumnReading(kind, words if kind == "text" else list(MISSING_WORDS))
+        known = given.get(name)
+        if known is None or known.kind is None:
+            words = missing if known is None else known.missing
+            known = _decided([frame[name] for frame in frames], typed, words)
+        columns[name] = known
     return Reading(columns)
+
+
+def _decided(parts: Sequence[pd.Series], typed: Sequence[bool], words: Sequence[str | float] | None) -> ColumnReading:
+    """The reading of a column from its part in each file, with these words for missing values, or the usual ones."""
+    usual = ColumnReading(None, list(MISSING_WORDS) if words is None else list(words))
+    cleared = [
+        part if stated and words is None else usual.without_words(part)
+        for part, stated in zip(parts, typed, strict=True)
+    ]
+    kind = _joined(cleared, typed)
+    return ColumnReading(kind, [] if words is None and kind == "text" else usual.missing)
 
 
 def _joined(parts: Sequence[pd.Series], typed: Sequence[bool]) -> Any:
@@ -151,7 +208,9 @@ def _joined(parts: Sequence[pd.Series], typed: Sequence[bool]) -> Any:
     kinds = {_kind_in(part, stated) for part, stated in zip(parts, typed, strict=True)} - {None}
     if kinds <= {NUMBER.name, TRUTH.name} and NUMBER.name in kinds:
         return "whole" if _rounded_as_floats(parts) else "number"
-    if kinds == {DATE.name, TEXT.name}:
+    if _ISO in kinds and kinds <= {DATE.name, _ISO}:
+        return "date"
+    if DATE.name in kinds and kinds <= {DATE.name, _ISO, TEXT.name}:
         return "date" if all(kind_of(part) is DATE or _spelled_dates(part) is not None for part in parts) else "text"
     if not kinds:
         return "number"
@@ -163,24 +222,26 @@ def _kind_in(part: pd.Series, typed: bool) -> str | None:
     kind = kind_of(part)
     if kind is NUMBER and not part.notna().any():
         return None
-    # pandas reads 1 beside TRUE as text, and likewise whole numbers of different sign beyond 64 bits
-    return NUMBER.name if kind is TEXT and not typed and spelled_numbers(part) is not None else kind.name
+    if kind is not TEXT or typed:
+        return kind.name
+    # text to pandas: numbers or truths beside words for missing values, 1 beside TRUE, and numbers beyond 64 bits
+    if spelled_numbers(part) is not None:
+        return TRUTH.name if _are_truths(part) else NUMBER.name
+    return _ISO if are_iso_dates(part.dropna()) else TEXT.name
 
 
 def _rounded_as_floats(parts: Sequence[pd.Series]) -> bool:
     """Whether the cells are whole numbers and some are too large for a float to hold them all."""
-    largest = 0.0
-    for part in parts:
-        if pd.api.types.is_integer_dtype(part.dtype):
-            top = max(abs(float(part.min())), abs(float(part.max()))) if part.notna().any() else 0.0
-        else:
-            values = spelled_numbers(part) if kind_of(part) is TEXT else as_numbers(part)
-            assert values is not None, "a column of numbers"
-            top = max(-np.fmin.reduce(values, initial=0.0), np.fmax.reduce(values, initial=0.0))
-            if np.isinf(top) or (top >= EXACT and not _all_whole(values)):
-                return False
-        largest = max(largest, top)
-    return largest >= EXACT
+    numbers = [_floats(part) for part in parts]
+    largest = max(np.fmax.reduce(np.abs(values), initial=0.0) for values in numbers)
+    return bool(EXACT <= largest < np.inf) and all(map(_all_whole, numbers))
+
+
+def _floats(part: pd.Series) -> np.ndarray:
+    """The cells of a column of numbers, also those that text spells, as float64 [N], NaN if missing."""
+    numbers = spelled_numbers(part) if kind_of(part) is TEXT else as_numbers(part)
+    assert numbers is not None, "a column of numbers"
+    return numbers
 
 
 def _all_whole(values: np.ndarray) -> bool:
@@ -215,6 +276,10 @@ def _spelled_dates(series: pd.Series) -> pd.Series | None:
     return dates if dates.notna().equals(series.notna()) else None
 
 
+def _are_truths(series: pd.Series) -> bool:
+    return bool(series.dropna().str.lower().isin(list(_TRUTHS)).all())
+
+
 def _number(series: pd.Series) -> pd.Series:
     kind = kind_of(series)
     if kind is TRUTH:
@@ -226,6 +291,8 @@ def _number(series: pd.Series) -> pd.Series:
 
 
 def _bool(series: pd.Series) -> pd.Series:
+    if kind_of(series) is TEXT and _are_truths(series):
+        return series.str.lower().map({word: bool(value) for word, value in _TRUTHS.items()})
     return series if kind_of(series) is TRUTH else _number(series)
 
 
@@ -254,13 +321,40 @@ def _date(series: pd.Series) -> pd.Series:
     return series if dates is None else dates
 
 
+def _time(series: pd.Series) -> pd.Series:
+    if kind_of(series) is not TEXT:
+        return series if series.notna().any() else pd.Series(pd.NaT, series.index, dtype="timedelta64[us]")
+    times = clock_times(series)
+    return times if times.notna().equals(series.notna()) else series
+
+
+def _written(series: pd.Series, notation: ColumnConfig) -> pd.Series:
+    """The values of cells in a notation. Numbers stay numbers, and dates dates."""
+    kind = kind_of(series)
+    if kind in (DATE, TIME) or (kind is not TEXT and notation.number is not None):
+        return series
+    codes, cells = pd.factorize(as_texts(series) if kind is not TEXT else series, use_na_sentinel=True)
+    values = read(pd.Series(cells, dtype="str"), notation)
+    wrong = values.isna().to_numpy()
+    if wrong.any():
+        row = int(np.argmax(np.isin(codes, np.flatnonzero(wrong))))
+        name = str(series.name)
+        what = "number" if notation.number is not None else "date" if notation.date is not None else "time"
+        raise RequestError(
+            f"data.columns.{name}: {cells[codes[row]]!r} in {data_row(row)} "
+            f"is no {what} written as {as_yaml(notation)}\n"
+            f"mend the cell, or name it as missing: data.columns.{name}.missing"
+        )
+    return _like(series, values.reindex(codes).array)
+
+
 def _text(series: pd.Series) -> pd.Series:
     if kind_of(series) is TEXT or not series.notna().any():
         return series
     return _like(series, as_texts(series)).astype("str").mask(series.isna())
 
 
-def _like(series: pd.Series, values: np.ndarray) -> pd.Series:
+def _like(series: pd.Series, values: Any) -> pd.Series:
     return pd.Series(values, series.index, name=series.name)
 
 
@@ -269,5 +363,6 @@ _CELLS: dict[str, Callable[[pd.Series], pd.Series]] = {
     "number": _number,
     "whole": _whole,
     "date": _date,
+    "time": _time,
     "text": _text,
 }

@@ -14,6 +14,7 @@ from mtlrun.data.paths import require_file, synthetic_name
 from mtlrun.data.problems import synthetic_table
 from mtlrun.data.reading import ColumnReading, Reading, decide, with_columns
 from mtlrun.data.tabular_files import read_csv, read_parquet
+from mtlrun.data.words import Words, words_in
 from mtlrun.util.errors import RequestError, listing, nearest
 
 _KEPT_TABLES = 4
@@ -30,12 +31,14 @@ class Table:
         table.
     lengths: the number of rows of each file.
     reading: how the cells of all files were read.
+    words: the words that mean, or may mean, a missing value; see data/words.py.
     """
 
     frame: pd.DataFrame
     digest: str
     lengths: list[int]
     reading: Reading
+    words: Words
     memo: dict[Any, Any] = field(default_factory=dict)
 
     def remember(self, key: Any, make: Callable[[], T]) -> T:
@@ -50,31 +53,52 @@ class Table:
 _TABLES: dict[Any, Table] = {}
 
 
-def load_tables(paths: list[Path], keys: list[str], given: Mapping[str, ColumnReading] | None = None) -> Table:
+def load_tables(
+    paths: list[Path],
+    keys: list[str],
+    given: Mapping[str, ColumnReading] | None = None,
+    missing: Sequence[str | float] | None = None,
+) -> Table:
     """Concatenates the tables in `paths`. Each version of the files is read once per process.
 
     The cells of all files decide together how a column is read. keys: the configuration keys of the paths, for
-    messages. given: columns whose reading is known.
+    messages. given, missing: columns whose reading is known, and words for missing values; see `reading.decide`.
 
     Raises RequestError as `read_table` does, and if a later table lacks a column of the first.
     """
     given = given or {}
     files = [(str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True)]
-    signature = (*files, json.dumps(Reading(given).to_plain(), sort_keys=True))
+    signature = (*files, json.dumps([Reading(given).to_plain(), missing], sort_keys=True))
     if signature not in _TABLES:
-        frames, reading = _read_alike(paths, keys, given)
+        frames, reading, words = _read_alike(paths, keys, given, missing)
         frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         while len(_TABLES) >= _KEPT_TABLES:
             del _TABLES[next(iter(_TABLES))]
-        _TABLES[signature] = Table(frame, _digest(paths), [len(f) for f in frames], reading)
+        _TABLES[signature] = Table(frame, _digest(paths), [len(f) for f in frames], reading, words)
     return _TABLES[signature]
 
 
+def read_table(path: Path, key: str = "data.path", reading: Reading | None = None) -> pd.DataFrame:
+    """Reads the table of a CSV file (also .csv.gz), a Parquet file or a synthetic problem.
+
+    Columns are of one of the five kinds (kinds.py). `reading` says which and names the words for missing values. For
+    other columns the cells of this file decide.
+
+    Raises RequestError with `key` for a missing file, a folder, an unknown suffix, a file that cannot be read, a table
+    without rows, and column names that occur twice; with data.columns for a cell that is not as declared.
+    """
+    frames, _, _ = _read_alike([path], [key], {} if reading is None else reading.columns)
+    return frames[0]
+
+
 def _read_alike(
-    paths: Sequence[Path], keys: Sequence[str], given: Mapping[str, ColumnReading]
-) -> tuple[list[pd.DataFrame], Reading]:
-    """The table of each file with the columns of the first, read in one way, and that way."""
-    parsed = [read_table(p, key, Reading(given)) for p, key in zip(paths, keys, strict=True)]
+    paths: Sequence[Path],
+    keys: Sequence[str],
+    given: Mapping[str, ColumnReading],
+    missing: Sequence[str | float] | None = None,
+) -> tuple[list[pd.DataFrame], Reading, Words]:
+    """The table of each file with the columns of the first, read in one way; that way; and the words in it."""
+    parsed = [_parsed(p, key, Reading(given)) for p, key in zip(paths, keys, strict=True)]
     columns = list(parsed[0].columns)
     for frame, path, key in zip(parsed[1:], paths[1:], keys[1:], strict=True):
         absent = [c for c in columns if c not in frame.columns]
@@ -85,16 +109,16 @@ def _read_alike(
                 f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
                 f"found: {listing(found)}"
             )
-    reading = decide(parsed, [_states_types(path) for path in paths], given)
+    reading = decide(parsed, [_states_types(path) for path in paths], given, missing)
     frames = []
     for frame, path, key in zip(parsed, paths, keys, strict=True):
         frame = frame[columns]
-        if _states_types(path):
-            frame = reading.without_words(frame)
-        elif lost := [c for c in columns if reading.needs_characters(frame[c])]:
+        lost = [c for c in columns if reading.needs_characters(frame[c])]
+        if lost and not _states_types(path):
             frame = with_columns(frame, _rows(path, key, reading, lost))
-        frames.append(reading.cells(frame))
-    return frames, reading
+        frames.append(frame)
+    words = words_in(frames, reading)
+    return [reading.cells(frame) for frame in frames], reading, words
 
 
 def _version(path: Path, key: str) -> tuple[int, int]:
@@ -119,23 +143,15 @@ def _digest(paths: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_table(path: Path, key: str = "data.path", reading: Reading | None = None) -> pd.DataFrame:
-    """Reads the table of a CSV file (also .csv.gz), a Parquet file or a synthetic problem.
-
-    Columns are bool, numbers, datetime64[us] or text. `reading` says which and names the words for missing values. For
-    other columns the cells of this file decide, and the words are MISSING_WORDS in a CSV file, "" in Parquet.
-
-    Raises RequestError with `key` for a missing file, a folder, an unknown suffix, a file that cannot be read, a table
-    without rows, and column names that occur twice.
-    """
+def _parsed(path: Path, key: str, reading: Reading) -> pd.DataFrame:
+    """The rows of a file as pandas parses them, with the characters of cells where the reading needs them."""
     require_file(path, key)
     if (name := synthetic_name(path)) is not None:
         return synthetic_table(name)
-    reading = reading or Reading()
     frame = _rows(path, key, reading)
     if not len(frame):
         raise RequestError(f"{key}: {path.name} has no rows\nallowed: a table with at least one row")
-    return reading.cells(frame)
+    return frame
 
 
 def _states_types(path: Path) -> bool:
@@ -145,5 +161,5 @@ def _states_types(path: Path) -> bool:
 
 def _rows(path: Path, key: str, reading: Reading, only: Sequence[str] | None = None) -> pd.DataFrame:
     """The columns of a file as bool, numbers, datetime64[us] or text. only: the columns to read, by default all."""
-    frame = (read_parquet if _states_types(path) else read_csv)(path, key, reading, only)
+    frame = read_parquet(path, key) if _states_types(path) else read_csv(path, key, reading, only)
     return pd.DataFrame({name: plain_column(frame[name]) for name in frame.columns})

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.values import plain_name
 from mtlrun.data.paths import SUFFIXES
-from mtlrun.data.reading import EXACT, MISSING_WORDS, Reading, with_columns
+from mtlrun.data.reading import EXACT, Reading, with_columns
 from mtlrun.util.errors import RequestError, listing
 
 
@@ -29,8 +30,6 @@ class Signature:
     mend: str = f"give it the ending of one: {', '.join(SUFFIXES)}"
 
 
-# around a name they do not count: every blank of Unicode, the byte order mark and the blank without a width
-_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
 _TO_UTF8 = ("it is UTF-16, not UTF-8", "convert it: iconv -f utf-16 -t utf-8 {name} > utf8.csv")
 SIGNATURES = (
     Signature("UTF-16", b"\xff\xfe", b"", *_TO_UTF8),
@@ -42,14 +41,8 @@ SIGNATURES = (
 )
 
 
-def read_parquet(
-    path: Path, key: str, reading: Reading | None = None, only: Sequence[str] | None = None
-) -> pd.DataFrame:
-    """The table in a Parquet file, with column names as text. Raises RequestError with `key` if it is not a table.
-
-    reading: which words are missing values in a column of text, besides "".
-    only: the columns to return, by default all.
-    """
+def read_parquet(path: Path, key: str) -> pd.DataFrame:
+    """The table in a Parquet file, with column names as text. Raises RequestError with `key` if it is not a table."""
     try:
         _require_plain_columns(path, key)
         frame = pd.read_parquet(path, engine="pyarrow")
@@ -61,8 +54,7 @@ def read_parquet(
         raise _unreadable(path, key, error, "allowed: a complete Parquet file") from None
     frame.columns = plain_names([str(c) for c in frame.columns])
     _require_unique([str(c) for c in frame.columns], path, key)
-    frame = frame if only is None else frame[list(only)]
-    return frame if reading is None else reading.without_words(frame)
+    return frame
 
 
 def _with_exact_numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -83,7 +75,7 @@ def _with_exact_numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def plain_names(names: Sequence[str]) -> list[str]:
     """Column names without surrounding blanks and byte order marks. A column without a name is called by its number."""
-    return [name.strip(_BLANKS) or f"Unnamed: {i}" for i, name in enumerate(names)]
+    return [plain_name(name) or f"Unnamed: {i}" for i, name in enumerate(names)]
 
 
 def _require_plain_columns(path: Path, key: str) -> None:
@@ -118,7 +110,7 @@ def _require_plain_columns(path: Path, key: str) -> None:
 def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequence[str] | None = None) -> pd.DataFrame:
     """The table in a CSV file, which is compressed if its name ends in .gz.
 
-    reading: which columns are text, cell for cell, and which words are missing values. pandas infers the other columns.
+    reading: which columns are text, cell for cell. pandas infers the other columns. Only empty cells are missing.
     only: the columns to read, by default all.
 
     Raises RequestError with `key` if it is not a table.
@@ -135,13 +127,12 @@ def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequenc
             name or f"Unnamed: {i}": plain
             for i, (name, plain) in enumerate(zip(header, plain_names(header), strict=True))
         }
-        words = reading.missing(named.values())
         frame = pd.read_csv(
             path,
             compression=compression,
             low_memory=False,
             dtype={name: str for name, plain in named.items() if reading.raw(plain)},
-            na_values=list(MISSING_WORDS) if words is None else {name: words[plain] for name, plain in named.items()},
+            na_values=[""],
             keep_default_na=False,
             usecols=None if only is None else [name for name, plain in named.items() if plain in only],
         )

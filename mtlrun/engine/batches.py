@@ -74,11 +74,11 @@ def _alike(targets: Sequence[Target]) -> bool:
 class Exchange:
     """Takes the cells of one input column from other rows.
 
-    place: of the column among the numeric columns, or among the categories; rows: row numbers `[R, N]`
+    place: of the column among the numbers, or among the categories; rows: row numbers `[R, N]`
     """
 
     is_category: bool
-    place: int
+    place: slice
     rows: Tensor
 
 

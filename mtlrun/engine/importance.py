@@ -1,7 +1,6 @@
 """Permutation importance of every input column for every task, for all runs of a stack at once."""
 
 from collections.abc import Sequence
-from itertools import count
 
 import numpy as np
 import torch
@@ -28,9 +27,10 @@ def permutation_importance(
     """
     rows = [getattr(d.split, split) for d in datasets]
     longest = evaluation.index.shape[1]
-    places = {True: count(), False: count()}  # of categories, and of numbers
+    spec = datasets[0].spec
+    places = {True: iter(slice(i, i + 1) for i in range(len(spec.category))), False: iter(spec.places)}
     every: list[list[Importance]] = [[] for _ in datasets]
-    for column in datasets[0].spec.columns:
+    for column in spec.columns:
         place = next(places[column.is_category])
         if column.hidden:
             continue

@@ -16,6 +16,8 @@ class InputEncoder(nn.Module):
     `seen` `[R, W]`, 0 for a category or missing-indicator that no training row has. Its weights would never be
     trained, so it counts as unknown (all zeros).
 
+    Dn counts numbers: a date is several, its days and sine and cosine of its cycles (data/cycles.py).
+
     Output `[..., R, B, D]`, D = `width`: numbers, a missing-indicator for each numeric column with gaps in the table,
     one-hot categories, including one for "missing" if the table has gaps. It includes hidden columns; the network sees
     those at `visible` `[D']` (None: all).
@@ -30,28 +32,33 @@ class InputEncoder(nn.Module):
         super().__init__()
         numeric = [c for c in spec.columns if c.kind == "numeric"]
         category = [c for c in spec.columns if c.kind == "category"]
-        self.gaps = [i for i, c in enumerate(numeric) if c.missing]
+        starts = [place.start for place in spec.places]
+        numbers = sum(c.count for c in numeric)
+        self.gaps = [start for start, c in zip(starts, numeric, strict=True) if c.missing]
         widths = [len(c.categories) + c.missing for c in category]
         self.offsets = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
         self.sizes = [len(c.categories) for c in category]
         self.has_missing = [c.missing for c in category]
         self.onehot = int(self.offsets[-1])
-        self.width = len(numeric) + len(self.gaps) + self.onehot
+        self.width = numbers + len(self.gaps) + self.onehot
         # float64: float32 would lose the differences of timestamps
-        self.register_buffer("mean", torch.zeros(runs, len(numeric), dtype=torch.float64))
-        self.register_buffer("inverse", torch.ones(runs, len(numeric), dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(runs, numbers, dtype=torch.float64))
+        self.register_buffer("inverse", torch.ones(runs, numbers, dtype=torch.float64))
         self.register_buffer("seen", torch.ones(runs, len(self.gaps) + self.onehot))
         self.masked = False
-        self._of_column = self._layout(numeric, category)
+        self._of_column = self._layout(numeric, starts, category)
         visible = self.places([c.name for c in spec.inputs]) if spec.hidden else None
         self.register_buffer("visible", visible, persistent=False)
 
-    def _layout(self, numeric: list[InputColumn], category: list[InputColumn]) -> dict[str, list[int]]:
+    def _layout(
+        self, numeric: list[InputColumn], starts: list[int], category: list[InputColumn]
+    ) -> dict[str, list[int]]:
         """Returns the places of each column in the output."""
-        places = {c.name: [i] for i, c in enumerate(numeric)}
-        for i, at in enumerate(self.gaps):
-            places[numeric[at].name].append(len(numeric) + i)
-        start = len(numeric) + len(self.gaps)
+        places = {c.name: [start + i for i in range(c.count)] for start, c in zip(starts, numeric, strict=True)}
+        numbers = self.mean.shape[1]
+        for i, column in enumerate(c for c in numeric if c.missing):
+            places[column.name].append(numbers + i)
+        start = numbers + len(self.gaps)
         for j, c in enumerate(category):
             places[c.name] = list(range(start + int(self.offsets[j]), start + int(self.offsets[j + 1])))
         return places

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 from mtlrun.results.files import as_json, create, locked, write_json, write_text
 from mtlrun.results.names import BEST, PLAN, SUMMARY
 from mtlrun.util.errors import RequestError
+from mtlrun.util.shell import resume_command
+from mtlrun.util.terminal import typed
 
 COMMAND = "command.txt"
 STACKS = ".stacks"  # folder of the checkpoints of stacks in training
@@ -108,18 +109,14 @@ def read_plan(sweep_dir: Path) -> list[dict[str, Any]]:
 def how_to_get_a_model(folder: Path) -> str:
     """The advice for a folder without a trained model: it may be an unfinished run, a sweep, or a folder of runs."""
     if (folder / SUMMARY).exists():
-        return f"finish it: mtlrun resume {shlex.quote(str(folder))}"
+        return f"finish it: {resume_command(folder)}"
     sweep = (folder / PLAN).exists()
     what = "this is a sweep" if sweep else "this folder holds runs"
     for depth in range(1, 4):  # outputs/NAME/DATE/RUN
         run = min(folder.glob("*/" * depth + BEST.as_posix()), default=None)
         if run is not None:
-            return f"{what}: name one of its runs, such as {run.parent.parent}"
-    return (
-        f"{what}, of which no run has a model yet: mtlrun resume {shlex.quote(str(folder))}"
-        if sweep
-        else "no run is there"
-    )
+            return f"{what}: name one of its runs, such as {typed(run.parent.parent)}"
+    return f"{what}, of which no run has a model yet: {resume_command(folder)}" if sweep else "no run is there"
 
 
 @contextlib.contextmanager

@@ -2,10 +2,10 @@
 
 import contextlib
 import errno
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import answered
@@ -14,6 +14,8 @@ from mtlrun.results.files import disk
 from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, RESULTS, SUMMARY
 from mtlrun.results.summary import status_of
 from mtlrun.util.errors import RequestError, StorageError
+from mtlrun.util.interpolation import escaped
+from mtlrun.util.shell import resume_command
 from mtlrun.util.terminal import say, shown
 
 MARKS_OF_A_RUN = (HYDRA_FOLDER, SUMMARY, METRICS)
@@ -21,13 +23,21 @@ MARKS_OF_A_SWEEP = (PLAN, RESULTS)
 
 
 def free_folder(cfg: DictConfig, key: str) -> Path:
-    """The folder that the setting `key` names. Raises RequestError if it is a file, or holds a run or sweep already."""
+    """The absolute folder that the setting `key` names, which is set in `cfg` for Hydra and its launchers.
+
+    Raises RequestError if it is a file, or holds a run or sweep already.
+    """
     with answered():
         named = str(OmegaConf.select(cfg, key, throw_on_missing=True))
     folder = absolute(named, key, Path.cwd())
     _refuse_if_taken(folder, key)
     if folder.exists() and not folder.is_dir():
         raise RequestError(f"{key}: {shown(folder)} is a file\nallowed: a folder, new or without a run in it")
+    OmegaConf.update(cfg, key, escaped(str(folder)))
+    word = f"{key}={QuotedString(escaped(str(folder)), Quote.single).with_quotes()}"
+    words = map(str, OmegaConf.to_container(cfg.hydra.overrides.hydra, resolve=False) or [])
+    # a launcher that composes each run by itself reads these words
+    cfg.hydra.overrides.hydra = [word if old.lstrip("+").startswith(f"{key}=") else old for old in words]
     return folder
 
 
@@ -37,7 +47,7 @@ def _refuse_if_taken(folder: Path, key: str) -> None:
         what = "sweep" if mark in MARKS_OF_A_SWEEP else "run"
         raise RequestError(
             f"{key}: {shown(folder)} holds a {what} already ({mark})\n"
-            f"choose another folder, or go on with it: mtlrun resume {shown(folder)}"
+            f"choose another folder, or go on with it: {resume_command(folder)}"
         )
 
 
@@ -74,4 +84,4 @@ def to_be_resumed(folder: Path) -> Iterator[None]:
 
 def say_how_to_go_on(folder: Path) -> None:
     """Prints the command that resumes the run or sweep in the folder."""
-    say(f"mtlrun: go on with: mtlrun resume {shlex.quote(shown(folder))}", error=True)
+    say(f"mtlrun: go on with: {resume_command(folder)}", error=True)

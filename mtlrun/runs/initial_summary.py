@@ -36,6 +36,7 @@ def initial_summaries(stack: Stack) -> list[dict[str, Any]]:
             "data_hash": dataset.hash,
             "trivial": trivial,
             "rows": {"table": len(dataset.codes)} | {p: len(rows) for p, rows in dataset.split.parts().items()},
+            "reading": dataset.reading.to_plain(),
             "packages": used_by(config),
         }
         summaries.append(EMPTY | common | of_run)

@@ -26,6 +26,7 @@ from mtlrun.runs.failure import guarded, say_failed
 from mtlrun.runs.folder import claimed, free_folder, to_be_resumed
 from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.errors import RequestError, StorageError, in_one_line
+from mtlrun.util.interpolation import escaped
 from mtlrun.util.terminal import say, shown
 
 log = logging.getLogger("mtlrun.runs.launch")
@@ -136,5 +137,5 @@ def _hydra_yaml(cfg: DictConfig, folder: Path) -> str:
     """The settings of Hydra as text, as Hydra writes them to hydra.yaml."""
     settings = OmegaConf.masked_copy(cfg, "hydra")
     with open_dict(settings):
-        settings.hydra.runtime.output_dir = str(folder)
+        settings.hydra.runtime.output_dir = escaped(str(folder))
     return OmegaConf.to_yaml(settings)

@@ -2,13 +2,13 @@
 
 import contextlib
 import logging
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from mtlrun.results.writer import LOG_FORMAT
+from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import shown
 
 
@@ -18,7 +18,7 @@ def logged_to(path: Path) -> Iterator[None]:
     console = logging.StreamHandler(sys.stdout)
     console.setLevel(logging.INFO)
     console.setFormatter(logging.Formatter("%(message)s"))
-    file = logging.FileHandler(path)
+    file = logging.FileHandler(path, encoding="utf-8")
     file.setFormatter(LOG_FORMAT)
     root = logging.getLogger()
     root.setLevel(logging.INFO)
@@ -37,4 +37,4 @@ def tensorboard_command(folder: Path) -> str:
     beside = Path(sys.executable).parent / "tensorboard"
     on_path = shutil.which("tensorboard")
     program = "tensorboard" if on_path or not beside.exists() else shown(beside)
-    return f"{shlex.quote(program)} --logdir {shlex.quote(shown(folder))}"
+    return quoted(program, "--logdir", shown(folder))

@@ -16,7 +16,7 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import MISSING, InputSpec
 from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
-from mtlrun.data.paths import require_file, resolve_path
+from mtlrun.data.paths import SCHEMES, require_file, resolve_path
 from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
@@ -40,7 +40,7 @@ class Predictor(ABC):
     """Predicts from raw columns with the model of a trained run.
 
     tasks: the tasks that it predicts; None: the main tasks
-    reading: how the cells of a file are read; None: as the spec implies, for a run that has stored none
+    reading: how the cells of the inputs are read; None: as the spec implies, for a run that has stored none
     note: a line on where the model comes from, or ""
     """
 
@@ -56,7 +56,8 @@ class Predictor(ABC):
         reading: Reading | None = None,
     ) -> None:
         self.config, self.spec, self.classes, self.units = config, spec, classes, units
-        self.reading = spec.reading() if reading is None else reading
+        reading = spec.reading() if reading is None else reading
+        self.reading = reading.only(c.name for c in spec.inputs)
         self.tasks = leaving(config, tasks)
 
     @abstractmethod
@@ -75,6 +76,10 @@ class Predictor(ABC):
         """The rows of a file, read as the run has read its table. Raises RequestError as `read_table` does."""
         return read_table(resolve_path(table, "predict"), "predict", self.reading)
 
+    def _encoded(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers and codes of `frame`, whose cells are read as those of the run's table. See `InputSpec.transform`."""
+        return self.spec.transform(self.reading.cells(frame))
+
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index.
 
@@ -82,7 +87,7 @@ class Predictor(ABC):
         probable class, and for each class a column TASK[CLASS], its probability. Missing values are imputed as in
         training. New categories count as unknown. Raises RequestError that names missing columns.
         """
-        outputs = self._outputs(*self.spec.transform(frame))
+        outputs = self._outputs(*self._encoded(frame))
         columns: dict[str, Any] = {}
         for task in self.tasks:
             columns |= self._columns(task, outputs[task])
@@ -93,7 +98,7 @@ class Predictor(ABC):
 
         Columns without such rows are left out.
         """
-        _, codes = self.spec.transform(frame)
+        _, codes = self._encoded(frame)
         category = [c for c in self.spec.columns if c.kind == "category"]
         counts = (~self._learnt(codes) & (codes != MISSING)).sum(0)
         return {c.name: int(n) for c, n in zip(category, counts, strict=True) if n and not c.hidden}
@@ -221,6 +226,13 @@ class BoostingPredictor(Predictor):
 
 def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
     """Fits the trees of a run again. Raises RequestError if the table or the losses on val differ from the run's."""
+    tables = [str(config.data.path), *(config.data.split.files or {}).values()]
+    gone = next((path for path in tables if not path.startswith(SCHEMES) and not Path(path).is_file()), None)
+    if gone is not None:
+        raise RequestError(
+            f"{folder}: model=boosting fits its trees again to predict, and its training table is gone: {gone}\n"
+            "put the table back, or train again with the table in its new place"
+        )
     dataset = load_dataset(config)
     since, mend = "this run; to predict it is fitted anew", "restore the file, or train anew in another folder"
     require_unchanged(config.data, dataset.hash, tree["data_hash"], since, mend)

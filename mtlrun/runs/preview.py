@@ -3,6 +3,7 @@
 import yaml
 
 from mtlrun.config.schema import BoostingConfig, Config, as_mapping
+from mtlrun.data.columns import InputColumn
 from mtlrun.data.dataset import Dataset, load_dataset, load_table
 from mtlrun.data.facts import task_facts
 from mtlrun.data.inspect import inspect
@@ -13,6 +14,8 @@ from mtlrun.engine.stack import Stack
 from mtlrun.runs.single import PreparedRun, prepare
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import listing
+
+_CYCLES = {"year": "time of year", "week": "day of week", "day": "time of day"}
 
 
 def report(config: Config) -> str:
@@ -88,11 +91,9 @@ def _tasks(config: Config, dataset: Dataset) -> str:
 
 def _data(config: Config, dataset: Dataset) -> str:
     split = {part: len(rows) for part, rows in dataset.split.parts().items()}
-    columns = [
-        f"{c.name} ({len(c.categories)} categories)" if c.kind == "category" else c.name for c in dataset.spec.inputs
-    ]
+    columns = [_input(c) for c in dataset.spec.inputs]
     hidden = [c.name for c in dataset.spec.hidden]
-    future = future_columns(config, load_table(config.data)[0].frame)
+    future = future_columns(config, load_table(config)[0].frame)
     files = [f"{part} {path}" for part, path in (config.data.split.files or {}).items()]
     return "\n".join(
         [
@@ -103,6 +104,15 @@ def _data(config: Config, dataset: Dataset) -> str:
             *([f"not known when predicting, and never inputs: {listing(future, 60)}"] if future else []),
         ]
     )
+
+
+def _input(column: InputColumn) -> str:
+    """An input column and what it becomes."""
+    if column.is_category:
+        return f"{column.name} ({len(column.categories)} categories)"
+    if not (column.date or column.time):
+        return column.name
+    return f"{column.name} ({listing(['days' if column.date else 'hours', *(_CYCLES[c] for c in column.cycles)])})"
 
 
 def _boosting(stack: Stack, settings: BoostingConfig) -> str:

@@ -160,7 +160,7 @@ def _words_of_first(first: Config) -> str:
 @contextmanager
 def _also_in(path: Path) -> Iterator[None]:
     """Writes the lines of the log to a file too, meanwhile."""
-    handler = logging.FileHandler(path)
+    handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(LOG_FORMAT)
     log.addHandler(handler)
     try:

@@ -1,8 +1,9 @@
 """Statistics of a comparison: functions of arrays. Nothing here reads files, prints or knows runs.
 
 Differences are in percent of the baseline. A positive difference means that a setting is worse. Axes: seeds `[n]`,
-methods `[M]`, metrics or tasks `[K]`. Only scipy.special is used of scipy: its import takes a fifth of the time of
-scipy.stats.
+methods `[M]`, metrics or tasks `[K]`. scipy.stats has ranks and the binomial interval; it is imported where they are
+computed, because that takes 0.4 s. It has neither the t interval with the corrected variance nor Holm's adjustment, and
+its permutation test takes 0.7 s for 16 seeds, `sign_flip` 0.2 ms.
 """
 
 from mtlrun.statistics.bootstrap import bootstrap_runs

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv, stdtr
+from scipy.special import stdtr
 
 from mtlrun.statistics.arrays import finite
 from mtlrun.statistics.interval import mean_of, standard_error
@@ -63,13 +63,13 @@ def wins(differences: ArrayLike, level: float = 0.95, tie: float = ROUNDING) -> 
 
     ValueError: no values, or one that is not finite.
     """
+    from scipy.stats import binomtest
+
     differences = finite(differences, 1)
     n = len(differences)
     won, lost = int((differences < -tie).sum()), int((differences > tie).sum())
-    tail = (1 - level) / 2
-    low = float(betaincinv(won, n - won + 1, tail)) if won else 0.0
-    high = float(betaincinv(n - lost + 1, lost, 1 - tail)) if lost else 1.0
-    return (won + (n - won - lost) / 2) / n, low, high
+    low, high = (binomtest(count, n).proportion_ci(level) for count in (won, n - lost))
+    return (won + (n - won - lost) / 2) / n, float(low.low), float(high.high)
 
 
 def tost(

@@ -1,4 +1,8 @@
-"""Several methods against one reference: Holm's adjusted p, and the fewest seeds that can be significant."""
+"""Several methods against one reference: Holm's adjusted p, and the fewest seeds that can be significant.
+
+Holm's adjustment is written by hand because scipy has none (`scipy.stats.false_discovery_control` bounds another rate),
+and three lines are no reason to depend on statsmodels.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike

@@ -12,15 +12,12 @@ from mtlrun.statistics.arrays import Bools, Floats, finite
 def ranks(values: ArrayLike, higher: ArrayLike) -> Floats:
     """Ranks along axis 0, from 1; ties are averaged. values: `[M, ...]`; higher broadcasts against `[...]`.
 
-    A rank is 1 + number of better methods + ½·number of other equal methods.
-
     ValueError: a value that is not finite. A method without a figure has no rank.
     """
+    from scipy.stats import rankdata
+
     values = finite(values)
-    values = np.where(np.asarray(higher, np.bool_), -values, values)
-    others = values[None]  # [1, M, ...]
-    better, equal = (others < values[:, None]).sum(1), (others == values[:, None]).sum(1)
-    return np.asarray(1 + better + (equal - 1) / 2)
+    return np.asarray(rankdata(np.where(np.asarray(higher, np.bool_), -values, values), axis=0))
 
 
 def mean_rank(values: ArrayLike, higher: ArrayLike) -> Floats:

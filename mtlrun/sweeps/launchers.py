@@ -8,6 +8,7 @@ from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import RunMode
@@ -15,16 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mtlrun.compose import ROOT, Request
+from mtlrun.compose.hydra_settings import PACKAGES
 from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.interpolation import escaped
 from mtlrun.util.terminal import say
 
 STACK = "hydra_plugins.mtlrun_stack.launcher.StackLauncher"
-PACKAGES = {
-    "joblib": "'mtlrun[joblib]'",
-    "submitit_local": "'mtlrun[submitit]'",
-    "submitit_slurm": "'mtlrun[submitit]'",
-    "ray": "hydra-ray-launcher",  # no extra of mtlrun: it requires older releases than mtlrun is tested with
-}
 OVER = tuple(PACKAGES)
 
 
@@ -84,8 +81,8 @@ def over_config(loader: ConfigLoader, over: str, options: Mapping[str, Any], fol
 
     Raises RequestError if the launcher does not have an option or refuses its value.
     """
-    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    overrides = [f"hydra/launcher={over}", f"hydra.sweep.dir='{quoted}'", "hydra.sweep.subdir=.stacks/${hydra.job.num}"]
+    place = QuotedString(escaped(str(folder)), Quote.single).with_quotes()
+    overrides = [f"hydra/launcher={over}", f"hydra.sweep.dir={place}", "hydra.sweep.subdir=.stacks/${hydra.job.num}"]
     cfg = loader.load_configuration(ROOT, overrides, RunMode.MULTIRUN, validate_sweep_overrides=False)
     known = [key for key in map(str, cfg.hydra.launcher) if key != "_target_"]
     for key, value in {str(k): v for k, v in options.items()}.items():

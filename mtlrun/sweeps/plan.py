@@ -152,7 +152,7 @@ def default_processes(configs: Sequence[Config], over: str | None = None) -> int
 
 def data_hash(config: Config) -> str:
     """The hash of the table of a run, as the table is now."""
-    return load_table(config.data)[0].digest
+    return load_table(config)[0].digest
 
 
 def _job(run: PlannedRun, run_size: Size) -> dict[str, Any]:

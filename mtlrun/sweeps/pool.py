@@ -3,6 +3,9 @@
 On Linux every stack on a CPU has a separate process. It is forked after torch is imported and the table is loaded, so
 that both are done once. The memory of a stack is free after its process ends. On a CUDA device, and if forking is not
 safe, stacks train one after another in the calling process.
+
+The pool is written by hand: if the system kills a process for want of memory, its stack is halved and the others go on.
+`concurrent.futures` then gives up the whole pool.
 """
 
 import contextlib

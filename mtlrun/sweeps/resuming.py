@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from mtlrun.sweeps.closing import close_sweep
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.member_run import train_member
 from mtlrun.util.errors import RequestError, StorageError
+from mtlrun.util.shell import resume_command
 from mtlrun.util.terminal import say, shown
 
 log = logging.getLogger("mtlrun.sweeps.resuming")
@@ -60,7 +60,7 @@ def _resume_run(folder: Path) -> int:
     if runs > 1:
         raise RequestError(
             f"{shown(folder)}: trains in a stack of {runs} runs\n"
-            f"go on with all of them: mtlrun resume {shlex.quote(shown(folder.parent))}"
+            f"go on with all of them: {resume_command(folder.parent)}"
         )
     in_sweep = (folder.parent / PLAN).is_file()
     with contextlib.ExitStack() as cleanup:
@@ -130,7 +130,7 @@ def _say_finished(folder: Path, plan: Sequence[dict[str, Any]]) -> None:
     failures = [job["run"] for job in plan if status_of(folder / job["run"]) == "failed"]
     say(f"{shown(folder)}: finished already{f', {len(failures)} of {len(plan)} runs failed' if failures else ''}")
     if failures:
-        say(f"to try one of them again: mtlrun resume {shlex.quote(shown(folder / failures[0]))}")
+        say(f"to try one of them again: {resume_command(folder / failures[0])}")
 
 
 def _configs(folder: Path, plan: Sequence[dict[str, Any]]) -> list[Config]:
@@ -155,4 +155,4 @@ def _require_same_data(folder: Path, plan: Sequence[dict[str, Any]], configs: Se
             summary = read(begun_in)
             if summary is not None and (recorded := summary.get("data_hash")) is not None:
                 mend = "restore the file, or sweep anew in another folder"
-                require_unchanged(config.data, load_table(config.data)[0].digest, recorded, "this sweep began", mend)
+                require_unchanged(config.data, load_table(config)[0].digest, recorded, "this sweep began", mend)

@@ -14,6 +14,7 @@ from mtlrun.results.summary import status_of
 from mtlrun.results.sweep_folder import read_plan
 from mtlrun.sweeps.launchers import launch, over_config
 from mtlrun.sweeps.local_stacks import train_stacks
+from mtlrun.util.terminal import encodable
 
 
 def launch_stacks(context: HydraContext, cfg: DictConfig) -> list[JobReturn]:
@@ -42,5 +43,5 @@ def run_stack(cfg: DictConfig) -> None:
     """Trains one stack of a sweep in this process, by default on one thread. A worker of another launcher calls it."""
     hardware.most_threads = 1
     hydra = HydraConfig.get()
-    with at_work(Path(hydra.sweep.dir)):
+    with encodable(), at_work(Path(hydra.sweep.dir)):
         train_stacks(Path(hydra.sweep.dir), [hydra.job.num], processes=0)

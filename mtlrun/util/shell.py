@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtlrun.util.terminal import shown, typed
+
 
 def quoted(*words: object) -> str:
     """Quotes words so that no shell, zsh included, expands anything."""
@@ -15,6 +17,11 @@ def _quoted(word: str) -> str:
     return shlex.quote(word) if not word.startswith("=") else f"'{word}'"
 
 
+def resume_command(folder: Path) -> str:
+    """The command line of `mtlrun resume` for a folder, whose path is relative if it is below the working directory."""
+    return quoted("mtlrun", "resume", shown(folder))
+
+
 def compare_command(folders: Sequence[Path | str], *options: str) -> str:
     """The command line of `mtlrun compare` for these folders and options."""
-    return quoted("mtlrun", "compare", *folders, *options)
+    return quoted("mtlrun", "compare", *(typed(Path(folder)) for folder in folders), *options)

@@ -1,10 +1,13 @@
 """Prints text without control characters: a name or an error message cannot control the terminal."""
 
+import codecs
 import contextlib
+import io
 import logging
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,44 @@ def say(text: str, error: bool = False) -> None:
         print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
 
 
+# what stands for a character that the encoding of the terminal lacks; "?" for any other
+PLAIN = {
+    **{"−": "-", "–": "-", "—": "-", "─": "-", "·": ".", "…": "...", "×": "x", "√": "sqrt", "½": "1/2", "²": "2"},
+    **{"±": "+-", "≤": "<=", "≥": ">=", "Δ": "D", "σ": "sigma", "λ": "lambda", "∞": "inf", "⁻": "-", "°": "deg"},
+    **{"↑": "^", "↓": "v", "←": "<-", "→": "->", "━": "-", "╸": "-", "╺": "-", "Σ": "sum"},
+}
+LACKING = "mtlrun.plain"  # the name of the error handler
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: replaces each character that cannot be encoded by one or a few that can."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    characters = error.object[error.start : error.end]
+    return "".join(PLAIN.get(character, "?") for character in characters), error.end
+
+
+codecs.register_error(LACKING, _plain)
+
+
+@contextlib.contextmanager
+def encodable() -> Iterator[None]:
+    """Meanwhile stdout and stderr print what their encoding has, and something similar for the rest.
+
+    Otherwise a table with ± or Δ would end in an error in a terminal that is not UTF-8 (LC_ALL=C).
+    """
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors=LACKING)
+    try:
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            if not stream.closed:
+                stream.reconfigure(errors=errors)
+
+
 def columns() -> int | None:
     """The number of columns of the terminal that stdout is; None if stdout is a pipe or a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -43,7 +84,13 @@ def columns() -> int | None:
 def shown(path: Path) -> str:
     """A path for people to read: relative if it is below the working directory."""
     relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+    return typed(path if relative == ".." or relative.startswith(f"..{os.sep}") else Path(relative))
+
+
+def typed(path: Path) -> str:
+    """A path as it is typed: `./` goes before one that would be read as an option (-x) or a home directory (~x)."""
+    text = str(path)
+    return f".{os.sep}{text}" if text.startswith(("-", "~")) else text
 
 
 def cell(value: Any) -> Any:

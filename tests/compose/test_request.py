@@ -296,3 +296,24 @@ def test_values_survive_yaml(tmp_path: Path) -> None:
     assert hydra_folder.read_config(tmp_path) == tree
     assert tree == as_mapping(found)
     assert OmegaConf.create(tree).optimizer.eps == 1e-8
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        (r"\${oc.env:HOME}", True),  # escaped: characters of a name
+        (r"\\\${oc.env:HOME}", True),
+        (r"a\${b:c} ${seed}", True),
+        (r"${oc.env:HOME}", False),
+        (r"\\${oc.env:HOME}", False),  # a backslash, then a reference
+        (r"\${x}${oc.env:HOME}", False),
+        (r"$\${${oc.env:HOME}}", False),
+        (r"${oc.env:\${x}}", False),
+    ],
+)
+def test_an_escaped_reference_of_a_yaml_is_text(name: str, allowed: bool) -> None:
+    write("conf/data/houses.yaml", f"{TABLE}  rooms: {{type: regression, target: '{name}'}}\n")
+    if allowed:
+        config()
+    else:
+        assert "tasks.rooms.target: found" in refused("data=houses")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from houses import ROWS, TASKS, config, houses, refused, save
 
-from mtlrun.config.schema import DataConfig
 from mtlrun.data.dataset import load_dataset, load_table
 
 
@@ -69,7 +68,7 @@ def test_split_by_files(tmp_path: Path) -> None:
     data = load_dataset(config(TASKS, path=str(tmp_path / "a.csv"), split={"files": files, "val": 0.25}))
     assert [len(p) for p in data.split.parts().values()] == [30, 10, 20]
     assert data.split.test.tolist() == list(range(40, 60))
-    table, part = load_table(DataConfig(path=str(tmp_path / "a.csv")))
+    table, part = load_table(config(TASKS, path=str(tmp_path / "a.csv")))
     assert part is None and len(table.frame) == 40
 
 
@@ -77,9 +76,9 @@ def test_split_by_files(tmp_path: Path) -> None:
     ("data", "said"),
     [
         ({"weight": "ww"}, "data.weight: no column is named 'ww'"),
-        ({"weight": "room_a"}, "data.weight: column 'room_a' holds nan in row 1"),
-        ({"weight": "minus"}, "data.weight: column 'minus' holds -1.0 in row 6"),
-        ({"weight": "city"}, "data.weight: column 'city' holds text, such as 'Ulm' in row 1"),
+        ({"weight": "room_a"}, "data.weight: column 'room_a' holds nan in data row 1"),
+        ({"weight": "minus"}, "data.weight: column 'minus' holds -1.0 in data row 6"),
+        ({"weight": "city"}, "data.weight: column 'city' holds text, such as 'Ulm' in data row 1"),
     ],
 )
 def test_wrong_requests(tmp_path: Path, data: dict[str, Any], said: str) -> None:

@@ -6,30 +6,42 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtlrun.data.doubts import dates_as_text, is_identifier, nearly_numbers
+from mtlrun.data.doubts import declaration, in_words, is_identifier, notations_of
 
 ROWS = 600
 RANDOM = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize(
-    ("values", "words", "dates"),
+    ("values", "words", "line"),
     [
-        (["1", "2.5", "-3e4"] * 4 + ["n.a.?"], ["n.a.?"], False),
-        (["1", "2"] * 20 + ["x", "?", "?"], ["?", "x"], False),
-        (["1", "x"] * 20, [], False),
-        (["1", "2"] * 20, [], False),
-        ([1, 2], [], False),
-        (["2020-09-22", "2020-09-23 10:30:00", None], [], True),
-        ([f"2020-09-{d:02}" for d in range(1, 21)] + ["later"], [], True),
-        (["2020-09-31", "2020-09-01"], [], False),
-        (["2020", "2021"], [], False),
-        (["22.9.2020", "23.9.2020"], [], False),
+        (
+            ["1", "2.5", "-3e4"] * 4 + ["n.a.?"],
+            "numbers such as '-3e4' beside 'n.a.?'",
+            '{number: {}, missing: ["n.a.?"]}',
+        ),
+        (
+            ["1", "2", "3"] * 20 + ["x", "?", "?"],
+            "numbers such as '1' beside '?', 'x'",
+            '{number: {}, missing: ["?", x]}',
+        ),
+        (["1,5", "12,25", "3,0"], "numbers such as '12,25'", '{number: {decimal: ","}}'),
+        (["1", "x"] * 20, None, ""),
+        (["1", "2"] * 20, None, ""),
+        ([1, 2], None, ""),
+        (["2020-09-22", "2020-09-23 10:30:00", None], "dates such as '2020-09-23 10:30:00'", "{date: ISO8601}"),
+        ([f"2020-09-{d:02}" for d in range(1, 21)] + ["later"], "dates such as '2020-09-01' beside 'later'", ""),
+        (["2020-09-31", "2020-09-01"], None, ""),
+        (["2020", "2021"], None, ""),
+        (["22.9.2020", "23.9.2020", "24.9.2020"], "dates such as '22.9.2020'", '{date: "%d.%m.%Y"}'),
+        (["8:05", "12:30", "9:15"], "times such as '12:30'", '{time: "%H:%M"}'),
     ],
 )
-def test_text_that_is_something_else(values: list[Any], words: list[str], dates: bool) -> None:
-    assert nearly_numbers(pd.Series(values)) == words
-    assert dates_as_text(pd.Series(values)) == dates
+def test_text_that_is_something_else(values: list[Any], words: str | None, line: str) -> None:
+    found = notations_of(pd.Series(values))
+    assert (in_words(found, values) if found else None) == words
+    if found:
+        assert line in declaration("c", found) and declaration("c", found).startswith("data.columns={c: {")
 
 
 def test_identifiers() -> None:

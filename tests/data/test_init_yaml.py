@@ -136,14 +136,42 @@ def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
     text = write_yaml(tmp_path / "t.csv", ["price", "cost", "sold"], tmp_path).read_text(encoding="utf-8")
-    assert yaml.safe_load(text)["data"]["inputs"] == ["size"]
+    assert yaml.safe_load(text)["data"]["inputs"] == ["size", "day"]
+    assert yaml.safe_load(text)["data"]["columns"] == {"cost": {"number": {"unit": "CHF"}}}
     lines = text.splitlines()
-    assert "    - size  # read as text: not 'n.a.?'" in lines
-    assert "    # - day  # dates written as text: store them as dates in Parquet" in lines
+    assert any(line.startswith('    # size: {number: {}, missing: ["n.a.?"]}  # numbers such as \'') for line in lines)
+    assert "    - size  # read as text: see columns" in lines
     assert "    # - name  # like an identifier: nearly every value is different" in lines
     tasks = lines[lines.index("tasks:  # type: regression, binary, categorical or count") + 1 :]
+    assert tasks[0].startswith("  price: {type: regression}") and tasks[1].startswith("  cost: {type: regression}")
     assert [line for line in tasks if line.startswith("  #")] == [
-        "  # read as 79 classes, though nearly all labels are numbers; not ' '",
-        "  # 79 classes in 80 labels: is it a number in a notation of its own, or an identifier?",
-        "  # classes that differ only in blanks or upper and lower case: 'nein', 'nein '",
+        "  # values that differ only in blanks or upper and lower case: 'nein', 'nein '; if they are one, "
+        "write them alike in the table",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "inferred", "counts"),
+    [
+        ([0, 1, 2, 5], "categorical", True),
+        (range(30), "regression", True),
+        ([1.0, 2.0, 4.0, None], "categorical", True),
+        ([0, 1], "binary", False),  # hardly a count
+        ([-1, 0, 1, 2], "categorical", False),
+        ([0.5, 1.0, 2.0], "regression", False),
+        (range(1000), "regression", False),
+        (["0", "1", "x"], "categorical", False),
+    ],
+)
+def test_a_target_that_may_be_a_count_has_that_type_as_a_comment(
+    values: Any, inferred: str, counts: bool, tmp_path: Path
+) -> None:
+    rows = [value for _ in range(max(1, N // len(values))) for value in values]
+    frame = pd.DataFrame({"area": np.random.default_rng(0).normal(size=len(rows)), "n of x": rows})
+    frame.to_csv(tmp_path / "visits.csv", index=False)
+    text = write_yaml(tmp_path / "visits.csv", ["n of x"], tmp_path).read_text()
+    assert f"  n_of_x: {{type: {inferred}, target: " in text
+    instead = '  # n_of_x: {type: count, target: "n of x"}  # instead, if it counts something: whole numbers from 0\n'
+    assert (instead in text) == counts and "count}" not in text.replace(instead, "")
+    with_count = text.replace("  n_of_x: {", "  # was: {").replace("  # n_of_x: {", "  n_of_x: {")
+    assert not counts or yaml.safe_load(with_count)["tasks"] == {"n_of_x": {"type": "count", "target": "n of x"}}

@@ -36,8 +36,8 @@ def test_no_false_alarm_on_diamonds() -> None:
         (X, "new: the same values as x"),
         ([f"row {i}" for i in range(N)], "new: nearly every value is different"),
         (np.arange(N), "new: nearly every value is different"),
-        (["?"] * 5 + [str(v) for v in X[5:]], "new: read as text, though nearly all values are numbers; not '?'"),
-        (["n.a.?", *(str(v) for v in X[1:])], "new: read as text, though nearly all values are numbers; not 'n.a.?'"),
+        (["?"] * 5 + [str(v) for v in X[5:]], "new: read as text, though it holds numbers such as "),
+        (["n.a.?", *(str(v) for v in X[1:])], 'to read them: data.columns={new: {number: {}, missing: ["n.a.?"]}}'),
     ],
 )
 def test_warns(tmp_path: Path, column: Any, said: str) -> None:
@@ -58,15 +58,15 @@ def test_notes_on_targets_and_inputs_are_among_the_warnings(tmp_path: Path) -> N
     dataset = load_dataset(checked)
     found = inspect(checked, dataset)
     assert found[0] == "w: left out of the inputs, as it holds the row weights"
-    assert "classes in 600 labels: is it a number in a notation of its own, or an identifier?" in found[1]
+    assert "grade: 572 classes that are numbers such as 'CHF -0.001'" in found[1]
     assert set(found) <= set(dataset.notes)
 
 
 @pytest.mark.parametrize("days", [3, 200, 10_000])
 def test_dates_written_as_text(tmp_path: Path, days: int) -> None:
     dates = pd.Timestamp("2000-01-01") + pd.to_timedelta(RANDOM.integers(0, days, N), unit="D")
-    found = warnings(tmp_path, BASE.assign(**{"Order Date": dates.strftime("%Y-%m-%d")}))
-    assert found == [
-        "Order Date: dates written as text, read as categories; leave the column out of data.inputs, "
-        "or store it as dates in Parquet"
-    ]
+    found = warnings(tmp_path, BASE.assign(**{"Order Date": dates.strftime("%d.%m.%Y")}))
+    assert [line.split(" such as")[0] for line in found] == ["Order Date: read as text, though it holds dates"]
+    # Parquet says that they are text
+    (said,) = warnings(tmp_path, BASE.assign(**{"Order Date": dates.strftime("%Y-%m-%d")}))
+    assert said.endswith('to read them: data.columns={"Order Date": {date: ISO8601}}')

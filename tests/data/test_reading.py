@@ -1,6 +1,5 @@
 """What a cell becomes depends on the cell and on what the training has learnt, never on the cells beside it."""
 
-import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixed_cells import MIXED, mixed_rows, write
 
 from mtlrun.data.columns import InputSpec, input_spec
 from mtlrun.data.encoding import classes_of
@@ -17,39 +17,6 @@ from mtlrun.data.kinds import as_texts, kind_of
 from mtlrun.data.reading import MISSING_WORDS, ColumnReading, Reading, spelled_numbers
 from mtlrun.data.table import load_tables, read_table
 from mtlrun.util.errors import RequestError
-
-# columns that pandas reads otherwise if some of their cells are left out
-MIXED = {
-    "codes": ["01", "02", "A1"],
-    "decimals": ["1.0", "2.0", "x"],
-    "truths": ["TRUE", "FALSE", "unknown"],
-    "cased": ["true", "false", "maybe"],
-    "powers": ["1e5", "n"],
-    "zeros": ["1.50", "n"],
-    "signs": ["+1", "n"],
-    "blanks": [" 1", "n"],
-    "numbers": ["1", "2.5", ""],
-    "bits": ["0", "1", "TRUE", "false"],
-    "yes": ["True", "False", ""],
-    "long": ["1234567890123456789", "1234567890123456790", ""],
-    "longer": ["18446744073709551615", "-1", "7"],
-    "longest": ["123456789012345678901234567890", "1"],
-    "words": ["NA", "None", "a", "null"],
-    "infinite": ["inf", "n"],
-    "days": ["2020-01-01", "20200102", "x"],
-}
-
-
-def write(cells: dict[str, list[str]], path: Path) -> Path:
-    """The cells as CSV, quoted where they need it, also compressed; or as Parquet, each column text."""
-    frame = pd.DataFrame(cells, dtype="str")
-    if path.suffix == ".parquet":
-        frame.to_parquet(path)
-    else:
-        frame.to_csv(path, index=False, compression=None)
-        if path.suffix == ".gz":
-            path.write_bytes(gzip.compress(path.read_bytes()))
-    return path
 
 
 def cells_of(path: Path, spec: InputSpec, reading: Reading) -> np.ndarray:
@@ -59,9 +26,7 @@ def cells_of(path: Path, spec: InputSpec, reading: Reading) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def rows() -> dict[str, list[str]]:
-    return {name: [cells[i % len(cells)] for i in range(60)] for name, cells in MIXED.items()} | {
-        "y": [str(i) for i in range(60)]
-    }
+    return mixed_rows()
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +36,7 @@ def learnt(
     """What a training on all rows keeps, and the cells of the rows."""
     folder = tmp_path_factory.mktemp("learnt")
     table = load_tables([write(rows, folder / "t.csv")], ["data.path"])
-    names = [n for n in rows if n not in ("y", "infinite")]
+    names = [n for n in rows if n != "y"]
     spec, _ = input_spec(table.frame, names, 1000)
     spec, reading = (
         InputSpec.from_plain(json.loads(json.dumps(spec.to_plain()))),
@@ -97,11 +62,10 @@ def test_some_rows_are_read_as_they_are_among_all(
     path = write(some, tmp_path_factory.mktemp("some") / f"t{ending}")
     np.testing.assert_array_equal(cells_of(path, spec, reading), every[list(chosen)])
     # a run from before readings were stored keeps categories apart too; it reads only numbers by their neighbours
-    older = [c.name for c in spec.columns if c.is_category]
-    kept = InputSpec([c for c in spec.columns if c.name in older])
-    width = len(spec.numeric)
+    kept = InputSpec([c for c in spec.category if c.name != "words"])  # it took words such as NA for missing values
+    same = [len(spec.numeric) + i for i, c in enumerate(spec.category) if c.name != "words"]
     np.testing.assert_array_equal(
-        kept.transform(read_table(path, "predict", kept.reading()))[1], every[chosen][:, width:]
+        kept.transform(read_table(path, "predict", kept.reading()))[1], every[chosen][:, same]
     )
 
 
@@ -139,7 +103,14 @@ def test_files_of_a_training_are_read_as_one(data: st.DataObject, tmp_path_facto
         (["0.5", "9007199254740993"], "number"),
         (["1", "1e400"], "number"),
         (["18446744073709551615", "-1"], "whole"),
-        (["2020-01-01", "2020-01-02"], "text"),
+        (["2020-01-01", "2020-01-02"], "date"),
+        (["2020-01-01", "NA", "2020-01-02T10:00:00Z"], "date"),
+        (["2020-01-01", "later"], "text"),
+        (["2020", "2021-01"], "text"),
+        (["1", "NA", "2.5", "null"], "number"),
+        (["TRUE", "None", "false"], "bool"),
+        (["NA", "EU", "None"], "text"),
+        (["18:57", "19:00"], "text"),
     ],
 )
 def test_the_kind_follows_from_the_cells(cells: list[str], kind: str, tmp_path: Path) -> None:
@@ -173,7 +144,7 @@ def test_parquet_states_its_types(tmp_path: Path) -> None:
         "n": "text",
         "w": "text",
     }
-    assert both.frame["w"].isna().tolist() == [True, False, True, False]
+    assert both.frame["w"].tolist() == ["NA", "a", "NA", "a"]
 
 
 def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
@@ -181,7 +152,7 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
     table = load_tables([tmp_path / "t.csv"], ["data.path"])
     spec, _ = input_spec(table.frame, ["x"], 100)
     (tmp_path / "new.csv").write_text("x\n1\nTRUE\n3 m\n")
-    with pytest.raises(RequestError, match="column 'x' holds text, such as 'TRUE' in row 2"):
+    with pytest.raises(RequestError, match="column 'x' holds text, such as 'TRUE' in data row 2"):
         spec.transform(read_table(tmp_path / "new.csv", "predict", table.reading))
     pd.DataFrame({"x": pd.to_datetime(["2020-01-01"])}).to_parquet(tmp_path / "days.parquet")
     with pytest.raises(RequestError, match="column 'x' holds text, such as '2020-01-01"):
@@ -239,7 +210,7 @@ def test_a_spelling_is_a_number_alike_in_csv_and_in_text(tmp_path: Path) -> None
 def test_words_for_missing_values_are_those_of_pandas() -> None:
     from pandas._libs.parsers import STR_NA_VALUES
 
-    assert set(MISSING_WORDS) == STR_NA_VALUES
+    assert {"", *MISSING_WORDS} == STR_NA_VALUES
 
 
 def test_a_reading_is_stored_without_its_defaults() -> None:

@@ -102,23 +102,32 @@ NO_NUMBER = "60 classes in 60 labels: is it a number in a notation of its own, o
 
 
 @pytest.mark.parametrize(
-    ("labels", "doubt"),
+    ("labels", "doubt", "mend"),
     [
         (
             [" ", "n/a?", *NUMBERS[2:]],
-            "read as 60 classes, though nearly all labels are numbers; not ' ', 'n/a?'",
+            "60 classes that are numbers such as '100.83' beside 'n/a?'",
+            'data.columns={y: {number: {}, missing: ["n/a?"]}}',
         ),
-        ([*["1", "2", "3"] * 19, "?", "?", "?"], "read as 4 classes, though nearly all labels are numbers; not '?'"),
-        ([f"CHF {v}" for v in NUMBERS], NO_NUMBER),
-        ([v.replace(".", ",") for v in NUMBERS], NO_NUMBER),
+        (
+            [*["1", "2", "3"] * 19, "?", "?", "?"],
+            "4 classes that are numbers such as '1' beside '?'",
+            'data.columns={y: {number: {}, missing: ["?"]}}',
+        ),
+        (
+            [f"CHF {v}" for v in NUMBERS],
+            "60 classes that are numbers such as 'CHF 100.83'",
+            "data.columns={y: {number: {unit: CHF}}}",
+        ),
+        ([f"no {v}/{v}" for v in NUMBERS], NO_NUMBER, "mend the column"),
     ],
 )
-def test_text_that_is_hardly_classes(tmp_path: Path, labels: list[str], doubt: str) -> None:
+def test_text_that_is_hardly_classes(tmp_path: Path, labels: list[str], doubt: str, mend: str) -> None:
     path = save(houses().assign(y=labels), tmp_path)
     with pytest.raises(RequestError) as error:
         load_dataset(config({"y": {}}, path=path))
     assert str(error.value) == (
-        f"tasks.y.type: none is given for 'y', {doubt}\nset it: tasks.y.type=categorical, or mend the column"
+        f"tasks.y.type: none is given for 'y', {doubt}\nset it: tasks.y.type=categorical, or {mend}"
     )
     given = load_dataset(config({"y": {"type": "categorical"}}, path=path))
     assert given.targets["y"].type == "categorical" and given.notes[0] == f"y: {doubt}"
@@ -134,8 +143,11 @@ def test_numbers_that_are_hardly_classes(tmp_path: Path) -> None:
 def test_one_class_spelt_in_two_ways(tmp_path: Path) -> None:
     frame = houses().assign(y=["nein ", "NEIN", *["ja", "nein"] * 29], z=["Ja", "ja"] * 30)
     data = load_dataset(config({"y": {}, "z": {}}, path=save(frame, tmp_path)))
-    spelt = "classes that differ only in blanks or upper and lower case"
-    assert data.notes[:2] == [f"y: {spelt}: 'NEIN', 'nein', 'nein '", f"z: {spelt}: 'Ja', 'ja'"]
+    spelt, mend = (
+        "values that differ only in blanks or upper and lower case",
+        "if they are one, write them alike in the table",
+    )
+    assert data.notes[:2] == [f"y: {spelt}: 'NEIN', 'nein', 'nein '; {mend}", f"z: {spelt}: 'Ja', 'ja'; {mend}"]
     with pytest.raises(RequestError) as error:
         load_dataset(config({"y": {"type": "binary"}}, path=save(frame, tmp_path)))
     assert "has 4 different values (NEIN, ja, nein, 'nein ')" in str(error.value)
@@ -256,7 +268,7 @@ def test_bins_by_their_inner_edges(tmp_path: Path) -> None:
         ({"bins": []}, "tasks.t.bins: found []\nallowed: inner edges that increase"),
         ({"bins": [3, 3]}, "tasks.t.bins: found [3.0, 3.0]\nallowed: inner edges that increase"),
         ({"bins": "many"}, "tasks.t.bins: found 'many'\nallowed: a whole number or a list of numbers"),
-        ({"bins": 3, "target": "kind"}, "tasks.t.bins: 'kind' holds text, such as 'flat' in row 1"),
+        ({"bins": 3, "target": "kind"}, "tasks.t.bins: 'kind' holds text, such as 'flat' in data row 1"),
         ({"bins": 6, "target": "room_a"}, "tasks.t.bins: found 6, and "),
         (
             {"bins": 3, "target": "room_b"},

@@ -263,9 +263,14 @@ def test_a_linear_model_by_hand(homes: pd.DataFrame) -> None:
             continue
         if column["date"]:
             values = (values - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
-        at = len(scaled)
-        x = (pd.to_numeric(values) - state["encoder.mean"][at]) * state["encoder.inverse"][at]
-        scaled.append(x.fillna(0).astype(float))
+        parts = [pd.to_numeric(values)]
+        for cycle in column["cycles"]:
+            angle = 2 * np.pi * parts[0] / {"year": 365.2425, "week": 7, "day": 1}[cycle]
+            parts += [np.sin(angle), np.cos(angle)]
+        for part in parts:
+            at = len(scaled)
+            x = (part - state["encoder.mean"][at]) * state["encoder.inverse"][at]
+            scaled.append(x.fillna(0).astype(float))
         if column["missing"]:
             gaps.append(values.isna())
     encoded = np.stack([np.asarray(part, dtype=float) for part in (*scaled, *gaps, *hits)], 1)
@@ -274,6 +279,7 @@ def test_a_linear_model_by_hand(homes: pd.DataFrame) -> None:
     unit, offset = tree["units"]["year"]
     assert outputs(rows)["year"] == pytest.approx((encoded @ weight + bias) * unit + offset, abs=1e-5)
     assert {c["kind"] for c in columns} == {"numeric", "category"} and gaps and len(hits) > 12
+    assert [c["cycles"] for c in columns if c["date"]] == [["year", "week"]]
 
 
 def test_heads_that_nobody_needs_do_not_leave(homes: pd.DataFrame) -> None:

@@ -94,9 +94,9 @@ def facts(answers: Answers, table: Table, best: bool) -> Facts:
         contrasts=answers.contrasts,
         effects=answers.factorial,
         together=questions.together(results, table.comparators, criteria),
-        curve=questions.curve(results, criteria) if table.comparators.by_rows else {},
+        curve=questions.curve(results, table.comparators, criteria) if table.comparators.by_rows else {},
         pairs={} if answers.affinity is None else questions.pairs(answers.affinity, criteria),
-        boosting=questions.boosting(results, criteria),
+        boosting=questions.boosting(results, table.comparators, criteria),
     )
 
 

@@ -7,7 +7,7 @@ from mtlrun import statistics
 from mtlrun.compare.analysis.cost import costs
 from mtlrun.compare.analysis.delta_m import delta_m, set_delta_m
 from mtlrun.compare.analysis.questions import under_fixed_weights
-from mtlrun.compare.analysis.ranking import against_reference, dominated, find_leader, mean_ranks
+from mtlrun.compare.analysis.ranking import against_reference, agree, dominated, find_leader, mean_ranks
 from mtlrun.compare.analysis.reference import Comparators, find_comparators
 from mtlrun.compare.analysis.setting_result import (
     Criteria,
@@ -102,6 +102,7 @@ def _set_rows(results: Sequence[SettingResult], comparators: Comparators, criter
             dominated=in_all_tasks.get(result),
             dominated_by_fixed=by_fixed.get(result),
         )
+    agree(results, leader, comparators.reference)
     return leader
 
 

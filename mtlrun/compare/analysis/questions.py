@@ -67,6 +67,24 @@ def adjusted(found: Mapping[Key, Tested | None], criteria: Criteria) -> dict[Key
     }
 
 
+def of_table(one: SettingResult, other: SettingResult, comparators: Comparators) -> Tested | None:
+    """The test of `one` against `other` that the table shows; None if neither is the reference.
+
+    A sentence on such a pair uses it, so that it never contradicts the table.
+    """
+    if comparators.reference is other and (against := one.row.against) is not None:
+        return Tested(against.difference, against.p_holm, against.verdict, True)
+    if comparators.reference is one and (against := other.row.against) is not None:
+        turned = _negated(against.difference)
+        return Tested(turned, against.p_holm, OPPOSITE.get(against.verdict, against.verdict), True)
+    return None
+
+
+def _negated(estimate: Estimate) -> Estimate:
+    low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
+    return Estimate(-estimate.mean, low, high, {seed: -value for seed, value in estimate.values.items()})
+
+
 # ---------------------------------------------------------------- together or alone
 
 
@@ -79,11 +97,7 @@ def together(results: Sequence[SettingResult], comparators: Comparators, criteri
     whole = tested(paired_difference(shared.delta_m, alone.delta_m), criteria)
     if whole is None:
         return None
-    # if the table has the same test, use its adjusted p
-    if comparators.reference is shared and (held := alone.row.against) is not None:
-        whole = Tested(whole.difference, held.p_holm, OPPOSITE.get(held.verdict, held.verdict), True)
-    elif comparators.reference is alone and (held := shared.row.against) is not None:
-        whole = Tested(whole.difference, held.p_holm, held.verdict, True)
+    whole = of_table(shared, alone, comparators) or whole
     return Together(shared.label, alone.label, whole, _by_task(shared.complete, alone.complete, criteria))
 
 
@@ -100,18 +114,22 @@ def _by_task(figures: Figures, base: Figures, criteria: Criteria) -> dict[str, T
     return adjusted(found, criteria)
 
 
-def curve(results: Sequence[SettingResult], criteria: Criteria) -> dict[int, Tested]:
+def curve(results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria) -> dict[int, Tested]:
     """Number of training rows -> a shared net against single-task nets with the same rows, with Holm's adjustment.
 
     Of several shared nets with the same number of rows the first counts.
     """
     found: dict[int, Tested | None] = {}
+    shown: dict[int, Tested] = {}
     for result in results:
         setting, baseline = result.setting, result.baseline
         count = setting.words.get(TRAIN_ROWS) or next((run.rows.get("train") for run in setting.members), None)
         if setting.multi_task and baseline is not None and count is not None and found.get(int(count)) is None:
             found[int(count)] = tested(paired_difference(result.delta_m, baseline.delta_m), criteria)
-    return adjusted(found, criteria)
+            # the Δm of every single-task baseline is 0, so that the table's test against one of them is the same
+            against = of_table(result, comparators.reference, comparators) if comparators.by_rows else None
+            shown |= {} if against is None else {int(count): against}
+    return adjusted(found, criteria) | shown
 
 
 def pairs(found: Affinity, criteria: Criteria) -> dict[tuple[str, str], Tested]:
@@ -123,15 +141,21 @@ def pairs(found: Affinity, criteria: Criteria) -> dict[tuple[str, str], Tested]:
 # ---------------------------------------------------------------- gradient boosting
 
 
-def boosting(results: Sequence[SettingResult], criteria: Criteria) -> tuple[str, list[Tested]] | None:
-    """The label of the boosting row with the lowest Δm, and its difference to every net, with Holm's adjustment."""
+def boosting(
+    results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria
+) -> tuple[str, list[Tested]] | None:
+    """The label of the boosting row with the lowest Δm, and its difference to every net, with Holm's adjustment.
+
+    Where the table has the test, it is the table's.
+    """
     means = {r: r.delta_m.mean for r in results if r.setting.boosting and r.delta_m is not None}
     if not means:
         return None
     best = min(means, key=lambda result: means[result])
     nets = [result for result in results if not result.setting.boosting]
     found = {net: tested(paired_difference(best.delta_m, net.delta_m), criteria) for net in nets}
-    return (best.label, [*adjusted(found, criteria).values()]) if any(found.values()) else None
+    shown = {net: of_table(best, net, comparators) or single for net, single in adjusted(found, criteria).items()}
+    return (best.label, [*shown.values()]) if shown else None
 
 
 # ---------------------------------------------------------------- the sweep of fixed weights

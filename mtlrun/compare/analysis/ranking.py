@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -72,6 +73,21 @@ def find_leader(
     differences = [np.subtract(by_seed[result], by_seed[leader]).tolist() for result in others]
     adjusted = statistics.holm([inference.p(values)[2] for values in differences])
     return leader, {result: bool(p > LEVEL) for result, p in zip(others, adjusted, strict=True)}
+
+
+def agree(results: Sequence[SettingResult], leader: SettingResult | None, reference: SettingResult) -> None:
+    """Makes the signs of the table agree with its verdicts: the reference and the leader are told apart by both.
+
+    The two have other families of tests, and seeds that other rows lack count in a verdict only. Of a pair that has a
+    verdict, the verdict counts.
+    """
+    for result in results:
+        if leader is None or result is leader or result.row.like_leader is None or reference not in (leader, result):
+            continue
+        against = (result if reference is leader else leader).row.against
+        if against is not None and against.difference.values:
+            alike = against.verdict not in ("better", "worse")
+            result.row = replace(result.row, like_leader=alike)
 
 
 def mean_ranks(results: Sequence[SettingResult], columns: Sequence[TaskColumn]) -> dict[SettingResult, float]:

@@ -16,6 +16,7 @@ from mtlrun import statistics
 from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.delta_m import relative_drops
 from mtlrun.compare.analysis.inference import LEVEL
+from mtlrun.compare.analysis.ranking import agree
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
@@ -90,6 +91,7 @@ def over_rows(table: Table, findings: list[Finding]) -> str:
     if table.leader is not None:
         others = [sample for result, sample in resampled.items() if result is not table.leader]
         _set_like_leader(others, resampled[table.leader].per_task)
+        agree(table.results, table.leader, table.comparators.reference)
     bootstrap = f"a bootstrap of seeds and {len(draws.rows):,} rows ({draws.draws:,} draws)"
     alone = "trivial and boosting" if any(r.setting.boosting for r in table.results) else "trivial"
     return (

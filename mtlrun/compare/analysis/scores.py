@@ -64,6 +64,6 @@ def _score(folder: Path, tree: dict[str, Any], split: str, data_hash: str | None
                         "compare without --rows"
                     )
                 tasks[task] = scored
-    groups = row_groups(load_table(config.data)[0].frame, config.data.split.by)
+    groups = row_groups(load_table(config)[0].frame, config.data.split.by)
     rows = found.index[0].numpy()
     return RunScores(rows, None if groups is None else groups[rows], tasks)

@@ -36,8 +36,8 @@ def verdict(facts: Facts) -> list[str]:
         sentences.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
     if not facts.seeds:
         sentences.append("No seeds in common: nothing can be concluded.")
-    elif facts.seeds < facts.needed:
-        sentences.append(f"Too few seeds to conclude anything: {facts.seeds} of {facts.needed}.")
+    elif facts.seeds < facts.needed and not any(row.against and _decided(row.against.verdict) for row in facts.rows):
+        sentences.append(f"Too few seeds to show a difference: {facts.seeds} of {facts.needed}.")
     sentences += (
         _contrasts(facts.contrasts, facts.margin) if facts.contrasts else _factorial(facts.effects, facts.margin)
     )
@@ -176,9 +176,11 @@ def _rows(facts: Facts) -> list[str]:
     if facts.contrasts or facts.curve:  # they answer already
         return []
     answered = {facts.together.alone, facts.together.label} if facts.together else set[str]()
+    if name not in answered:  # the sentence on training together is not on the same difference
+        answered = set[str]()
     by_verdict: dict[Verdict, list[str]] = {"better": [], "worse": [], "equivalent": [], "undecided": []}
     for row in facts.rows:
-        if row.against is not None and not row.boosting and row.label not in answered:
+        if row.against is not None and row.label not in answered:
             difference = f" ({_percent(row.against.difference)})" if row.against.verdict != "undecided" else ""
             by_verdict[row.against.verdict].append(f"{row.label}{difference}")
     titles: dict[Verdict, str] = {
@@ -193,8 +195,13 @@ def _rows(facts: Facts) -> list[str]:
     if undecided and sentences:
         sentences.append(f"Undecided against {name}: {enumerated(undecided)}.")
     elif undecided:
-        sentences.append(f"No {'other ' * bool(answered)}setting is shown to differ from {name}.")
+        kind = "other " if answered else "single " if any(map(_is_decided, facts.effects)) else ""
+        sentences.append(f"No {kind}setting is shown to differ from {name}.")
     return sentences
+
+
+def _decided(verdict: Verdict) -> bool:
+    return verdict in ("better", "worse")
 
 
 def _leader(facts: Facts) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from mtlrun.config.rules import (
     boosting_rules,
+    column_rules,
     graph_rules,
     head_rules,
     loss_rules,
@@ -56,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     split_rules.one_way_to_split,
     split_rules.fractions,
     split_rules.files,
+    column_rules.columns,
     trainer_rules.selection,
     trainer_rules.trunk_without_parameters,
     trainer_rules.activations,

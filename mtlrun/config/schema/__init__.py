@@ -1,7 +1,8 @@
 """The typed schema: a frozen dataclass for each option of each configuration group, and `Config` for a whole run.
 
 `check` (config/check.py) turns a plain mapping into a `Config`. Nothing here imports torch or pandas, so that a wrong
-request fails fast.
+request fails fast. They are plain dataclasses: pydantic would check types too, but not name the full key, the nearest
+spelling and what is allowed.
 
 `name` identifies the option of a group (`loss.name`, `lr.name`, …). The metadata of a field hold its bounds (`above`,
 `below`, `at_least`, `at_most`) and whether it is `per_run`. Runs that differ only in `per_run` fields may train in one
@@ -9,7 +10,7 @@ stack (runs/size.py compares them, sweeps/division.py divides).
 """
 
 from mtlrun.config.schema.config import Config, as_mapping, config_hash
-from mtlrun.config.schema.data import DataConfig, SplitConfig
+from mtlrun.config.schema.data import ColumnConfig, DataConfig, NumberConfig, SplitConfig
 from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig, ReverseConfig
 from mtlrun.config.schema.groups import DEFAULT_OPTION, GROUPS, NETWORK_GROUPS, TOP_LEVEL, TRAINER_OF_BOOSTING, conf_dir
 from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossConfig
@@ -34,6 +35,7 @@ __all__ = [
     "BareModelConfig",
     "BoostingConfig",
     "ChainGraphConfig",
+    "ColumnConfig",
     "Config",
     "DataConfig",
     "GradientLossConfig",
@@ -41,6 +43,7 @@ __all__ = [
     "LossConfig",
     "LrConfig",
     "ModelConfig",
+    "NumberConfig",
     "PerHeadLrConfig",
     "ReverseConfig",
     "RmspropConfig",

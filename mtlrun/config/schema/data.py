@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mtlrun.config.fields import bounded, per_run
+from mtlrun.config.fields import COLUMN, bounded, per_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,25 +18,58 @@ class SplitConfig:
     train: float = bounded(0.7, above=0.0, at_most=1.0)
     val: float = bounded(0.15, above=0.0, below=1.0)
     test: float = bounded(0.15, above=0.0, below=1.0)
-    by: str | None = None
-    column: str | None = None
+    by: str | None = field(default=None, metadata=COLUMN)
+    column: str | None = field(default=None, metadata=COLUMN)
     files: dict[str, str] | None = None
     val_from: Literal["train", "test"] = "train"
     seed: int | None = per_run(None, at_least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
+class NumberConfig:
+    """How a column writes numbers. `unit` is a unit, a currency or %, before or after the number, and may be absent.
+
+    A minus may stand before or after the number; brackets mean a negative number.
+    """
+
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[".", ",", " ", "'"] | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnConfig:
+    """How the cells of a column are read. At most one of `number`, `date`, `time` and `text` is given; else inferred.
+
+    date: strptime's directives, such as %d.%m.%Y, or ISO8601. time: a time of day, such as %H:%M.
+    text: the cells are text, even if all of them are numbers or dates.
+    missing: the words that stand for a missing value; see `DataConfig.missing`.
+    """
+
+    number: NumberConfig | None = None
+    date: str | None = None
+    time: str | None = None
+    text: bool = False
+    missing: list[str | float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """A table in a file (`path`), its input columns and its split.
 
+    columns: how columns are read that are not to be read as their cells suggest.
+    missing: the words that stand for a missing value in every column, beside the empty cell. None: the usual words (NA,
+        null, …) in columns of numbers, truth values and dates, and no word in columns of text.
     future: columns, or patterns of columns, that are unknown at prediction time and therefore never inputs.
     """
 
     name: Literal["table"] = "table"
     path: str | None = None
-    inputs: list[str] | None = None
-    future: list[str] | None = None
-    weight: str | None = None
+    columns: dict[str, ColumnConfig] | None = None
+    missing: list[str | float] | None = None
+    inputs: list[str] | None = field(default=None, metadata=COLUMN)
+    future: list[str] | None = field(default=None, metadata=COLUMN)
+    weight: str | None = field(default=None, metadata=COLUMN)
     split: SplitConfig = field(default_factory=SplitConfig)
     train_rows: int | None = bounded(None, at_least=1)
     standardize_targets: bool = True

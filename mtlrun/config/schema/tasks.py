@@ -1,9 +1,9 @@
 """The settings of one task, `tasks.NAME`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mtlrun.config.fields import bounded, one_of, per_run
+from mtlrun.config.fields import COLUMN, bounded, one_of, per_run
 from mtlrun.tasks import Declaration, losses, names, type_of
 
 
@@ -11,7 +11,7 @@ from mtlrun.tasks import Declaration, losses, names, type_of
 class SmoothConfig:
     """Labels are means over the `window` nearest rows in the order of the column `over`; see data/labels.py."""
 
-    over: str
+    over: str = field(metadata=COLUMN)
     window: int = bounded(5, at_least=1)
 
 
@@ -39,10 +39,10 @@ class TaskConfig:
     """
 
     type: str | None = one_of(names)
-    target: str | None = None
+    target: str | None = field(default=None, metadata=COLUMN)
     expression: str | None = None
     bins: int | list[float] | None = None
-    columns: list[str] | None = None
+    columns: list[str] | None = field(default=None, metadata=COLUMN)
     loss: str | None = one_of(losses)
     where: str | None = None
     role: Literal["main", "auxiliary", "adversarial"] = "main"

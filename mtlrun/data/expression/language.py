@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from mtlrun.config.values import plain_name
 from mtlrun.data.expression import operands
 from mtlrun.data.expression.nodes import (
     ARITHMETIC,
@@ -118,7 +119,7 @@ def parse(text: str, key: str) -> Expression:
         name = f"column{len(quoted)}_"
         while name in text:
             name += "_"
-        quoted[name] = match[0][1:-1]
+        quoted[name] = plain_name(match[0][1:-1])
         return f" {name} "
 
     plain = re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]+`", placeholder, text)

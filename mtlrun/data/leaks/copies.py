@@ -17,8 +17,7 @@ def row_hashes(dataset: Dataset, frame: pd.DataFrame) -> tuple[np.ndarray, np.nd
     Identifiers are ignored, because copies may have new numbers. Returns None if no column distinguishes rows: if every
     column has few values, rows are equal by chance.
     """
-    inputs = zip([*dataset.spec.numeric, *dataset.spec.category], [*dataset.numeric.T, *dataset.codes.T], strict=True)
-    columns = [values for column, values in inputs if not is_identifier(frame[column.name], column.name)]
+    columns = [values for column, values in dataset.cells() if not is_identifier(frame[column.name], column.name)]
     for target in dataset.targets.values():
         columns += [target.values, target.observed]
     agreement = [float(((np.bincount(pd.factorize(c)[0] + 1) / len(c)) ** 2).sum()) for c in columns]

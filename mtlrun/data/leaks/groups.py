@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mtlrun.data.doubts import ID_NAME, MIN_ROWS, dates_as_text
+from mtlrun.data.doubts import ID_NAME, MIN_ROWS, notations_of
 from mtlrun.data.kinds import NUMBER, TEXT, kind_of
 from mtlrun.data.leaks.scores import ranks
 from mtlrun.data.targets import Target
@@ -27,7 +27,7 @@ def groups_of(series: pd.Series, name: str) -> np.ndarray | None:
     kind = kind_of(series)
     if len(present) < MIN_ROWS or kind not in (TEXT, NUMBER):
         return None
-    if not 1.5 <= len(present) / present.nunique() <= NAMED_ROWS or dates_as_text(present):
+    if not 1.5 <= len(present) / present.nunique() <= NAMED_ROWS or notations_of(present):
         return None
     values = kind.comparable(present)
     if kind is NUMBER and not np.array_equal(values, np.rint(values)):

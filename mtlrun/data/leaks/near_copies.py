@@ -42,8 +42,9 @@ def nearly_copied_rows(dataset: Dataset) -> list[str]:
 
 def _space(dataset: Dataset) -> np.ndarray:
     """The numeric inputs [N, D] that are mostly different from row to row, standardised, missing cells as the mean."""
-    train = dataset.numeric[dataset.split.train][:2000]
-    chosen = [j for j in range(train.shape[1]) if len(np.unique(train[:, j])) > len(train) / 5][:200]
+    train = dataset.split.train[:2000]
+    columns = [place.start for place in dataset.spec.places]  # of a date, its days
+    chosen = [j for j in columns if len(np.unique(dataset.numeric[train, j])) > len(train) / 5][:200]
     numbers = dataset.numeric[:, chosen]
     spread = np.nanstd(numbers, 0) if chosen else np.ones(0)
     return np.nan_to_num((numbers - (np.nanmean(numbers, 0) if chosen else 0)) / np.where(spread > 0, spread, 1))

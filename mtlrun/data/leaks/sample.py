@@ -67,7 +67,7 @@ def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str
         rows = rows[np.sort(np.argsort(place, kind="stable")[:most])]
     else:
         rows = rows[:most]
-    numbers = {c.name: j for j, c in enumerate(dataset.spec.numeric)}
+    numbers = {c.name: place.start for c, place in zip(dataset.spec.numeric, dataset.spec.places, strict=True)}
     numeric = dataset.numeric[rows]
     columns = [
         Column(c.name, pd.factorize(_texts(frame[c.name].iloc[rows]))[0], True)

@@ -49,9 +49,8 @@ def _fit(
 
 def categorical(spec: InputSpec) -> list[bool]:
     """Returns which columns of `tree_inputs` the trees treat as unordered categories."""
-    category = [c for c in spec.columns if c.kind == "category"]
-    numbers = len(spec.columns) - len(category)
-    return [False] * numbers + [len(c.categories) <= MOST_CATEGORIES for c in category]
+    numbers = sum(c.count for c in spec.columns)
+    return [False] * numbers + [len(c.categories) <= MOST_CATEGORIES for c in spec.category]
 
 
 def run_notes(config: Config, dataset: Dataset) -> list[str]:

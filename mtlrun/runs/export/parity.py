@@ -8,9 +8,9 @@ import pandas as pd
 import torch
 
 from mtlrun.config.schema import Config
-from mtlrun.data.columns import InputSpec
+from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import load_dataset, load_table
-from mtlrun.data.kinds import DAY, as_texts
+from mtlrun.data.kinds import DAY, HOURS, as_texts
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.runs.export.onnx_model import OutputNames
 from mtlrun.runs.export.onnx_packages import onnxruntime
@@ -27,7 +27,7 @@ def feeds(spec: InputSpec, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     Raises the same RequestErrors as `InputSpec.transform`.
     """
     numbers, _ = spec.transform(frame)
-    columns = iter(numbers.T)
+    columns = iter(numbers[:, [place.start for place in spec.places]].T)
     return {c.name: (as_texts(frame[c.name]) if c.is_category else next(columns)).reshape(-1, 1) for c in spec.inputs}
 
 
@@ -62,9 +62,7 @@ def _test_rows(config: Config, spec: InputSpec) -> pd.DataFrame | None:
     """Up to 1,000 test rows of the run's table, evenly spaced; None if it cannot be read or lacks columns."""
     try:
         test = load_dataset(config).split.test
-        frame = load_table(config.data)[0].frame.iloc[
-            test[np.linspace(0, len(test) - 1, min(ROWS, len(test)), dtype=int)]
-        ]
+        frame = load_table(config)[0].frame.iloc[test[np.linspace(0, len(test) - 1, min(ROWS, len(test)), dtype=int)]]
         spec.transform(frame)
     except RequestError:
         return None
@@ -91,9 +89,16 @@ def made_up_rows(spec: InputSpec, encoder: InputEncoder) -> pd.DataFrame:
         spread = 1 / inverse[at] if inverse[at] else 0.0
         values = mean[at] + spread * stream.normal(size=rows)
         values[number % 7 :: 7] = np.nan
-        frame[column.name] = pd.to_datetime(pd.Series(values) * DAY, unit="us") if column.date else pd.Series(values)
-        at += 1
+        frame[column.name] = _as_stored(pd.Series(values), column)
+        at += column.count
     return pd.DataFrame(frame)
+
+
+def _as_stored(numbers: pd.Series, column: InputColumn) -> pd.Series:
+    """Numbers as they stand in a table: days since 1970 as dates, hours as times of day."""
+    if column.date:
+        return pd.to_datetime(numbers * DAY, unit="us")
+    return pd.to_timedelta(numbers % HOURS, unit="h") if column.time else numbers
 
 
 def largest_difference(

@@ -1,8 +1,13 @@
-"""Encodes raw columns in the ONNX graph: imputing, scaling and one-hot, by operators of ai.onnx and ai.onnx.ml."""
+"""Encodes raw columns in the ONNX graph: imputing, scaling and one-hot, by operators of ai.onnx and ai.onnx.ml.
+
+Written by hand, because torch traces no text, and skl2onnx converts transformers of scikit-learn only.
+"""
 
 import numpy as np
 
-from mtlrun.data.columns import InputSpec
+from mtlrun.data.columns import InputColumn, InputSpec
+from mtlrun.data.cycles import PERIODS
+from mtlrun.data.kinds import HOURS
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.runs.export.onnx_graph import Graph
 from mtlrun.runs.export.onnx_packages import TensorProto
@@ -14,17 +19,18 @@ def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
     Returns the name of their output. The result equals that of `InputEncoder` for a single run. Hidden columns are left
     out; they come last among the columns.
     """
-    numeric = [c.name for c in spec.inputs if not c.is_category]
+    numeric = [c for c in spec.inputs if not c.is_category]
     parts = []
     if numeric:
         # float64 until the mean is subtracted: float32 would round a timestamp too much
-        values = graph.add("Concat", *numeric, axis=1)
-        centred = graph.add("Sub", values, graph.constant(encoder.mean[:1, : len(numeric)].numpy()))
-        scaled = graph.add("Mul", centred, graph.constant(encoder.inverse[:1, : len(numeric)].numpy()))
+        values = graph.add("Concat", *(name for column in numeric for name in _numbers(graph, column)), axis=1)
+        count = sum(column.count for column in numeric)
+        centred = graph.add("Sub", values, graph.constant(encoder.mean[:1, :count].numpy()))
+        scaled = graph.add("Mul", centred, graph.constant(encoder.inverse[:1, :count].numpy()))
         x = graph.add("Cast", scaled, to=TensorProto.FLOAT)
         missing = graph.add("IsNaN", x)
         parts.append(graph.add("Where", missing, graph.constant(0, np.float32), x))
-        if with_gaps := [i for i in encoder.gaps if i < len(numeric)]:
+        if with_gaps := [i for i in encoder.gaps if i < count]:
             gaps = graph.add("Gather", missing, graph.constant(with_gaps, np.int64), axis=1)
             parts.append(graph.add("Cast", gaps, to=TensorProto.FLOAT))
     for column in spec.inputs:
@@ -46,3 +52,17 @@ def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
         seen = seen if encoder.visible is None else seen[encoder.visible.numpy()]
         x = graph.add("Mul", x, graph.constant(seen, np.float32))
     return graph.add("Unsqueeze", x, graph.constant([0], np.int64))
+
+
+def _numbers(graph: Graph, column: InputColumn) -> list[str]:
+    """The names of the numbers `[N, 1]` of a column: itself, then sine and cosine of each cycle of a date or time."""
+    names = [column.name]
+    for cycle in column.cycles:
+        period = PERIODS[cycle] * (HOURS if column.time else 1)
+        turns = graph.add("Div", column.name, graph.constant(period, np.float64))
+        turn = graph.add("Sub", turns, graph.add("Floor", turns))
+        angle = graph.add("Mul", turn, graph.constant(2 * np.pi, np.float64))
+        # cos a = sin(a + π/2): onnxruntime has no cosine of float64
+        ahead = graph.add("Add", angle, graph.constant(np.pi / 2, np.float64))
+        names += [graph.add("Sin", angle), graph.add("Sin", ahead)]
+    return names

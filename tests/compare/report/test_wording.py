@@ -60,7 +60,7 @@ def test_too_few_seeds_come_first_and_nothing_is_equivalent(outputs: Outputs) ->
     held = rows(found)["loss=uncertainty"].against
     assert held is not None and not held.equivalent and held.verdict == "undecided"
     assert found.verdict[:2] == [
-        "Too few seeds to conclude anything: 2 of 6.",
+        "Too few seeds to show a difference: 2 of 6.",
         "No setting is shown to differ from loss=sum.",
     ]
 

@@ -6,7 +6,7 @@ from mtlrun.compare.analysis.conditions.context import Context
 from mtlrun.compare.collect.shell_commands import origin, with_seeds
 from mtlrun.compare.records import Finding
 from mtlrun.util.errors import counted, listing
-from mtlrun.util.shell import quoted
+from mtlrun.util.shell import resume_command
 
 
 def failed_runs(context: Context) -> Iterator[Finding]:
@@ -24,7 +24,7 @@ def unfinished_runs(context: Context) -> Iterator[Finding]:
     for folder in dict.fromkeys(folders):
         count = folders.count(folder)
         text = f"{counted(count, 'run')} {'are' if count > 1 else 'is'} not finished in {folder}"
-        yield Finding("missing", "unfinished runs", text, f"mtlrun resume {quoted(folder)}")
+        yield Finding("missing", "unfinished runs", text, resume_command(folder))
 
 
 def enough_seeds(context: Context) -> Iterator[Finding]:
