@@ -69,7 +69,7 @@ class TiedConfig(SharingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SoftL2Config(TiedConfig):
-    measured: ClassVar[tuple[float, float]] = (3.0, 3.0)
+    measured: ClassVar[tuple[float, float]] = (1.0, 1.0)
 
     name: Literal["soft_l2"] = "soft_l2"
 
@@ -78,7 +78,7 @@ class SoftL2Config(TiedConfig):
 class MeanRegularizedConfig(TiedConfig):
     """strength: penalty on the distance of the weights from their mean over tasks. ridge: penalty on the weights."""
 
-    measured: ClassVar[tuple[float, float]] = (3.0, 3.0)
+    measured: ClassVar[tuple[float, float]] = (1.0, 1.0)
 
     name: Literal["mean_regularized"] = "mean_regularized"
     ridge: float = per_run(1e-4, at_least=0.0, at_most=MOST)
@@ -86,14 +86,14 @@ class MeanRegularizedConfig(TiedConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class TraceNormConfig(TiedConfig):
-    measured: ClassVar[tuple[float, float]] = (10.0, 0.1)
+    measured: ClassVar[tuple[float, float]] = (1.0, 0.01)
 
     name: Literal["trace_norm"] = "trace_norm"
 
 
 @dataclass(frozen=True, kw_only=True)
 class JointFeaturesConfig(TiedConfig):
-    measured: ClassVar[tuple[float, float]] = (10.0, 0.03)
+    measured: ClassVar[tuple[float, float]] = (0.3, 0.001)
 
     name: Literal["joint_features"] = "joint_features"
     layers: Literal["first", "all"] = "first"
@@ -102,7 +102,7 @@ class JointFeaturesConfig(TiedConfig):
 @dataclass(frozen=True, kw_only=True)
 class L1Config(TiedConfig):
     ties_tasks: ClassVar[bool] = False
-    measured: ClassVar[tuple[float, float]] = (0.3, 0.0001)
+    measured: ClassVar[tuple[float, float]] = (0.03, 0.0001)
 
     name: Literal["l1"] = "l1"
 
