@@ -188,6 +188,7 @@ def decide(
     typed: Sequence[bool],
     given: Mapping[str, ColumnReading] | None = None,
     missing: Sequence[str | float] | None = None,
+    old: bool = False,
 ) -> Reading:
     """The reading of the columns of the first of `frames`, from the cells of all of them.
 
@@ -195,19 +196,25 @@ def decide(
     typed: for each file, whether it states the types of its columns, as Parquet does.
     given: columns whose reading, or words for missing values, are known already.
     missing: the words for missing values in all other columns. None: MISSING_WORDS, but in columns of text only "".
+    old: as mtlrun 0.1: no dates in CSV files, numbers beside true or false are text, and in a CSV file the words are
+        missing values in columns of text too.
     """
     given = given or {}
+    if old and missing is None and not all(typed):
+        missing = MISSING_WORDS
     columns = {}
     for name in map(str, frames[0].columns):
         known = given.get(name)
         if known is None or known.kind is None:
             words = missing if known is None else known.missing
-            known = _decided([frame[name] for frame in frames], typed, words)
+            known = _decided([frame[name] for frame in frames], typed, words, old)
         columns[name] = known
     return Reading(columns)
 
 
-def _decided(parts: Sequence[pd.Series], typed: Sequence[bool], words: Sequence[str | float] | None) -> ColumnReading:
+def _decided(
+    parts: Sequence[pd.Series], typed: Sequence[bool], words: Sequence[str | float] | None, old: bool
+) -> ColumnReading:
     """The reading of a column from its part in each file, with these words for missing values, or the usual ones."""
     usual = ColumnReading(None, list(MISSING_WORDS) if words is None else list(words))
     cleared = [
@@ -215,7 +222,14 @@ def _decided(parts: Sequence[pd.Series], typed: Sequence[bool], words: Sequence[
         for part, stated in zip(parts, typed, strict=True)
     ]
     kind = _joined(cleared, typed)
+    if old and not any(typed) and (kind == "date" or (kind in ("number", "whole") and _mixed(cleared))):
+        kind = "text"
     return ColumnReading(kind, [] if words is None and kind == "text" else usual.missing)
+
+
+def _mixed(parts: Sequence[pd.Series]) -> bool:
+    """Whether a column of numbers has cells that spell true or false."""
+    return any(kind_of(part) is TRUTH or (kind_of(part) is TEXT and _any_truth(part)) for part in parts)
 
 
 def _joined(parts: Sequence[pd.Series], typed: Sequence[bool]) -> Any:
@@ -295,6 +309,10 @@ def _spelled_dates(series: pd.Series) -> pd.Series | None:
 
 def _are_truths(series: pd.Series) -> bool:
     return bool(series.dropna().str.lower().isin(list(_TRUTHS)).all())
+
+
+def _any_truth(series: pd.Series) -> bool:
+    return bool(series.dropna().str.lower().isin(list(_TRUTHS)).any())
 
 
 def _number(series: pd.Series) -> pd.Series:
