@@ -44,9 +44,9 @@ class Fault(NamedTuple):
 LOSS = (
     Fault(
         "uncertainty: s of a task without a label moves",
-        "loss/uncertainty.py",
-        "gradient = torch.where(present, gradient, 0.0)",
-        "gradient = gradient + 0.0",
+        "loss/learnt.py",
+        "return gradient if present is None else torch.where(present, gradient, 0.0)",
+        "return gradient + 0.0",
         "loss/test_uncertainty.py loss/test_strategies.py",
     ),
     Fault(
@@ -424,8 +424,8 @@ RESULTS = (
     Fault(
         "files are written in their place",
         "results/files.py",
-        "            write(beside)\n            os.replace(beside, path)",
-        "            write(path)",
+        "        write(beside)\n        os.replace(beside, path)",
+        "        write(path)",
         "reliability/test_storage.py results engine/test_loop.py reliability/test_kills.py",
     ),
     Fault(

@@ -55,9 +55,10 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     findings += unvaried(table.results)
 
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
-    missing = conditions(Context(collection, table, options, tuned))
-    best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
     answers = find_answers(table, options.rows, findings)
+    asked = answers.asked(table.tested)
+    missing = conditions(Context(collection, table, options, tuned, asked))
+    best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
     drawn = _drawn(table)
     curves = read_curves(drawn, findings)
     findings += training_faults(drawn, curves, columns)
@@ -84,6 +85,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
         diagnostics=diagnostics(drawn, curves, criteria.inference),
         shares=shares(drawn, curves, criteria.inference),
         affinity=answers.affinity,
+        asked=asked,
         expected_best=expected_best,
         tuned=tuned,
         shared=shared(settings),

@@ -14,6 +14,7 @@ from mtlrun.compose.hydra_settings import check_hydra_override
 from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, parse, typed_value
 from mtlrun.config.extensions import SUFFIXES
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL, TaskConfig
+from mtlrun.config.task_names import no_name_in
 from mtlrun.config.values import mapping_like
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
@@ -129,6 +130,13 @@ def _why_not(line: str, reason: str) -> str:
     function = re.search(r"while evaluating '(.*)': (.*)", reason)
     if function is not None:
         return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; text '{function[1]}' needs another pair of quotes"
+    key, _, value = line.partition("=")
+    if (named := no_name_in(key, value)) is not None:
+        return named
+    if " " in key.strip():
+        parent = key[: key.index(" ")].rpartition(".")[0]
+        inside = f"{key.removeprefix(f'{parent}.')}: {value or 'VALUE'}"
+        return f"a blank in a key\nwrite it in braces: '{parent}={{{inside}}}'"
     typed = _in_quotes(line)
     hint = f"in quotes: {typed}" if typed is not None else QUOTES
     if "==" in line.split('"')[0].split("'")[0]:

@@ -18,16 +18,24 @@ from mtlrun.config.schema import (
     Config,
     ModelConfig,
     TaskConfig,
+    TiedConfig,
     TrainerConfig,
 )
+from mtlrun.config.task_names import require_task_name
 from mtlrun.config.values import from_mapping, require_task, typed
 from mtlrun.tasks import names, type_of
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
 
-TASK_NAME = re.compile(r"[A-Za-z_]\w*\Z")
-RESERVED = ("trunk", "default")
 FOLDER_NAME = re.compile(r"[\w-][\w.-]*\Z")
+
+
+def check_stored(plain: Mapping[str, Any]) -> Config:
+    """`check` for the configuration that a run or sweep has stored. mtlrun 0.1 knew no data.columns."""
+    data = plain.get("data")
+    if isinstance(data, Mapping) and "columns" not in data:
+        plain = {**plain, "data": {**data, "reading": "0.1"}}
+    return check(plain)
 
 
 def check(plain: Mapping[str, Any]) -> Config:
@@ -44,9 +52,7 @@ def check(plain: Mapping[str, Any]) -> Config:
     notes = leave_out_network(groups, tasks) if isinstance(groups["model"], BoostingConfig) else []
     name = _name(plain)
     only = _only(plain.get("only"), groups["model"], tasks)
-    data = groups["data"]
-    if data.split.seed is None:
-        groups["data"] = dataclasses.replace(data, split=dataclasses.replace(data.split, seed=seed))
+    _fill_in(groups, seed)
     config = Config(seed=seed, name=name, only=only, tasks=tasks, **groups)
     return dataclasses.replace(config, notes=(*notes, *notes_of(config)))
 
@@ -77,6 +83,16 @@ def _groups(plain: Mapping[str, Any]) -> dict[str, Any]:
     absent = {group: {"name": option} for group, option in NETWORK_GROUPS.items()} if boosting else {}
     others = [group for group in GROUPS if group != "model"]
     return {"model": model} | {g: _group(g, plain.get(g) or absent.get(g, {})) for g in others}
+
+
+def _fill_in(groups: dict[str, Any], seed: int) -> None:
+    """Sets what other settings decide where it is null: the seed of the split, and the strength of a penalty."""
+    data, sharing = groups["data"], groups["sharing"]
+    if data.split.seed is None:
+        groups["data"] = dataclasses.replace(data, split=dataclasses.replace(data.split, seed=seed))
+    if isinstance(sharing, TiedConfig) and sharing.strength is None:
+        strength = sharing.measured[0 if groups["optimizer"].adaptive else 1]
+        groups["sharing"] = dataclasses.replace(sharing, strength=strength)
 
 
 def _group(group: str, tree: Any) -> Any:
@@ -122,11 +138,7 @@ def _tasks(tree: Any) -> dict[str, TaskConfig]:
 
 
 def _task(name: Any, settings: Any) -> TaskConfig:
-    if not isinstance(name, str) or not TASK_NAME.match(name) or name in RESERVED:
-        raise RequestError(
-            f"tasks.{name}: no name for a task\nallowed: letters, digits and _ with no digit first, "
-            f"but not {listing(RESERVED)}; the column's name goes to tasks.NAME.target"
-        )
+    require_task_name(name)
     if isinstance(settings, Mapping) and settings.get("type") in names():
         settings = {"role": type_of(settings["type"]).roles[0], **settings}
     task: TaskConfig = typed(settings if settings is not None else {}, TaskConfig, f"tasks.{name}", {})

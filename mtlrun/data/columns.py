@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -159,16 +159,16 @@ class InputSpec:
 
 
 def input_spec(
-    frame: pd.DataFrame, inputs: Sequence[str], most: int, hidden: Sequence[str] = ()
+    frame: pd.DataFrame, inputs: Sequence[str], most: int, hidden: Sequence[str] = (), cycles: bool = True
 ) -> tuple[InputSpec, list[str]]:
     """The spec of the `inputs` followed by the `hidden` columns, and notes on pooled categories.
 
-    most: the largest number of categories of a column.
+    most: the largest number of categories of a column. cycles: whether dates and times have sine and cosine inputs.
     """
     columns, notes = [], []
     for name in [*inputs, *hidden]:
         column, pooled = _input_column(name, frame[name], most, name in hidden)
-        columns.append(column)
+        columns.append(column if cycles else replace(column, cycles=[]))
         if pooled:
             notes.append(f"{name}: {pooled} rare values pooled as unknown (data.max_categories={most})")
     return InputSpec(columns), notes
@@ -213,6 +213,8 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
             )
     else:
         raw = as_numbers(series)
+    if np.fmax.reduce(np.abs(raw), initial=0.0) <= LARGEST:
+        return raw
     infinite = np.isinf(raw)
     if infinite.any():
         first = f"the first in {row_of(infinite)}"
@@ -220,9 +222,8 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
             f"{where} holds {int(infinite.sum())} infinite values, {first}\n"
             "allowed: finite numbers, or nothing where the value is missing"
         )
-    if np.nanmax(np.abs(raw), initial=0.0) > LARGEST:
-        raise RequestError(f"{where} holds values as large as {np.nanmax(np.abs(raw)):g}\nallowed: up to {LARGEST:g}")
-    return raw
+    largest = np.nanmax(np.abs(raw))
+    raise RequestError(f"{where} holds values as large as {largest:g}\nallowed: up to {LARGEST:g}")
 
 
 def _mend(series: pd.Series) -> str:

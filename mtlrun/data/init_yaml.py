@@ -1,5 +1,6 @@
 """`mtlrun init TABLE --targets a,b`: writes a commented data YAML for a table of the user."""
 
+import glob
 import re
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mtlrun.config.check import RESERVED, TASK_NAME
 from mtlrun.config.extensions import yaml_of
 from mtlrun.config.schema import ColumnConfig, DataConfig
+from mtlrun.config.task_names import task_name
 from mtlrun.data.doubts import in_words, is_identifier, no_classes, notations_of, one_class_twice
 from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
@@ -19,7 +20,7 @@ from mtlrun.data.reading import declared
 from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.words import taken_and_kept
-from mtlrun.results.files import create
+from mtlrun.results.files import create, remove_abandoned
 from mtlrun.tasks import DECLARED, INFERRED, type_of
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.interpolation import escaped
@@ -49,7 +50,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     columns = _columns(frame, found, table_)
     text = _text(typed(table), option, table_.frame, list(dict.fromkeys(targets)), columns)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(file.parent, glob.escape(file.name))
         create(file, text)
     except FileExistsError:
         raise RequestError(f"init: {file} exists already\nremove or rename it first: it is never overwritten") from None
@@ -66,20 +67,6 @@ def option_name(file: str) -> str:
         name = f"data_{name}"
     # ./conf cannot replace an option of mtlrun or of an installed package
     return name if yaml_of("data", name) is None else f"my_{name}"
-
-
-def task_name(column: str, taken: set[str]) -> str:
-    """A free task name for a column: the column name if it is legal, else a cleaned name."""
-    name = column
-    if not TASK_NAME.match(name) or not name.isascii():
-        name = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "task"
-        name = name if not name[0].isdigit() else f"task_{name}"
-    if name in RESERVED or yaml.safe_load(name) != name:  # YAML does not read `on` and `null` as text
-        name = f"{name}_task"
-    unique, n = name, 2
-    while unique in taken:
-        unique, n = f"{name}_{n}", n + 1
-    return unique
 
 
 def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: Table) -> list[str]:

@@ -19,6 +19,7 @@ never on other cells. The one exception is an error: if a cell of a column of nu
 column stays text, and whoever needs its numbers raises the error with the row.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -37,8 +38,10 @@ from mtlrun.data.kinds import (
     as_numbers,
     as_texts,
     clock_times,
+    has_cells,
     iso_dates,
     kind_of,
+    plain_numbers,
     text_of,
 )
 from mtlrun.data.notation import are_iso_dates, as_yaml, read, shown
@@ -75,6 +78,11 @@ class ColumnReading:
         """Whether the characters of a cell are needed; otherwise pandas may parse the cells as numbers."""
         return self.kind in ("whole", "date", "time", "text") or self.notation is not None
 
+    @property
+    def takes_numbers(self) -> bool:
+        """Whether numbers stay as they are; a number may be a word for a missing value."""
+        return self.kind == "number" and not self.raw and tuple(self.missing) == MISSING_WORDS
+
     def cells(self, series: pd.Series) -> pd.Series:
         """The column converted to `kind`; unchanged if a cell spells no number or date.
 
@@ -92,11 +100,17 @@ class ColumnReading:
             words = series.isin(["", *map(text_of, self.missing)])
             if self.kind != "text":  # blanks are no number
                 words |= series.str.isspace().fillna(False).astype(bool)
-        elif kind is NUMBER and (numbers := [n for w in self.missing if (n := number(w)) is not None]):
+        elif kind is NUMBER and (numbers := numbers_among(tuple(self.missing))):
             words = series.isin(numbers)
         else:
             return series
         return series.mask(words) if words.any() else series
+
+
+@functools.cache
+def numbers_among(words: tuple[str | float, ...]) -> list[float]:
+    """The numbers that words for a missing value spell. "-NaN" spells none."""
+    return [n for word in words if (n := number(word)) is not None and not np.isnan(n)]
 
 
 @dataclass(frozen=True)
@@ -117,7 +131,8 @@ class Reading:
 
     def cells(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The table with each column converted to its kind. Raises RequestError as `ColumnReading.cells`."""
-        known = {n: frame[n] for n in frame.columns if n in self.columns}
+        done = {n for n in plain_numbers(frame) if n in self.columns and self.columns[n].takes_numbers}
+        known = {n: frame[n] for n in frame.columns if n in self.columns and n not in done}
         read = {n: self.columns[n].cells(series) for n, series in known.items()}
         changed = {n: series for n, series in read.items() if series is not known[n]}
         return with_columns(frame, changed)
@@ -173,6 +188,7 @@ def decide(
     typed: Sequence[bool],
     given: Mapping[str, ColumnReading] | None = None,
     missing: Sequence[str | float] | None = None,
+    old: bool = False,
 ) -> Reading:
     """The reading of the columns of the first of `frames`, from the cells of all of them.
 
@@ -180,19 +196,25 @@ def decide(
     typed: for each file, whether it states the types of its columns, as Parquet does.
     given: columns whose reading, or words for missing values, are known already.
     missing: the words for missing values in all other columns. None: MISSING_WORDS, but in columns of text only "".
+    old: as mtlrun 0.1: no dates in CSV files, numbers beside true or false are text, and in a CSV file the words are
+        missing values in columns of text too.
     """
     given = given or {}
+    if old and missing is None and not all(typed):
+        missing = MISSING_WORDS
     columns = {}
     for name in map(str, frames[0].columns):
         known = given.get(name)
         if known is None or known.kind is None:
             words = missing if known is None else known.missing
-            known = _decided([frame[name] for frame in frames], typed, words)
+            known = _decided([frame[name] for frame in frames], typed, words, old)
         columns[name] = known
     return Reading(columns)
 
 
-def _decided(parts: Sequence[pd.Series], typed: Sequence[bool], words: Sequence[str | float] | None) -> ColumnReading:
+def _decided(
+    parts: Sequence[pd.Series], typed: Sequence[bool], words: Sequence[str | float] | None, old: bool
+) -> ColumnReading:
     """The reading of a column from its part in each file, with these words for missing values, or the usual ones."""
     usual = ColumnReading(None, list(MISSING_WORDS) if words is None else list(words))
     cleared = [
@@ -200,11 +222,20 @@ def _decided(parts: Sequence[pd.Series], typed: Sequence[bool], words: Sequence[
         for part, stated in zip(parts, typed, strict=True)
     ]
     kind = _joined(cleared, typed)
+    if old and not any(typed) and (kind == "date" or (kind in ("number", "whole") and _mixed(cleared))):
+        kind = "text"
     return ColumnReading(kind, [] if words is None and kind == "text" else usual.missing)
+
+
+def _mixed(parts: Sequence[pd.Series]) -> bool:
+    """Whether a column of numbers has cells that spell true or false."""
+    return any(kind_of(part) is TRUTH or (kind_of(part) is TEXT and _any_truth(part)) for part in parts)
 
 
 def _joined(parts: Sequence[pd.Series], typed: Sequence[bool]) -> Any:
     """The kind of a column from its part in each file."""
+    if all(part.dtype.kind in "iuf" and isinstance(part.dtype, np.dtype) for part in parts):
+        return "whole" if _rounded_as_floats(parts) else "number"
     kinds = {_kind_in(part, stated) for part, stated in zip(parts, typed, strict=True)} - {None}
     if kinds <= {NUMBER.name, TRUTH.name} and NUMBER.name in kinds:
         return "whole" if _rounded_as_floats(parts) else "number"
@@ -220,7 +251,7 @@ def _joined(parts: Sequence[pd.Series], typed: Sequence[bool]) -> Any:
 def _kind_in(part: pd.Series, typed: bool) -> str | None:
     """The name of the kind of a column in one file; None if it has no cell."""
     kind = kind_of(part)
-    if kind is NUMBER and not part.notna().any():
+    if kind is NUMBER and not has_cells(part):
         return None
     if kind is not TEXT or typed:
         return kind.name
@@ -280,6 +311,10 @@ def _are_truths(series: pd.Series) -> bool:
     return bool(series.dropna().str.lower().isin(list(_TRUTHS)).all())
 
 
+def _any_truth(series: pd.Series) -> bool:
+    return bool(series.dropna().str.lower().isin(list(_TRUTHS)).any())
+
+
 def _number(series: pd.Series) -> pd.Series:
     kind = kind_of(series)
     if kind is TRUTH:
@@ -293,6 +328,8 @@ def _number(series: pd.Series) -> pd.Series:
 def _bool(series: pd.Series) -> pd.Series:
     if kind_of(series) is TEXT and _are_truths(series):
         return series.str.lower().map({word: bool(value) for word, value in _TRUTHS.items()})
+    if not has_cells(series):
+        return series.astype(object)  # floats beside truth values would become numbers
     return series if kind_of(series) is TRUTH else _number(series)
 
 

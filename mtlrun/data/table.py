@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import pandas as pd
 
-from mtlrun.data.kinds import plain_column
+from mtlrun.data.kinds import plain_column, plain_numbers
 from mtlrun.data.paths import require_file, synthetic_name
 from mtlrun.data.problems import synthetic_table
 from mtlrun.data.reading import ColumnReading, Reading, decide, with_columns
@@ -58,19 +58,20 @@ def load_tables(
     keys: list[str],
     given: Mapping[str, ColumnReading] | None = None,
     missing: Sequence[str | float] | None = None,
+    old: bool = False,
 ) -> Table:
     """Concatenates the tables in `paths`. Each version of the files is read once per process.
 
     The cells of all files decide together how a column is read. keys: the configuration keys of the paths, for
-    messages. given, missing: columns whose reading is known, and words for missing values; see `reading.decide`.
+    messages. given, missing, old: see `reading.decide`.
 
     Raises RequestError as `read_table` does, and if a later table lacks a column of the first.
     """
     given = given or {}
     files = [(str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True)]
-    signature = (*files, json.dumps([Reading(given).to_plain(), missing], sort_keys=True))
+    signature = (*files, json.dumps([Reading(given).to_plain(), missing, old], sort_keys=True))
     if signature not in _TABLES:
-        frames, reading, words = _read_alike(paths, keys, given, missing)
+        frames, reading, words = _read_alike(paths, keys, given, missing, old)
         frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         while len(_TABLES) >= _KEPT_TABLES:
             del _TABLES[next(iter(_TABLES))]
@@ -96,6 +97,7 @@ def _read_alike(
     keys: Sequence[str],
     given: Mapping[str, ColumnReading],
     missing: Sequence[str | float] | None = None,
+    old: bool = False,
 ) -> tuple[list[pd.DataFrame], Reading, Words]:
     """The table of each file with the columns of the first, read in one way; that way; and the words in it."""
     parsed = [_parsed(p, key, Reading(given)) for p, key in zip(paths, keys, strict=True)]
@@ -109,11 +111,11 @@ def _read_alike(
                 f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
                 f"found: {listing(found)}"
             )
-    reading = decide(parsed, [_states_types(path) for path in paths], given, missing)
+    reading = decide(parsed, [_states_types(path) for path in paths], given, missing, old)
     frames = []
     for frame, path, key in zip(parsed, paths, keys, strict=True):
         frame = frame[columns]
-        lost = [c for c in columns if reading.needs_characters(frame[c])]
+        lost = [c for c in columns if reading.raw(c) and reading.needs_characters(frame[c])]
         if lost and not _states_types(path):
             frame = with_columns(frame, _rows(path, key, reading, lost))
         frames.append(frame)
@@ -162,4 +164,7 @@ def _states_types(path: Path) -> bool:
 def _rows(path: Path, key: str, reading: Reading, only: Sequence[str] | None = None) -> pd.DataFrame:
     """The columns of a file as bool, numbers, datetime64[us] or text. only: the columns to read, by default all."""
     frame = read_parquet(path, key) if _states_types(path) else read_csv(path, key, reading, only)
-    return pd.DataFrame({name: plain_column(frame[name]) for name in frame.columns})
+    numbers = plain_numbers(frame)
+    known = {name: frame[name] for name in frame.columns if name not in numbers}
+    plain = {name: plain_column(series) for name, series in known.items()}
+    return with_columns(frame, {name: series for name, series in plain.items() if series is not known[name]})

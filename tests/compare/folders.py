@@ -74,7 +74,7 @@ class Outputs:
         tree: dict[str, Any] = {"seed": seed, "name": "runs", "only": None, "tasks": tasks}
         trained = [key for key in values if "/" not in key]
         for task in trained:
-            tasks.setdefault(task, {"type": types[task], "role": "main", "primary": None})
+            tasks.setdefault(task, {"type": types.get(task, "regression"), "role": "main", "primary": None})
         if 0 < len(trained) < len(tasks):
             tree["only"] = trained
         for key, value in settings.items():

@@ -362,7 +362,7 @@ def test_pairs_that_gain_are_named(outputs: Outputs) -> None:
             flat={"tasks.c": {"type": "binary", "role": "main"}, "only": ["a", "b"]},
         )
         outputs.run(f"all-{seed}", {"a": 10.0, "b": 0.5, "c": 0.8}, seed)
-    assert compared(outputs).verdict[0].startswith("In pairs, a gains by b (−10.00 ± ")
+    assert compared(outputs).verdict[0].startswith("In pairs, a gains by b (+10.00 ± ")
 
 
 def test_pairs_are_held_against_the_baseline_and_two_tasks_are_a_pair_by_name(outputs: Outputs) -> None:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from mtlrun.config.check import TASK_NAME, check
+from mtlrun.config.check import check
+from mtlrun.config.task_names import LEGAL, task_name
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.init_yaml import _scalar, option_name, task_name, write_yaml
+from mtlrun.data.init_yaml import _scalar, option_name, write_yaml
 from mtlrun.util.errors import RequestError
 
 N = 80
@@ -103,6 +104,8 @@ def test_option_name(file: str, option: str) -> None:
         ("a b", "a_b"),
         ("2nd", "task_2nd"),
         ("default", "default_task"),
+        ("skill", "skill_task"),
+        ("last", "last_task"),
         ("on", "on_task"),
         ("null", "null_task"),
         ("*", "task"),
@@ -111,7 +114,7 @@ def test_option_name(file: str, option: str) -> None:
 )
 def test_task_name(column: str, task: str) -> None:
     assert task_name(column, {"taken"}) == task
-    assert TASK_NAME.match(task)
+    assert LEGAL.match(task)
 
 
 @settings(max_examples=200, deadline=None)

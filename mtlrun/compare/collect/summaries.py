@@ -18,7 +18,7 @@ from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import RunRecord, Status
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
-from mtlrun.results.names import METRICS, SUMMARY
+from mtlrun.results.names import METRICS, PLAN, SUMMARY
 from mtlrun.results.summary import EMPTY, METRICS_HEADER, NewerSchema, flatten, read
 from mtlrun.tasks import known_metrics, names, stated_primary
 from mtlrun.util.errors import RequestError, listing
@@ -147,12 +147,13 @@ def _is_git(git: Mapping[str, Any] | None) -> bool:
 def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], problems: Problems) -> RunRecord | None:
     """The record from a usable summary. The settings come from the plan if the summary has none.
 
-    Notes what a completed run lacks. Returns None, with a note, if a task has a value that no task can have. Raises
+    Notes what a completed run lacks. Returns None, with a note, if a task has a value that no task can have, or if the
+    settings are not those that the sweep planned: one changed key would make rows of all other runs. Raises
     AttributeError, KeyError, TypeError or ValueError if the settings are not those of a run.
     """
     tree = summary["settings"] or planned.config
     tasks = _trained_tasks(tree)
-    if wrong := _wrong_setting(tasks):
+    if wrong := _wrong_setting(tasks) or _unplanned(summary["settings"], planned):
         problems.add("damaged summary", folder.name, f"{SUMMARY} has {wrong}: the run is left out")
         return None
     settings = {key: value for key, value in flatten(_with_defaults(tree, tasks)).items() if value is not None}
@@ -219,6 +220,15 @@ def _wrong_setting(tasks: Mapping[str, Mapping[str, Any]]) -> str | None:
         ),
         None,
     )
+
+
+def _unplanned(settings: Mapping[str, Any], planned: PlanEntry) -> str | None:
+    """A setting of a summary that is not what the sweep has planned, in words; None if there is none."""
+    if not settings or not planned.config:
+        return None
+    here, there = flatten(dict(settings)), flatten(planned.config)
+    key = next((key for key in {**there, **here} if here.get(key) != there.get(key)), None)
+    return None if key is None else f"{key}={here.get(key)!r:.40}, where {PLAN} has {there.get(key)!r:.40}"
 
 
 def _primary(task: Mapping[str, Any]) -> str | None:

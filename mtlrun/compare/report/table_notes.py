@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from mtlrun.compare.records import Comparison, Effect, Finding, Row, TaskColumn
 from mtlrun.compare.report.result_table import LEADER, LIKE_LEADER, has_fixed_weights, mark, timed
 from mtlrun.compare.report.rounding import ABSENT, probability, with_interval
+from mtlrun.statistics import seeds_needed
 from mtlrun.util.errors import listing
 
 
@@ -56,9 +57,12 @@ def _intervals(comparison: Comparison) -> Iterator[str]:
 
 def _differences(comparison: Comparison) -> Iterator[str]:
     yield f"Δm: percent of {comparison.baseline}, positive is worse."
+    asked, needed = comparison.asked, comparison.seeds_needed
+    others = seeds_needed(asked.count) if asked is not None else needed
     yield (
         f"P(better), Holm p and verdict: against {comparison.reference}, paired by seed; "
-        f"margin {comparison.margin:g} %; p below 0.05 is possible from {comparison.seeds_needed} seeds on."
+        f"margin {comparison.margin:g} %; p below 0.05 is possible from {needed} seeds on"
+        f"{f', for the {asked} from {others}' if others != needed else ''}."
     )
 
 

@@ -13,6 +13,7 @@ from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import ONLY, Setting
 from mtlrun.compare.collect.shell_commands import origin, with_seeds, without_sweeps
 from mtlrun.compare.records import Finding
+from mtlrun.compose.questions import Asked
 from mtlrun.util.errors import listing
 from mtlrun.util.shell import compare_command
 
@@ -24,12 +25,14 @@ class Context:
     """The input of the conditions: a comparison before it is shown.
 
     tuned: keys of --tune, here or before --confirm
+    asked: the questions that the runs were made for
     """
 
     collection: Collection
     table: Table
     options: Options
     tuned: Sequence[str]
+    asked: Asked
 
     @property
     def results(self) -> Sequence[SettingResult]:
