@@ -39,7 +39,9 @@ def _column_warnings(series: pd.Series, name: str) -> list[str]:
         return [f"{name}: every value is {text_of(present.iloc[0])}"]
     if found := notations_of(series):
         what = in_words(found, present.unique())
-        return [f"{name}: read as text, though it holds {what}; to read them: {declaration(name, found)}"]
+        return [
+            f"{name}: read as {kind_of(series).name}, though it holds {what}; to read them: {declaration(name, found)}"
+        ]
     if is_identifier(series, name):
         return [f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs"]
     if kind_of(series) is TEXT:
