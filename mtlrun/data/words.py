@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from mtlrun.config.values import number
 from mtlrun.data.kinds import NUMBER, TEXT, kind_of, text_of
 from mtlrun.data.notation import yaml_flow
-from mtlrun.data.reading import MISSING_WORDS, Reading
+from mtlrun.data.reading import MISSING_WORDS, Reading, numbers_among
 from mtlrun.util.errors import listing
 
 Words = dict[str, dict[str, int]]  # column -> word -> number of cells
@@ -18,7 +17,7 @@ def words_in(frames: Sequence[pd.DataFrame], reading: Reading) -> Words:
     words: Words = {}
     for name in frames[0].columns:
         declared = [text_of(word) for word in reading.columns[name].missing]
-        numbers = [n for word in declared if (n := number(word)) is not None]
+        numbers = numbers_among(declared)
         for series in (frame[name] for frame in frames):
             kind = kind_of(series)
             if kind is TEXT:
