@@ -25,6 +25,8 @@ def _request_of(words: Words) -> "Request":
 def train(words: Words) -> int:
     """`mtlrun [OVERRIDES]`: trains one run, or a sweep with -m. Returns the exit status."""
     request = _request_of(words)
+    if "cfg" in words.options:
+        return _print_configuration(request, words.options["cfg"])
     if request.sweep:
         from mtlrun.sweeps.sweep import run_sweep
 
@@ -34,9 +36,25 @@ def train(words: Words) -> int:
     return run_one(request)
 
 
+def _print_configuration(request: "Request", part: str) -> int:
+    """`--cfg job`: prints the checked configuration of a run as YAML. Reads no table and trains nothing."""
+    from mtlrun.compose import single
+    from mtlrun.config.schema import as_mapping
+    from mtlrun.results.hydra_folder import dump
+
+    if part != "job":
+        raise RequestError(f"--cfg: found {part}\nallowed: job; Hydra's part is in .hydra/hydra.yaml of each run")
+    if request.sweep:
+        raise RequestError("--cfg: for one run, and this is a sweep\nmtlrun check with the same words lists its runs")
+    say(dump(as_mapping(single(request))).rstrip())
+    return 0
+
+
 def check(words: Words) -> int:
     """`mtlrun check [OVERRIDES]`: prints the resolved run, or the runs of a sweep and its stacks. Trains nothing."""
     request = _request_of(words)
+    if "cfg" in words.options:
+        return _print_configuration(request, words.options["cfg"])
     if request.sweep:
         from mtlrun.sweeps.sweep import describe
 

@@ -36,7 +36,9 @@ OPTIONS = {
     "version": Option(("--version",)),
     "confirm": Option(("--confirm",)),
     "rows": Option(("--rows",)),
-    "config_dir": Option(("--config-dir",), "settings"),
+    "config_dir": Option(("--config-dir", "-cd"), "settings"),
+    "cfg": Option(("--cfg", "-c"), "job"),
+    "completion": Option(("--shell-completion", "-sc"), "install=bash"),
     "targets": Option(("--targets",), "price,kind"),
     "tasks": Option(("--tasks",), "price,kind"),
     "output": Option(("-o",), "out.csv"),
@@ -49,7 +51,22 @@ OPTIONS = {
     "format": Option(("--format",), "markdown"),
 }
 BY_TYPED = {typed: name for name, option in OPTIONS.items() for typed in option.typed}
-ALWAYS = ("help", "version")
+ALWAYS = ("help", "version", "completion")
+# options of Hydra that mtlrun does not have: what to type instead
+OF_HYDRA = {
+    (
+        "--info",
+        "-i",
+    ): "mtlrun --cfg job (the configuration), mtlrun check (tasks and data), mtlrun --help (all options)",
+    ("--hydra-help",): "mtlrun --help; settings of Hydra are words: hydra.KEY=VALUE, such as hydra.run.dir=FOLDER",
+    ("--config-path", "-cp"): "--config-dir DIR for a folder with GROUP/OPTION.yaml; ./conf is always searched",
+    ("--config-name", "-cn"): "experiment=NAME for the settings in ./conf/experiment/NAME.yaml",
+    ("--run", "-r"): "the words alone, for one run: mtlrun loss=sum",
+    ("--package", "-p"): "mtlrun --cfg job, which prints the whole configuration",
+    ("--resolve",): "mtlrun --cfg job, which resolves all values",
+    ("--experimental-rerun",): "mtlrun resume DIR; the words of a run are in its .hydra/overrides.yaml",
+}
+INSTEAD = {typed: instead for every, instead in OF_HYDRA.items() for typed in every}
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,7 @@ class Command:
     details: str = ""
 
 
-TRAIN = Command("[OVERRIDES]", "train one run", ("multirun", "config_dir"))
+TRAIN = Command("[OVERRIDES]", "train one run", ("multirun", "config_dir", "cfg"))
 COMMANDS = {
     "check": Command("check [OVERRIDES]", "show tasks, graph and data; no training", TRAIN.options),
     "init": Command("init TABLE --targets a,b", "describe a table: ./conf/data/TABLE.yaml", ("targets",)),

@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from mtlrun.cli.actions import ACTIONS
+from mtlrun.cli.completion import completion
 from mtlrun.cli.parse import Words, take_apart
 from mtlrun.cli.usage import help_text
 from mtlrun.util.errors import Interrupted, RequestError, StorageError, TrainingError
@@ -48,9 +50,11 @@ def _status(argv: Sequence[str] | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except RequestError as error:
+        _say_traceback()
         say(f"mtlrun: {error}", error=True)
         return 2
     except TrainingError as error:
+        _say_traceback()
         say(f"mtlrun: the run failed: {error}", error=True)
         return 1
     except StorageError as error:
@@ -67,6 +71,12 @@ def _status(argv: Sequence[str] | None) -> int:
         return 128 + getattr(interrupt, "signum", signal.SIGINT)
 
 
+def _say_traceback() -> None:
+    """Prints the traceback of the error before its message if $HYDRA_FULL_ERROR is 1, as Hydra does."""
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        say(traceback.format_exc().rstrip(), error=True)
+
+
 def _dispatch(words: Words) -> int:
     if "version" in words.options:
         say(f"mtlrun {__version__}")
@@ -74,6 +84,8 @@ def _dispatch(words: Words) -> int:
     if "help" in words.options:
         say(help_text(words.command))
         return 0
+    if "completion" in words.options:
+        return completion(words.options["completion"])
     return ACTIONS[words.command](words)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtlrun.cli.commands import ALWAYS, BY_TYPED, COMMANDS, OPTIONS, command_of
+from mtlrun.cli.commands import ALWAYS, BY_TYPED, COMMANDS, INSTEAD, OPTIONS, command_of
 from mtlrun.util.errors import RequestError, listing, nearest
 
 
@@ -95,6 +95,8 @@ def _take_option(word: str, queue: list[str], parsed: Words) -> None:
     """Adds an option to `parsed`. Takes its value from the next word of the queue if the word has none."""
     typed, equals, value = word.partition("=")
     name = BY_TYPED.get(word) or BY_TYPED.get(typed)
+    if typed in INSTEAD:
+        raise RequestError(f"{typed}: an option of Hydra that mtlrun does not have\ntype instead: {INSTEAD[typed]}")
     if name is None or (equals and not OPTIONS[name].example):
         raise RequestError(f"{word}: no such option{nearest(typed, BY_TYPED)}\nallowed: {listing(BY_TYPED)}")
     option = OPTIONS[name]

@@ -25,6 +25,8 @@ your own options: ./conf/GROUP/OPTION.yaml in the working directory
 options, anywhere on the line:
   -m, --multirun     train a sweep: loss=sum,uncertainty is two runs
   --config-dir DIR   also search DIR/GROUP/OPTION.yaml
+  --cfg job          print the configuration as YAML; no training
+  -sc install=SHELL  tab completion: eval "$(mtlrun -sc install=bash)"
   -h, --help         this text; mtlrun SUB-COMMAND --help
   --version
 

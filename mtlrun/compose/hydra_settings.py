@@ -10,6 +10,13 @@ from hydra.core.override_parser.types import Override
 from mtlrun.compose.overrides import typed_value
 from mtlrun.util.errors import RequestError, listing, nearest
 
+# packages with launchers of Hydra, by launcher; the extras joblib and submitit of mtlrun install the first two
+PACKAGES = {
+    "joblib": "hydra-joblib-launcher",
+    "submitit_local": "hydra-submitit-launcher",
+    "submitit_slurm": "hydra-submitit-launcher",
+    "ray": "hydra-ray-launcher",  # no extra of mtlrun: it requires older releases than mtlrun is tested with
+}
 STACK_KEYS = ("over", "options", "processes", "max_runs")  # keys of hydra.launcher with hydra/launcher=stack
 
 
@@ -55,10 +62,12 @@ def check_hydra_override(override: Override, loader: ConfigLoader, stacked: bool
         options = loader.get_group_options("hydra/launcher")
         if override.value() not in options:
             found = typed_value(override)
-            raise RequestError(
-                f"hydra/launcher: found {found}{nearest(found, options)}\n"
-                f"installed: {listing(options)}; joblib: pip install 'mtlrun[joblib]'"
-            )
+            if found in PACKAGES:
+                raise RequestError(
+                    f"hydra/launcher: {found} is not installed\ninstall it: pip install {PACKAGES[found]}"
+                )
+            close = nearest(found, [*options, *PACKAGES])
+            raise RequestError(f"hydra/launcher: found {found}{close}\ninstalled: {listing(options)}")
     name = key.removeprefix("hydra.launcher.").partition(".")[0]
     if key.startswith("hydra.launcher.") and stacked and name not in STACK_KEYS:
         raise RequestError(

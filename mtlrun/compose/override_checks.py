@@ -29,6 +29,7 @@ MEANT = {
 }
 
 
+OPEN = ("loss.weights.", "lr.heads.", "graph.receives.", "graph.constants.")  # keys below them may be removed
 QUOTES = "a value with spaces or special characters needs another pair of quotes: 'tasks.a.where=\"b == 1\"'"
 
 PATHS = re.compile(r"\+*(data\.path|data\.split\.files\.\w+|model\.init_from|hydra\.(run|sweep)\.dir)")
@@ -147,8 +148,8 @@ def _check_key(override: Override) -> None:
     if top in GROUPS and top not in DEFAULT_OPTION and key == f"{top}.name":
         word = str(typed_value(override)).strip("'\"")
         raise RequestError(f"{key}: the option sets it\nchoose the option: {top}={word}")
-    if override.is_delete() and key in TOP_LEVEL:
-        raise RequestError(f"~{key}: cannot be removed\nset it: {key}=VALUE")
+    if override.is_delete() and (key in TOP_LEVEL or (top in GROUPS and not key.startswith(OPEN))):
+        raise RequestError(f"~{key}: a setting cannot be removed\nset it: {key}=VALUE")
     if top == "experiment" or top not in (*GROUPS, *TOP_LEVEL):
         raise _unknown(key)
 

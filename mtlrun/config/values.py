@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import operator
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -108,6 +109,12 @@ def _flat(hint: Any) -> list[Any]:
     return [x for a in typing.get_args(hint) for x in _flat(a)]
 
 
+def words_of(hint: Any, bounds: Mapping[str, Any]) -> list[str]:
+    """The words that a setting of this type takes: names, true and false; an empty list for numbers and other text."""
+    names = list(bounds["one_of"]()) if "one_of" in bounds else [a for a in _flat(hint) if isinstance(a, str)]
+    return [*names, "true", "false"] if hint is bool or bool in typing.get_args(hint) else names
+
+
 def number(value: Any) -> float | None:
     """The number that a number or a text stands for; None for anything else. It may be infinite or NaN."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -126,7 +133,15 @@ def _float(value: Any) -> Any:
 
 
 def _int(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,20}", value.strip(), re.ASCII):  # ${oc.env:SEED} is text
+        return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else _MISMATCH
+
+
+def _bool(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    return value if isinstance(value, bool) else _MISMATCH
 
 
 def _str(value: Any) -> Any:
@@ -136,7 +151,7 @@ def _str(value: Any) -> Any:
 _SIMPLE: dict[Any, Callable[[Any], Any]] = {
     Any: lambda value: value,
     type(None): lambda value: None if value is None else _MISMATCH,
-    bool: lambda value: value if isinstance(value, bool) else _MISMATCH,
+    bool: _bool,
     float: _float,
     int: _int,
     str: _str,

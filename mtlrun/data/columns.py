@@ -14,7 +14,7 @@ from mtlrun.data.cycles import cycles_of, with_cycles
 from mtlrun.data.kinds import DATE, HOURS, TEXT, TIME, as_numbers, as_texts, clock_times, iso_dates, kind_of
 from mtlrun.data.notation import recognise, shown, yaml_flow
 from mtlrun.data.reading import ColumnReading, Reading
-from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, data_row, listing, nearest
 
 UNKNOWN, MISSING = -1, -2  # codes of a category column
 LARGEST = 1e30  # keeps scaled values finite in float32
@@ -199,9 +199,9 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
     the first wrong row for other text, for infinite numbers and for numbers beyond `LARGEST`.
     """
 
-    def row_of(bad: np.ndarray) -> int:
+    def row_of(bad: np.ndarray) -> str:
         at = int(np.argmax(bad))
-        return 1 + (at if rows is None else int(rows[at]))
+        return data_row(at if rows is None else int(rows[at]))
 
     if kind_of(series) is TEXT:
         raw = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -209,13 +209,13 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
         if words.any():
             found = series.iloc[int(np.argmax(words))]
             raise RequestError(
-                f"{where} holds text, such as {found!r} in row {row_of(words)}\nallowed: numbers; {_mend(series)}"
+                f"{where} holds text, such as {found!r} in {row_of(words)}\nallowed: numbers; {_mend(series)}"
             )
     else:
         raw = as_numbers(series)
     infinite = np.isinf(raw)
     if infinite.any():
-        first = f"the first in row {row_of(infinite)}"
+        first = f"the first in {row_of(infinite)}"
         raise RequestError(
             f"{where} holds {int(infinite.sum())} infinite values, {first}\n"
             "allowed: finite numbers, or nothing where the value is missing"
@@ -245,7 +245,7 @@ def _days(series: pd.Series, where: str) -> np.ndarray:
     if no_date.any():
         row = int(np.argmax(no_date))
         raise RequestError(
-            f"{where} holds dates in training, but {series.iloc[row]!r} in row {row + 1}\n"
+            f"{where} holds dates in training, but {series.iloc[row]!r} in {data_row(row)}\n"
             "allowed: dates such as 2020-09-22, or nothing where the value is missing"
         )
     return as_numbers(dates)
@@ -259,7 +259,7 @@ def _hours(series: pd.Series, where: str) -> np.ndarray:
     if no_time.any():
         row = int(np.argmax(no_time))
         raise RequestError(
-            f"{where} holds times of day in training, but {series.iloc[row]!r} in row {row + 1}\n"
+            f"{where} holds times of day in training, but {series.iloc[row]!r} in {data_row(row)}\n"
             "allowed: times such as 18:57, or nothing where the value is missing"
         )
     return as_numbers(times)

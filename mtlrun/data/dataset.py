@@ -19,7 +19,7 @@ from mtlrun.data.targets import Target, make_target, target_notes
 from mtlrun.data.words import word_notes
 from mtlrun.results import summary
 from mtlrun.tasks import type_of
-from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.errors import RequestError, data_row, listing
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def _weight(column: str | None, table: Table, split: Split) -> np.ndarray | None
             row = int(np.argmax(bad))
             found = table.frame[column].iloc[row]
             raise RequestError(
-                f"data.weight: column {column!r} holds {found} in row {row + 1}\n"
+                f"data.weight: column {column!r} holds {found} in {data_row(row)}\n"
                 "allowed: finite numbers from 0, in every row"
             )
         return weight

@@ -15,7 +15,7 @@ from mtlrun.data.kinds import NUMBER, TEXT, TRUTH, kind_of
 from mtlrun.data.labels import label_source
 from mtlrun.data.notation import recognise
 from mtlrun.tasks import BINARY, CATEGORICAL, REGRESSION, refused_labels, type_of
-from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, data_row, listing, nearest
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _numbers(labels: _Observed, type_: str) -> np.ndarray:
     if (refused := refused_labels(type_, numbers)) is not None and refused.any():
         at = int(np.argmax(refused))
         raise RequestError(
-            f"{key}: the target of a {type_}, {where}, holds {numbers[at]:g} in row {int(labels.rows[at]) + 1}\n"
+            f"{key}: the target of a {type_}, {where}, holds {numbers[at]:g} in {data_row(int(labels.rows[at]))}\n"
             f"allowed: {type_of(type_).allowed}; mend the column, or choose another {key}.type"
         )
     return numbers

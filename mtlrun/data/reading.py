@@ -44,7 +44,7 @@ from mtlrun.data.kinds import (
     text_of,
 )
 from mtlrun.data.notation import are_iso_dates, as_yaml, read, shown
-from mtlrun.util.errors import RequestError
+from mtlrun.util.errors import RequestError, data_row
 
 # The words of a CSV file that stand for a missing value. They are those of pandas 3, here by name so that a stored run
 # does not depend on the version of pandas.
@@ -362,7 +362,8 @@ def _written(series: pd.Series, notation: ColumnConfig) -> pd.Series:
         name = str(series.name)
         what = "number" if notation.number is not None else "date" if notation.date is not None else "time"
         raise RequestError(
-            f"data.columns.{name}: {cells[codes[row]]!r} in row {row + 1} is no {what} written as {as_yaml(notation)}\n"
+            f"data.columns.{name}: {cells[codes[row]]!r} in {data_row(row)} "
+            f"is no {what} written as {as_yaml(notation)}\n"
             f"mend the cell, or name it as missing: data.columns.{name}.missing"
         )
     return _like(series, values.reindex(codes).array)

@@ -45,7 +45,9 @@ def note_failure(folder: Path, error: Exception, config: Config | None = None) -
 
 def say_failed(folder: Path, message: str) -> int:
     """Prints why the run in the folder failed. Returns the exit status."""
-    say(f"mtlrun: the run failed: {message}\nits log: {shown(folder / 'run.log')}", error=True)
+    log_file = folder / "run.log"
+    where = f"\nits log: {shown(log_file)}" if log_file.exists() else ""  # hydra/job_logging=disabled
+    say(f"mtlrun: the run failed: {message}{where}", error=True)
     return 1
 
 

@@ -16,17 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mtlrun.compose import ROOT, Request
+from mtlrun.compose.hydra_settings import PACKAGES
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.interpolation import escaped
 from mtlrun.util.terminal import say
 
 STACK = "hydra_plugins.mtlrun_stack.launcher.StackLauncher"
-PACKAGES = {
-    "joblib": "'mtlrun[joblib]'",
-    "submitit_local": "'mtlrun[submitit]'",
-    "submitit_slurm": "'mtlrun[submitit]'",
-    "ray": "hydra-ray-launcher",  # no extra of mtlrun: it requires older releases than mtlrun is tested with
-}
 OVER = tuple(PACKAGES)
 
 

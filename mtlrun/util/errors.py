@@ -54,6 +54,11 @@ def listing(words: Iterable[object], limit: int = 12) -> str:
     return shown + (f", … ({len(items)} in all)" if len(items) > limit else "") if items else "none"
 
 
+def data_row(index: int) -> str:
+    """The row of a table with this index, from 0, as a user counts it: from 1, without the header."""
+    return f"data row {index + 1} (header not counted)"
+
+
 def counted(count: int, noun: str) -> str:
     """`"1 run"`, `"3 runs"`: a count and its noun."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -61,7 +61,6 @@ def test_the_tasks_and_inputs_are_the_users(words: list[str], here: Path) -> Non
         ([TASKS], [*OF_THE_DIAMONDS, "y"]),
         (["data=table", "data.path=t.csv", TASKS], ["y"]),
         (["data.split.seed=1"], OF_THE_DIAMONDS),
-        (["~data.path"], OF_THE_DIAMONDS),
     ],
 )
 def test_a_data_option_that_is_named_keeps_its_tasks(words: list[str], tasks: list[str]) -> None:

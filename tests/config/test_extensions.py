@@ -383,7 +383,7 @@ def test_labels_that_a_package_s_type_does_not_accept(site: Path, tmp_path: Path
     done = run(tmp_path, site, "check", *words)
     assert (done.returncode, done.stderr) == (
         2,
-        "mtlrun: tasks.n: the target of a duration, column 'n', holds -1 in row 1\n"
+        "mtlrun: tasks.n: the target of a duration, column 'n', holds -1 in data row 1 (header not counted)\n"
         "allowed: numbers above 0; mend the column, or choose another tasks.n.type\n",
     )
 

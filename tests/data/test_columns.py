@@ -31,9 +31,9 @@ def test_spec_is_plain_and_transforms_new_rows(path: str) -> None:
     with pytest.raises(RequestError) as error:
         again.transform(new.drop(columns=["area", "site"]).assign(aera=1))
     assert "lacks 2 of 8 input columns: 'area'; did you mean aera?, 'site'; did" in str(error.value)
-    with pytest.raises(RequestError, match="column 'area' holds text, such as 'big' in row 1"):
+    with pytest.raises(RequestError, match="column 'area' holds text, such as 'big' in data row 1"):
         again.transform(new.assign(area=["big", "1"]))
-    with pytest.raises(RequestError, match="column 'area' holds 1 infinite values, the first in row 2"):
+    with pytest.raises(RequestError, match="column 'area' holds 1 infinite values, the first in data row 2"):
         again.transform(new.assign(area=[1, np.inf]))
     with pytest.raises(RequestError, match="column 'area' holds values as large as 2e\\+31"):
         again.transform(new.assign(area=[1, -2e31]))
@@ -74,7 +74,7 @@ def test_default_inputs_leave_out_what_has_another_role(path: str) -> None:
         ({"inputs": ["roof_*"]}, "data.inputs[0]: 'roof_*' matches no column; did you mean room_"),
         ({"inputs": ["s?ld"]}, "data.inputs[0]: 's?ld' matches only targets"),
         ({"inputs": []}, "data.inputs: the list is empty"),
-        ({"inputs": ["bad"]}, "data.inputs: column 'bad' holds 1 infinite values, the first in row 4"),
+        ({"inputs": ["bad"]}, "data.inputs: column 'bad' holds 1 infinite values, the first in data row 4"),
     ],
 )
 def test_wrong_requests(tmp_path: Path, data: dict[str, Any], said: str) -> None:
@@ -179,7 +179,7 @@ def test_dates_may_be_text_at_prediction(tmp_path: Path) -> None:
         with pytest.raises(RequestError) as error:
             spec.transform(new)
         assert "data.inputs: column 'day' holds dates in training, but" in str(error.value)
-        assert "in row 2\nallowed: dates such as 2020-09-22" in str(error.value)
+        assert "in data row 2 (header not counted)\nallowed: dates such as 2020-09-22" in str(error.value)
     assert np.isnan(spec.transform(pd.DataFrame({"area": [1.0], "day": [None]}))[0][0, 1])
 
 

@@ -76,9 +76,9 @@ def test_split_by_files(tmp_path: Path) -> None:
     ("data", "said"),
     [
         ({"weight": "ww"}, "data.weight: no column is named 'ww'"),
-        ({"weight": "room_a"}, "data.weight: column 'room_a' holds nan in row 1"),
-        ({"weight": "minus"}, "data.weight: column 'minus' holds -1.0 in row 6"),
-        ({"weight": "city"}, "data.weight: column 'city' holds text, such as 'Ulm' in row 1"),
+        ({"weight": "room_a"}, "data.weight: column 'room_a' holds nan in data row 1"),
+        ({"weight": "minus"}, "data.weight: column 'minus' holds -1.0 in data row 6"),
+        ({"weight": "city"}, "data.weight: column 'city' holds text, such as 'Ulm' in data row 1"),
     ],
 )
 def test_wrong_requests(tmp_path: Path, data: dict[str, Any], said: str) -> None:

@@ -142,8 +142,14 @@ def test_a_notation_in_doubt_is_a_comment(tmp_path: Path) -> None:
         ({"z": {"kind": "text"}}, "data.columns.z.kind: data.columns.z has no such key"),
         ({"z": "number"}, "data.columns.z: found 'number'\nallowed: a mapping"),
         ({"q": {"text": True}}, "data.columns.q: no column is named 'q'"),
-        ({"z": {"number": {"decimal": ","}}}, "data.columns.z: '-2010.0 kg' in row 1 is no number written as {number"),
-        ({"z": {"date": "%d.%m.%Y"}}, "data.columns.z: '-2010.0 kg' in row 1 is no date written as {date: "),
+        (
+            {"z": {"number": {"decimal": ","}}},
+            "'-2010.0 kg' in data row 1 (header not counted) is no number written as {number",
+        ),
+        (
+            {"z": {"date": "%d.%m.%Y"}},
+            "'-2010.0 kg' in data row 1 (header not counted) is no date written as {date: ",
+        ),
     ],
 )
 def test_wrong_declarations(columns: dict[str, Any], said: str, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
     table = load_tables([tmp_path / "t.csv"], ["data.path"])
     spec, _ = input_spec(table.frame, ["x"], 100)
     (tmp_path / "new.csv").write_text("x\n1\nTRUE\n3 m\n")
-    with pytest.raises(RequestError, match="column 'x' holds text, such as 'TRUE' in row 2"):
+    with pytest.raises(RequestError, match="column 'x' holds text, such as 'TRUE' in data row 2"):
         spec.transform(read_table(tmp_path / "new.csv", "predict", table.reading))
     pd.DataFrame({"x": pd.to_datetime(["2020-01-01"])}).to_parquet(tmp_path / "days.parquet")
     with pytest.raises(RequestError, match="column 'x' holds text, such as '2020-01-01"):

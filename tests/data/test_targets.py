@@ -268,7 +268,7 @@ def test_bins_by_their_inner_edges(tmp_path: Path) -> None:
         ({"bins": []}, "tasks.t.bins: found []\nallowed: inner edges that increase"),
         ({"bins": [3, 3]}, "tasks.t.bins: found [3.0, 3.0]\nallowed: inner edges that increase"),
         ({"bins": "many"}, "tasks.t.bins: found 'many'\nallowed: a whole number or a list of numbers"),
-        ({"bins": 3, "target": "kind"}, "tasks.t.bins: 'kind' holds text, such as 'flat' in row 1"),
+        ({"bins": 3, "target": "kind"}, "tasks.t.bins: 'kind' holds text, such as 'flat' in data row 1"),
         ({"bins": 6, "target": "room_a"}, "tasks.t.bins: found 6, and "),
         (
             {"bins": 3, "target": "room_b"},

@@ -70,7 +70,10 @@ def test_predictions_do_not_depend_on_how_a_file_is_cut(
     frame.assign(z="3.x").to_csv("bad.csv", index=False)
     capsys.readouterr()
     assert main(["predict", "run", "bad.csv", "-o", "bad_out.csv"]) == 2
-    assert "data.columns.z: '3.x' in row 1 is no number written as {number: " in capsys.readouterr().err
+    assert (
+        "data.columns.z: '3.x' in data row 1 (header not counted) is no number written as {number: "
+        in capsys.readouterr().err
+    )
     assert not Path("bad_out.csv").exists()
     if model == "mlp":
         assert main(["export", "run", "-o", "model.onnx"]) == 0

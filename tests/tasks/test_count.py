@@ -272,7 +272,8 @@ def test_other_labels_are_refused_by_check(
     table.to_csv("wrong.csv", index=False)
     assert main(["check", *SMALL, "data.path=wrong.csv"]) == 2
     assert capsys.readouterr().err == (
-        f"mtlrun: tasks.events: the target of a count, column 'events', holds {shown} in row 42\n"
+        f"mtlrun: tasks.events: the target of a count, column 'events', holds {shown} in data row 42 "
+        "(header not counted)\n"
         "allowed: whole numbers from 0; mend the column, or choose another tasks.events.type\n"
     )
 

@@ -36,7 +36,7 @@ def shared_gradients(config: Config) -> None:
         raise RequestError(
             f"trainer.log_gradients: compares gradients in what the tasks share, and with sharing="
             f"{sharing.name} that is nothing\n"
-            "set sharing=hard, or '~trainer.log_gradients'"
+            "set sharing=hard, or trainer.log_gradients=false"
         )
 
 

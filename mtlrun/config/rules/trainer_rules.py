@@ -31,11 +31,11 @@ def trunk_without_parameters(config: Config) -> None:
     """No setting reads or changes the gradients of the trunk if the trunk has no layers."""
     if config.boosting or config.net.hidden:
         return
-    for name in ("gradient_noise", "log_gradients"):
+    for name, off in (("gradient_noise", "0"), ("log_gradients", "false")):
         if getattr(config.trainer, name):
             raise RequestError(
                 f"trainer.{name}: the trunk has no parameters, as model.hidden is empty\n"
-                f"set model.hidden=[64], or '~trainer.{name}'"
+                f"set model.hidden=[64], or trainer.{name}={off}"
             )
     if isinstance(config.loss, GradientLossConfig):
         raise RequestError(
@@ -57,10 +57,10 @@ def activations(config: Config) -> None:
         raise RequestError(
             "trainer.log_activations: counts units of relu that are 0, and model.activation is "
             f"{config.net.activation}\n"
-            "set model.activation=relu, or '~trainer.log_activations'"
+            "set model.activation=relu, or trainer.log_activations=false"
         )
     if not config.net.hidden and not config.net.head_hidden:
         raise RequestError(
             "trainer.log_activations: the network has no hidden layer\n"
-            "set model.hidden=[64], or '~trainer.log_activations'"
+            "set model.hidden=[64], or trainer.log_activations=false"
         )

@@ -12,7 +12,7 @@ def given_trunk(config: Config) -> None:
     if asked and not net.hidden:
         raise RequestError(
             f"model.{asked[0]}: the trunk has no parameters, as model.hidden is empty\n"
-            f"set model.hidden=[64], or '~model.{asked[0]}'"
+            f"set model.hidden=[64], or model.{asked[0]}={'false' if asked[0] == 'freeze' else 'null'}"
         )
     if net.freeze and net.pretrain is None and config.trainer.gradient_noise:
         raise RequestError(
