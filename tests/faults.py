@@ -44,9 +44,9 @@ class Fault(NamedTuple):
 LOSS = (
     Fault(
         "uncertainty: s of a task without a label moves",
-        "loss/uncertainty.py",
-        "gradient = torch.where(present, gradient, 0.0)",
-        "gradient = gradient + 0.0",
+        "loss/learnt.py",
+        "return gradient if present is None else torch.where(present, gradient, 0.0)",
+        "return gradient + 0.0",
         "loss/test_uncertainty.py loss/test_strategies.py",
     ),
     Fault(

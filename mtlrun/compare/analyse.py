@@ -23,6 +23,7 @@ from mtlrun.compare.analysis.provenance import provenance
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
 from mtlrun.compare.analysis.setting_result import Criteria
 from mtlrun.compare.analysis.task_columns import find_columns
+from mtlrun.compare.analysis.training_faults import training_faults
 from mtlrun.compare.analysis.trends import trends
 from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.run_record import Collection, RunRecord
@@ -54,11 +55,13 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     findings += unvaried(table.results)
 
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
-    missing = conditions(Context(collection, table, options, tuned))
-    best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
     answers = find_answers(table, options.rows, findings)
+    asked = answers.asked(table.tested)
+    missing = conditions(Context(collection, table, options, tuned, asked))
+    best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
     drawn = _drawn(table)
     curves = read_curves(drawn, findings)
+    findings += training_faults(drawn, curves, columns)
     importance = importances(drawn, columns, criteria.inference, findings)
     return Comparison(
         title=", ".join(folder.resolve().name for folder in collection.folders),
@@ -82,6 +85,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
         diagnostics=diagnostics(drawn, curves, criteria.inference),
         shares=shares(drawn, curves, criteria.inference),
         affinity=answers.affinity,
+        asked=asked,
         expected_best=expected_best,
         tuned=tuned,
         shared=shared(settings),
@@ -95,7 +99,7 @@ def _over_test_rows(table: Table, collection: Collection, options: Options, find
     if options.rows:
         return over_rows(table, findings)
     if not inference.varies:
-        findings.append(one_split_only(collection))
+        findings.append(one_split_only(collection, table))
     return inference.interval
 
 

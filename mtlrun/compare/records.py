@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mtlrun.compose.questions import Asked
 from mtlrun.tasks import higher_is_better
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
@@ -254,12 +255,18 @@ class Affinity:
     gains[a, b]: how much better a is with b than alone, in percent of the figure alone (positive: better)
     cosines: cosine of the gradients of the two tasks
     distances: distance between the trunks of the two single-task nets
+    mean_gains[a]: the mean of the gains of a, over the tasks that it was trained with; for tasks with several
+    verdicts: of the gains by pair, with Holm's adjustment over all of them, and of the mean gains by task, likewise
+    groups: the tasks that the shown gains put together, `task_groups.propose`
     """
 
     tasks: tuple[str, ...]
     gains: Mapping[tuple[str, str], Estimate]
     cosines: Mapping[tuple[str, str], Estimate]
     distances: Mapping[tuple[str, str], Estimate]
+    mean_gains: Mapping[str, Estimate] = field(default_factory=dict)
+    verdicts: Mapping[tuple[str, ...], Verdict] = field(default_factory=dict)
+    groups: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -273,7 +280,8 @@ class Comparison:
     margin: percent within which settings count as equivalent
     split_varies: each seed has a different split; intervals then have the corrected variance
     interval: the kind of interval in words
-    seeds_needed: the fewest seeds with which a difference can be significant
+    seeds_needed: the fewest seeds with which a row of the table can differ significantly from the reference
+    asked: the questions that the runs were made for; None: those of the table
     leader: the row with the lowest mean Δm
     best: whether the leader may be called best
     expected_best: label -> expected best val skill of 1, 2, … trials (Dodge et al. 2019)
@@ -303,6 +311,7 @@ class Comparison:
     diagnostics: Sequence[Diagnostic] = ()
     shares: Sequence[Share] = ()
     affinity: Affinity | None = None
+    asked: Asked | None = None
     expected_best: Mapping[str, Sequence[float]] = field(default_factory=dict)
     tuned: Sequence[str] = ()
     shared: Mapping[str, str] = field(default_factory=dict)

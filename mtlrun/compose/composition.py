@@ -27,6 +27,7 @@ from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
 from mtlrun.compose.own_table import OPTION, needs_option
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, ModelConfig
+from mtlrun.config.task_names import require_unambiguous
 from mtlrun.data.paths import SCHEMES, absolute
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -70,7 +71,9 @@ def checked_config(
         cwd = literally(HydraConfig.get().runtime, "cwd")
         tree = dict(known or {})
         tree |= {str(key): _resolved(cfg, str(key)) for key in cfg if key not in tree and key not in without}
-    return absolute_paths(check(tree), Path(cwd))
+    config = check(tree)
+    require_unambiguous(config.tasks)
+    return absolute_paths(config, Path(cwd))
 
 
 def absolute_paths(config: Config, cwd: Path) -> Config:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -11,7 +12,9 @@ from hydra.errors import HydraException
 
 from mtlrun.compose.hydra_settings import check_hydra_override
 from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, parse, typed_value
+from mtlrun.config.extensions import SUFFIXES
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL, TaskConfig
+from mtlrun.config.task_names import no_name_in
 from mtlrun.config.values import mapping_like
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
@@ -127,6 +130,13 @@ def _why_not(line: str, reason: str) -> str:
     function = re.search(r"while evaluating '(.*)': (.*)", reason)
     if function is not None:
         return f"{function[2]}\nfunctions: {listing(FUNCTIONS, 20)}; text '{function[1]}' needs another pair of quotes"
+    key, _, value = line.partition("=")
+    if (named := no_name_in(key, value)) is not None:
+        return named
+    if " " in key.strip():
+        parent = key[: key.index(" ")].rpartition(".")[0]
+        inside = f"{key.removeprefix(f'{parent}.')}: {value or 'VALUE'}"
+        return f"a blank in a key\nwrite it in braces: '{parent}={{{inside}}}'"
     typed = _in_quotes(line)
     hint = f"in quotes: {typed}" if typed is not None else QUOTES
     if "==" in line.split('"')[0].split("'")[0]:
@@ -257,8 +267,15 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
             hint = f"; did you mean {meant}?\noptions of {group}: {listing(options, 40)}"
         else:
             close = nearest(str(shown).lower(), options)
-            hint = f"{close}\noptions of {group}: {listing(options, 40)}{unusable()}"
+            mend = f"; {_table_to_describe(str(shown))}" if group == "data" and not close else ""
+            hint = f"{close}\noptions of {group}: {listing(options, 40)}{mend}{unusable()}"
         raise RequestError(f"{group}: found {shown}, which is no option of this group{hint}")
+
+
+def _table_to_describe(name: str) -> str:
+    """The command that describes a user's table: `name`.csv or the like, if the working directory holds it."""
+    file = next((name + suffix for suffix in SUFFIXES if Path(name + suffix).is_file()), "FILE")
+    return f"for a table of your own: {quoted('mtlrun', 'init', file)} --targets a,b"
 
 
 def _is_setting(group: str, value: Any) -> bool:

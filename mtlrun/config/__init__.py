@@ -3,6 +3,7 @@
 schema/         the settings of each group, one file per group, and the whole Config; fields.py: kinds of fields
 check.py        turns a composed configuration into a checked one; uses values.py (types and bounds of single values)
                 and rules/ (checks across groups, by subject)
+task_names.py   names of tasks
 graph.py        the task graph: edges, order, gradient scale, printed picture; schema/edge_parser.py builds it
 stages.py       a run in two stages (model.pretrain)
 extensions.py   adds the options of installed packages; package.py: what a package declares

@@ -20,13 +20,12 @@ from mtlrun.config.schema import (
     TaskConfig,
     TrainerConfig,
 )
+from mtlrun.config.task_names import require_task_name
 from mtlrun.config.values import from_mapping, require_task, typed
 from mtlrun.tasks import names, type_of
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
 
-TASK_NAME = re.compile(r"[A-Za-z_]\w*\Z")
-RESERVED = ("trunk", "default")
 FOLDER_NAME = re.compile(r"[\w-][\w.-]*\Z")
 
 
@@ -122,11 +121,7 @@ def _tasks(tree: Any) -> dict[str, TaskConfig]:
 
 
 def _task(name: Any, settings: Any) -> TaskConfig:
-    if not isinstance(name, str) or not TASK_NAME.match(name) or name in RESERVED:
-        raise RequestError(
-            f"tasks.{name}: no name for a task\nallowed: letters, digits and _ with no digit first, "
-            f"but not {listing(RESERVED)}; the column's name goes to tasks.NAME.target"
-        )
+    require_task_name(name)
     if isinstance(settings, Mapping) and settings.get("type") in names():
         settings = {"role": type_of(settings["type"]).roles[0], **settings}
     task: TaskConfig = typed(settings if settings is not None else {}, TaskConfig, f"tasks.{name}", {})

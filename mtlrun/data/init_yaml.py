@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mtlrun.config.check import RESERVED, TASK_NAME
 from mtlrun.config.extensions import yaml_of
 from mtlrun.config.schema import ColumnConfig, DataConfig
+from mtlrun.config.task_names import task_name
 from mtlrun.data.doubts import in_words, is_identifier, no_classes, notations_of, one_class_twice
 from mtlrun.data.encoding import classes_of, infer_type
-from mtlrun.data.kinds import TEXT, kind_of
+from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
 from mtlrun.data.notation import as_yaml, is_sure
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.reading import declared
@@ -20,10 +20,12 @@ from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.words import taken_and_kept
 from mtlrun.results.files import create
-from mtlrun.tasks import type_of
+from mtlrun.tasks import DECLARED, INFERRED, type_of
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.interpolation import escaped
 from mtlrun.util.terminal import typed
+
+MOST_COUNTS = 50  # a target with more different numbers is hardly a count
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -64,20 +66,6 @@ def option_name(file: str) -> str:
         name = f"data_{name}"
     # ./conf cannot replace an option of mtlrun or of an installed package
     return name if yaml_of("data", name) is None else f"my_{name}"
-
-
-def task_name(column: str, taken: set[str]) -> str:
-    """A free task name for a column: the column name if it is legal, else a cleaned name."""
-    name = column
-    if not TASK_NAME.match(name) or not name.isascii():
-        name = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "task"
-        name = name if not name[0].isdigit() else f"task_{name}"
-    if name in RESERVED or yaml.safe_load(name) != name:  # YAML does not read `on` and `null` as text
-        name = f"{name}_task"
-    unique, n = name, 2
-    while unique in taken:
-        unique, n = f"{name}_{n}", n + 1
-    return unique
 
 
 def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: Table) -> list[str]:
@@ -152,7 +140,22 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], colum
         settings += [f"target: {_scalar(column)}"] if name != column else []
         lines.append(f"  {name}: {{{', '.join(settings)}}}  # {comment}")
         lines += [f"  # {doubt}" for doubt in doubts]
+        lines += _alternatives(series.dropna(), name, settings)
     return "\n".join(lines) + "\n"
+
+
+def _alternatives(labels: pd.Series, name: str, settings: list[str]) -> list[str]:
+    """Comments with the types that a target of few different numbers may have and that `infer_type` never chooses."""
+    if kind_of(labels) is not NUMBER or not 2 < labels.nunique() <= MOST_COUNTS:
+        return []
+    numbers, lines = as_numbers(labels), []
+    for kind, other in DECLARED.items():
+        accepts = other.accepts
+        if kind not in INFERRED and other.has_numbers and callable(accepts) and accepts(numbers).all():
+            others = [setting for setting in settings if not setting.startswith("type:")]
+            typed_settings = ", ".join([f"type: {kind}", *others])
+            lines.append(f"  # {name}: {{{typed_settings}}}  # instead, if it counts something: {other.allowed}")
+    return lines
 
 
 def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from os import getpid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtlrun.util.lazy import LazyModule
 
@@ -51,24 +51,44 @@ def scalars(step: int, values: Sequence[tuple[str, float]]) -> bytes:
     return _record(event)
 
 
-def hyperparameters(settings: Mapping[str, bool | int | float | str], figures: Sequence[str]) -> bytes:
+def hyperparameters(
+    settings: Mapping[str, bool | int | float | str], figures: Sequence[str], alone: bool = True
+) -> bytes:
     """The entry of a completed run in the HPARAMS tab: one record, as torch.utils.tensorboard writes it.
 
     `settings` become columns of numbers (true and false as 1 and 0) or text. `figures`: tags of the metric columns.
+    alone: the entry lists the columns. TensorBoard takes them from any one run, so that for the runs of a sweep the
+    folder of the sweep lists them (`sweep_columns`).
     """
-    metrics = [api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in figures]
-    experiment = api_pb2.Experiment(metric_infos=metrics)
     start = plugin_data_pb2.SessionStartInfo()
     for name, value in settings.items():
         if isinstance(value, str):
             start.hparams[name].string_value = value
         else:
             start.hparams[name].number_value = value
-        kind = api_pb2.DATA_TYPE_STRING if isinstance(value, str) else api_pb2.DATA_TYPE_FLOAT64
-        experiment.hparam_infos.append(api_pb2.HParamInfo(name=name, type=kind))
     end = plugin_data_pb2.SessionEndInfo(status=api_pb2.STATUS_SUCCESS)
+    listed = _experiment({name: not isinstance(value, str) for name, value in settings.items()}, figures)
+    return _hparams(({"experiment": listed} if alone else {}) | {"session_start_info": start, "session_end_info": end})
+
+
+def sweep_columns(settings: Mapping[str, bool], figures: Sequence[str]) -> bytes:
+    """An event file with the columns of the HPARAMS tab. settings: name -> whether its values are numbers."""
+    return beginning(0) + _hparams({"experiment": _experiment(settings, figures)})
+
+
+def _experiment(settings: Mapping[str, bool], figures: Sequence[str]) -> "api_pb2.Experiment":
+    experiment = api_pb2.Experiment()
+    for name, is_number in settings.items():
+        kind = api_pb2.DATA_TYPE_FLOAT64 if is_number else api_pb2.DATA_TYPE_STRING
+        experiment.hparam_infos.append(api_pb2.HParamInfo(name=name, type=kind))
+    experiment.metric_infos.extend(api_pb2.MetricInfo(name=api_pb2.MetricName(tag=tag)) for tag in figures)
+    return experiment
+
+
+def _hparams(contents: Mapping[str, Any]) -> bytes:
+    """A record of the HPARAMS plugin: tag -> message."""
     event = event_pb2.Event()
-    for tag, content in {"experiment": experiment, "session_start_info": start, "session_end_info": end}.items():
+    for tag, content in contents.items():
         plugin = event.summary.value.add(tag=f"_hparams_/{tag}").metadata.plugin_data
         plugin.plugin_name = "hparams"
         plugin.content = plugin_data_pb2.HParamsPluginData(**{tag: content}).SerializeToString()

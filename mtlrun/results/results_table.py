@@ -2,18 +2,21 @@
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlrun.results.files import locked, write_text
+from mtlrun.results import events
+from mtlrun.results.files import locked, write_atomic, write_text
 from mtlrun.results.names import RESULTS
 from mtlrun.results.summary import read
 from mtlrun.results.sweep_folder import LOCK, read_plan
 from mtlrun.tasks import higher_is_better, inferred_primaries
 from mtlrun.util.terminal import cell
 
+HPARAMS = f"{events.PREFIX}0000000000.columns"  # the event file of a sweep
 NUMBER = r"\d+(\.\d*)?(e[+-]?\d+)?"
 
 
@@ -35,7 +38,33 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows(lines)
         write_text(sweep_dir / RESULTS, table.getvalue())
+        if ended and any(path for row in rows for path in (sweep_dir / row["run"]).glob(f"{events.PREFIX}*")):
+            columns = events.sweep_columns(*_hparams_columns(rows))
+            write_atomic(sweep_dir / HPARAMS, lambda path: path.write_bytes(columns))
     return rows
+
+
+def _hparams_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, bool], list[str]]:
+    """The columns of TensorBoard's HPARAMS tab: settings that vary (whether they are numbers), and test figures.
+
+    What only some runs have varies. If nothing varies, the seed is a column. A seed is a name, no number.
+    """
+    keys = _in_order(row["overrides"] for row in rows)
+    values = {key: [row["overrides"].get(key) for row in rows] for key in keys}
+    varying = [key for key in keys if len(set(values[key])) > 1] or [key for key in keys if key == "seed"]
+    numbers = {
+        key: key != "seed" and all(_is_number(value) for value in values[key] if value is not None) for key in varying
+    }
+    figures = [name for name in _in_order(row["figures"] for row in rows) if name.startswith("test/")]
+    primaries = inferred_primaries()
+    return numbers, sorted(figures, key=lambda name: name.rpartition("/")[2] not in primaries)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def primary_metric(figures: Mapping[str, float], split: str, task: str, primary: str | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mtlrun.results import events
 from mtlrun.results.files import append, disk, write_json, write_text
-from mtlrun.results.names import IMPORTANCE, LOG, METRICS, SUMMARY
+from mtlrun.results.names import IMPORTANCE, LOG, METRICS, PLAN, SUMMARY
 from mtlrun.results.summary import IMPORTANCE_HEADER, METRICS_HEADER
 from mtlrun.util.errors import RequestError
 
@@ -75,9 +75,10 @@ class RunWriter:
 
         TensorBoard shows the last value of a tag. So only tags that are written once can be figures here.
         """
+        alone = not (self.folder.parent / PLAN).is_file()  # else the sweep lists the columns of all its runs
         if self.events is not None:
             flat = {k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in settings.items()}
-            append(self.events, events.hyperparameters(flat, list(figures)))
+            append(self.events, events.hyperparameters(flat, list(figures), alone))
 
     def log(self, lines: Sequence[str]) -> None:
         """Appends lines to run.log."""

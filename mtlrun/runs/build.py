@@ -146,6 +146,16 @@ def _network(
     return network, scale, Rows(datasets, network.tasks, network.encoder, scale, device)
 
 
+@torch.no_grad()
+def _start_heads(network: Network, dataset: Dataset, constants: dict[str, Tensor]) -> None:
+    """Adds the outputs `[R, K]` of the trivial predictor to the last bias of heads whose type `starts_at_mean`."""
+    for task, constant in constants.items():
+        parameters = network.task_parameters(task)
+        if parameters and type_of(dataset.targets[task].type).starts_at_mean:
+            bias = parameters[-1]  # [R, K], or [R, 1, K] of a head without a hidden layer
+            bias.view(len(bias), -1)[:, : constant.shape[1]] += constant
+
+
 def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None]) -> Stack:
     first = configs[0]
     device = choose_device(first.trainer.device)
@@ -172,6 +182,7 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
 
     outputs = trivial_outputs(datasets, rows, scale, read)
     constants = {task: output.to(device) for task, output in outputs.items()}
+    _start_heads(network, datasets[0], constants)
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
     selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)

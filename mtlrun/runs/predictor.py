@@ -16,7 +16,7 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import MISSING, InputSpec
 from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
-from mtlrun.data.paths import require_file, resolve_path
+from mtlrun.data.paths import SCHEMES, require_file, resolve_path
 from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
@@ -226,6 +226,13 @@ class BoostingPredictor(Predictor):
 
 def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
     """Fits the trees of a run again. Raises RequestError if the table or the losses on val differ from the run's."""
+    tables = [str(config.data.path), *(config.data.split.files or {}).values()]
+    gone = next((path for path in tables if not path.startswith(SCHEMES) and not Path(path).is_file()), None)
+    if gone is not None:
+        raise RequestError(
+            f"{folder}: model=boosting fits its trees again to predict, and its training table is gone: {gone}\n"
+            "put the table back, or train again with the table in its new place"
+        )
     dataset = load_dataset(config)
     since, mend = "this run; to predict it is fitted anew", "restore the file, or train anew in another folder"
     require_unchanged(config.data, dataset.hash, tree["data_hash"], since, mend)

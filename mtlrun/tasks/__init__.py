@@ -5,6 +5,7 @@ outputs `[R, B, T, K]`, labels `[R, B, T]`. `type_of(name)` returns the declarat
 that computes. Importing this package loads neither torch nor NumPy.
 """
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from mtlrun.tasks.base import TaskType
@@ -56,6 +57,12 @@ def known_metrics() -> dict[str, Metric]:
 def higher_is_better(metric: str) -> bool:
     """Whether a higher figure is better. False for a name that is no metric of a type, such as a loss."""
     return any(declared.metrics[metric].better == "max" for declared in DECLARED.values() if metric in declared.metrics)
+
+
+def metric_bounds(metric: str) -> tuple[float, float]:
+    """The lowest and the highest value of a metric; infinite for a name that is no metric of a type."""
+    known = known_metrics().get(metric)
+    return (-math.inf, math.inf) if known is None else (known.lowest, known.highest)
 
 
 def inferred_primaries() -> list[str]:
@@ -117,6 +124,7 @@ __all__ = [
     "inferred_primaries",
     "known_metrics",
     "losses",
+    "metric_bounds",
     "names",
     "refused_labels",
     "stated_primary",

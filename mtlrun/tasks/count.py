@@ -66,6 +66,7 @@ class Count(TaskType):
         metrics={"deviance": Metric("min"), "rmse": Metric("min", unit_power=1), "mae": Metric("min", unit_power=1)},
         primary="deviance",
         losses={"poisson": Loss(noise=(1.0, 0.5), boosting=CountTrees("poisson"))},
+        starts_at_mean=True,  # the logs of large counts are far from 0, and their deviance there is huge
         accepts=whole_from_zero,
         allowed="whole numbers from 0",
     )

@@ -68,6 +68,7 @@ class Declaration:
     metrics: in the order in which tables show them. `primary` is the metric that represents a task.
     losses: by name, the default first.
     standardised: labels are standardised with the statistics of the training labels (data.standardize_targets).
+    starts_at_mean: a head starts at the outputs of the trivial predictor, `TaskType.constant`, by its last bias.
     accepts: a function from all labels [N] to a mask [N] of the allowed ones, or its reference "module:function". None
         allows all labels. `allowed` describes the allowed labels in words.
     averages: means of labels are valid labels, so a task may have `smooth`.
@@ -84,6 +85,7 @@ class Declaration:
     primary: str
     losses: Mapping[str, Loss]
     standardised: bool = False
+    starts_at_mean: bool = False
     accepts: "Callable[[np.ndarray], np.ndarray] | str | None" = None
     allowed: str = ""
     averages: bool = False

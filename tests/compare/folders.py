@@ -74,7 +74,7 @@ class Outputs:
         tree: dict[str, Any] = {"seed": seed, "name": "runs", "only": None, "tasks": tasks}
         trained = [key for key in values if "/" not in key]
         for task in trained:
-            tasks.setdefault(task, {"type": types[task], "role": "main", "primary": None})
+            tasks.setdefault(task, {"type": types.get(task, "regression"), "role": "main", "primary": None})
         if 0 < len(trained) < len(tasks):
             tree["only"] = trained
         for key, value in settings.items():
@@ -109,7 +109,9 @@ class Outputs:
             "rows": {"table": 100, "train": 70, "val": 15, "test": 15},
         } | summary
         (folder / "summary.json").write_text(json.dumps(whole), encoding="utf-8")
-        lines = ["epoch,step,split,task,metric,value", *curve, "3,30,test,a,rmse,1.0"]
+        figures = whole["figures"] if isinstance(whole["figures"], dict) else {}
+        at_the_end = [f"3,30,{key.replace('/', ',')},{value}" for key, value in figures.items() if key[:5] == "test/"]
+        lines = ["epoch,step,split,task,metric,value", *curve, *(at_the_end or ["3,30,test,a,loss,1.0"])]
         (folder / "metrics.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
         if sweep is not None:
             job = {"run": name, "overrides": {"seed": str(seed)}, "arguments": [], "config": tree, "steps": 30}

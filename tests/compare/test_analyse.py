@@ -362,7 +362,7 @@ def test_pairs_that_gain_are_named(outputs: Outputs) -> None:
             flat={"tasks.c": {"type": "binary", "role": "main"}, "only": ["a", "b"]},
         )
         outputs.run(f"all-{seed}", {"a": 10.0, "b": 0.5, "c": 0.8}, seed)
-    assert compared(outputs).verdict[0].startswith("In pairs, a gains by b (−10.00 ± ")
+    assert compared(outputs).verdict[0].startswith("In pairs, a gains by b (+10.00 ± ")
 
 
 def test_pairs_are_held_against_the_baseline_and_two_tasks_are_a_pair_by_name(outputs: Outputs) -> None:
@@ -462,3 +462,68 @@ def test_what_runs_have_in_common_every_run_has(outputs: Outputs) -> None:
     outputs.setting("boost", [9, 9], [0.5] * 2, flat={"model": "boosting"})
     shared = compared(outputs).shared
     assert shared["data.split.train"] == "0.7" and not {"trainer.epochs", "loss", "model"} & shared.keys()
+
+
+ALONE: dict[str, dict[str, Any]] = {
+    "boosting": {"model": "boosting"},
+    "boosting, two rows": {"model": "boosting", "model.rounds": "seed"},
+    "a net": {},
+    "fixed weights": {"loss": "fixed", "loss.weights.a": 3},
+    "pre-trained": {"model.pretrain": ["b"]},
+}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("kind", [*ALONE, "single-task nets", "one task"])
+def test_any_kind_of_row_can_stand_alone(kind: str, seeds: int, outputs: Outputs) -> None:
+    """`mtlrun compare` of boosting runs alone ended in a traceback."""
+    if kind == "single-task nets":
+        outputs.alone([10.0 + s for s in range(seeds)], [0.5] * seeds, sweep="s")
+    for seed in range(seeds) if kind != "single-task nets" else ():
+        flat = {key: f"{value}{seed % 2}" if value == "seed" else value for key, value in ALONE.get(kind, {}).items()}
+        values = {"a": 10.0 + seed} if kind in ("pre-trained", "one task") else {"a": 10.0 + seed, "b": 0.5}
+        outputs.run(f"run{seed}", values, seed, flat, sweep="s")
+    for options in (Options(), Options(tune=("data.split",)), Options(split="val")):
+        comparison = analyse(collect([outputs.root]), options)
+        for format in ("text", "markdown", "latex", "csv"):
+            assert render(comparison, format)
+        assert comparison.rows and comparison.verdict
+
+
+def test_the_advice_on_seeds_names_a_command_for_every_setting(outputs: Outputs) -> None:
+    for name, loss in (("one", "sum"), ("two", "uncertainty")):
+        folder = outputs.run(name, {"a": 10.0, "b": 0.5}, flat={"loss": loss})
+        (folder / "command.txt").write_text(f"mtlrun loss={loss}\n")
+        (folder / ".hydra").mkdir()
+        (folder / ".hydra/overrides.yaml").write_text(f"- loss={loss}\n")
+    findings = analyse(collect([outputs.root / "one", outputs.root / "two"]), Options()).findings
+    seeds = [finding for finding in findings if finding.condition == "seeds"]
+    assert [finding.command for finding in seeds] == [
+        "mtlrun -m loss=sum 'seed=range(1,6)'",
+        "mtlrun -m loss=uncertainty 'seed=range(1,6)'",
+    ]
+    assert "then compare all" in seeds[0].text and seeds[1].text == "loss=uncertainty: the same seeds"
+
+
+@pytest.mark.parametrize(
+    ("seeds", "reference", "advised"), [(1, None, False), (3, None, True), (3, "boosting", False), (3, "alone", True)]
+)
+def test_other_rows_are_advised_where_they_can_be_scored(
+    seeds: int, reference: str | None, advised: bool, outputs: Outputs
+) -> None:
+    values = [10.0 + seed for seed in range(seeds)], [0.5] * seeds
+    outputs.setting("sum", *values)
+    outputs.setting("boost", *values, flat={"model": "boosting"})
+    if reference == "alone":
+        outputs.alone(*values)
+    found = analyse(collect([outputs.root]), Options(reference=reference)).findings
+    command = next(finding.command for finding in found if finding.condition == "test rows")
+    assert command == (f"mtlrun compare {outputs.root} --rows" if advised else None)
+
+
+def test_rows_no_better_than_the_trivial_predictor_are_named(outputs: Outputs) -> None:
+    outputs.setting("sum", [10.0, 11.0], [0.2, 0.25])  # trivial: 20 and 0.25
+    outputs.setting("unc", [25.0, 20.0], [0.25, 0.25], flat={"loss": "uncertainty"})
+    outputs.setting("pc", [10.0, 11.0], [0.3, 0.3], flat={"loss": "pcgrad"})
+    text = " ".join(render(analyse(collect([outputs.root]), Options()), "text").split())
+    assert "No better than the trivial predictor, which knows no inputs: loss=sum (b); loss=uncertainty (a, b)." in text

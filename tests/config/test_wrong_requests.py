@@ -44,6 +44,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         }
     )
     frame.to_csv("houses.csv", index=False)
+    frame.to_csv("stays.csv", index=False)
     Path("empty.csv").write_text("a,b\n")
     Path("conf/data").mkdir(parents=True)
     Path("conf/data/houses.yaml").write_text(TABLE)
@@ -76,6 +77,16 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
         ["data=huses"],
         "data: found huses, which is no option of this group; did you mean houses?",
         "options of data: ",
+    ),
+    "no own option, but a table": (
+        ["data=stays"],
+        "data: found stays, which is no option of this group\noptions of data: ",
+        "; for a table of your own: mtlrun init stays.csv --targets a,b",
+    ),
+    "no own option": (
+        ["data=visitors_of_ours"],
+        "data: found visitors_of_ours",
+        "; for a table of your own: mtlrun init FILE --targets a,b",
     ),
     # a list where a mapping belongs
     "list of constants": (

@@ -22,6 +22,8 @@ FRAME = pd.DataFrame(
         "size in m²": [10, 20, 30, 40],
         "class": [0, 1, 0, 1],
         "big": [2**60, 2**60 + 1, 0, 1],
+        "gap": pd.array([2**60, 2**60 + 1, None, 1], dtype="Int64"),
+        "huge": pd.Series([2**70, 2**70 + 1, None, 1], dtype=object),
     }
 )
 
@@ -33,6 +35,13 @@ FRAME = pd.DataFrame(
         ("a != 1", [1, 3]),  # a missing value in a comparison gives False
         ("not a == 1", [1, 2, 3]),
         ("a == null", [2]),
+        (f"gap == {2**60}", [0]),
+        (f"gap != {2**60}", [1, 3]),
+        ("gap == 0", []),  # nor is a missing number 0
+        ("gap - 1 == 0", [3]),
+        ("huge == 1", [3]),
+        ("huge > gap", [0, 1]),
+        (f"gap in [{2**60 + 1}, 1]", [1, 3]),
         ("city != null", [0, 1, 3]),
         ("1 < a <= 4", [1, 3]),
         ("a < b", [0, 1]),

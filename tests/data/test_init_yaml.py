@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from mtlrun.config.check import TASK_NAME, check
+from mtlrun.config.check import check
+from mtlrun.config.task_names import LEGAL, task_name
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.init_yaml import _scalar, option_name, task_name, write_yaml
+from mtlrun.data.init_yaml import _scalar, option_name, write_yaml
 from mtlrun.util.errors import RequestError
 
 N = 80
@@ -103,6 +104,8 @@ def test_option_name(file: str, option: str) -> None:
         ("a b", "a_b"),
         ("2nd", "task_2nd"),
         ("default", "default_task"),
+        ("skill", "skill_task"),
+        ("last", "last_task"),
         ("on", "on_task"),
         ("null", "null_task"),
         ("*", "task"),
@@ -111,7 +114,7 @@ def test_option_name(file: str, option: str) -> None:
 )
 def test_task_name(column: str, task: str) -> None:
     assert task_name(column, {"taken"}) == task
-    assert TASK_NAME.match(task)
+    assert LEGAL.match(task)
 
 
 @settings(max_examples=200, deadline=None)
@@ -148,3 +151,30 @@ def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:
         "  # values that differ only in blanks or upper and lower case: 'nein', 'nein '; if they are one, "
         "write them alike in the table",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "inferred", "counts"),
+    [
+        ([0, 1, 2, 5], "categorical", True),
+        (range(30), "regression", True),
+        ([1.0, 2.0, 4.0, None], "categorical", True),
+        ([0, 1], "binary", False),  # hardly a count
+        ([-1, 0, 1, 2], "categorical", False),
+        ([0.5, 1.0, 2.0], "regression", False),
+        (range(1000), "regression", False),
+        (["0", "1", "x"], "categorical", False),
+    ],
+)
+def test_a_target_that_may_be_a_count_has_that_type_as_a_comment(
+    values: Any, inferred: str, counts: bool, tmp_path: Path
+) -> None:
+    rows = [value for _ in range(max(1, N // len(values))) for value in values]
+    frame = pd.DataFrame({"area": np.random.default_rng(0).normal(size=len(rows)), "n of x": rows})
+    frame.to_csv(tmp_path / "visits.csv", index=False)
+    text = write_yaml(tmp_path / "visits.csv", ["n of x"], tmp_path).read_text()
+    assert f"  n_of_x: {{type: {inferred}, target: " in text
+    instead = '  # n_of_x: {type: count, target: "n of x"}  # instead, if it counts something: whole numbers from 0\n'
+    assert (instead in text) == counts and "count}" not in text.replace(instead, "")
+    with_count = text.replace("  n_of_x: {", "  # was: {").replace("  # n_of_x: {", "  n_of_x: {")
+    assert not counts or yaml.safe_load(with_count)["tasks"] == {"n_of_x": {"type": "count", "target": "n of x"}}

@@ -69,6 +69,64 @@ def test_some_rows_are_read_as_they_are_among_all(
     )
 
 
+SPELLINGS = [
+    *(
+        "1",
+        "01",
+        "1.0",
+        "+1",
+        " 1",
+        "1 ",
+        "1e5",
+        "-0",
+        "0.1",
+        "1e400",
+        "inf",
+        "nan",
+        "NA",
+        "",
+        "None",
+        "#N/A",
+        "TRUE",
+        "true",
+    ),
+    *(
+        "False",
+        "True ",
+        "x",
+        "A1",
+        "2020-01-01",
+        "20200101",
+        "12:30",
+        "1,5",
+        "5%",
+        "9007199254740993",
+        "18446744073709551615",
+    ),
+    *("-5", "1" * 40, ".", " ", "\t", "'", '"', "a\nb", "é", "１", "0x10", "1_0", "-1e-320", "\u200b1", "\xa01"),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), ending=st.sampled_from([".csv", ".csv.gz", ".parquet"]))
+def test_any_column_is_read_alike_in_part(
+    data: st.DataObject, ending: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cells = data.draw(st.lists(st.sampled_from(SPELLINGS), min_size=1, max_size=4, unique=True))
+    column = data.draw(st.lists(st.sampled_from(cells), min_size=2, max_size=8))
+    chosen = data.draw(st.lists(st.integers(0, len(column) - 1), min_size=1, max_size=4, unique=True))
+    ids = list(map(str, range(len(column))))
+    folder = tmp_path_factory.mktemp("any")
+    table = load_tables([write({"c": column, "i": ids}, folder / "t.csv")], ["data.path"])
+    try:
+        spec, _ = input_spec(table.frame, ["c", "i"], 100)
+    except RequestError:  # infinite values
+        return
+    every = np.hstack(spec.transform(table.frame))
+    some = {"c": [column[i] for i in chosen], "i": [ids[i] for i in chosen]}
+    np.testing.assert_array_equal(cells_of(write(some, folder / f"s{ending}"), spec, table.reading), every[chosen])
+
+
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_files_of_a_training_are_read_as_one(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -468,6 +468,9 @@ def test_predictions_refuse_a_changed_table_and_another_outcome(here: Path) -> N
     Path("houses.csv").write_text(Path("houses.csv").read_text().replace("Bonn", "Rom"))
     with pytest.raises(RequestError, match=r"houses\.csv has changed since this run"):
         mtlrun.load("out")
+    Path("houses.csv").unlink()
+    with pytest.raises(RequestError, match=r"fits its trees again .* training table is gone: .*houses\.csv\nput the"):
+        mtlrun.load("out")
 
 
 def test_check_shows_the_trees(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

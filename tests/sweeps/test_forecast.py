@@ -1,6 +1,7 @@
 """What a sweep says before it trains: seeds that its comparison needs, and how long it takes."""
 
 import csv
+import json
 import os
 from pathlib import Path
 
@@ -9,12 +10,21 @@ import pytest
 import mtlrun.sweeps.forecast
 import mtlrun.sweeps.plan
 from mtlrun.cli.main import main
+from mtlrun.compare.analyse import analyse
+from mtlrun.compare.analysis.options import Options
+from mtlrun.compare.collect.folders import collect
 from mtlrun.compose import PlannedRun, compose, planned_runs
+from mtlrun.compose.plans import PLANS, tune_of
+from mtlrun.config.schema import as_mapping
+from mtlrun.results.names import METRICS, PLAN, SUMMARY
+from mtlrun.results.summary import EMPTY
+from mtlrun.statistics import seeds_needed
 from mtlrun.sweeps.division import Division, Limits, divide
 from mtlrun.sweeps.forecast import Line, Shape, in_words, time_line
 from mtlrun.sweeps.plan import check_members
 from mtlrun.sweeps.seeds import seeds_line
 
+THREE = "{p: {type: regression}, q: {type: regression}, r: {type: regression, target: a}}"
 SMALL = ["model.hidden=[8]", "model.head_hidden=[4]", "trainer.batch_size=32", "trainer.tensorboard=false"]
 
 
@@ -38,7 +48,8 @@ def table(folder: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-NEED = "for a paired test to reach p < .05; this sweep has"
+TABLE = "for a paired test to reach p < .05"
+NEED = f"{TABLE}; this sweep has"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +62,7 @@ NEED = "for a paired test to reach p < .05; this sweep has"
         (["loss=sum,uncertainty", "seed=range(8)"], f"1 setting against a reference needs 6 seeds or more {NEED} 8"),
         (
             ["lr.base=0.1,0.2,0.3", "loss=sum,uncertainty", "seed=1,2"],
-            f"5 settings against a reference need 8 seeds or more {NEED} 2",
+            f"3 main effects need 7 seeds or more {TABLE}, 5 settings against a reference 8; this sweep has 2",
         ),
         (["only=[p],[q],[p,q]", "seed=1,2"], f"1 setting against a reference needs 6 seeds or more {NEED} 2"),
         (
@@ -62,6 +73,11 @@ NEED = "for a paired test to reach p < .05; this sweep has"
         (["arms=rivals", "seed=range(4)"], f"7 contrasts of arms need 9 seeds or more {NEED} 4"),  # two are narrower
         (["arms=baselines", "seed=range(4)"], f"5 settings against a reference need 8 seeds or more {NEED} 4"),
         (["arms=learning_curve", "seed=range(4)"], f"4 settings against a reference need 8 seeds or more {NEED} 4"),
+        (["arms=affinity", "seed=range(4)"], f"2 gains of a task by another need 7 seeds or more {NEED} 4"),
+        (
+            ["arms=lessons", "seed=range(9)"],
+            f"5 main effects need 8 seeds or more {TABLE}, 19 settings against a reference 10; this sweep has 9",
+        ),
         (["loss=sum,uncertainty"], None),
         (["seed=range(8)"], None),
         (["only=[p],[q]", "seed=range(8)"], None),
@@ -69,6 +85,48 @@ NEED = "for a paired test to reach p < .05; this sweep has"
 )
 def test_seeds(words: list[str], line: str | None) -> None:
     assert seeds_line(runs(*words)) == line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *([f"arms={name}"] for name in sorted(PLANS)),
+        ["arms=affinity", f"tasks={THREE}"],
+        ["loss=sum,fixed,uncertainty"],
+        ["loss=sum,uncertainty", "lr.base=0.1,0.2,0.3"],
+        ["loss=sum,uncertainty", "only=[p],[q],[p,q]"],
+        ["only=[p],[q],[r],[p,q],[p,r],[q,r],[p,q,r]", f"tasks={THREE}"],
+        ["only=[p],[q],[r],[p,q],[p,q,r]", f"tasks={THREE}", "loss=sum,uncertainty"],
+        ["graph=none,chain", "graph.gradient=stop,pass", "loss=sum,uncertainty"],
+    ],
+    ids=" ".join,
+)
+def test_compare_counts_the_questions_that_were_announced(words: list[str]) -> None:
+    """The line before training, the verdict and the table of a comparison name the same questions."""
+    own = runs(*words, "seed=0,1")
+    jobs = []
+    for number, run in enumerate(own):
+        folder = Path("s", run.run)
+        folder.mkdir(parents=True)
+        figures = {f"{part}/{t}/rmse": 1 + 0.01 * number for part in ("val", "test") for t in run.config.active}
+        losses = {f"val/{t}/loss": 1 + 0.01 * number for t in run.config.active}
+        settings = as_mapping(run.config)
+        summary = EMPTY | {"status": "completed", "seed": run.config.seed, "settings": settings, "steps": 10}
+        summary |= {"figures": figures | losses, "trivial": figures | losses, "config_hash": str(number)}
+        (folder / SUMMARY).write_text(json.dumps(summary))
+        (folder / METRICS).write_text("epoch,step,split,task,metric,value\n1,1,test,p,rmse,1.0\n")
+        job = {"run": run.run, "overrides": run.overrides, "arguments": run.arguments, "config": settings, "steps": 10}
+        jobs.append(job | {"arm": run.arm})
+    Path("s", PLAN).write_text(json.dumps(jobs))
+    keys = ",".join(dict.fromkeys(key for arm_keys in tune_of(run.arm for run in own).values() for key in arm_keys))
+    tune = tuple(dict.fromkeys([*keys.split(","), *(key for run in own for key in run.drawn)]))
+    found = analyse(collect([Path("s")]), Options(tune=tuple(filter(None, tune))))
+    line = seeds_line(own)
+    assert line is not None and found.asked is not None
+    needed = seeds_needed(found.asked.count)
+    assert line.startswith(f"{found.asked} need{'s' * (found.asked.count == 1)} {needed} seeds or more")
+    assert (f" {found.seeds_needed}; this sweep" in line) == (found.seeds_needed > needed)
+    assert found.verdict[0] == f"Too few seeds to show a difference: 2 of {needed}."
 
 
 @pytest.mark.parametrize(

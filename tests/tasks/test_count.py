@@ -19,9 +19,10 @@ from mtlrun.cli.main import main
 from mtlrun.compare.analysis.scores import score
 from mtlrun.data.dataset import load_dataset
 from mtlrun.runs import predictor
+from mtlrun.runs.build import build_stack
 from mtlrun.tasks import Count
 from mtlrun.tasks.count import CountTrees, half_deviance
-from tests.support import make_config, make_stack, train_steps
+from tests.support import make_config, make_dataset, make_stack, train_steps
 
 SMALL = [
     "data=visits",
@@ -122,6 +123,25 @@ def test_another_task_may_receive_it(what: str) -> None:
     train_steps(stack, 60)
     after = [figures["a", "loss"] for figures in stack.val()]
     assert all(0 < late < early for early, late in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("head_hidden", [[], [400]])
+def test_a_head_starts_at_the_log_of_the_mean_label_of_its_run(head_hidden: list[int]) -> None:
+    tasks = {"a": {"type": "count"}, "b": {"type": "regression"}, "c": {"type": "count"}}
+    model = {"name": "mlp", "hidden": [400], "head_hidden": head_hidden}
+    configs = [make_config(tasks, seed=s, model=model) for s in (0, 1)]
+    datasets = [make_dataset(config, missing=0.2) for config in configs]
+    for dataset in datasets:
+        dataset.targets["c"].values[:] *= 1000
+    stack = build_stack(configs, datasets)
+    for task in tasks:
+        for r, dataset in enumerate(datasets):
+            target, train = dataset.targets[task], dataset.split.train
+            mean = target.values[train[target.observed[train]]].mean()
+            start = float(stack.network.task_parameters(task)[-1][r].detach().flatten()[0]) - (task != "b") * np.log(
+                mean
+            )
+            assert abs(start) <= 1 / np.sqrt(400)  # the bound of drawn values
 
 
 # ---------------------------------------------------------------- the commands

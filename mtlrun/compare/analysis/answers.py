@@ -9,7 +9,8 @@ from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
 from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.analysis.task_affinity import affinity
-from mtlrun.compare.records import Affinity, Effect, Finding, Row
+from mtlrun.compare.records import Affinity, Effect, Estimate, Finding, Row
+from mtlrun.compose.questions import Asked, asked
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,21 @@ class Answers:
         """All named differences."""
         return self.factorial if self.contrasts is None else self.contrasts.effects
 
+    def asked(self, rows: int) -> Asked:
+        """The questions that the runs were made for. rows: the number of rows that the table tests."""
+        return asked(
+            contrasts=0 if self.contrasts is None else len(self.contrasts.effects),
+            main_effects=len(main(self.factorial)),
+            gains=0 if self.affinity is None else len(self.affinity.gains),
+            rows=rows,
+        )
+
     @property
-    def asked(self) -> Sequence[Effect]:
-        """The differences that the experiment was made for: the contrasts of a plan, or main effects of a factorial."""
-        return main(self.factorial) if self.contrasts is None else self.contrasts.effects
+    def answers(self) -> Sequence[Estimate]:
+        """The estimates that answer these questions; none if only the table answers them."""
+        effects = main(self.factorial) if self.contrasts is None else self.contrasts.effects
+        gains = [] if self.affinity is None else [*self.affinity.gains.values()]
+        return [effect.estimate for effect in effects] or gains
 
 
 def find_answers(table: Table, over_test_rows: bool, findings: list[Finding]) -> Answers:
@@ -59,7 +71,7 @@ class Facts:
     needed: the fewest seeds with which a difference can be significant
     effects: main effects and interactions of a factorial
     curve: number of training rows -> the shared net against single-task nets with the same rows
-    pairs: (task, other) -> the figure of the task trained with the other, against its single-task net
+    affinity: gains of tasks in pairs
     boosting: the label of its row, and its difference to every net
     """
 
@@ -74,7 +86,7 @@ class Facts:
     effects: Sequence[Effect] = ()
     together: Together | None = None
     curve: Mapping[int, Tested] = field(default_factory=dict)
-    pairs: Mapping[tuple[str, str], Tested] = field(default_factory=dict)
+    affinity: Affinity | None = None
     boosting: tuple[str, Sequence[Tested]] | None = None
 
 
@@ -82,7 +94,8 @@ def facts(answers: Answers, table: Table, best: bool) -> Facts:
     """Collects the facts for the verdict. best: whether the leader may be called best."""
     criteria, results = table.criteria, table.results
     rows = [result.row for result in table.ordered]
-    seeds, needed = _seeds(rows, answers.asked, table.seeds_needed)
+    needed = statistics.seeds_needed(answers.asked(table.tested).count)
+    seeds = _seeds(rows, answers.answers, needed)
     return Facts(
         rows=rows,
         reference=table.comparators.reference.row,
@@ -95,17 +108,14 @@ def facts(answers: Answers, table: Table, best: bool) -> Facts:
         effects=answers.factorial,
         together=questions.together(results, table.comparators, criteria),
         curve=questions.curve(results, table.comparators, criteria) if table.comparators.by_rows else {},
-        pairs={} if answers.affinity is None else questions.pairs(answers.affinity, criteria),
+        affinity=answers.affinity,
         boosting=questions.boosting(results, table.comparators, criteria),
     )
 
 
-def _seeds(rows: Sequence[Row], asked: Sequence[Effect], needed: int) -> tuple[int, int]:
-    """The largest number of seeds of a paired difference, and the fewest with which one can be significant.
-
-    The differences are those that the experiment was made for, if there are any; else the rows against the reference.
-    """
+def _seeds(rows: Sequence[Row], asked: Sequence[Estimate], needed: int) -> int:
+    """The largest number of seeds of a paired difference that was asked for; else of a row against the reference."""
     if asked:
-        return max(effect.estimate.n for effect in asked), statistics.seeds_needed(len(asked))
+        return max(estimate.n for estimate in asked)
     paired = [row.against.difference.n for row in rows if row.against is not None and row.against.difference.n]
-    return max(paired, default=needed if len(rows) < 2 else 0), needed
+    return max(paired, default=needed if len(rows) < 2 else 0)

@@ -52,9 +52,14 @@ class Table:
         return None if self.leader is None else self.leader.label
 
     @property
+    def tested(self) -> int:
+        """The number of rows that are tested against the reference, at least 1."""
+        return max(1, sum(result.row.against is not None for result in self.results))
+
+    @property
     def seeds_needed(self) -> int:
-        """The fewest seeds with which a difference can be significant, given the number of tests."""
-        return statistics.seeds_needed(max(1, sum(result.row.against is not None for result in self.results)))
+        """The fewest seeds with which one of these rows can differ significantly from the reference."""
+        return statistics.seeds_needed(self.tested)
 
 
 def make_table(settings: Sequence[Setting], criteria: Criteria, reference: str | None) -> Table:

@@ -1,6 +1,5 @@
 """Named differences, paired by seed: effects of rows that form a factorial, and contrasts between arms of a plan."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -10,12 +9,11 @@ import numpy as np
 from mtlrun import statistics
 from mtlrun.compare.analysis.inference import LEVEL, paired_difference
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
-from mtlrun.compare.collect.settings import Setting, in_order, number
+from mtlrun.compare.collect.settings import in_order
 from mtlrun.compare.records import Effect, Estimate
 from mtlrun.compose.plans import Reading, reading_of
 from mtlrun.compose.plans.reading import Word
-
-Levels = dict[str, list[str]]
+from mtlrun.compose.questions import grid
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,9 @@ def effects(results: Sequence[SettingResult], reference: SettingResult, criteria
     """
     rows = [(r.setting, r.delta_m) for r in results if r.setting.multi_task and r.delta_m is not None]
     rows.sort(key=lambda row: row[0] is not reference.setting)  # the reference's levels come first
-    settings = [setting for setting, _ in rows]
-    factorial = _factorial(settings, by_group=True) or _factorial(settings, by_group=False)
+    settings = [setting.words for setting, _ in rows]
+    keys = dict.fromkeys(key for setting, _ in rows for key in setting.words if key not in setting.chosen)
+    factorial = grid(settings, in_order(key for key in keys if len({words.get(key) for words in settings}) > 1))
     seeds = sorted(set.intersection(*(set(delta_m.values) for _, delta_m in rows))) if rows else []
     if factorial is None or not seeds:
         return []
@@ -132,36 +131,3 @@ def _adjusted(family: Sequence[Difference], criteria: Criteria) -> list[Effect]:
 def main(found: Sequence[Effect]) -> list[Effect]:
     """The main effects of a factorial, without interactions."""
     return [effect for effect in found if "×" not in effect.factor]
-
-
-def _factorial(settings: Sequence[Setting], by_group: bool) -> tuple[Levels, list[tuple[str, ...]]] | None:
-    """Factors with their levels, and the levels of each row, if the rows are all combinations; else None.
-
-    A factor is a key, or with `by_group` a group with all its varying keys. If one key of the group varies, it gives
-    the name of the factor.
-    """
-    keys = dict.fromkeys(key for s in settings for key in s.words if key not in s.chosen)
-    varied = in_order(key for key in keys if len({s.words.get(key) for s in settings}) > 1)
-    groups: dict[str, list[str]] = {}
-    for key in varied:
-        groups.setdefault(key.split(".")[0] if by_group else key, []).append(key)
-    factors = {members[0] if len(members) == 1 else group: members for group, members in groups.items()}
-    cells = [tuple(_level(s, members, settings) for members in factors.values()) for s in settings]
-    levels = {name: list(dict.fromkeys(cell[n] for cell in cells)) for n, name in enumerate(factors)}
-    complete = len(set(cells)) == len(cells) == math.prod(map(len, levels.values()))
-    return (levels, cells) if complete and len(levels) > 1 else None
-
-
-def _level(setting: Setting, keys: Sequence[str], settings: Sequence[Setting]) -> str:
-    """The level of a row: the value of one key; for several keys the option, then the values that vary with it."""
-    first = setting.words.get(keys[0], "none")
-    if len(keys) == 1:
-        return first
-    peers = [s for s in settings if s.words.get(keys[0], "none") == first]
-    varied = [k for k in keys[1:] if len({s.words.get(k) for s in peers}) > 1 and k in setting.words]
-    return ", ".join([first, *(_value(key, setting.words[key]) for key in varied)])
-
-
-def _value(key: str, value: str) -> str:
-    """Returns a word unchanged, and a number or list with the last part of its key before it."""
-    return value if number(value) is None and value.isidentifier() else f"{key.rpartition('.')[2]}={value}"

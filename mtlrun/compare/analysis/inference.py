@@ -1,5 +1,6 @@
 """The intervals and p values of a comparison."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from mtlrun.compare.records import Estimate
 LEVEL = 0.05
 SEEDS_AT_LEAST = statistics.seeds_needed(1)  # fewest seeds of a difference that is called equivalent
 NORMAL = 1.959964  # two-sided quantile of the normal distribution at LEVEL, the limit of t for many seeds
+UNBOUNDED, SHARES, COSINES = (-math.inf, math.inf), (0.0, 1.0), (-1.0, 1.0)  # bounds of figures
 DRAWS = 20_000  # random signings if there are too many to try all: p to ±0.003 near 0.05, in 10 ms
 
 
@@ -29,18 +31,24 @@ class Inference:
     def interval(self) -> str:
         """How intervals are made, in words."""
         if self.ratio is None:
-            return "t(n−1)·s/√n over seeds"
+            return "t(n−1)·s/√n over seeds, within the bounds of a metric"
         return (
             f"t(n−1)·s·√(1/n + {self.ratio:.3g}) over seeds, corrected as their splits share rows "
-            "(Nadeau & Bengio 2003)"
+            "(Nadeau & Bengio 2003), within the bounds of a metric"
         )
 
-    def estimate(self, values: Mapping[int, float]) -> Estimate | None:
-        """Mean and interval over the seeds with a finite value; None if there are none."""
+    def estimate(self, values: Mapping[int, float], bounds: tuple[float, float] = UNBOUNDED) -> Estimate | None:
+        """Mean and interval over the seeds with a finite value; None if there are none.
+
+        The interval ends at the bounds of the figure: it covers no less, as no figure lies beyond them.
+        """
         known = {seed: float(value) for seed, value in sorted(values.items()) if np.isfinite(value)}
         if not known:
             return None
-        return Estimate(*statistics.t_interval([*known.values()], test_over_train=self.ratio), known)
+        mean, low, high = statistics.t_interval([*known.values()], test_over_train=self.ratio)
+        if low is not None and high is not None:
+            low, high = min(mean, max(low, bounds[0])), max(mean, min(high, bounds[1]))
+        return Estimate(mean, low, high, known)
 
     def p(self, differences: Sequence[float]) -> tuple[float, float, float]:
         """Two-sided p of sign flips, of the t test, and the p that counts: the greater of both if the split varies."""

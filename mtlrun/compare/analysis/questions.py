@@ -11,7 +11,7 @@ from mtlrun.compare.analysis.inference import LEVEL, paired_difference
 from mtlrun.compare.analysis.reference import Comparators, closest_alone, most_usual
 from mtlrun.compare.analysis.setting_result import Criteria, Figures, SettingResult
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Runs, Setting
-from mtlrun.compare.records import Affinity, Estimate, Verdict
+from mtlrun.compare.records import Estimate, Verdict
 
 WEIGHTS = "loss.weights."
 FIXED_WEIGHTS = 3  # fewest settings of loss=fixed that count as a sweep
@@ -130,12 +130,6 @@ def curve(results: Sequence[SettingResult], comparators: Comparators, criteria: 
             against = of_table(result, comparators.reference, comparators) if comparators.by_rows else None
             shown |= {} if against is None else {int(count): against}
     return adjusted(found, criteria) | shown
-
-
-def pairs(found: Affinity, criteria: Criteria) -> dict[tuple[str, str], Tested]:
-    """(task, other) -> change of the task's figure if the other is trained with it, with Holm's adjustment."""
-    drops = {names: {seed: -value for seed, value in gain.values.items()} for names, gain in found.gains.items()}
-    return adjusted({names: tested(values, criteria) for names, values in drops.items()}, criteria)
 
 
 # ---------------------------------------------------------------- gradient boosting

@@ -34,16 +34,25 @@ TOLERANCE = 2e-3  # largest difference from the recorded figure: other hardware,
 Drawn = Mapping[int, Mapping[tuple[str, str], Floats]]  # seed -> (task, metric) -> [1 + D], first the original rows
 
 
-def one_split_only(collection: Collection) -> Finding:
-    """The warning that intervals do not cover other test rows, for a fixed split without --rows."""
+def one_split_only(collection: Collection, table: Table) -> Finding:
+    """The warning that intervals do not cover other test rows, for a fixed split without --rows.
+
+    It has the command with --rows only if that can widen an interval: there are several seeds, and the test rows of the
+    reference and the baselines can be scored.
+    """
     text = "all runs share one split: intervals and verdicts hold for other seeds, not for other test rows"
-    return Finding("warning", "test rows", text, compare_command(collection.folders, "--rows"))
+    compared = [table.comparators.reference, *(result.baseline for result in table.results if result.baseline)]
+    possible = not any(result.setting.boosting for result in compared)
+    several = any(len(result.row.seeds) > 1 for result in table.results)
+    return Finding(
+        "warning", "test rows", text, compare_command(collection.folders, "--rows") if possible and several else None
+    )
 
 
 def refuse_varying(seeds: int) -> RequestError:
     """The error for --rows if the split varies with the seed. seeds: the number of splits."""
     return RequestError(
-        f"--rows: the split varies ({seeds} splits), so that intervals speak of other rows already\n"
+        f"--rows: the split varies ({seeds} splits), so that intervals cover other rows already\n"
         "allowed: runs of one split (data.split.seed=0); else leave --rows out"
     )
 
@@ -81,7 +90,7 @@ def over_rows(table: Table, findings: list[Finding]) -> str:
     resampled = {result: _resample(result, draws) for result in table.results}
     finding = _not_scored([*resampled.values()])
     findings += [] if finding is None else [finding]
-    _refuse_unscored(table, resampled, finding)
+    _refuse_unscored(table, resampled)
     for sample in resampled.values():
         if sample.metrics and sample.result.baseline is not None:
             sample.drops = _drops(sample.metrics, resampled[sample.result.baseline].metrics, columns)
@@ -99,15 +108,15 @@ def over_rows(table: Table, findings: list[Finding]) -> str:
     )
 
 
-def _refuse_unscored(table: Table, resampled: Mapping[SettingResult, Resampled], finding: Finding | None) -> None:
+def _refuse_unscored(table: Table, resampled: Mapping[SettingResult, Resampled]) -> None:
     """Raises RequestError if a baseline or the reference cannot be scored."""
     baselines = [(result.baseline, "a baseline") for result in table.results if result.baseline is not None]
     for result, what in [*baselines, (table.comparators.reference, "the reference")]:
         if not resampled[result].metrics:
-            why = "no run" if finding is None else finding.text
             raise RequestError(
-                f"--rows: {result.label} is {what} and cannot be scored by rows ({why})\n"
-                "allowed: runs with checkpoints/best.pt and their table"
+                f"--rows: {resampled[result].problem or f'{result.label} has no completed run'}\n"
+                f"{result.label} is {what}, so its test rows must be scored; that needs checkpoints/best.pt of its "
+                "runs and their table. Name another row with --reference"
             )
 
 
@@ -170,7 +179,7 @@ class RowDraws:
 def _resample(result: SettingResult, draws: RowDraws) -> Resampled:
     """The metrics of the runs of a setting over the draws."""
     if result.setting.boosting:
-        return Resampled(result, {}, "trees are not in its checkpoint")
+        return Resampled(result, {}, "the checkpoint of boosting holds no trees")
     metrics: dict[int, dict[tuple[str, str], Floats]] = {}
     try:
         for run in result.setting.members:
@@ -187,7 +196,11 @@ def _not_scored(resampled: Sequence[Resampled]) -> Finding | None:
     if not without:
         return None
     shown = "; ".join(without[:4]) + (f"; and {len(without) - 4} more" if len(without) > 4 else "")
-    return Finding("warning", "rows not scored", f"intervals over seeds alone, and no word on other rows: {shown}")
+    return Finding(
+        "warning",
+        "rows not scored",
+        f"these intervals and verdicts cover other seeds, but not other test rows: {shown}",
+    )
 
 
 def _counts(rows: np.ndarray, groups: np.ndarray | None) -> np.ndarray:

@@ -7,6 +7,7 @@ from mtlrun.compare.analysis.inference import Inference
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Estimate, Row, TaskColumn
+from mtlrun.tasks import metric_bounds
 
 Figures = Mapping[int, Mapping[tuple[str, str], float]]  # seed -> (task, metric) -> value
 
@@ -95,6 +96,6 @@ def estimates(figures: Figures, criteria: Criteria) -> dict[str, Estimate]:
     found = {}
     for column in criteria.columns:
         values = {seed: of_seed[column.primary] for seed, of_seed in figures.items() if column.primary in of_seed}
-        if (estimate := criteria.inference.estimate(values)) is not None:
+        if (estimate := criteria.inference.estimate(values, metric_bounds(column.metric))) is not None:
             found[column.task] = estimate
     return found

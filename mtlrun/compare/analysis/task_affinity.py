@@ -1,14 +1,18 @@
 """Which tasks help each other: every pair trained together, compared with each of the two alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mtlrun import statistics
 from mtlrun.compare.analysis.curves.metrics_files import COSINE, Curves, read_curves
+from mtlrun.compare.analysis.inference import COSINES
+from mtlrun.compare.analysis.questions import adjusted, tested
 from mtlrun.compare.analysis.setting_result import Criteria
+from mtlrun.compare.analysis.task_groups import propose
 from mtlrun.compare.collect.settings import Setting
-from mtlrun.compare.records import Affinity, Estimate, Finding, TaskColumn
+from mtlrun.compare.records import Affinity, Estimate, Finding, TaskColumn, Verdict
 from mtlrun.compose.plans.affinity import PAIRS
 
 Pair = tuple[str, str]
@@ -38,12 +42,39 @@ def affinity(
             gain = criteria.inference.estimate(_gains(pair, baseline, columns[task], criteria.split))
             if gain is not None:
                 gains.setdefault((task, other), gain)
-            cosine = criteria.inference.estimate(_cosines(pair, task, other, curves))
+            cosine = criteria.inference.estimate(_cosines(pair, task, other, curves), COSINES)
             if cosine is not None:
                 cosines.setdefault((task, other), cosine)
                 cosines.setdefault((other, task), cosine)
     tasks = tuple(columns)
-    return Affinity(tasks, gains, cosines, distances(baseline, tasks, criteria.inference, findings))
+    found = Affinity(tasks, gains, cosines, distances(baseline, tasks, criteria.inference, findings))
+    return _with_verdicts(found, criteria)
+
+
+def _with_verdicts(found: Affinity, criteria: Criteria) -> Affinity:
+    """Tests the mean gain of each task, and the gain of each by each other: Holm over the tasks, then over the pairs.
+
+    Each kind is a family, like main effects and interactions. The mean does not decide whether pairs are tested: a task
+    that gains by one and loses by another has a mean of 0. A task with one partner has no mean beside its gain.
+    """
+    by_task: dict[str, list[Mapping[int, float]]] = {}
+    for (task, _), gain in found.gains.items():
+        by_task.setdefault(task, []).append(gain.values)
+    means = {task: _mean(gains) for task, gains in by_task.items() if len(gains) > 1}
+    estimates = {task: mean for task, values in means.items() if (mean := criteria.inference.estimate(values))}
+    verdicts: dict[tuple[str, ...], Verdict] = {}
+    for family in ({(task,): mean for task, mean in estimates.items()}, found.gains):
+        drops = {names: {seed: -gain for seed, gain in own.values.items()} for names, own in family.items()}
+        tests = adjusted({names: tested(values, criteria) for names, values in drops.items()}, criteria)
+        verdicts |= {names: test.verdict for names, test in tests.items()}
+    shown = {p: gain.mean for p, gain in found.gains.items() if verdicts.get(p) in ("better", "worse")}
+    return replace(found, mean_gains=estimates, verdicts=verdicts, groups=propose(found.tasks, shown))
+
+
+def _mean(gains: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """The mean of several gains, for the seeds that all of them have."""
+    seeds = set.intersection(*map(set, gains))
+    return {seed: float(np.mean([gain[seed] for gain in gains])) for seed in sorted(seeds)}
 
 
 def _pairs(settings: Sequence[Setting], columns: Mapping[str, TaskColumn]) -> list[Setting]:

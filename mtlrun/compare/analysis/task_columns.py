@@ -1,6 +1,7 @@
 """The columns of a comparison: its tasks and metrics."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import Finding, TaskColumn
@@ -55,16 +56,30 @@ def _column(
     if not every:
         findings.append(Finding("warning", "no figures", f"{task}: no run has figures on {split}; left out"))
         return None
-    primaries = list(dict.fromkeys(run.primaries[task] for run in runs if task in run.primaries))
-    if len(primaries) > 1:
-        text = f"{task}: {listing(primaries)}; {primaries[0]} is shown, --metric {task}=... chooses"
-        findings.append(Finding("warning", "different primary metrics", text))
-    primary = primaries[0] if primaries else next((m for m in inferred_primaries() if m in every), "")
-    metrics = asked or (primary,)
+    metrics = asked or (_primary(task, runs, every, split, findings),)
     for metric in metrics:
         findings += _unknown_to(metric, task, split, known)
     unit = next((run.units[task] for run in runs if task in run.units), "")
     return TaskColumn(task, metrics[0], higher_is_better(metrics[0]), _unit(unit, metrics[0]), tuple(metrics))
+
+
+def _primary(task: str, runs: Sequence[RunRecord], every: Set[str], split: str, findings: list[Finding]) -> str:
+    """The primary metric that most runs name, or another one if no run has figures of it.
+
+    every: the metrics with figures. Notes in a finding that runs name different ones, or that another one is shown.
+    """
+    named = Counter(run.primaries[task] for run in runs if task in run.primaries)
+    wanted = [metric for metric, _ in named.most_common()] or inferred_primaries()
+    primary = next((metric for metric in [*wanted, *inferred_primaries()] if metric in every), min(every))
+    if len(named) > 1:
+        few = named.most_common()[-1][0]
+        unlike = next(run.name for run in runs if run.primaries.get(task) == few)
+        text = f"{task}: {listing(wanted)} ({few} in {unlike}); {primary} is shown, --metric {task}=... chooses"
+        findings.append(Finding("warning", "different primary metrics", text))
+    elif named and primary not in named:
+        text = f"{task}: no run has {wanted[0]} on {split}; {primary} is shown, --metric {task}=... chooses"
+        findings.append(Finding("warning", "no figures", text))
+    return primary
 
 
 def _unknown_to(metric: str, task: str, split: str, known: Sequence[tuple[str, set[str]]]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words, number
 from mtlrun.compare.records import Estimate, Series, TaskColumn
+from mtlrun.tasks import metric_bounds
 
 FEWEST = 3  # fewest points of a line
 
@@ -78,7 +79,7 @@ def _line(key: str, label: str, points: Sequence[Point], column: TaskColumn, cri
     known: list[tuple[float, Estimate]] = []
     for point in points:
         values = {s: own[column.primary] for s, own in point.result.figures.items() if column.primary in own}
-        if (estimate := criteria.inference.estimate(values)) is not None:
+        if (estimate := criteria.inference.estimate(values, metric_bounds(column.metric))) is not None:
             known.append((point.x, estimate))
     if len(known) < FEWEST:
         return None

@@ -3,25 +3,27 @@
 Unusable parts are left out and named.
 """
 
+import contextlib
 import dataclasses
 import functools
+import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from mtlrun.compare.collect.choice import Choice
 from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import RunRecord, Status
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
-from mtlrun.results.names import METRICS, SUMMARY
-from mtlrun.results.summary import EMPTY, NewerSchema, flatten, read
-from mtlrun.tasks import stated_primary
+from mtlrun.results.names import METRICS, PLAN, SUMMARY
+from mtlrun.results.summary import EMPTY, METRICS_HEADER, NewerSchema, flatten, read
+from mtlrun.tasks import known_metrics, names, stated_primary
 from mtlrun.util.errors import RequestError, listing
 
-TAIL = 300  # bytes; longer than the last line of metrics.csv
+TAIL, LINE = 300, 120  # bytes; longer than the last line of metrics.csv, and than a line about a figure on test
 LARGEST = 1e100  # larger numbers do not count as figures, because their squares overflow
 NOTHING = type(None)
 # key of a summary -> allowed types; a value of another type counts as absent and is named
@@ -142,14 +144,18 @@ def _is_git(git: Mapping[str, Any] | None) -> bool:
 # ---------------------------------------------------------------- the record
 
 
-def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], problems: Problems) -> RunRecord:
+def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], problems: Problems) -> RunRecord | None:
     """The record from a usable summary. The settings come from the plan if the summary has none.
 
-    Notes what a completed run lacks. Raises AttributeError, KeyError, TypeError or ValueError if the settings are not
-    those of a run.
+    Notes what a completed run lacks. Returns None, with a note, if a task has a value that no task can have, or if the
+    settings are not those that the sweep planned: one changed key would make rows of all other runs. Raises
+    AttributeError, KeyError, TypeError or ValueError if the settings are not those of a run.
     """
     tree = summary["settings"] or planned.config
     tasks = _trained_tasks(tree)
+    if wrong := _wrong_setting(tasks) or _unplanned(summary["settings"], planned):
+        problems.add("damaged summary", folder.name, f"{SUMMARY} has {wrong}: the run is left out")
+        return None
     settings = {key: value for key, value in flatten(_with_defaults(tree, tasks)).items() if value is not None}
     settings["only"] = list(tasks)
     seed = int(tree.get("seed") or 0)
@@ -202,6 +208,29 @@ def _trained_tasks(tree: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return tasks
 
 
+def _wrong_setting(tasks: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """A value of a task's settings that no run can have, in words; None if there is none."""
+    allowed = {"role": get_args(get_type_hints(TaskConfig)["role"]), "primary": known_metrics(), "type": names()}
+    return next(
+        (
+            f"tasks.{name}.{key}={value!r:.40}"
+            for name, task in tasks.items()
+            for key, values in allowed.items()
+            if (value := task.get(key)) is not None and not (isinstance(value, str) and value in values)
+        ),
+        None,
+    )
+
+
+def _unplanned(settings: Mapping[str, Any], planned: PlanEntry) -> str | None:
+    """A setting of a summary that is not what the sweep has planned, in words; None if there is none."""
+    if not settings or not planned.config:
+        return None
+    here, there = flatten(dict(settings)), flatten(planned.config)
+    key = next((key for key in {**there, **here} if here.get(key) != there.get(key)), None)
+    return None if key is None else f"{key}={here.get(key)!r:.40}, where {PLAN} has {there.get(key)!r:.40}"
+
+
 def _primary(task: Mapping[str, Any]) -> str | None:
     """The primary metric of a task, if its settings name it or a type that cannot be inferred from a column.
 
@@ -233,25 +262,59 @@ def _defaults(option: type) -> dict[str, Any]:
 
 
 def _check_completed(folder: Path, figures: Mapping[str, float], problems: Problems) -> None:
-    """Notes a problem if a completed run lacks test figures or has an unfinished metrics.csv."""
-    if not any(name.startswith("test/") for name in figures):
+    """Notes a problem if a completed run lacks test figures, or if its metrics.csv has no end or other test figures."""
+    on_test = {name: value for name, value in figures.items() if name.startswith("test/")}
+    if not on_test:
         problems.add("no test figures", folder.name, "completed, and has no figures on test")
-    if (problem := _unfinished(folder / METRICS)) is not None:
-        problems.add("unfinished file", folder.name, problem)
+    try:
+        lines = _last_lines(folder / METRICS, TAIL + LINE * len(on_test))
+    except ValueError as error:
+        problems.add("unfinished file", folder.name, str(error))
+        return
+    written = _written(lines)
+    differing = [name for name, value in on_test.items() if name in written and not _is_same(value, written[name])]
+    differing += sorted(written.keys() - figures.keys()) if on_test else []
+    if differing:
+        name = differing[0]
+        shown = " and ".join(
+            f"{file} {own.get(name, 'none')}" for file, own in ((SUMMARY, figures), (METRICS, written))
+        )
+        more = f", and {len(differing) - 1} more" if len(differing) > 1 else ""
+        problems.add("contradicting files", folder.name, f"{name} is in {shown}{more}; the table has that of {SUMMARY}")
 
 
-def _unfinished(path: Path) -> str | None:
-    """Returns the fault in the last line of a completed run's metrics.csv; None if it is a whole line about test."""
+def _last_lines(path: Path, size: int) -> list[str]:
+    """The lines in the last `size` bytes of a completed run's metrics.csv.
+
+    Raises ValueError, with what is wrong, unless it ends with a whole line about test.
+    """
     if path.exists() and not path.is_file():
-        return f"{METRICS} is no file"
+        raise ValueError(f"{METRICS} is no file")
     try:
         with open(path, "rb") as file:
-            file.seek(max(0, os.path.getsize(path) - TAIL))
+            file.seek(max(0, os.path.getsize(path) - size))
             end = file.read()
     except FileNotFoundError:
-        return f"there is no {METRICS}"
+        raise ValueError(f"there is no {METRICS}") from None
     except OSError as error:
-        return f"{METRICS} cannot be read ({error.strerror})"
+        raise ValueError(f"{METRICS} cannot be read ({error.strerror})") from None
     if not end.endswith(b"\n"):
-        return f"{METRICS} ends in the middle of a line"
-    return None if b",test," in end.splitlines()[-1] else f"{METRICS} ends before the figures on test"
+        raise ValueError(f"{METRICS} ends in the middle of a line")
+    if b",test," not in end.splitlines()[-1]:
+        raise ValueError(f"{METRICS} ends before the figures on test")
+    return end.decode(errors="replace").splitlines()
+
+
+def _written(lines: Sequence[str]) -> dict[str, float]:
+    """SPLIT/TASK/METRIC -> value of the whole lines about test."""
+    found = {}
+    for line in lines:
+        cells = line.split(",")
+        if len(cells) == len(METRICS_HEADER) and cells[2] == "test":
+            with contextlib.suppress(ValueError):
+                found["/".join(cells[2:5])] = float(cells[5])
+    return {name: value for name, value in found.items() if _is_finite(value)}
+
+
+def _is_same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)

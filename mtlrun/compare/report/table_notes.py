@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from mtlrun.compare.records import Comparison, Effect, Finding
+from mtlrun.compare.records import Comparison, Effect, Finding, Row, TaskColumn
 from mtlrun.compare.report.result_table import LEADER, LIKE_LEADER, has_fixed_weights, mark, timed
 from mtlrun.compare.report.rounding import ABSENT, probability, with_interval
+from mtlrun.statistics import seeds_needed
+from mtlrun.util.errors import listing
 
 
 def reading(comparison: Comparison) -> list[str]:
@@ -55,9 +57,12 @@ def _intervals(comparison: Comparison) -> Iterator[str]:
 
 def _differences(comparison: Comparison) -> Iterator[str]:
     yield f"Δm: percent of {comparison.baseline}, positive is worse."
+    asked, needed = comparison.asked, comparison.seeds_needed
+    others = seeds_needed(asked.count) if asked is not None else needed
     yield (
         f"P(better), Holm p and verdict: against {comparison.reference}, paired by seed; "
-        f"margin {comparison.margin:g} %; p below 0.05 is possible from {comparison.seeds_needed} seeds on."
+        f"margin {comparison.margin:g} %; p below 0.05 is possible from {needed} seeds on"
+        f"{f', for the {asked} from {others}' if others != needed else ''}."
     )
 
 
@@ -67,6 +72,28 @@ def _signs(comparison: Comparison) -> Iterator[str]:
     name = "best" if comparison.best else "leader, the lowest mean Δm"
     alike = any(mark(comparison, row) == LIKE_LEADER for row in comparison.rows)
     yield f"{LEADER} {name}." + (f" {LIKE_LEADER} not to be told apart from it." if alike else "")
+
+
+def _below_trivial(comparison: Comparison) -> Iterator[str]:
+    trivial = next((row for row in comparison.rows if row.trivial), None)
+    if trivial is None:
+        return
+    worse = []
+    for row in comparison.rows:
+        tasks = [column.task for column in comparison.columns if not row.trivial and _no_better(row, trivial, column)]
+        worse += [f"{row.label} ({listing(tasks)})"] if tasks else []
+    if worse:
+        yield f"No better than the trivial predictor, which knows no inputs: {'; '.join(worse)}."
+
+
+def _no_better(row: Row, trivial: Row, column: TaskColumn) -> bool:
+    """Whether the mean figure of a row is no better than that of the trivial predictor, over the seeds of both."""
+    one, other = row.figures.get(column.task), trivial.figures.get(column.task)
+    seeds = one.values.keys() & other.values.keys() if one is not None and other is not None else ()
+    if one is None or other is None or not seeds:
+        return False
+    gain = sum(one.values[seed] - other.values[seed] for seed in seeds)
+    return gain <= 0 if column.higher else gain >= 0
 
 
 def _below_fixed(comparison: Comparison) -> Iterator[str]:
@@ -99,6 +126,7 @@ NOTES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
     _intervals,
     _differences,
     _signs,
+    _below_trivial,
     _below_fixed,
     _absent,
     _chosen,

@@ -1,14 +1,15 @@
 """The verdict: the answers of a comparison in short sentences, the most important first."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from mtlrun.compare.analysis.answers import Facts
 from mtlrun.compare.analysis.effects import Contrasts, main, word
 from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.questions import Tested, Together
-from mtlrun.compare.records import Effect, Estimate, Row, Verdict
+from mtlrun.compare.records import Affinity, Effect, Estimate, Row, Verdict
 from mtlrun.compare.report.rounding import number, probability, with_interval
+from mtlrun.statistics import seeds_needed
 from mtlrun.util.errors import counted
 
 NAMED = 3  # number of rows, tasks or levels that a sentence names; it counts the others
@@ -36,13 +37,19 @@ def verdict(facts: Facts) -> list[str]:
         sentences.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
     if not facts.seeds:
         sentences.append("No seeds in common: nothing can be concluded.")
-    elif facts.seeds < facts.needed and not any(row.against and _decided(row.against.verdict) for row in facts.rows):
-        sentences.append(f"Too few seeds to show a difference: {facts.seeds} of {facts.needed}.")
+    elif facts.seeds < facts.needed:
+        tasks = len(facts.affinity.mean_gains) if facts.affinity else 0
+        if tasks and facts.seeds >= seeds_needed(tasks):
+            sentences.append(
+                f"Too few seeds to show a gain in a single pair of tasks: {facts.seeds} of {facts.needed}."
+            )
+        elif not any(row.against and _decided(row.against.verdict) for row in facts.rows):
+            sentences.append(f"Too few seeds to show a difference: {facts.seeds} of {facts.needed}.")
     sentences += (
         _contrasts(facts.contrasts, facts.margin) if facts.contrasts else _factorial(facts.effects, facts.margin)
     )
-    if facts.pairs:
-        sentences.append(_pairs(facts.pairs))
+    if facts.affinity:
+        sentences += _affinity(facts.affinity)
     if facts.curve:
         sentences.append(_curve(facts.curve))
     elif facts.together and not facts.contrasts:
@@ -119,17 +126,43 @@ def _curve(by_rows: Mapping[int, Tested]) -> str:
     return f"From {first:,} training rows on, training together is not shown to help.{harms}"
 
 
-def _pairs(pairs: Mapping[tuple[str, str], Tested]) -> str:
-    """Which task gains or loses by which other task."""
-    words: dict[str, Literal["better", "worse"]] = {"gains by": "better", "loses by": "worse"}
-    changed = [
-        f"{task} {word} {other} ({_percent(result.difference)})"
-        for word, wanted in words.items()
-        for (task, other), result in pairs.items()
-        if result.verdict == wanted
-    ]
+# ---------------------------------------------------------------- pairs of tasks
+
+
+def _affinity(found: Affinity) -> list[str]:
+    """Which tasks gain or lose by being trained with another, on average and by which; and the groups of tasks."""
+    sentences = []
+    if found.mean_gains:
+        changed = _changes({(task,): gain for task, gain in found.mean_gains.items()}, found.verdicts)
+        changes = enumerated(changed) if changed else "no task is shown to gain or to lose"
+        sentences.append(f"Trained with another task, on average over them, {changes}.")
+    changed = _changes(found.gains, found.verdicts)
     changes = enumerated(changed) if changed else "no task is shown to gain or lose by another"
-    return f"In pairs, {changes}."
+    return [*sentences, f"In pairs, {changes}.", _groups(found)]
+
+
+def _changes(gains: Mapping[Any, Estimate], verdicts: Mapping[tuple[str, ...], Verdict]) -> list[str]:
+    """`a gains by b (+2.1 ± 0.3 %)` for each shown gain, the largest first, then for each shown loss."""
+    words: dict[Verdict, str] = {"better": "gains", "worse": "loses"}
+    by_size = sorted(gains.items(), key=lambda pair: -abs(pair[1].mean))
+    return [
+        f"{names[0]} {word}{f' by {names[1]}' if names[1:] else ''} ({_percent(gain)})"
+        for wanted, word in words.items()
+        for names, gain in by_size
+        if verdicts.get(names) == wanted
+    ]
+
+
+def _groups(found: Affinity) -> str:
+    """The proposed groups of tasks in words."""
+    together = [enumerated(group, len(group)) for group in found.groups if len(group) > 1]
+    alone = [group[0] for group in found.groups if len(group) == 1]
+    if not together:
+        return "No tasks are proposed to be trained together: no two are shown to gain by it."
+    if not alone and len(together) == 1:
+        return "Proposed from the pairs: train all tasks together."
+    apart = f"; alone: {enumerated(alone, len(alone))}" if alone else ""
+    return f"Proposed from the pairs: train together {'; '.join(together)}{apart}."
 
 
 # ---------------------------------------------------------------- together or alone

@@ -22,18 +22,12 @@ def lessons(request: PlanRequest) -> list[Arm]:
     the heads at 3 times `lr.base`. Graphs: no edges; a chain with gradients stopped; a chain with gradients passed.
     If tasks have labels in different rows, all nets take the same number of steps.
     """
-    from mtlrun.statistics import seeds_needed  # loads scipy
-
     request.several_tasks()
     strategies: dict[str, Arm] = {
         "sum": {"loss": "sum"},
         "fixed": fixed(request),
         "uncertainty": {"loss": "uncertainty"},
     }
-    effects = sum(len(levels) - 1 for levels in (strategies, RATES, EDGES))
-    request.notes.append(
-        f"read as a factorial: {effects} main effects, for which {seeds_needed(effects)} seeds will do"
-    )
     single: Arm = {"graph": "none"} | request.alone(request.main)
     arms: list[Arm] = [
         {"label": "alone"} | single | RATES["single"],

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import pandas as pd
 
-from mtlrun.data.kinds import DATE, NUMBER, TEXT, TRUTH, ColumnKind, as_numbers, as_texts, kind_of
+from mtlrun.data.kinds import DATE, NUMBER, TEXT, TRUTH, ColumnKind, as_numbers, as_texts, kind_of, whole_numbers
 
 Compare = Callable[[Any, Any], Any]
 
@@ -110,9 +110,13 @@ def column(series: pd.Series) -> Operand:
 
 
 def _exact(series: pd.Series) -> np.ndarray:
-    """Numbers. Whole numbers without gaps stay integers, so that identifiers beyond 2^53 are exact."""
-    exact = pd.api.types.is_integer_dtype(series.dtype) and not series.isna().any()
-    return series.to_numpy() if exact else as_numbers(series)
+    """Numbers. Integers stay integers, so that identifiers beyond 2^53 are exact; where they are missing they are 0."""
+    integers = whole_numbers(series.dropna())
+    if integers is None:
+        return as_numbers(series)
+    data = np.zeros(len(series), dtype=integers.dtype)
+    data[series.notna().to_numpy()] = integers
+    return data
 
 
 _COLUMNS: dict[ColumnKind, tuple[type[Operand], Callable[[pd.Series], Any]]] = {

@@ -150,7 +150,7 @@ def test_a_run_that_is_not_what_it_was_is_left_out_by_name(trained: Path, tmp_pa
     assert "loss=uncertainty: " in text and "its checkpoint gives rmse of y" in text
     (net(tmp_path, "sum", 0) / "checkpoints/best.pt").unlink()
     with pytest.raises(
-        RequestError, match=r"--rows: loss=sum is the reference and cannot be scored by rows \(.*no such"
+        RequestError, match=r"^--rows: .*best.pt.*no such.*\nloss=sum is the reference, so its test rows must be scored"
     ):
         analyse(collect([tmp_path / "sweep"]), Options(rows=True))
 

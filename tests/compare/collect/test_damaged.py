@@ -5,7 +5,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from mtlrun.cli.main import main
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
+from mtlrun.compare.records import Comparison, Estimate
 from mtlrun.compare.report.render import render
 from mtlrun.util.errors import RequestError
 
@@ -92,6 +93,23 @@ def gone(name: str) -> Damage:
     return lambda o, s: shutil.rmtree(s / name) if (s / name).is_dir() else (s / name).unlink()
 
 
+def task(run: str, name: str, **values: Any) -> Damage:
+    def write(o: Outputs, s: Path) -> None:
+        path = s / run / "summary.json"
+        settings = json.loads(path.read_text())["settings"]
+        settings["tasks"][name] |= values
+        change(path, settings=settings)
+
+    return write
+
+
+def another_loss(o: Outputs, s: Path) -> None:
+    path = s / "unc-2/summary.json"
+    settings = json.loads(path.read_text())["settings"]
+    settings["loss"]["name"] = "pcgrad"
+    change(path, settings=settings)
+
+
 def words(make: Callable[[Path], list[Path]]) -> Damage:
     return lambda o, s: [str(path) for path in make(s)]
 
@@ -123,7 +141,7 @@ def constant(run: str) -> dict[str, Any]:
     return {"figures": {f"test/{name}": 0.5 for name in ("a/rmse", "b/accuracy") if name[0] in trained}}
 
 
-ODD = "unc-2: summary.json has no usable"
+ODD, OUT = "unc-2: summary.json has no usable", "damaged summary: unc-2: summary.json has"
 CSV, SUMMARY, PLAN = "sum-0/metrics.csv", "unc-2/summary.json", "sweep.json"
 NO_PLAN = "s: sweep.json cannot be read"
 CASES = {
@@ -148,6 +166,16 @@ CASES = {
     "summary deep": Case(holds(SUMMARY, b"[" * 100_000), "unreadable: unc-2", FEWER),
     "summary not utf-8": Case(holds(SUMMARY, b"\xff\xfe{"), "unreadable: unc-2", FEWER),
     "summary a folder": Case(a_folder_instead, "unreadable: unc-2", FEWER),
+    "no such metric": Case(task("unc-2", "b", primary="x"), f"{OUT} tasks.b.primary='x'", FEWER),
+    "a metric is a list": Case(task("unc-2", "b", primary=["x"]), f"{OUT} tasks.b.primary=['x']", FEWER),
+    "another loss": Case(another_loss, f"{OUT} loss='pcgrad', where sweep.json has 'uncertainty'", FEWER),
+    "no such role": Case(task("unc-2", "b", role="x"), f"{OUT} tasks.b.role='x'", FEWER),
+    "no such type": Case(task("unc-2", "b", type=3), f"{OUT} tasks.b.type=3", FEWER),
+    "another figure": Case(
+        figure("unc-2", "test/a/rmse", 5.0),
+        "contradicting files: unc-2: test/a/rmse is in summary.json 5.0 and metrics",
+    ),
+    "a figure is gone": Case(figure("unc-2", "test/a/rmse", None), "in summary.json none and metrics.csv 11.2", FEWER),
     "settings null": Case(summary("unc-2", settings=None), f"{ODD} settings"),
     "settings a list": Case(summary("unc-2", settings=[]), f"{ODD} settings"),
     "tasks a list": Case(summary("unc-2", settings={"tasks": ["a"]}), "unreadable: unc-2", FEWER),
@@ -200,6 +228,29 @@ def test_damage_is_named_and_seeds_are_counted(table: Outputs, case: str, capsys
     assert tuple(len(rows[label]["seeds"].split()) for label in labels) == seeds
 
 
+@pytest.mark.parametrize("run", ["sum-0", "unc-2"])
+def test_a_primary_metric_that_one_run_names_decides_nothing(
+    table: Outputs, run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (table.root / "s/sweep.json").unlink()
+    for name in ("sum-1", "sum-2", "unc-0", "unc-1", "b-0", "sum-0", "unc-2"):
+        task(name, "b", primary="mae" if name == run else "accuracy")(table, table.root / "s")
+    assert main(["compare", str(table.root / "s"), "-o", str(table.root / "out")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"different primary metrics: b: accuracy, mae (mae in {run}); accuracy is shown" in said
+
+
+def test_a_metric_that_no_run_has_is_replaced(outputs: Outputs) -> None:
+    """A test split with one class has no AUROC."""
+    outputs.run("one", {"a": 1.0, "c": 0.9}, figures={"test/a/rmse": 1.0, "test/c/accuracy": 1.0})
+    task("one", "c", primary="auroc")(outputs, outputs.root)
+    comparison = analyse(collect([outputs.root]), Options())
+    assert [column.metric for column in comparison.columns] == ["rmse", "accuracy"]
+    assert "c: no run has auroc on test; accuracy is shown, --metric c=... chooses" in [
+        finding.text for finding in comparison.findings
+    ]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_what_may_not_be_read_is_named(table: Outputs, capsys: pytest.CaptureFixture[str]) -> None:
     (table.root / "s/unc-1/summary.json").chmod(0)
@@ -237,6 +288,9 @@ def test_labels_of_ten_thousand_characters_and_units_in_other_scripts(
     settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
     settings["tasks"]["a"] |= {"unit": "円/㎡ ↑ <b>"}
     change(path, settings=settings)
+    plan = json.loads((outputs.root / "s/sweep.json").read_text(encoding="utf-8"))
+    plan[1]["config"] = settings
+    (outputs.root / "s/sweep.json").write_text(json.dumps(plan), encoding="utf-8")
     assert main(["compare", str(outputs.root / "s"), "-o", str(outputs.root / "out")]) == 0
     said = capsys.readouterr().out
     assert "rmse ↓ (円/㎡ ↑ <b>)" in said and "seeds: 1 seed;" in said
@@ -303,3 +357,36 @@ def test_whatever_is_spoiled_there_is_a_table_or_an_answer(table: Outputs, tmp_p
         except Exception as error:
             raise AssertionError(f"{number}: {done}: {error!r}") from error
         shutil.rmtree(tmp_path / "x")
+
+
+def leaves(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The places of all values in a tree, the trees below included."""
+    below = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [*([path] if path else []), *(place for key, value in below for place in leaves(value, (*path, key)))]
+
+
+def of_undamaged(comparison: Comparison) -> list[tuple[tuple[int, ...], Mapping[str, Estimate]]]:
+    """Seeds and figures of the sum and of the single-task nets. Their labels name what a damaged run has otherwise."""
+    rows = [row for row in comparison.rows if any(run.endswith(("sum-0", "a-0")) for run in row.runs)]
+    return sorted(((row.seeds, row.figures) for row in rows), key=lambda row: row[1]["a"].mean)
+
+
+def test_a_damaged_summary_costs_its_run_and_not_the_comparison(table: Outputs) -> None:
+    """Each value of one summary is replaced by junk: the other runs are compared as before."""
+    path = table.root / "s/unc-2/summary.json"
+    whole, luck = path.read_text(encoding="utf-8"), random.Random(0)
+    before = of_undamaged(analyse(collect([table.root]), Options()))
+    for place in leaves(json.loads(whole)):
+        if place == ("schema",):
+            continue  # a newer one is refused: this mtlrun may not understand its figures
+        for junk in luck.sample(JUNK, 3):
+            tree = json.loads(whole)
+            *above, last = place
+            node = tree
+            for key in above:
+                node = node[key]
+            node[last] = junk
+            path.write_text(json.dumps(tree), encoding="utf-8")
+            comparison = analyse(collect([table.root]), Options())
+            assert of_undamaged(comparison) == before, (place, junk)
+            assert comparison.columns[1].metric == "accuracy", (place, junk)

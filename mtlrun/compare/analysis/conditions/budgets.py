@@ -54,6 +54,8 @@ def _unequal_steps(context: Context) -> Iterator[Finding]:
         for run in setting.members:
             by_tasks.setdefault(run.tasks, []).append(run.steps)
         steps += [(sum(of_runs) / len(of_runs), setting.label) for of_runs in by_tasks.values()]
+    if not steps:  # boosting alone
+        return
     (low, short), (high, long) = min(steps), max(steps)
     if 0 < UNEQUAL * low < high:
         most = str(max(run.steps for setting in context.nets for run in setting.members))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from mtlrun.compare.analysis.conditions.context import Context
 from mtlrun.compare.collect.shell_commands import origin, with_seeds
 from mtlrun.compare.records import Finding
+from mtlrun.statistics import seeds_needed
 from mtlrun.util.errors import counted, listing
 from mtlrun.util.shell import resume_command
 
@@ -28,18 +29,20 @@ def unfinished_runs(context: Context) -> Iterator[Finding]:
 
 
 def enough_seeds(context: Context) -> Iterator[Finding]:
-    """Every row has enough seeds for a significant difference."""
+    """Every row has enough seeds for a significant difference, in the table and in what the runs were made for."""
     rows = [result.row for result in context.completed]
-    needed, fewest = context.table.seeds_needed, min(len(row.seeds) for row in rows)
+    by_row, by_question = context.table.seeds_needed, seeds_needed(context.asked.count)
+    needed, fewest = max(by_row, by_question), min(len(row.seeds) for row in rows)
     if fewest >= needed:
         return
-    text = f"{counted(fewest, 'seed')}; no row can be significant below {needed}"
+    what = context.asked.noun if by_question > by_row else "row"
+    text = f"{counted(fewest, 'seed')}; no {what} can be significant below {needed}"
     few = [row for row in rows if len(row.seeds) < needed]
     if len(few) < len(rows):  # others have the missing seeds, and `equal_seeds` gives the commands
         yield Finding("missing", "seeds", f"{listing([row.label for row in few], 4)}: {text}")
     else:
         start = max(seed for row in rows for seed in row.seeds) + 1
-        yield context.further_seeds("seeds", text, range(start, start + needed - fewest))
+        yield from context.further_seeds("seeds", text, range(start, start + needed - fewest))
 
 
 def equal_seeds(context: Context) -> Iterator[Finding]:

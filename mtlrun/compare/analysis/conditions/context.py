@@ -1,7 +1,7 @@
 """The input of the conditions, with helpers that several conditions use."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,8 @@ from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import ONLY, Setting
 from mtlrun.compare.collect.shell_commands import origin, with_seeds, without_sweeps
 from mtlrun.compare.records import Finding
+from mtlrun.compose.questions import Asked
+from mtlrun.util.errors import listing
 from mtlrun.util.shell import compare_command
 
 RATES = ("lr.base", "lr.trunk", "lr.heads", "loss.lr")  # beginnings of the keys of learning rates
@@ -23,12 +25,14 @@ class Context:
     """The input of the conditions: a comparison before it is shown.
 
     tuned: keys of --tune, here or before --confirm
+    asked: the questions that the runs were made for
     """
 
     collection: Collection
     table: Table
     options: Options
     tuned: Sequence[str]
+    asked: Asked
 
     @property
     def results(self) -> Sequence[SettingResult]:
@@ -95,13 +99,32 @@ class Context:
             return without_sweeps(self.largest_sweep, "experiment=baselines", seeds, (ONLY,))
         return without_sweeps(_most_common(of_all_tasks), "experiment=baselines", seeds)
 
-    def further_seeds(self, condition: str, text: str, seeds: Iterable[int]) -> Finding:
-        """A finding that further seeds may resolve, with the command that trains them and the comparison after it."""
-        command = with_seeds(self.largest_sweep, seeds)
+    def further_seeds(self, condition: str, text: str, seeds: Iterable[int]) -> Iterator[Finding]:
+        """Findings that further seeds may resolve: a command for each folder that is needed to train all settings.
+
+        The first also has the command of the comparison after it.
+        """
+        seeds, (first, *others) = list(seeds), self._folders_of_all_settings()
+        command = with_seeds(first, seeds)
         if command is not None:
+            more = "B, … the folders that the commands print" if others else "B the folder that the command prints"
             both = self.compare_with("B", *self.options.tune_words)
-            text += f"; then compare both, B the folder that the command prints: {both}"
-        return Finding("missing", condition, text, command)
+            text += f"; then compare {'all' if others else 'both'}, {more}: {both}"
+        yield Finding("missing", condition, text, command)
+        for place in others:
+            labels = [result.label for result in self.completed if self._is_in(result, place)]
+            yield Finding("missing", condition, f"{listing(labels, 4)}: the same seeds", with_seeds(place, seeds))
+
+    def _folders_of_all_settings(self) -> list[Path]:
+        """The largest sweep, and further folders until every setting has a run in one of them."""
+        places = [self.largest_sweep]
+        for result in self.completed:
+            if not any(self._is_in(result, place) for place in places):
+                places.append(_most_common(origin(run) for run in self.runs_of(result)))
+        return places
+
+    def _is_in(self, result: SettingResult, place: Path) -> bool:
+        return any(origin(run) == place for run in self.runs_of(result))
 
 
 def _most_common(places: Iterable[Path]) -> Path:

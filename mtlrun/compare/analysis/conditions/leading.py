@@ -44,7 +44,7 @@ def clear_leader(context: Context) -> Iterator[Finding]:
         )
         yield Finding("missing", "a clear leader", text)
     if undecided:
-        yield _more_seeds(context, f"{leader.label} cannot be told apart from {undecided}")
+        yield from _more_seeds(context, f"{leader.label} cannot be told apart from {undecided}")
 
 
 def _nothing_leads(context: Context) -> Finding:
@@ -68,14 +68,15 @@ def _reason(context: Context, row: Row, leader: Row) -> Reason:
     return Reason.LIMITED if context.table.criteria.inference.limited(differences) else Reason.OPEN
 
 
-def _more_seeds(context: Context, text: str) -> Finding:
-    """A finding that more seeds may resolve. For a confirmation it does not suggest more seeds.
+def _more_seeds(context: Context, text: str) -> Iterator[Finding]:
+    """Findings that more seeds may resolve. For a confirmation it does not suggest more seeds.
 
     Adding seeds until the result pleases would invalidate the confirmation.
     """
     if any(is_confirmation(origin(run)) for run in context.collection.runs):
         text += ": the confirmation leaves it open, and training further ones until one pleases would undo it"
-        return Finding("missing", "a clear leader", text)
+        yield Finding("missing", "a clear leader", text)
+        return
     start = max(seed for result in context.results for seed in result.row.seeds) + 1
     seeds = range(start, start + context.fewest_seeds)
-    return context.further_seeds("a clear leader", f"{text}: more seeds may decide it", seeds)
+    yield from context.further_seeds("a clear leader", f"{text}: more seeds may decide it", seeds)

@@ -10,6 +10,7 @@ from mtlrun.compare.collect.shell_commands import origin, with_values
 from mtlrun.compare.records import Finding
 from mtlrun.util.errors import listing
 
+BY_TASK = ("loss.weights.", "lr.heads.", "graph.receives.")  # mappings whose keys are tasks
 OF_ONE_TASK = (*NOT_A_SETTING, SPLIT, "data.path", "trainer.select")  # keys in which single-task nets may differ
 
 
@@ -59,7 +60,7 @@ def _comparable_keys(context: Context, nets: Mapping[str, RunRecord]) -> list[st
         key
         for key in keys
         if key.split(".")[0] not in ("tasks", ONLY)
-        and key.split(".")[-1] not in nets
+        and not key.startswith(BY_TASK)
         and key not in OF_ONE_TASK
         and not context.is_tuned(key)
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtlrun.compare.analysis.curves.metrics_files import Curves
-from mtlrun.compare.analysis.inference import Inference
+from mtlrun.compare.analysis.inference import SHARES, Inference
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import CONFLICTS, DEAD, GATE, STITCH, Diagnostic, Share
 
@@ -25,7 +25,7 @@ def diagnostics(settings: Sequence[Setting], curves: Curves, inference: Inferenc
         Diagnostic(setting.label, task, metric, estimate)
         for setting in settings
         for (task, metric), by_seed in _at_the_end(setting, curves, (CONFLICTS, DEAD)).items()
-        if (estimate := inference.estimate(by_seed)) is not None
+        if (estimate := inference.estimate(by_seed, SHARES)) is not None
     ]
 
 
@@ -84,7 +84,7 @@ def _group_shares(label: str, level: str, gates: Gates, inference: Inference) ->
     found = []
     for group, members in gates.items():
         seeds = set.intersection(*(set(by_seed) for by_seed in members.values()))
-        estimate = inference.estimate({s: sum(by_seed[s] for by_seed in members.values()) for s in seeds})
+        estimate = inference.estimate({s: sum(by_seed[s] for by_seed in members.values()) for s in seeds}, SHARES)
         if estimate is not None:
             found.append(Share(label, level, group.reader, group.experts, estimate, signed=False))
     return found

@@ -26,6 +26,13 @@ class Curves:
         """Steps and values of one figure of a run; empty if it has none."""
         return self.runs.get(run.folder, {}).get(key, ([], []))
 
+    def whole_net(self, run: RunRecord, beginning: str) -> list[tuple[str, list[float]]]:
+        """The names and values of the figures on val that belong to no task and begin so."""
+        known = self.runs.get(run.folder, {}).items()
+        return [
+            (key[2], values) for key, (_, values) in known if key[:2] == ("val", "") and key[2].startswith(beginning)
+        ]
+
 
 def read_curves(settings: Sequence[Setting], findings: list[Finding]) -> Curves:
     """Reads the val figures, weights, rates, cosines, conflicts and stitches of the runs of the settings.

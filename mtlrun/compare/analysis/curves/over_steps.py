@@ -1,5 +1,6 @@
 """Lines over training steps: val figures, loss weights, learnt noise, rates and gradient cosines."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,9 +9,11 @@ import numpy as np
 
 from mtlrun import statistics
 from mtlrun.compare.analysis.curves.metrics_files import COSINE, Curve, Curves, Key
+from mtlrun.compare.analysis.inference import COSINES
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Series, TaskColumn
+from mtlrun.tasks import metric_bounds
 
 OF_SETTINGS = ("weight", "rate")  # a flat line of these repeats the settings
 FLAT = 1e-6  # share of the height of a line: bound of the rounding error
@@ -25,6 +28,16 @@ class Line:
     metric: str
     key: Key
     runs: Sequence[RunRecord]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value that the figure can have."""
+        match self.what:
+            case "curve":
+                return metric_bounds(self.metric)
+            case "cosine":
+                return COSINES
+        return 0.0, math.inf  # weights, scales and rates
 
     @property
     def of_settings(self) -> bool:
@@ -78,7 +91,7 @@ def _band(label: str, line: Line, curves: Curves) -> Series | None:
     if not known:
         return None
     steps, table = _aligned(known)
-    return Series(line.what, label, line.task, line.metric, steps, *_mean_and_band(table), len(known))
+    return Series(line.what, label, line.task, line.metric, steps, *_mean_and_band(table, line.bounds), len(known))
 
 
 def _aligned(curves: Sequence[Curve]) -> tuple[list[int], np.ndarray]:
@@ -91,8 +104,11 @@ def _aligned(curves: Sequence[Curve]) -> tuple[list[int], np.ndarray]:
     return steps, np.array([[values.get(s, np.nan) for s in steps] for values in by_step])
 
 
-def _mean_and_band(table: np.ndarray) -> tuple[list[float], list[float], list[float]]:
-    """Mean and t interval of each column of `[n, S]`, without NaN. For a single value the interval is that value."""
+def _mean_and_band(table: np.ndarray, bounds: tuple[float, float]) -> tuple[list[float], list[float], list[float]]:
+    """Mean and t interval of each column of `[n, S]`, without NaN, within the bounds of the figure.
+
+    For a single value the interval is that value.
+    """
     count = np.sum(~np.isnan(table), 0)
     mean = np.nanmean(table, 0)
     spread = np.sqrt(np.nansum((table - mean) ** 2, 0) / np.maximum(count - 1, 1))
@@ -101,7 +117,8 @@ def _mean_and_band(table: np.ndarray) -> tuple[list[float], list[float], list[fl
         if n > 1:
             half[count == n] = _half_of_interval(n)
     half = half * spread
-    return mean.tolist(), (mean - half).tolist(), (mean + half).tolist()
+    low, high = np.maximum(mean - half, bounds[0]), np.minimum(mean + half, bounds[1])
+    return mean.tolist(), np.minimum(mean, low).tolist(), np.maximum(mean, high).tolist()
 
 
 def _half_of_interval(n: int) -> float:

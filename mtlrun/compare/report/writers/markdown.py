@@ -7,6 +7,7 @@ with a | would break its table.
 from collections.abc import Iterable
 
 from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.pair_tables import pair_tables
 from mtlrun.compare.report.result_table import lines, mark, table
 from mtlrun.compare.report.rounding import probability, with_interval
 from mtlrun.compare.report.table_notes import by_kind, reading
@@ -21,6 +22,11 @@ def as_markdown(comparison: Comparison) -> str:
     for row, cells in zip(comparison.rows, lines(columns, len(comparison.rows)), strict=True):
         out.append(_line([f"{row.label} {sign}" if (sign := mark(comparison, row)) else row.label, *cells]))
     out += ["", *(f"- {escape(line)}" for line in reading(comparison))]
+    for pairs in pair_tables(comparison):
+        out += ["", escape(pairs.title), "", _line(["task", *(column.text for column in pairs.columns)])]
+        out.append("|---|" + "---:|" * len(pairs.columns))
+        cells_of = lines(pairs.columns, len(pairs.tasks))
+        out += [_line([task, *cells]) for task, cells in zip(pairs.tasks, cells_of, strict=True)]
     if comparison.effects:
         out += ["", "| effect on Δm, percent | level | against | estimate | Holm p |", "|---|---|---|---:|---:|"]
         for effect in comparison.effects:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.pair_tables import pair_tables
 from mtlrun.compare.report.result_table import Column, lines, mark, table
 from mtlrun.compare.report.table_notes import by_kind, effect_text, reading
 from mtlrun.compare.report.wrapping import fill, wrap
@@ -28,6 +29,10 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
     out += _table(comparison, room)
     for line in reading(comparison):
         out += fill(line, width, "  ")
+    for pairs in pair_tables(comparison):
+        labels = [wrap(task, LABEL, 3, f"[{index}]")[0] for index, task in enumerate(pairs.tasks, start=1)]
+        blocks = _in_blocks("task", ["\n".join(label) for label in labels], pairs.columns, room)
+        out += ["", *fill(pairs.title, width), *blocks[1:]]
     if comparison.effects:
         out += ["", "Effects on Δm, in percent (positive: the first is worse)"]
         for effect in comparison.effects:
@@ -46,14 +51,17 @@ def _table(comparison: Comparison, width: int | None) -> list[str]:
     """The table in as many blocks as it needs, and the full labels of rows whose label was cut."""
     wrapped = [wrap(row.label, LABEL, 3, f"[{index}]") for index, row in enumerate(comparison.rows, start=1)]
     marked = [_marked(mark(comparison, row), label) for row, (label, _) in zip(comparison.rows, wrapped, strict=True)]
-    out: list[str] = []
-    for block in _blocks(table(comparison), marked, width):
-        out += ["", *table_lines(*_cells(marked, block))]
-    out.append("")
+    out = [*_in_blocks("  setting", marked, table(comparison), width), ""]
     for index, (row, (_, cut)) in enumerate(zip(comparison.rows, wrapped, strict=True), start=1):
         if cut:
             out += fill(f"[{index}] {row.label}", width or PAGE)
     return out
+
+
+def _in_blocks(heading: str, labels: Sequence[str], columns: Sequence[Column], width: int | None) -> list[str]:
+    """The lines of a table, in blocks that fit, each after an empty line."""
+    blocks = [block for block in _blocks(columns, labels, width) if block]
+    return [line for block in blocks for line in ["", *table_lines(*_cells(heading, labels, block))]]
 
 
 def _marked(sign: str, label: Sequence[str]) -> str:
@@ -81,12 +89,12 @@ def _blocks(columns: Sequence[Column], labels: Sequence[str], width: int | None)
 
 
 def _width(labels: Sequence[str], columns: Sequence[Column]) -> int:
-    return table_width(*_cells(labels, columns))
+    return table_width(*_cells("  setting", labels, columns))
 
 
-def _cells(labels: Sequence[str], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
+def _cells(heading: str, labels: Sequence[str], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
     """The headings and rows of a block: some columns beside the labels of the rows."""
     below = any(column.below for column in columns)
     headings = [f"{column.top}\n{column.below}" if below else column.top for column in columns]
     rows = [[label, *cells] for label, cells in zip(labels, lines(columns, len(labels)), strict=True)]
-    return ["  setting\n" if below else "  setting", *headings], rows
+    return [f"{heading}\n" if below else heading, *headings], rows

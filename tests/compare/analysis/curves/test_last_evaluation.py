@@ -8,7 +8,7 @@ from folders import Outputs, lines
 
 
 def test_conflicts_and_dead_units_are_those_of_the_last_evaluation_as_means_over_seeds(outputs: Outputs) -> None:
-    for seed, (rate, dead) in enumerate([(0.2, 0.5), (0.4, 0.25)]):
+    for seed, (rate, dead) in enumerate([(0.29, 0.5), (0.31, 0.25)]):
         curve = [
             *lines([0.9, rate], "train,,conflict_rate"),
             *lines([0.0, dead], "val,,dead_layer1"),
@@ -26,8 +26,9 @@ def test_conflicts_and_dead_units_are_those_of_the_last_evaluation_as_means_over
             ("alone", "", "dead_layer1"): 0.2,
         }
     )
-    half = 12.70620474 * 0.1  # t(1) at .975 times the standard error of .2 and .4
+    half = 12.70620474 * 0.01  # t(1) at .975 times the standard error of .29 and .31
     assert found["loss=sum", "", "conflict_rate"].high == pytest.approx(0.3 + half)
+    assert found["loss=sum", "", "dead_layer1"].high == 1.0, "a share"
 
 
 def shares_of(outputs: Outputs, by_seed: list[dict[str, float]]) -> dict[tuple[Any, ...], Any]:
