@@ -1,11 +1,13 @@
 """Splits a command line into a sub-command, further words and options."""
 
 import csv
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtlrun.cli.commands import ALWAYS, BY_TYPED, COMMANDS, INSTEAD, OPTIONS, command_of
+from mtlrun.results.files import remove_abandoned
 from mtlrun.util.errors import RequestError, listing, nearest
 
 
@@ -43,6 +45,7 @@ class Words:
             raise RequestError(f"-o: {out} exists already\nallowed: a new file")
         if not out.parent.is_dir():
             raise RequestError(f"-o: there is no folder {out.parent}\nallowed: a new file in a folder that exists")
+        remove_abandoned(out.parent, glob.escape(out.name))
         return out
 
     def run_folder(self, word: str) -> Path:

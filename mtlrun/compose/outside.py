@@ -20,6 +20,8 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 ROOT = "config"  # conf/config.yaml
 MOST_VALUES = 100_000  # values in a YAML with references
+MOST_BYTES = 2_000_000  # of a YAML; 100,000 names of columns have that
+MOST_CHARACTERS = 20_000  # of one value; OmegaConf takes seconds for a million
 OUTSIDE = "outside"  # the name ("provider") that folders from outside have in Hydra
 
 
@@ -53,12 +55,20 @@ def search(found: Iterable[str]) -> None:
 
 
 def _require_small(file: Path) -> None:
-    """Raises RequestError if references (*x to &x) expand a YAML to more than `MOST_VALUES` values.
+    """Raises RequestError for a YAML that takes long to compose: a large file, a long value, many values.
 
-    With references, a few lines can stand for any number of values, and composing copies each of them.
+    With references (*x to &x), a few lines can stand for any number of values, and composing copies each of them.
     """
     try:
+        size = file.stat().st_size
+        if size > MOST_BYTES:
+            raise RequestError(
+                f"{os.path.relpath(file)}: {size:,} bytes\n"
+                f'allowed: at most {MOST_BYTES:,}; a pattern names many columns: inputs: ["x*"]'
+            )
         text = file.read_text(encoding="utf-8")
+        if size > MOST_CHARACTERS:
+            _require_short_values(file, text)
         if "&" not in text or "*" not in text:
             return
         count = _values(yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
@@ -72,6 +82,16 @@ def _require_small(file: Path) -> None:
         raise RequestError(
             f"{os.path.relpath(file)}: its references stand for more than {MOST_VALUES:,} values\nwrite them out"
         )
+
+
+def _require_short_values(file: Path, text: str) -> None:
+    """Raises RequestError if a value of a YAML has more than `MOST_CHARACTERS`."""
+    for token in yaml.scan(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(token, yaml.ScalarToken) and len(token.value) > MOST_CHARACTERS:
+            raise RequestError(
+                f"{os.path.relpath(file)}, line {token.start_mark.line + 1}: "
+                f"a value of {len(token.value):,} characters\nallowed: at most {MOST_CHARACTERS:,}"
+            )
 
 
 def _values(node: Any, counted: dict[int, int]) -> int:

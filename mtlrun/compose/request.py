@@ -6,7 +6,7 @@ configuration of a single run, `planned_runs` that of each run of a sweep.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from hydra import initialize_config_dir
@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtlrun.compose import outside
 from mtlrun.compose.composition import Compositions, checked_config, literally, load, with_data_option
 from mtlrun.compose.override_checks import checked_override, name_with_comma
-from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, typed_value
+from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, parse, typed_value
 from mtlrun.compose.sweep_jobs import Job, jobs
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
@@ -170,6 +170,23 @@ def single(request: Request) -> Config:
     return checked_config(request.cfg, request.cfg, without=("hydra",))
 
 
+def _into_arms(request: Request, job: Job) -> str:
+    """A hint for a key that only some of the swept options of its group have; "" if there is none."""
+    for override in map(parse, request.overrides):
+        group = override.key_or_group
+        if group not in GROUPS or not override.is_choice_sweep():
+            continue
+        options = [str(option) for option in override.sweep_iterator()]
+        for key, value in job.overrides.items():
+            name = key.removeprefix(f"{group}.")
+            having = [o for o in options if o in GROUPS[group] and name in {f.name for f in fields(GROUPS[group][o])}]
+            if name != key and 0 < len(having) < len(options):
+                arms = [f"{{{group}: {o}{f', {key}: {value}' if o in having else ''}}}" for o in options]
+                word = f"arms=[{','.join(arms)}]"
+                return f"; an arm for each: {quoted(word)}"
+    return ""
+
+
 def planned_runs(request: Request) -> list[PlannedRun]:
     """The checked runs of a sweep, in job order. With arms or trials, only the first of equal runs is kept.
 
@@ -184,7 +201,8 @@ def planned_runs(request: Request) -> list[PlannedRun]:
             config = compositions.config(job.arguments)
         except RequestError as error:
             where = f"{job.arm}: " if job.arm else ""
-            raise RequestError(f"{error} (in {where}{folder_name(number, len(plan), job.swept, job.label)})") from error
+            where += folder_name(number, len(plan), job.swept, job.label)
+            raise RequestError(f"{error} (in {where}){_into_arms(request, job)}") from error
         kept.setdefault(config_hash(config) if distinct else number, (job, config))
     left_out = len(plan) - len(kept)
     if left_out:

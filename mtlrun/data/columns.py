@@ -213,6 +213,8 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
             )
     else:
         raw = as_numbers(series)
+    if np.fmax.reduce(np.abs(raw), initial=0.0) <= LARGEST:
+        return raw
     infinite = np.isinf(raw)
     if infinite.any():
         first = f"the first in {row_of(infinite)}"
@@ -220,9 +222,8 @@ def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None
             f"{where} holds {int(infinite.sum())} infinite values, {first}\n"
             "allowed: finite numbers, or nothing where the value is missing"
         )
-    if np.nanmax(np.abs(raw), initial=0.0) > LARGEST:
-        raise RequestError(f"{where} holds values as large as {np.nanmax(np.abs(raw)):g}\nallowed: up to {LARGEST:g}")
-    return raw
+    largest = np.nanmax(np.abs(raw))
+    raise RequestError(f"{where} holds values as large as {largest:g}\nallowed: up to {LARGEST:g}")
 
 
 def _mend(series: pd.Series) -> str:

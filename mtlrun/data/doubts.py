@@ -25,6 +25,7 @@ ID_NAME = re.compile(
     r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
     r"batch|session|family|school|plot|record|row|rownames|unnamed: 0)(_|$)"
 )
+_FIRST = 100  # cells that tell of most columns that the others need not be read
 
 
 # ---------------------------------------------------------------- columns
@@ -36,11 +37,11 @@ def notations_of(series: pd.Series) -> list[ColumnConfig]:
     Of text, those of `notation.recognise`; text with ISO dates comes from Parquet, which says that it is text. Of whole
     numbers, dates such as 20210806.
     """
-    present = series.dropna()
-    if kind_of(present) is NUMBER:
-        return [ColumnConfig(date=COMPACT)] if _are_compact_dates(present) else []
-    if kind_of(present) is not TEXT:
+    if kind_of(series) is NUMBER:
+        return [ColumnConfig(date=COMPACT)] if _are_compact_dates(series.dropna()) else []
+    if kind_of(series) is not TEXT:
         return []
+    present = series.dropna()
     counts = present.value_counts()
     cells = pd.Series([str(cell) for cell in counts.index], dtype="str")
     return [ColumnConfig(date=ISO)] if are_iso_dates(cells) else recognise(cells, counts.to_numpy())
@@ -81,7 +82,10 @@ def marks_of_missing(series: pd.Series) -> dict[float, int]:
     """
     if kind_of(series) is not NUMBER:
         return {}
-    values = as_numbers(series.dropna())
+    values = as_numbers(series)
+    if np.fmax.reduce(np.abs(values), initial=0.0) < -MARK_NUMBERS[0]:
+        return {}
+    values = values[~np.isnan(values)]
     possible = [v for v in MARK_NUMBERS if (values == v).any()]
     others = values[~np.isin(values, possible)]
     if not possible or len(others) < MIN_ROWS:
@@ -97,19 +101,26 @@ def is_identifier(series: pd.Series, name: str) -> bool:
     That is text with at least 95 % distinct values, or whole numbers that are all distinct and either rise or fall from
     row to row, or nearly fill their range, or are called id, key, index or the like.
     """
-    present = series.dropna()
-    rows, kind = len(present), kind_of(series)
-    if rows < MIN_ROWS or kind not in (TEXT, NUMBER):
-        return False
-    distinct = present.nunique()
+    kind = kind_of(series)
     if kind is TEXT:
-        return distinct >= IDENTIFIER_SHARE * rows
-    values = as_numbers(present)
-    if distinct < rows or not np.array_equal(values, np.rint(values)):
+        present = series.dropna()
+        return len(present) >= MIN_ROWS and present.nunique() >= IDENTIFIER_SHARE * len(present)
+    if kind is not NUMBER or not whole(series):
+        return False
+    values = as_numbers(series)
+    values = values[~np.isnan(values)]
+    rows = len(values)
+    if rows < MIN_ROWS or len(pd.unique(values[:_FIRST])) < min(rows, _FIRST) or len(pd.unique(values)) < rows:
         return False
     steps = np.diff(values)
     ordered = bool((steps > 0).all() or (steps < 0).all())
     return ordered or np.ptp(values) < 1.5 * rows or ID_NAME.search(name.lower()) is not None
+
+
+def whole(series: pd.Series) -> bool:
+    """Whether all numbers of a column are whole."""
+    values = as_numbers(series)
+    return all(np.array_equal(part, np.rint(part), equal_nan=True) for part in (values[:_FIRST], values))
 
 
 # ---------------------------------------------------------------- classes

@@ -1,5 +1,6 @@
 """`mtlrun init TABLE --targets a,b`: writes a commented data YAML for a table of the user."""
 
+import glob
 import re
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from mtlrun.data.reading import declared
 from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.words import taken_and_kept
-from mtlrun.results.files import create
+from mtlrun.results.files import create, remove_abandoned
 from mtlrun.tasks import DECLARED, INFERRED, type_of
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.interpolation import escaped
@@ -49,7 +50,7 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     columns = _columns(frame, found, table_)
     text = _text(typed(table), option, table_.frame, list(dict.fromkeys(targets)), columns)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(file.parent, glob.escape(file.name))
         create(file, text)
     except FileExistsError:
         raise RequestError(f"init: {file} exists already\nremove or rename it first: it is never overwritten") from None

@@ -6,46 +6,63 @@ import pandas as pd
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset, load_table
 from mtlrun.data.doubts import declaration, in_words, is_identifier, marks_of_missing, notations_of, one_class_twice
-from mtlrun.data.kinds import TEXT, kind_of, text_of
+from mtlrun.data.kinds import NUMBER, TEXT, has_cells, kind_of, text_of
 from mtlrun.data.leaks.warnings import leak_warnings
 from mtlrun.data.notation import yaml_flow
 from mtlrun.data.roles import input_notes, target_column
+from mtlrun.data.table import Table
 from mtlrun.data.targets import target_notes
+
+_FIRST = 1000  # cells that are compared before whole columns are
 
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
     """The warnings about inputs, targets and leaks, one line each."""
     table, _ = load_table(config)
     names = [c.name for c in dataset.spec.inputs]
-    warnings = table.remember(("inspect", tuple(names)), lambda: _input_warnings(table.frame, names))
+    warnings = table.remember(
+        ("inspect", tuple(names)),
+        lambda: _input_warnings({name: table.frame[name] for name in names}, _identifiers(table, dataset)),
+    )
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
     targets = [c for t in dataset.targets if (c := target_column(config, t)) is not None and c not in names]
     warnings += [line for column in dict.fromkeys(targets) for line in _mark_warnings(table.frame[column], column)]
-    return warnings + leak_warnings(config, dataset, table.frame)
+    return warnings + leaks(config, dataset)
+
+
+def leaks(config: Config, dataset: Dataset) -> list[str]:
+    """The warnings about leaks, one line each."""
+    table, _ = load_table(config)
+    return leak_warnings(config, dataset, table.frame, _identifiers(table, dataset))
+
+
+def _identifiers(table: Table, dataset: Dataset) -> set[str]:
+    """The columns that name rows."""
+    names = [c.name for c in dataset.spec.columns]
+    key = ("identifiers", tuple(names))
+    return table.remember(key, lambda: {name for name in names if is_identifier(table.frame[name], name)})
 
 
 # ---------------------------------------------------------------- inputs
 
 
-def _input_warnings(frame: pd.DataFrame, names: list[str]) -> list[str]:
-    return [line for name in names for line in _column_warnings(frame[name], name)] + _duplicates(frame, names)
+def _input_warnings(columns: dict[str, pd.Series], identifiers: set[str]) -> list[str]:
+    lines = [line for name, series in columns.items() for line in _column_warnings(series, name, name in identifiers)]
+    return lines + _duplicates(columns)
 
 
-def _column_warnings(series: pd.Series, name: str) -> list[str]:
-    present = series.dropna()
-    if not len(present):
+def _column_warnings(series: pd.Series, name: str, identifier: bool) -> list[str]:
+    if not has_cells(series):
         return [f"{name}: every value is missing"]
-    if len(present) == len(series) and present.nunique() == 1:
-        return [f"{name}: every value is {text_of(present.iloc[0])}"]
+    if _constant(series):
+        return [f"{name}: every value is {text_of(series.iloc[0])}"]
     if found := notations_of(series):
-        what = in_words(found, present.unique())
-        return [
-            f"{name}: read as {kind_of(series).name}, though it holds {what}; to read them: {declaration(name, found)}"
-        ]
-    if is_identifier(series, name):
+        kind, what = kind_of(series).name, in_words(found, series.dropna().unique())
+        return [f"{name}: read as {kind}, though it holds {what}; to read them: {declaration(name, found)}"]
+    if identifier:
         return [f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs"]
     if kind_of(series) is TEXT:
-        return [f"{name}: {line}" for line in one_class_twice(present.unique())]
+        return [f"{name}: {line}" for line in one_class_twice(series.dropna().unique())]
     return _mark_warnings(series, name)
 
 
@@ -58,19 +75,24 @@ def _mark_warnings(series: pd.Series, name: str) -> list[str]:
     ]
 
 
-def _duplicates(frame: pd.DataFrame, names: list[str]) -> list[str]:
+def _constant(series: pd.Series) -> bool:
+    """Whether all cells are the same. Of most columns the first ones tell that they are not."""
+    cells = series.to_numpy() if kind_of(series) is NUMBER else series
+    return all(bool((cells[:count] == series.iloc[0]).all()) for count in (2, len(series)))
+
+
+def _duplicates(columns: dict[str, pd.Series]) -> list[str]:
     """A warning for each column with the same cells as an earlier column."""
     warnings = []
-    alike: dict[int, list[str]] = {}  # hash of the cells in row order -> columns
-    for name in names:
-        if not frame[name].notna().any():
-            continue
-        values = _comparable(frame[name])
-        key = hash(pd.util.hash_array(values).tobytes())
-        same = [o for o in alike.get(key, []) if pd.Series(values).equals(pd.Series(_comparable(frame[o])))]
-        if same:
-            warnings.append(f"{name}: the same values as {same[0]}")
-        alike.setdefault(key, []).append(name)
+    alike: dict[int, list[str]] = {}  # hash of the first cells in row order -> columns
+    for name, series in columns.items():
+        key = hash(pd.util.hash_array(_comparable(series.iloc[:_FIRST]), categorize=False).tobytes())
+        others = alike.setdefault(key, [])
+        if others and has_cells(series):
+            values = pd.Series(_comparable(series))
+            if same := next((o for o in others if values.equals(pd.Series(_comparable(columns[o])))), None):
+                warnings.append(f"{name}: the same values as {same}")
+        others.append(name)
     return warnings
 
 

@@ -39,6 +39,9 @@ class _Number(ColumnKind):
     name = "number"
 
     def numbers(self, series: pd.Series) -> np.ndarray:
+        if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
+            plain: np.ndarray = series.to_numpy().astype(np.float64, copy=False)
+            return plain
         if not series.notna().any():
             return np.full(len(series), np.nan)
         numbers: np.ndarray = series.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -108,6 +111,8 @@ _OF_OBJECTS = {  # the kind of a column of Python objects, by the type that pand
 
 def kind_of(series: pd.Series) -> ColumnKind:
     """The kind of a column. A column without any value counts as numbers."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iuf":
+        return NUMBER
     if pd.api.types.is_bool_dtype(series.dtype):
         return TRUTH
     if pd.api.types.is_numeric_dtype(series.dtype):
@@ -119,6 +124,21 @@ def kind_of(series: pd.Series) -> ColumnKind:
     if series.dtype == object:
         return _OF_OBJECTS.get(pd.api.types.infer_dtype(series, skipna=True), TEXT)
     return TEXT if series.notna().any() else NUMBER
+
+
+def plain_numbers(frame: pd.DataFrame) -> set[str]:
+    """The columns of numbers with a type of NumPy's. Their kind is known without looking at them."""
+    dtypes = frame.dtypes
+    plain = [isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in dtypes]
+    return set(frame.columns[plain])
+
+
+def has_cells(series: pd.Series) -> bool:
+    """Whether any cell of a column is present."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "biuf":
+        values = series.to_numpy()
+        return len(values) > 0 and (values[0] == values[0] or not bool(np.isnan(values).all()))
+    return bool(series.notna().any())
 
 
 def as_numbers(series: pd.Series) -> np.ndarray:

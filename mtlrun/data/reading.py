@@ -19,7 +19,7 @@ never on other cells. The one exception is an error: if a cell of a column of nu
 column stays text, and whoever needs its numbers raises the error with the row.
 """
 
-import math
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -39,8 +39,10 @@ from mtlrun.data.kinds import (
     as_numbers,
     as_texts,
     clock_times,
+    has_cells,
     iso_dates,
     kind_of,
+    plain_numbers,
     text_of,
 )
 from mtlrun.data.notation import are_iso_dates, as_yaml, read, shown
@@ -77,6 +79,11 @@ class ColumnReading:
         """Whether the characters of a cell are needed; otherwise pandas may parse the cells as numbers."""
         return self.kind in ("whole", "date", "time", "text") or self.notation is not None
 
+    @property
+    def takes_numbers(self) -> bool:
+        """Whether numbers stay as they are; a number may be a word for a missing value."""
+        return self.kind == "number" and not self.raw and tuple(self.missing) == MISSING_WORDS
+
     def cells(self, series: pd.Series) -> pd.Series:
         """The column converted to `kind`; unchanged if a cell spells no number or date.
 
@@ -94,11 +101,17 @@ class ColumnReading:
             words = series.isin(["", *map(text_of, self.missing)])
             if self.kind != "text":  # blanks are no number
                 words |= series.str.isspace().fillna(False).astype(bool)
-        elif kind is NUMBER and (numbers := numbers_among(self.missing)):
+        elif kind is NUMBER and (numbers := numbers_among(tuple(self.missing))):
             words = series.isin(numbers)
         else:
             return series
         return series.mask(words) if words.any() else series
+
+
+@functools.cache
+def numbers_among(words: tuple[str | float, ...]) -> list[float]:
+    """The numbers that words for a missing value spell. "-NaN" spells none."""
+    return [n for word in words if (n := number(word)) is not None and not np.isnan(n)]
 
 
 @dataclass(frozen=True)
@@ -119,7 +132,8 @@ class Reading:
 
     def cells(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The table with each column converted to its kind. Raises RequestError as `ColumnReading.cells`."""
-        known = {n: frame[n] for n in frame.columns if n in self.columns}
+        done = {n for n in plain_numbers(frame) if n in self.columns and self.columns[n].takes_numbers}
+        known = {n: frame[n] for n in frame.columns if n in self.columns and n not in done}
         read = {n: self.columns[n].cells(series) for n, series in known.items()}
         changed = {n: series for n, series in read.items() if series is not known[n]}
         return with_columns(frame, changed)
@@ -138,11 +152,6 @@ class Reading:
         if not isinstance(plain, Mapping) or not all(isinstance(column, Mapping) for column in plain.values()):
             raise RequestError("reading: not how columns are read\nallowed: what a run has stored")
         return cls({n: from_mapping(ColumnReading, c, f"reading.{n}", "a column") for n, c in plain.items()})
-
-
-def numbers_among(words: Iterable[str | float]) -> list[float]:
-    """The words for missing values that are numbers, such as -999."""
-    return [n for word in words if (n := number(word)) is not None and math.isfinite(n)]
 
 
 def declared(data: DataConfig) -> dict[str, ColumnReading]:
@@ -224,7 +233,7 @@ class _Part:
     def kind(self) -> str | None:
         """The name of the kind of the column in this file; None if it has no cell."""
         kind = kind_of(self.cells)
-        if kind is NUMBER and not self.cells.notna().any():
+        if kind is NUMBER and not has_cells(self.cells):
             return None
         if kind is not TEXT or self.typed:
             return kind.name
@@ -246,6 +255,8 @@ def _decided(parts: Sequence[_Part], words: Sequence[str | float] | None) -> Col
 
 def _joined(parts: Sequence[_Part]) -> Any:
     """The kind of a column from its part in each file."""
+    if all(part.cells.dtype.kind in "iuf" and isinstance(part.cells.dtype, np.dtype) for part in parts):
+        return "whole" if _rounded_as_floats([as_numbers(part.cells) for part in parts]) else "number"
     kinds = {part.kind for part in parts} - {None}
     if kinds <= {NUMBER.name, TRUTH.name} and NUMBER.name in kinds:
         return "whole" if _rounded_as_floats([p.numbers for p in parts if p.numbers is not None]) else "number"
@@ -314,6 +325,8 @@ def _number(series: pd.Series) -> pd.Series:
 def _bool(series: pd.Series) -> pd.Series:
     if kind_of(series) is TEXT and _are_truths(series):
         return series.str.lower().map({word: bool(value) for word, value in _TRUTHS.items()})
+    if not has_cells(series):
+        return series.astype(object)  # floats beside truth values would become numbers
     return series if kind_of(series) is TRUTH else _number(series)
 
 

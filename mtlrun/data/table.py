@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import pandas as pd
 
-from mtlrun.data.kinds import plain_column
+from mtlrun.data.kinds import plain_column, plain_numbers
 from mtlrun.data.paths import require_file, synthetic_name
 from mtlrun.data.problems import synthetic_table
 from mtlrun.data.reading import ColumnReading, Reading, decide, with_columns
@@ -114,7 +114,7 @@ def _read_alike(
     words = words_in(parsed, reading)
     frames = []
     for frame, path, key in zip(spelled, paths, keys, strict=True):
-        lost = [c for c in columns if reading.needs_characters(frame[c])]
+        lost = [c for c in columns if reading.raw(c) and reading.needs_characters(frame[c])]
         if lost and not _states_types(path):
             frame = with_columns(frame, _rows(path, key, reading, lost))
         frames.append(frame)
@@ -162,4 +162,7 @@ def _states_types(path: Path) -> bool:
 def _rows(path: Path, key: str, reading: Reading, only: Sequence[str] | None = None) -> pd.DataFrame:
     """The columns of a file as bool, numbers, datetime64[us] or text. only: the columns to read, by default all."""
     frame = read_parquet(path, key) if _states_types(path) else read_csv(path, key, reading, only)
-    return pd.DataFrame({name: plain_column(frame[name]) for name in frame.columns})
+    numbers = plain_numbers(frame)
+    known = {name: frame[name] for name in frame.columns if name not in numbers}
+    plain = {name: plain_column(series) for name, series in known.items()}
+    return with_columns(frame, {name: series for name, series in plain.items() if series is not known[name]})

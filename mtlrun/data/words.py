@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from mtlrun.data.kinds import NUMBER, TEXT, kind_of, text_of
+from mtlrun.data.kinds import NUMBER, TEXT, kind_of, plain_numbers, text_of
 from mtlrun.data.notation import yaml_flow
 from mtlrun.data.reading import MISSING_WORDS, Reading, numbers_among
 from mtlrun.util.errors import listing
@@ -15,9 +15,13 @@ Words = dict[str, dict[str, int]]  # column -> word -> number of cells
 def words_in(frames: Sequence[pd.DataFrame], reading: Reading) -> Words:
     """The words of MISSING_WORDS and of the reading in the cells of files that pandas has parsed."""
     words: Words = {}
+    plain = set.intersection(*map(plain_numbers, frames))
     for name in frames[0].columns:
-        declared = [text_of(word) for word in reading.columns[name].missing]
-        numbers = numbers_among(declared)
+        missing = reading.columns[name].missing
+        numbers = numbers_among(tuple(missing))
+        if name in plain and not numbers:
+            continue
+        declared = list(map(text_of, missing))
         for series in (frame[name] for frame in frames):
             kind = kind_of(series)
             if kind is TEXT:

@@ -159,31 +159,42 @@ class Rows:
         Encoded inputs are `[S, R, B, D]`, the others `[S, R, B, T]`. Weights are None if all are 1, observed is None
         if all labels are. `exchange`: for S = 1, a column whose values come from other rows, `[R, B]`.
         """
-        shape = index.shape
-        flat = index.reshape(-1)
-        gathered = self.table.index_select(0, flat).view(*shape, -1)
-        if self.own is not None:
-            mine = (index + self.first_rows).reshape(-1)
-            gathered[..., self.own_columns] = self.own.index_select(0, mine).view(*shape, -1)
+        gathered = self._gathered(index)
         positions = None
         if self.positions is not None:
-            positions = self.positions.index_select(0, flat).view(*shape, -1)
+            positions = self.positions.index_select(0, index.reshape(-1)).view(*index.shape, -1)
         if exchange is not None:
             cells, table = (positions, self.positions) if exchange.is_category else (gathered, self.table)
             assert cells is not None and table is not None, "there is a column of this kind"
             cells[..., exchange.place] = table[:, exchange.place][exchange.rows]
         x = self.encoder(gathered[..., : self.inputs], positions)
+        labels, weights = self._labelled(gathered)
+        return x, labels, weights, None if self.complete else gathered[..., self.inputs + len(self.tasks) :] > 0
+
+    def labels(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Returns the labels and weights of `batch`, without encoding the inputs."""
+        return self._labelled(self._gathered(index))
+
+    def _gathered(self, index: Tensor) -> Tensor:
+        """Returns the rows of the table `[S, R, B, columns]`, with the labels of each run."""
+        gathered = self.table.index_select(0, index.reshape(-1)).view(*index.shape, -1)
+        if self.own is not None:
+            mine = (index + self.first_rows).reshape(-1)
+            gathered[..., self.own_columns] = self.own.index_select(0, mine).view(*index.shape, -1)
+        return gathered
+
+    def _labelled(self, gathered: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Returns scaled labels `[S, R, B, T]` and their weights, None if all are 1, from rows of the table."""
         stored = gathered[..., self.inputs : self.inputs + len(self.tasks)]
         labels = torch.addcmul(self.add.unsqueeze(1), stored, self.multiply.unsqueeze(1)).float()
         weights = None if self.complete else gathered[..., self.inputs + len(self.tasks) :].float()
-        observed = None if weights is None else weights > 0
         if self.class_weights:
             weights = torch.ones_like(labels) if weights is None else weights
             for t, table in self.class_weights.items():
                 classes = labels[..., t].long()
-                runs = torch.arange(shape[1], device=self.device).view(1, -1, 1)
+                runs = torch.arange(gathered.shape[1], device=self.device).view(1, -1, 1)
                 weights[..., t] *= table[runs, classes]
-        return x, labels, weights, observed
+        return labels, weights
 
 
 class TrainBatches:

@@ -14,6 +14,7 @@ from mtlrun.network.network import Network
 from mtlrun.tasks.metrics import weighted_mean
 
 ROWS_AT_ONCE = 1 << 13
+BYTES_AT_ONCE = 1 << 28  # of encoded inputs: a column of 100,000 categories would fill the memory
 Figures = dict[tuple[str, str], float]  # (task, metric) -> value; an undefined figure has no entry
 
 
@@ -56,7 +57,7 @@ class Evaluation:
         """As `outputs`, for any function `predict`: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block."""
         parts: list[list[Tensor]] = [[] for _ in self.network.blocks]
         labels, weights = [], []
-        step = max(1, ROWS_AT_ONCE // self.index.shape[0])
+        step = rows_at_once(self.rows, self.index.shape[0])
         for start in range(0, self.index.shape[1], step):
             these = slice(start, start + step)
             part = None if exchange is None else replace(exchange, rows=exchange.rows[:, these])
@@ -69,15 +70,14 @@ class Evaluation:
                 labels.append(y[0])
                 weights.append(torch.ones_like(y[0]) if w is None else w[0])
         if self.labels is None:
-            self.labels = torch.cat(labels, 1)
+            known = torch.cat(labels, 1)
+            self._keep(known, torch.cat(weights, 1))
             for t, task in enumerate(self.network.tasks):
                 block = self.network.place[task][0]
                 if block.kind.reads_inputs:
                     mean, square = moments(self.rows, self.index, self.weights[..., t])
                     variance = block.input_labels(square - mean.square())
-                    self.labels[..., t] = variance.mean(-1, keepdim=True)
-            # padding has weight 0; the loss has class weights, as in training
-            self.loss_weights = torch.cat(weights, 1) * (self.weights > 0)
+                    known[..., t] = variance.mean(-1, keepdim=True)
         return [torch.cat(p, 1) for p in parts]
 
     def __call__(self, outputs: Sequence[Tensor] | None = None) -> list[Figures]:
@@ -114,7 +114,21 @@ class Evaluation:
             short = [block.outputs - constants[t].shape[1] for t in block.tasks]
             padded = [pad(constants[t], (0, n), value=-torch.inf) for t, n in zip(block.tasks, short, strict=True)]
             outputs.append(torch.stack(padded, 1).unsqueeze(1))  # [R, 1, T, K]
-        return self(self._gathered(lambda x: [out.expand(-1, x.shape[1], -1, -1) for out in outputs]))
+        if any(block.kind.reads_inputs for block in self.network.blocks):
+            return self(self._gathered(lambda x: [out.expand(-1, x.shape[1], -1, -1) for out in outputs]))
+        if self.labels is None:  # no need to encode the inputs
+            labels, weights = self.rows.labels(self.index[None])
+            self._keep(labels[0], torch.ones_like(labels[0]) if weights is None else weights[0])
+        return self([out.expand(-1, self.index.shape[1], -1, -1) for out in outputs])
+
+    def _keep(self, labels: Tensor, weights: Tensor) -> None:
+        """Keeps labels and weights `[R, N, T]`. Padding has weight 0; the loss has class weights, as in training."""
+        self.labels, self.loss_weights = labels, weights * (self.weights > 0)
+
+
+def rows_at_once(rows: Rows, runs: int) -> int:
+    """Returns how many rows of each run are encoded at once."""
+    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // (4 * max(1, rows.encoder.width))) // runs)
 
 
 def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,7 +137,7 @@ def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]
     index: row numbers `[R, N]` of the table; weights: of these rows, `[R, N]`
     """
     sums = torch.zeros(2, index.shape[0], rows.encoder.width, dtype=torch.float64, device=rows.device)
-    step = max(1, ROWS_AT_ONCE // index.shape[0])
+    step = rows_at_once(rows, index.shape[0])
     for start in range(0, index.shape[1], step):
         x = rows.batch(index[None, :, start : start + step])[0][0].double()
         weight = weights[:, None, start : start + step].double()

@@ -101,14 +101,9 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
     Raises StorageError if the disk cannot be written; `path` is then unchanged.
     """
-    beside = _beside(path)
-    with disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(beside)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+    with _beside(path) as beside:
+        write(beside)
+        os.replace(beside, path)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -128,19 +123,15 @@ def as_json(tree: Any) -> str:
 
 def create(path: Path, text: str) -> None:
     """Creates a file with `text` in one step. Raises FileExistsError if it exists, and StorageError."""
-    beside = _beside(path)
-    with disk(path):
+    with _beside(path) as beside:
+        beside.write_text(text, encoding="utf-8")
         try:
-            beside.write_text(text, encoding="utf-8")
-            try:
-                os.link(beside, path)
-            except OSError as error:
-                if error.errno not in NO_LINKS:
-                    raise
-                path.open("x").close()
-                os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+            os.link(beside, path)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            path.open("x").close()
+            os.replace(beside, path)
 
 
 def create_folder(path: Path, fill: Callable[[Path], object]) -> None:
@@ -148,20 +139,70 @@ def create_folder(path: Path, fill: Callable[[Path], object]) -> None:
 
     Raises FileExistsError or OSError (ENOTEMPTY) if it exists, and StorageError.
     """
-    beside = _beside(path)
-    with disk(path):
+    with _beside(path, folder=True) as beside:
+        if path.exists():  # os.rename would replace an empty folder
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        fill(beside)
+        os.rename(beside, path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, folder: bool = False) -> Iterator[Path]:
+    """Gives a temporary file or folder beside `path`, and removes it at the end. Makes the folders above it.
+
+    It is locked meanwhile, so that `remove_abandoned` knows that it is in use. An error names `path`.
+    """
+    beside = path.with_name(f".{path.name}.beside-{secrets.token_hex(4)}")
+    with disk(path), made(path.parent):
+        lock = None
         try:
-            if path.exists():  # os.rename would replace an empty folder
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-            beside.mkdir(parents=True)
-            fill(beside)
-            os.rename(beside, path)
+            if folder:
+                beside.mkdir()
+            lock = os.open(beside, os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT, 0o666)
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield beside
+        except OSError as error:
+            if str(error.filename).startswith(str(beside)):
+                error.filename = str(path) + str(error.filename)[len(str(beside)) :]
+            raise
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
+            shutil.rmtree(beside, ignore_errors=True) if folder else beside.unlink(missing_ok=True)
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.beside-{secrets.token_hex(4)}")
+@contextlib.contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Makes a folder and those above it. If the body fails, removes those of them that are empty."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        with disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty
+            for place in missing:
+                if place.exists():
+                    place.rmdir()
+        raise
+
+
+def remove_abandoned(folder: Path, name: str = "*") -> None:
+    """Removes the temporary files in a folder whose commands were killed. Those of a command at work stay.
+
+    name: a pattern for the names of the files that were to be written
+    """
+    for path in folder.glob(f".{name}.beside-*"):
+        if not BESIDE.fullmatch(path.name) or path.is_symlink():
+            continue
+        with contextlib.suppress(OSError):  # in use, gone meanwhile, or not ours to remove
+            lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            finally:
+                os.close(lock)
 
 
 def append(path: Path, data: bytes) -> None:

@@ -17,6 +17,8 @@ COMMAND = "command.txt"
 STACKS = ".stacks"  # folder of the checkpoints of stacks in training
 LOCK = ".results.lock"
 RUN = re.compile(r"(?!\.+\Z)[A-Za-z0-9._=,+-]+")  # the name of a run's folder; it cannot lead out of the sweep's folder
+SEEDS = ("data.split.seed", "seed")
+SEED = re.compile(r"\d{1,10}")
 MAX_NAME = 80  # TensorBoard shows folder names in full
 
 
@@ -50,14 +52,21 @@ _JOB: dict[str, tuple[Callable[[Any], bool], str]] = {
 def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = "") -> str:
     """The name of a run's folder: `007_loss=uncertainty,seed=2`, or `007_plain-sum,seed=2` for an arm with a label.
 
-    The number makes it unique. It has at most 80 characters, all safe in file systems and shells.
+    The number makes it unique. It has at most 80 characters, all safe in file systems and shells. Of a longer name the
+    seed stays, and dots stand for what is left out before it.
     """
     digits = max(3, len(str(count - 1)))
     called = ["-".join(re.findall(r"\w[\w.=-]*", label))] if label else []
     words = ",".join([*called, *(f"{key}={value}" for key, value in swept.items())])
     words = re.sub(r"[\[\](){}'\" ]", "", words)
     words = re.sub(r"[^A-Za-z0-9._=,+-]", "-", words)
-    return f"{number:0{digits}d}_{words}"[:MAX_NAME].rstrip("._,")
+    name = f"{number:0{digits}d}_{words}".rstrip("._,")
+    if len(name) <= MAX_NAME:
+        return name
+    seeds = [f"{key}={value}" for key, value in swept.items() if key in SEEDS and SEED.fullmatch(value)]
+    end = "".join(f",{seed}" for seed in seeds)
+    kept = ",".join(words for words in name.split(",") if words not in seeds)
+    return f"{kept[: MAX_NAME - len(end) - 2].rstrip('._,')}..{end}" if end else name[:MAX_NAME].rstrip("._,")
 
 
 def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -> None:
@@ -67,7 +76,6 @@ def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -
     overrides that Hydra gets), config, steps (the largest number), and stack (its number) if runs train in stacks.
     `command`: the command line that asked for the sweep.
     """
-    sweep_dir.mkdir(parents=True, exist_ok=True)
     create(sweep_dir / PLAN, as_json(plan))
     if command:
         write_text(sweep_dir / COMMAND, command + "\n")

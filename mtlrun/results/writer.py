@@ -31,7 +31,6 @@ class RunWriter:
 
     def __init__(self, folder: Path, tensorboard: bool, offset: int = 0, step: int = 0) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / METRICS
         if offset:
             size = self.offset if self.path.exists() else 0

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import answered
 from mtlrun.data.paths import absolute
-from mtlrun.results.files import disk
+from mtlrun.results.files import made, remove_abandoned
 from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, RESULTS, SUMMARY
 from mtlrun.results.summary import status_of
 from mtlrun.util.errors import RequestError, StorageError
@@ -60,9 +60,9 @@ def claimed(folder: Path, key: str) -> Iterator[None]:
     written.
     """
     try:
-        with disk(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        yield
+        with made(folder):
+            remove_abandoned(folder)
+            yield
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             _refuse_if_taken(folder, key)

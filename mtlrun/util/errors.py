@@ -42,8 +42,10 @@ def in_one_line(error: BaseException) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`"; did you mean X?"` for the known word nearest to `word`; "" if none is near."""
-    close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.6)
+    """`"; did you mean X?"` for the known word nearest to `word`; "" if none is near. Capitals count little."""
+    words = [str(k) for k in known]
+    same = [k for k in words if k.lower() == str(word).lower() and k != word]
+    close = same or difflib.get_close_matches(str(word), words, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 

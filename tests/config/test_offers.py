@@ -40,7 +40,7 @@ ADDED: list[tuple[list[str], str]] = [
     (["optimizer=sgd", "optimizer.nesterov=true"], "optimizer.momentum=0.9"),
     (["model.hidden=[]", "loss=pcgrad"], "model.hidden=[64]"),
     (["model.hidden=[]", "loss=pcgrad"], "loss=sum"),
-    (["model.hidden=[]", "trainer.log_gradients=true"], "'~trainer.log_gradients'"),
+    (["model.hidden=[]", "trainer.log_gradients=true"], "trainer.log_gradients=false"),
     (["model.freeze=true", "trainer.gradient_noise=0.1"], "trainer.gradient_noise=0"),
     (["lr=per_head", "~lr.heads.default"], "lr.heads.default=1e-3"),
     (["tasks.price.discard=true"], "tasks.price.role=auxiliary"),
@@ -86,6 +86,27 @@ def test_what_is_offered_to_add(words: list[str], offered: str, capsys: pytest.C
     key = typed.lstrip("~").partition("=")[0]
     rest = [word for word in words if word.lstrip("~").partition("=")[0] != key]
     assert main(["check", *DATA, *rest, typed]) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["model=mlp,boosting", "model.iterations=5"],
+        ["optimizer=adam,sgd,rmsprop", "optimizer.momentum=0.9"],
+        ["loss=sum,fixed", "loss.weights.price=0.5", "sharing=hard,mmoe", "sharing.experts=3"],
+    ],
+)
+def test_arms_for_a_key_that_only_some_swept_options_have(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    offer = answer(["-m", *DATA, *words], capsys).partition("an arm for each: ")[2]
+    (arms,) = shlex.split(offer)
+    group = words[-1].partition(".")[0]
+    rest = [word for word in words if not word.startswith(group)]
+    assert main(["check", "-m", *DATA, *rest, arms]) == 0
+
+
+def test_a_name_in_other_capitals_is_near(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "houses.csv", "--targets", "PRICE"]) == 2
+    assert "did you mean price?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file", ["houses.csv", "my houses.csv"])

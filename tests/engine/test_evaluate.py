@@ -4,6 +4,8 @@ import torch
 from sklearn import metrics as sk
 from support import make_config, make_dataset, make_stack, train_steps
 
+from mtlrun.engine.evaluate import rows_at_once
+from mtlrun.network.inputs import InputEncoder
 from mtlrun.runs.build import build_stack
 
 
@@ -112,3 +114,21 @@ def test_evaluation_leaves_no_gradient_and_no_trace_in_the_network():
     first, second = stack.val(), stack.val()
     assert first == second
     assert torch.equal(before, stack.step.flat.values)
+
+
+def test_a_stack_is_built_without_encoding_a_row(monkeypatch):
+    # the trivial predictor reads no inputs: a column of 100,000 categories took 10 GB to look at
+    configs = [make_config(seed=s) for s in (1, 2)]
+    expected = make_stack(configs, missing=0.2).trivial
+    with monkeypatch.context() as patched:
+        patched.setattr(InputEncoder, "forward", lambda *_: pytest.fail("encodes inputs"))
+        stack = make_stack(configs, missing=0.2)
+    assert stack.trivial == expected
+    assert len(stack.val()) == 2 and stack.val() == make_stack(configs, missing=0.2).val()
+
+
+def test_few_rows_of_a_wide_input_are_encoded_at_once():
+    rows = make_stack([make_config()]).val.rows
+    assert rows_at_once(rows, 1) == 1 << 13 and rows_at_once(rows, 4) == 1 << 11
+    rows.encoder.width = 100_000
+    assert rows_at_once(rows, 1) * 100_000 * 4 <= 1 << 28 and rows_at_once(rows, 10**6) == 1

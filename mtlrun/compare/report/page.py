@@ -18,7 +18,7 @@ from mtlrun.compare.report.render import render
 from mtlrun.compare.report.result_table import diagnostics, lines, mark, relative_time, table
 from mtlrun.compare.report.rounding import number, probability, with_interval
 from mtlrun.compare.report.table_notes import by_kind, reading
-from mtlrun.results.files import write_atomic, write_text
+from mtlrun.results.files import remove_abandoned, write_atomic, write_text
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import printable
 
@@ -116,6 +116,7 @@ def write_outputs(comparison: Comparison, out: Path) -> list[Path]:
     Each file is written completely or not at all. Pictures of an earlier comparison that this one does not have are
     removed. Raises RequestError, before writing, if a file that mtlrun compare has not made would be overwritten.
     """
+    remove_abandoned(out)
     with style():
         drawn = figures(comparison)
         table, page = out / "comparison.csv", out / "report.html"

@@ -12,7 +12,7 @@ import pandas as pd
 from mtlrun.data.doubts import class_text
 from mtlrun.data.kinds import as_texts
 from mtlrun.data.leaks.sample import Column, Sample, scales
-from mtlrun.data.leaks.scores import MIN_CLASS, MIN_ROWS, class_scores, is_cut, r2, ranks, score, skill
+from mtlrun.data.leaks.scores import MIN_CLASS, MIN_ROWS, class_scores, correlations, is_cut, r2, ranks, score, skill
 
 SURE = 0.9985  # R²: noise of 4 % of the target's standard deviation
 SURE_CLASS = 0.99
@@ -23,6 +23,7 @@ APART = 8  # the errors of the other inputs are at least so many times larger
 MOST_ONE_CLASS = 0.8  # score of the other inputs for a class that one input tells
 GAP = 0.95  # difference of the shares of missing cells
 MOST_FITTED = 2000  # rows for the model of the other inputs
+LEAST_CORRELATION = 0.05  # of means of a target with it
 MOST_TRIED = 30  # columns that a split of a tree chooses from
 MOST_CUTS = 50  # a column with more distinct values is no cut of a target
 
@@ -73,8 +74,9 @@ def _telling_one_class(columns: list[Column], sample: Sample) -> Told:
 
 def _score(column: Column, sample: Sample) -> float:
     there = column.present
-    values, labels = (column.values, sample.labels) if there.all() else (column.values[there], sample.labels[there])
-    return score(values, labels, bool(sample.classes), column.category)
+    if there.all():
+        return score(column.values, sample.labels, bool(sample.classes), column.category, sample.place)
+    return score(column.values[there], sample.labels[there], bool(sample.classes), column.category)
 
 
 def _figure(value: float, sample: Sample) -> str:
@@ -112,7 +114,7 @@ def _cuts(column: Column, sample: Sample) -> bool:
     if there.sum() < MIN_ROWS:
         return False
     values = column.values[there]
-    few = len(np.unique(values[:200])) <= MOST_CUTS and len(np.unique(values)) <= MOST_CUTS
+    few = len(set(values[: MOST_CUTS + 1].tolist())) <= MOST_CUTS and len(np.unique(values)) <= MOST_CUTS
     return few and is_cut(values, sample.labels[there])
 
 
@@ -203,6 +205,15 @@ def _number_gaps(gaps: np.ndarray, sample: Sample) -> str | None:
 
 
 # ---------------------------------------------------------------- means of the target
+
+
+def may_be_means(sample: Sample) -> list[str]:
+    """The columns of numbers that correlate with the target as means of it do: over 400 rows at most."""
+    numbers = [c for c in sample.columns if not c.category]
+    if len(sample.classes) > 2 or not numbers:
+        return []
+    found = np.abs(correlations(np.stack([c.values for c in numbers], 1), sample.labels.astype(np.float64)))
+    return [c.name for c, strength in zip(numbers, found, strict=True) if strength >= LEAST_CORRELATION]
 
 
 def mean_of_target(values: np.ndarray, labels: np.ndarray) -> bool:

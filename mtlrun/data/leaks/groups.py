@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mtlrun.data.doubts import ID_NAME, MIN_ROWS, notations_of
+from mtlrun.data.doubts import ID_NAME, MIN_ROWS, notations_of, whole
 from mtlrun.data.kinds import NUMBER, TEXT, kind_of
 from mtlrun.data.leaks.scores import ranks
 from mtlrun.data.targets import Target
@@ -23,15 +23,15 @@ def groups_of(series: pd.Series, name: str) -> np.ndarray | None:
 
     Numbers have groups in their order.
     """
-    present = series.dropna()
     kind = kind_of(series)
+    if kind is NUMBER and not whole(series):
+        return None
+    present = series.dropna()
     if len(present) < MIN_ROWS or kind not in (TEXT, NUMBER):
         return None
     if not 1.5 <= len(present) / present.nunique() <= NAMED_ROWS or notations_of(present):
         return None
     values = kind.comparable(present)
-    if kind is NUMBER and not np.array_equal(values, np.rint(values)):
-        return None
     codes = pd.factorize(values, sort=kind is NUMBER)[0]
     counts = np.bincount(codes)
     named = is_named(name)

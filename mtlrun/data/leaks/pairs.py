@@ -4,7 +4,7 @@ import numpy as np
 
 from mtlrun.data.leaks.columns import Told
 from mtlrun.data.leaks.sample import Sample
-from mtlrun.data.leaks.scores import r2, ranks
+from mtlrun.data.leaks.scores import correlations, r2, ranks
 from mtlrun.util.errors import listing
 
 SURE = 0.9995  # R²
@@ -19,16 +19,17 @@ def telling_pairs(sample: Sample, told: set[str]) -> Told:
     """The inputs that tell the target together, by the first of them. `told` are those that tell it by themselves."""
     if len(sample) < LEAST_ROWS or len(sample.classes) > 2:
         return {}
-    columns = [c for c in sample.columns if not c.category and c.name not in told and len(np.unique(c.values)) > 2]
+    columns = [c for c in sample.columns if not c.category and c.name not in told and c.present.any()]
     if len(columns) < 2:
         return {}
     values = np.stack([c.values for c in columns], 1)
-    names = np.array([c.name for c in columns])
+    more = ((values > np.nanmin(values, 0)) & (values < np.nanmax(values, 0))).any(0)  # than two values
+    values, names = values[:, more], np.array([c.name for c in columns])[more]
     labels = sample.labels.astype(np.float64)
     if not sample.classes and (summed := _sum(values, labels)) is not None:
         parts = names[summed].tolist()
         return {parts[0]: f"{sample.task} is a weighted sum of {listing(parts)}"}
-    strength = np.abs(_correlations(values, labels))
+    strength = np.abs(correlations(values, labels))
     best = np.sort(np.argsort(-strength, kind="stable")[:MOST_COLUMNS])
     values, names = values[:MOST_ROWS, best], names[best]
     found: Told = {}
@@ -37,14 +38,6 @@ def telling_pairs(sample: Sample, told: set[str]) -> Told:
         for j in np.flatnonzero(reached)[: None if len(found) < 3 else 0]:
             words = f"with {names[i + 1 + j]} it tells {sample.task} {figure}"
             found.setdefault(str(names[i]), words)
-    return found
-
-
-def _correlations(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The correlation [D] of each column [n, D] with the labels [n]; missing cells count as the mean."""
-    centred = np.nan_to_num(values - np.nanmean(values, 0))
-    norm = np.sqrt((centred**2).sum(0) * ((labels - labels.mean()) ** 2).sum())
-    found: np.ndarray = np.divide(centred.T @ (labels - labels.mean()), norm, out=np.zeros(len(norm)), where=norm > 0)
     return found
 
 

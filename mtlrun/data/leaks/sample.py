@@ -1,14 +1,15 @@
 """The rows that the guesses are made from: some thousands, because a leak shows in them as well as in all rows."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mtlrun.data.dataset import Dataset
-from mtlrun.data.doubts import is_identifier
 from mtlrun.data.kinds import as_texts
+from mtlrun.data.leaks.copies import combined
 from mtlrun.data.leaks.scores import ranks
 from mtlrun.data.targets import Target
 
@@ -47,12 +48,19 @@ class Sample:
     classes: list[Any]
     columns: list[Column]
 
+    @cached_property
+    def place(self) -> np.ndarray:
+        """The ranks [n] of the labels."""
+        return ranks(self.labels)
+
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str]) -> Sample:
+def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Sample:
     """The sample for a target: rows without copies, as many of each class as possible; inputs that are not `skipped`.
+
+    identifiers: columns in which copies of a row may differ.
 
     The draw does not depend on the seed of the run, so that `check` always says the same of a table.
     """
@@ -68,31 +76,26 @@ def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str
     else:
         rows = rows[:most]
     numbers = {c.name: place.start for c, place in zip(dataset.spec.numeric, dataset.spec.places, strict=True)}
-    numeric = dataset.numeric[rows]
+    numeric = np.ascontiguousarray(dataset.numeric[rows].T)
     columns = [
         Column(c.name, pd.factorize(_texts(frame[c.name].iloc[rows]))[0], True)
         if c.is_category
-        else Column(c.name, numeric[:, numbers[c.name]], False)
+        else Column(c.name, numeric[numbers[c.name]], False)
         for c in inputs
     ]
     labels = target.values[rows].astype(np.int64 if classes else np.float64)
-    first = ~_doubled([c for c in columns if not is_identifier(frame[c.name].iloc[np.sort(rows)], c.name)], labels)
+    hashed = combined([*(c.values for c in columns if c.name not in identifiers), labels])
+    first = ~pd.Series(hashed).duplicated().to_numpy()  # in copied rows any column seems to tell the target
     columns = [Column(c.name, c.values[first], c.category) for c in columns]
     return Sample(target.task, rows[first], labels[first], classes, columns)
 
 
 def scales(sample: Sample) -> list[np.ndarray]:
     """The labels as they are and, of numbers, as ranks: a list of arrays [n]."""
-    return [sample.labels] if sample.classes else [sample.labels, ranks(sample.labels)]
+    return [sample.labels] if sample.classes else [sample.labels, sample.place]
 
 
 def _texts(series: pd.Series) -> np.ndarray:
     texts = as_texts(series)
     texts[series.isna().to_numpy()] = None
     return texts
-
-
-def _doubled(columns: list[Column], labels: np.ndarray) -> np.ndarray:
-    """Mask [n] of the rows that equal an earlier one: in copied rows any column seems to tell the target."""
-    cells = {str(i): c.values for i, c in enumerate(columns)}
-    return pd.DataFrame({**cells, "labels": labels}).duplicated().to_numpy()

@@ -15,17 +15,26 @@ FLOOR = 0.8  # R² of values and of ranks must both reach this, or the lower one
 WINDOW = 3  # neighbours on each side whose majority guesses a class
 
 
-def score(values: np.ndarray, labels: np.ndarray, classes: bool, category: bool) -> float:
+def score(
+    values: np.ndarray, labels: np.ndarray, classes: bool, category: bool, place: np.ndarray | None = None
+) -> float:
     """The score of a column for a target.
 
     values: numbers [n], or codes [n] if the column is a `category`, none missing. labels: numbers [n], or indices of
-    `classes` [n]. The rows are in random order. Equal numbers are also read as a category.
+    `classes` [n]. The rows are in random order. Equal numbers are also read as a category. place: the ranks of the
+    labels, if known.
     """
     if len(values) < MIN_ROWS:
         return 0.0
     if classes:
         return max(skill(*pair) for pair in _guesses(values, labels, category))
-    return max(0.0 if category else _near_number(values, labels), _same_number(values, labels))
+    place = ranks(labels) if place is None else place
+    if category:
+        return _same_number(values, labels, place)
+    order = np.argsort(values, kind="stable")
+    steps = np.diff(values[order])
+    same = _same_number(values, labels, place) if (steps == 0).sum() >= len(values) / 8 else 0.0
+    return max(_near_number(values[order], labels[order], place[order]), same)
 
 
 def class_scores(values: np.ndarray, labels: np.ndarray, classes: int, category: bool) -> np.ndarray:
@@ -73,20 +82,30 @@ def agreed(of_values: float, of_ranks: float) -> float:
 # ---------------------------------------------------------------- neighbours in the order of a column of numbers
 
 
-def _near_number(values: np.ndarray, labels: np.ndarray) -> float:
-    """R² of the straight line between the two neighbours of a row.
+def _near_number(x: np.ndarray, labels: np.ndarray, place: np.ndarray) -> float:
+    """R² of the straight line between the two neighbours of a row, of the labels or of their ranks `place`.
+
+    The rows are in the order of the column `x`.
 
     The errors are divided by 1 + a² + b², where a and b are the shares of the neighbours: the error is then that of a
     smooth curve, not of two noisy neighbours (Gasser, Sroka & Jennen-Steinmetz, Biometrika 1986).
     """
-    order = np.argsort(values, kind="stable")
-    x, y = values[order], labels[order]
     span = x[2:] - x[:-2]
     right = np.divide(x[1:-1] - x[:-2], span, out=np.full(len(span), 0.5), where=span > 0)
     norm = np.sqrt(1 + right**2 + (1 - right) ** 2)
-    place = ranks(labels)[order]
-    found = [r2((v[1:-1] - right * v[2:] - (1 - right) * v[:-2]) / norm, v) for v in (y, place)]
+    found = [r2((v[1:-1] - right * v[2:] - (1 - right) * v[:-2]) / norm, v) for v in (labels, place)]
     return agreed(*found)
+
+
+def correlations(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The correlation [D] of each column [n, D] with the labels [n]; missing cells count as the mean."""
+    present = ~np.isnan(values)
+    filled = np.where(present, values, 0.0)
+    centred = np.where(present, filled - filled.sum(0) / np.maximum(present.sum(0), 1), 0.0)
+    centred_labels = labels - labels.mean()
+    norm = np.sqrt((centred**2).sum(0) * (centred_labels**2).sum())
+    found: np.ndarray = np.divide(centred.T @ centred_labels, norm, out=np.zeros(len(norm)), where=norm > 0)
+    return found
 
 
 def _near_class(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,14 +129,14 @@ def repeated(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows, pd.factorize(codes[rows])[0]
 
 
-def _same_number(values: np.ndarray, labels: np.ndarray) -> float:
+def _same_number(values: np.ndarray, labels: np.ndarray, place: np.ndarray) -> float:
     """R² of the mean of a value, with the variance within values free of bias."""
     rows, codes = repeated(values)
     if len(rows) < max(MIN_ROWS, len(values) / 4) or codes.max() < 1:
         return 0.0
     sizes = np.bincount(codes)
     found = []
-    for y in (labels[rows], ranks(labels)[rows]):
+    for y in (labels[rows], place[rows]):
         errors = y - (np.bincount(codes, y) / sizes)[codes]
         found.append(r2(errors * np.sqrt(sizes / (sizes - 1))[codes], y))
     return agreed(*found)

@@ -9,7 +9,7 @@ import pandas as pd
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.expression import parse
-from mtlrun.data.leaks.columns import Told, mean_of_target, telling, telling_gaps, telling_parts
+from mtlrun.data.leaks.columns import Told, may_be_means, mean_of_target, telling, telling_gaps, telling_parts
 from mtlrun.data.leaks.copies import copied_rows, row_hashes
 from mtlrun.data.leaks.groups import alike, groups_of, is_named
 from mtlrun.data.leaks.near_copies import nearly_copied_rows
@@ -22,8 +22,11 @@ from mtlrun.data.targets import Target
 from mtlrun.util.errors import listing
 
 
-def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame) -> list[str]:
-    """One line for each leak that the values suggest. Figures are from a sample of the rows."""
+def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identifiers: set[str]) -> list[str]:
+    """One line for each leak that the values suggest. Figures are from a sample of the rows.
+
+    identifiers: the columns that name rows; copies of a row may differ in them.
+    """
     split = config.data.split
     at_random = split.by is None and split.column is None and split.files is None
     grouped = _groups(config, dataset, frame) if at_random else {}
@@ -31,7 +34,7 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame) -> list
     warnings = [*grouped.values(), *dated.values()]
     if at_random and not warnings:
         warnings = _neighbours(dataset)
-    hashes = row_hashes(dataset, frame)
+    hashes = row_hashes(dataset, identifiers)
     copies = copied_rows(dataset, *hashes) if hashes is not None else []
     warnings += copies or nearly_copied_rows(dataset)
     told: dict[str, str] = {}
@@ -39,7 +42,7 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame) -> list
         task = config.tasks[target.task]
         # the expression of an auxiliary task may read inputs: the task is then a hint
         hint = parse(task.expression, "").names if task.expression and not task.main else ()
-        for column, how in _told(target, dataset, frame, {*hint, *grouped, *dated}).items():
+        for column, how in _told(target, dataset, frame, {*hint, *grouped, *dated}, identifiers).items():
             told[column] = f"{told[column]}; {how}" if column in told else how
     for column, how in told.items():
         warnings.append(
@@ -49,28 +52,29 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame) -> list
     return warnings
 
 
-def _told(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str]) -> Told:
+def _told(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Told:
     """Each input that tells a target, with how it does."""
     if target.observed.sum() < MIN_ROWS or target.values[target.observed].std() == 0:
         return {}
-    sample = draw(target, dataset, frame, skipped)
+    sample = draw(target, dataset, frame, skipped, identifiers)
     if len(sample) < MIN_ROWS:
         return {}
     told = telling(sample)
     told = {**telling_parts(sample, frame), **telling_gaps(sample), **told}
-    cells = {c.name: v for c, v in dataset.cells() if not c.is_category and c.name in {s.name for s in sample.columns}}
-    told = {**_means(target, cells, set(told)), **told}
+    names = {c.name for c in sample.columns}
+    cells = {c.name: v for c, v in dataset.cells() if not c.is_category and c.name in names}
+    told = {**_means(target, {n: cells[n] for n in may_be_means(sample) if n not in told}), **told}
     told = {**later_targets(cells, target, _order(dataset)), **told}
     return {**telling_pairs(sample, set(told)), **told}
 
 
-def _means(target: Target, cells: dict[str, np.ndarray], told: set[str]) -> Told:
+def _means(target: Target, cells: dict[str, np.ndarray]) -> Told:
     if len(target.classes) > 2:
         return {}
     found = {}
     for name, values in cells.items():
         rows = np.flatnonzero(target.observed & ~np.isnan(values))
-        if name not in told and len(rows) >= MIN_ROWS and mean_of_target(values[rows], target.values[rows]):
+        if len(rows) >= MIN_ROWS and mean_of_target(values[rows], target.values[rows]):
             found[name] = f"holds means of {target.task} over groups of rows, those of val and test among them"
     return found
 
