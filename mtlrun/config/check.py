@@ -18,6 +18,7 @@ from mtlrun.config.schema import (
     Config,
     ModelConfig,
     TaskConfig,
+    TiedConfig,
     TrainerConfig,
 )
 from mtlrun.config.task_names import require_task_name
@@ -27,6 +28,14 @@ from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
 
 FOLDER_NAME = re.compile(r"[\w-][\w.-]*\Z")
+
+
+def check_stored(plain: Mapping[str, Any]) -> Config:
+    """`check` for the configuration that a run or sweep has stored. mtlrun 0.1 knew no data.columns."""
+    data = plain.get("data")
+    if isinstance(data, Mapping) and "columns" not in data:
+        plain = {**plain, "data": {**data, "reading": "0.1"}}
+    return check(plain)
 
 
 def check(plain: Mapping[str, Any]) -> Config:
@@ -43,9 +52,7 @@ def check(plain: Mapping[str, Any]) -> Config:
     notes = leave_out_network(groups, tasks) if isinstance(groups["model"], BoostingConfig) else []
     name = _name(plain)
     only = _only(plain.get("only"), groups["model"], tasks)
-    data = groups["data"]
-    if data.split.seed is None:
-        groups["data"] = dataclasses.replace(data, split=dataclasses.replace(data.split, seed=seed))
+    _fill_in(groups, seed)
     config = Config(seed=seed, name=name, only=only, tasks=tasks, **groups)
     return dataclasses.replace(config, notes=(*notes, *notes_of(config)))
 
@@ -76,6 +83,16 @@ def _groups(plain: Mapping[str, Any]) -> dict[str, Any]:
     absent = {group: {"name": option} for group, option in NETWORK_GROUPS.items()} if boosting else {}
     others = [group for group in GROUPS if group != "model"]
     return {"model": model} | {g: _group(g, plain.get(g) or absent.get(g, {})) for g in others}
+
+
+def _fill_in(groups: dict[str, Any], seed: int) -> None:
+    """Sets what other settings decide where it is null: the seed of the split, and the strength of a penalty."""
+    data, sharing = groups["data"], groups["sharing"]
+    if data.split.seed is None:
+        groups["data"] = dataclasses.replace(data, split=dataclasses.replace(data.split, seed=seed))
+    if isinstance(sharing, TiedConfig) and sharing.strength is None:
+        strength = sharing.measured[0 if groups["optimizer"].adaptive else 1]
+        groups["sharing"] = dataclasses.replace(sharing, strength=strength)
 
 
 def _group(group: str, tree: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -159,16 +159,16 @@ class InputSpec:
 
 
 def input_spec(
-    frame: pd.DataFrame, inputs: Sequence[str], most: int, hidden: Sequence[str] = ()
+    frame: pd.DataFrame, inputs: Sequence[str], most: int, hidden: Sequence[str] = (), cycles: bool = True
 ) -> tuple[InputSpec, list[str]]:
     """The spec of the `inputs` followed by the `hidden` columns, and notes on pooled categories.
 
-    most: the largest number of categories of a column.
+    most: the largest number of categories of a column. cycles: whether dates and times have sine and cosine inputs.
     """
     columns, notes = [], []
     for name in [*inputs, *hidden]:
         column, pooled = _input_column(name, frame[name], most, name in hidden)
-        columns.append(column)
+        columns.append(column if cycles else replace(column, cycles=[]))
         if pooled:
             notes.append(f"{name}: {pooled} rare values pooled as unknown (data.max_categories={most})")
     return InputSpec(columns), notes

@@ -45,7 +45,7 @@ class Dataset:
 
         Of a date it is the number of days; sine and cosine are left out.
         """
-        numbers, codes = iter(self.numeric[:, [p.start for p in self.spec.places]].T), iter(self.codes.T)
+        numbers, codes = (self.numeric[:, p.start] for p in self.spec.places), iter(self.codes.T)
         return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
 
     def trainable(self, tasks: Iterable[str] | None = None) -> np.ndarray:
@@ -86,9 +86,9 @@ def load_dataset(config: Config) -> Dataset:
     # columns of tasks that are not trained are hidden too, so that a first stage has the same columns
     hidden = tuple(dict.fromkeys(c for names in roles.hidden.values() for c in names))
     reconstructed = {name: columns for name, columns in roles.hidden.items() if name in config.active}
-    most = config.data.max_categories
-    key = (tuple(roles.inputs), hidden, most)
-    spec, pooled = table.remember(("spec", *key), lambda: input_spec(frame, roles.inputs, most, hidden))
+    most, old = config.data.max_categories, config.data.reading == "0.1"
+    key = (tuple(roles.inputs), hidden, most, old)
+    spec, pooled = table.remember(("spec", *key), lambda: input_spec(frame, roles.inputs, most, hidden, not old))
     numeric, codes = table.remember(("arrays", *key), lambda: spec.transform(frame))
     weight = _weight(config.data.weight, table, split)
     run = RunTable(config, table, split, weight)
@@ -119,7 +119,8 @@ def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
     data = config.data
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}
     paths = [resolve_path(path, key) for key, path in named.items()]
-    table = load_tables(paths, list(named), _reading_taken_over(config) | declared(data), data.missing)
+    given, old = _reading_taken_over(config) | declared(data), data.reading == "0.1"
+    table = load_tables(paths, list(named), given, data.missing, old)
     for name in data.columns or ():
         require_column(name, table.frame, f"data.columns.{name}")
     if data.split.files is None:

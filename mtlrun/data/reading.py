@@ -189,6 +189,7 @@ def decide(
     typed: Sequence[bool],
     given: Mapping[str, ColumnReading] | None = None,
     missing: Sequence[str | float] | None = None,
+    old: bool = False,
 ) -> tuple[Reading, list[pd.DataFrame]]:
     """The reading of the columns of the first of `frames`, from the cells of all of them.
 
@@ -198,15 +199,19 @@ def decide(
     typed: for each file, whether it states the types of its columns, as Parquet does.
     given: columns whose reading, or words for missing values, are known already.
     missing: the words for missing values in all other columns. None: MISSING_WORDS, but in columns of text only "".
+    old: as mtlrun 0.1: no dates in CSV files, numbers beside true or false are text, and in a CSV file the words are
+        missing values in columns of text too.
     """
     given = given or {}
+    if old and missing is None and not all(typed):
+        missing = MISSING_WORDS
     columns = {}
     spelled: list[dict[str, pd.Series]] = [{} for _ in frames]
     for name in map(str, frames[0].columns):
         known = given.get(name)
         if known is None or known.kind is None:
             parts = [_Part(frame[name], stated) for frame, stated in zip(frames, typed, strict=True)]
-            known = _decided(parts, missing if known is None else known.missing)
+            known = _decided(parts, missing if known is None else known.missing, old)
             for at, part in enumerate(parts):
                 if known.kind == "number" and kind_of(part.cells) is TEXT:
                     spelled[at][name] = _like(part.cells, part.numbers)
@@ -243,14 +248,23 @@ class _Part:
         return _ISO if are_iso_dates(self.cells.dropna()) else TEXT.name
 
 
-def _decided(parts: Sequence[_Part], words: Sequence[str | float] | None) -> ColumnReading:
+def _decided(parts: Sequence[_Part], words: Sequence[str | float] | None, old: bool) -> ColumnReading:
     """The reading of a column, with these words for missing values, or the usual ones."""
     usual = ColumnReading(None, list(MISSING_WORDS) if words is None else list(words))
     for part in parts:
         if words is not None or not part.typed:
             part.cells = usual.without_words(part.cells)
     kind = _joined(parts)
+    stated = any(part.typed for part in parts)
+    if old and not stated and (kind == "date" or (kind in ("number", "whole") and _mixed(parts))):
+        kind = "text"
     return ColumnReading(kind, [] if words is None and kind == "text" else usual.missing)
+
+
+def _mixed(parts: Sequence[_Part]) -> bool:
+    """Whether a column of numbers has cells that spell true or false."""
+    cells = [part.cells for part in parts]
+    return any(kind_of(c) is TRUTH or (kind_of(c) is TEXT and _any_truth(c)) for c in cells)
 
 
 def _joined(parts: Sequence[_Part]) -> Any:
@@ -310,6 +324,10 @@ def _spelled_dates(series: pd.Series) -> pd.Series | None:
 
 def _are_truths(series: pd.Series) -> bool:
     return bool(series.dropna().str.lower().isin(list(_TRUTHS)).all())
+
+
+def _any_truth(series: pd.Series) -> bool:
+    return bool(series.dropna().str.lower().isin(list(_TRUTHS)).any())
 
 
 def _number(series: pd.Series) -> pd.Series:

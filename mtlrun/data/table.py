@@ -58,19 +58,20 @@ def load_tables(
     keys: list[str],
     given: Mapping[str, ColumnReading] | None = None,
     missing: Sequence[str | float] | None = None,
+    old: bool = False,
 ) -> Table:
     """Concatenates the tables in `paths`. Each version of the files is read once per process.
 
     The cells of all files decide together how a column is read. keys: the configuration keys of the paths, for
-    messages. given, missing: columns whose reading is known, and words for missing values; see `reading.decide`.
+    messages. given, missing, old: see `reading.decide`.
 
     Raises RequestError as `read_table` does, and if a later table lacks a column of the first.
     """
     given = given or {}
     files = [(str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True)]
-    signature = (*files, json.dumps([Reading(given).to_plain(), missing], sort_keys=True))
+    signature = (*files, json.dumps([Reading(given).to_plain(), missing, old], sort_keys=True))
     if signature not in _TABLES:
-        frames, reading, words = _read_alike(paths, keys, given, missing)
+        frames, reading, words = _read_alike(paths, keys, given, missing, old)
         frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         while len(_TABLES) >= _KEPT_TABLES:
             del _TABLES[next(iter(_TABLES))]
@@ -96,6 +97,7 @@ def _read_alike(
     keys: Sequence[str],
     given: Mapping[str, ColumnReading],
     missing: Sequence[str | float] | None = None,
+    old: bool = False,
 ) -> tuple[list[pd.DataFrame], Reading, Words]:
     """The table of each file with the columns of the first, read in one way; that way; and the words in it."""
     parsed = [_parsed(p, key, Reading(given)) for p, key in zip(paths, keys, strict=True)]
@@ -110,7 +112,7 @@ def _read_alike(
                 f"found: {listing(found)}"
             )
     parsed = [frame[columns] for frame in parsed]
-    reading, spelled = decide(parsed, [_states_types(path) for path in paths], given, missing)
+    reading, spelled = decide(parsed, [_states_types(path) for path in paths], given, missing, old)
     words = words_in(parsed, reading)
     frames = []
     for frame, path, key in zip(spelled, paths, keys, strict=True):

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mtlrun.config.check import check
+from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import MISSING, InputSpec
@@ -263,7 +263,7 @@ def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
     with checkpoint.read_from(path):
         require_own_model(path, tree)
         require(tree.get("packages"))
-        return check(tree["config"]), tree
+        return check_stored(tree["config"]), tree
 
 
 def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:

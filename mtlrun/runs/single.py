@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtlrun.config.check import check
+from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import PRETRAIN, first_stage
@@ -86,7 +86,7 @@ def resume(folder: Path) -> dict[str, Any]:
         log.info(f"{folder}: this run is completed, nothing is left to do")
         return summary
     require((summary or {}).get("packages"))
-    config = check(settings)
+    config = check_stored(settings)
     state = StackOfRuns([config], [load_dataset(config)], [folder], folder / LAST).saved_state()
     run = prepare(config, state)
     if config.boosting:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlrun.config.check import check
+from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
 from mtlrun.results.progress import SweepProgress
 from mtlrun.results.results_table import rebuild
@@ -72,6 +72,7 @@ def _work(folder: Path, plan: Sequence[Mapping[str, Any]], number: int) -> Work:
     """The runs of stack `number` of the plan."""
     runs = [(n, job) for n, job in enumerate(plan) if job.get("stack") == number]
     jobs = [
-        Job(n, folder / job["run"], job["arguments"], check(job["config"]), job.get("data_hash")) for n, job in runs
+        Job(n, folder / job["run"], job["arguments"], check_stored(job["config"]), job.get("data_hash"))
+        for n, job in runs
     ]
     return Work(number, folder, jobs)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlrun.config.check import check
+from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import PRETRAIN
@@ -145,7 +145,7 @@ def _configs(folder: Path, plan: Sequence[dict[str, Any]]) -> list[Config]:
                     f"{folder / PLAN}: run {number} has no {key}\nrestore the file, or sweep anew in another folder"
                 )
         require(job.get("packages"))
-    return [check(job["config"]) for job in plan]
+    return [check_stored(job["config"]) for job in plan]
 
 
 def _require_same_data(folder: Path, plan: Sequence[dict[str, Any]], configs: Sequence[Config]) -> None:

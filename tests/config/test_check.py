@@ -9,6 +9,7 @@ import yaml
 
 from mtlrun.config.check import check
 from mtlrun.config.schema import GROUPS, SplitConfig, TrainerConfig, as_mapping, conf_dir, config_hash
+from mtlrun.config.schema.sharing import SHARINGS
 from mtlrun.util.errors import RequestError
 from mtlrun.util.registry import REFERENCES
 
@@ -135,6 +136,23 @@ def test_check_and_plain_are_inverse() -> None:
     assert check(as_mapping(config)) == config
     assert config.only == ["a"] and list(config.active) == ["a"]
     assert config.data.split.seed == 3
+
+
+@pytest.mark.parametrize("scheme", ["soft_l2", "mean_regularized", "trace_norm", "joint_features", "l1"])
+def test_the_default_strength_of_a_penalty_is_that_measured_for_the_optimiser(scheme: str) -> None:
+    """A number stays, also 0. What is filled in is part of the settings that a run stores."""
+
+    def strength(optimizer: str, **settings: Any) -> float:
+        config = check(tree(sharing={"name": scheme, **settings}, optimizer={"name": optimizer}))
+        assert check(as_mapping(config)) == config
+        found = as_mapping(config)["sharing"]["strength"]
+        assert isinstance(found, float)
+        return found
+
+    adaptive, plain = SHARINGS[scheme].measured
+    assert [strength(name) for name in ("adam", "adamw", "rmsprop", "sgd")] == [adaptive] * 3 + [plain]
+    assert strength("adam", strength=None) == adaptive and strength("sgd", strength=None) == plain
+    assert strength("sgd", strength=0.0) == 0 and strength("adam", strength=0.25) == 0.25
 
 
 def test_hash_changes_with_a_setting_and_not_with_the_name() -> None:

@@ -21,6 +21,7 @@ GRADE = BASE["grade"].to_numpy()
 NOISE = RANDOM.normal(size=N)
 WALK = np.cumsum(RANDOM.normal(size=N + 1))
 TIMES = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(N), unit="h")
+DATES = pd.Timestamp("2010-01-01") + pd.to_timedelta(RANDOM.integers(0, 3000, N), unit="D")
 
 
 def warnings(tmp_path: Path, frame: pd.DataFrame, **data: Any) -> list[str]:
@@ -37,6 +38,7 @@ def mean_of_others(labels: pd.Series, groups: np.ndarray) -> pd.Series:
     [
         # copies and functions of a target
         ({"new": 3 - 2 * VALUE}, "new: alone tells value with an R² of 1.0000, all other inputs together"),
+        ({"date": DATES, "new": 3 - 2 * VALUE}, "new: alone tells value with an R² of 1.0000"),
         ({"new": np.exp(VALUE)}, "new: alone tells value with an R² of "),
         ({"new": VALUE + 0.03 * NOISE}, "new: alone tells value with an R² of 0.99"),
         ({"new": pd.Series(VALUE).rank()}, "new: alone tells value"),

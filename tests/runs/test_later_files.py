@@ -13,6 +13,7 @@ from mixed_cells import MIXED, mixed_rows, write
 
 import mtlrun
 from mtlrun.cli.main import main
+from mtlrun.data.reading import Reading
 from mtlrun.runs.export.parity import feeds
 
 SMALL = ["data=table", "model.hidden=[8]", "model.head_hidden=[]", "trainer.batch_size=16", "trainer.tensorboard=false"]
@@ -116,6 +117,29 @@ def test_a_run_that_has_stored_no_reading_keeps_its_categories_apart() -> None:
     torch.save(tree, best)
     found = predicted("run", some([0, 1, 3], "some.csv"))
     pd.testing.assert_frame_equal(found, every.iloc[[0, 1, 3]].reset_index(drop=True), check_exact=False, rtol=1e-5)
+
+
+def test_a_run_of_mtlrun_01_reads_its_table_as_it_did() -> None:
+    """It took dates in CSV files for text, and NA for missing in text too; it knew no data.columns."""
+    cells = {
+        "day": [f"2020-01-{d:02}" for d in range(1, 21)] * 2,
+        "region": ["NA", "EU"] * 20,
+        "bit": ["1", "TRUE"] * 20,
+    }
+    path = write(cells | {"y": list(map(str, range(40)))}, Path("t.csv"))
+    words = ["data=table", f"data.path={path}", "tasks={y: {type: regression}}", "trainer.tensorboard=false"]
+    assert main([*words, "data.reading='0.1'", "model=boosting", "hydra.run.dir=run"]) == 0
+    read = json.loads(Path("run/summary.json").read_text())["reading"]
+    assert [read[c]["kind"] for c in ("day", "region", "bit", "y")] == ["text", "text", "text", "number"]
+    assert "NA" in Reading.from_plain(read).columns["region"].missing
+    best = Path("run/checkpoints/best.pt")
+    tree = torch.load(best, weights_only=False)
+    del tree["config"]["data"]["columns"], tree["config"]["data"]["reading"]
+    torch.save(tree, best)
+    assert main(["predict", "run", "t.csv", "-o", "p.csv"]) == 0  # fitted anew with the same losses
+    assert main([*words, "model=boosting", "hydra.run.dir=new"]) == 0
+    read = json.loads(Path("new/summary.json").read_text())["reading"]
+    assert [read[c]["kind"] for c in ("day", "region", "bit", "y")] == ["date", "text", "number", "number"]
 
 
 def test_classes_of_a_file_without_letters_are_those_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:

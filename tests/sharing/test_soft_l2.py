@@ -34,7 +34,7 @@ def test_the_first_layer_alone_and_exact_ties() -> None:
 
 
 def test_the_distance_that_is_logged() -> None:
-    sharing = scheme("soft_l2", [{}, {"strength": 1e12}])
+    sharing = scheme("soft_l2", [{"strength": 0.001}, {"strength": 1e12}])
     sharing.shrink(torch.tensor([0.0, 1.0]), [])
     apart, whole = 0.0, 0.0
     for weight in sharing.trunks.weights:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mtlrun.config.check import check
+from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
 from mtlrun.data.dataset import load_dataset, load_table, require_unchanged
 from mtlrun.data.split import row_groups
@@ -41,7 +41,7 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
 
 def _score(folder: Path, tree: dict[str, Any], split: str, data_hash: str | None) -> RunScores:
     """`score` for a loaded checkpoint, `tree`."""
-    config = check(tree["config"])
+    config = check_stored(tree["config"])
     dataset = load_dataset(config)
     mend = "restore the file, or compare without --rows"
     require_unchanged(config.data, dataset.hash, data_hash, f"{folder.name} was trained", mend)

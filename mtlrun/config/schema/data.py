@@ -61,6 +61,7 @@ class DataConfig:
     missing: the words that stand for a missing value in every column, beside the empty cell. None: the usual words (NA,
         null, …) in columns of numbers, truth values and dates, and no word in columns of text.
     future: columns, or patterns of columns, that are unknown at prediction time and therefore never inputs.
+    reading: "0.1" reads cells as mtlrun 0.1 did, see `reading.decide`. Runs that it has stored have this value.
     """
 
     name: Literal["table"] = "table"
@@ -74,3 +75,4 @@ class DataConfig:
     train_rows: int | None = bounded(None, at_least=1)
     standardize_targets: bool = True
     max_categories: int = bounded(100, at_least=1)
+    reading: Literal["cells", "0.1"] = "cells"

@@ -50,18 +50,27 @@ class NoneConfig(SharingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class TiedConfig(SharingConfig):
-    """A separate trunk for each task, and a penalty on their weights. layers: the penalised layers, first or all."""
+    """A separate trunk for each task, and a penalty on their weights.
+
+    strength: of the penalty; None, until the check has set it: `measured`, the default under an optimiser that divides
+        gradients by their size and under any other (docs/sharing.md has the measurements)
+    layers: the penalised layers, first or all
+    """
 
     own_trunks: ClassVar[bool] = True
     makes_trunks: ClassVar[bool] = True
     ties_tasks: ClassVar[bool] = True  # the penalty relates the weights of different tasks
 
-    strength: float = per_run(1e-3, at_least=0.0, at_most=MOST)
+    measured: ClassVar[tuple[float, float]] = (1e-3, 1e-3)
+
+    strength: float | None = per_run(None, at_least=0.0, at_most=MOST)
     layers: Literal["first", "all"] = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SoftL2Config(TiedConfig):
+    measured: ClassVar[tuple[float, float]] = (1.0, 1.0)
+
     name: Literal["soft_l2"] = "soft_l2"
 
 
@@ -69,17 +78,23 @@ class SoftL2Config(TiedConfig):
 class MeanRegularizedConfig(TiedConfig):
     """strength: penalty on the distance of the weights from their mean over tasks. ridge: penalty on the weights."""
 
+    measured: ClassVar[tuple[float, float]] = (1.0, 1.0)
+
     name: Literal["mean_regularized"] = "mean_regularized"
     ridge: float = per_run(1e-4, at_least=0.0, at_most=MOST)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TraceNormConfig(TiedConfig):
+    measured: ClassVar[tuple[float, float]] = (1.0, 0.01)
+
     name: Literal["trace_norm"] = "trace_norm"
 
 
 @dataclass(frozen=True, kw_only=True)
 class JointFeaturesConfig(TiedConfig):
+    measured: ClassVar[tuple[float, float]] = (0.3, 0.001)
+
     name: Literal["joint_features"] = "joint_features"
     layers: Literal["first", "all"] = "first"
 
@@ -87,6 +102,7 @@ class JointFeaturesConfig(TiedConfig):
 @dataclass(frozen=True, kw_only=True)
 class L1Config(TiedConfig):
     ties_tasks: ClassVar[bool] = False
+    measured: ClassVar[tuple[float, float]] = (0.03, 0.0001)
 
     name: Literal["l1"] = "l1"
 
