@@ -424,8 +424,8 @@ RESULTS = (
     Fault(
         "files are written in their place",
         "results/files.py",
-        "            write(beside)\n            os.replace(beside, path)",
-        "            write(path)",
+        "        write(beside)\n        os.replace(beside, path)",
+        "        write(path)",
         "reliability/test_storage.py results engine/test_loop.py reliability/test_kills.py",
     ),
     Fault(
