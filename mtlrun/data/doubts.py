@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import ColumnConfig
-from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
-from mtlrun.data.notation import ISO, are_iso_dates, recognise, shown, yaml_flow
+from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of, text_of
+from mtlrun.data.notation import ISO, YEARS, are_iso_dates, read, recognise, shown, yaml_flow
 from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
 IDENTIFIER_SHARE = 0.95  # text is an identifier from this ratio of distinct values to rows
 MARK_NUMBERS = [sign * float("9" * n) for n in range(2, 8) for sign in (-1, 1)]  # -99, 99, -999, …
+MIN_DATES = 10  # different numbers of eight digits that are all dates are no chance
+COMPACT = "%Y%m%d"
 MANY_CLASSES = 20  # values are hardly classes if there are more than this and more than half as many as labels
 ID_NAME = re.compile(
     r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
@@ -30,10 +32,13 @@ _FIRST = 100  # cells that tell of most columns that the others need not be read
 
 
 def notations_of(series: pd.Series) -> list[ColumnConfig]:
-    """The notations in which a column of text may write numbers, dates or times; see `notation.recognise`.
+    """The notations in which a column may write numbers, dates or times that it is not read as.
 
-    A column of text with ISO dates comes from Parquet, which says that it is text.
+    Of text, those of `notation.recognise`; text with ISO dates comes from Parquet, which says that it is text. Of whole
+    numbers, dates such as 20210806.
     """
+    if kind_of(series) is NUMBER:
+        return [ColumnConfig(date=COMPACT)] if _are_compact_dates(series.dropna()) else []
     if kind_of(series) is not TEXT:
         return []
     present = series.dropna()
@@ -42,11 +47,24 @@ def notations_of(series: pd.Series) -> list[ColumnConfig]:
     return [ColumnConfig(date=ISO)] if are_iso_dates(cells) else recognise(cells, counts.to_numpy())
 
 
+def _are_compact_dates(present: pd.Series) -> bool:
+    """Whether all numbers are eight digits of a date. Of other numbers, 4 % would be such by chance."""
+    values = as_numbers(present)
+    low, high = YEARS
+    if not len(values) or values.min() < low * 10_000 or values.max() > high * 10_000:
+        return False
+    distinct = np.unique(values)
+    if len(distinct) < MIN_DATES or not np.array_equal(distinct, np.rint(distinct)):
+        return False
+    cells = pd.Series(distinct.astype(np.int64)).astype("str")
+    return bool(read(cells, ColumnConfig(date=COMPACT)).notna().all())
+
+
 def in_words(found: Sequence[ColumnConfig], cells: Iterable[Any]) -> str:
     """What the cells of a column of text spell in these notations: numbers such as '3,7' beside 'none'."""
     notation, words = found[0], found[0].missing or ()
     kind = "numbers" if notation.number is not None else "dates" if notation.date is not None else "times"
-    values = [str(cell) for cell in cells if str(cell).strip() not in words]
+    values = [text_of(cell) for cell in cells if str(cell).strip() not in words]
     beside = f" beside {listing(map(repr, words), 3)}" if words else ""
     return f"{kind} such as {max(values, key=len)!r}{beside}"
 

@@ -100,7 +100,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], colum
         if not series.notna().any():
             left_out.append(f"    # - {_scalar(column)}  # empty")
         elif notations_of(series):
-            inputs.append(f"    - {_scalar(column)}  # read as text: see columns")
+            inputs.append(f"    - {_scalar(column)}  # read as {kind_of(series).name}: see columns")
         elif is_identifier(series, column):
             left_out.append(f"    # - {_scalar(column)}  # like an identifier: nearly every value is different")
         else:

@@ -57,8 +57,8 @@ def _column_warnings(series: pd.Series, name: str, identifier: bool) -> list[str
     if _constant(series):
         return [f"{name}: every value is {text_of(series.iloc[0])}"]
     if found := notations_of(series):
-        what = in_words(found, series.dropna().unique())
-        return [f"{name}: read as text, though it holds {what}; to read them: {declaration(name, found)}"]
+        kind, what = kind_of(series).name, in_words(found, series.dropna().unique())
+        return [f"{name}: read as {kind}, though it holds {what}; to read them: {declaration(name, found)}"]
     if identifier:
         return [f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs"]
     if kind_of(series) is TEXT:

@@ -22,6 +22,7 @@ column stays text, and whoever needs its numbers raises the error with the row.
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -189,8 +190,10 @@ def decide(
     given: Mapping[str, ColumnReading] | None = None,
     missing: Sequence[str | float] | None = None,
     old: bool = False,
-) -> Reading:
+) -> tuple[Reading, list[pd.DataFrame]]:
     """The reading of the columns of the first of `frames`, from the cells of all of them.
+
+    Returns the frames too, in which text that spells numbers is numbers already, so that it is parsed once.
 
     frames: the tables of the files, each with the columns of the first, as pandas has parsed them.
     typed: for each file, whether it states the types of its columns, as Parquet does.
@@ -203,76 +206,88 @@ def decide(
     if old and missing is None and not all(typed):
         missing = MISSING_WORDS
     columns = {}
+    spelled: list[dict[str, pd.Series]] = [{} for _ in frames]
     for name in map(str, frames[0].columns):
         known = given.get(name)
         if known is None or known.kind is None:
-            words = missing if known is None else known.missing
-            known = _decided([frame[name] for frame in frames], typed, words, old)
+            parts = [_Part(frame[name], stated) for frame, stated in zip(frames, typed, strict=True)]
+            known = _decided(parts, missing if known is None else known.missing, old)
+            for at, part in enumerate(parts):
+                if known.kind == "number" and kind_of(part.cells) is TEXT:
+                    spelled[at][name] = _like(part.cells, part.numbers)
         columns[name] = known
-    return Reading(columns)
+    return Reading(columns), [with_columns(f, changed) for f, changed in zip(frames, spelled, strict=True)]
 
 
-def _decided(
-    parts: Sequence[pd.Series], typed: Sequence[bool], words: Sequence[str | float] | None, old: bool
-) -> ColumnReading:
-    """The reading of a column from its part in each file, with these words for missing values, or the usual ones."""
+class _Part:
+    """A column in one file. typed: the file states the types of its columns. cells: the column, from which words for
+    missing values are taken out before a property is read."""
+
+    def __init__(self, cells: pd.Series, typed: bool) -> None:
+        self.cells, self.typed = cells, typed
+
+    @cached_property
+    def numbers(self) -> np.ndarray | None:
+        """The cells of a column of numbers, also those that text spells, as float64 [N], NaN if missing; else None."""
+        kind = kind_of(self.cells)
+        if kind is TEXT:
+            return None if self.typed else spelled_numbers(self.cells)
+        return as_numbers(self.cells) if kind in (NUMBER, TRUTH) else None
+
+    @cached_property
+    def kind(self) -> str | None:
+        """The name of the kind of the column in this file; None if it has no cell."""
+        kind = kind_of(self.cells)
+        if kind is NUMBER and not has_cells(self.cells):
+            return None
+        if kind is not TEXT or self.typed:
+            return kind.name
+        # text to pandas: numbers or truths beside words for missing values, 1 beside TRUE, and numbers beyond 64 bits
+        if self.numbers is not None:
+            return TRUTH.name if _are_truths(self.cells) else NUMBER.name
+        return _ISO if are_iso_dates(self.cells.dropna()) else TEXT.name
+
+
+def _decided(parts: Sequence[_Part], words: Sequence[str | float] | None, old: bool) -> ColumnReading:
+    """The reading of a column, with these words for missing values, or the usual ones."""
     usual = ColumnReading(None, list(MISSING_WORDS) if words is None else list(words))
-    cleared = [
-        part if stated and words is None else usual.without_words(part)
-        for part, stated in zip(parts, typed, strict=True)
-    ]
-    kind = _joined(cleared, typed)
-    if old and not any(typed) and (kind == "date" or (kind in ("number", "whole") and _mixed(cleared))):
+    for part in parts:
+        if words is not None or not part.typed:
+            part.cells = usual.without_words(part.cells)
+    kind = _joined(parts)
+    stated = any(part.typed for part in parts)
+    if old and not stated and (kind == "date" or (kind in ("number", "whole") and _mixed(parts))):
         kind = "text"
     return ColumnReading(kind, [] if words is None and kind == "text" else usual.missing)
 
 
-def _mixed(parts: Sequence[pd.Series]) -> bool:
+def _mixed(parts: Sequence[_Part]) -> bool:
     """Whether a column of numbers has cells that spell true or false."""
-    return any(kind_of(part) is TRUTH or (kind_of(part) is TEXT and _any_truth(part)) for part in parts)
+    cells = [part.cells for part in parts]
+    return any(kind_of(c) is TRUTH or (kind_of(c) is TEXT and _any_truth(c)) for c in cells)
 
 
-def _joined(parts: Sequence[pd.Series], typed: Sequence[bool]) -> Any:
+def _joined(parts: Sequence[_Part]) -> Any:
     """The kind of a column from its part in each file."""
-    if all(part.dtype.kind in "iuf" and isinstance(part.dtype, np.dtype) for part in parts):
-        return "whole" if _rounded_as_floats(parts) else "number"
-    kinds = {_kind_in(part, stated) for part, stated in zip(parts, typed, strict=True)} - {None}
+    if all(part.cells.dtype.kind in "iuf" and isinstance(part.cells.dtype, np.dtype) for part in parts):
+        return "whole" if _rounded_as_floats([as_numbers(part.cells) for part in parts]) else "number"
+    kinds = {part.kind for part in parts} - {None}
     if kinds <= {NUMBER.name, TRUTH.name} and NUMBER.name in kinds:
-        return "whole" if _rounded_as_floats(parts) else "number"
+        return "whole" if _rounded_as_floats([p.numbers for p in parts if p.numbers is not None]) else "number"
     if _ISO in kinds and kinds <= {DATE.name, _ISO}:
         return "date"
     if DATE.name in kinds and kinds <= {DATE.name, _ISO, TEXT.name}:
-        return "date" if all(kind_of(part) is DATE or _spelled_dates(part) is not None for part in parts) else "text"
+        dates = all(kind_of(part.cells) is DATE or _spelled_dates(part.cells) is not None for part in parts)
+        return "date" if dates else "text"
     if not kinds:
         return "number"
     return kinds.pop() if len(kinds) == 1 else "text"
 
 
-def _kind_in(part: pd.Series, typed: bool) -> str | None:
-    """The name of the kind of a column in one file; None if it has no cell."""
-    kind = kind_of(part)
-    if kind is NUMBER and not has_cells(part):
-        return None
-    if kind is not TEXT or typed:
-        return kind.name
-    # text to pandas: numbers or truths beside words for missing values, 1 beside TRUE, and numbers beyond 64 bits
-    if spelled_numbers(part) is not None:
-        return TRUTH.name if _are_truths(part) else NUMBER.name
-    return _ISO if are_iso_dates(part.dropna()) else TEXT.name
-
-
-def _rounded_as_floats(parts: Sequence[pd.Series]) -> bool:
-    """Whether the cells are whole numbers and some are too large for a float to hold them all."""
-    numbers = [_floats(part) for part in parts]
+def _rounded_as_floats(numbers: Sequence[np.ndarray]) -> bool:
+    """Whether the numbers [N] are whole and some are too large for a float to hold them all."""
     largest = max(np.fmax.reduce(np.abs(values), initial=0.0) for values in numbers)
     return bool(EXACT <= largest < np.inf) and all(map(_all_whole, numbers))
-
-
-def _floats(part: pd.Series) -> np.ndarray:
-    """The cells of a column of numbers, also those that text spells, as float64 [N], NaN if missing."""
-    numbers = spelled_numbers(part) if kind_of(part) is TEXT else as_numbers(part)
-    assert numbers is not None, "a column of numbers"
-    return numbers
 
 
 def _all_whole(values: np.ndarray) -> bool:

@@ -111,15 +111,15 @@ def _read_alike(
                 f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
                 f"found: {listing(found)}"
             )
-    reading = decide(parsed, [_states_types(path) for path in paths], given, missing, old)
+    parsed = [frame[columns] for frame in parsed]
+    reading, spelled = decide(parsed, [_states_types(path) for path in paths], given, missing, old)
+    words = words_in(parsed, reading)
     frames = []
-    for frame, path, key in zip(parsed, paths, keys, strict=True):
-        frame = frame[columns]
+    for frame, path, key in zip(spelled, paths, keys, strict=True):
         lost = [c for c in columns if reading.raw(c) and reading.needs_characters(frame[c])]
         if lost and not _states_types(path):
             frame = with_columns(frame, _rows(path, key, reading, lost))
         frames.append(frame)
-    words = words_in(frames, reading)
     return [reading.cells(frame) for frame in frames], reading, words
 
 

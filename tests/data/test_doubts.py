@@ -34,6 +34,10 @@ RANDOM = np.random.default_rng(0)
         (["2020-09-31", "2020-09-01"], None, ""),
         (["2020", "2021"], None, ""),
         (["22.9.2020", "23.9.2020", "24.9.2020"], "dates such as '22.9.2020'", '{date: "%d.%m.%Y"}'),
+        ([20200900 + d for d in range(1, 31)], "dates such as '20200901'", '{date: "%Y%m%d"}'),
+        ([20200900 + d for d in range(1, 33)], None, ""),
+        ([20200900.5 + d for d in range(1, 31)], None, ""),
+        ([12_000_000 + 7 * d for d in range(60)], None, ""),
         (["8:05", "12:30", "9:15"], "times such as '12:30'", '{time: "%H:%M"}'),
     ],
 )

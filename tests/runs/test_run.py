@@ -410,7 +410,7 @@ def test_a_network_beyond_this_machine_is_a_wrong_request(table, capsys, tmp_pat
 
 
 def test_init_takes_a_column_whose_name_holds_a_comma_and_leaves_nonsense_without_a_type(table, capsys):
-    odd = table.assign(**{"a,b": table.rooms}, worth=table.rooms.index.astype(str).where(table.index != 7, "?"))
+    odd = table.assign(**{"a,b": table.rooms}, worth=table.rooms.index.astype(str).where(table.index != 7, "x7"))
     odd.to_csv("odd.csv", index=False)
     assert main(["init", "odd.csv", "--targets", '"a,b", worth']) == 0
     tasks = yaml.safe_load(Path("conf/data/odd.yaml").read_text())["tasks"]
