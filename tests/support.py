@@ -13,6 +13,7 @@ from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.labels import RunTable, training_labels
+from mtlrun.data.reading import Reading
 from mtlrun.data.split import Split
 from mtlrun.data.table import Table
 from mtlrun.data.targets import Target
@@ -92,7 +93,7 @@ def make_dataset(
 def with_own_labels(dataset: Dataset, config: Config) -> Dataset:
     """The data set with the training labels that the configuration's tasks ask for."""
     frame = pd.DataFrame({n: np.where(t.observed, t.values, np.nan) for n, t in dataset.targets.items()})
-    table, targets = Table(frame, dataset.hash, [len(frame)]), {}
+    table, targets = Table(frame, dataset.hash, [len(frame)], Reading(), {}), {}
     for name, target in dataset.targets.items():
         run = RunTable(config, table, dataset.split, dataset.weight)
         values, observed = training_labels(name, run, target.values, target.observed)
