@@ -162,7 +162,10 @@ def test_scores_measure_what_their_words_say() -> None:
     [
         ("site", "data.split.by=site"),
         ("Order ID", "'data.split.by=Order ID'"),
-        ("a,b", """'data.split.by='"'"'a,b'"'"''"""),
+        ("a,b", """'data.split.by="a,b"'"""),
+        ("Fläche", """'data.split.by="Fläche"'"""),
+        ("null", """'data.split.by="null"'"""),
+        ('a\\"b\\', """'data.split.by="a\\\\\\"b\\\\"'"""),
     ],
 )
 def test_the_suggested_override_can_be_pasted(tmp_path: Path, name: str, typed: str) -> None:
