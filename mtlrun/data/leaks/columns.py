@@ -13,6 +13,7 @@ from mtlrun.data.doubts import class_text
 from mtlrun.data.kinds import as_texts
 from mtlrun.data.leaks.sample import Column, Sample, scales
 from mtlrun.data.leaks.scores import MIN_CLASS, MIN_ROWS, class_scores, correlations, is_cut, r2, ranks, score, skill
+from mtlrun.util.errors import listing
 
 SURE = 0.9985  # R²: noise of 4 % of the target's standard deviation
 SURE_CLASS = 0.99
@@ -41,10 +42,11 @@ def telling(sample: Sample) -> Told:
     told = {}
     rest = [c for c in sample.columns if c not in suspects]
     others = _together(rest, scales(sample), bool(sample.classes)) if suspects else 0.0
+    others = max([others, *(found[c.name] for c in rest)])
     for column in suspects:
         reached = found[column.name]
         if reached >= sure or (1 - others) >= APART * (1 - reached):
-            beside = f"all other inputs together {_figure(others, sample)}"
+            beside = f"{_others(column, suspects)} together {_figure(others, sample)}"
             told[column.name] = f"alone tells {sample.task} {_figure(reached, sample)}, {beside}"
     if len(sample.classes) > 2:
         told |= _telling_one_class([c for c in sample.columns if c.name not in told], sample)
@@ -55,17 +57,24 @@ def telling(sample: Sample) -> Told:
     return told
 
 
+def _others(column: Column, suspects: Sequence[Column]) -> str:
+    """The inputs beside a column that is one of `suspects`, without those that tell the target too."""
+    too = [c.name for c in suspects if c is not column]
+    return f"all inputs but it and {listing(too)}" if too else "all other inputs"
+
+
 def _telling_one_class(columns: list[Column], sample: Sample) -> Told:
     """The inputs that tell one class from all others, though the other inputs together are far from telling it."""
     found = np.zeros((len(columns), len(sample.classes)))
     for i, column in enumerate(columns):
         there = column.present
-        found[i] = class_scores(column.values[there], sample.labels[there], len(sample.classes), column.category)
+        found[i] = class_scores(column.values[there], sample.labels[there], sample.weights, column.category)
     told: Told = {}
     for k in np.flatnonzero((found >= SURE_CLASS).any(0)):
         suspects = np.flatnonzero(found[:, k] >= SURE_CLASS)
         rest = [c for i, c in enumerate(columns) if i not in suspects]
         others = _together(rest, [(sample.labels == k).astype(np.int64)], classes=True)
+        others = max([others, *(found[i, k] for i in range(len(columns)) if i not in suspects)])
         if others <= MOST_ONE_CLASS:
             words = f"alone tells whether {sample.task} is {class_text(sample.classes[k])}"
             told |= {columns[i].name: words for i in suspects if columns[i].name not in told}
