@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
 from mtlrun.util.errors import RequestError
-from mtlrun.util.tables import table_lines
 from mtlrun.util.terminal import say
+from mtlrun.util.text_tables import table_lines
 
 if TYPE_CHECKING:
     from mtlrun.compose import Request

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.values import plain_name
+from mtlrun.data.conversion import EXACT
 from mtlrun.data.paths import SUFFIXES
-from mtlrun.data.reading import EXACT, Reading, with_columns
+from mtlrun.data.reading import Reading, with_columns
 from mtlrun.util.errors import RequestError, listing
 
 

@@ -10,7 +10,7 @@ from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
 from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.analysis.task_affinity import affinity
 from mtlrun.compare.records import Affinity, Effect, Estimate, Finding, Row
-from mtlrun.compose.questions import Asked, asked
+from mtlrun.compose.question_counts import Asked, asked
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mtlrun.data.leaks.columns import Told
+from mtlrun.data.leaks.column_scores import correlations, r2, ranks
 from mtlrun.data.leaks.sample import Sample
-from mtlrun.data.leaks.scores import correlations, r2, ranks
+from mtlrun.data.leaks.telling_inputs import Told
 from mtlrun.util.errors import listing
 
 SURE = 0.9995  # R²

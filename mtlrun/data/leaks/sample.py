@@ -9,8 +9,8 @@ import pandas as pd
 
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.kinds import as_texts
+from mtlrun.data.leaks.column_scores import ranks
 from mtlrun.data.leaks.copies import combined
-from mtlrun.data.leaks.scores import ranks
 from mtlrun.data.targets import Target
 
 MOST_ROWS = 4000

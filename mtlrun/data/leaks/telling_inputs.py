@@ -1,7 +1,7 @@
-"""Inputs that tell a target by themselves.
+"""Inputs that predict a target alone.
 
-A column is suspicious if its score (scores.py) is nearly 1. Honest inputs can be that good, so a score between `HIGH`
-and `SURE` counts only if the other inputs together are far from it.
+A column is suspicious if its score (column_scores.py) is nearly 1. Honest inputs can be that good. So a score between
+`HIGH` and `SURE` counts only if the other inputs together score far less.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,8 +11,18 @@ import pandas as pd
 
 from mtlrun.data.doubts import class_text
 from mtlrun.data.kinds import as_texts
+from mtlrun.data.leaks.column_scores import (
+    MIN_CLASS,
+    MIN_ROWS,
+    class_scores,
+    correlations,
+    is_cut,
+    r2,
+    ranks,
+    score,
+    skill,
+)
 from mtlrun.data.leaks.sample import Column, Sample, scales
-from mtlrun.data.leaks.scores import MIN_CLASS, MIN_ROWS, class_scores, correlations, is_cut, r2, ranks, score, skill
 
 SURE = 0.9985  # R²: noise of 4 % of the target's standard deviation
 SURE_CLASS = 0.99

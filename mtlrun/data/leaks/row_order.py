@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from mtlrun.data.leaks.columns import Told
+from mtlrun.data.leaks.column_scores import MIN_ROWS, score
 from mtlrun.data.leaks.sample import MOST_ROWS
-from mtlrun.data.leaks.scores import MIN_ROWS, score
+from mtlrun.data.leaks.telling_inputs import Told
 from mtlrun.data.targets import Target
 
 STEPS = 5  # an input is compared with the targets of so many later rows

@@ -5,7 +5,7 @@ import pandas as pd
 
 from mtlrun.data.doubts import ID_NAME, MIN_ROWS, notations_of, whole
 from mtlrun.data.kinds import NUMBER, TEXT, kind_of
-from mtlrun.data.leaks.scores import ranks
+from mtlrun.data.leaks.column_scores import ranks
 from mtlrun.data.targets import Target
 
 NAMED_ROWS = 50  # mean number of rows of a group whose column is called patient, site or the like
