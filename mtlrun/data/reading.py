@@ -1,5 +1,5 @@
-"""How the cells of each column are read. A training decides it once, over all its files, and every later file of the
-run is read the same way.
+"""How the cells of each column are read. A training decides this once from all its files. Every later file of the run
+is read the same way.
 
 `decide` finds the kind of each column from all files of a training: data.path and every file of data.split.files. The
 kind follows from the cells as if they stood in one file:
@@ -10,13 +10,13 @@ kind follows from the cells as if they stood in one file:
     a time of Parquet                                time
     anything else                                    text, the characters of the file: 01 stays 01
 
-A column of Parquet text is text whatever it spells, because the file says so. A column without any cell is a number.
-Words such as NA are missing values among numbers, truths and dates, and words like any other among text. The settings
+A Parquet column of text is always text, because the file states its type. A column without any cell is a number.
+Words such as NA are missing values among numbers, truths and dates, and ordinary words in text. The settings
 `data.columns` and `data.missing` declare other words, and how numbers, dates and times are written (`declared`).
 
 `Reading.cells` then turns the cells of a file into that kind. What a cell becomes depends on the cell and the reading,
-never on other cells. The one exception is an error: if a cell of a column of numbers or dates spells neither, the whole
-column stays text, and whoever needs its numbers raises the error with the row.
+never on other cells. An error is the only exception: if a cell in a column of numbers or dates spells neither, the
+whole column stays text. Code that needs its numbers then raises the error, with the row.
 """
 
 import functools
@@ -120,7 +120,7 @@ def numbers_among(words: tuple[str | float, ...]) -> list[float]:
 
 @dataclass(frozen=True)
 class Reading:
-    """How the columns of a table are read. A file may have other columns besides; those are read by their cells."""
+    """How the columns of a table are read. A file may have further columns, whose cells decide how they are read."""
 
     columns: Mapping[str, ColumnReading] = field(default_factory=dict)
 
@@ -129,7 +129,7 @@ class Reading:
         return name in self.columns and self.columns[name].raw
 
     def needs_characters(self, series: pd.Series) -> bool:
-        """Whether pandas has parsed a column, by its name, whose characters the reading needs."""
+        """Whether the reading needs the characters of a column that pandas has already parsed."""
         kind = kind_of(series)
         exact = kind is NUMBER and series.dtype.kind != "f" and self.columns[str(series.name)].kind == "whole"
         return self.raw(str(series.name)) and kind in (NUMBER, TRUTH) and not exact and bool(series.notna().any())
@@ -174,7 +174,7 @@ def declared(data: DataConfig) -> dict[str, ColumnReading]:
 
 
 def with_columns(frame: pd.DataFrame, columns: Any) -> pd.DataFrame:
-    """A copy of `frame` with other cells in some columns, which a table or mapping holds. Other columns are shared."""
+    """A copy of `frame` with `columns`, a table or a mapping, in place of its own. The other columns are shared."""
     if not len(columns):
         return frame
     return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame.columns}, frame.index)
@@ -197,11 +197,11 @@ def decide(
 ) -> tuple[Reading, list[pd.DataFrame]]:
     """The reading of the columns of the first of `frames`, from the cells of all of them.
 
-    Returns the frames too, in which text that spells numbers is numbers already, so that it is parsed once.
+    Also returns the frames, with text that spells numbers converted to numbers, so that it is parsed only once.
 
     frames: the tables of the files, each with the columns of the first, as pandas has parsed them.
     typed: for each file, whether it states the types of its columns, as Parquet does.
-    given: columns whose reading, or words for missing values, are known already.
+    given: columns whose reading, or words for missing values, are already known.
     missing: the words for missing values in all other columns. None: MISSING_WORDS, but in columns of text only "".
     old: as mtlrun 0.1: no dates in CSV files, numbers beside true or false are text, and in a CSV file the words are
         missing values in columns of text too.
@@ -224,8 +224,11 @@ def decide(
 
 
 class _Part:
-    """A column in one file. typed: the file states the types of its columns. cells: the column, from which words for
-    missing values are taken out before a property is read."""
+    """A column in one file.
+
+    cells: the column. Remove the words for missing values before reading a property.
+    typed: whether the file states the types of its columns.
+    """
 
     def __init__(self, cells: pd.Series, typed: bool) -> None:
         self.cells, self.typed = cells, typed

@@ -99,7 +99,7 @@ def _read_alike(
     missing: Sequence[str | float] | None = None,
     old: bool = False,
 ) -> tuple[list[pd.DataFrame], Reading, Words]:
-    """The table of each file with the columns of the first, read in one way; that way; and the words in it."""
+    """The tables of the files, with the columns of the first; how they are read; their words for missing values."""
     parsed = [_parsed(p, key, Reading(given)) for p, key in zip(paths, keys, strict=True)]
     columns = list(parsed[0].columns)
     for frame, path, key in zip(parsed[1:], paths[1:], keys[1:], strict=True):
@@ -146,7 +146,7 @@ def _digest(paths: list[Path]) -> str:
 
 
 def _parsed(path: Path, key: str, reading: Reading) -> pd.DataFrame:
-    """The rows of a file as pandas parses them, with the characters of cells where the reading needs them."""
+    """The rows of a file as pandas parses them. Columns whose characters the reading needs stay text."""
     require_file(path, key)
     if (name := synthetic_name(path)) is not None:
         return synthetic_table(name)

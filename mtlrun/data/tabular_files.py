@@ -1,4 +1,4 @@
-"""Reads one CSV or Parquet file. If the file is not a table, the error says what it is and how to mend that."""
+"""Reads one CSV or Parquet file. If the file is not a table, the error says what it is and how to mend it."""
 
 import csv
 import gzip

@@ -105,7 +105,7 @@ def _main_effects(settings: Sequence[_Setting]) -> int:
 
 
 def _gains(settings: Sequence[_Setting]) -> int:
-    """The number of gains of a task by another: two for each pair of main tasks that is trained beside each alone."""
+    """The number of gains of a task by another: two for each pair of main tasks, if both are also trained alone."""
     every = _main_tasks(settings)
     alone = set().union(*(setting.tasks for setting in settings if setting.single_task))
     pairs = {frozenset(own.tasks) for own in settings if own.net and not own.single_task and len(own.tasks) == 2}

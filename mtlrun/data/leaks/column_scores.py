@@ -1,4 +1,4 @@
-"""How well one column tells a target, on rows that the guess does not use. No model is fitted.
+"""How well one column tells a target, from other rows. No model is fitted.
 
 Scores are 1 for a perfect guess and about 0 for a useless one:
 
@@ -38,7 +38,7 @@ def score(
 
 
 def class_scores(values: np.ndarray, labels: np.ndarray, classes: int, category: bool) -> np.ndarray:
-    """The skill [classes] in telling each class from all others, 0 for a rare class; arguments as those of `score`."""
+    """The skill [classes] of separating each class from all others, 0 for a rare class. Arguments as for `score`."""
     found = np.zeros(classes)
     for guess, known in _guesses(values, labels, category) if len(values) >= MIN_ROWS else ():
         for k in np.unique(known):
@@ -47,12 +47,12 @@ def class_scores(values: np.ndarray, labels: np.ndarray, classes: int, category:
 
 
 def _guesses(values: np.ndarray, labels: np.ndarray, category: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Guessed classes [m] with the true ones [m]: from neighbours, unless it is a category, and from equal values."""
+    """Pairs of predicted and true classes [m]: from equal values and, unless it is a category, from neighbours."""
     return [*([] if category else [_near_class(values, labels)]), _same_class(values, labels)]
 
 
 def skill(guess: np.ndarray, labels: np.ndarray) -> float:
-    """The balanced accuracy of guessed classes [n], rescaled so that guessing at random has 0. 0 for a single class."""
+    """The balanced accuracy of predicted classes [n], rescaled: random guesses score 0, and so does a single class."""
     counts = np.bincount(labels)
     known = np.flatnonzero(counts >= MIN_CLASS)
     if len(known) < 2:

@@ -53,7 +53,7 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identif
 
 
 def _told(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Told:
-    """Each input that tells a target, with how it does."""
+    """The inputs that predict a target, each with a phrase on how."""
     if target.observed.sum() < MIN_ROWS or target.values[target.observed].std() == 0:
         return {}
     sample = draw(target, dataset, frame, skipped, identifiers)

@@ -10,9 +10,9 @@ from mtlrun.compare.report.wrapping import fill, wrap
 from mtlrun.util.terminal import printable
 from mtlrun.util.text_tables import table_lines, table_width
 
-NARROWEST = 60  # columns; a narrower terminal breaks lines itself
-PAGE = 100  # columns of the sentences in a pipe or a file
-LABEL = 34  # characters in a line of a label
+NARROWEST = 60  # columns; in a narrower terminal, the terminal breaks the lines
+PAGE = 100  # width of sentences in a pipe or a file
+LABEL = 34  # most characters in a line of a label
 
 
 def as_text(comparison: Comparison, terminal: int | None) -> str:
