@@ -82,7 +82,8 @@ def test_a_run_leaves_every_file_of_the_contract(table, tmp_path):
         for metric in metrics
     }
     assert set(summary["trivial"]) == expected
-    assert set(summary["figures"]) == expected | {f"train/{t}/loss" for t in ("price", "kind", "sold")}
+    of_training = {f"train/{t}/{figure}" for t in ("price", "kind", "sold") for figure in ("loss", "sigma")}
+    assert set(summary["figures"]) == expected | of_training
     assert summary["trivial"]["test/sold/auroc"] == 0.5
     assert summary["trivial"]["test/price/r2"] == pytest.approx(0, abs=0.2)
     assert set(summary["stack"]) == {"id", "size"} and summary["memory"] > 0 and summary["seconds"] > 0

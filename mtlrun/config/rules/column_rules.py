@@ -11,7 +11,7 @@ _MOMENT = datetime.datetime(2001, 2, 3, 16, 5, 6)
 
 
 def columns(config: Config) -> None:
-    """Each column declares one notation at most. Its signs differ, and a format has all parts of a date or time."""
+    """A column declares at most one notation. Its signs differ; a date has a year in it, a time an hour."""
     for name, column in (config.data.columns or {}).items():
         key = f"data.columns.{name}"
         given = [way for way in WAYS if getattr(column, way) not in (None, False)]

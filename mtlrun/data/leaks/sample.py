@@ -40,12 +40,14 @@ class Sample:
     """A target and the inputs in some of the rows with a label, in random order.
 
     rows: row numbers [n] in the table. labels: numbers [n], or indices [n] into `classes` if there are any.
+    weights: rows of the table [classes] for each row of the sample; empty without classes.
     """
 
     task: str
     rows: np.ndarray
     labels: np.ndarray
     classes: list[Any]
+    weights: np.ndarray
     columns: list[Column]
 
     @cached_property
@@ -87,7 +89,18 @@ def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str
     hashed = combined([*(c.values for c in columns if c.name not in identifiers), labels])
     first = ~pd.Series(hashed).duplicated().to_numpy()  # in copied rows any column seems to tell the target
     columns = [Column(c.name, c.values[first], c.category) for c in columns]
-    return Sample(target.task, rows[first], labels[first], classes, columns)
+    rows, labels = rows[first], labels[first]
+    return Sample(target.task, rows, labels, classes, _weights(target, labels), columns)
+
+
+def _weights(target: Target, labels: np.ndarray) -> np.ndarray:
+    """The rows of the table with each class of a target, for each row of a sample with `labels`: [classes]."""
+    count = len(target.classes or [])
+    if not count:
+        return np.zeros(0)
+    known = np.bincount(target.values[target.observed].astype(np.int64), minlength=count)
+    weights: np.ndarray = known / np.maximum(np.bincount(labels, minlength=count), 1)
+    return weights
 
 
 def scales(sample: Sample) -> list[np.ndarray]:

@@ -23,6 +23,7 @@ from mtlrun.data.leaks.column_scores import (
     skill,
 )
 from mtlrun.data.leaks.sample import Column, Sample, scales
+from mtlrun.util.errors import listing
 
 SURE = 0.9985  # R²: noise of 4 % of the target's standard deviation
 SURE_CLASS = 0.99
@@ -51,10 +52,11 @@ def telling(sample: Sample) -> Told:
     told = {}
     rest = [c for c in sample.columns if c not in suspects]
     others = _together(rest, scales(sample), bool(sample.classes)) if suspects else 0.0
+    others = max([others, *(found[c.name] for c in rest)])
     for column in suspects:
         reached = found[column.name]
         if reached >= sure or (1 - others) >= APART * (1 - reached):
-            beside = f"all other inputs together {_figure(others, sample)}"
+            beside = f"{_others(column, suspects)} together {_figure(others, sample)}"
             told[column.name] = f"alone tells {sample.task} {_figure(reached, sample)}, {beside}"
     if len(sample.classes) > 2:
         told |= _telling_one_class([c for c in sample.columns if c.name not in told], sample)
@@ -65,17 +67,24 @@ def telling(sample: Sample) -> Told:
     return told
 
 
+def _others(column: Column, suspects: Sequence[Column]) -> str:
+    """The inputs without a column and the other `suspects`, in words."""
+    too = [c.name for c in suspects if c is not column]
+    return f"all inputs but it and {listing(too)}" if too else "all other inputs"
+
+
 def _telling_one_class(columns: list[Column], sample: Sample) -> Told:
     """The inputs that alone separate one class from the others, if the other inputs together do not."""
     found = np.zeros((len(columns), len(sample.classes)))
     for i, column in enumerate(columns):
         there = column.present
-        found[i] = class_scores(column.values[there], sample.labels[there], len(sample.classes), column.category)
+        found[i] = class_scores(column.values[there], sample.labels[there], sample.weights, column.category)
     told: Told = {}
     for k in np.flatnonzero((found >= SURE_CLASS).any(0)):
         suspects = np.flatnonzero(found[:, k] >= SURE_CLASS)
         rest = [c for i, c in enumerate(columns) if i not in suspects]
         others = _together(rest, [(sample.labels == k).astype(np.int64)], classes=True)
+        others = max([others, *(found[i, k] for i in range(len(columns)) if i not in suspects)])
         if others <= MOST_ONE_CLASS:
             words = f"alone tells whether {sample.task} is {class_text(sample.classes[k])}"
             told |= {columns[i].name: words for i in suspects if columns[i].name not in told}

@@ -1,8 +1,5 @@
 """All warnings of leaks about the inputs and the split of a run."""
 
-import re
-import shlex
-
 import numpy as np
 import pandas as pd
 
@@ -20,6 +17,7 @@ from mtlrun.data.leaks.telling_inputs import Told, may_be_means, mean_of_target,
 from mtlrun.data.roles import target_column
 from mtlrun.data.targets import Target
 from mtlrun.util.errors import listing
+from mtlrun.util.shell import override
 
 
 def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identifiers: set[str]) -> list[str]:
@@ -47,7 +45,7 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identif
     for column, how in told.items():
         warnings.append(
             f"{column}: {how}; if it follows from the target, or is known only later, leave it out: "
-            f"{_override('data.future', f'[{_quoted(column)}]')}"
+            f"{override('data.future', [*(config.data.future or []), column])}"
         )
     return warnings
 
@@ -131,19 +129,6 @@ def _groups(config: Config, dataset: Dataset, frame: pd.DataFrame) -> dict[str, 
             found[name] = (
                 f"{name}: {count} values of {(groups >= 0).sum() / count:.1f} rows on average, which share "
                 f"{share:.0%} of the variance of {task}; if they are groups, a random split tears them apart: "
-                f"{_override('data.split.by', _quoted(name))}"
+                f"{override('data.split.by', name)}"
             )
     return found
-
-
-def _quoted(value: str) -> str:
-    """A value for Hydra, in quotes if it needs them."""
-    if re.fullmatch(r"[A-Za-z_]([\w./ -]*\w)?", value, flags=re.ASCII):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def _override(key: str, value: str) -> str:
-    """`key=value` as typed in a shell, quoted if the shell needs it."""
-    return shlex.quote(f"{key}={value}")
