@@ -39,7 +39,7 @@ def score(
 
 
 def class_scores(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, category: bool) -> np.ndarray:
-    """The skill [classes] of separating each class from all others, or the precision if it is lower; 0 for a rare class.
+    """The skill [classes] of separating each class from the others, or the precision if that is lower; 0 if it is rare.
 
     A column that only narrows a rare class down finds nearly all of its rows with few false alarms, but its precision
     is low. weights: rows of the table [classes] for each row of the sample. Other arguments: as for `score`.
