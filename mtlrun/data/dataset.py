@@ -129,7 +129,7 @@ def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
 
 
 def _reading_taken_over(config: Config) -> dict[str, ColumnReading]:
-    """How the run of `model.init_from` has read its columns, as its trunk knows their cells so. Empty without one.
+    """How the run of `model.init_from` has read its columns, because its trunk was trained on them. Empty without one.
 
     The targets of this run are its own.
     """

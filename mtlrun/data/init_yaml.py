@@ -27,7 +27,7 @@ from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.interpolation import escaped
 from mtlrun.util.terminal import typed
 
-MOST_COUNTS = 50  # a target with more different numbers is hardly a count
+MOST_COUNTS = 50  # a target with more different numbers is probably not a count
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -149,7 +149,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], colum
 
 
 def _alternatives(labels: pd.Series, name: str, settings: list[str]) -> list[str]:
-    """Comments with the types that a target of few different numbers may have and that `infer_type` never chooses."""
+    """Comments with types that a target of few different numbers may have, and that `infer_type` never chooses."""
     if kind_of(labels) is not NUMBER or not 2 < labels.nunique() <= MOST_COUNTS:
         return []
     numbers, lines = as_numbers(labels), []

@@ -103,7 +103,7 @@ def _read_alike(
     old: bool = False,
     separator: str = ",",
 ) -> tuple[list[pd.DataFrame], Reading, Words]:
-    """The table of each file with the columns of the first, read in one way; that way; and the words in it."""
+    """The tables of the files, with the columns of the first; how they are read; their words for missing values."""
     parsed = [_parsed(p, key, Reading(given), separator) for p, key in zip(paths, keys, strict=True)]
     columns = list(parsed[0].columns)
     for frame, path, key in zip(parsed[1:], paths[1:], keys[1:], strict=True):
@@ -150,7 +150,7 @@ def _digest(paths: list[Path]) -> str:
 
 
 def _parsed(path: Path, key: str, reading: Reading, separator: str) -> pd.DataFrame:
-    """The rows of a file as pandas parses them, with the characters of cells where the reading needs them."""
+    """The rows of a file as pandas parses them. Columns whose characters the reading needs stay text."""
     require_file(path, key)
     if (name := synthetic_name(path)) is not None:
         return synthetic_table(name)
