@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mtlrun.compose.questions import Asked
+from mtlrun.compose.question_counts import Asked
 from mtlrun.tasks import higher_is_better
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "untrained"]

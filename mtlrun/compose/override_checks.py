@@ -87,7 +87,7 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
                 f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}"
             )
         names = [QuotedString(option, Quote.single).with_quotes() for option in options]
-        return parse(f"{key}=choice({','.join(names)})")  # because Hydra expands a glob by its search path
+        return parse(f"{key}=choice({','.join(names)})")  # Hydra's own glob would use its search path
     elif key in OPTION_GROUPS:
         _check_choice(override, loader)
     else:
@@ -103,7 +103,7 @@ def require_mapping(key: str, value: Any) -> None:
 
 
 def name_with_comma(override: Override) -> str:
-    """A hint at the quotes that a path with a comma needs; "" for other keys."""
+    """A hint that a path with a comma needs quotes; "" for other keys."""
     line = override.input_line or ""
     typed = _in_quotes(line) if PATHS.fullmatch(line.partition("=")[0]) else None
     return f"; a name with a comma needs quotes: {typed}" if typed is not None else ""
@@ -273,7 +273,7 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
 
 
 def _table_to_describe(name: str) -> str:
-    """The command that describes a user's table: `name`.csv or the like, if the working directory holds it."""
+    """The `mtlrun init` command for a table called `name`.csv or similar, if the working directory holds one."""
     file = next((name + suffix for suffix in SUFFIXES if Path(name + suffix).is_file()), "FILE")
     return f"for a table of your own: {quoted('mtlrun', 'init', file)} --targets a,b"
 

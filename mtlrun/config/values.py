@@ -89,12 +89,12 @@ def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     return result
 
 
-# around a name they do not count: every blank of Unicode, the byte order mark, and the blank without a width
+# removed around a name: every blank of Unicode, the byte order mark, and the blank without width
 _BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
 
 
 def plain_name(name: str) -> str:
-    """The name of a column without blanks around it, which nobody sees in a table."""
+    """The name of a column without the blanks around it, because nobody sees them in a table."""
     return name.strip(_BLANKS)
 
 
@@ -110,7 +110,7 @@ def _flat(hint: Any) -> list[Any]:
 
 
 def words_of(hint: Any, bounds: Mapping[str, Any]) -> list[str]:
-    """The words that a setting of this type takes: names, true and false; an empty list for numbers and other text."""
+    """The words that a setting of this type allows: names, true, false. An empty list for numbers and free text."""
     names = list(bounds["one_of"]()) if "one_of" in bounds else [a for a in _flat(hint) if isinstance(a, str)]
     return [*names, "true", "false"] if hint is bool or bool in typing.get_args(hint) else names
 

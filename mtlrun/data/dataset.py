@@ -120,7 +120,7 @@ def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}
     paths = [resolve_path(path, key) for key, path in named.items()]
     given, old = _reading_taken_over(config) | declared(data), data.reading == "0.1"
-    table = load_tables(paths, list(named), given, data.missing, old)
+    table = load_tables(paths, list(named), given, data.missing, old, data.separator)
     for name in data.columns or ():
         require_column(name, table.frame, f"data.columns.{name}")
     if data.split.files is None:
@@ -129,7 +129,7 @@ def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
 
 
 def _reading_taken_over(config: Config) -> dict[str, ColumnReading]:
-    """How the run of `model.init_from` has read its columns, as its trunk knows their cells so. Empty without one.
+    """How the run of `model.init_from` has read its columns, because its trunk was trained on them. Empty without one.
 
     The targets of this run are its own.
     """

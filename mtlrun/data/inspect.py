@@ -1,4 +1,4 @@
-"""The warnings of `mtlrun check`. Each is a guess from the values. leaks/ has those about what flatters a model."""
+"""The warnings of `mtlrun check`. Each is a guess from the values. leaks/ has those about leaks."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from mtlrun.data.roles import input_notes, target_column
 from mtlrun.data.table import Table
 from mtlrun.data.targets import target_notes
 
-_FIRST = 1000  # cells that are compared before whole columns are
+_FIRST = 1000  # these cells are compared before whole columns
 
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
@@ -67,7 +67,7 @@ def _column_warnings(series: pd.Series, name: str, identifier: bool) -> list[str
 
 
 def _mark_warnings(series: pd.Series, name: str) -> list[str]:
-    """A warning for each number of a column that rather marks missing values."""
+    """A warning for each number of a column that probably marks missing values."""
     return [
         f"{name}: {value:g} in {count:,} cells stands apart from all other numbers, like a mark of missing values; if "
         f"it is one: data.columns={yaml_flow({name: {'missing': [int(value)]}})}"
@@ -76,7 +76,7 @@ def _mark_warnings(series: pd.Series, name: str) -> list[str]:
 
 
 def _constant(series: pd.Series) -> bool:
-    """Whether all cells are the same. Of most columns the first ones tell that they are not."""
+    """Whether all cells are the same. In most columns the first cells show that they are not."""
     cells = series.to_numpy() if kind_of(series) is NUMBER else series
     return all(bool((cells[:count] == series.iloc[0]).all()) for count in (2, len(series)))
 

@@ -127,7 +127,7 @@ def kind_of(series: pd.Series) -> ColumnKind:
 
 
 def plain_numbers(frame: pd.DataFrame) -> set[str]:
-    """The columns of numbers with a type of NumPy's. Their kind is known without looking at them."""
+    """The columns of numbers with a NumPy type. Their type alone shows their kind."""
     dtypes = frame.dtypes
     plain = [isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in dtypes]
     return set(frame.columns[plain])

@@ -29,7 +29,7 @@ def column_roles(config: Config, frame: pd.DataFrame) -> Roles:
     or hidden by a reconstruction. Patterns such as "room_*" match only these columns. A target is an input only if
     `data.inputs` names it in full; the other excluded columns never are.
 
-    Raises RequestError for a pattern that matches nothing, and if `data.inputs` names a future column.
+    Raises RequestError for a pattern that matches nothing, and if no input is left.
     """
     future, hidden = future_columns(config, frame), _hidden_columns(config, frame)
     never = set(_other_roles(config.data)) | {column for names in hidden.values() for column in names}
@@ -46,24 +46,22 @@ def column_roles(config: Config, frame: pd.DataFrame) -> Roles:
     chosen: set[str] = set()
     for i, pattern in enumerate(config.data.inputs):
         chosen.update(_chosen(pattern, f"data.inputs[{i}]", columns, free, future))
+    never.update(future)
     inputs = [c for c in columns if c in chosen and c not in never]
     if not inputs:
         why = "only split, group and weight columns are named" if chosen else "the list is empty"
         if any(chosen.intersection(names) for names in hidden.values()):
             why = "every column that is named is hidden by a reconstruction"
+        elif chosen.intersection(future):
+            why = "data.future names every column that is left"
         raise RequestError(f"data.inputs: {why}\nallowed: some of {listing(free)}; null for all")
     return Roles(inputs, hidden)
 
 
 def _chosen(pattern: str, key: str, columns: list[str], free: list[str], future: list[str]) -> list[str]:
-    """The columns that an entry of `data.inputs` selects: a column named in full, or the free columns of a pattern."""
+    """The columns that an entry of `data.inputs` selects: one named in full, or the free and future ones of several."""
     named = _matching(pattern, columns)
-    if late := next((c for c in named if c in future), None):
-        raise RequestError(
-            f"{key}: {pattern!r} names {late}, which is not known when predicting, as "
-            "data.future says\nname the inputs without it, or change data.future"
-        )
-    found = named if pattern in columns else [c for c in named if c in free]
+    found = named if pattern in columns else [c for c in named if c in free or c in future]
     if not found:
         held_back = "matches only targets, split, group and weight columns; name a target in full"
         why = held_back if named else f"matches no column{nearest(pattern, columns)}"
@@ -142,6 +140,9 @@ def input_notes(config: Config, inputs: list[str]) -> list[str]:
             for pattern in task.columns or []
             if fnmatch.fnmatchcase(c, pattern)
         }
+    for c in config.data.inputs or []:
+        if any(c == pattern or fnmatch.fnmatchcase(c, pattern) for pattern in config.data.future or []):
+            roles[c] = "is not known when predicting (data.future)"
     named = [c for c in dict.fromkeys(config.data.inputs or []) if c in roles]
     notes = [f"{c}: left out of the inputs, as it {roles[c]}" for c in named]
     return notes + [f"{c} is a target and also among the inputs" for c in inputs if c in targets]

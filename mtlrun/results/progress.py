@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from mtlrun.results.training_length import in_words, longer
 from mtlrun.tasks import type_of
 from mtlrun.util.lazy import LazyModule
-from mtlrun.util.tables import table_lines
 from mtlrun.util.terminal import printable, say
+from mtlrun.util.text_tables import table_lines
 
 if TYPE_CHECKING:
     import rich.progress as rich

@@ -66,7 +66,7 @@ class _Task:
     config: Config
     train: Callable[[Path], Any]
     started: bool = False
-    storage_error: StorageError | None = None  # kept here: Hydra would catch it and print a line
+    error: StorageError | OSError | None = None  # kept here: Hydra would catch it and print a line
     lines: list[str] = field(
         default_factory=list
     )  # logged if the run succeeds; made here, before hydra.job.chdir changes the folder
@@ -77,15 +77,24 @@ class _Task:
             self.lines.append(tensorboard_command(self.folder))
 
     def __call__(self, _: DictConfig) -> str | None:
-        self.started = True
         try:
+            with disk(self.folder / LOG):
+                _open_logs()
+            self.started = True
             error = guarded(self.folder, self.config, lambda: self.train(self.folder))
-        except StorageError as full:
-            self.storage_error = full
+        except (StorageError, OSError) as wrong:
+            self.error = wrong
             return None
         for line in self.lines if error is None else ():
             log.info("%s", line)
         return error
+
+
+def _open_logs() -> None:
+    """Opens the log files, so that a wrong place is found before the training. Raises OSError."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler) and handler.stream is None:  # `delay` of conf/config.yaml
+            handler.stream = handler._open()
 
 
 def _run_job(request: Request, task: _Task) -> int:
@@ -95,8 +104,8 @@ def _run_job(request: Request, task: _Task) -> int:
     context = HydraContext(config_loader=request.loader, callbacks=callbacks)
     with at_work(task.folder), disk(task.folder / LOG):  # Hydra opens run.log
         job = run_job(task, request.cfg, job_dir_key="hydra.run.dir", job_subdir_key=None, hydra_context=context)
-    if task.storage_error is not None:
-        raise task.storage_error
+    if task.error is not None:
+        raise task.error
     callbacks.on_run_end(config=request.cfg, config_name=ROOT, job_return=job)
     return 0 if job.return_value is None else say_failed(task.folder, job.return_value)
 

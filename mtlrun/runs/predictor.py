@@ -74,7 +74,7 @@ class Predictor(ABC):
 
     def read(self, table: str) -> pd.DataFrame:
         """The rows of a file, read as the run has read its table. Raises RequestError as `read_table` does."""
-        return read_table(resolve_path(table, "predict"), "predict", self.reading)
+        return read_table(resolve_path(table, "predict"), "predict", self.reading, self.config.data.separator)
 
     def _encoded(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Numbers and codes of `frame`, whose cells are read as those of the run's table. See `InputSpec.transform`."""

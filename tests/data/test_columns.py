@@ -108,15 +108,30 @@ def test_columns_of_the_future_are_never_inputs(path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("inputs", "future", "left", "noted"),
+    [
+        (["area", "when"], ["when"], ["area"], ["when"]),
+        (["area", "when", "room_a"], ["room_*", "when"], ["area"], ["when", "room_a"]),
+        (["area", "room_*"], ["room_a"], ["area", "room_b"], []),
+        (["area", "price"], ["price"], ["area"], ["price"]),
+    ],
+)
+def test_the_future_leaves_columns_out_of_named_inputs(
+    path: str, inputs: list[str], future: list[str], left: list[str], noted: list[str]
+) -> None:
+    """The remedy of a leak works with a YAML of `init`, which names every input."""
+    data = load_dataset(config({"price": {}}, path=path, inputs=inputs, future=future))
+    assert [c.name for c in data.spec.columns] == left
+    why = ": left out of the inputs, as it is not known when predicting (data.future)"
+    assert [n.removesuffix(why) for n in data.notes if n.endswith(why)] == noted
+
+
+@pytest.mark.parametrize(
     ("data", "said"),
     [
-        (
-            {"inputs": ["area", "when"], "future": ["when"]},
-            "data.inputs[1]: 'when' names when, which is not known when",
-        ),
-        ({"inputs": ["w*"], "future": ["when"]}, "data.inputs[0]: 'w*' names when, which is not known when predicting"),
-        ({"inputs": ["*"], "future": ["room_*"]}, "data.inputs[0]: '*' names room_a, which is not known"),
-        ({"inputs": ["price"], "future": ["price"]}, "data.inputs[0]: 'price' names price, which is not known"),
+        ({"inputs": ["when"], "future": ["when"]}, "data.inputs: data.future names every column that is left"),
+        ({"inputs": ["room_*"], "future": ["*"]}, "data.inputs: data.future names every column that is left"),
+        ({"inputs": ["price"], "future": ["price"]}, "data.inputs: data.future names every column that is left"),
         ({"future": ["wehn"]}, "data.future[0]: 'wehn' matches no column; did you mean when?"),
         ({"future": "when"}, "data.future: found 'when'\nallowed: a list of texts: [..., ...] or null"),
     ],

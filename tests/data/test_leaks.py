@@ -12,7 +12,7 @@ from simulated import BASE, LABEL, VALUE, N, X, config, save
 
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.inspect import inspect
-from mtlrun.data.leaks.scores import class_scores, is_cut, score
+from mtlrun.data.leaks.column_scores import class_scores, is_cut, score
 
 RANDOM = np.random.default_rng(1)
 GROUP = RANDOM.integers(0, 120, N)
@@ -151,10 +151,48 @@ def test_scores_measure_what_their_words_say() -> None:
     assert abs(score(NOISE, noisy, False, category=False)) < 0.35
     codes = RANDOM.integers(0, 9, N)
     assert score(codes, RANDOM.permutation(9)[codes] * 1.0, False, category=True) == pytest.approx(1)
-    assert class_scores(codes, (codes == 3).astype(int) + (codes > 6) * 2, 3, category=True).tolist() == [1, 1, 1]
+    assert class_scores(codes, (codes == 3).astype(int) + (codes > 6) * 2, np.ones(3), category=True).tolist() == [
+        1,
+        1,
+        1,
+    ]
     assert is_cut(np.digitize(X, [-1, 1]), X)
     assert not is_cut(np.digitize(X, [-1, 1]), X + 0.05 * NOISE)
     assert not is_cut(np.repeat([0, 1], N // 2), np.repeat([0.0, 1.0], N // 2) + 0.01 * NOISE)
+
+
+@pytest.mark.parametrize("classes", [True, False])
+@pytest.mark.parametrize("share", [0.3, 0.45])
+def test_a_few_rows_that_repeat_others_do_not_stand_for_their_column(classes: bool, share: float) -> None:
+    """Polls that occur twice have the same grade; the other polls' shares of votes say nothing of it."""
+    values = RANDOM.normal(size=2000)
+    labels = RANDOM.integers(0, 4, 2000).astype(np.int64 if classes else np.float64)
+    twice = int(1000 * share)
+    values[:twice], labels[:twice] = values[-twice:], labels[-twice:]
+    assert score(values, labels, classes, category=False) < 0.75
+    if classes:
+        assert class_scores(values, labels, np.ones(4), category=False).max() < 0.9
+
+
+@pytest.mark.parametrize("others", [0, 300])
+def test_a_column_tells_a_rare_class_only_with_a_precision_near_1(tmp_path: Path, others: int) -> None:
+    """Every flight of a small airline goes to one airport; few of the others do, but they are more."""
+    carrier = np.repeat(["AS", "B", "C", "D"], [100, 10000, 10000, 10000])
+    place = RANDOM.integers(1, 30, len(carrier))
+    place[:100] = 0
+    place[RANDOM.permutation(np.arange(100, len(carrier)))[:others]] = 0
+    frame = pd.DataFrame({"carrier": carrier, "to": [f"p{i}" for i in place], "x": RANDOM.normal(size=len(carrier))})
+    path = save(frame.sample(frac=1, random_state=0), tmp_path)
+    checked = config(path, {"carrier": {"type": "categorical"}})
+    told = [w for w in inspect(checked, load_dataset(checked)) if w.startswith("to: alone tells whether carrier is AS")]
+    assert len(told) == (0 if others else 1)
+
+
+def test_two_inputs_that_tell_a_target_do_not_contradict_each_other(tmp_path: Path) -> None:
+    found = warnings(tmp_path, BASE.assign(new=LABEL * 7.0, newer=LABEL - 3.0))
+    for column, other in (("new", "newer"), ("newer", "new")):
+        (line,) = (w for w in found if w.startswith(f"{column}:"))
+        assert f"alone tells label with a balanced accuracy of 1.000, all inputs but it and {other} together" in line
 
 
 @pytest.mark.parametrize(
@@ -162,7 +200,10 @@ def test_scores_measure_what_their_words_say() -> None:
     [
         ("site", "data.split.by=site"),
         ("Order ID", "'data.split.by=Order ID'"),
-        ("a,b", """'data.split.by='"'"'a,b'"'"''"""),
+        ("a,b", """'data.split.by="a,b"'"""),
+        ("Fläche", """'data.split.by="Fläche"'"""),
+        ("null", """'data.split.by="null"'"""),
+        ('a\\"b\\', """'data.split.by="a\\\\\\"b\\\\"'"""),
     ],
 )
 def test_the_suggested_override_can_be_pasted(tmp_path: Path, name: str, typed: str) -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from mixed_cells import MIXED, mixed_rows, write
 
 from mtlrun.data.columns import InputSpec, input_spec
+from mtlrun.data.conversion import spelled_numbers
 from mtlrun.data.encoding import classes_of
 from mtlrun.data.kinds import as_texts, kind_of
-from mtlrun.data.reading import MISSING_WORDS, ColumnReading, Reading, spelled_numbers
+from mtlrun.data.reading import MISSING_WORDS, ColumnReading, Reading
 from mtlrun.data.table import load_tables, read_table
 from mtlrun.util.errors import RequestError
 

@@ -82,7 +82,8 @@ def test_a_run_leaves_every_file_of_the_contract(table, tmp_path):
         for metric in metrics
     }
     assert set(summary["trivial"]) == expected
-    assert set(summary["figures"]) == expected | {f"train/{t}/loss" for t in ("price", "kind", "sold")}
+    of_training = {f"train/{t}/{figure}" for t in ("price", "kind", "sold") for figure in ("loss", "sigma")}
+    assert set(summary["figures"]) == expected | of_training
     assert summary["trivial"]["test/sold/auroc"] == 0.5
     assert summary["trivial"]["test/price/r2"] == pytest.approx(0, abs=0.2)
     assert set(summary["stack"]) == {"id", "size"} and summary["memory"] > 0 and summary["seconds"] > 0
@@ -267,10 +268,10 @@ def test_predict_names_what_is_wrong_with_its_words(table, capsys):
     assert main(["predict", run, "house.csv", "-o", "new.csv"]) == 2
     message = capsys.readouterr().err
     assert message.startswith("mtlrun: predict: there is no file ") and "did you mean houses.csv?" in message
-    Path("one.csv").write_text("area;rooms\n1,5;2\n")
+    Path("one.csv").write_text("area,rooms\n1,5,2\n")
     assert main(["init", "one.csv", "--targets", "rooms"]) == 2
     assert capsys.readouterr().err == (
-        "mtlrun: init: one.csv cannot be read (its columns are separated by ';', not by commas)\n"
+        "mtlrun: init: one.csv cannot be read (2 column names, but 3 fields in the first row)\n"
         "allowed: comma-separated values with one line of column names\n"
     )
     assert not Path("new.csv").exists() and not Path("new.onnx").exists() and not Path("conf/data/one.yaml").exists()

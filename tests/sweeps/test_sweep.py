@@ -165,7 +165,7 @@ def test_check_says_how_a_sweep_divides_and_why(here: Path, capsys: pytest.Captu
     assert main(["check", *SWEEP, "model.hidden=[8],[6,6]"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "16 runs in 4 stacks, 2 at a time"
-    assert lines[1].startswith("3 settings against a reference need 7 seeds or more") and lines[2].startswith("about ")
+    assert lines[1].startswith("2 main effects need 7 seeds or more") and lines[2].startswith("about ")
     assert lines[3] == "stack 0: 4 runs  model.hidden: [8]"
     assert "apart, as the runs of a stack have the same: model.hidden" in lines
     assert sum("seed=" in line for line in lines) == 16

@@ -10,7 +10,7 @@ from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
 from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.analysis.task_affinity import affinity
 from mtlrun.compare.records import Affinity, Effect, Estimate, Finding, Row
-from mtlrun.compose.questions import Asked, asked
+from mtlrun.compose.question_counts import Asked, asked
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def facts(answers: Answers, table: Table, best: bool, still_improving: str) -> F
 
 
 def _seeds(rows: Sequence[Row], asked: Sequence[Estimate], needed: int) -> int:
-    """The largest number of seeds of a paired difference that was asked for; else of a row against the reference."""
+    """The largest number of seeds of a paired difference in the answers, or else of a row against the reference."""
     if asked:
         return max(estimate.n for estimate in asked)
     paired = [row.against.difference.n for row in rows if row.against is not None and row.against.difference.n]

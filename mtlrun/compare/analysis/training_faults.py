@@ -1,6 +1,5 @@
-"""Warnings on trainings whose figures need care: a loss weight that ran off, inputs all off, ranks of untrained nets.
-
-They are read from the curves of the settings that are drawn.
+"""Warnings on trainings whose figures need care: a weight that ran off, a penalty that turned all inputs off, ranks of
+untrained nets. Only the curves of the settings that are drawn are read.
 """
 
 from collections.abc import Iterator, Sequence

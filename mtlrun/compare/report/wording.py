@@ -210,7 +210,7 @@ def _rows(facts: Facts) -> list[str]:
     if facts.contrasts or facts.curve:  # they answer already
         return []
     answered = {facts.together.alone, facts.together.label} if facts.together else set[str]()
-    if name not in answered:  # the sentence on training together is not on the same difference
+    if name not in answered:  # the sentence on training together is about another difference
         answered = set[str]()
     by_verdict: dict[Verdict, list[str]] = {verdict: [] for verdict in get_args(Verdict)}
     for row in facts.rows:

@@ -1,4 +1,4 @@
-"""The rows that the guesses are made from: some thousands, because a leak shows in them as well as in all rows."""
+"""Draws the rows from which leaks are judged: some thousands, because a leak shows in them as well as in all rows."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,13 +9,13 @@ import pandas as pd
 
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.kinds import as_texts
+from mtlrun.data.leaks.column_scores import ranks
 from mtlrun.data.leaks.copies import combined
-from mtlrun.data.leaks.scores import ranks
 from mtlrun.data.targets import Target
 
 MOST_ROWS = 4000
 LEAST_ROWS = 500
-MOST_CELLS = 2_000_000  # fewer rows if there are many columns
+MOST_CELLS = 2_000_000  # of rows × columns: wide tables get fewer rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,14 @@ class Sample:
     """A target and the inputs in some of the rows with a label, in random order.
 
     rows: row numbers [n] in the table. labels: numbers [n], or indices [n] into `classes` if there are any.
+    weights: rows of the table [classes] for each row of the sample; empty without classes.
     """
 
     task: str
     rows: np.ndarray
     labels: np.ndarray
     classes: list[Any]
+    weights: np.ndarray
     columns: list[Column]
 
     @cached_property
@@ -58,7 +60,7 @@ class Sample:
 
 
 def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Sample:
-    """The sample for a target: rows without copies, as many of each class as possible; inputs that are not `skipped`.
+    """Draws the sample for a target: distinct rows, classes as even as possible, and inputs that are not `skipped`.
 
     identifiers: columns in which copies of a row may differ.
 
@@ -87,7 +89,18 @@ def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str
     hashed = combined([*(c.values for c in columns if c.name not in identifiers), labels])
     first = ~pd.Series(hashed).duplicated().to_numpy()  # in copied rows any column seems to tell the target
     columns = [Column(c.name, c.values[first], c.category) for c in columns]
-    return Sample(target.task, rows[first], labels[first], classes, columns)
+    rows, labels = rows[first], labels[first]
+    return Sample(target.task, rows, labels, classes, _weights(target, labels), columns)
+
+
+def _weights(target: Target, labels: np.ndarray) -> np.ndarray:
+    """The rows of the table with each class of a target, for each row of a sample with `labels`: [classes]."""
+    count = len(target.classes or [])
+    if not count:
+        return np.zeros(0)
+    known = np.bincount(target.values[target.observed].astype(np.int64), minlength=count)
+    weights: np.ndarray = known / np.maximum(np.bincount(labels, minlength=count), 1)
+    return weights
 
 
 def scales(sample: Sample) -> list[np.ndarray]:

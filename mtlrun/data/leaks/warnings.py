@@ -1,25 +1,23 @@
 """All warnings of leaks about the inputs and the split of a run."""
 
-import re
-import shlex
-
 import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.expression import parse
-from mtlrun.data.leaks.columns import Told, may_be_means, mean_of_target, telling, telling_gaps, telling_parts
+from mtlrun.data.leaks.column_scores import MIN_ROWS
 from mtlrun.data.leaks.copies import copied_rows, row_hashes
-from mtlrun.data.leaks.groups import alike, groups_of, is_named
 from mtlrun.data.leaks.near_copies import nearly_copied_rows
-from mtlrun.data.leaks.order import changes_slowly, later_targets, neighbours_alike
 from mtlrun.data.leaks.pairs import telling_pairs
+from mtlrun.data.leaks.row_groups import alike, groups_of, is_named
+from mtlrun.data.leaks.row_order import changes_slowly, later_targets, neighbours_alike
 from mtlrun.data.leaks.sample import draw
-from mtlrun.data.leaks.scores import MIN_ROWS
+from mtlrun.data.leaks.telling_inputs import Told, may_be_means, mean_of_target, telling, telling_gaps, telling_parts
 from mtlrun.data.roles import target_column
 from mtlrun.data.targets import Target
 from mtlrun.util.errors import listing
+from mtlrun.util.shell import override
 
 
 def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identifiers: set[str]) -> list[str]:
@@ -47,13 +45,13 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identif
     for column, how in told.items():
         warnings.append(
             f"{column}: {how}; if it follows from the target, or is known only later, leave it out: "
-            f"{_override('data.future', f'[{_quoted(column)}]')}"
+            f"{override('data.future', [*(config.data.future or []), column])}"
         )
     return warnings
 
 
 def _told(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Told:
-    """Each input that tells a target, with how it does."""
+    """The inputs that predict a target, each with a phrase on how."""
     if target.observed.sum() < MIN_ROWS or target.values[target.observed].std() == 0:
         return {}
     sample = draw(target, dataset, frame, skipped, identifiers)
@@ -131,19 +129,6 @@ def _groups(config: Config, dataset: Dataset, frame: pd.DataFrame) -> dict[str, 
             found[name] = (
                 f"{name}: {count} values of {(groups >= 0).sum() / count:.1f} rows on average, which share "
                 f"{share:.0%} of the variance of {task}; if they are groups, a random split tears them apart: "
-                f"{_override('data.split.by', _quoted(name))}"
+                f"{override('data.split.by', name)}"
             )
     return found
-
-
-def _quoted(value: str) -> str:
-    """A value for Hydra, in quotes if it needs them."""
-    if re.fullmatch(r"[A-Za-z_]([\w./ -]*\w)?", value, flags=re.ASCII):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def _override(key: str, value: str) -> str:
-    """`key=value` as typed in a shell, quoted if the shell needs it."""
-    return shlex.quote(f"{key}={value}")

@@ -8,8 +8,8 @@ import pandas as pd
 
 from mtlrun.config.schema import ColumnConfig, NumberConfig
 from mtlrun.data.notation.dates import ISO, are_iso_dates, date_notations, likely_years, time_notation
+from mtlrun.data.notation.declared_cells import read
 from mtlrun.data.notation.numbers import MIN_DISTINCT, number_notations
-from mtlrun.data.notation.reading import read
 
 # Cells, in lower case, that stand for a missing value among numbers or dates.
 _MARKS = (

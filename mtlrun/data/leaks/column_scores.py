@@ -1,4 +1,4 @@
-"""How well one column tells a target, on rows that the guess does not use. No model is fitted.
+"""How well one column tells a target, from other rows. No model is fitted.
 
 Scores are 1 for a perfect guess and about 0 for a useless one:
 
@@ -13,6 +13,7 @@ MIN_ROWS = 20  # fewer rows prove nothing
 MIN_CLASS = 5  # a class with fewer rows is left out of the balanced accuracy
 FLOOR = 0.8  # R² of values and of ranks must both reach this, or the lower one counts: outliers can make either large
 WINDOW = 3  # neighbours on each side whose majority guesses a class
+REPEATED = 0.5  # share of rows that must share their value with another row, or equal values tell nothing of the column
 
 
 def score(
@@ -37,22 +38,44 @@ def score(
     return max(_near_number(values[order], labels[order], place[order]), same)
 
 
-def class_scores(values: np.ndarray, labels: np.ndarray, classes: int, category: bool) -> np.ndarray:
-    """The skill [classes] in telling each class from all others, 0 for a rare class; arguments as those of `score`."""
-    found = np.zeros(classes)
+def class_scores(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, category: bool) -> np.ndarray:
+    """The skill [classes] of separating each class from the others, or the precision if that is lower; 0 if it is rare.
+
+    A column that only narrows a rare class down finds nearly all of its rows with few false alarms, but its precision
+    is low. weights: rows of the table [classes] for each row of the sample. Other arguments: as for `score`.
+    """
+    found = np.zeros(len(weights))
     for guess, known in _guesses(values, labels, category) if len(values) >= MIN_ROWS else ():
+        weight = weights[known]
         for k in np.unique(known):
-            found[k] = max(found[k], skill((guess == k).astype(np.int64), (known == k).astype(np.int64)))
+            said = guess == k
+            if said.any():
+                precision = float(weight[said & (known == k)].sum() / weight[said].sum())
+                both = min(skill(said.astype(np.int64), (known == k).astype(np.int64)), precision)
+                found[k] = max(found[k], both)
     return found
 
 
 def _guesses(values: np.ndarray, labels: np.ndarray, category: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Guessed classes [m] with the true ones [m]: from neighbours, unless it is a category, and from equal values."""
-    return [*([] if category else [_near_class(values, labels)]), _same_class(values, labels)]
+    """Pairs of predicted and true classes [m]: from equal values and, unless it is a category, from neighbours.
+
+    In a column of numbers, a row whose value occurs once is predicted from its neighbours, because a few rows that
+    repeat others do not represent the column.
+    """
+    if category:
+        return [_same_class(values, labels)]
+    order = np.argsort(values, kind="stable")
+    near, y = _near_class(labels[order]), labels[order]
+    rows, codes = repeated(values[order])
+    if len(rows) < max(MIN_ROWS, len(values) / 4) or codes.max() < 1:
+        return [(near, y)]
+    same = near.copy()
+    same[rows] = _votes(codes, y[rows])
+    return [(near, y), (same, y)]
 
 
 def skill(guess: np.ndarray, labels: np.ndarray) -> float:
-    """The balanced accuracy of guessed classes [n], rescaled so that guessing at random has 0. 0 for a single class."""
+    """The balanced accuracy of predicted classes [n], rescaled: random guesses score 0, and so does a single class."""
     counts = np.bincount(labels)
     known = np.flatnonzero(counts >= MIN_CLASS)
     if len(known) < 2:
@@ -108,15 +131,15 @@ def correlations(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _near_class(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The majority of the `WINDOW` neighbours on each side of a row."""
-    y = labels[np.argsort(values, kind="stable")]
+def _near_class(y: np.ndarray) -> np.ndarray:
+    """The majority [n] of the `WINDOW` neighbours on each side of a row; labels `y` in the order of the column."""
     n = len(y)
     votes = np.zeros((n, int(y.max()) + 1))
     for step in range(1, WINDOW + 1):
         votes[np.arange(n - step), y[step:]] += 1
         votes[np.arange(step, n), y[:-step]] += 1
-    return votes.argmax(1), y
+    guess: np.ndarray = votes.argmax(1)
+    return guess
 
 
 # ---------------------------------------------------------------- other rows with the same value
@@ -132,7 +155,7 @@ def repeated(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _same_number(values: np.ndarray, labels: np.ndarray, place: np.ndarray) -> float:
     """R² of the mean of a value, with the variance within values free of bias."""
     rows, codes = repeated(values)
-    if len(rows) < max(MIN_ROWS, len(values) / 4) or codes.max() < 1:
+    if len(rows) < max(MIN_ROWS, len(values) * REPEATED) or codes.max() < 1:
         return 0.0
     sizes = np.bincount(codes)
     found = []
@@ -145,13 +168,18 @@ def _same_number(values: np.ndarray, labels: np.ndarray, place: np.ndarray) -> f
 def _same_class(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The majority of the other rows with the same value."""
     rows, codes = repeated(values)
-    if len(rows) < max(MIN_ROWS, len(values) / 4) or codes.max() < 1:
+    if len(rows) < max(MIN_ROWS, len(values) * REPEATED) or codes.max() < 1:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    y = labels[rows]
+    return _votes(codes, labels[rows]), labels[rows]
+
+
+def _votes(codes: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The majority [n] of the labels `y` [n] in the other rows with the same code [n]."""
     classes = int(y.max()) + 1
     votes = np.bincount(codes * classes + y, minlength=classes * (int(codes.max()) + 1)).reshape(-1, classes)[codes]
     votes[np.arange(len(y)), y] -= 1  # the row itself has no vote
-    return votes.argmax(1), y
+    guess: np.ndarray = votes.argmax(1)
+    return guess
 
 
 # ---------------------------------------------------------------- the other way round
