@@ -125,3 +125,10 @@ def test_longer_lifts_the_limit_that_ended_the_run() -> None:
     assert longer(20, 20, None) == {"trainer.epochs": "200"}
     assert longer(20, 20, 30) == {"trainer.epochs": "200"}
     assert longer(30, 90, 30) == {"trainer.epochs": "900", "trainer.max_steps": "300"}
+
+
+def test_the_command_is_code_in_markdown(outputs: Outputs) -> None:
+    for seed in range(2):
+        outputs.run(f"run{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="sweep", **ended(SHORT))
+    shown = render(analyse(collect([outputs.root / "sweep"]), Options()), "markdown", None)
+    assert "Train longer: `mtlrun -m seed=0,1 trainer.epochs=50` " in shown
