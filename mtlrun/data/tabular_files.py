@@ -20,6 +20,7 @@ from mtlrun.data.paths import SUFFIXES
 from mtlrun.data.reading import Reading, with_columns
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.shell import quoted
+from mtlrun.util.terminal import shown
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def _conversion(path: Path) -> str:
     with gzip.open(path) if packed else path.open("rb") as file:
         windows = any(re.search(rb"[\x80-\x9f]", block) for block in iter(lambda: file.read(1 << 20), b""))
     iconv = f"iconv -f {'cp1252' if windows else 'latin1'} -t utf-8"
-    return f"zcat {path.name} | {iconv} > utf8.csv" if packed else f"{iconv} {path.name} > utf8.csv"
+    file_name = quoted(shown(path))
+    return f"zcat {file_name} | {iconv} > utf8.csv" if packed else f"{iconv} {file_name} > utf8.csv"
 
 
 def _signature(path: Path) -> Signature | None:
@@ -182,7 +184,7 @@ def _signature(path: Path) -> Signature | None:
 
 
 def separator_of(path: Path) -> str:
-    """The sign between the columns of a CSV file, by its names: the one that gives most columns. "," if in doubt."""
+    """The sign between the columns of a CSV file: the one by which its first line has most columns. "," if in doubt."""
     if path.suffix.lower() == ".parquet":
         return ","
     try:

@@ -39,8 +39,9 @@ def r2(errors: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
 def with_ties(scores: Tensor) -> Tensor:
     """Logits `[..., N]`, equal where float32 cannot tell them apart; the order of the others stays. float64.
 
-    Neighbours tie if they differ by at most `ROUNDING` times max(1, |logit|). A tie has the value of its least logit. A
-    chain of neighbours wider than `WIDEST` times that is cut into ties of this width.
+    Neighbours tie if they differ by at most `ROUNDING` times max(1, |logit|). A tie has the value of its least logit.
+    A chain of neighbours wider than `WIDEST` times that is cut into ties of this width, with the values of their lower
+    ends.
     """
     ordered, order = scores.double().sort(-1)
     tie = ROUNDING * ordered.abs().clamp(min=1)

@@ -124,6 +124,8 @@ def gz(content: bytes) -> bytes:
         ("t.csv", "a\nKöln\n".encode("latin1"), "iconv -f latin1 -t utf-8 t.csv > utf8.csv"),
         ("t.csv", "a\n5 €\n".encode("cp1252"), "iconv -f cp1252 -t utf-8 t.csv > utf8.csv"),
         ("t.csv.gz", gz("a\n5 €\n".encode("cp1252")), "zcat t.csv.gz | iconv -f cp1252"),
+        ("my t.csv", "a\nKöln\n".encode("latin1"), "iconv -f latin1 -t utf-8 'my t.csv' > utf8.csv"),
+        ("in/t.csv", "a\nKöln\n".encode("latin1"), "iconv -f latin1 -t utf-8 in/t.csv > utf8.csv"),
         ("t.csv", b"a\x00\xff\xfe\n", "cannot be read"),
         ("t.csv.gz", b"a,b\n1,2\n", "no gzip file"),
         ("t.csv.gz", gz(b"a,b\n" + b"1,2\n" * 9999)[:40], "cut short"),
@@ -132,7 +134,11 @@ def gz(content: bytes) -> bytes:
         ("t.xlsx", b"a", "unknown suffix"),
     ],
 )
-def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_files_that_are_no_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(RequestError) as error:
         read_table(tmp_path / name)

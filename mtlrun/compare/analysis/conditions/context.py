@@ -1,4 +1,4 @@
-"""The input of the conditions, with helpers that several conditions use."""
+"""The input of the conditions, with methods that several conditions use."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
