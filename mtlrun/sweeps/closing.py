@@ -83,7 +83,7 @@ def _best_runs(rows: list[dict[str, Any]], tasks: Mapping[str, TaskConfig]) -> I
 def _short(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
     """A line on the nets that were still improving when they stopped, with the settings that train them longer."""
     summaries = [(folder / row["run"], read(folder / row["run"])) for row in rows if row["status"] == "completed"]
-    nets = [(run, s) for run, s in summaries if s is not None and "iterations" not in (s["best"] or {})]
+    nets = [(run, s) for run, s in summaries if s is not None and "iterations" not in (s.get("best") or {})]
     short = [summary for run, summary in nets if still_improving(run, summary)]
     if short:
         last = max(short, key=lambda summary: summary["settings"]["trainer"]["epochs"])
