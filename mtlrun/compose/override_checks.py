@@ -14,7 +14,7 @@ from mtlrun.compose.hydra_settings import check_hydra_override
 from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, parse, typed_value
 from mtlrun.config.extensions import SUFFIXES
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL, TaskConfig
-from mtlrun.config.task_names import no_name_in
+from mtlrun.config.task_names import no_name_in, task_name
 from mtlrun.config.values import mapping_like
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
@@ -135,7 +135,11 @@ def _why_not(line: str, reason: str) -> str:
         return named
     if " " in key.strip():
         parent = key[: key.index(" ")].rpartition(".")[0]
-        inside = f"{key.removeprefix(f'{parent}.')}: {value or 'VALUE'}"
+        name = key.removeprefix(f"{parent}.")
+        if f"{parent}." in OPEN:
+            named = f"{parent}.{task_name(name)}={value or 'VALUE'}"
+            return f"a blank in a key\nname the task, not its column; init has named it so: {named}"
+        inside = f"{name}: {value or 'VALUE'}"
         return f"a blank in a key\nwrite it in braces: '{parent}={{{inside}}}'"
     typed = _in_quotes(line)
     hint = f"in quotes: {typed}" if typed is not None else QUOTES

@@ -203,7 +203,9 @@ def bound(value: float, key: str, bounds: Mapping[str, Any]) -> None:
 def require_task(name: Any, tasks: Mapping[str, Any], key: str) -> None:
     """Raises RequestError with `key` unless `name` is one of `tasks`."""
     if not isinstance(name, str) or name not in tasks:
-        raise RequestError(f"{key}: no task is named {name!r}{nearest(name, tasks)}\ntasks: {listing(tasks)}")
+        of_column = next((t for t, task in tasks.items() if name == getattr(task, "target", None)), None)
+        meant = nearest(name, tasks) if of_column is None else f"; the column {name!r} is the target of {of_column}"
+        raise RequestError(f"{key}: no task is named {name!r}{meant}\ntasks: {listing(tasks)}")
 
 
 def rate(value: Any, base: float, key: str) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import Config
-from mtlrun.data.dataset import Dataset, load_table
+from mtlrun.data.dataset import Dataset, load_table, unseen_classes
 from mtlrun.data.doubts import declaration, in_words, is_identifier, marks_of_missing, notations_of, one_class_twice
 from mtlrun.data.kinds import NUMBER, TEXT, has_cells, kind_of, text_of
 from mtlrun.data.leaks.warnings import leak_warnings
@@ -25,6 +25,7 @@ def inspect(config: Config, dataset: Dataset) -> list[str]:
         lambda: _input_warnings({name: table.frame[name] for name in names}, _identifiers(table, dataset)),
     )
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
+    warnings += unseen_classes(dataset.targets, dataset.split)
     targets = [c for t in dataset.targets if (c := target_column(config, t)) is not None and c not in names]
     warnings += [line for column in dict.fromkeys(targets) for line in _mark_warnings(table.frame[column], column)]
     return warnings + leaks(config, dataset)

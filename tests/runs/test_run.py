@@ -282,7 +282,12 @@ def test_predict_counts_values_that_no_training_row_had(table, capsys):
     table.assign(city=["Atlantis"] * 7 + list(table.city[7:])).to_csv("new.csv", index=False)
     capsys.readouterr()
     assert main(["predict", "out", "new.csv", "-o", "predictions.csv"]) == 0
-    assert "city: 7 rows hold a value that is new to the model" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert (
+        "city: 7 rows hold values that are new to the model or too rare in training, and count as unknown: 'Atl" in said
+    )
+    model = mtlrun.load("out")
+    pd.testing.assert_frame_equal(model.predict("new.csv"), model.predict(model.read("new.csv")))
 
 
 def test_unknown_categories_and_missing_values_are_predicted_for(table):
