@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlrun.util.tables import table_lines
+from mtlrun.util.text_tables import table_lines
 
 Row = dict[str, Any]
 
