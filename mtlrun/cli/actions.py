@@ -1,4 +1,4 @@
-"""What each sub-command does. The rooms that it needs are imported when it runs, so that the others start quickly."""
+"""What each sub-command does. Each imports its modules when it runs, so that the others start quickly."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
 from mtlrun.util.errors import RequestError
-from mtlrun.util.tables import table_lines
 from mtlrun.util.terminal import say
+from mtlrun.util.text_tables import table_lines
 
 if TYPE_CHECKING:
     from mtlrun.compose import Request
 
-SHOWN = 20  # inputs and outputs of an exported model that are listed, at most
+SHOWN = 20  # most inputs and outputs of an exported model that are listed
 
 
 def _request_of(words: Words) -> "Request":

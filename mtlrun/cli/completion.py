@@ -49,7 +49,7 @@ def completion(asked: str) -> int:
 
 
 def candidates(line: str) -> list[str]:
-    """Returns the words that complete the last word of a line; an empty list where files complete it."""
+    """Returns the words that complete the last word of a line; an empty list if the shell should offer files."""
     *before, word = line.lstrip().split(" ")[1:] or [""]
     before = [each.strip("'\"") for each in before if each]
     quote, word = (word[0], word[1:]) if word[:1] in ("'", '"') else ("", word)

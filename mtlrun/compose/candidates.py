@@ -1,4 +1,4 @@
-"""The overrides that complete a word, for tab completion."""
+"""Finds overrides that complete a word, for tab completion."""
 
 import dataclasses
 import typing
@@ -26,7 +26,7 @@ def overrides_like(word: str, before: Sequence[str]) -> list[str]:
 
 
 def _composed(before: Sequence[str]) -> DictConfig:
-    """The composition of the overrides; without them if they are wrong or a sweep."""
+    """The configuration of the overrides without sweeps. If they are wrong, the configuration without overrides."""
     single = [line for line in before if "," not in line and "(" not in line]
     for lines in (single, []):
         try:
@@ -51,7 +51,7 @@ def _values(key: str, before: Sequence[str]) -> Iterable[str]:
 
 
 def _keys(word: str, cfg: DictConfig) -> list[str]:
-    """The keys one level below the dots of a word: `KEY=`, or `KEY.` for a mapping."""
+    """The keys at the level of the last part of a word: `KEY=`, or `KEY.` for a mapping."""
     folder, dot, _ = word.rpartition(".")
     if not dot:
         valued = [f"{key}=" for key in (*OPTION_GROUPS, *TOP_LEVEL, "hydra/launcher") if key != "tasks"]

@@ -48,7 +48,7 @@ def load(loader: ConfigLoader, lines: list[str], mode: RunMode) -> tuple[DictCon
 
 
 def with_data_option(loader: ConfigLoader, lines: list[str]) -> list[str]:
-    """The overrides of one run, with `data=table` in front if `needs_option`. Raises RequestError."""
+    """The overrides of one run, preceded by `data=table` if `needs_option`. Raises RequestError."""
     with answered():
         assert isinstance(loader, ConfigLoaderImpl)
         found = loader.compute_defaults_list(ROOT, lines, RunMode.MULTIRUN)
@@ -96,7 +96,7 @@ def absolute_paths(config: Config, cwd: Path) -> Config:
 
 
 def literally(node: Any, key: str) -> str:
-    """A text that Hydra has set, such as a folder, in which ${seed} is no reference."""
+    """A text that Hydra has set, such as a folder. ${seed} in it is plain text, not a reference."""
     texts: Any = OmegaConf.to_container(node, resolve=False)
     return str(texts[key])
 
@@ -152,7 +152,7 @@ class Compositions:
         self._base: _Base | None = None
 
     def completed(self, arguments: Sequence[str]) -> list[str]:
-        """The overrides of one run, with `data=table` in front if that is meant. Raises RequestError."""
+        """The overrides of one run, preceded by `data=table` if `needs_option`. Raises RequestError."""
         overrides = [parse(line) for line in arguments]
         base = self._base_of(overrides)
         return [OPTION, *arguments] if needs_option(self._files, overrides, base.found) else [*arguments]
@@ -203,7 +203,7 @@ class _Copies(CachingConfigRepository):
 
 
 class _Base:
-    """The composition of one choice of group options, in which the values of each run are set in turn.
+    """The composition of one choice of group options. The values of each run are set in it in turn.
 
     `found` is its defaults list, with the `choices`. Keys that no override changes and that refer to no other key are
     resolved once.

@@ -15,7 +15,7 @@ PACKAGES = {
     "joblib": "hydra-joblib-launcher",
     "submitit_local": "hydra-submitit-launcher",
     "submitit_slurm": "hydra-submitit-launcher",
-    "ray": "hydra-ray-launcher",  # no extra of mtlrun: it requires older releases than mtlrun is tested with
+    "ray": "hydra-ray-launcher",  # not an extra: it requires older releases than those that mtlrun is tested with
 }
 STACK_KEYS = ("over", "options", "processes", "max_runs")  # keys of hydra.launcher with hydra/launcher=stack
 

@@ -20,8 +20,8 @@ from mtlrun.util.errors import RequestError, listing, nearest
 
 ROOT = "config"  # conf/config.yaml
 MOST_VALUES = 100_000  # values in a YAML with references
-MOST_BYTES = 2_000_000  # of a YAML; 100,000 names of columns have that
-MOST_CHARACTERS = 20_000  # of one value; OmegaConf takes seconds for a million
+MOST_BYTES = 2_000_000  # of a YAML file; enough for 100,000 names of columns
+MOST_CHARACTERS = 20_000  # of one value; OmegaConf needs seconds for a million
 OUTSIDE = "outside"  # the name ("provider") that folders from outside have in Hydra
 
 
@@ -198,7 +198,7 @@ def check_references(file: str, key: str, value: Any) -> None:
         for number, inner in enumerate(value):
             check_references(file, f"{key}[{number}]", inner)
     elif isinstance(value, str):
-        # \${ with an odd number of backslashes is no reference but these characters, as in the name of a column
+        # after an odd number of backslashes, ${ is plain text, such as in the name of a column
         rest, before = re.sub(r"(?<!\\)(?:\\\\)*\\\$\{", "", value), ""
         while rest != before:  # from the inside out: ${a.${b}}
             before, rest = rest, re.sub(r"\$\{[\w.\[\]-]*\}", "", rest)

@@ -14,7 +14,7 @@ from mtlrun.compose.hydra_settings import check_hydra_override
 from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, parse, typed_value
 from mtlrun.config.extensions import SUFFIXES
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL, TaskConfig
-from mtlrun.config.task_names import no_name_in
+from mtlrun.config.task_names import no_name_in, task_name
 from mtlrun.config.values import mapping_like
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
@@ -87,7 +87,7 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
                 f"allowed: GROUP=glob(...) with GROUP one of {listing(OPTION_GROUPS)}"
             )
         names = [QuotedString(option, Quote.single).with_quotes() for option in options]
-        return parse(f"{key}=choice({','.join(names)})")  # because Hydra expands a glob by its search path
+        return parse(f"{key}=choice({','.join(names)})")  # Hydra's own glob would use its search path
     elif key in OPTION_GROUPS:
         _check_choice(override, loader)
     else:
@@ -103,7 +103,7 @@ def require_mapping(key: str, value: Any) -> None:
 
 
 def name_with_comma(override: Override) -> str:
-    """A hint at the quotes that a path with a comma needs; "" for other keys."""
+    """A hint that a path with a comma needs quotes; "" for other keys."""
     line = override.input_line or ""
     typed = _in_quotes(line) if PATHS.fullmatch(line.partition("=")[0]) else None
     return f"; a name with a comma needs quotes: {typed}" if typed is not None else ""
@@ -135,7 +135,11 @@ def _why_not(line: str, reason: str) -> str:
         return named
     if " " in key.strip():
         parent = key[: key.index(" ")].rpartition(".")[0]
-        inside = f"{key.removeprefix(f'{parent}.')}: {value or 'VALUE'}"
+        name = key.removeprefix(f"{parent}.")
+        if f"{parent}." in OPEN:
+            named = f"{parent}.{task_name(name)}={value or 'VALUE'}"
+            return f"a blank in a key\nname the task, not its column; init has named it so: {named}"
+        inside = f"{name}: {value or 'VALUE'}"
         return f"a blank in a key\nwrite it in braces: '{parent}={{{inside}}}'"
     typed = _in_quotes(line)
     hint = f"in quotes: {typed}" if typed is not None else QUOTES
@@ -273,7 +277,7 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
 
 
 def _table_to_describe(name: str) -> str:
-    """The command that describes a user's table: `name`.csv or the like, if the working directory holds it."""
+    """The `mtlrun init` command for a table called `name`.csv or similar, if the working directory holds one."""
     file = next((name + suffix for suffix in SUFFIXES if Path(name + suffix).is_file()), "FILE")
     return f"for a table of your own: {quoted('mtlrun', 'init', file)} --targets a,b"
 

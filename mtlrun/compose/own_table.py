@@ -1,4 +1,4 @@
-"""A table without a data option, `data.path=houses.csv`: the option is then `table`, not the default one."""
+"""Adds `data=table` if the user names a table, as in `data.path=houses.csv`, and no data option."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ OPTION = "data=table"
 
 
 def needs_option(files: IConfigRepository, overrides: Sequence[Override], found: DefaultsList) -> bool:
-    """Whether `data=table` is meant: the overrides or an experiment name a table, and nothing names a data option.
+    """Whether to add `data=table`: the overrides or an experiment name a table, and no override names a data option.
 
-    The default option describes another table, and its tasks and inputs would merge with the user's.
+    The default option describes another table. Its tasks and inputs would merge with the user's.
 
     files: the YAML files
     found: the defaults list of the composition of the overrides

@@ -131,7 +131,7 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
     lines = [hydra_line(o) for o in overrides]
     # A sweep may remove a key of an option that only some of its runs choose. So each run removes it.
     later = [hydra_line(o) for o in overrides if multirun and o.is_delete() and not o.is_hydra_override()]
-    complete = lines if multirun else with_data_option(loader, lines)  # of a sweep, each run is completed by itself
+    complete = lines if multirun else with_data_option(loader, lines)  # each run of a sweep is completed separately
     cfg, notes = load(loader, [line for line in complete if line not in later], RunMode.MULTIRUN)
     sweep = multirun or cfg.hydra.mode == RunMode.MULTIRUN
     if not sweep:

@@ -86,7 +86,7 @@ def _groups(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fill_in(groups: dict[str, Any], seed: int) -> None:
-    """Sets what other settings decide where it is null: the seed of the split, and the strength of a penalty."""
+    """Sets values that are null from other settings: the seed of the split, and the strength of a penalty."""
     data, sharing = groups["data"], groups["sharing"]
     if data.split.seed is None:
         groups["data"] = dataclasses.replace(data, split=dataclasses.replace(data.split, seed=seed))

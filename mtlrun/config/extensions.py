@@ -20,7 +20,7 @@ from mtlrun.util.registry import BROKEN, REFERENCES, Reference, described, unusa
 from mtlrun.util.terminal import say
 
 GROUP = "mtlrun"
-DEMOS = "mtlrun-demos"  # in the repository of mtlrun, on no package index
+DEMOS = "mtlrun-demos"  # in the repository of mtlrun, not on a package index
 SUFFIXES = (".csv", ".csv.gz", ".parquet")  # of tables
 packages: dict[str, Package] = {}  # the packages in use, by the name of the entry point
 _loaded = False

@@ -31,7 +31,7 @@ def require_task_name(name: Any) -> None:
 
 
 def require_unambiguous(names: Collection[str]) -> None:
-    """Raises RequestError for a task with the name of a score over tasks, which `trainer.select` could not tell apart.
+    """Raises RequestError for a task with the name of a score, because `trainer.select` could mean either.
 
     Only new requests are checked: a stored run with such a name stays readable.
     """

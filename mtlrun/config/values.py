@@ -89,12 +89,12 @@ def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     return result
 
 
-# around a name they do not count: every blank of Unicode, the byte order mark, and the blank without a width
+# removed around a name: every blank of Unicode, the byte order mark, and the blank without width
 _BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\ufeff\u200b"
 
 
 def plain_name(name: str) -> str:
-    """The name of a column without blanks around it, which nobody sees in a table."""
+    """The name of a column without the blanks around it, because nobody sees them in a table."""
     return name.strip(_BLANKS)
 
 
@@ -110,7 +110,7 @@ def _flat(hint: Any) -> list[Any]:
 
 
 def words_of(hint: Any, bounds: Mapping[str, Any]) -> list[str]:
-    """The words that a setting of this type takes: names, true and false; an empty list for numbers and other text."""
+    """The words that a setting of this type allows: names, true, false. An empty list for numbers and free text."""
     names = list(bounds["one_of"]()) if "one_of" in bounds else [a for a in _flat(hint) if isinstance(a, str)]
     return [*names, "true", "false"] if hint is bool or bool in typing.get_args(hint) else names
 
@@ -203,7 +203,9 @@ def bound(value: float, key: str, bounds: Mapping[str, Any]) -> None:
 def require_task(name: Any, tasks: Mapping[str, Any], key: str) -> None:
     """Raises RequestError with `key` unless `name` is one of `tasks`."""
     if not isinstance(name, str) or name not in tasks:
-        raise RequestError(f"{key}: no task is named {name!r}{nearest(name, tasks)}\ntasks: {listing(tasks)}")
+        of_column = next((t for t, task in tasks.items() if name == getattr(task, "target", None)), None)
+        meant = nearest(name, tasks) if of_column is None else f"; the column {name!r} is the target of {of_column}"
+        raise RequestError(f"{key}: no task is named {name!r}{meant}\ntasks: {listing(tasks)}")
 
 
 def rate(value: Any, base: float, key: str) -> float:

@@ -118,7 +118,7 @@ class InputSpec:
         return sum(c.width for c in self.inputs)
 
     def reading(self) -> Reading:
-        """How categories and dates are read for a run that has not stored its reading, from before mtlrun did so."""
+        """How categories and dates are read for a run of an older version, which has not stored its reading."""
         coded = [c for c in self.columns if c.is_category or c.date]
         read = {c.name: ColumnReading("text" if c.is_category else "date") for c in coded}
         return Reading(read)

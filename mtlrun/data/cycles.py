@@ -9,11 +9,11 @@ import numpy as np
 
 PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}  # in days
 SPREAD = 1e-3  # least circular variance of the angles: 2.6 days in a year, 10 minutes in a day
-LEAST = 20  # dates, at least; fewer show no cycle
+LEAST = 20  # with fewer dates, no cycle is used
 
 
 def cycles_of(days: np.ndarray) -> list[str]:
-    """The cycles in which dates vary. days: since 1970, or the time of day as a share of a day; `[N]`, NaN if missing.
+    """The cycles in which dates vary. days: `[N]`, since 1970, or the time of day as a share of a day; NaN if missing.
 
     A cycle counts if the dates cover nearly all of it and the angles a vary: their circular variance, 1 − |mean(e^ia)|,
     is above SPREAD (Mardia and Jupp 2000, section 2.3). Times of day need not cover the day.

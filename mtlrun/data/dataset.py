@@ -97,7 +97,7 @@ def load_dataset(config: Config) -> Dataset:
     notes = word_notes(table.words, table.reading, dict.fromkeys(used))
     notes += input_notes(config, roles.inputs) + pooled + [n for t in targets.values() for n in target_notes(t)]
     dataset = Dataset(spec, numeric, codes, targets, weight, split, table.digest, notes, reconstructed, table.reading)
-    notes += _unlabelled(targets, split) + _unseen_categories(dataset) + _unseen_classes(targets, split)
+    notes += _unlabelled(targets, split) + _unseen_categories(dataset) + unseen_classes(targets, split)
     notes += _one_value(targets, split)
     return dataset
 
@@ -120,7 +120,7 @@ def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
     named = {"data.path": data.path} | {f"data.split.files.{p}": f for p, f in (data.split.files or {}).items()}
     paths = [resolve_path(path, key) for key, path in named.items()]
     given, old = _reading_taken_over(config) | declared(data), data.reading == "0.1"
-    table = load_tables(paths, list(named), given, data.missing, old)
+    table = load_tables(paths, list(named), given, data.missing, old, data.separator)
     for name in data.columns or ():
         require_column(name, table.frame, f"data.columns.{name}")
     if data.split.files is None:
@@ -129,7 +129,7 @@ def load_table(config: Config) -> tuple[Table, np.ndarray | None]:
 
 
 def _reading_taken_over(config: Config) -> dict[str, ColumnReading]:
-    """How the run of `model.init_from` has read its columns, as its trunk knows their cells so. Empty without one.
+    """How the run of `model.init_from` has read its columns, because its trunk was trained on them. Empty without one.
 
     The targets of this run are its own.
     """
@@ -206,7 +206,8 @@ def _unseen_categories(dataset: Dataset) -> list[str]:
     return notes
 
 
-def _unseen_classes(targets: dict[str, Target], split: Split) -> list[str]:
+def unseen_classes(targets: dict[str, Target], split: Split) -> list[str]:
+    """A line for each target with classes of which no training row has a label."""
     notes = []
     for target in targets.values():
         if not target.classes:
@@ -214,7 +215,9 @@ def _unseen_classes(targets: dict[str, Target], split: Split) -> list[str]:
         labels = target.values[split.train][target.observed[split.train]]
         unseen = np.setdiff1d(np.arange(len(target.classes)), labels.astype(np.int64))
         if len(unseen):
+            names = listing(class_text(target.classes[i]) for i in unseen)
             notes.append(
-                f"{target.task}: train has no label of {listing(class_text(target.classes[i]) for i in unseen)}"
+                f"{target.task}: train has no label of {names}, so the model cannot learn it: split otherwise "
+                "(data.split.by, data.split.seed), or leave these rows out"
             )
     return notes

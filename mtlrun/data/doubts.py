@@ -11,28 +11,29 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import ColumnConfig
-from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of, text_of
+from mtlrun.data.conversion import spelled_numbers
+from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of, leading_zeros, text_of
 from mtlrun.data.notation import ISO, YEARS, are_iso_dates, read, recognise, shown, yaml_flow
 from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
 IDENTIFIER_SHARE = 0.95  # text is an identifier from this ratio of distinct values to rows
 MARK_NUMBERS = [sign * float("9" * n) for n in range(2, 8) for sign in (-1, 1)]  # -99, 99, -999, …
-MIN_DATES = 10  # different numbers of eight digits that are all dates are no chance
+MIN_DATES = 10  # this many different numbers of eight digits are not all dates by chance
 COMPACT = "%Y%m%d"
 MANY_CLASSES = 20  # values are hardly classes if there are more than this and more than half as many as labels
 ID_NAME = re.compile(
     r"(^|_)(id|ids|uid|uuid|guid|key|index|idx|group|patient|subject|person|user|customer|client|site|household|house|"
     r"batch|session|family|school|plot|record|row|rownames|unnamed: 0)(_|$)"
 )
-_FIRST = 100  # cells that tell of most columns that the others need not be read
+_FIRST = 100  # in most columns these cells show that the others need not be read
 
 
 # ---------------------------------------------------------------- columns
 
 
 def notations_of(series: pd.Series) -> list[ColumnConfig]:
-    """The notations in which a column may write numbers, dates or times that it is not read as.
+    """The notations of numbers, dates or times in which a column may be written, though it is read otherwise.
 
     Of text, those of `notation.recognise`; text with ISO dates comes from Parquet, which says that it is text. Of whole
     numbers, dates such as 20210806.
@@ -60,6 +61,15 @@ def _are_compact_dates(present: pd.Series) -> bool:
     return bool(read(cells, ColumnConfig(date=COMPACT)).notna().all())
 
 
+def code_of_digits(series: pd.Series) -> str | None:
+    """A cell with a leading zero, such as 01, of a column of text whose cells all spell numbers; else None."""
+    if kind_of(series) is not TEXT:
+        return None
+    cells = pd.Series(series.dropna().unique(), dtype="str")
+    padded = leading_zeros(cells)
+    return str(cells[padded].iloc[0]) if padded.any() and spelled_numbers(cells) is not None else None
+
+
 def in_words(found: Sequence[ColumnConfig], cells: Iterable[Any]) -> str:
     """What the cells of a column of text spell in these notations: numbers such as '3,7' beside 'none'."""
     notation, words = found[0], found[0].missing or ()
@@ -75,7 +85,7 @@ def declaration(name: str, found: Sequence[ColumnConfig]) -> str:
 
 
 def marks_of_missing(series: pd.Series) -> dict[float, int]:
-    """Numbers such as -999 that stand apart from all others, so that they rather mark missing values: how often each.
+    """Counts of numbers such as -999 that are far from all others, so they probably mark missing values.
 
     A mark is one of MARK_NUMBERS. It is below or above all other numbers, and further from them than they are from each
     other, or it is negative and they are not.

@@ -121,7 +121,7 @@ def _require_classes(labels: _Observed, type_: str, classes: list[Any], codes: n
 
 
 def _read_otherwise(labels: _Observed, cells: Sequence[Any]) -> str:
-    """How to read a column of text as what it spells."""
+    """How to read a column of text as the numbers, dates or times that it spells."""
     found = recognise(list(map(str, cells))) if labels.task.has_column and kind_of(labels.series) is TEXT else []
     return declaration(labels.source, found) if found else "mend the column"
 

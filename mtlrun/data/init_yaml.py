@@ -11,7 +11,7 @@ import yaml
 from mtlrun.config.extensions import yaml_of
 from mtlrun.config.schema import ColumnConfig, DataConfig
 from mtlrun.config.task_names import task_name
-from mtlrun.data.doubts import in_words, is_identifier, no_classes, notations_of, one_class_twice
+from mtlrun.data.doubts import code_of_digits, in_words, is_identifier, no_classes, notations_of, one_class_twice
 from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
 from mtlrun.data.notation import as_yaml, is_sure
@@ -19,6 +19,7 @@ from mtlrun.data.paths import resolve_path
 from mtlrun.data.reading import declared
 from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
+from mtlrun.data.tabular_files import separator_of
 from mtlrun.data.words import taken_and_kept
 from mtlrun.results.files import create, remove_abandoned
 from mtlrun.tasks import DECLARED, INFERRED, type_of
@@ -26,7 +27,7 @@ from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.interpolation import escaped
 from mtlrun.util.terminal import typed
 
-MOST_COUNTS = 50  # a target with more different numbers is hardly a count
+MOST_COUNTS = 50  # a target with more different numbers is probably not a count
 
 
 def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
@@ -37,17 +38,19 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     a target that is not a column, and a file that exists.
     """
     path = resolve_path(typed(table), "init")
-    frame = load_tables([path], ["init"]).frame
+    separator = separator_of(path) if path.is_file() else ","
+    frame = load_tables([path], ["init"], separator=separator).frame
     found = {str(name): notations for name in frame.columns if (notations := notations_of(frame[name]))}
     sure = {name: notations[0] for name, notations in found.items() if is_sure(notations)}
-    table_ = load_tables([path], ["init"], declared(DataConfig(columns=sure)))
+    table_ = load_tables([path], ["init"], declared(DataConfig(columns=sure)), separator=separator)
     if not targets:
         raise RequestError("init: no target is given\nname the columns to predict: mtlrun init TABLE --targets a,b")
     for target in targets:
         require_column(target, frame, "--targets")
     option = option_name(path.name)
     file = folder / "conf" / "data" / f"{option}.yaml"
-    columns = _columns(frame, found, table_)
+    columns = [f'  separator: "{separator}"  # the sign between the columns'] if separator != "," else []
+    columns += _columns(frame, found, table_)
     text = _text(typed(table), option, table_.frame, list(dict.fromkeys(targets)), columns)
     try:
         remove_abandoned(file.parent, glob.escape(file.name))
@@ -79,6 +82,10 @@ def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: T
         what = in_words(notations, cells[name].dropna().unique())
         mark, end = ("", "") if is_sure(notations) else ("# ", "".join(f"; or {as_yaml(n)}" for n in notations[1:]))
         lines.append(f"    {mark}{_scalar(name)}: {escaped(as_yaml(notations[0]))}  # {_one_line(what + end)}")
+    for name in cells.columns:
+        if (cell := code_of_digits(cells[name])) is not None:
+            what = f"text, as {cell!r} has a leading zero; this line reads numbers"
+            lines.append(f"    # {_scalar(str(name))}: {{number: {{}}}}  # {_one_line(what)}")
     none = all(line.startswith("    #") for line in lines)
     taken, kept = taken_and_kept(table.words, table.reading)
     for name, counts in kept.items():
@@ -146,7 +153,7 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], colum
 
 
 def _alternatives(labels: pd.Series, name: str, settings: list[str]) -> list[str]:
-    """Comments with the types that a target of few different numbers may have and that `infer_type` never chooses."""
+    """Comments with types that a target of few different numbers may have, and that `infer_type` never chooses."""
     if kind_of(labels) is not NUMBER or not 2 < labels.nunique() <= MOST_COUNTS:
         return []
     numbers, lines = as_numbers(labels), []

@@ -1,11 +1,19 @@
-"""The warnings of `mtlrun check`. Each is a guess from the values. leaks/ has those about what flatters a model."""
+"""The warnings of `mtlrun check`. Each is a guess from the values. leaks/ has those about leaks."""
 
 import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import Config
-from mtlrun.data.dataset import Dataset, load_table
-from mtlrun.data.doubts import declaration, in_words, is_identifier, marks_of_missing, notations_of, one_class_twice
+from mtlrun.data.dataset import Dataset, load_table, unseen_classes
+from mtlrun.data.doubts import (
+    code_of_digits,
+    declaration,
+    in_words,
+    is_identifier,
+    marks_of_missing,
+    notations_of,
+    one_class_twice,
+)
 from mtlrun.data.kinds import NUMBER, TEXT, has_cells, kind_of, text_of
 from mtlrun.data.leaks.warnings import leak_warnings
 from mtlrun.data.notation import yaml_flow
@@ -13,7 +21,7 @@ from mtlrun.data.roles import input_notes, target_column
 from mtlrun.data.table import Table
 from mtlrun.data.targets import target_notes
 
-_FIRST = 1000  # cells that are compared before whole columns are
+_FIRST = 1000  # these cells are compared before whole columns
 
 
 def inspect(config: Config, dataset: Dataset) -> list[str]:
@@ -25,8 +33,10 @@ def inspect(config: Config, dataset: Dataset) -> list[str]:
         lambda: _input_warnings({name: table.frame[name] for name in names}, _identifiers(table, dataset)),
     )
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
+    warnings += unseen_classes(dataset.targets, dataset.split)
     targets = [c for t in dataset.targets if (c := target_column(config, t)) is not None and c not in names]
-    warnings += [line for column in dict.fromkeys(targets) for line in _mark_warnings(table.frame[column], column)]
+    for column in dict.fromkeys(targets):
+        warnings += _code_warnings(table.frame[column], column) + _mark_warnings(table.frame[column], column)
     return warnings + leaks(config, dataset)
 
 
@@ -62,12 +72,20 @@ def _column_warnings(series: pd.Series, name: str, identifier: bool) -> list[str
     if identifier:
         return [f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs"]
     if kind_of(series) is TEXT:
-        return [f"{name}: {line}" for line in one_class_twice(series.dropna().unique())]
+        return [*_code_warnings(series, name), *(f"{name}: {s}" for s in one_class_twice(series.dropna().unique()))]
     return _mark_warnings(series, name)
 
 
+def _code_warnings(series: pd.Series, name: str) -> list[str]:
+    """A warning if a column of digits is text, as a cell has a leading zero."""
+    if (cell := code_of_digits(series)) is None:
+        return []
+    columns = yaml_flow({name: {"number": {}}})
+    return [f"{name}: read as text, as {cell!r} has a leading zero; to read numbers: data.columns={columns}"]
+
+
 def _mark_warnings(series: pd.Series, name: str) -> list[str]:
-    """A warning for each number of a column that rather marks missing values."""
+    """A warning for each number of a column that probably marks missing values."""
     return [
         f"{name}: {value:g} in {count:,} cells stands apart from all other numbers, like a mark of missing values; if "
         f"it is one: data.columns={yaml_flow({name: {'missing': [int(value)]}})}"
@@ -76,7 +94,7 @@ def _mark_warnings(series: pd.Series, name: str) -> list[str]:
 
 
 def _constant(series: pd.Series) -> bool:
-    """Whether all cells are the same. Of most columns the first ones tell that they are not."""
+    """Whether all cells are the same. In most columns the first cells show that they are not."""
     cells = series.to_numpy() if kind_of(series) is NUMBER else series
     return all(bool((cells[:count] == series.iloc[0]).all()) for count in (2, len(series)))
 

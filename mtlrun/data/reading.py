@@ -1,26 +1,27 @@
-"""How the cells of each column are read. A training decides it once, over all its files, and every later file of the
-run is read the same way.
+"""How the cells of each column are read. A training decides this once from all its files. Every later file of the run
+is read the same way.
 
 `decide` finds the kind of each column from all files of a training: data.path and every file of data.split.files. The
 kind follows from the cells as if they stood in one file:
 
     every cell spells true or false                  bool
+    a whole number has a leading zero, as 01 has     text: it is a code; only in CSV files
     every cell spells a number, or true or false     number, or whole if floats would round the whole numbers
     every cell is an ISO date, or a Parquet date     date
     a time of Parquet                                time
     anything else                                    text, the characters of the file: 01 stays 01
 
-A column of Parquet text is text whatever it spells, because the file says so. A column without any cell is a number.
-Words such as NA are missing values among numbers, truths and dates, and words like any other among text. The settings
+A Parquet column of text is always text, because the file states its type. A column without any cell is a number.
+Words such as NA are missing values among numbers, truths and dates, and ordinary words in text. The settings
 `data.columns` and `data.missing` declare other words, and how numbers, dates and times are written (`declared`).
 
 `Reading.cells` then turns the cells of a file into that kind. What a cell becomes depends on the cell and the reading,
-never on other cells. The one exception is an error: if a cell of a column of numbers or dates spells neither, the whole
-column stays text, and whoever needs its numbers raises the error with the row.
+never on other cells. An error is the only exception: if a cell in a column of numbers or dates spells neither, the
+whole column stays text. Code that needs its numbers then raises the error, with the row.
 """
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -30,23 +31,31 @@ import pandas as pd
 
 from mtlrun.config.schema import ColumnConfig, DataConfig
 from mtlrun.config.values import from_mapping, number
+from mtlrun.data.conversion import (
+    CONVERSIONS,
+    EXACT,
+    all_whole,
+    any_truth,
+    are_truths,
+    in_notation,
+    like,
+    spelled_dates,
+    spelled_numbers,
+)
 from mtlrun.data.kinds import (
     DATE,
     NUMBER,
     TEXT,
-    TIME,
     TRUTH,
     as_numbers,
-    as_texts,
-    clock_times,
     has_cells,
-    iso_dates,
     kind_of,
+    leading_zeros,
     plain_numbers,
     text_of,
 )
-from mtlrun.data.notation import are_iso_dates, as_yaml, read, shown
-from mtlrun.util.errors import RequestError, data_row
+from mtlrun.data.notation import are_iso_dates, shown
+from mtlrun.util.errors import RequestError
 
 # The words of a CSV file that stand for a missing value. They are those of pandas 3, here by name so that a stored run
 # does not depend on the version of pandas.
@@ -54,10 +63,7 @@ MISSING_WORDS = (
     *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),
 )
-EXACT = 2**53  # floats hold every whole number up to this one
 _ISO = "ISO dates as text"
-_TRUTHS = {"true": 1.0, "false": 0.0}
-_DIGITS = r"\s*[+-]?[0-9]{1,308}\s*"  # within the range of floats
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,8 @@ class ColumnReading:
         """
         series = self.without_words(series)
         if self.notation is not None:
-            series = _written(series, self.notation)
-        return series if self.kind is None else _CELLS[self.kind](series)
+            series = in_notation(series, self.notation)
+        return series if self.kind is None else CONVERSIONS[self.kind](series)
 
     def without_words(self, series: pd.Series) -> pd.Series:
         """The column without the cells that are words for a missing value."""
@@ -116,7 +122,7 @@ def numbers_among(words: tuple[str | float, ...]) -> list[float]:
 
 @dataclass(frozen=True)
 class Reading:
-    """How the columns of a table are read. A file may have other columns besides; those are read by their cells."""
+    """How the columns of a table are read. A file may have further columns, whose cells decide how they are read."""
 
     columns: Mapping[str, ColumnReading] = field(default_factory=dict)
 
@@ -125,7 +131,7 @@ class Reading:
         return name in self.columns and self.columns[name].raw
 
     def needs_characters(self, series: pd.Series) -> bool:
-        """Whether pandas has parsed a column, by its name, whose characters the reading needs."""
+        """Whether the reading needs the characters of a column that pandas has already parsed."""
         kind = kind_of(series)
         exact = kind is NUMBER and series.dtype.kind != "f" and self.columns[str(series.name)].kind == "whole"
         return self.raw(str(series.name)) and kind in (NUMBER, TRUTH) and not exact and bool(series.notna().any())
@@ -170,7 +176,7 @@ def declared(data: DataConfig) -> dict[str, ColumnReading]:
 
 
 def with_columns(frame: pd.DataFrame, columns: Any) -> pd.DataFrame:
-    """A copy of `frame` with other cells in some columns, which a table or mapping holds. Other columns are shared."""
+    """A copy of `frame` with `columns`, a table or a mapping, in place of its own. The other columns are shared."""
     if not len(columns):
         return frame
     return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame.columns}, frame.index)
@@ -193,14 +199,15 @@ def decide(
 ) -> tuple[Reading, list[pd.DataFrame]]:
     """The reading of the columns of the first of `frames`, from the cells of all of them.
 
-    Returns the frames too, in which text that spells numbers is numbers already, so that it is parsed once.
+    Also returns the frames, with text that spells numbers converted to numbers, so that it is parsed only once.
 
-    frames: the tables of the files, each with the columns of the first, as pandas has parsed them.
+    frames: the tables of the files, each with the columns of the first, as pandas has parsed them; columns in which
+        whole numbers have leading zeros as text (`tabular_files.with_leading_zeros`).
     typed: for each file, whether it states the types of its columns, as Parquet does.
-    given: columns whose reading, or words for missing values, are known already.
+    given: columns whose reading, or words for missing values, are already known.
     missing: the words for missing values in all other columns. None: MISSING_WORDS, but in columns of text only "".
-    old: as mtlrun 0.1: no dates in CSV files, numbers beside true or false are text, and in a CSV file the words are
-        missing values in columns of text too.
+    old: as mtlrun 0.1: no dates in CSV files, leading zeros do not count, numbers beside true or false are text, and in
+        a CSV file the words are missing values in columns of text too.
     """
     given = given or {}
     if old and missing is None and not all(typed):
@@ -214,14 +221,17 @@ def decide(
             known = _decided(parts, missing if known is None else known.missing, old)
             for at, part in enumerate(parts):
                 if known.kind == "number" and kind_of(part.cells) is TEXT:
-                    spelled[at][name] = _like(part.cells, part.numbers)
+                    spelled[at][name] = like(part.cells, part.numbers)
         columns[name] = known
     return Reading(columns), [with_columns(f, changed) for f, changed in zip(frames, spelled, strict=True)]
 
 
 class _Part:
-    """A column in one file. typed: the file states the types of its columns. cells: the column, from which words for
-    missing values are taken out before a property is read."""
+    """A column in one file.
+
+    cells: the column. Remove the words for missing values before reading a property.
+    typed: whether the file states the types of its columns.
+    """
 
     def __init__(self, cells: pd.Series, typed: bool) -> None:
         self.cells, self.typed = cells, typed
@@ -234,6 +244,11 @@ class _Part:
             return None if self.typed else spelled_numbers(self.cells)
         return as_numbers(self.cells) if kind in (NUMBER, TRUTH) else None
 
+    @property
+    def padded(self) -> bool:
+        """Whether a cell of text is a whole number with a leading zero."""
+        return kind_of(self.cells) is TEXT and bool(leading_zeros(self.cells).any())
+
     @cached_property
     def kind(self) -> str | None:
         """The name of the kind of the column in this file; None if it has no cell."""
@@ -244,7 +259,7 @@ class _Part:
             return kind.name
         # text to pandas: numbers or truths beside words for missing values, 1 beside TRUE, and numbers beyond 64 bits
         if self.numbers is not None:
-            return TRUTH.name if _are_truths(self.cells) else NUMBER.name
+            return TRUTH.name if are_truths(self.cells) else NUMBER.name
         return _ISO if are_iso_dates(self.cells.dropna()) else TEXT.name
 
 
@@ -258,13 +273,15 @@ def _decided(parts: Sequence[_Part], words: Sequence[str | float] | None, old: b
     stated = any(part.typed for part in parts)
     if old and not stated and (kind == "date" or (kind in ("number", "whole") and _mixed(parts))):
         kind = "text"
+    if not old and not stated and kind in ("number", "whole") and any(part.padded for part in parts):
+        return ColumnReading("text", usual.missing)  # a word such as NA is no code among digits
     return ColumnReading(kind, [] if words is None and kind == "text" else usual.missing)
 
 
 def _mixed(parts: Sequence[_Part]) -> bool:
     """Whether a column of numbers has cells that spell true or false."""
     cells = [part.cells for part in parts]
-    return any(kind_of(c) is TRUTH or (kind_of(c) is TEXT and _any_truth(c)) for c in cells)
+    return any(kind_of(c) is TRUTH or (kind_of(c) is TEXT and any_truth(c)) for c in cells)
 
 
 def _joined(parts: Sequence[_Part]) -> Any:
@@ -277,7 +294,7 @@ def _joined(parts: Sequence[_Part]) -> Any:
     if _ISO in kinds and kinds <= {DATE.name, _ISO}:
         return "date"
     if DATE.name in kinds and kinds <= {DATE.name, _ISO, TEXT.name}:
-        dates = all(kind_of(part.cells) is DATE or _spelled_dates(part.cells) is not None for part in parts)
+        dates = all(kind_of(part.cells) is DATE or spelled_dates(part.cells) is not None for part in parts)
         return "date" if dates else "text"
     if not kinds:
         return "number"
@@ -287,134 +304,4 @@ def _joined(parts: Sequence[_Part]) -> Any:
 def _rounded_as_floats(numbers: Sequence[np.ndarray]) -> bool:
     """Whether the numbers [N] are whole and some are too large for a float to hold them all."""
     largest = max(np.fmax.reduce(np.abs(values), initial=0.0) for values in numbers)
-    return bool(EXACT <= largest < np.inf) and all(map(_all_whole, numbers))
-
-
-def _all_whole(values: np.ndarray) -> bool:
-    present = values[~np.isnan(values)]
-    return bool((present == np.rint(present)).all())
-
-
-# ---------------------------------------------------------------- from cells to values
-
-
-def spelled_numbers(series: pd.Series) -> np.ndarray | None:
-    """The numbers that the cells of a column of text spell, float64 [N], NaN if missing; true and false are 1 and 0.
-
-    None if a cell spells neither.
-    """
-    first = int(np.argmax(series.notna().to_numpy()))
-    return _spelled(series) if _spelled(series.iloc[first : first + 1]) is not None else None  # mostly one cell tells
-
-
-def _spelled(series: pd.Series) -> np.ndarray | None:
-    cells = series.astype(object)
-    numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    others = np.flatnonzero(np.isnan(numbers) & cells.notna().to_numpy())
-    if len(others):
-        numbers[others] = [_TRUTHS.get(str(cell).lower(), np.nan) for cell in cells.iloc[others]]
-    return None if np.isnan(numbers[others]).any() else numbers
-
-
-def _spelled_dates(series: pd.Series) -> pd.Series | None:
-    """The dates that the cells of a column of text spell; None if a cell spells none."""
-    dates = iso_dates(series)
-    return dates if dates.notna().equals(series.notna()) else None
-
-
-def _are_truths(series: pd.Series) -> bool:
-    return bool(series.dropna().str.lower().isin(list(_TRUTHS)).all())
-
-
-def _any_truth(series: pd.Series) -> bool:
-    return bool(series.dropna().str.lower().isin(list(_TRUTHS)).any())
-
-
-def _number(series: pd.Series) -> pd.Series:
-    kind = kind_of(series)
-    if kind is TRUTH:
-        return _like(series, as_numbers(series))
-    if kind is DATE:
-        return _text(series)  # dates spell no numbers
-    numbers = spelled_numbers(series) if kind is TEXT else None
-    return series if numbers is None else _like(series, numbers)
-
-
-def _bool(series: pd.Series) -> pd.Series:
-    if kind_of(series) is TEXT and _are_truths(series):
-        return series.str.lower().map({word: bool(value) for word, value in _TRUTHS.items()})
-    if not has_cells(series):
-        return series.astype(object)  # floats beside truth values would become numbers
-    return series if kind_of(series) is TRUTH else _number(series)
-
-
-def _whole(series: pd.Series) -> pd.Series:
-    """Exact whole numbers: Int64, or Python integers if a number is beyond 64 bits. Other numbers become floats."""
-    if series.dtype.kind in "uf":
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        fits = np.fmax.reduce(np.abs(values), initial=0.0) < EXACT and _all_whole(values)
-        return series.astype("Int64") if fits else series.astype(object) if series.dtype.kind == "u" else series
-    if kind_of(series) is not TEXT:
-        return _number(series)
-    present = series.dropna()
-    if not present.str.fullmatch(_DIGITS).all():
-        return _number(series)
-    numbers = present.map(int).astype(object)
-    small = all(-(2**63) <= n < 2**63 for n in numbers)
-    return (numbers.astype("Int64") if small else numbers).reindex(series.index)
-
-
-def _date(series: pd.Series) -> pd.Series:
-    if kind_of(series) is DATE:
-        return series
-    if not series.notna().any():
-        return pd.Series(pd.NaT, series.index, dtype="datetime64[us]", name=series.name)
-    dates = _spelled_dates(series) if kind_of(series) is TEXT else None
-    return series if dates is None else dates
-
-
-def _time(series: pd.Series) -> pd.Series:
-    if kind_of(series) is not TEXT:
-        return series if series.notna().any() else pd.Series(pd.NaT, series.index, dtype="timedelta64[us]")
-    times = clock_times(series)
-    return times if times.notna().equals(series.notna()) else series
-
-
-def _written(series: pd.Series, notation: ColumnConfig) -> pd.Series:
-    """The values of cells in a notation. Numbers stay numbers, and dates dates."""
-    kind = kind_of(series)
-    if kind in (DATE, TIME) or (kind is not TEXT and notation.number is not None):
-        return series
-    codes, cells = pd.factorize(as_texts(series) if kind is not TEXT else series, use_na_sentinel=True)
-    values = read(pd.Series(cells, dtype="str"), notation)
-    wrong = values.isna().to_numpy()
-    if wrong.any():
-        row = int(np.argmax(np.isin(codes, np.flatnonzero(wrong))))
-        name = str(series.name)
-        what = "number" if notation.number is not None else "date" if notation.date is not None else "time"
-        raise RequestError(
-            f"data.columns.{name}: {cells[codes[row]]!r} in {data_row(row)} "
-            f"is no {what} written as {as_yaml(notation)}\n"
-            f"mend the cell, or name it as missing: data.columns.{name}.missing"
-        )
-    return _like(series, values.reindex(codes).array)
-
-
-def _text(series: pd.Series) -> pd.Series:
-    if kind_of(series) is TEXT or not series.notna().any():
-        return series
-    return _like(series, as_texts(series)).astype("str").mask(series.isna())
-
-
-def _like(series: pd.Series, values: Any) -> pd.Series:
-    return pd.Series(values, series.index, name=series.name)
-
-
-_CELLS: dict[str, Callable[[pd.Series], pd.Series]] = {
-    "bool": _bool,
-    "number": _number,
-    "whole": _whole,
-    "date": _date,
-    "time": _time,
-    "text": _text,
-}
+    return bool(EXACT <= largest < np.inf) and all(map(all_whole, numbers))

@@ -145,4 +145,7 @@ def input_notes(config: Config, inputs: list[str]) -> list[str]:
             roles[c] = "is not known when predicting (data.future)"
     named = [c for c in dict.fromkeys(config.data.inputs or []) if c in roles]
     notes = [f"{c}: left out of the inputs, as it {roles[c]}" for c in named]
-    return notes + [f"{c} is a target and also among the inputs" for c in inputs if c in targets]
+    says = (
+        "is a target and also among the inputs: the model may copy it; if it is not known when predicting, leave it out"
+    )
+    return notes + [f"{c} {says} of data.inputs" for c in inputs if c in targets]

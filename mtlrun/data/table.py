@@ -13,7 +13,7 @@ from mtlrun.data.kinds import plain_column, plain_numbers
 from mtlrun.data.paths import require_file, synthetic_name
 from mtlrun.data.problems import synthetic_table
 from mtlrun.data.reading import ColumnReading, Reading, decide, with_columns
-from mtlrun.data.tabular_files import read_csv, read_parquet
+from mtlrun.data.tabular_files import read_csv, read_parquet, with_leading_zeros
 from mtlrun.data.words import Words, words_in
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -59,19 +59,20 @@ def load_tables(
     given: Mapping[str, ColumnReading] | None = None,
     missing: Sequence[str | float] | None = None,
     old: bool = False,
+    separator: str = ",",
 ) -> Table:
     """Concatenates the tables in `paths`. Each version of the files is read once per process.
 
     The cells of all files decide together how a column is read. keys: the configuration keys of the paths, for
-    messages. given, missing, old: see `reading.decide`.
+    messages. given, missing, old: see `reading.decide`. separator: between the columns of CSV files.
 
     Raises RequestError as `read_table` does, and if a later table lacks a column of the first.
     """
     given = given or {}
     files = [(str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True)]
-    signature = (*files, json.dumps([Reading(given).to_plain(), missing, old], sort_keys=True))
+    signature = (*files, json.dumps([Reading(given).to_plain(), missing, old, separator], sort_keys=True))
     if signature not in _TABLES:
-        frames, reading, words = _read_alike(paths, keys, given, missing, old)
+        frames, reading, words = _read_alike(paths, keys, given, missing, old, separator)
         frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         while len(_TABLES) >= _KEPT_TABLES:
             del _TABLES[next(iter(_TABLES))]
@@ -79,7 +80,9 @@ def load_tables(
     return _TABLES[signature]
 
 
-def read_table(path: Path, key: str = "data.path", reading: Reading | None = None) -> pd.DataFrame:
+def read_table(
+    path: Path, key: str = "data.path", reading: Reading | None = None, separator: str = ","
+) -> pd.DataFrame:
     """Reads the table of a CSV file (also .csv.gz), a Parquet file or a synthetic problem.
 
     Columns are of one of the five kinds (kinds.py). `reading` says which and names the words for missing values. For
@@ -88,7 +91,7 @@ def read_table(path: Path, key: str = "data.path", reading: Reading | None = Non
     Raises RequestError with `key` for a missing file, a folder, an unknown suffix, a file that cannot be read, a table
     without rows, and column names that occur twice; with data.columns for a cell that is not as declared.
     """
-    frames, _, _ = _read_alike([path], [key], {} if reading is None else reading.columns)
+    frames, _, _ = _read_alike([path], [key], {} if reading is None else reading.columns, separator=separator)
     return frames[0]
 
 
@@ -98,9 +101,10 @@ def _read_alike(
     given: Mapping[str, ColumnReading],
     missing: Sequence[str | float] | None = None,
     old: bool = False,
+    separator: str = ",",
 ) -> tuple[list[pd.DataFrame], Reading, Words]:
-    """The table of each file with the columns of the first, read in one way; that way; and the words in it."""
-    parsed = [_parsed(p, key, Reading(given)) for p, key in zip(paths, keys, strict=True)]
+    """The tables of the files, with the columns of the first; how they are read; their words for missing values."""
+    parsed = [_parsed(p, key, Reading(given), separator) for p, key in zip(paths, keys, strict=True)]
     columns = list(parsed[0].columns)
     for frame, path, key in zip(parsed[1:], paths[1:], keys[1:], strict=True):
         absent = [c for c in columns if c not in frame.columns]
@@ -112,13 +116,16 @@ def _read_alike(
                 f"found: {listing(found)}"
             )
     parsed = [frame[columns] for frame in parsed]
+    if not old and not any(map(_states_types, paths)):
+        files = zip(parsed, paths, keys, strict=True)
+        parsed = [with_leading_zeros(frame, path, key, Reading(given), separator) for frame, path, key in files]
     reading, spelled = decide(parsed, [_states_types(path) for path in paths], given, missing, old)
     words = words_in(parsed, reading)
     frames = []
     for frame, path, key in zip(spelled, paths, keys, strict=True):
         lost = [c for c in columns if reading.raw(c) and reading.needs_characters(frame[c])]
         if lost and not _states_types(path):
-            frame = with_columns(frame, _rows(path, key, reading, lost))
+            frame = with_columns(frame, _rows(path, key, reading, lost, separator))
         frames.append(frame)
     return [reading.cells(frame) for frame in frames], reading, words
 
@@ -145,12 +152,12 @@ def _digest(paths: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _parsed(path: Path, key: str, reading: Reading) -> pd.DataFrame:
-    """The rows of a file as pandas parses them, with the characters of cells where the reading needs them."""
+def _parsed(path: Path, key: str, reading: Reading, separator: str) -> pd.DataFrame:
+    """The rows of a file as pandas parses them. Columns whose characters the reading needs stay text."""
     require_file(path, key)
     if (name := synthetic_name(path)) is not None:
         return synthetic_table(name)
-    frame = _rows(path, key, reading)
+    frame = _rows(path, key, reading, None, separator)
     if not len(frame):
         raise RequestError(f"{key}: {path.name} has no rows\nallowed: a table with at least one row")
     return frame
@@ -161,9 +168,9 @@ def _states_types(path: Path) -> bool:
     return synthetic_name(path) is not None or path.name.lower().endswith(".parquet")
 
 
-def _rows(path: Path, key: str, reading: Reading, only: Sequence[str] | None = None) -> pd.DataFrame:
-    """The columns of a file as bool, numbers, datetime64[us] or text. only: the columns to read, by default all."""
-    frame = read_parquet(path, key) if _states_types(path) else read_csv(path, key, reading, only)
+def _rows(path: Path, key: str, reading: Reading, only: Sequence[str] | None, separator: str) -> pd.DataFrame:
+    """The columns of a file as bool, numbers, datetime64[us] or text. only: the columns to read; None: all."""
+    frame = read_parquet(path, key) if _states_types(path) else read_csv(path, key, reading, only, separator)
     numbers = plain_numbers(frame)
     known = {name: frame[name] for name in frame.columns if name not in numbers}
     plain = {name: plain_column(series) for name, series in known.items()}

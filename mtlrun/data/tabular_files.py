@@ -1,8 +1,9 @@
-"""Reads one CSV or Parquet file. If the file is not a table, the error says what it is and how to mend that."""
+"""Reads one CSV or Parquet file. If the file is not a table, the error says what it is and how to mend it."""
 
 import csv
 import gzip
 import itertools
+import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -14,9 +15,13 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.values import plain_name
+from mtlrun.data.conversion import EXACT
+from mtlrun.data.kinds import LEADING_ZERO, leading_zeros, plain_numbers
 from mtlrun.data.paths import SUFFIXES
-from mtlrun.data.reading import EXACT, Reading, with_columns
+from mtlrun.data.reading import ColumnReading, Reading, with_columns
 from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.shell import quoted
+from mtlrun.util.terminal import shown
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Signature:
     mend: str = f"give it the ending of one: {', '.join(SUFFIXES)}"
 
 
+SIGNS = {",": ",", ";": ";", "tab": "\t", "|": "|"}  # the values of data.separator, and the characters
 _TO_UTF8 = ("it is UTF-16, not UTF-8", "convert it: iconv -f utf-16 -t utf-8 {name} > utf8.csv")
 SIGNATURES = (
     Signature("UTF-16", b"\xff\xfe", b"", *_TO_UTF8),
@@ -107,11 +113,18 @@ def _require_plain_columns(path: Path, key: str) -> None:
                 ) from None
 
 
-def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequence[str] | None = None) -> pd.DataFrame:
+def read_csv(
+    path: Path,
+    key: str,
+    reading: Reading | None = None,
+    only: Sequence[str] | None = None,
+    separator: str = ",",
+) -> pd.DataFrame:
     """The table in a CSV file, which is compressed if its name ends in .gz.
 
     reading: which columns are text, cell for cell. pandas infers the other columns. Only empty cells are missing.
     only: the columns to read, by default all.
+    separator: the sign between the columns, as `data.separator` names it.
 
     Raises RequestError with `key` if it is not a table.
     """
@@ -122,7 +135,7 @@ def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequenc
         found = signature.why.format(format=signature.format)
         raise _unreadable(path, key, found, signature.mend.format(name=path.name))
     try:
-        header = _header(path, key, compression)
+        header = _header(path, key, separator)
         named = {
             name or f"Unnamed: {i}": plain
             for i, (name, plain) in enumerate(zip(header, plain_names(header), strict=True))
@@ -130,6 +143,7 @@ def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequenc
         frame = pd.read_csv(
             path,
             compression=compression,
+            sep=SIGNS[separator],
             low_memory=False,
             dtype={name: str for name, plain in named.items() if reading.raw(plain)},
             na_values=[""],
@@ -140,7 +154,7 @@ def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequenc
         return frame
     except UnicodeError as error:
         why: object = f"it is not UTF-8: byte {error.start}" if isinstance(error, UnicodeDecodeError) else error
-        raise _unreadable(path, key, why, f"convert it: iconv -f latin1 -t utf-8 {path.name} > utf8.csv") from None
+        raise _unreadable(path, key, why, f"convert it: {_conversion(path)}") from None
     except gzip.BadGzipFile:
         raise _unreadable(path, key, "it is no gzip file", "rename it to end in .csv if it is plain text") from None
     except (EOFError, zlib.error) as error:
@@ -149,6 +163,44 @@ def read_csv(path: Path, key: str, reading: Reading | None = None, only: Sequenc
         raise RequestError(f"{key}: {path.name} is empty\nallowed: a table with a line of names and rows") from None
     except (pd.errors.ParserError, csv.Error, OSError, ValueError) as error:
         raise _unreadable(path, key, error, "allowed: comma-separated values with one line of column names") from None
+
+
+def with_leading_zeros(
+    frame: pd.DataFrame, path: Path, key: str, reading: Reading, separator: str = ","
+) -> pd.DataFrame:
+    """The `frame` of a CSV file, in which columns are text if pandas has parsed them and a number has a leading zero.
+
+    Columns whose kind `reading` knows stay as they are.
+    """
+    known = {name for name, column in reading.columns.items() if column.kind is not None}
+    names = [name for name in frame.columns if name in plain_numbers(frame) and name not in known]
+    if not names or not _any_leading_zero(path, separator):
+        return frame
+    texts = read_csv(path, key, Reading({name: ColumnReading("text") for name in names}), names, separator)
+    return with_columns(frame, {n: texts[n] for n in names if texts[n].notna().any() and leading_zeros(texts[n]).any()})
+
+
+def _any_leading_zero(path: Path, separator: str) -> bool:
+    """Whether a field of a CSV file may be a whole number with a leading zero. It is quick, and may say yes wrongly."""
+    edge = b'[\n\r"' + re.escape(SIGNS[separator]).encode() + b"]"
+    field = re.compile(edge + LEADING_ZERO.encode() + edge)
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        rest = b""
+        while block := file.read(1 << 24):
+            if field.search(rest + block):
+                return True
+            rest = (rest + block)[-1000:]  # a field may lie across two blocks
+        return field.search(rest + b"\n") is not None
+
+
+def _conversion(path: Path) -> str:
+    """The command that converts a file to UTF-8. Bytes from 0x80 to 0x9f are signs of Windows, such as €."""
+    packed = path.name.lower().endswith(".gz")
+    with gzip.open(path) if packed else path.open("rb") as file:
+        windows = any(re.search(rb"[\x80-\x9f]", block) for block in iter(lambda: file.read(1 << 20), b""))
+    iconv = f"iconv -f {'cp1252' if windows else 'latin1'} -t utf-8"
+    file_name = quoted(shown(path))
+    return f"zcat {file_name} | {iconv} > utf8.csv" if packed else f"{iconv} {file_name} > utf8.csv"
 
 
 def _signature(path: Path) -> Signature | None:
@@ -160,29 +212,54 @@ def _signature(path: Path) -> Signature | None:
     return next((s for s in SIGNATURES if first.startswith(s.start) and last.endswith(s.end)), None)
 
 
-def _header(path: Path, key: str, compression: str | None) -> list[str]:
-    """The column names. Checks them and the first row for errors that pandas would silently misread.
+def separator_of(path: Path) -> str:
+    """The sign between the columns of a CSV file: the one by which its first line has most columns. "," if in doubt."""
+    if path.suffix.lower() == ".parquet":
+        return ","
+    try:
+        counts = {name: len((_first_lines(path, name) or [[]])[0]) for name in SIGNS}
+    except (OSError, EOFError, zlib.error, UnicodeError, csv.Error):  # the reading of the file raises it again
+        return ","
+    return max(counts, key=lambda name: counts[name])
 
-    Raises ValueError for such an error, RequestError for names that occur twice, and the errors of opening, decoding
-    and parsing.
-    """
+
+def _first_lines(path: Path, separator: str) -> list[list[str]]:
+    """The first two lines of a CSV file that are not empty, as fields."""
+    packed = path.name.lower().endswith(".gz")
     with (
         gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-        if compression
+        if packed
         else path.open(encoding="utf-8-sig", newline="") as file
     ):
-        lines = list(itertools.islice(filter(None, csv.reader(file)), 2))
+        return list(itertools.islice(filter(None, csv.reader(file, delimiter=SIGNS[separator])), 2))
+
+
+def _header(path: Path, key: str, separator: str) -> list[str]:
+    """The column names. Checks them and the first row for errors that pandas would silently misread.
+
+    Raises ValueError for such an error, RequestError for names that occur twice and for another separator, and the
+    errors of opening, decoding and parsing.
+    """
+    lines = _first_lines(path, separator)
     if not lines:
         return []
     names = lines[0]
     if any("\0" in name for name in names):
         raise ValueError("its names hold the character 0, as UTF-16 does")
     _require_unique(plain_names(names), path, key)
-    if len(names) == 1 and (sign := next((s for s in ";\t|" if s in names[0]), None)) is not None:
-        raise ValueError(f"its columns are separated by {sign!r}, not by commas")
+    if len(names) == 1 and (other := separator_of(path)) != separator and SIGNS[other] in names[0]:
+        why = f"its columns are separated by {SIGNS[other]!r}, not by {SIGNS[separator]!r}"
+        raise _unreadable(path, key, why, _how_to_separate(key, other, separator))
     if len(lines) == 2 and len(lines[1]) > len(names):  # pandas would read the first field as row labels
         raise ValueError(f"{len(names)} column names, but {len(lines[1])} fields in the first row")
     return names
+
+
+def _how_to_separate(key: str, found: str, expected: str) -> str:
+    if key.startswith("data."):
+        typed = quoted(f'data.separator="{found}"')
+        return f'add {typed}, or in the YAML of the table under data: separator: "{found}"'
+    return f"the table of the run has {SIGNS[expected]!r}: write this file so too"
 
 
 def _unreadable(path: Path, key: str, why: object, mend: str) -> RequestError:

@@ -1,4 +1,4 @@
-"""Words for missing values, such as NA and None: how often they occur, and what became of them."""
+"""Words for missing values, such as NA and None: counts them, and notes which of them were read as missing."""
 
 from collections.abc import Iterable, Sequence
 
@@ -50,7 +50,7 @@ def taken_and_kept(words: Words, reading: Reading) -> tuple[Words, Words]:
 
 
 def word_notes(words: Words, reading: Reading, names: Iterable[str]) -> list[str]:
-    """Notes on the words in the columns `names`: how many cells were taken for missing values, or kept as text."""
+    """Notes on the words in the columns `names`: how many cells were read as missing values, or kept as text."""
     taken, kept = taken_and_kept({name: words[name] for name in names if name in words}, reading)
     notes = [f"taken for missing values: {_in_words(taken)}"] if taken else []
     if kept:

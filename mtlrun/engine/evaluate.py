@@ -14,7 +14,7 @@ from mtlrun.network.network import Network
 from mtlrun.tasks.metrics import weighted_mean
 
 ROWS_AT_ONCE = 1 << 13
-BYTES_AT_ONCE = 1 << 28  # of encoded inputs: a column of 100,000 categories would fill the memory
+BYTES_AT_ONCE = 1 << 28  # most bytes of encoded inputs; a column of 100,000 categories would otherwise fill the memory
 Figures = dict[tuple[str, str], float]  # (task, metric) -> value; an undefined figure has no entry
 
 

@@ -12,7 +12,7 @@ from mtlrun.engine.state import TrainingState
 from mtlrun.lr import schedule_factors
 from mtlrun.results.writer import Row
 
-FINAL = ("loss", "sigma")  # training figures of a task that summary.json has, of the selected evaluation
+FINAL = ("loss", "sigma")  # training figures of a task at the selected evaluation, which summary.json has
 
 
 @dataclass(frozen=True)

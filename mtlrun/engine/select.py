@@ -10,7 +10,7 @@ from mtlrun.engine.evaluate import Figures
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
-CLEARLY = 1e-6  # share of its size by which a score must be better: float32 rounds a loss to about 1e-7
+CLEARLY = 1e-6  # a score must be better by this share of its size: float32 rounds a loss to about 1e-7
 
 
 def require_selection(config: Config, dataset: Dataset) -> None:
@@ -78,7 +78,7 @@ class Selection:
     def better(self, score: float, best: float) -> bool:
         """Returns whether a score is better than the best one so far, by more than rounding.
 
-        The size of a skill 1 − L/L₀ is that of its loss, L/L₀; that of a metric is the metric.
+        "More than rounding" is more than `CLEARLY` times the size: L/L₀ for a skill 1 − L/L₀, the metric for a metric.
         """
         size = 1 - best if self.by in ("skill", "worst") else best
         return self.latest or score > best + CLEARLY * abs(size)

@@ -78,10 +78,10 @@ class LearntScale(Strategy):
         return s
 
     def descent(self, gradient: Tensor, size: Tensor | float, present: Tensor | None) -> Tensor:
-        """Returns the gradient of s from that of the formula, the difference of two numbers of size `size`.
+        """Returns the gradient of s: `gradient`, a difference of two numbers of size `size`, or 0 where it is rounding.
 
-        0 for a task without a label in the batch, and at the optimum, where a task starts: s is a float32, so e^s is
-        known to 1 + |s| units in the last place, and a smaller difference is rounding.
+        It is rounding at the optimum, where a task starts: s is a float32, so e^s is exact to 1 + |s| units in the last
+        place. The gradient is also 0 for a task without a label in the batch.
         """
         gradient = beyond_rounding(gradient, (1 + self.s.detach().abs()) * size)
         return gradient if present is None else torch.where(present, gradient, 0.0)

@@ -28,7 +28,8 @@ def floored(losses: Tensor) -> Tensor:
 def beyond_rounding(differences: Tensor, sizes: Tensor) -> Tensor:
     """Returns the differences, 0 where they are rounding: at most 4 units in the last place of numbers of `sizes`.
 
-    An optimiser such as Adam divides a gradient by its size. It would make a whole step of a gradient of rounding.
+    An optimiser such as Adam divides a gradient by its size. It would turn a gradient that is only rounding into
+    a whole step.
     """
     return torch.where(differences.abs() <= 4 * torch.finfo(differences.dtype).eps * sizes, 0.0, differences)
 

@@ -57,8 +57,8 @@ def hyperparameters(
     """The entry of a completed run in the HPARAMS tab: one record, as torch.utils.tensorboard writes it.
 
     `settings` become columns of numbers (true and false as 1 and 0) or text. `figures`: tags of the metric columns.
-    alone: the entry lists the columns. TensorBoard takes them from any one run, so that for the runs of a sweep the
-    folder of the sweep lists them (`sweep_columns`).
+    alone: the entry lists the columns. TensorBoard takes the columns from one run only, so for the runs of a sweep a
+    file in the folder of the sweep lists them (`sweep_columns`).
     """
     start = plugin_data_pb2.SessionStartInfo()
     for name, value in settings.items():

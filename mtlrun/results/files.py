@@ -28,7 +28,7 @@ TAKES_NO_MORE = (
     errno.ETIMEDOUT,
 )  # errors of the disk or the system, not of one file or of its permissions
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # file systems without hard links
-BESIDE = re.compile(r"\..+\.beside-[0-9a-f]{8}")  # a temporary file, which is renamed when it is complete
+BESIDE = re.compile(r"\..+\.beside-[0-9a-f]{8}")  # a temporary file or folder; renamed when it is complete
 
 
 @contextlib.contextmanager
@@ -150,7 +150,7 @@ def create_folder(path: Path, fill: Callable[[Path], object]) -> None:
 def _beside(path: Path, folder: bool = False) -> Iterator[Path]:
     """Gives a temporary file or folder beside `path`, and removes it at the end. Makes the folders above it.
 
-    It is locked meanwhile, so that `remove_abandoned` knows that it is in use. An error names `path`.
+    It is locked until then, so that `remove_abandoned` leaves it alone. An error names `path`.
     """
     beside = path.with_name(f".{path.name}.beside-{secrets.token_hex(4)}")
     with disk(path), made(path.parent):
@@ -174,7 +174,7 @@ def _beside(path: Path, folder: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def made(folder: Path) -> Iterator[None]:
-    """Makes a folder and those above it. If the body fails, removes those of them that are empty."""
+    """Makes a folder and its parents. If the body fails, removes the folders that it made, unless they hold files."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         with disk(folder):

@@ -47,7 +47,7 @@ def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
 def _hparams_columns(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, bool], list[str]]:
     """The columns of TensorBoard's HPARAMS tab: settings that vary (whether they are numbers), and test figures.
 
-    What only some runs have varies. If nothing varies, the seed is a column. A seed is a name, no number.
+    A setting that only some runs have varies. If nothing varies, the seed is a column. A seed is text, not a number.
     """
     keys = _in_order(row["overrides"] for row in rows)
     values = {key: [row["overrides"].get(key) for row in rows] for key in keys}

@@ -52,8 +52,8 @@ _JOB: dict[str, tuple[Callable[[Any], bool], str]] = {
 def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = "") -> str:
     """The name of a run's folder: `007_loss=uncertainty,seed=2`, or `007_plain-sum,seed=2` for an arm with a label.
 
-    The number makes it unique. It has at most 80 characters, all safe in file systems and shells. Of a longer name the
-    seed stays, and dots stand for what is left out before it.
+    The number makes it unique. It has at most 80 characters, all safe in file systems and shells. A longer name is
+    cut before the seed, and dots mark the cut.
     """
     digits = max(3, len(str(count - 1)))
     called = ["-".join(re.findall(r"\w[\w.=-]*", label))] if label else []

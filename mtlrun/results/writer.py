@@ -74,7 +74,7 @@ class RunWriter:
 
         TensorBoard shows the last value of a tag. So only tags that are written once can be figures here.
         """
-        alone = not (self.folder.parent / PLAN).is_file()  # else the sweep lists the columns of all its runs
+        alone = not (self.folder.parent / PLAN).is_file()  # a sweep lists the columns in its own folder
         if self.events is not None:
             flat = {k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in settings.items()}
             append(self.events, events.hyperparameters(flat, list(figures), alone))

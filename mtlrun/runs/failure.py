@@ -47,7 +47,8 @@ def say_failed(folder: Path, message: str) -> int:
     """Prints why the run in the folder failed. Returns the exit status."""
     log_file = folder / "run.log"
     where = f"\nits log: {shown(log_file)}" if log_file.exists() else ""  # hydra/job_logging=disabled
-    say(f"mtlrun: the run failed: {message}{where}", error=True)
+    mend = "\nlower the learning rate: lr.base" if "diverged: " in message else ""
+    say(f"mtlrun: the run failed: {message}{mend}{where}", error=True)
     return 1
 
 

@@ -1,4 +1,4 @@
-"""Whether a checkpoint belongs to the run in whose folder it lies, by what summary.json says of that run."""
+"""Checks that a checkpoint belongs to the run in whose folder it lies, by comparing it with summary.json."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,14 +9,14 @@ from mtlrun.results import summary
 from mtlrun.results.names import SUMMARY
 from mtlrun.util.errors import RequestError, listing
 
-PLACES = ("data.path", "data.split.files", "model.init_from")  # of files: they may have moved
+PLACES = ("data.path", "data.split.files", "model.init_from")  # paths: the files may have moved
 
 
 def require_own_model(path: Path, tree: Mapping[str, Any]) -> None:
-    """Raises RequestError if `path`, best.pt with the content `tree`, is that of another run.
+    """Raises RequestError if `path`, best.pt with the content `tree`, belongs to another run.
 
-    Compares its settings and its table with those in summary.json. What either file lacks is not compared: older
-    versions stored less, and a folder may have lost its summary.
+    Compares its settings and its table with those in summary.json. Entries that one of the files lacks are not
+    compared: older versions stored less, and a folder may have lost its summary.
     """
     recorded = summary.read(path.parents[1]) or {}
     there, here = tree.get("config"), recorded.get("settings")
@@ -44,7 +44,7 @@ def _of_another_run(path: Path, difference: str, mend: str) -> RequestError:
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The settings that both have and that differ: `loss is pcgrad there and sum in summary.json`."""
+    """Yields a phrase for each setting that differs: `loss is pcgrad there and sum in summary.json`."""
     for key, value in there.items():
         if key not in here or value == here[key] or f"{prefix}{key}" in PLACES:
             continue

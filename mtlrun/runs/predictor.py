@@ -74,19 +74,21 @@ class Predictor(ABC):
 
     def read(self, table: str) -> pd.DataFrame:
         """The rows of a file, read as the run has read its table. Raises RequestError as `read_table` does."""
-        return read_table(resolve_path(table, "predict"), "predict", self.reading)
+        return read_table(resolve_path(table, "predict"), "predict", self.reading, self.config.data.separator)
 
     def _encoded(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Numbers and codes of `frame`, whose cells are read as those of the run's table. See `InputSpec.transform`."""
         return self.spec.transform(self.reading.cells(frame))
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Predictions for every row of `frame`, with its index.
+    def predict(self, frame: pd.DataFrame | str | Path) -> pd.DataFrame:
+        """Predictions for every row of `frame`, with its index. A path is read by `read`.
 
         A regression has one column, TASK, in the target's unit. A classification has the column TASK, the most
         probable class, and for each class a column TASK[CLASS], its probability. Missing values are imputed as in
         training. New categories count as unknown. Raises RequestError that names missing columns.
         """
+        if isinstance(frame, (str, Path)):
+            frame = self.read(str(frame))
         outputs = self._outputs(*self._encoded(frame))
         columns: dict[str, Any] = {}
         for task in self.tasks:
@@ -98,10 +100,25 @@ class Predictor(ABC):
 
         Columns without such rows are left out.
         """
+        return {name: int(rows.sum()) for name, rows in self._unknown(frame).items()}
+
+    def unknown_notes(self, frame: pd.DataFrame) -> list[str]:
+        """A line for each column of `unknown`, with the first of its values."""
+        lines = []
+        for name, rows in self._unknown(frame).items():
+            values = listing(frame[name][rows].drop_duplicates().map(repr), 5)
+            hold = "rows hold values that are" if (count := int(rows.sum())) > 1 else "row holds a value that is"
+            lines.append(
+                f"{name}: {count} {hold} new to the model or too rare in training, and count as unknown: {values}"
+            )
+        return lines
+
+    def _unknown(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        """By column, a mask [N] of the rows of `unknown`."""
         _, codes = self._encoded(frame)
         category = [c for c in self.spec.columns if c.kind == "category"]
-        counts = (~self._learnt(codes) & (codes != MISSING)).sum(0)
-        return {c.name: int(n) for c, n in zip(category, counts, strict=True) if n and not c.hidden}
+        masks = (~self._learnt(codes) & (codes != MISSING)).T
+        return {c.name: rows for c, rows in zip(category, masks, strict=True) if rows.any() and not c.hidden}
 
     def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its outputs `[N, K]`."""
@@ -306,6 +323,6 @@ def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | N
     if predictor.note:
         say(predictor.note)
     write_text(out, predictor.predict(frame).to_csv(index=False))
-    for column, count in predictor.unknown(frame).items():
-        say(f"{column}: {count} rows hold a value that is new to the model or was too rare in training: unknown")
+    for line in predictor.unknown_notes(frame):
+        say(line)
     say(f"{len(frame)} rows: {out}")

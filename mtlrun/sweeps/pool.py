@@ -4,7 +4,8 @@ On Linux every stack on a CPU has a separate process. It is forked after torch i
 that both are done once. The memory of a stack is free after its process ends. On a CUDA device, and if forking is not
 safe, stacks train one after another in the calling process.
 
-The pool is written by hand: if the system kills a process for want of memory, its stack is halved and the others go on.
+The pool is written by hand: if the system kills a process because memory is short, its stack is halved and the others
+continue.
 `concurrent.futures` then gives up the whole pool.
 """
 

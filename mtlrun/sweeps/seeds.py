@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mtlrun.compose import PlannedRun
 from mtlrun.compose.plans import reading_of, restarts_of, tune_of
 from mtlrun.compose.plans.affinity import PAIRS
-from mtlrun.compose.questions import against_reference, asked, grid
+from mtlrun.compose.question_counts import against_reference, asked, grid
 from mtlrun.statistics import seeds_needed
 
 SEED_KEYS = ("seed", "data.split.seed")
@@ -37,8 +37,8 @@ def seeds_line(runs: Sequence[PlannedRun]) -> str | None:
     """A line on how many seeds a paired comparison of a sweep's settings needs, and how many the sweep has.
 
     Returns None for a single setting or a single seed. Seeds are no part of a setting, nor keys whose values are chosen
-    on val (`--tune` and trials). `mtlrun compare` counts the same questions: `compose.questions.asked`. If the table
-    needs more seeds than these questions, the line says so too.
+    on val (`--tune` and trials). `mtlrun compare` counts the same questions, by `compose.question_counts.asked`.
+    If the table needs more seeds than these questions, the line says so too.
     """
     settings = _settings(runs)
     rows = _rows(settings)
@@ -105,7 +105,7 @@ def _main_effects(settings: Sequence[_Setting]) -> int:
 
 
 def _gains(settings: Sequence[_Setting]) -> int:
-    """The number of gains of a task by another: two for each pair of main tasks that is trained beside each alone."""
+    """The number of gains of a task by another: two for each pair of main tasks, if both are also trained alone."""
     every = _main_tasks(settings)
     alone = set().union(*(setting.tasks for setting in settings if setting.single_task))
     pairs = {frozenset(own.tasks) for own in settings if own.net and not own.single_task and len(own.tasks) == 2}

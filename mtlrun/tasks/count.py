@@ -66,7 +66,7 @@ class Count(TaskType):
         metrics={"deviance": Metric("min"), "rmse": Metric("min", unit_power=1), "mae": Metric("min", unit_power=1)},
         primary="deviance",
         losses={"poisson": Loss(noise=(1.0, 0.5), boosting=CountTrees("poisson"))},
-        starts_at_mean=True,  # the logs of large counts are far from 0, and their deviance there is huge
+        starts_at_mean=True,  # the log of a large count is far from 0, where its deviance is huge
         accepts=whole_from_zero,
         allowed="whole numbers from 0",
     )

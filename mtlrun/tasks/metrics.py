@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROUNDING = 2.0**-20  # 8 units in the last place of float32 at 1: what the sums of a layer round to
-WIDEST = 256  # so many times that is the widest tie: of very many rows all neighbours may be as near as that
+WIDEST = 256  # a tie is at most this many times `ROUNDING` wide: among very many rows, all neighbours may be near
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -40,6 +40,8 @@ def with_ties(scores: Tensor) -> Tensor:
     """Logits `[..., N]`, equal where float32 cannot tell them apart; the order of the others stays. float64.
 
     Neighbours tie if they differ by at most `ROUNDING` times max(1, |logit|). A tie has the value of its least logit.
+    A chain of neighbours wider than `WIDEST` times that is cut into ties of this width, with the values of their lower
+    ends.
     """
     ordered, order = scores.double().sort(-1)
     tie = ROUNDING * ordered.abs().clamp(min=1)
@@ -53,7 +55,7 @@ def with_ties(scores: Tensor) -> Tensor:
 
 
 def chosen(logits: Tensor) -> Tensor:
-    """The class `[...]` of logits `[..., K]`: the first of those that float32 cannot tell from the most probable."""
+    """The class `[...]` of logits `[..., K]`: the first whose logit is at most `ROUNDING` below the largest."""
     return (logits >= logits.amax(-1, keepdim=True) - ROUNDING).to(torch.uint8).argmax(-1)
 
 
@@ -63,7 +65,7 @@ def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Te
     These are the sums of the positive and of the negative weights of the first 0, 1, … N rows, `[R, N + 1]` each. Rows
     of weight 0 add nothing to any sum, at any position, and may hold any value.
     """
-    # of weight 0: behind all others, so that it joins no two of them
+    # rows of weight 0 come last, so that none of them joins two other rows into a tie
     scores = with_ties(torch.where(weights > 0, scores.double(), torch.inf))
     labels = torch.where(weights > 0, labels.double(), 0.0)
     ordered, order = scores.sort(-1)

@@ -34,7 +34,7 @@ def _for_hydra(text: str) -> str:
 
 
 def resume_command(folder: Path) -> str:
-    """The command line of `mtlrun resume` for a folder, whose path is relative if it is below the working directory."""
+    """The command line of `mtlrun resume` for a folder. A path below the working directory is relative."""
     return quoted("mtlrun", "resume", shown(folder))
 
 

@@ -38,7 +38,7 @@ def say(text: str, error: bool = False) -> None:
         print("\n".join(lines), file=sys.stderr if error else sys.stdout, flush=True)
 
 
-# what stands for a character that the encoding of the terminal lacks; "?" for any other
+# replaces a character that the encoding of the terminal lacks; other characters become "?"
 PLAIN = {
     **{"−": "-", "–": "-", "—": "-", "─": "-", "·": ".", "…": "...", "×": "x", "√": "sqrt", "½": "1/2", "²": "2"},
     **{"±": "+-", "≤": "<=", "≥": ">=", "Δ": "D", "σ": "sigma", "λ": "lambda", "∞": "inf", "⁻": "-", "°": "deg"},
@@ -60,7 +60,7 @@ codecs.register_error(LACKING, _plain)
 
 @contextlib.contextmanager
 def encodable() -> Iterator[None]:
-    """Meanwhile stdout and stderr print what their encoding has, and something similar for the rest.
+    """In this context stdout and stderr replace characters that their encoding lacks by similar ones.
 
     Otherwise a table with ± or Δ would end in an error in a terminal that is not UTF-8 (LC_ALL=C).
     """
@@ -88,7 +88,7 @@ def shown(path: Path) -> str:
 
 
 def typed(path: Path) -> str:
-    """A path as it is typed: `./` goes before one that would be read as an option (-x) or a home directory (~x)."""
+    """A path as typed in a shell: `./` precedes one that would be read as an option (-x) or a home directory (~x)."""
     text = str(path)
     return f".{os.sep}{text}" if text.startswith(("-", "~")) else text
 

@@ -101,3 +101,16 @@ def test_names_with_a_meaning_elsewhere_are_tasks_like_others(capsys: pytest.Cap
     assert [*pd.read_csv("p.csv").columns] == [*NAMES]
     (header, *_) = csv.reader(as_csv(analyse(collect([Path("one")]), Options())).splitlines())
     assert len(header) == len(set(header)) and {f"{name}/rmse" for name in NAMES} <= set(header)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["loss=fixed", "loss.weights.visits per day=2"], "name the task, not its column"),
+        (["lr=per_head", "lr.heads.visits per day=2x"], "lr.heads.visits_per_day=2x"),
+        (["only=[visits per day]"], "the column 'visits per day' is the target of visits"),
+    ],
+)
+def test_a_column_in_place_of_its_task_is_answered_with_the_task(words: list[str], said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        single(compose([*TABLE, "tasks.visits.target='visits per day'", *words]))

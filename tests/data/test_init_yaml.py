@@ -178,3 +178,14 @@ def test_a_target_that_may_be_a_count_has_that_type_as_a_comment(
     assert (instead in text) == counts and "count}" not in text.replace(instead, "")
     with_count = text.replace("  n_of_x: {", "  # was: {").replace("  # n_of_x: {", "  n_of_x: {")
     assert not counts or yaml.safe_load(with_count)["tasks"] == {"n_of_x": {"type": "count", "target": "n of x"}}
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_init_writes_the_separator_of_a_table_with_decimal_commas(tmp_path: Path, separator: str) -> None:
+    rows = [["city", "area", "rent"], *(["Köln", f"{i},5", f"{2 * i},25"] for i in range(1, N))]
+    (tmp_path / "flats.csv").write_text("\n".join(map(separator.join, rows)), encoding="utf-8")
+    settings = yaml.safe_load(write_yaml(tmp_path / "flats.csv", ["rent"], tmp_path).read_text(encoding="utf-8"))
+    assert settings["data"]["separator"] == {"\t": "tab"}.get(separator, separator)
+    settings["data"] |= {"name": "table", "path": str(tmp_path / "flats.csv")}
+    dataset = load_dataset(check({"seed": 0, **settings, **REST}))
+    assert dataset.targets["rent"].values[:2].tolist() == [2.25, 4.25]

@@ -48,7 +48,19 @@ def test_warns(tmp_path: Path, column: Any, said: str) -> None:
 
 def test_a_target_among_the_inputs(tmp_path: Path) -> None:
     found = warnings(tmp_path, BASE, inputs=["x", "value"])
-    assert found == ["value is a target and also among the inputs"]
+    assert len(found) == 1 and found[0].startswith("value is a target and also among the inputs: the model may copy it")
+
+
+def test_a_class_that_train_lacks_is_among_the_warnings(tmp_path: Path) -> None:
+    rest = np.tile(["a", "b"], N)[:N]
+    rest[-5:] = "c"
+    part = np.repeat(["train", "val", "test"], [N - 40, 20, 20])
+    frame = BASE.assign(kind=rest, part=part)
+    tasks = {"kind": {"type": "categorical"}}
+    found = warnings(tmp_path, frame, tasks=tasks, split={"column": "part"})
+    assert any(line.startswith("kind: train has no label of c, so the model cannot learn it: ") for line in found), (
+        found
+    )
 
 
 def test_notes_on_targets_and_inputs_are_among_the_warnings(tmp_path: Path) -> None:

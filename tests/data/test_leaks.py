@@ -12,7 +12,7 @@ from simulated import BASE, LABEL, VALUE, N, X, config, save
 
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.inspect import inspect
-from mtlrun.data.leaks.scores import class_scores, is_cut, score
+from mtlrun.data.leaks.column_scores import class_scores, is_cut, score
 
 RANDOM = np.random.default_rng(1)
 GROUP = RANDOM.integers(0, 120, N)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from mixed_cells import MIXED, mixed_rows, write
 
 from mtlrun.data.columns import InputSpec, input_spec
+from mtlrun.data.conversion import spelled_numbers
 from mtlrun.data.encoding import classes_of
 from mtlrun.data.kinds import as_texts, kind_of
-from mtlrun.data.reading import MISSING_WORDS, ColumnReading, Reading, spelled_numbers
+from mtlrun.data.reading import MISSING_WORDS, ColumnReading, Reading
 from mtlrun.data.table import load_tables, read_table
 from mtlrun.util.errors import RequestError
 
@@ -151,7 +152,13 @@ def test_files_of_a_training_are_read_as_one(data: st.DataObject, tmp_path_facto
     ("cells", "kind"),
     [
         (["01", "A1"], "text"),
-        (["01", "02"], "number"),
+        (["01", "02"], "text"),
+        (["1", "10", "02"], "text"),
+        ([" 01", "NA", ""], "text"),
+        (["00", "1.5"], "text"),
+        (["0", "10", "-1"], "number"),
+        (["0.5", "00.5", "1"], "number"),
+        (["01.0", "2"], "number"),
         (["1", "TRUE"], "number"),
         (["TRUE", "false", ""], "bool"),
         (["TRUE", "no"], "text"),

@@ -11,6 +11,7 @@ import pytest
 from mtlrun.data.kinds import as_numbers, as_texts, kind_of
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.table import load_tables, read_table
+from mtlrun.data.tabular_files import SIGNS, separator_of
 from mtlrun.util.errors import RequestError
 
 
@@ -117,10 +118,14 @@ def gz(content: bytes) -> bytes:
         ("t.csv", b"a,b,a\n1,2,3\n", "several columns named 'a'"),
         ("t.csv", b"a,b\n1,2,3\n4,5,6\n", "2 column names, but 3 fields"),
         ("t.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read"),
-        ("t.csv", b"a;b;c\n1;2;3\n", "separated by ';', not by commas"),
-        ("t.csv", b"a;b\n1,5;2,5\n", "separated by ';', not by commas"),
-        ("t.csv", b"a\tb\n1\t2\n", "separated by '\\t', not by commas"),
-        ("t.csv", "a\nKöln\n".encode("latin1"), "not UTF-8"),
+        ("t.csv", b"a;b;c\n1;2;3\n", "separated by ';', not by ','"),
+        ("t.csv", b"a;b\n1,5;2,5\n", 'data.separator=";"'),
+        ("t.csv", b"a\tb\n1\t2\n", 'data.separator="tab"'),
+        ("t.csv", "a\nKöln\n".encode("latin1"), "iconv -f latin1 -t utf-8 t.csv > utf8.csv"),
+        ("t.csv", "a\n5 €\n".encode("cp1252"), "iconv -f cp1252 -t utf-8 t.csv > utf8.csv"),
+        ("t.csv.gz", gz("a\n5 €\n".encode("cp1252")), "zcat t.csv.gz | iconv -f cp1252"),
+        ("my t.csv", "a\nKöln\n".encode("latin1"), "iconv -f latin1 -t utf-8 'my t.csv' > utf8.csv"),
+        ("in/t.csv", "a\nKöln\n".encode("latin1"), "iconv -f latin1 -t utf-8 in/t.csv > utf8.csv"),
         ("t.csv", b"a\x00\xff\xfe\n", "cannot be read"),
         ("t.csv.gz", b"a,b\n1,2\n", "no gzip file"),
         ("t.csv.gz", gz(b"a,b\n" + b"1,2\n" * 9999)[:40], "cut short"),
@@ -129,13 +134,37 @@ def gz(content: bytes) -> bytes:
         ("t.xlsx", b"a", "unknown suffix"),
     ],
 )
-def test_files_that_are_no_tables(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_files_that_are_no_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(RequestError) as error:
         read_table(tmp_path / name)
     assert str(error.value).startswith("data.path: ")
     assert said in str(error.value)
     assert str(error.value).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("separator", "content"),
+    [
+        (",", "name,price\nUlm,1.5\n"),
+        (",", '"a;b|c",price\n;;;;,1.5\n'),
+        (";", "name;price\nUlm;1,5\n"),
+        (";", "size, m²;price;name\n1,5;1,5;Ulm, Mitte\n"),
+        ("tab", "name\tprice\nUlm, Mitte\t1,5\n"),
+        ("|", "name|price\nUlm|1,5\n"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_the_separator_is_recognised_and_read(tmp_path: Path, separator: str, content: str, suffix: str) -> None:
+    path = tmp_path / f"t{suffix}"
+    path.write_bytes(gz(content.encode()) if suffix == ".csv.gz" else content.encode())
+    assert separator_of(path) == separator
+    header = read_table(path, separator=separator).columns
+    assert len(header) == content.splitlines()[0].replace('"a;b|c"', "a").count(SIGNS[separator]) + 1
 
 
 def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,10 +268,10 @@ def test_predict_names_what_is_wrong_with_its_words(table, capsys):
     assert main(["predict", run, "house.csv", "-o", "new.csv"]) == 2
     message = capsys.readouterr().err
     assert message.startswith("mtlrun: predict: there is no file ") and "did you mean houses.csv?" in message
-    Path("one.csv").write_text("area;rooms\n1,5;2\n")
+    Path("one.csv").write_text("area,rooms\n1,5,2\n")
     assert main(["init", "one.csv", "--targets", "rooms"]) == 2
     assert capsys.readouterr().err == (
-        "mtlrun: init: one.csv cannot be read (its columns are separated by ';', not by commas)\n"
+        "mtlrun: init: one.csv cannot be read (2 column names, but 3 fields in the first row)\n"
         "allowed: comma-separated values with one line of column names\n"
     )
     assert not Path("new.csv").exists() and not Path("new.onnx").exists() and not Path("conf/data/one.yaml").exists()
@@ -282,7 +282,12 @@ def test_predict_counts_values_that_no_training_row_had(table, capsys):
     table.assign(city=["Atlantis"] * 7 + list(table.city[7:])).to_csv("new.csv", index=False)
     capsys.readouterr()
     assert main(["predict", "out", "new.csv", "-o", "predictions.csv"]) == 0
-    assert "city: 7 rows hold a value that is new to the model" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert (
+        "city: 7 rows hold values that are new to the model or too rare in training, and count as unknown: 'Atl" in said
+    )
+    model = mtlrun.load("out")
+    pd.testing.assert_frame_equal(model.predict("new.csv"), model.predict(model.read("new.csv")))
 
 
 def test_unknown_categories_and_missing_values_are_predicted_for(table):

@@ -13,7 +13,7 @@ from mtlrun.compare.collect.settings import in_order
 from mtlrun.compare.records import Effect, Estimate
 from mtlrun.compose.plans import Reading, reading_of
 from mtlrun.compose.plans.reading import Word
-from mtlrun.compose.questions import grid
+from mtlrun.compose.question_counts import grid
 
 
 @dataclass(frozen=True)

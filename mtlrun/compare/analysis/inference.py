@@ -40,7 +40,7 @@ class Inference:
     def estimate(self, values: Mapping[int, float], bounds: tuple[float, float] = UNBOUNDED) -> Estimate | None:
         """Mean and interval over the seeds with a finite value; None if there are none.
 
-        The interval ends at the bounds of the figure: it covers no less, as no figure lies beyond them.
+        The interval is cut at the bounds of the figure. It covers as much, because no figure lies beyond them.
         """
         known = {seed: float(value) for seed, value in sorted(values.items()) if np.isfinite(value)}
         if not known:

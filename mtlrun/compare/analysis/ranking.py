@@ -76,10 +76,10 @@ def find_leader(
 
 
 def agree(results: Sequence[SettingResult], leader: SettingResult | None, reference: SettingResult) -> None:
-    """Makes the signs of the table agree with its verdicts: the reference and the leader are told apart by both.
+    """Makes the marks "not distinguishable from the leader" agree with the verdicts against the reference.
 
-    The two have other families of tests, and seeds that other rows lack count in a verdict only. Of a pair that has a
-    verdict, the verdict counts.
+    The two differ in their families of tests and in their seeds: a verdict also uses seeds that other rows lack. If the
+    leader or the marked row is the reference, the verdict decides.
     """
     for result in results:
         if leader is None or result is leader or result.row.like_leader is None or reference not in (leader, result):

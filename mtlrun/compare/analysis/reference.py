@@ -1,4 +1,4 @@
-"""Chooses what the settings are compared with: the plain sum, the reference, and the baseline of Δm."""
+"""Chooses the settings that all others are compared with: the plain sum, the reference, and the baseline of Δm."""
 
 from collections import Counter
 from collections.abc import Sequence

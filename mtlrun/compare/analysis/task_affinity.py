@@ -52,10 +52,11 @@ def affinity(
 
 
 def _with_verdicts(found: Affinity, criteria: Criteria) -> Affinity:
-    """Tests the mean gain of each task, and the gain of each by each other: Holm over the tasks, then over the pairs.
+    """Adds the tests of gains and the groups of tasks.
 
-    Each kind is a family, like main effects and interactions. The mean does not decide whether pairs are tested: a task
-    that gains by one and loses by another has a mean of 0. A task with one partner has no mean beside its gain.
+    The mean gains of the tasks are one family of tests under Holm's adjustment, the gains of a task by another a second
+    one. Pairs are tested whatever the mean says: a task that gains by one task and loses by another has a mean near 0.
+    A task with one partner has no mean gain.
     """
     by_task: dict[str, list[Mapping[int, float]]] = {}
     for (task, _), gain in found.gains.items():

@@ -11,12 +11,13 @@ EXHAUSTIVE = 9  # tasks; their 21,147 divisions take about a second
 def propose(tasks: Sequence[str], gains: Mapping[tuple[str, str], float]) -> tuple[Group, ...]:
     """The division of the tasks with the largest predicted gain, summed over the tasks.
 
-    gains[a, b]: gain of a trained with b. Leave out gains that are not shown: they are no reason.
+    gains[a, b]: gain of a trained with b. Pass only gains that are significant.
 
     The gain of a task in a group is predicted as the mean of its gains by the other members (Standley et al., ICML
     2020); without any it is 0. A group in which a task is predicted to lose is not proposed. Of divisions with the same
     prediction, the one with more gain inside its groups, then the one with smaller groups. Up to 9 tasks all divisions
-    are tried. With more, those that come of joining the two groups whose union is best, again and again.
+    are tried. With more
+    tasks, only the divisions that arise by repeatedly joining the two groups whose union is best.
     """
 
     def worth(groups: Sequence[Group]) -> tuple[float, float, int]:
@@ -43,7 +44,7 @@ def _divisions(tasks: Sequence[str]) -> Iterator[list[Group]]:
 
 
 def _joined(tasks: Sequence[str], worth: Callable[[list[Group]], tuple[float, float, int]]) -> Iterator[list[Group]]:
-    """All tasks apart, then after each join of the two groups whose union is best."""
+    """Yields the division into single tasks, then one after each join of the two groups whose union is best."""
     groups: list[Group] = [(task,) for task in tasks]
     yield groups
     while len(groups) > 1:

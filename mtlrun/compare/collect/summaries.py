@@ -20,10 +20,11 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
 from mtlrun.results.names import METRICS, PLAN, SUMMARY
 from mtlrun.results.summary import EMPTY, METRICS_HEADER, NewerSchema, flatten, read
+from mtlrun.results.training_length import still_improving
 from mtlrun.tasks import known_metrics, names, stated_primary
 from mtlrun.util.errors import RequestError, listing
 
-TAIL, LINE = 300, 120  # bytes; longer than the last line of metrics.csv, and than a line about a figure on test
+TAIL, LINE = 300, 120  # bytes: more than the last line of metrics.csv has, and more than a line about a test figure
 LARGEST = 1e100  # larger numbers do not count as figures, because their squares overflow
 NOTHING = type(None)
 # key of a summary -> allowed types; a value of another type counts as absent and is named
@@ -189,6 +190,7 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
         git=summary["git"],
         hardware=summary["hardware"],
         choice=planned.choice,
+        still_improving=still_improving(folder, summary),
     )
 
 
@@ -223,7 +225,7 @@ def _wrong_setting(tasks: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 
 def _unplanned(settings: Mapping[str, Any], planned: PlanEntry) -> str | None:
-    """A setting of a summary that is not what the sweep has planned, in words; None if there is none."""
+    """A setting of a summary that differs from the plan of the sweep, in words; None if there is none."""
     if not settings or not planned.config:
         return None
     here, there = flatten(dict(settings)), flatten(planned.config)

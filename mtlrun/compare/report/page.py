@@ -144,7 +144,7 @@ def require_ours(paths: Iterable[Path]) -> None:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Writes the figure as a PNG with our signature. Its layout then stays as it is: an SVG needs no second one."""
+    """Writes the figure as a PNG with our signature. Its layout is then fixed: an SVG does not compute it again."""
     figure.savefig(path, format="png", dpi=DPI, metadata={"Software": SIGNATURE}, pil_kwargs={"compress_level": 1})
     figure.set_layout_engine("none")
 

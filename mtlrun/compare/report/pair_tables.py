@@ -7,7 +7,7 @@ from mtlrun.compare.records import Affinity, Comparison
 from mtlrun.compare.report.result_table import Column
 from mtlrun.compare.report.rounding import column
 
-SHOWN = "*"  # before a gain or loss that is shown
+SHOWN = "*"  # before a significant gain or loss
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,6 @@ def _gains(found: Affinity) -> list[Column]:
 
 
 def _marked(found: Affinity, names: Sequence[tuple[str, ...]], cells: Sequence[str]) -> list[str]:
-    """The cells of a column, with a mark before those that are shown."""
+    """The cells of a column, with a mark before significant ones."""
     shown = [found.verdicts.get(pair) in ("better", "worse") for pair in names]
     return [f"{SHOWN} {cell}" if is_shown else cell for cell, is_shown in zip(cells, shown, strict=True)]

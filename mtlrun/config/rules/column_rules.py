@@ -11,7 +11,7 @@ _MOMENT = datetime.datetime(2001, 2, 3, 16, 5, 6)
 
 
 def columns(config: Config) -> None:
-    """Each column is read in one way, and its notation can be told apart and holds all of a date or time."""
+    """A column declares at most one notation. Its signs differ; a date has a year in it, a time an hour."""
     for name, column in (config.data.columns or {}).items():
         key = f"data.columns.{name}"
         given = [way for way in WAYS if getattr(column, way) not in (None, False)]
@@ -48,7 +48,7 @@ def _formats(column: ColumnConfig, key: str) -> None:
 
 
 def _reads(form: str, part: Literal["year", "hour"]) -> bool:
-    """Whether a format is valid and holds this part of a moment."""
+    """Whether a format is valid and contains this part of a date or time."""
     try:
         again = datetime.datetime.strptime(_MOMENT.strftime(form), form)
     except ValueError:

@@ -61,6 +61,7 @@ class DataConfig:
     missing: the words that stand for a missing value in every column, beside the empty cell. None: the usual words (NA,
         null, …) in columns of numbers, truth values and dates, and no word in columns of text.
     future: columns, or patterns of columns, that are unknown at prediction time and therefore never inputs.
+    separator: the sign between the columns of CSV files, also of those that `predict` reads.
     reading: "0.1" reads cells as mtlrun 0.1 did, see `reading.decide`. Runs that it has stored have this value.
     """
 
@@ -76,3 +77,4 @@ class DataConfig:
     standardize_targets: bool = True
     max_categories: int = bounded(100, at_least=1)
     reading: Literal["cells", "0.1"] = "cells"
+    separator: Literal[",", ";", "tab", "|"] = ","

@@ -8,7 +8,7 @@ from mtlrun.config.fields import bounded, per_run
 
 @dataclass(frozen=True, kw_only=True)
 class AdamConfig:
-    adaptive: ClassVar[bool] = True  # divides a gradient by its size
+    adaptive: ClassVar[bool] = True  # whether it divides a gradient by its size
 
     name: Literal["adam", "adamw"] = "adam"
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999], metadata={"at_least": 0.0, "below": 1.0})

@@ -6,13 +6,13 @@ from mtlrun.data.dataset import Dataset
 from mtlrun.data.doubts import MIN_ROWS
 
 NEAR_SHARE = 0.1  # share of such rows among the rows of val or test above which there is a warning
-NEAR = 0.05  # the nearest training row is so close, as a share of the distance to the `FAR`-th nearest
+NEAR = 0.05  # largest distance to the nearest training row, divided by the distance to the `FAR`-th nearest
 FAR = 10
 ALIKE = 0.05  # numeric targets are alike if they differ by at most this share of the standard deviation
-EXCESS = 5  # rows spread evenly have such neighbours too: there must be so many times more
-MIN_COLUMNS = 3  # numeric inputs that are mostly different from row to row
+EXCESS = 5  # least ratio to the share of such rows among evenly spread rows
+MIN_COLUMNS = 3  # least number of numeric inputs that mostly differ from row to row
 MOST_ROWS = 300  # of val or test
-MOST_TRAIN = 50_000  # a part of the training rows would hide the partners of the others: larger tables are not searched
+MOST_TRAIN = 50_000  # larger tables are not searched: a sample of train would lack the originals of most copies
 
 
 def nearly_copied_rows(dataset: Dataset) -> list[str]:
@@ -51,10 +51,10 @@ def _space(dataset: Dataset) -> np.ndarray:
 
 
 def _neighbours(space: np.ndarray, rows: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """The nearest training row of each row [n], its distance over that of the `FAR`-th [n], and the dimension.
+    """The nearest training row of each row [n], its distance divided by that of the `FAR`-th [n], and the dimension.
 
-    The dimension is that in which rows lie locally, estimated from the distances of the middle and the last neighbour
-    (Levina & Bickel, NeurIPS 2004).
+    It is the local dimension of the rows, estimated from the distances of the middle and the last neighbour (Levina &
+    Bickel, NeurIPS 2004).
     """
     known, squares = space[train], (space[train] ** 2).sum(1)
     distances, places = np.empty((len(rows), FAR)), np.empty(len(rows), dtype=np.int64)

@@ -1,22 +1,25 @@
-"""Targets that are computed from two inputs, or are a sum of a few: nearly no error is left on rows not fitted to."""
+"""Targets that are computed from two inputs, or are a weighted sum of a few.
+
+Such a formula has almost no error on rows that it was not fitted to.
+"""
 
 import numpy as np
 
-from mtlrun.data.leaks.columns import Told
+from mtlrun.data.leaks.column_scores import correlations, r2, ranks
 from mtlrun.data.leaks.sample import Sample
-from mtlrun.data.leaks.scores import correlations, r2, ranks
+from mtlrun.data.leaks.telling_inputs import Told
 from mtlrun.util.errors import listing
 
 SURE = 0.9995  # R²
 SURE_AUROC = 0.999
-MOST_COLUMNS = 60  # the numbers that correlate most with the target; all pairs of them are tried
+MOST_COLUMNS = 60  # of the columns of numbers that correlate most with the target, all pairs are tried
 MOST_ROWS = 1200
 LEAST_ROWS = 60
 FEW = 5  # a sum of more columns is no sign of a leak
 
 
 def telling_pairs(sample: Sample, told: set[str]) -> Told:
-    """The inputs that tell the target together, by the first of them. `told` are those that tell it by themselves."""
+    """The inputs that predict the target together, keyed by the first of them. `told`: those that predict it alone."""
     if len(sample) < LEAST_ROWS or len(sample.classes) > 2:
         return {}
     columns = [c for c in sample.columns if not c.category and c.name not in told and c.present.any()]
@@ -42,7 +45,7 @@ def telling_pairs(sample: Sample, told: set[str]) -> Told:
 
 
 def _sum(values: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-    """The columns of which the labels are a weighted sum, if these are two to `FEW`; else None."""
+    """The indices of the columns of which the labels are a weighted sum, if there are two to `FEW`; else None."""
     whole = ~np.isnan(values).any(1)
     if whole.sum() < max(LEAST_ROWS, 4 * values.shape[1]):
         return None
@@ -58,11 +61,11 @@ def _sum(values: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
 
 
 def _with_each(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: bool) -> tuple[np.ndarray, str]:
-    """Which of the columns `b` [n, D] tell the labels [n] together with `a` [n], and the figure that they reach.
+    """Mask [D] of the columns `b` [n, D] that predict the labels [n] together with `a` [n], and the figure as words.
 
     Least squares on 1, a, b, ab, a/b and b/a; for numbers above 0 also on the logarithms of a, b and the labels, which
-    are products of powers. Classes are told by a + b, a − b, |a − b|, ab or a/b as they are: honest inputs often
-    separate classes along some line, but not along these.
+    finds products of powers. Classes are predicted by a + b, a − b, |a − b|, ab or a/b without fitted weights, because
+    honest inputs often separate classes along some fitted line.
     """
     a = np.broadcast_to(a[:, None], b.shape)
     y = np.broadcast_to(labels[:, None], b.shape)
@@ -85,7 +88,7 @@ def _with_each(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: bool) 
 
 
 def _fit(terms: list[np.ndarray], y: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """The guesses [n, D] of least squares that are fitted, pair by pair, to the first half of the rows."""
+    """The predictions [n, D] of least squares, fitted for each pair to the first half of the rows."""
     half = len(y) // 2
     x = np.stack(terms, 2).transpose(1, 0, 2) * there.T[:, :, None]  # [D, n, k]
     fitted = x[:, :half]

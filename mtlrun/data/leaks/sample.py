@@ -1,4 +1,4 @@
-"""The rows that the guesses are made from: some thousands, because a leak shows in them as well as in all rows."""
+"""Draws the rows from which leaks are judged: some thousands, because a leak shows in them as well as in all rows."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,13 +9,13 @@ import pandas as pd
 
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.kinds import as_texts
+from mtlrun.data.leaks.column_scores import ranks
 from mtlrun.data.leaks.copies import combined
-from mtlrun.data.leaks.scores import ranks
 from mtlrun.data.targets import Target
 
 MOST_ROWS = 4000
 LEAST_ROWS = 500
-MOST_CELLS = 2_000_000  # fewer rows if there are many columns
+MOST_CELLS = 2_000_000  # of rows × columns: wide tables get fewer rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Sample:
 
 
 def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Sample:
-    """The sample for a target: rows without copies, as many of each class as possible; inputs that are not `skipped`.
+    """Draws the sample for a target: distinct rows, classes as even as possible, and inputs that are not `skipped`.
 
     identifiers: columns in which copies of a row may differ.
 

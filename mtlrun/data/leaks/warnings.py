@@ -6,14 +6,14 @@ import pandas as pd
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.expression import parse
-from mtlrun.data.leaks.columns import Told, may_be_means, mean_of_target, telling, telling_gaps, telling_parts
+from mtlrun.data.leaks.column_scores import MIN_ROWS
 from mtlrun.data.leaks.copies import copied_rows, row_hashes
-from mtlrun.data.leaks.groups import alike, groups_of, is_named
 from mtlrun.data.leaks.near_copies import nearly_copied_rows
-from mtlrun.data.leaks.order import changes_slowly, later_targets, neighbours_alike
 from mtlrun.data.leaks.pairs import telling_pairs
+from mtlrun.data.leaks.row_groups import alike, groups_of, is_named
+from mtlrun.data.leaks.row_order import changes_slowly, later_targets, neighbours_alike
 from mtlrun.data.leaks.sample import draw
-from mtlrun.data.leaks.scores import MIN_ROWS
+from mtlrun.data.leaks.telling_inputs import Told, may_be_means, mean_of_target, telling, telling_gaps, telling_parts
 from mtlrun.data.roles import target_column
 from mtlrun.data.targets import Target
 from mtlrun.util.errors import listing
@@ -51,7 +51,7 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identif
 
 
 def _told(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Told:
-    """Each input that tells a target, with how it does."""
+    """The inputs that predict a target, each with a phrase on how."""
     if target.observed.sum() < MIN_ROWS or target.values[target.observed].std() == 0:
         return {}
     sample = draw(target, dataset, frame, skipped, identifiers)

@@ -13,7 +13,7 @@ _CHARACTERS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u2012": "-", "\u201
 _BLANK = "[\u00a0\u2007\u2009\u202f]"  # no-break, figure, thin and narrow blanks
 _GROUPS = {",": r"\d{1,3}(?:,\d{2,3})*,\d{3}"}  # with commas also groups of two, as in 12,34,567
 
-# What may stand at a number without a blank in between. Other units need one, as 12A, 12B are codes.
+# Units that may follow a number without a blank. Other units need a blank, because 12A and 12B are codes.
 _UNITS = (
     "% ‰ ° °C °F kg g mg µg ug t lb lbs oz km m cm mm µm nm mi ft in yd l ml mL cl dl gal ha m2 m3 m² m³ cm2 cm3 km2 "
     "sqft sqm h hr hrs min s sec ms yr yrs mo Hz kHz MHz GHz kW MW Wh kWh MWh kV mV mA kJ cal kcal kN hPa kPa bar mbar "
@@ -79,9 +79,9 @@ def read_numbers(cells: pd.Series, notation: NumberConfig) -> np.ndarray:
 
 
 def number_notations(cells: Sequence[str]) -> Iterator[NumberConfig]:
-    """The notations that may explain most distinct cells, the likeliest first.
+    """Yields the notations that may explain most distinct cells, the likeliest first.
 
-    A notation is not named if no cell shows it: there is no thousands separator without a cell that has one.
+    Only what a cell shows is in a notation: a thousands separator is declared only if a cell has one.
     """
     parts = [_CELL.fullmatch(cell) for cell in normal(pd.Series(list(cells), dtype="str"))]
     known = [p for p in parts if p is not None and (p["open"] is None) == (p["close"] is None)]
@@ -107,7 +107,7 @@ def _unit(unit: str) -> str:
 
 
 def _is_unit(unit: str, cells: Sequence[re.Match[str]]) -> bool:
-    """Whether what stands beside the numbers of all cells is a unit or a currency, and not part of a code."""
+    """Whether the text beside the numbers of all cells is a unit or a currency, and not part of a code."""
     if len({p["core"] for p in cells}) < MIN_DISTINCT or any(p["before"] and p["after"] for p in cells):
         return False
     if any(p["before"] for p in cells):
@@ -119,7 +119,7 @@ def _is_unit(unit: str, cells: Sequence[re.Match[str]]) -> bool:
 def _explains(cores: Sequence[str], decimal: str, thousands: str | None) -> bool:
     """Whether all digits and separators are a number with these signs, and some of them have the thousands separator.
 
-    A group is never preceded by a 0, and with separators every number above 999 has them.
+    The first group of a number with separators does not begin with 0, and every number above 999 has separators.
     """
     whole = r"\d+"
     if thousands is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from mtlrun.network.network import TaskSpec
 from mtlrun.network.prune import pruned
 from mtlrun.results.files import write_atomic
-from mtlrun.runs.export.onnx_model import onnx_model
+from mtlrun.runs.export.onnx_model import UNITS, onnx_model
 from mtlrun.runs.export.onnx_packages import TensorProto, onnx
 from mtlrun.runs.export.parity import parity
 from mtlrun.runs.predictor import NetworkPredictor, leaving, load, selected
@@ -75,6 +75,10 @@ def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Expor
         {v.name: (TYPES[v.type.tensor_type.elem_type], _shape(v)) for v in values}
         for values in (model.graph.input, model.graph.output)
     )
+    for column in predictor.spec.inputs:
+        if unit := UNITS.get((column.date, column.time)):
+            kind, shape = inputs[column.name]
+            inputs[column.name] = (f"{kind}, {unit}", shape)
     return Exported(inputs, outputs, out.stat().st_size, *checked[0])
 
 

@@ -17,7 +17,7 @@ from mtlrun.tasks.metrics import ROUNDING
 from mtlrun.util.errors import RequestError
 from mtlrun.util.version import __version__
 
-_UNITS = {(True, False): "days since 1970", (False, True): "hours since midnight"}  # of a date, of a time
+UNITS = {(True, False): "days since 1970", (False, True): "hours since midnight"}  # of a date, of a time
 ML_OPSET, IR_VERSION = 3, 8  # read by every onnxruntime from 1.13 on
 
 
@@ -122,7 +122,7 @@ def _properties(predictor: Predictor, names: Mapping[str, OutputNames]) -> dict[
     They give the kind of every input, and the task and unit or classes of every output.
     """
     inputs = {
-        c.name: "category" if c.is_category else _UNITS.get((c.date, c.time), "number") for c in predictor.spec.inputs
+        c.name: "category" if c.is_category else UNITS.get((c.date, c.time), "number") for c in predictor.spec.inputs
     }
     outputs: dict[str, dict[str, Any]] = {}
     for task, (name, of_probabilities) in names.items():

@@ -95,7 +95,7 @@ def made_up_rows(spec: InputSpec, encoder: InputEncoder) -> pd.DataFrame:
 
 
 def _as_stored(numbers: pd.Series, column: InputColumn) -> pd.Series:
-    """Numbers as they stand in a table: days since 1970 as dates, hours as times of day."""
+    """Numbers as a table holds them: days since 1970 become dates, hours become times of day."""
     if column.date:
         return pd.to_datetime(numbers * DAY, unit="us")
     return pd.to_timedelta(numbers % HOURS, unit="h") if column.time else numbers

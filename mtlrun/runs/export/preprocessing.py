@@ -1,6 +1,6 @@
 """Encodes raw columns in the ONNX graph: imputing, scaling and one-hot, by operators of ai.onnx and ai.onnx.ml.
 
-Written by hand, because torch traces no text, and skl2onnx converts transformers of scikit-learn only.
+Written by hand, because torch cannot trace text, and skl2onnx converts only transformers of scikit-learn.
 """
 
 import numpy as np

@@ -5,6 +5,7 @@ kind "missing", the word best is not printed.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from mtlrun.compare.analysis.conditions.budgets import equal_budgets
 from mtlrun.compare.analysis.conditions.choosing import fresh_seeds, test_figures, trivial_predictor
@@ -54,7 +55,17 @@ CONDITIONS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     clear_leader,
 )
 
+UNFINISHED = "unfinished runs"
+SUPPLIED = ("seeds", "baselines")  # what the runs that are not finished may supply
+
 
 def conditions(context: Context) -> list[Finding]:
-    """The findings of all conditions, in the order of `CONDITIONS`."""
-    return [finding for condition in CONDITIONS for finding in condition(context)]
+    """The findings of all conditions, in the order of `CONDITIONS`.
+
+    If runs are not finished, the only command is the one that resumes them: they may supply the seeds and baselines.
+    """
+    findings = [finding for condition in CONDITIONS for finding in condition(context)]
+    if not any(finding.condition == UNFINISHED for finding in findings):
+        return findings
+    kept = [finding for finding in findings if finding.condition not in SUPPLIED]
+    return [f if f.condition == UNFINISHED else replace(f, command=None) for f in kept]

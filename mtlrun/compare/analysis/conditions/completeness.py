@@ -29,7 +29,7 @@ def unfinished_runs(context: Context) -> Iterator[Finding]:
 
 
 def enough_seeds(context: Context) -> Iterator[Finding]:
-    """Every row has enough seeds for a significant difference, in the table and in what the runs were made for."""
+    """Every row has enough seeds for a significant difference, in the table and in the questions of the runs."""
     rows = [result.row for result in context.completed]
     by_row, by_question = context.table.seeds_needed, seeds_needed(context.asked.count)
     needed, fewest = max(by_row, by_question), min(len(row.seeds) for row in rows)

@@ -1,4 +1,4 @@
-"""The input of the conditions, with helpers that several conditions use."""
+"""The input of the conditions, with methods that several conditions use."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import ONLY, Setting
 from mtlrun.compare.collect.shell_commands import origin, with_seeds, without_sweeps
 from mtlrun.compare.records import Finding
-from mtlrun.compose.questions import Asked
+from mtlrun.compose.question_counts import Asked
 from mtlrun.util.errors import listing
 from mtlrun.util.shell import compare_command
 
@@ -112,19 +112,21 @@ class Context:
             text += f"; then compare {'all' if others else 'both'}, {more}: {both}"
         yield Finding("missing", condition, text, command)
         for place in others:
-            labels = [result.label for result in self.completed if self._is_in(result, place)]
+            labels = [result.label for result in self.completed if _has_run_in(self.runs_of(result), place)]
             yield Finding("missing", condition, f"{listing(labels, 4)}: the same seeds", with_seeds(place, seeds))
 
     def _folders_of_all_settings(self) -> list[Path]:
         """The largest sweep, and further folders until every setting has a run in one of them."""
         places = [self.largest_sweep]
         for result in self.completed:
-            if not any(self._is_in(result, place) for place in places):
-                places.append(_most_common(origin(run) for run in self.runs_of(result)))
+            runs = self.runs_of(result)
+            if not any(_has_run_in(runs, place) for place in places):
+                places.append(_most_common(map(origin, runs)))
         return places
 
-    def _is_in(self, result: SettingResult, place: Path) -> bool:
-        return any(origin(run) == place for run in self.runs_of(result))
+
+def _has_run_in(runs: Iterable[RunRecord], place: Path) -> bool:
+    return any(origin(run) == place for run in runs)
 
 
 def _most_common(places: Iterable[Path]) -> Path:

@@ -44,7 +44,7 @@ def chart(
     figure.set_label(title)
     figure.suptitle(lines, x=0.02, ha="left")
     axes = figure.add_subplot()
-    axes.set_xlabel(across, loc="right")  # a long name has room on the left, under the labels of the rows
+    axes.set_xlabel(across, loc="right")  # a long name extends to the left, below the labels of the rows
     axes.set_ylabel(in_lines(up, max(20, int(1.1 * height / LETTER)), 3) if up else "")
     if legend:
         figure.legend(handles=[_handle(sign) for sign in legend], loc="outside lower left", ncols=columns)
@@ -61,7 +61,7 @@ def _handle(sign: Sign) -> Line2D:
 
 
 def numbers(axis: Axis, log: bool = False, integer: bool = False) -> None:
-    """Ticks at round numbers, with separators of thousands. log: on an axis that is logarithmic already."""
+    """Sets ticks at round numbers, with separators of thousands. log: whether the axis is logarithmic."""
     if log:
         axis.set_major_locator(LogLocator(subs=SUBS, numticks=8))
     else:

@@ -7,12 +7,12 @@ from mtlrun.compare.report.pair_tables import pair_tables
 from mtlrun.compare.report.result_table import Column, lines, mark, table
 from mtlrun.compare.report.table_notes import by_kind, effect_text, reading
 from mtlrun.compare.report.wrapping import fill, wrap
-from mtlrun.util.tables import table_lines, table_width
 from mtlrun.util.terminal import printable
+from mtlrun.util.text_tables import table_lines, table_width
 
-NARROWEST = 60  # columns; a narrower terminal breaks lines itself
-PAGE = 100  # columns of the sentences in a pipe or a file
-LABEL = 34  # characters in a line of a label
+NARROWEST = 60  # columns; in a narrower terminal, the terminal breaks the lines
+PAGE = 100  # width of sentences in a pipe or a file
+LABEL = 34  # most characters in a line of a label
 
 
 def as_text(comparison: Comparison, terminal: int | None) -> str:
@@ -25,7 +25,9 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
     width = room or PAGE
     out = [*fill(comparison.title, width), ""]
     for sentence in comparison.verdict:
-        out += fill(sentence, width)
+        text, _, command = sentence.partition("\n")
+        out += fill(text, width)
+        out += [f"    {printable(command)}"] if command else []
     out += _table(comparison, room)
     for line in reading(comparison):
         out += fill(line, width, "  ")

@@ -1,4 +1,4 @@
-"""How well one column tells a target, on rows that the guess does not use. No model is fitted.
+"""How well one column tells a target, from other rows. No model is fitted.
 
 Scores are 1 for a perfect guess and about 0 for a useless one:
 
@@ -39,10 +39,10 @@ def score(
 
 
 def class_scores(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, category: bool) -> np.ndarray:
-    """The skill [classes] in telling each class from all others, or the precision if it is lower; 0 for a rare class.
+    """The skill [classes] of separating each class from the others, or the precision if that is lower; 0 if it is rare.
 
     A column that only narrows a rare class down finds nearly all of its rows with few false alarms, but its precision
-    is low. weights: rows of the table [classes] for each row of the sample. Other arguments: as those of `score`.
+    is low. weights: rows of the table [classes] for each row of the sample. Other arguments: as for `score`.
     """
     found = np.zeros(len(weights))
     for guess, known in _guesses(values, labels, category) if len(values) >= MIN_ROWS else ():
@@ -57,10 +57,10 @@ def class_scores(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, ca
 
 
 def _guesses(values: np.ndarray, labels: np.ndarray, category: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Guessed classes [m] with the true ones [m]: from equal values, and from neighbours unless it is a category.
+    """Pairs of predicted and true classes [m]: from equal values and, unless it is a category, from neighbours.
 
-    In a column of numbers, a row whose value occurs once is guessed from its neighbours: a few rows that repeat others
-    do not stand for the column.
+    In a column of numbers, a row whose value occurs once is predicted from its neighbours, because a few rows that
+    repeat others do not represent the column.
     """
     if category:
         return [_same_class(values, labels)]
@@ -75,7 +75,7 @@ def _guesses(values: np.ndarray, labels: np.ndarray, category: bool) -> list[tup
 
 
 def skill(guess: np.ndarray, labels: np.ndarray) -> float:
-    """The balanced accuracy of guessed classes [n], rescaled so that guessing at random has 0. 0 for a single class."""
+    """The balanced accuracy of predicted classes [n], rescaled: random guesses score 0, and so does a single class."""
     counts = np.bincount(labels)
     known = np.flatnonzero(counts >= MIN_CLASS)
     if len(known) < 2:

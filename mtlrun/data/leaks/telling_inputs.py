@@ -1,7 +1,7 @@
-"""Inputs that tell a target by themselves.
+"""Inputs that predict a target alone.
 
-A column is suspicious if its score (scores.py) is nearly 1. Honest inputs can be that good, so a score between `HIGH`
-and `SURE` counts only if the other inputs together are far from it.
+A column is suspicious if its score (column_scores.py) is nearly 1. Honest inputs can be that good. So a score between
+`HIGH` and `SURE` counts only if the other inputs together score far less.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,28 +11,38 @@ import pandas as pd
 
 from mtlrun.data.doubts import class_text
 from mtlrun.data.kinds import as_texts
+from mtlrun.data.leaks.column_scores import (
+    MIN_CLASS,
+    MIN_ROWS,
+    class_scores,
+    correlations,
+    is_cut,
+    r2,
+    ranks,
+    score,
+    skill,
+)
 from mtlrun.data.leaks.sample import Column, Sample, scales
-from mtlrun.data.leaks.scores import MIN_CLASS, MIN_ROWS, class_scores, correlations, is_cut, r2, ranks, score, skill
 from mtlrun.util.errors import listing
 
 SURE = 0.9985  # R²: noise of 4 % of the target's standard deviation
 SURE_CLASS = 0.99
 HIGH = 0.985  # noise of 12 %
 HIGH_CLASS = 0.95
-MOST_UNSURE = 2  # more inputs between HIGH and SURE are honest measurements of one thing, which confirm each other
-APART = 8  # the errors of the other inputs are at least so many times larger
-MOST_ONE_CLASS = 0.8  # score of the other inputs for a class that one input tells
-GAP = 0.95  # difference of the shares of missing cells
-MOST_FITTED = 2000  # rows for the model of the other inputs
-LEAST_CORRELATION = 0.05  # of means of a target with it
-MOST_TRIED = 30  # columns that a split of a tree chooses from
+MOST_UNSURE = 2  # if more inputs lie between HIGH and SURE, they are taken for honest measurements of the same thing
+APART = 8  # least ratio of the error of the other inputs to that of the suspect
+MOST_ONE_CLASS = 0.8  # largest score of the other inputs for a class that one input predicts
+GAP = 0.95  # least difference between the shares of missing cells
+MOST_FITTED = 2000  # most rows for the model of the other inputs
+LEAST_CORRELATION = 0.05  # of a column of means of the target with the target
+MOST_TRIED = 30  # most columns that each split of a tree chooses from
 MOST_CUTS = 50  # a column with more distinct values is no cut of a target
 
-Told = dict[str, str]  # column -> how it tells the target
+Told = dict[str, str]  # column -> how it predicts the target, as a phrase for the warning
 
 
 def telling(sample: Sample) -> Told:
-    """The inputs that tell the target by their values."""
+    """The inputs whose values alone predict the target."""
     sure, high = (SURE_CLASS, HIGH_CLASS) if sample.classes else (SURE, HIGH)
     found = {c.name: _score(c, sample) for c in sample.columns}
     suspects = [c for c in sample.columns if found[c.name] >= high]
@@ -58,13 +68,13 @@ def telling(sample: Sample) -> Told:
 
 
 def _others(column: Column, suspects: Sequence[Column]) -> str:
-    """The inputs beside a column that is one of `suspects`, without those that tell the target too."""
+    """The inputs without a column and the other `suspects`, in words."""
     too = [c.name for c in suspects if c is not column]
     return f"all inputs but it and {listing(too)}" if too else "all other inputs"
 
 
 def _telling_one_class(columns: list[Column], sample: Sample) -> Told:
-    """The inputs that tell one class from all others, though the other inputs together are far from telling it."""
+    """The inputs that alone separate one class from the others, if the other inputs together do not."""
     found = np.zeros((len(columns), len(sample.classes)))
     for i, column in enumerate(columns):
         there = column.present
@@ -96,7 +106,7 @@ def _figure(value: float, sample: Sample) -> str:
 
 
 def _together(columns: Sequence[Column], labels: Sequence[np.ndarray], classes: bool) -> float:
-    """The score of a random forest on all of `columns`, each half of the rows guessed from the other half.
+    """The score of a random forest on all of `columns`. Each half of the rows is predicted from the other half.
 
     labels: one or more arrays [n]; the largest of their scores counts.
     """
@@ -131,7 +141,7 @@ def _cuts(column: Column, sample: Sample) -> bool:
 
 
 def telling_parts(sample: Sample, frame: pd.DataFrame) -> Told:
-    """The text inputs of which a part tells the target: a number, a word, the first or last characters."""
+    """The text inputs of which one part predicts the target: a number, a word, the first or last characters."""
     sure = SURE_CLASS if sample.classes else SURE
     told = {}
     for column in sample.columns:
@@ -146,7 +156,7 @@ def telling_parts(sample: Sample, frame: pd.DataFrame) -> Told:
 
 
 def _parts(texts: pd.Series) -> Iterator[tuple[str, Column]]:
-    """The parts of texts [n] that may tell something, with what they are."""
+    """The parts of texts [n] that may predict the target, each with its name."""
     places = ("first", "second", "third", "fourth")
     numbers = texts.str.findall(r"\d+(?:\.\d+)?")
     for i, place in enumerate(places):
@@ -173,7 +183,7 @@ def _coded(parts: pd.Series) -> Column:
 
 
 def telling_gaps(sample: Sample) -> Told:
-    """The inputs whose missing cells tell a class, or on which side of a number the target lies."""
+    """The inputs whose missing cells predict a class, or on which side of a number the target lies."""
     told = {}
     for column in sample.columns:
         gaps = ~column.present
@@ -185,7 +195,7 @@ def telling_gaps(sample: Sample) -> Told:
 
 
 def _class_gaps(gaps: np.ndarray, sample: Sample) -> str | None:
-    """How the gaps tell a class: they are in nearly all rows of it and hardly any other, or they never occur in one."""
+    """How missing cells predict a class: nearly all of its rows have them and few others do, or none of its rows."""
     counts = np.bincount(sample.labels, minlength=len(sample.classes))
     missing = np.bincount(sample.labels, gaps, minlength=len(sample.classes))
     known = np.flatnonzero(counts >= MIN_CLASS)
@@ -199,7 +209,7 @@ def _class_gaps(gaps: np.ndarray, sample: Sample) -> str | None:
 
 
 def _number_gaps(gaps: np.ndarray, sample: Sample) -> str | None:
-    """How the gaps tell a number: they are on one side of a value, or where the target has its most frequent value."""
+    """How missing cells predict a number: they lie on one side of a value, or where the target has its mode."""
     place = ranks(sample.labels)
     n, missing = len(gaps), int(gaps.sum())
     auroc = (place[gaps].sum() - missing * (missing + 1) / 2) / (missing * (n - missing))
@@ -217,7 +227,7 @@ def _number_gaps(gaps: np.ndarray, sample: Sample) -> str | None:
 
 
 def may_be_means(sample: Sample) -> list[str]:
-    """The columns of numbers that correlate with the target as means of it do: over 400 rows at most."""
+    """The columns of numbers that correlate with the target as strongly as means of it over up to 400 rows."""
     numbers = [c for c in sample.columns if not c.category]
     if len(sample.classes) > 2 or not numbers:
         return []

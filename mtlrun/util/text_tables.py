@@ -30,7 +30,7 @@ def table_width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 
 def _console() -> Any:
-    from rich.console import Console  # 50 ms, which the command line does not take before it needs a table
+    from rich.console import Console  # takes 50 ms, so it is imported only for a table
 
     return Console(file=io.StringIO(), width=UNLIMITED, color_system=None, force_terminal=False)
 

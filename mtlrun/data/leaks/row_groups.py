@@ -1,11 +1,11 @@
-"""Columns whose values are groups of a few rows with alike targets: a random split tears them apart."""
+"""Columns that group rows with alike targets. A random split puts rows of one group into train and test."""
 
 import numpy as np
 import pandas as pd
 
 from mtlrun.data.doubts import ID_NAME, MIN_ROWS, notations_of, whole
 from mtlrun.data.kinds import NUMBER, TEXT, kind_of
-from mtlrun.data.leaks.scores import ranks
+from mtlrun.data.leaks.column_scores import ranks
 from mtlrun.data.targets import Target
 
 NAMED_ROWS = 50  # mean number of rows of a group whose column is called patient, site or the like
@@ -14,14 +14,14 @@ NAMED_SHARE = 0.1  # share of the target's variance between groups
 UNNAMED_SHARE = 0.3
 MIN_GROUPS = 10
 MOST_GROUPS = 2000
-SMOOTH = 0.3  # autocorrelation of the means of groups from which a column is a quantity
-DRAWS = 199  # the share must exceed those of so many random groups of the same sizes
+SMOOTH = 0.3  # with at least this autocorrelation of the means of groups, a column is a quantity
+DRAWS = 199  # the share must exceed those of this many random groups of the same sizes
 
 
 def groups_of(series: pd.Series, name: str) -> np.ndarray | None:
-    """The group [N] of each row, -1 if missing, if the values of a column look like names of groups; else None.
+    """The group [N] of each row, -1 if missing. None if the values of a column do not look like names of groups.
 
-    Numbers have groups in their order.
+    Groups of numbers are in the order of the numbers.
     """
     kind = kind_of(series)
     if kind is NUMBER and not whole(series):
@@ -56,9 +56,9 @@ def is_named(name: str) -> bool:
 
 
 def alike(groups: np.ndarray, target: Target, named: bool) -> float | None:
-    """The share of a target's variance that lies between groups [N], if it is large and no chance; else None.
+    """The share of a target's variance between groups [N]. None if it is small or may be chance.
 
-    None also if groups next to each other are alike in a column that is not `named`: it is a quantity, as an age is.
+    Also None if neighbouring groups are alike in a column that is not `named`: it is a quantity, such as an age.
 
     The share is the intraclass correlation of a one-way analysis of variance (Fisher 1925): of ranks for numbers, of
     the indicators of classes together. It is compared with the shares of `DRAWS` random permutations of the labels.

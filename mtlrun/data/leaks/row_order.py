@@ -1,22 +1,22 @@
-"""What the order of the rows gives away: inputs that hold a later row's target, and neighbours with alike targets."""
+"""Leaks through the order of the rows: inputs that hold the target of a later row, neighbours with alike targets."""
 
 import numpy as np
 import pandas as pd
 
-from mtlrun.data.leaks.columns import Told
+from mtlrun.data.leaks.column_scores import MIN_ROWS, score
 from mtlrun.data.leaks.sample import MOST_ROWS
-from mtlrun.data.leaks.scores import MIN_ROWS, score
+from mtlrun.data.leaks.telling_inputs import Told
 from mtlrun.data.targets import Target
 
-STEPS = 5  # an input is compared with the targets of so many later rows
+STEPS = 5  # an input is compared with the targets of this many later rows
 EQUAL = 0.9  # share of rows whose input is the later target
-SMOOTH = 0.9  # score of the order in time for the target
-NEAR = 0.8  # score of the order of the rows
-APART = 4  # the errors of long runs are at least so many times larger
-BLOCKS = 50  # long runs in a table
-TURNS = 0.05  # share of steps down, or up, without which a table is sorted
-MIN_BLOCK = 8  # rows of a long run
-MOST_NEIGHBOURS = 100_000  # rows
+SMOOTH = 0.9  # least score of the order in time for the target
+NEAR = 0.8  # least score of the order of the rows
+APART = 4  # least ratio of the error of blocks of rows to that of neighbours
+BLOCKS = 50  # blocks of consecutive rows in a table
+TURNS = 0.05  # a table with a smaller share of steps up, or of steps down, is sorted
+MIN_BLOCK = 8  # least rows of a block
+MOST_NEIGHBOURS = 100_000  # most rows that are looked at
 
 
 def later_targets(cells: dict[str, np.ndarray], target: Target, order: np.ndarray) -> Told:
@@ -38,7 +38,7 @@ def later_targets(cells: dict[str, np.ndarray], target: Target, order: np.ndarra
 
 
 def _equal(values: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether nearly all of `values[rows]` are the labels [n]. Of most columns a hundred rows tell enough."""
+    """Whether nearly all of `values[rows]` equal the labels [n]. For most columns the first hundred rows decide."""
     for part in (slice(100), slice(None)):
         y = labels[part]
         if (np.abs(values[rows[part]] - y) <= 1e-6 * np.abs(y)).mean() < EQUAL:
@@ -58,7 +58,8 @@ def changes_slowly(dates: np.ndarray, target: Target) -> bool:
 def neighbours_alike(target: Target) -> bool:
     """Whether rows next to each other in the table have nearly the same target, and the table is not sorted by it.
 
-    The mean of a long run of rows then tells much less than the neighbours do, and the target both rises and falls.
+    The mean of a block of rows then predicts the target much worse than the neighbours do, and the target rises as
+    well as falls.
     """
     labels = _labels(target, np.flatnonzero(target.observed))
     if len(labels) < MIN_BLOCK * BLOCKS:

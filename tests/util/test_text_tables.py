@@ -1,7 +1,7 @@
 import pytest
 from rich.cells import cell_len
 
-from mtlrun.util.tables import table_lines, table_width
+from mtlrun.util.text_tables import table_lines, table_width
 
 HEADINGS = ["  setting\n", "price\nrmse ↓ (円/㎡)", "cut"]
 ROWS = [["* [bold]a[/]\n  b", "1 ± 2", "x\x1b[31m"], ["  " + "c" * 300, "—", ":smile:"]]

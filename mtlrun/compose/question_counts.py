@@ -1,4 +1,4 @@
-"""Which questions a comparison of runs answers together: one rule, before a sweep trains and when it is compared.
+"""Counts the questions that a comparison of runs answers together, before a sweep trains and when it is compared.
 
 Holm's adjustment over these questions decides how many seeds they need (`statistics.seeds_needed`).
 """
@@ -13,7 +13,7 @@ Levels = dict[str, list[str]]  # factor -> its levels
 
 @dataclass(frozen=True)
 class Asked:
-    """The questions that Holm's adjustment counts together, with the name of one of them."""
+    """The questions that Holm's adjustment counts together. noun, nouns: the name of one, and of several."""
 
     count: int
     noun: str
@@ -24,7 +24,7 @@ class Asked:
 
 
 def asked(contrasts: int = 0, main_effects: int = 0, gains: int = 0, rows: int = 0) -> Asked:
-    """The questions that the runs were made for: of the kinds that they have, the first in this order.
+    """The questions that the runs were made for: the first of these kinds that they have.
 
     contrasts: differences between the arms of a plan
     main_effects: of a complete grid of settings, `grid`
@@ -40,7 +40,7 @@ def asked(contrasts: int = 0, main_effects: int = 0, gains: int = 0, rows: int =
 
 
 def against_reference(rows: int) -> Asked:
-    """The questions of the table: every row but the reference against the reference."""
+    """The questions of the table: each of `rows` rows against the reference."""
     return Asked(rows, "setting against a reference", "settings against a reference")
 
 
