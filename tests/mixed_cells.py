@@ -9,6 +9,8 @@ import pandas as pd
 ROWS = 60
 MIXED = {
     "codes": ["01", "02", "A1"],
+    "padded": ["01", "02", "10", "7", ""],
+    "postal": ["01067", "80331", "NA"],
     "decimals": ["1.0", "2.0", "x"],
     "truths": ["TRUE", "FALSE", "unknown"],
     "cased": ["true", "false", "maybe"],

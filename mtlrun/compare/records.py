@@ -10,8 +10,9 @@ from typing import Literal
 from mtlrun.compose.question_counts import Asked
 from mtlrun.tasks import higher_is_better
 
-Verdict = Literal["better", "worse", "equivalent", "undecided"]
+Verdict = Literal["better", "worse", "equivalent", "undecided", "untrained"]
 Kind = Literal["method", "alone", "pre-trained", "boosting", "trivial"]
+UNTRAINED = "not trained to the end"  # the verdict "untrained" in words
 SINGLE_TASK: tuple[Kind, ...] = ("alone", "pre-trained")  # nets with one run per task
 
 
@@ -118,6 +119,7 @@ class Row:
     unfinished: int = 0
     runs: tuple[str, ...] = ()
     dominated: bool | None = None  # by another row, in every task
+    untrained: bool = False  # more than half of its runs were still improving on val when they ended
     dominated_by_fixed: bool | None = None  # by a setting of the sweep of fixed weights; None without such a sweep
 
     @property

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import ColumnConfig
-from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of, text_of
+from mtlrun.data.conversion import spelled_numbers
+from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of, leading_zeros, text_of
 from mtlrun.data.notation import ISO, YEARS, are_iso_dates, read, recognise, shown, yaml_flow
 from mtlrun.util.errors import listing
 
@@ -58,6 +59,15 @@ def _are_compact_dates(present: pd.Series) -> bool:
         return False
     cells = pd.Series(distinct.astype(np.int64)).astype("str")
     return bool(read(cells, ColumnConfig(date=COMPACT)).notna().all())
+
+
+def code_of_digits(series: pd.Series) -> str | None:
+    """A cell with a leading zero, such as 01, of a column of text whose cells all spell numbers; else None."""
+    if kind_of(series) is not TEXT:
+        return None
+    cells = pd.Series(series.dropna().unique(), dtype="str")
+    padded = leading_zeros(cells)
+    return str(cells[padded].iloc[0]) if padded.any() and spelled_numbers(cells) is not None else None
 
 
 def in_words(found: Sequence[ColumnConfig], cells: Iterable[Any]) -> str:

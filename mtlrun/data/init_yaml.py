@@ -11,7 +11,7 @@ import yaml
 from mtlrun.config.extensions import yaml_of
 from mtlrun.config.schema import ColumnConfig, DataConfig
 from mtlrun.config.task_names import task_name
-from mtlrun.data.doubts import in_words, is_identifier, no_classes, notations_of, one_class_twice
+from mtlrun.data.doubts import code_of_digits, in_words, is_identifier, no_classes, notations_of, one_class_twice
 from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
 from mtlrun.data.notation import as_yaml, is_sure
@@ -82,6 +82,10 @@ def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: T
         what = in_words(notations, cells[name].dropna().unique())
         mark, end = ("", "") if is_sure(notations) else ("# ", "".join(f"; or {as_yaml(n)}" for n in notations[1:]))
         lines.append(f"    {mark}{_scalar(name)}: {escaped(as_yaml(notations[0]))}  # {_one_line(what + end)}")
+    for name in cells.columns:
+        if (cell := code_of_digits(cells[name])) is not None:
+            what = f"text, as {cell!r} has a leading zero; this line reads numbers"
+            lines.append(f"    # {_scalar(str(name))}: {{number: {{}}}}  # {_one_line(what)}")
     none = all(line.startswith("    #") for line in lines)
     taken, kept = taken_and_kept(table.words, table.reading)
     for name, counts in kept.items():

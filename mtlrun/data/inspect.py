@@ -5,7 +5,15 @@ import pandas as pd
 
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset, load_table, unseen_classes
-from mtlrun.data.doubts import declaration, in_words, is_identifier, marks_of_missing, notations_of, one_class_twice
+from mtlrun.data.doubts import (
+    code_of_digits,
+    declaration,
+    in_words,
+    is_identifier,
+    marks_of_missing,
+    notations_of,
+    one_class_twice,
+)
 from mtlrun.data.kinds import NUMBER, TEXT, has_cells, kind_of, text_of
 from mtlrun.data.leaks.warnings import leak_warnings
 from mtlrun.data.notation import yaml_flow
@@ -27,7 +35,8 @@ def inspect(config: Config, dataset: Dataset) -> list[str]:
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
     warnings += unseen_classes(dataset.targets, dataset.split)
     targets = [c for t in dataset.targets if (c := target_column(config, t)) is not None and c not in names]
-    warnings += [line for column in dict.fromkeys(targets) for line in _mark_warnings(table.frame[column], column)]
+    for column in dict.fromkeys(targets):
+        warnings += _code_warnings(table.frame[column], column) + _mark_warnings(table.frame[column], column)
     return warnings + leaks(config, dataset)
 
 
@@ -63,8 +72,16 @@ def _column_warnings(series: pd.Series, name: str, identifier: bool) -> list[str
     if identifier:
         return [f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs"]
     if kind_of(series) is TEXT:
-        return [f"{name}: {line}" for line in one_class_twice(series.dropna().unique())]
+        return [*_code_warnings(series, name), *(f"{name}: {s}" for s in one_class_twice(series.dropna().unique()))]
     return _mark_warnings(series, name)
+
+
+def _code_warnings(series: pd.Series, name: str) -> list[str]:
+    """A warning if a column of digits is text, as a cell has a leading zero."""
+    if (cell := code_of_digits(series)) is None:
+        return []
+    columns = yaml_flow({name: {"number": {}}})
+    return [f"{name}: read as text, as {cell!r} has a leading zero; to read numbers: data.columns={columns}"]
 
 
 def _mark_warnings(series: pd.Series, name: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+LEADING_ZERO = r"[ \t]*0[0-9]+[ \t]*"  # a whole number such as 01
 HOURS = 24  # of a day
 DAY = 86_400e6  # in microseconds; datetime64[us] covers the years 1 to 9999 and more
 
@@ -164,6 +165,12 @@ def whole_numbers(series: pd.Series) -> np.ndarray | None:
         return series.to_numpy(dtype=np.uint64 if series.dtype.kind == "u" else np.int64)
     whole = series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) == "integer"
     return series.to_numpy() if whole else None
+
+
+def leading_zeros(series: pd.Series) -> np.ndarray:
+    """The cells [N] of a column of text that are whole numbers with a leading zero, such as 01."""
+    found: np.ndarray = series.str.fullmatch(LEADING_ZERO).fillna(False).to_numpy(dtype=bool)
+    return found
 
 
 def iso_dates(series: pd.Series) -> pd.Series:

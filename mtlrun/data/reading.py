@@ -5,6 +5,7 @@ is read the same way.
 kind follows from the cells as if they stood in one file:
 
     every cell spells true or false                  bool
+    a whole number has a leading zero, as 01 has     text: it is a code; only in CSV files
     every cell spells a number, or true or false     number, or whole if floats would round the whole numbers
     every cell is an ISO date, or a Parquet date     date
     a time of Parquet                                time
@@ -49,6 +50,7 @@ from mtlrun.data.kinds import (
     as_numbers,
     has_cells,
     kind_of,
+    leading_zeros,
     plain_numbers,
     text_of,
 )
@@ -199,12 +201,13 @@ def decide(
 
     Also returns the frames, with text that spells numbers converted to numbers, so that it is parsed only once.
 
-    frames: the tables of the files, each with the columns of the first, as pandas has parsed them.
+    frames: the tables of the files, each with the columns of the first, as pandas has parsed them; columns in which
+        whole numbers have leading zeros as text (`tabular_files.with_leading_zeros`).
     typed: for each file, whether it states the types of its columns, as Parquet does.
     given: columns whose reading, or words for missing values, are already known.
     missing: the words for missing values in all other columns. None: MISSING_WORDS, but in columns of text only "".
-    old: as mtlrun 0.1: no dates in CSV files, numbers beside true or false are text, and in a CSV file the words are
-        missing values in columns of text too.
+    old: as mtlrun 0.1: no dates in CSV files, leading zeros do not count, numbers beside true or false are text, and in
+        a CSV file the words are missing values in columns of text too.
     """
     given = given or {}
     if old and missing is None and not all(typed):
@@ -241,6 +244,11 @@ class _Part:
             return None if self.typed else spelled_numbers(self.cells)
         return as_numbers(self.cells) if kind in (NUMBER, TRUTH) else None
 
+    @property
+    def padded(self) -> bool:
+        """Whether a cell of text is a whole number with a leading zero."""
+        return kind_of(self.cells) is TEXT and bool(leading_zeros(self.cells).any())
+
     @cached_property
     def kind(self) -> str | None:
         """The name of the kind of the column in this file; None if it has no cell."""
@@ -265,6 +273,8 @@ def _decided(parts: Sequence[_Part], words: Sequence[str | float] | None, old: b
     stated = any(part.typed for part in parts)
     if old and not stated and (kind == "date" or (kind in ("number", "whole") and _mixed(parts))):
         kind = "text"
+    if not old and not stated and kind in ("number", "whole") and any(part.padded for part in parts):
+        return ColumnReading("text", usual.missing)  # a word such as NA is no code among digits
     return ColumnReading(kind, [] if words is None and kind == "text" else usual.missing)
 
 

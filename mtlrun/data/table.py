@@ -13,7 +13,7 @@ from mtlrun.data.kinds import plain_column, plain_numbers
 from mtlrun.data.paths import require_file, synthetic_name
 from mtlrun.data.problems import synthetic_table
 from mtlrun.data.reading import ColumnReading, Reading, decide, with_columns
-from mtlrun.data.tabular_files import read_csv, read_parquet
+from mtlrun.data.tabular_files import read_csv, read_parquet, with_leading_zeros
 from mtlrun.data.words import Words, words_in
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -116,6 +116,9 @@ def _read_alike(
                 f"found: {listing(found)}"
             )
     parsed = [frame[columns] for frame in parsed]
+    if not old and not any(map(_states_types, paths)):
+        files = zip(parsed, paths, keys, strict=True)
+        parsed = [with_leading_zeros(frame, path, key, Reading(given), separator) for frame, path, key in files]
     reading, spelled = decide(parsed, [_states_types(path) for path in paths], given, missing, old)
     words = words_in(parsed, reading)
     frames = []

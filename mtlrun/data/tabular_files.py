@@ -16,8 +16,9 @@ import pandas as pd
 
 from mtlrun.config.values import plain_name
 from mtlrun.data.conversion import EXACT
+from mtlrun.data.kinds import LEADING_ZERO, leading_zeros, plain_numbers
 from mtlrun.data.paths import SUFFIXES
-from mtlrun.data.reading import Reading, with_columns
+from mtlrun.data.reading import ColumnReading, Reading, with_columns
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import shown
@@ -162,6 +163,34 @@ def read_csv(
         raise RequestError(f"{key}: {path.name} is empty\nallowed: a table with a line of names and rows") from None
     except (pd.errors.ParserError, csv.Error, OSError, ValueError) as error:
         raise _unreadable(path, key, error, "allowed: comma-separated values with one line of column names") from None
+
+
+def with_leading_zeros(
+    frame: pd.DataFrame, path: Path, key: str, reading: Reading, separator: str = ","
+) -> pd.DataFrame:
+    """The `frame` of a CSV file, in which columns are text if pandas has parsed them and a number has a leading zero.
+
+    Columns whose kind `reading` knows stay as they are.
+    """
+    known = {name for name, column in reading.columns.items() if column.kind is not None}
+    names = [name for name in frame.columns if name in plain_numbers(frame) and name not in known]
+    if not names or not _any_leading_zero(path, separator):
+        return frame
+    texts = read_csv(path, key, Reading({name: ColumnReading("text") for name in names}), names, separator)
+    return with_columns(frame, {n: texts[n] for n in names if texts[n].notna().any() and leading_zeros(texts[n]).any()})
+
+
+def _any_leading_zero(path: Path, separator: str) -> bool:
+    """Whether a field of a CSV file may be a whole number with a leading zero. It is quick, and may say yes wrongly."""
+    edge = b'[\n\r"' + re.escape(SIGNS[separator]).encode() + b"]"
+    field = re.compile(edge + LEADING_ZERO.encode() + edge)
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        rest = b""
+        while block := file.read(1 << 24):
+            if field.search(rest + block):
+                return True
+            rest = (rest + block)[-1000:]  # a field may lie across two blocks
+        return field.search(rest + b"\n") is not None
 
 
 def _conversion(path: Path) -> str:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from mtlrun.results.training_length import in_words, longer
 from mtlrun.tasks import type_of
 from mtlrun.util.lazy import LazyModule
 from mtlrun.util.terminal import printable, say
@@ -206,8 +207,8 @@ def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary:
     ]
     if best["step"] == summary["steps"] and best["by"] != "last":
         trainer = summary["settings"]["trainer"]
-        limit = "max_steps" if summary["steps"] == trainer["max_steps"] else "epochs"
-        lines.append(f"val was best at the last evaluation: more training may help (trainer.{limit})")
+        words = longer(summary["steps"], trainer["epochs"], trainer["max_steps"])
+        lines.append(f"val was best at the last evaluation: more training may help: {in_words(words)}")
     return lines
 
 

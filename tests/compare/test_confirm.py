@@ -92,7 +92,9 @@ def test_unequal_trials_and_weights_are_remembered(here: Path) -> None:
     }
     assert "fixed weights" not in missing(found)["baselines"].text, "three of them were tried"
     texts = [f.text for f in found.findings if f.condition in ("trials", "equal trials")]
-    assert len(texts) == 1 and texts[0].startswith("fixed weights chose among 3 settings; 1 row has nothing of")
+    assert len(texts) == 1 and texts[0].startswith(
+        "fixed weights is the best of 3 tried weightings; 1 other row has no weights"
+    )
 
 
 def test_what_is_written_is_read_and_damage_is_named(here: Path) -> None:

@@ -167,6 +167,45 @@ def test_codes_stay_text_if_declared(tmp_path: Path) -> None:
         assert {"01", "1"} <= set(spec.columns[0].categories)
 
 
+@pytest.mark.parametrize("cells", [["01067", "80331"], ["01", "2", "10", "NA"]])
+def test_digits_with_a_leading_zero_are_codes_until_declared(
+    cells: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = {"z": (cells * 20)[:40], "y": np.arange(40.0), "x": np.arange(40.0) % 7, "class": (cells * 20)[:40]}
+    pd.DataFrame(rows).to_csv("t.csv", index=False)
+    codes = sorted(set(cells) - {"NA", ""})
+    tasks = {"y": {"type": "regression"}, "group": {"target": "class"}}
+    undeclared = config(tasks, path="t.csv")
+    data = load_dataset(undeclared)
+    assert list(data.targets["group"].classes) == codes
+    said = f"read as text, as {cells[0]!r} has a leading zero; to read numbers: data.columns="
+    found = [w for w in inspect(undeclared, data) if said in w]
+    assert [w.split(":")[0] for w in found] == ["z", "class"]
+    assert yaml.safe_load(found[0].rsplit("data.columns=", 1)[1]) == {"z": {"number": {}}}
+    numbers = load_dataset(config(tasks, path="t.csv", columns={"z": {"number": {}}}))
+    assert numbers.reading.columns["z"].kind == "number"
+    assert data.reading.columns["z"].kind == "text"
+    old = load_dataset(config({"y": {"type": "regression"}}, path="t.csv", reading="0.1"))
+    assert old.reading.columns["z"].kind == "number"
+    assert (
+        f"# z: {{number: {{}}}}  # text, as {cells[0]!r} has" in write_yaml(Path("t.csv"), ["y"], tmp_path).read_text()
+    )
+    reading = Reading.from_plain(json.loads(json.dumps(data.reading.to_plain())))
+    pd.DataFrame(rows)[["z"]].iloc[:1].to_csv("new.csv", index=False)
+    assert read_table(Path("new.csv"), "predict", reading)["z"].tolist() == cells[:1]
+    # numbers stay numbers where a run has learnt so
+    assert read_table(Path("new.csv"), "predict", old.reading)["z"].tolist() == [float(cells[0])]
+
+
+def test_codes_of_digits_and_letters_are_not_declared_numbers(tmp_path: Path) -> None:
+    """The departments of France are 01 to 95, and 2A and 2B."""
+    cells = [f"{i:02d}" for i in range(1, 96)] + ["2A"]
+    pd.DataFrame({"z": cells, "y": np.arange(96.0)}).to_csv(tmp_path / "t.csv", index=False)
+    checked = config(TASK, path=str(tmp_path / "t.csv"))
+    assert not [w for w in inspect(checked, load_dataset(checked)) if "numbers" in w]
+
+
 # ---------------------------------------------------------------- words for missing values
 
 

@@ -98,10 +98,10 @@ def test_on_a_terminal_lines_stay_whole(tmp_path: Path) -> None:
     assert "Traceback" not in text
 
 
-@pytest.mark.parametrize(("most", "limit"), [(None, "epochs"), (40, "max_steps"), (80, "epochs")])
+@pytest.mark.parametrize(("most", "limit"), [(None, ""), (40, " trainer.max_steps=400"), (80, "")])
 def test_a_run_that_was_best_at_its_end_names_the_setting_that_ended_it(most: int | None, limit: str) -> None:
     summary = {
-        "settings": {"trainer": {"max_steps": most}},
+        "settings": {"trainer": {"epochs": 4, "max_steps": most}},
         "steps": 40,
         "seconds": 1.0,
         "best": {"step": 40, "epoch": 4, "by": "skill", "value": 0.5},
@@ -109,4 +109,4 @@ def test_a_run_that_was_best_at_its_end_names_the_setting_that_ended_it(most: in
         "trivial": {"test/a/rmse": 2.0},
     }
     lines = progress.closing_lines(summary, {"a": "regression"}, {"a": "rmse"})
-    assert lines[-1] == f"val was best at the last evaluation: more training may help (trainer.{limit})"
+    assert lines[-1] == f"val was best at the last evaluation: more training may help: trainer.epochs=40{limit}"

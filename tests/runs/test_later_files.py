@@ -75,8 +75,8 @@ def test_a_resumed_run_reads_as_it_has_begun() -> None:
 def test_a_trunk_of_another_run_keeps_the_reading_of_its_inputs() -> None:
     """The new table holds the same cells in a CSV file, which does not say that the codes are text."""
     frame = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40), "bit": [True, False] * 20, "y": range(40)})
-    frame.assign(code=["01", "02"] * 20).to_parquet("first.parquet")
-    frame.assign(code=["01", "02"] * 20, z=range(40)).to_csv("second.csv", index=False)
+    frame.assign(code=["1", "2"] * 20).to_parquet("first.parquet")
+    frame.assign(code=["1", "2"] * 20, z=range(40)).to_csv("second.csv", index=False)
     small = [*SMALL, "trainer.epochs=2", "data.inputs=[day,bit,code]"]
     words = ["data.path=first.parquet", "tasks={y: {type: regression}}", "hydra.run.dir=first"]
     assert main([*small, *words]) == 0

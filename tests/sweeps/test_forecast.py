@@ -126,7 +126,7 @@ def test_compare_counts_the_questions_that_were_announced(words: list[str]) -> N
     needed = seeds_needed(found.asked.count)
     assert line.startswith(f"{found.asked} need{'s' * (found.asked.count == 1)} {needed} seeds or more")
     assert (f" {found.seeds_needed}; this sweep" in line) == (found.seeds_needed > needed)
-    assert found.verdict[0] == f"Too few seeds to show a difference: 2 of {needed}."
+    assert found.verdict[0] == f"2 seeds; {needed} are needed to show a difference."
 
 
 @pytest.mark.parametrize(

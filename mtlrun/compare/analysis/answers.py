@@ -73,6 +73,7 @@ class Facts:
     curve: number of training rows -> the shared net against single-task nets with the same rows
     affinity: gains of tasks in pairs
     boosting: the label of its row, and its difference to every net
+    still_improving: what is said first if nets were not trained to the end
     """
 
     rows: Sequence[Row]
@@ -88,14 +89,22 @@ class Facts:
     curve: Mapping[int, Tested] = field(default_factory=dict)
     affinity: Affinity | None = None
     boosting: tuple[str, Sequence[Tested]] | None = None
+    still_improving: str = ""
 
 
-def facts(answers: Answers, table: Table, best: bool) -> Facts:
-    """Collects the facts for the verdict. best: whether the leader may be called best."""
+def facts(answers: Answers, table: Table, best: bool, still_improving: str) -> Facts:
+    """Collects the facts for the verdict, without answers on rows that are not trained to the end.
+
+    best: whether the leader may be called best; still_improving: what is said first of such rows
+    """
     criteria, results = table.criteria, table.results
     rows = [result.row for result in table.ordered]
     needed = statistics.seeds_needed(answers.asked(table.tested).count)
     seeds = _seeds(rows, answers.answers, needed)
+    trained = not any(row.untrained for row in rows)
+    together = questions.together(results, table.comparators, criteria)
+    pair = [row for row in rows if together and row.label in (together.label, together.alone)]
+    curve = questions.curve(results, table.comparators, criteria) if table.comparators.by_rows else {}
     return Facts(
         rows=rows,
         reference=table.comparators.reference.row,
@@ -104,12 +113,13 @@ def facts(answers: Answers, table: Table, best: bool) -> Facts:
         margin=criteria.margin,
         seeds=seeds,
         needed=needed,
-        contrasts=answers.contrasts,
-        effects=answers.factorial,
-        together=questions.together(results, table.comparators, criteria),
-        curve=questions.curve(results, table.comparators, criteria) if table.comparators.by_rows else {},
-        affinity=answers.affinity,
-        boosting=questions.boosting(results, table.comparators, criteria),
+        contrasts=answers.contrasts if trained else None,
+        effects=answers.factorial if trained else (),
+        together=None if any(row.untrained for row in pair) else together,
+        curve=curve if trained else {},
+        affinity=answers.affinity if trained else None,
+        boosting=questions.boosting(results, table.comparators, criteria) if trained else None,
+        still_improving=still_improving,
     )
 
 

@@ -17,10 +17,13 @@ ZEROS, RANK = "zeros", "rank_"  # metrics of sharing schemes
 def training_faults(settings: Sequence[Setting], curves: Curves, columns: Sequence[TaskColumn]) -> list[Finding]:
     """A warning for each kind of fault, with the first runs."""
     runs = list({run.folder: run for s in settings for run in s.members if not run.boosting}.values())
-    weights = [text for run in runs for text in _weights(run, curves)]
+    weights = [f"{run.name}: the weight of {'; of '.join(off)}" for run in runs if (off := [*_weights(run, curves)])]
     found = []
     if weights:
-        text = f"{first_few(weights)}: the loss of this task outweighs all others, and a small rate becomes a large one"
+        text = (
+            f"{first_few(weights)}: this task outweighs all others, and its steps are as if at a far larger learning "
+            "rate; try another loss, or a smaller lr.base"
+        )
         found.append(Finding("warning", "a weight ran off", text))
     if off := [run.name for run in runs if _last(curves, run, ZEROS) == 1.0]:
         text = f"{first_few(off)}: no task reads any input; the penalty is too strong (sharing.strength)"
@@ -36,7 +39,7 @@ def _weights(run: RunRecord, curves: Curves) -> Iterator[str]:
     for task in run.tasks:
         _, values = curves.of(run, ("train", task, "weight"))
         if values and values[-1] >= RAN_OFF and values[-1] >= GROWN * min(values):
-            yield f"{run.name}: the weight of {task} is {values[-1]:,.0f} at the end, from {values[0]:.3g}"
+            yield f"{task} is {values[-1]:,.0f} at the end, from {values[0]:.3g}"
 
 
 def _last(curves: Curves, run: RunRecord, metric: str) -> float | None:

@@ -25,6 +25,7 @@ class RunRecord:
     sweep: the folder of its sweep
     arm: the label of its arm in the sweep
     choice: the choice that --confirm trained it for
+    still_improving: whether val still improved when its training ended (`results.training_length`)
     """
 
     folder: Path
@@ -52,6 +53,7 @@ class RunRecord:
     git: Mapping[str, Any] | None = None
     hardware: Mapping[str, Any] = field(default_factory=dict)
     choice: Choice | None = None
+    still_improving: bool = False
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from mtlrun.config.extensions import require
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
 from mtlrun.results.names import METRICS, PLAN, SUMMARY
 from mtlrun.results.summary import EMPTY, METRICS_HEADER, NewerSchema, flatten, read
+from mtlrun.results.training_length import still_improving
 from mtlrun.tasks import known_metrics, names, stated_primary
 from mtlrun.util.errors import RequestError, listing
 
@@ -189,6 +190,7 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
         git=summary["git"],
         hardware=summary["hardware"],
         choice=planned.choice,
+        still_improving=still_improving(folder, summary),
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mtlrun.compare.records import CONFLICTS, DEAD, Comparison, Cost, Row, TaskColumn
+from mtlrun.compare.records import CONFLICTS, DEAD, UNTRAINED, Comparison, Cost, Row, TaskColumn
 from mtlrun.compare.report import rounding
 from mtlrun.compare.report.rounding import ABSENT, percent, probability
 
@@ -129,13 +129,14 @@ def wins(row: Row) -> str:
 
 
 def verdict_word(comparison: Comparison, row: Row) -> str:
-    """`better`, `worse`, `equivalent within 1 %`, `undecided`; `reference` for the reference itself."""
+    """`better`, `worse`, `equivalent within 1 %`, `undecided`, `not trained to the end`; `reference` for that row."""
     if row.label == comparison.reference:
         return "reference"
     if row.against is None:
         return ABSENT
     word = row.against.verdict
-    return f"equivalent within {comparison.margin:g} %" if word == "equivalent" else word
+    words = {"equivalent": f"equivalent within {comparison.margin:g} %", "untrained": UNTRAINED}
+    return words.get(word, word)
 
 
 def failures(row: Row) -> str:

@@ -1,7 +1,7 @@
 """The verdict: the answers of a comparison in short sentences, the most important first."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mtlrun.compare.analysis.answers import Facts
 from mtlrun.compare.analysis.effects import Contrasts, main, word
@@ -29,10 +29,11 @@ FACTORS = {
 def verdict(facts: Facts) -> list[str]:
     """The sentences, in this order.
 
-    The best setting; too few seeds; the answer of the experiment; whether training together helps; rows against the
-    reference; the leader; boosting; failures.
+    Nets that were still improving; the best setting; too few seeds; the answer of the experiment; whether training
+    together helps; rows against the reference; the leader; boosting; failures. A sentence may end in a command, on a
+    line of its own.
     """
-    sentences = []
+    sentences = [facts.still_improving] if facts.still_improving else []
     if facts.best:
         sentences.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
     if not facts.seeds:
@@ -41,10 +42,10 @@ def verdict(facts: Facts) -> list[str]:
         tasks = len(facts.affinity.mean_gains) if facts.affinity else 0
         if tasks and facts.seeds >= seeds_needed(tasks):
             sentences.append(
-                f"Too few seeds to show a gain in a single pair of tasks: {facts.seeds} of {facts.needed}."
+                f"{counted(facts.seeds, 'seed')}; {facts.needed} are needed to show a gain in a single pair of tasks."
             )
         elif not any(row.against and _decided(row.against.verdict) for row in facts.rows):
-            sentences.append(f"Too few seeds to show a difference: {facts.seeds} of {facts.needed}.")
+            sentences.append(f"{counted(facts.seeds, 'seed')}; {facts.needed} are needed to show a difference.")
     sentences += (
         _contrasts(facts.contrasts, facts.margin) if facts.contrasts else _factorial(facts.effects, facts.margin)
     )
@@ -211,10 +212,11 @@ def _rows(facts: Facts) -> list[str]:
     answered = {facts.together.alone, facts.together.label} if facts.together else set[str]()
     if name not in answered:  # the sentence on training together is about another difference
         answered = set[str]()
-    by_verdict: dict[Verdict, list[str]] = {"better": [], "worse": [], "equivalent": [], "undecided": []}
+    by_verdict: dict[Verdict, list[str]] = {verdict: [] for verdict in get_args(Verdict)}
     for row in facts.rows:
         if row.against is not None and row.label not in answered:
-            difference = f" ({_percent(row.against.difference)})" if row.against.verdict != "undecided" else ""
+            said = row.against.verdict not in ("undecided", "untrained")
+            difference = f" ({_percent(row.against.difference)})" if said else ""
             by_verdict[row.against.verdict].append(f"{row.label}{difference}")
     titles: dict[Verdict, str] = {
         "better": f"Better than {name}",
@@ -224,6 +226,8 @@ def _rows(facts: Facts) -> list[str]:
     sentences = [
         f"{title}: {enumerated(by_verdict[verdict])}." for verdict, title in titles.items() if by_verdict[verdict]
     ]
+    if untrained := by_verdict["untrained"]:
+        sentences.append(f"Not compared with {name}, as nets are not trained to the end: {enumerated(untrained)}.")
     undecided = by_verdict["undecided"]
     if undecided and sentences:
         sentences.append(f"Undecided against {name}: {enumerated(undecided)}.")
@@ -241,6 +245,8 @@ def _leader(facts: Facts) -> list[str]:
     """The row with the lowest mean Δm, and the number of rows that cannot be distinguished from it."""
     lead = next((row for row in facts.rows if row.label == facts.leader), None)
     if lead is None or lead.delta_m is None or facts.best:
+        return []
+    if any(row.untrained for row in facts.rows):  # what is told apart would be the length of training
         return []
     others = [row for row in facts.rows if row.like_leader is not None]
     like = sum(bool(row.like_leader) for row in others)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.schema import ColumnConfig, NumberConfig
+from mtlrun.data.kinds import leading_zeros
 from mtlrun.data.notation.dates import ISO, are_iso_dates, date_notations, likely_years, time_notation
 from mtlrun.data.notation.declared_cells import read
 from mtlrun.data.notation.numbers import MIN_DISTINCT, number_notations
@@ -55,6 +56,8 @@ def recognise(cells: Sequence[str] | pd.Series, counts: Sequence[int] | np.ndarr
             continue
         if not wrong and not words and _is_plain(values, notation):
             return []
+        if notation.number == NumberConfig() and leading_zeros(values).any():
+            continue  # 01 beside 2A is a code
         missing: list[str | float] = [*words, *values[~fits].tolist()]
         found.append((wrong, replace(notation, missing=missing) if missing else notation))
     return [notation for wrong, notation in found if wrong == min(wrong for wrong, _ in found)]

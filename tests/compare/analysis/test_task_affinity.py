@@ -96,7 +96,7 @@ def test_the_numbers_of_seeds_are_those_of_the_rule(outputs: Outputs) -> None:
     """20 gains of 5 tasks need 10 seeds, the mean gains of 5 tasks 8. With 9, the tasks are answered and no pair."""
     assert (seeds_needed(20), seeds_needed(5)) == (10, 8)
     found = trained(outputs, draws(9))
-    assert found.verdict[0] == "Too few seeds to show a gain in a single pair of tasks: 9 of 10."
+    assert found.verdict[0] == "9 seeds; 10 are needed to show a gain in a single pair of tasks."
     assert found.asked is not None and str(found.asked) == "20 gains of a task by another"
     text = render(found, "text").replace("\n  ", " ")
     assert "possible from 6 seeds on, for the 20 gains of a task by another from 10." in text

@@ -60,7 +60,7 @@ def test_too_few_seeds_come_first_and_nothing_is_equivalent(outputs: Outputs) ->
     held = rows(found)["loss=uncertainty"].against
     assert held is not None and not held.equivalent and held.verdict == "undecided"
     assert found.verdict[:2] == [
-        "Too few seeds to show a difference: 2 of 6.",
+        "2 seeds; 6 are needed to show a difference.",
         "No setting is shown to differ from loss=sum.",
     ]
 
@@ -213,7 +213,7 @@ def test_a_grid_of_weights_is_named_and_folds_into_one_method(outputs: Outputs) 
     assert (row.trials, row.chosen, row.figures["b"].mean) == (3, {"loss.weights.b": "3"}, 0.6)
     assert folded.expected_best["fixed weights"][0] == pytest.approx((0.4 + 0.7 + 0.3) / 3)
     assert "equal trials" not in conditions(folded), "the others have no weights to choose"
-    assert conditions(folded)["trials"].text.startswith("fixed weights chose among 3 settings; 2 rows")
+    assert conditions(folded)["trials"].text.startswith("fixed weights is the best of 3 tried weightings; 2 other rows")
 
 
 def test_at_the_edge_of_a_grid_of_weights_there_is_no_command(outputs: Outputs) -> None:

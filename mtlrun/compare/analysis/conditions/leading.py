@@ -26,6 +26,8 @@ def clear_leader(context: Context) -> Iterator[Finding]:
         yield _nothing_leads(context)
         return
     leader = context.leader.row
+    if any(result.row.untrained for result in context.results):  # longer training comes before further seeds
+        return
     rows = _like_leader(context, leader)
     if not rows or context.fewest_seeds < context.table.seeds_needed:  # with fewer seeds, `enough_seeds` has a finding
         return
@@ -39,8 +41,9 @@ def clear_leader(context: Context) -> Iterator[Finding]:
         yield Finding("missing", "a clear leader", text)
     if limited:
         text = (
-            f"{leader.label} cannot be told apart from {limited}, nor could it with any number of seeds: their splits "
-            "share rows, and the interval stays too wide"
+            f"{leader.label} cannot be told apart from {limited}, and no number of seeds would do it, because their "
+            "splits share rows: use a table with more rows, or train all seeds on one split (data.split.seed=0), "
+            "which answers for that split alone"
         )
         yield Finding("missing", "a clear leader", text)
     if undecided:

@@ -53,12 +53,12 @@ def trials_of_weights(context: Context) -> Iterator[Finding]:
     if not context.tuned:
         return
     others = [setting for setting in context.nets if not is_fixed(setting)]
-    have = "1 row has" if len(others) == 1 else f"{len(others)} rows have"
+    have = "1 other row has" if len(others) == 1 else f"{len(others)} other rows have"
     for setting in context.nets:
         count = len(setting.tries)
         if count <= _trials_besides_weights(setting):
             continue
-        text = f"{setting.label} chose among {count} settings; {have} nothing of {WEIGHTS[:-1]} to choose"
+        text = f"{setting.label} is the best of {count} tried weightings; {have} no weights to try"
         if context.leads(setting) and any(len(other.tries) < count for other in others):
             command = _more_rates(context, others, count)
             yield Finding("missing", "equal trials", f"{text}, and it leads", command)

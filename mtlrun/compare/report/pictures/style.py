@@ -9,7 +9,7 @@ from typing import Any
 
 import matplotlib
 
-from mtlrun.compare.records import Comparison, Estimate, Row
+from mtlrun.compare.records import UNTRAINED, Comparison, Estimate, Row
 from mtlrun.compare.report.wrapping import wrap
 
 # Ink, soft ink and grid. They differ from all colours of the palette, so that a page can replace them.
@@ -124,6 +124,7 @@ def verdict_sign(comparison: Comparison, row: Row) -> Sign:
         "worse": Sign("worse", PALETTE[1], "X"),
         "equivalent": Sign(f"equivalent within {comparison.margin:g} %", INK, "D"),
         "undecided": Sign("undecided", SOFT, "s"),
+        "untrained": Sign(UNTRAINED, SOFT, "v"),
     }[row.against.verdict]
 
 

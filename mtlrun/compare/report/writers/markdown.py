@@ -17,7 +17,7 @@ from mtlrun.util.terminal import printable
 def as_markdown(comparison: Comparison) -> str:
     """The Markdown text: headings, a table, lists, and commands as code blocks."""
     columns = table(comparison)
-    out = [f"## {escape(comparison.title)}", "", " ".join(escape(sentence) for sentence in comparison.verdict), ""]
+    out = [f"## {escape(comparison.title)}", "", " ".join(map(_sentence, comparison.verdict)), ""]
     out += [_line(["setting", *(column.text for column in columns)]), "|---|" + "---:|" * len(columns)]
     for row, cells in zip(comparison.rows, lines(columns, len(comparison.rows)), strict=True):
         out.append(_line([f"{row.label} {sign}" if (sign := mark(comparison, row)) else row.label, *cells]))
@@ -51,3 +51,9 @@ def escape(text: str) -> str:
 
 def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(escape(cell) for cell in cells) + " |"
+
+
+def _sentence(sentence: str) -> str:
+    """A sentence of the verdict, with its command as code if it ends in one."""
+    text, _, command = sentence.partition("\n")
+    return f"{escape(text)} `{printable(command)}`" if command else escape(text)

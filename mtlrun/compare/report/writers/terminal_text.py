@@ -25,7 +25,9 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
     width = room or PAGE
     out = [*fill(comparison.title, width), ""]
     for sentence in comparison.verdict:
-        out += fill(sentence, width)
+        text, _, command = sentence.partition("\n")
+        out += fill(text, width)
+        out += [f"    {printable(command)}"] if command else []
     out += _table(comparison, room)
     for line in reading(comparison):
         out += fill(line, width, "  ")

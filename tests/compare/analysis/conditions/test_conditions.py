@@ -18,7 +18,7 @@ def test_a_reader_learns_what_is_missing_and_how_to_supply_it(outputs: Outputs) 
     (outputs.root / "s/command.txt").write_text(words)
     found = compared(outputs)
     assert found.seeds_needed == 6 and not found.best
-    assert found.verdict[0] == "Too few seeds to show a difference: 2 of 6."
+    assert found.verdict[0] == "2 seeds; 6 are needed to show a difference."
     assert missing(found)["seeds"].text == (
         "2 seeds; no row can be significant below 6; then compare both, B the folder that the command prints: "
         f"mtlrun compare {outputs.root} B"

@@ -32,7 +32,7 @@ def test_where_splits_share_rows_no_number_of_seeds_may_be_enough(outputs: Outpu
             f"unc-{seed}", {"a": 9.95 + e, "b": 0.5}, seed, split_seed=None, sweep="s", flat={"loss": "uncertainty"}
         )
     (finding,) = leaders(outputs)
-    assert "nor could it with any number of seeds: their splits share rows" in finding.text
+    assert "no number of seeds would do it, because their splits share rows" in finding.text
     assert finding.command is None
     assert Inference(True, 15 / 70).limited([2.43 + e for e in (-2.5, 2.5) * 4]) is False
     assert Inference(True, 15 / 70).limited([2.42 + e for e in (-2.5, 2.5) * 4]) is True

@@ -1,0 +1,134 @@
+"""Short trainings are not concluded from; trained ones are concluded as before."""
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from folders import Outputs
+
+from mtlrun.compare.analyse import analyse
+from mtlrun.compare.analysis.options import Options
+from mtlrun.compare.collect.folders import collect
+from mtlrun.compare.records import UNTRAINED, Comparison
+from mtlrun.compare.report.render import render
+from mtlrun.results.training_length import longer, still_improving
+
+CONCLUDES = re.compile(r"[Bb]etter|[Ww]orse|\bbest of|told apart|gains?\b|loses?\b|equivalent")
+SHORT, TRAINED = [0.9, 0.8, 0.7, 0.6, 0.5], [0.9, 0.5, 0.4, 0.4, 0.4]  # losses on val; the trivial predictor has 1
+
+
+def ended(losses: list[float], **trainer: Any) -> dict[str, Any]:
+    """What `Outputs.run` needs for a run with these losses of both tasks on val."""
+    best = 10 * (1 + losses.index(min(losses)))
+    curve = [f"{n},{10 * n},val,{t},loss,{v}" for n, v in enumerate(losses, 1) for t in "ab"]
+    record = {"step": best, "epoch": best // 10, "by": "skill", "value": 1 - min(losses)}
+    flat = {"trainer.epochs": len(losses), **{f"trainer.{key}": value for key, value in trainer.items()}}
+    return {"best": record, "curve": curve, "steps": 10 * len(losses), "flat": flat}
+
+
+def sweep(outputs: Outputs, luck: random.Random, losses: list[float]) -> Comparison:
+    """The comparison of some of the usual rows, with effects that seeds would show; boosting far ahead."""
+    given = ended(losses)
+    nets = {"unc": {"loss": "uncertainty"}, "pc": {"loss": "pcgrad"}, "sum": {}}
+    for name, flat in nets.items():
+        level = luck.choice([9.0, 10.0, 11.0])
+        figures = [level + luck.gauss(0, 0.05) for _ in range(8)]
+        outputs.setting(name, figures, [0.5] * 8, **{**given, "flat": {**given["flat"], **flat}})
+    if luck.random() < 0.5:
+        outputs.alone([luck.gauss(12, 0.05) for _ in range(8)], [0.5] * 8, **given)
+    outputs.setting("boost", [luck.gauss(5, 0.05) for _ in range(8)], [0.9] * 8, flat={"model": "boosting"})
+    return analyse(collect([outputs.root]), Options())
+
+
+def test_sweeps_of_short_trainings_are_not_concluded_from(tmp_path: Path) -> None:
+    for number in range(20):
+        found = sweep(Outputs(tmp_path / str(number)), random.Random(number), SHORT)
+        first, *others = found.verdict
+        nets = sum(len(row.runs) for row in found.rows if row.kind in ("method", "alone"))
+        assert first.startswith(f"{nets} of {nets} nets were still improving when they stopped: "), first
+        assert not any(CONCLUDES.search(sentence) for sentence in others), others
+        assert {row.against.verdict for row in found.rows if row.against} == {"untrained"}
+        assert not found.best and not any(row.like_leader for row in found.rows)
+        shown = render(found, "text", None)
+        assert UNTRAINED in shown and not re.search(r"  (better|worse)\b", shown)
+
+
+def test_trained_sweeps_are_concluded_as_before(tmp_path: Path) -> None:
+    for number in range(5):
+        found = sweep(Outputs(tmp_path / str(number)), random.Random(number), TRAINED)
+        assert not any("still improving" in sentence for sentence in found.verdict)
+        assert any(sentence.startswith("Gradient boosting is better than every net") for sentence in found.verdict)
+        assert not any(row.untrained for row in found.rows)
+
+
+def test_the_first_lines_hold_the_command_of_a_longer_training(outputs: Outputs) -> None:
+    for seed in range(2):
+        outputs.run(f"run{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="sweep", **ended(SHORT))
+    found = analyse(collect([outputs.root / "sweep"]), Options())
+    command = "mtlrun -m seed=0,1 trainer.epochs=50"
+    assert found.verdict[0].endswith(f"Train longer:\n{command}")
+    for width in (60, None):  # the command stays on one line
+        shown = render(found, "text", width).splitlines()
+        assert shown[2].startswith("2 of 2 nets were still improving") and f"    {command}" in shown[3:6]
+
+
+def test_rows_of_different_lengths_compare_just_this(outputs: Outputs) -> None:
+    for name, losses, level in (("short", SHORT, 12.0), ("long", [*SHORT, *TRAINED[2:], *TRAINED[2:]], 9.0)):
+        outputs.setting(name, [level + 0.01 * seed for seed in range(8)], [0.5] * 8, **ended(losses))
+    found = analyse(collect([outputs.root]), Options())
+    assert not any("still improving" in sentence for sentence in found.verdict)
+    assert any(finding.condition == "trained to the end" and finding.kind == "warning" for finding in found.findings)
+
+
+def test_only_some_runs_of_a_row_are_a_warning(outputs: Outputs) -> None:
+    for seed in range(8):
+        for name, flat in {"sum": {}, "unc": {"loss": "uncertainty"}}.items():
+            given = ended(SHORT if seed < 3 else TRAINED)
+            level = 10.0 if name == "sum" else 9.0
+            values = {"a": level + 0.01 * seed, "b": 0.5}
+            outputs.run(f"{name}-{seed}", values, seed, **{**given, "flat": {**given["flat"], **flat}})
+    found = analyse(collect([outputs.root]), Options())
+    assert found.verdict[0].startswith("Better than loss=sum: loss=uncertainty")
+    (text,) = [finding.text for finding in found.findings if finding.condition == "trained to the end"]
+    assert text == "6 of 16 nets were still improving when they stopped"
+
+
+PLATEAU = [0.9, 0.5, 0.4, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.299]
+CASES: dict[str, tuple[list[float], dict[str, Any], dict[str, Any], bool]] = {
+    "improves to its end": (SHORT, {}, {}, True),
+    "a single evaluation": ([0.9], {}, {}, True),
+    "best at the last evaluation, by little": (PLATEAU, {}, {}, False),
+    "best before the end": (TRAINED, {}, {}, False),
+    "best just before the end": ([0.9, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3, 0.31], {}, {}, True),
+    "ended by patience": ([0.9, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3, 0.31], {"patience": 1}, {}, False),
+    "trained to a goal": (SHORT, {"goal": 0.1}, {}, False),
+    "the last checkpoint is taken": (SHORT, {}, {"best": {"step": 50, "epoch": 5, "by": "last", "value": 1.0}}, False),
+    "by a metric": (SHORT, {}, {"best": {"step": 50, "epoch": 5, "by": "val/a/loss", "value": 0.5}}, True),
+    "the worst task": (SHORT, {}, {"best": {"step": 50, "epoch": 5, "by": "worst", "value": 0.5}}, True),
+    "boosting": (SHORT, {}, {"best": {"by": "loss", "iterations": {"a": 3}}}, False),
+    "failed": (SHORT, {}, {"status": "failed"}, False),
+    "a damaged record": (SHORT, {}, {"best": "none"}, False),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_net_is_still_improving_if_its_last_evaluations_brought_much(case: str, outputs: Outputs) -> None:
+    losses, trainer, summary, improving = CASES[case]
+    folder = outputs.run("run", {"a": 10.0, "b": 0.5}, **{**ended(losses, **trainer), **summary})
+    assert still_improving(folder, json.loads((folder / "summary.json").read_text())) is improving
+
+
+def test_longer_lifts_the_limit_that_ended_the_run() -> None:
+    assert longer(20, 20, None) == {"trainer.epochs": "200"}
+    assert longer(20, 20, 30) == {"trainer.epochs": "200"}
+    assert longer(30, 90, 30) == {"trainer.epochs": "900", "trainer.max_steps": "300"}
+
+
+def test_the_command_is_code_in_markdown(outputs: Outputs) -> None:
+    for seed in range(2):
+        outputs.run(f"run{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="sweep", **ended(SHORT))
+    shown = render(analyse(collect([outputs.root / "sweep"]), Options()), "markdown", None)
+    assert "Train longer: `mtlrun -m seed=0,1 trainer.epochs=50` " in shown
