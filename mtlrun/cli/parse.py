@@ -9,6 +9,30 @@ from pathlib import Path
 from mtlrun.cli.commands import ALWAYS, BY_TYPED, COMMANDS, INSTEAD, OPTIONS, command_of
 from mtlrun.results.files import remove_abandoned
 from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.shell import quoted
+
+KEYS = (
+    "data",
+    "model",
+    "sharing",
+    "graph",
+    "loss",
+    "lr",
+    "optimizer",
+    "trainer",
+    "tasks",
+    "only",
+    "seed",
+    "experiment",
+)
+TABLES = (".csv", ".csv.gz", ".parquet")
+# words that other programs have as sub-commands
+WORDS_FOR = {
+    "train": "the words alone: mtlrun data=houses",
+    "run": "the words alone: mtlrun data=houses",
+    "help": "mtlrun --help",
+    "version": "mtlrun --version",
+}
 
 
 @dataclass
@@ -89,7 +113,7 @@ def take_apart(argv: Sequence[str]) -> Words:
             parsed.words.append(word)
     if parsed.words and "=" not in parsed.words[0] and not parsed.words[0].startswith(("~", "+")):
         parsed.command = parsed.words.pop(0)
-        _require_command(parsed.command)
+        _require_command(parsed.command, parsed.words)
     _require_its_options(parsed)
     return parsed
 
@@ -101,7 +125,9 @@ def _take_option(word: str, queue: list[str], parsed: Words) -> None:
     if typed in INSTEAD:
         raise RequestError(f"{typed}: an option of Hydra that mtlrun does not have\ntype instead: {INSTEAD[typed]}")
     if name is None or (equals and not OPTIONS[name].example):
-        raise RequestError(f"{word}: no such option{nearest(typed, BY_TYPED)}\nallowed: {listing(BY_TYPED)}")
+        command = next((w for w in [*parsed.words, *queue] if w in COMMANDS), "")
+        allowed = [t for o in (*ALWAYS, *command_of(command).options) for t in OPTIONS[o].typed]
+        raise RequestError(f"{word}: no such option{_meant(typed, value, queue, allowed)}\nallowed: {listing(allowed)}")
     option = OPTIONS[name]
     if not option.example:
         parsed.options[name] = "yes"
@@ -111,8 +137,26 @@ def _take_option(word: str, queue: list[str], parsed: Words) -> None:
     parsed.options[name] = value if equals else queue.pop(0)
 
 
-def _require_command(word: str) -> None:
+def _meant(typed: str, value: str, queue: Sequence[str], allowed: Sequence[str]) -> str:
+    """A hint at what the user means by an option that does not exist: an override, such as --data houses."""
+    key = typed.lstrip("-")
+    if typed.startswith("--") and (key in KEYS or "." in key):
+        value = value or next((word for word in queue[:1] if not word.startswith("-")), "VALUE")
+        return f"; did you mean {key}={value}?"
+    return nearest(typed, allowed)
+
+
+def _require_command(word: str, others: Sequence[str]) -> None:
+    """Raises RequestError unless `word` is a sub-command. others: the words after it."""
     if word not in COMMANDS:
+        typed = WORDS_FOR.get(word)
+        if others[:1] and (others[0] == "=" or others[0].startswith("=")):
+            typed = f"{word}={''.join(others[:2]).removeprefix('=')}"
+            raise RequestError(f"{word}: a blank before =\ntype: {typed}")
+        if typed is None and word.lower().endswith(TABLES):
+            typed = f"mtlrun init {quoted(word)} --targets a,b (describes the table), then mtlrun data=NAME"
+        if typed is not None:
+            raise RequestError(f"{word}: no such sub-command\ntype: {typed}")
         raise RequestError(
             f"{word}: no such sub-command{nearest(word, COMMANDS)}\n"
             f"allowed: {listing(COMMANDS)}; without a sub-command mtlrun trains: mtlrun loss=sum"

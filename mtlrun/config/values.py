@@ -135,6 +135,8 @@ def _float(value: Any) -> Any:
 def _int(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d{1,20}", value.strip(), re.ASCII):  # ${oc.env:SEED} is text
         return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WHOLE:  # 1e3
+        return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else _MISMATCH
 
 

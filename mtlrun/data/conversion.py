@@ -135,10 +135,13 @@ def in_notation(series: pd.Series, notation: ColumnConfig) -> pd.Series:
         row = int(np.argmax(np.isin(codes, np.flatnonzero(wrong))))
         name = str(series.name)
         what = "number" if notation.number is not None else "date" if notation.date is not None else "time"
+        mend = f"mend the cell, or name it as missing: data.columns.{name}.missing"
+        if wrong.mean() > 0.5 and len(cells) > 1:
+            mend = f"{wrong.sum()} of {len(cells)} different cells are not: write the file as data.columns.{name} says"
         raise RequestError(
             f"data.columns.{name}: {cells[codes[row]]!r} in {data_row(row)} "
             f"is no {what} written as {as_yaml(notation)}\n"
-            f"mend the cell, or name it as missing: data.columns.{name}.missing"
+            f"{mend}"
         )
     return like(series, values.reindex(codes).array)
 

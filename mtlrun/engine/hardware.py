@@ -26,7 +26,8 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise RequestError(f"trainer.device: found {name!r}\nallowed: auto, cpu, cuda, cuda:0, …") from None
+        meant = "; did you mean cuda?" if name.lower().startswith("gpu") else ""
+        raise RequestError(f"trainer.device: found {name!r}{meant}\nallowed: auto, cpu, cuda, cuda:0, …") from None
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         raise RequestError(

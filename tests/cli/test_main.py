@@ -166,6 +166,17 @@ WRONG_WORDS = [
     (["predict", "run", "-o", "x.csv"], "predict: found 1 words, expected 2"),
     (["resume", "nowhere"], "nowhere: there is no run in it"),
     (["loss=sum", "check"], "check: no override"),
+    (["--data", "houses"], "--data: no such option; did you mean data=houses?"),
+    (["--lr.base=0.1"], "--lr.base=0.1: no such option; did you mean lr.base=0.1?"),
+    (
+        ["init", "--force"],
+        "--force: no such option\nallowed: -h, --help, --version, --shell-completion, -sc, --targets",
+    ),
+    (["houses.csv"], "houses.csv: no such sub-command\ntype: mtlrun init houses.csv --targets a,b"),
+    (["train", "data=houses"], "train: no such sub-command\ntype: the words alone: mtlrun data=houses"),
+    (["help"], "help: no such sub-command\ntype: mtlrun --help"),
+    (["version"], "version: no such sub-command\ntype: mtlrun --version"),
+    (["data", "=", "houses"], "data: a blank before =\ntype: data=houses"),
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mtlrun.compare.analysis.setting_result import SettingResult
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words
 from mtlrun.compose.plans import reading_of
-from mtlrun.util.errors import RequestError, nearest
+from mtlrun.util.errors import RequestError, listing, nearest
 
 SAME_ROWS = f"alone with the same {TRAIN_ROWS}"  # label of the baselines of a learning curve
 PLAIN = {"lr": "single", "graph": "none"}  # options preferred for the plain sum, if some setting has them
@@ -138,8 +138,11 @@ def find_reference(results: Sequence[SettingResult], plain: SettingResult | None
     """
     complete = [result for result in results if result.complete]
     if not complete:
+        tasks = listing(
+            dict.fromkeys(f"{{{', '.join(run.tasks)}}}" for result in results for run in result.setting.members), 6
+        )
         raise RequestError(
-            "compare: no row has figures of every main task\n"
+            f"compare: no row has figures of every main task; tasks of the rows: {tasks}\n"
             "allowed: runs that train them all, or each; compare runs of other tasks apart"
         )
     if asked is not None:
