@@ -122,6 +122,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "data.path": ({"data": {"path": "other"}}, {}),
     "data.columns": ({"data": {"columns": {"x0": {"text": True}}}}, {}),
     "data.missing": ({"data": {"missing": ["?"]}}, {}),
+    "data.separator": ({"data": {"separator": ";"}}, {}),
     "data.reading": ({"data": {"reading": "0.1"}}, {}),
     "data.inputs": ({"data": {"inputs": ["x0"]}}, {}),
     "data.future": ({"data": {"future": ["x0"]}}, {}),
