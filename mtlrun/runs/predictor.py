@@ -14,7 +14,7 @@ from torch import Tensor
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
-from mtlrun.data.columns import MISSING, InputSpec
+from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
 from mtlrun.data.paths import SCHEMES, require_file, resolve_path
 from mtlrun.data.reading import Reading
@@ -28,8 +28,10 @@ from mtlrun.network.prune import without_discarded
 from mtlrun.results.files import write_text
 from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
+from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model
+from mtlrun.runs.new_rows import Trained, cells_of
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing, nearest
@@ -64,9 +66,10 @@ class Predictor(ABC):
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         """Outputs [N, K] of every task of `tasks`, from numbers [N, Dn] and codes of categories [N, Dc]."""
 
+    @property
     @abstractmethod
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        """A mask [N, Dc]: True for a code [N, Dc] that occurred in the training rows."""
+    def trained(self) -> list[Trained]:
+        """What the training rows held in each column of `spec`."""
 
     @abstractmethod
     def task_type(self, task: str) -> type[TaskType]:
@@ -100,25 +103,12 @@ class Predictor(ABC):
 
         Columns without such rows are left out.
         """
-        return {name: int(rows.sum()) for name, rows in self._unknown(frame).items()}
+        masks = new_rows.unknown(self.trained, cells_of(self.spec, *self._encoded(frame)))
+        return {name: int(rows.sum()) for name, rows in masks.items()}
 
-    def unknown_notes(self, frame: pd.DataFrame) -> list[str]:
-        """A line for each column of `unknown`, with the first of its values."""
-        lines = []
-        for name, rows in self._unknown(frame).items():
-            values = listing(frame[name][rows].drop_duplicates().map(repr), 5)
-            hold = "rows hold values that are" if (count := int(rows.sum())) > 1 else "row holds a value that is"
-            lines.append(
-                f"{name}: {count} {hold} new to the model or too rare in training, and count as unknown: {values}"
-            )
-        return lines
-
-    def _unknown(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-        """By column, a mask [N] of the rows of `unknown`."""
-        _, codes = self._encoded(frame)
-        category = [c for c in self.spec.columns if c.kind == "category"]
-        masks = (~self._learnt(codes) & (codes != MISSING)).T
-        return {c.name: rows for c, rows in zip(category, masks, strict=True) if rows.any() and not c.hidden}
+    def notes(self, frame: pd.DataFrame) -> list[str]:
+        """Lines on the rows of `frame` that are unlike the training rows; see `new_rows.notes`."""
+        return new_rows.notes(self.trained, cells_of(self.spec, *self._encoded(frame)), frame)
 
     def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its outputs `[N, K]`."""
@@ -204,9 +194,9 @@ class NetworkPredictor(Predictor):
                 parts[task].append(out.double().numpy())
         return {task: np.concatenate(part[1:] or part) for task, part in parts.items()}
 
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        learnt = np.append(self.network.encoder.seen[0, len(self.network.encoder.gaps) :].numpy() > 0, False)
-        return np.asarray(learnt[self.network.encoder.positions(codes)])
+    @property
+    def trained(self) -> list[Trained]:
+        return new_rows.of_encoder(self.spec, self.network.encoder)
 
 
 class BoostingPredictor(Predictor):
@@ -225,7 +215,12 @@ class BoostingPredictor(Predictor):
         classes = {t: list(v.classes) for t, v in dataset.targets.items()}
         super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading)
         self.trees = trees
-        self.train_codes = dataset.codes[dataset.split.train]
+        rows = dataset.split.train[dataset.trainable()]
+        self._trained = new_rows.of_rows(self.spec, cells_of(self.spec, dataset.numeric[rows], dataset.codes[rows]))
+
+    @property
+    def trained(self) -> list[Trained]:
+        return self._trained
 
     def task_type(self, task: str) -> type[TaskType]:
         return TYPES[self.trees[task].target.type]
@@ -235,10 +230,6 @@ class BoostingPredictor(Predictor):
             return {t: np.zeros((0, max(1, len(self.classes[t])))) for t in self.tasks}
         x = tree_inputs(self.spec, numeric, codes)
         return {task: self.trees[task].outputs(x) for task in self.tasks}
-
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        known = [np.isin(new, train) & (new >= 0) for new, train in zip(codes.T, self.train_codes.T, strict=True)]
-        return np.stack(known, 1) if known else np.zeros_like(codes, dtype=bool)
 
 
 def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
@@ -316,13 +307,13 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
 
 
 def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | None) -> None:
-    """Writes the predictions of a run for every row of a table as CSV. Prints the counts of unknown values and rows."""
+    """Writes the predictions of a run for every row of a table as CSV. Prints notes on unusual rows."""
     require_file(resolve_path(table, "predict"), "predict")
     predictor = load(run, tasks)
     frame = predictor.read(table)
     if predictor.note:
         say(predictor.note)
     write_text(out, predictor.predict(frame).to_csv(index=False))
-    for line in predictor.unknown_notes(frame):
+    for line in predictor.notes(frame):
         say(line)
     say(f"{len(frame)} rows: {out}")
