@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtlrun.runs import new_rows
+from mtlrun.runs.new_rows import Trained
 from mtlrun.runs.predictor import Predictor, from_tree, leaving, predictable, selected
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -45,6 +47,10 @@ class Ensemble(Predictor):
     def task_type(self, task: str) -> Any:
         return self._of_task[task][0].task_type(task)
 
+    @property
+    def trained(self) -> list[Trained]:
+        return new_rows.of_members([member.trained for member in self.members])
+
     def predict(self, frame: pd.DataFrame | str | Path) -> pd.DataFrame:
         """As `Predictor.predict`. A number with several members also has a column TASK[std].
 
@@ -53,23 +59,16 @@ class Ensemble(Predictor):
         if isinstance(frame, (str, Path)):
             frame = self.read(str(frame))
         columns: dict[str, Any] = {}
-        for task, (mean, spread) in self._moments(frame).items():
+        for task, (mean, spread) in self._moments(*self._encoded(frame)).items():
             columns |= self._columns(task, mean)
             if not self.classes[task] and spread is not None:
                 columns[f"{task}{SPREAD}"] = spread
         return pd.DataFrame(columns, index=frame.index)
 
-    def predicted(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-        return {task: mean for task, (mean, _) in self._moments(frame).items()}
+    def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
+        return {task: mean for task, (mean, _) in self._moments(numeric, codes).items()}
 
-    def unknown_rows(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-        """As `Predictor.unknown_rows`: the rows whose category no member knows."""
-        first, *others = (member.unknown_rows(frame) for member in self.members)
-        for other in others:
-            first = {name: rows & other[name] for name, rows in first.items() if name in other}
-        return {name: rows for name, rows in first.items() if rows.any()}
-
-    def _moments(self, frame: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    def _moments(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
         """By task the mean of the members' predictions, and their standard deviation, None for a single member.
 
         One member predicts after the other, so that only sums are kept (Welford 1962).
@@ -77,7 +76,7 @@ class Ensemble(Predictor):
         means = {task: np.zeros(0) for task in self.tasks}
         squares, counts = dict(means), dict.fromkeys(self.tasks, 0)
         for member in self.members:
-            for task, values in member.predicted(frame).items():
+            for task, values in member.predicted(numeric, codes).items():
                 counts[task] += 1
                 if counts[task] == 1:
                     means[task], squares[task] = values.astype(np.float64), np.zeros(values.shape)
@@ -92,9 +91,6 @@ class Ensemble(Predictor):
 
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         raise NotImplementedError("the members have outputs, each on a scale of its own")
-
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        raise NotImplementedError("the members know categories")
 
 
 def load_ensemble(folders: Sequence[Path], tasks: Sequence[str] | None = None, note: str = "") -> Ensemble:
@@ -136,8 +132,7 @@ def _require_alike(members: Sequence[Predictor], names: Sequence[str]) -> None:
             kind = member.task_type(task).__name__.lower()
             facts[f"the type of {task}"] = kind, kind
             facts[f"the classes of {task}"] = member.classes[task], listing(member.classes[task], 5)
-        kinds = {column.name: column.kind for column in member.spec.inputs}
-        facts["the inputs"] = kinds, listing(kinds, 5)
+        facts["the inputs"] = member.spec, listing((column.name for column in member.spec.inputs), 5)
         facts["how columns are read"] = member.reading, "its own way"
         facts["data.separator"] = member.config.data.separator, member.config.data.separator
         for what, (value, words) in facts.items():

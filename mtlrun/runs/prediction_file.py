@@ -14,7 +14,7 @@ from mtlrun.util.terminal import say
 
 
 def write_predictions(predictor: Predictor, table: str, out: Path, keep: Sequence[str] = ()) -> None:
-    """Writes a prediction for every row of a table as CSV. Prints the counts of unknown values and of rows.
+    """Writes a prediction for every row of a table as CSV. Prints notes on unusual rows.
 
     keep: columns of the table that come first in the file, their cells as the table has them
     Raises RequestError for a column to keep that the table lacks, or that a prediction has the name of.
@@ -29,7 +29,7 @@ def write_predictions(predictor: Predictor, table: str, out: Path, keep: Sequenc
     if predictor.note:
         say(predictor.note)
     write_text(out, pd.concat([*parts, predictions], axis=1).to_csv(index=False))
-    for line in predictor.unknown_notes(frame):
+    for line in predictor.notes(frame):
         say(line)
     say(f"{len(frame)} rows: {out}")
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
-from mtlrun.data.columns import MISSING, InputSpec
+from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
 from mtlrun.data.paths import SCHEMES, resolve_path
 from mtlrun.data.reading import Reading
@@ -27,8 +27,10 @@ from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import pruned, without_discarded
 from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
+from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model
+from mtlrun.runs.new_rows import Trained, cells_of
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing, nearest
@@ -67,9 +69,10 @@ class Predictor(ABC):
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         """Outputs [N, K] of every task of `tasks`, from numbers [N, Dn] and codes of categories [N, Dc]."""
 
+    @property
     @abstractmethod
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        """A mask [N, Dc]: True for a code [N, Dc] that occurred in the training rows."""
+    def trained(self) -> list[Trained]:
+        """What the training rows held in each column of `spec`."""
 
     @abstractmethod
     def task_type(self, task: str) -> type[TaskType]:
@@ -93,13 +96,16 @@ class Predictor(ABC):
         if isinstance(frame, (str, Path)):
             frame = self.read(str(frame))
         columns: dict[str, Any] = {}
-        for task, values in self.predicted(frame).items():
+        for task, values in self.predicted(*self._encoded(frame)).items():
             columns |= self._columns(task, values)
         return pd.DataFrame(columns, index=frame.index)
 
-    def predicted(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-        """By task numbers [N] in the unit of the target, or probabilities [N, K] of the classes, for every row."""
-        outputs = self._outputs(*self._encoded(frame))
+    def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
+        """By task numbers [N] in the unit of the target, or probabilities [N, K] of the classes.
+
+        They are for rows of numbers [N, Dn] and codes of categories [N, Dc].
+        """
+        outputs = self._outputs(numeric, codes)
         return {task: self._values(task, outputs[task]) for task in self.tasks}
 
     def _values(self, task: str, outputs: np.ndarray) -> np.ndarray:
@@ -116,25 +122,12 @@ class Predictor(ABC):
 
         Columns without such rows are left out.
         """
-        return {name: int(rows.sum()) for name, rows in self.unknown_rows(frame).items()}
+        masks = new_rows.unknown(self.trained, cells_of(self.spec, *self._encoded(frame)))
+        return {name: int(rows.sum()) for name, rows in masks.items()}
 
-    def unknown_notes(self, frame: pd.DataFrame) -> list[str]:
-        """A line for each column of `unknown`, with the first of its values."""
-        lines = []
-        for name, rows in self.unknown_rows(frame).items():
-            values = listing(frame[name][rows].drop_duplicates().map(repr), 5)
-            hold = "rows hold values that are" if (count := int(rows.sum())) > 1 else "row holds a value that is"
-            lines.append(
-                f"{name}: {count} {hold} new to the model or too rare in training, and count as unknown: {values}"
-            )
-        return lines
-
-    def unknown_rows(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-        """By column, a mask [N] of the rows of `unknown`."""
-        _, codes = self._encoded(frame)
-        category = [c for c in self.spec.columns if c.kind == "category"]
-        masks = (~self._learnt(codes) & (codes != MISSING)).T
-        return {c.name: rows for c, rows in zip(category, masks, strict=True) if rows.any() and not c.hidden}
+    def notes(self, frame: pd.DataFrame) -> list[str]:
+        """Lines on the rows of `frame` that are unlike the training rows; see `new_rows.notes`."""
+        return new_rows.notes(self.trained, cells_of(self.spec, *self._encoded(frame)), frame)
 
     def _columns(self, task: str, values: np.ndarray) -> dict[str, Any]:
         """The columns of one task from its numbers [N] or probabilities [N, K]."""
@@ -233,9 +226,9 @@ class NetworkPredictor(Predictor):
                 parts[task].append(out.double().numpy())
         return {task: np.concatenate(part[1:] or part) for task, part in parts.items()}
 
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        learnt = np.append(self.network.encoder.seen[0, len(self.network.encoder.gaps) :].numpy() > 0, False)
-        return np.asarray(learnt[self.network.encoder.positions(codes)])
+    @property
+    def trained(self) -> list[Trained]:
+        return new_rows.of_encoder(self.spec, self.network.encoder)
 
 
 def networks_of(predictor: Predictor) -> list[NetworkPredictor]:
@@ -259,7 +252,12 @@ class BoostingPredictor(Predictor):
         classes = {t: list(v.classes) for t, v in dataset.targets.items()}
         super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading)
         self.trees = trees
-        self.train_codes = dataset.codes[dataset.split.train]
+        rows = dataset.split.train[dataset.trainable()]
+        self._trained = new_rows.of_rows(self.spec, cells_of(self.spec, dataset.numeric[rows], dataset.codes[rows]))
+
+    @property
+    def trained(self) -> list[Trained]:
+        return self._trained
 
     def task_type(self, task: str) -> type[TaskType]:
         return TYPES[self.trees[task].target.type]
@@ -269,10 +267,6 @@ class BoostingPredictor(Predictor):
             return {t: np.zeros((0, max(1, len(self.classes[t])))) for t in self.tasks}
         x = tree_inputs(self.spec, numeric, codes)
         return {task: self.trees[task].outputs(x) for task in self.tasks}
-
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        known = [np.isin(new, train) & (new >= 0) for new, train in zip(codes.T, self.train_codes.T, strict=True)]
-        return np.stack(known, 1) if known else np.zeros_like(codes, dtype=bool)
 
 
 def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
