@@ -1,6 +1,8 @@
 """The encoder: standardises numbers and encodes categories, with separate statistics for each run."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,13 +10,19 @@ from torch import Tensor, nn
 
 from mtlrun.data.columns import MISSING, InputColumn, InputSpec
 
+CYCLE_RANGE = 1e-9  # a smaller range of a sine or cosine is rounding: of the days of the week, if all are Mondays
+
 
 class InputEncoder(nn.Module):
     """Standardises numbers by each run's training rows, imputes the mean, and one-hot encodes categories.
 
-    Buffers, from the training rows of each run: `mean`; `inverse`, 1/std, 0 for a constant column, `[R, Dn]` both;
-    `seen` `[R, W]`, 0 for a category or missing-indicator that no training row has. Its weights would never be
-    trained, so it counts as unknown (all zeros).
+    An input that is the same in all training rows is 0 in every row, because its weights would only learn a constant,
+    and another value would move the outputs by what no row has taught.
+
+    Buffers, from the training rows of each run: `mean`; `inverse`, 1/std, 0 for a constant, `[R, Dn]` both; `low` and
+    `high` `[R, Dn]`, the range: NaN without a value, infinite if an older version has not stored it; `seen` `[R, W]`, 0
+    for a category or missing-indicator that no training row has; `varies` `[R, W]`, 0 for one that all training rows
+    have or none.
 
     Dn counts numbers: a date is several, its days and sine and cosine of its cycles (data/cycles.py).
 
@@ -25,7 +33,10 @@ class InputEncoder(nn.Module):
 
     mean: Tensor
     inverse: Tensor
+    low: Tensor
+    high: Tensor
     seen: Tensor
+    varies: Tensor
     visible: Tensor | None
 
     def __init__(self, spec: InputSpec, runs: int) -> None:
@@ -44,7 +55,12 @@ class InputEncoder(nn.Module):
         # float64: float32 would lose the differences of timestamps
         self.register_buffer("mean", torch.zeros(runs, numbers, dtype=torch.float64))
         self.register_buffer("inverse", torch.ones(runs, numbers, dtype=torch.float64))
+        self.register_buffer("low", torch.full((runs, numbers), -math.inf, dtype=torch.float64))
+        self.register_buffer("high", torch.full((runs, numbers), math.inf, dtype=torch.float64))
         self.register_buffer("seen", torch.ones(runs, len(self.gaps) + self.onehot))
+        self.register_buffer("varies", torch.ones(runs, len(self.gaps) + self.onehot))
+        self.least = np.full(numbers, CYCLE_RANGE)  # the least range of a number that is no constant
+        self.least[starts] = 0
         self.masked = False
         self._of_column = self._layout(numeric, starts, category)
         visible = self.places([c.name for c in spec.inputs]) if spec.hidden else None
@@ -81,16 +97,23 @@ class InputEncoder(nn.Module):
                 out[codes[:, j] == MISSING, j] = self.offsets[j] + self.sizes[j]
         return out
 
-    def fit(self, numeric: np.ndarray, positions: np.ndarray, train: Sequence[np.ndarray]) -> None:
-        """Sets the buffers from training rows: `train[r]` are the row numbers of run r."""
+    def fit(
+        self,
+        numeric: np.ndarray,
+        positions: np.ndarray,
+        train: Sequence[np.ndarray],
+        learnt: Sequence[np.ndarray] | None = None,
+    ) -> None:
+        """Sets the buffers from training rows: `train[r]` are the row numbers of run r.
+
+        learnt: those of them that the run learns from, as others have no label; None: all. An input must vary in them.
+        """
         for r, rows in enumerate(train):
             values = numeric[rows].astype(np.float64, copy=False)  # a copy already
-            seen_gaps = np.empty(0, dtype=bool)
             count: np.ndarray | int = len(rows)
             if self.gaps:
                 present = ~np.isnan(values)
                 count = np.maximum(present.sum(0), 1)
-                seen_gaps = (~present[:, self.gaps]).any(0)
                 values[~present] = 0
             mean = values.sum(0) / count
             deviations = values - mean
@@ -98,15 +121,28 @@ class InputEncoder(nn.Module):
                 deviations[~present] = 0
             std = np.sqrt((deviations**2).sum(0) / count)
             self.mean[r] = torch.from_numpy(mean)
-            varies = std > 1e-13 * np.abs(mean)  # a smaller std is rounding of a constant
+            taught = rows if learnt is None else learnt[r]
+            cells = numeric[taught]
+            low, high = _range(cells)
+            # a smaller std or range is rounding of a constant
+            varies = (std > 1e-13 * np.abs(mean)) & (high - low > self.least)
             self.inverse[r] = torch.from_numpy(np.where(varies, 1 / np.where(varies, std, 1), 0))
-            cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
-            self.seen[r] = torch.from_numpy(np.concatenate([seen_gaps, cells]).astype(np.float32))
+            self.low[r], self.high[r] = torch.from_numpy(low), torch.from_numpy(high)
+            gaps = np.isnan(cells[:, self.gaps]).sum(0)
+            words = np.bincount(positions[taught].ravel(), minlength=self.onehot + 1)[: self.onehot]
+            times = torch.from_numpy(np.concatenate([gaps, words]))
+            self.seen[r], self.varies[r] = times > 0, (times > 0) & (times < len(taught))
         self.refresh()
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        own = {name.removeprefix(prefix): v for name, v in state_dict.items() if name.startswith(prefix)}
+        unknown = {"low": torch.full_like(self.low, -math.inf), "high": torch.full_like(self.high, math.inf)}
+        state_dict |= {prefix + name: value for name, value in (unknown | completed(own)).items()}
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def refresh(self) -> None:
         """Updates `masked` after buffers were loaded."""
-        self.masked = bool((self.seen == 0).any())
+        self.masked = bool((self.varies == 0).any())
 
     def forward(self, numeric: Tensor, positions: Tensor | None) -> Tensor:
         """numeric `[..., R, B, Dn]` float64 with NaN for missing, positions `[..., R, B, Dc]` → `[..., R, B, D]`."""
@@ -123,5 +159,17 @@ class InputEncoder(nn.Module):
         out = torch.cat(parts, -1)
         if self.masked:
             start = self.mean.shape[1]
-            out[..., start:] *= self.seen.unsqueeze(1)
+            out[..., start:] *= self.varies.unsqueeze(1)
         return out
+
+
+def completed(buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The buffers of an encoder; in those of an older version, all inputs that were `seen` are used."""
+    return {"varies": buffers["seen"], **buffers} if "seen" in buffers else dict(buffers)
+
+
+def _range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest of values `[N, D]` in each column, `[D]` both; NaN without a value."""
+    if not len(values):
+        return (np.full(values.shape[1], np.nan),) * 2
+    return np.fmin.reduce(values), np.fmax.reduce(values)

@@ -65,6 +65,35 @@ def test_a_column_constant_in_training_is_0_everywhere() -> None:
     assert x.flatten().tolist() == [0, 0, 0, 0]
 
 
+def test_an_input_without_spread_in_training_is_0_everywhere() -> None:
+    """In the rows that a run learns from: all others hold other values, gaps, categories and days of the week."""
+    columns = [
+        InputColumn("number", "numeric"),
+        InputColumn("empty", "numeric", missing=True),
+        InputColumn("no gaps", "numeric", missing=True),
+        InputColumn("monday", "numeric", date=True, cycles=["week", "day"]),
+        InputColumn("one word", "category", missing=True, categories=["p", "q"]),
+        InputColumn("no word", "category", missing=True, categories=["p", "q"]),
+    ]
+    learnt, others = np.arange(5), np.arange(5, 10)
+    days = 18628.0 + 7 * np.arange(10)
+    days[others] += 3
+    numeric = np.full((10, 8), 5.0)
+    numeric[:, 3:] = np.stack([days, *(f(2 * np.pi * days / p) for p in (7, 1) for f in (np.sin, np.cos))], 1)
+    numeric[learnt, 1], numeric[others, 0], numeric[others, 2] = NAN, 7, [NAN, 1, 2, 3, 4]
+    codes = np.array([[0, MISSING]] * 5 + [[1, 0], [MISSING, 1], [UNKNOWN, 0], [1, 1], [0, 0]])
+    encoder = InputEncoder(InputSpec(columns), 1)
+    encoder.fit(numeric, encoder.positions(codes), [np.arange(10)], [learnt])
+    x = encode(encoder, numeric, codes)[0].numpy()
+    assert encoder.masked and set(np.flatnonzero((x != 0).any(0))) == {3}  # the number of days alone
+    old = {name: value for name, value in encoder.state_dict().items() if name not in ("varies", "low", "high")}
+    again = InputEncoder(InputSpec(columns), 1)
+    again.load_state_dict(old)
+    again.refresh()
+    before = encode(again, numeric, codes)[0].numpy()  # an older version used every input that was seen
+    assert np.flatnonzero((before != 0).any(0)).tolist() == [3, 8, 10, 15] and bool(torch.isinf(again.low).all())
+
+
 def test_categories_are_one_hot_and_unseen_ones_unknown() -> None:
     columns = [
         InputColumn("a", "category", missing=True, categories=["p", "q", "r"]),
@@ -72,13 +101,13 @@ def test_categories_are_one_hot_and_unseen_ones_unknown() -> None:
     ]
     codes = np.array([[0, 0], [1, 1], [2, 0], [MISSING, 1], [UNKNOWN, UNKNOWN], [0, MISSING]])
     numeric = np.empty((6, 0), np.float32)
-    encoder = fitted(columns, numeric, codes, [np.arange(6), np.array([0, 2]), np.array([3, 1])])
+    encoder = fitted(columns, numeric, codes, [np.arange(6), np.array([0, 2, 5]), np.array([3, 1])])
     x = encode(encoder, numeric, codes)
     full = [[1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1], [0, 0, 1, 0, 1, 0], [0, 0, 0, 1, 0, 1], [0] * 6, [1, 0, 0, 0, 0, 0]]
     assert encoder.width == 6
     assert x[0].tolist() == full
     assert x[1].tolist() == (np.array(full) * [1, 0, 1, 0, 1, 0]).tolist()  # trained on p, r and u
-    assert x[2].tolist() == (np.array(full) * [0, 1, 0, 1, 0, 1]).tolist()  # trained on q, missing and v
+    assert x[2].tolist() == (np.array(full) * [0, 1, 0, 1, 0, 0]).tolist()  # on q and missing, and on v in every row
 
 
 def test_kinds_of_columns_together_have_fixed_places() -> None:
