@@ -77,6 +77,6 @@ def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def without_forecast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves out the steps that a sweep trains to foretell its time, a third of a small one, but where it is tested."""
-    if request.path.parent.name not in ("sweeps", "cli"):
+    """Leaves out the steps that a sweep trains to foretell its time, a third of a small one; `forecast` keeps them."""
+    if request.node.get_closest_marker("forecast") is None:
         monkeypatch.setattr("mtlrun.sweeps.forecast.time_line", lambda *arguments: "about 1 s")
