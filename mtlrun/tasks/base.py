@@ -114,8 +114,9 @@ class TaskType(ABC):
         """Per-row figures `[N]` of one task, from which its metrics can be computed for any set of rows.
 
         outputs `[N, K]`, labels `[N]`, float64; unit: as `scale` in `metrics`. "error" and "label", in the unit of the
-        target, give mse, rmse, mae and r2. "score" and "label" (0 or 1) give auroc and auprc. Any other metric is the
-        weighted mean of the figures under its name. If figures are missing, `compare --rows` refuses the task.
+        target, give mse, rmse, mae and r2. "score" and "label" (0 or 1) give auroc and auprc. "confidence" and "hit"
+        (0 or 1) give ece. Any other metric is the weighted mean of the figures under its name. If figures are missing,
+        `compare --rows` refuses the task.
         """
         return {}
 

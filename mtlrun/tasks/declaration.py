@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Direction = Literal["min", "max"]
 Labels = Literal["numbers", "two classes", "classes", "inputs", "none"]
 Role = Literal["main", "auxiliary", "adversarial"]
+BRIER = 2.0  # the highest Brier score, of a sum over classes; all types share the bounds of a metric
 
 
 @dataclass(frozen=True)
