@@ -109,10 +109,10 @@ def resume(words: Words) -> int:
 def predict(words: Words) -> int:
     """`mtlrun predict RUN TABLE -o OUT.csv`: writes a prediction for every row of the table."""
     run, table = words.operands(2)
-    out, folder = words.new_file(".csv"), words.run_folder(run)
+    out, folder, interval = words.new_file(".csv"), words.run_folder(run), words.number("interval")
     from mtlrun.runs.predictor import write_predictions
 
-    write_predictions(folder, table, out, words.names("tasks"))
+    write_predictions(folder, table, out, words.names("tasks"), interval)
     return 0
 
 

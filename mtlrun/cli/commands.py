@@ -21,6 +21,9 @@ MODEL_DETAILS = """
   --tasks a,b         the tasks to write, any that was trained; default: the main tasks
   -o {:16} the file to write; it must not exist"""
 
+INTERVAL_DETAILS = """
+  --interval 0.9      add intervals that hold this share of new rows, as TASK[low] and TASK[high], for numbers"""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -41,6 +44,7 @@ OPTIONS = {
     "completion": Option(("--shell-completion", "-sc"), "install=bash"),
     "targets": Option(("--targets",), "price,kind"),
     "tasks": Option(("--tasks",), "price,kind"),
+    "interval": Option(("--interval",), "0.9"),
     "output": Option(("-o",), "out.csv"),
     "by": Option(("--by",), "loss,lr"),
     "reference": Option(("--reference",), "'loss=sum lr=single'"),
@@ -94,8 +98,8 @@ COMMANDS = {
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
         "predict new rows with a trained run",
-        ("output", "tasks"),
-        MODEL_DETAILS.format("OUT.csv"),
+        ("output", "tasks", "interval"),
+        MODEL_DETAILS.format("OUT.csv") + INTERVAL_DETAILS,
     ),
     "export": Command(
         "export RUN -o MODEL.onnx",

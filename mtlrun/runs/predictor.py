@@ -21,6 +21,7 @@ from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
+from mtlrun.engine.calibration import Calibration
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
@@ -41,6 +42,7 @@ class Predictor(ABC):
 
     tasks: the tasks that it predicts; None: the main tasks
     reading: how the cells of the inputs are read; None: as the spec implies, for a run that has stored none
+    calibration: temperatures, and the residuals that intervals are made of
     note: a line on where the model comes from, or ""
     """
 
@@ -54,7 +56,9 @@ class Predictor(ABC):
         units: dict[str, list[float]],
         tasks: Sequence[str] | None = None,
         reading: Reading | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
+        self.calibration = calibration or Calibration()
         self.config, self.spec, self.classes, self.units = config, spec, classes, units
         reading = spec.reading() if reading is None else reading
         self.reading = reading.only(c.name for c in spec.inputs)
@@ -80,20 +84,59 @@ class Predictor(ABC):
         """Numbers and codes of `frame`, whose cells are read as those of the run's table. See `InputSpec.transform`."""
         return self.spec.transform(self.reading.cells(frame))
 
-    def predict(self, frame: pd.DataFrame | str | Path) -> pd.DataFrame:
+    def predict(self, frame: pd.DataFrame | str | Path, interval: float | None = None) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index. A path is read by `read`.
 
         A regression has one column, TASK, in the target's unit. A classification has the column TASK, the most
         probable class, and for each class a column TASK[CLASS], its probability. Missing values are imputed as in
         training. New categories count as unknown. Raises RequestError that names missing columns.
+
+        interval: the level of an interval for each task with numbers, such as 0.9. The columns TASK[low] and TASK[high]
+        are its ends: the prediction plus and minus a residual of val (`mtlrun.statistics.conformal`). Raises
+        RequestError as `half_widths` does.
         """
+        widths = {} if interval is None else self.half_widths(interval)
         if isinstance(frame, (str, Path)):
             frame = self.read(str(frame))
         outputs = self._outputs(*self._encoded(frame))
         columns: dict[str, Any] = {}
         for task in self.tasks:
-            columns |= self._columns(task, outputs[task])
+            columns |= self._columns(task, outputs[task] / self.calibration.temperatures.get(task, 1.0))
+            if task in widths:
+                low, high = self.calibration.residuals[task].interval(columns[task], widths[task])
+                columns |= {f"{task}[low]": low, f"{task}[high]": high}
         return pd.DataFrame(columns, index=frame.index)
+
+    def half_widths(self, level: float) -> dict[str, float]:
+        """By task with numbers, half the width of its interval of this level.
+
+        Raises RequestError if `level` is not between 0 and 1, if no task has numbers, if the run has stored no
+        residuals, or if val has too few rows for the level.
+        """
+        if not 0 < level < 1:
+            raise RequestError(f"--interval: found {level:g}\nallowed: a level between 0 and 1, such as 0.9")
+        numbers = [task for task in self.tasks if not self.classes[task]]
+        if not numbers:
+            raise RequestError(
+                f"--interval: no task of this file has numbers: {listing(self.tasks)}\n"
+                "leave it out, or name other tasks: --tasks"
+            )
+        found = {}
+        for task in numbers:
+            own = self.calibration.residuals.get(task)
+            if own is None:
+                raise RequestError(
+                    f"--interval: the run holds no residuals of {task} on val, because val has no labels of it or an "
+                    "older version trained the run\ntrain it again, with val rows that have labels (data.split.val)"
+                )
+            found[task] = own.half_width(level)
+            if not math.isfinite(found[task]):
+                rows = math.ceil(round(level / (1 - level), 6))
+                raise RequestError(
+                    f"--interval: {level:g} of {task} takes {rows:,} rows of val with labels, and there are "
+                    f"{own.rows:,}\nallowed: up to {math.floor(own.highest * 1000) / 1000:g}, or a larger val split"
+                )
+        return found
 
     def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
         """By column, the number of rows of `frame` whose category is not in the training rows or was pooled as rare.
@@ -183,8 +226,9 @@ class NetworkPredictor(Predictor):
         units: dict[str, list[float]],
         tasks: Sequence[str] | None = None,
         reading: Reading | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
-        super().__init__(config, spec, classes, units, tasks, reading)
+        super().__init__(config, spec, classes, units, tasks, reading, calibration)
         self.network = network
 
     def task_type(self, task: str) -> type[TaskType]:
@@ -218,12 +262,18 @@ class BoostingPredictor(Predictor):
     note = "model=boosting: fitted anew from the run's configuration and table"
 
     def __init__(
-        self, config: Config, dataset: Dataset, stack: Stack, trees: dict[str, Trees], tasks: Sequence[str] | None
+        self,
+        config: Config,
+        dataset: Dataset,
+        stack: Stack,
+        trees: dict[str, Trees],
+        tasks: Sequence[str] | None,
+        calibration: Calibration | None = None,
     ) -> None:
         scale = zip(stack.scale.unit[0].tolist(), stack.scale.offset[0].tolist(), strict=True)
         units = {task: list(pair) for task, pair in zip(stack.network.tasks, scale, strict=True)}
         classes = {t: list(v.classes) for t, v in dataset.targets.items()}
-        super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading)
+        super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading, calibration)
         self.trees = trees
         self.train_codes = dataset.codes[dataset.split.train]
 
@@ -264,7 +314,7 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
                 f"{folder}: fitted anew, {task} has loss {refitted[task, 'loss']:g} on val, not {loss:g}\n"
                 "use the versions of the libraries that its summary.json names"
             )
-    return BoostingPredictor(config, dataset, stack, trees, tasks)
+    return BoostingPredictor(config, dataset, stack, trees, tasks, Calibration.from_tree(tree))
 
 
 def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
@@ -312,17 +362,27 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
         if not classes and [type(number) for number in units] != [float, float]:
             raise ValueError(f"{task} has no unit")
     reading = Reading.from_plain(tree["reading"]) if "reading" in tree else None
-    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks, reading)
+    calibration = Calibration.from_tree(tree)
+    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks, reading, calibration)
 
 
-def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | None) -> None:
-    """Writes the predictions of a run for every row of a table as CSV. Prints the counts of unknown values and rows."""
+def write_predictions(
+    run: Path, table: str, out: Path, tasks: Sequence[str] | None, interval: float | None = None
+) -> None:
+    """Writes the predictions of a run for every row of a table as CSV, with intervals of the level `interval`.
+
+    Prints half the width of each interval, and the counts of unknown values and rows.
+    """
     require_file(resolve_path(table, "predict"), "predict")
     predictor = load(run, tasks)
+    widths = {} if interval is None else predictor.half_widths(interval)
     frame = predictor.read(table)
     if predictor.note:
         say(predictor.note)
-    write_text(out, predictor.predict(frame).to_csv(index=False))
+    write_text(out, predictor.predict(frame, interval).to_csv(index=False))
+    for task, width in widths.items():
+        rows = predictor.calibration.residuals[task].rows
+        say(f"{task}: interval of {interval:g} is ± {width:.4g}, from {rows:,} rows of val")
     for line in predictor.unknown_notes(frame):
         say(line)
     say(f"{len(frame)} rows: {out}")

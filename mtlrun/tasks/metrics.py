@@ -78,7 +78,7 @@ def ece(confidence: Tensor, hits: Tensor, weights: Tensor) -> Tensor:
     """
     kept = weights > 0
     confidence = torch.where(kept, confidence.double(), 0.0)
-    bins = (confidence * BINS).ceil().clamp(1, BINS).long() - 1
+    bins = (confidence * BINS).nan_to_num(1.0).ceil().clamp(1, BINS).long() - 1  # nan makes the figure nan
     gaps = torch.where(kept, weights * (confidence - hits), 0.0)
     runs = torch.arange(len(bins), device=bins.device).unsqueeze(-1)
     sums = torch.zeros(len(bins) * BINS, dtype=torch.float64, device=bins.device)

@@ -226,12 +226,13 @@ def calibration_error(confidence: np.ndarray, hits: np.ndarray, weights: np.ndar
         ([1.0, 1.0, 0.0, 0.0], [1, 0, 0, 1], 0.5),  # the outermost bins hold 0 and 1
         ([0.9, 0.9, 0.1, 0.1], [1, 1, 0, 0], 0.1),
         ([0.9, 0.1, np.nan], [0, 1, np.nan], 0.9),  # the last row has weight 0
+        ([0.9, np.nan], [1, 1], np.nan),  # a prediction that is not finite
     ],
 )
 def test_calibration_errors_by_hand(probabilities: list[float], labels: list[float], expected: float) -> None:
     p, y = torch.tensor([probabilities] * 2), torch.tensor([labels] * 2)
-    weights = torch.ones_like(p).masked_fill(p.isnan(), 0)
-    assert metrics.ece(p, y, weights).tolist() == pytest.approx([expected] * 2, abs=1e-7)
+    weights = torch.ones_like(p).masked_fill(y.isnan(), 0)
+    assert metrics.ece(p, y, weights).tolist() == pytest.approx([expected] * 2, abs=1e-7, nan_ok=True)
     assert metrics.ece(p, y, torch.zeros_like(p)).isnan().all()
 
 

@@ -1,6 +1,6 @@
 """Per-row figures of the selected checkpoint of a run. Imports torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from mtlrun.config.extensions import require
 from mtlrun.data.dataset import load_dataset, load_table, require_unchanged
 from mtlrun.data.split import row_groups
 from mtlrun.engine import checkpoint
+from mtlrun.engine.calibration import Calibration
 from mtlrun.results.names import BEST
 from mtlrun.runs.build import evaluation
-from mtlrun.statistics import Scored, lacking
+from mtlrun.statistics import Scored, interval_figures, lacking
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
@@ -48,6 +49,8 @@ def _score(folder: Path, tree: dict[str, Any], split: str, data_hash: str | None
     found = evaluation(config, dataset, split)
     found.network.load_state_dict(tree["network"])
     found.network.encoder.refresh()
+    calibration = Calibration.from_tree(tree)
+    found.temperatures = calibration.along(found.network.tasks)
     outputs = found.outputs()
     assert found.labels is not None, "outputs() has run"
     tasks = {}
@@ -58,6 +61,10 @@ def _score(folder: Path, tree: dict[str, Any], split: str, data_hash: str | None
                 out, labels = own[0, :, i, : spec.outputs].double(), found.labels[0, :, at].double()
                 columns = block.kind.row_scores(out, labels, float(found.unit[0, at]))
                 scored = Scored(found.weights[0, :, at].numpy(), {n: v.numpy() for n, v in columns.items()})
+                if task in calibration.residuals:
+                    numbers = found.rows_of(outputs, 0, task).numbers()
+                    of_interval = interval_figures(*numbers, calibration.residuals[task])
+                    scored = replace(scored, columns={**scored.columns, **of_interval})
                 if lacking(scored, type_of(dataset.targets[task].type).metrics):
                     raise RequestError(
                         f"--rows: the metrics of {task}, of a package's type, cannot be made of other rows\n"

@@ -87,6 +87,8 @@ def _decode(graph: Graph, predictor: NetworkPredictor, task: str, outputs: str, 
     """Turns the outputs `[N, K]` of a task into outputs of the model, as `Predictor` turns them into columns."""
     name, of_probabilities = names
     values = graph.add("Cast", outputs, to=TensorProto.DOUBLE)
+    if task in predictor.calibration.temperatures:
+        values = graph.add("Div", values, graph.constant(predictor.calibration.temperatures[task], np.float64))
     classes = predictor.classes[task]
     decoded = predictor.task_type(task).exported(graph, values, len(classes))
     if decoded is None:
