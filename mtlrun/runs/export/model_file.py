@@ -13,6 +13,7 @@ from mtlrun.runs.export.onnx_packages import TensorProto, onnx
 from mtlrun.runs.export.parity import parity
 from mtlrun.runs.predictor import NetworkPredictor, leaving, load, selected
 from mtlrun.util.errors import RequestError
+from mtlrun.util.terminal import say
 
 LARGEST = 2**31 - 2**20  # bytes of the parameters; the format allows 2 GiB, and 1 MiB is left for the rest of the model
 TYPES: dict[Any, str] = {
@@ -56,6 +57,8 @@ def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Expor
         )
     predictor = load(folder, leaving(config, tasks))
     assert isinstance(predictor, NetworkPredictor), "it is no boosting"
+    if predictor.note:
+        say(predictor.note)
     network = pruned(predictor.network, config, [TaskSpec.from_plain(s) for s in tree["specs"]], predictor.tasks)
     size = sum(t.numel() * t.element_size() for t in network.state_dict().values())
     if size > LARGEST:
