@@ -173,7 +173,8 @@ def with_leading_zeros(
     Columns whose kind `reading` knows stay as they are.
     """
     known = {name for name, column in reading.columns.items() if column.kind is not None}
-    names = [name for name in frame.columns if name in plain_numbers(frame) and name not in known]
+    numbers = plain_numbers(frame)
+    names = [name for name in frame.columns if name in numbers and name not in known]
     if not names or not _any_leading_zero(path, separator):
         return frame
     texts = read_csv(path, key, Reading({name: ColumnReading("text") for name in names}), names, separator)
