@@ -1,12 +1,15 @@
 """The encoder: standardises numbers and encodes categories, with separate statistics for each run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtlrun.data.columns import MISSING, InputColumn, InputSpec
+from mtlrun.data.columns import InputColumn, InputSpec
+
+
+CACHED = 1 << 15  # numbers that stay in the cache together
 
 
 class InputEncoder(nn.Module):
@@ -73,36 +76,34 @@ class InputEncoder(nn.Module):
 
     def positions(self, codes: np.ndarray) -> np.ndarray:
         """Returns codes `[N, Dc]` as positions in the one-hot block; unknown ones point behind its end."""
-        out = np.full(codes.shape, self.onehot, dtype=np.int64)
-        for j in range(codes.shape[1]):
-            known = codes[:, j] >= 0
-            out[known, j] = self.offsets[j] + codes[known, j]
-            if self.has_missing[j]:
-                out[codes[:, j] == MISSING, j] = self.offsets[j] + self.sizes[j]
+        out = np.empty(codes.shape, dtype=np.int64)
+        for j, (offset, size) in enumerate(zip(self.offsets, self.sizes, strict=False)):
+            missing = offset + size if self.has_missing[j] else self.onehot
+            places = [*range(offset, offset + size), missing, self.onehot]  # MISSING is -2, UNKNOWN is -1
+            out[:, j] = np.array(places)[codes[:, j]]
         return out
 
     def fit(self, numeric: np.ndarray, positions: np.ndarray, train: Sequence[np.ndarray]) -> None:
         """Sets the buffers from training rows: `train[r]` are the row numbers of run r."""
         for r, rows in enumerate(train):
-            values = numeric[rows].astype(np.float64, copy=False)  # a copy already
-            seen_gaps = np.empty(0, dtype=bool)
             count: np.ndarray | int = len(rows)
+            seen_gaps = np.empty(0, dtype=bool)
             if self.gaps:
-                present = ~np.isnan(values)
-                count = np.maximum(present.sum(0), 1)
-                seen_gaps = (~present[:, self.gaps]).any(0)
-                values[~present] = 0
-            mean = values.sum(0) / count
-            deviations = values - mean
-            if self.gaps:
-                deviations[~present] = 0
-            std = np.sqrt((deviations**2).sum(0) / count)
+                present = _sums(numeric, rows, lambda values: ~np.isnan(values))
+                seen_gaps = present[self.gaps] < len(rows)
+                count = np.maximum(present, 1)
+            mean = _sums(numeric, rows, self._filled) / count
+            std = np.sqrt(_sums(numeric, rows, lambda values: self._filled(values - mean) ** 2) / count)
             self.mean[r] = torch.from_numpy(mean)
             varies = std > 1e-13 * np.abs(mean)  # a smaller std is rounding of a constant
             self.inverse[r] = torch.from_numpy(np.where(varies, 1 / np.where(varies, std, 1), 0))
             cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
             self.seen[r] = torch.from_numpy(np.concatenate([seen_gaps, cells]).astype(np.float32))
         self.refresh()
+
+    def _filled(self, values: np.ndarray) -> np.ndarray:
+        """Returns numbers with 0 for missing ones."""
+        return np.where(np.isnan(values), 0.0, values) if self.gaps else values
 
     def refresh(self) -> None:
         """Updates `masked` after buffers were loaded."""
@@ -125,3 +126,19 @@ class InputEncoder(nn.Module):
             start = self.mean.shape[1]
             out[..., start:] *= self.seen.unsqueeze(1)
         return out
+
+
+def _sums(numeric: np.ndarray, rows: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Returns the sums `[Dn]` of `function(numeric[rows])` over the rows.
+
+    It takes the rows in parts that stay in the cache. The result is that of the whole, to the last bit: NumPy adds the
+    rows one after the other. A single column it adds in pairs, so that is not divided.
+    """
+    columns = numeric.shape[1]
+    size = len(rows) if columns == 1 else max(1, CACHED // max(1, columns))
+    total: np.ndarray | None = None  # [1, Dn]
+    for start in range(0, len(rows), size):
+        part = function(numeric[rows[start : start + size]].astype(np.float64, copy=False))
+        total = (part if total is None else np.concatenate([total, part])).sum(0, keepdims=True)
+    assert total is not None, "there are training rows"
+    return total[0]
