@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from mtlrun.data.columns import InputColumn, InputSpec
 
-
 CACHED = 1 << 15  # numbers that stay in the cache together
 
 
@@ -86,20 +85,25 @@ class InputEncoder(nn.Module):
     def fit(self, numeric: np.ndarray, positions: np.ndarray, train: Sequence[np.ndarray]) -> None:
         """Sets the buffers from training rows: `train[r]` are the row numbers of run r."""
         for r, rows in enumerate(train):
-            count: np.ndarray | int = len(rows)
-            seen_gaps = np.empty(0, dtype=bool)
-            if self.gaps:
-                present = _sums(numeric, rows, lambda values: ~np.isnan(values))
-                seen_gaps = present[self.gaps] < len(rows)
-                count = np.maximum(present, 1)
-            mean = _sums(numeric, rows, self._filled) / count
-            std = np.sqrt(_sums(numeric, rows, lambda values: self._filled(values - mean) ** 2) / count)
+            mean, std, seen_gaps = self._statistics(numeric, rows)
             self.mean[r] = torch.from_numpy(mean)
             varies = std > 1e-13 * np.abs(mean)  # a smaller std is rounding of a constant
             self.inverse[r] = torch.from_numpy(np.where(varies, 1 / np.where(varies, std, 1), 0))
             cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
             self.seen[r] = torch.from_numpy(np.concatenate([seen_gaps, cells]).astype(np.float32))
         self.refresh()
+
+    def _statistics(self, numeric: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns mean and standard deviation `[Dn]` in some rows, and whether each column with gaps has one there."""
+        count: np.ndarray | int = len(rows)
+        gaps = np.empty(0, dtype=bool)
+        if self.gaps:
+            present = _sums(numeric, rows, lambda values: ~np.isnan(values))
+            gaps = present[self.gaps] < len(rows)
+            count = np.maximum(present, 1)
+        mean = _sums(numeric, rows, self._filled) / count
+        squares = _sums(numeric, rows, lambda values: self._filled(values - mean) ** 2)
+        return mean, np.sqrt(squares / count), gaps
 
     def _filled(self, values: np.ndarray) -> np.ndarray:
         """Returns numbers with 0 for missing ones."""
