@@ -121,25 +121,38 @@ def resume(words: Words) -> int:
 
 
 def predict(words: Words) -> int:
-    """`mtlrun predict RUN TABLE -o OUT.csv`: writes a prediction for every row of the table."""
-    run, table = words.operands(2)
-    out, folder = words.new_file(".csv"), words.run_folder(run)
-    from mtlrun.runs.predictor import write_predictions
+    """`mtlrun predict RUN TABLE -o OUT.csv`: writes a prediction for every row of the table.
 
-    write_predictions(folder, table, out, words.names("tasks"))
+    Of a sweep: the mean over the runs of one setting, which further words name if there are several.
+    """
+    run, table, *setting = words.operands(2, more=True)
+    out, folder = words.new_file(".csv"), words.run_folder(run)
+    from mtlrun.data.paths import require_file, resolve_path
+
+    require_file(resolve_path(table, "predict"), "predict")
+    from mtlrun.cli.models import load
+    from mtlrun.runs.prediction_file import write_predictions
+
+    model = load(folder, words.names("tasks"), " ".join(setting))
+    write_predictions(model, table, out, words.names("keep") or [])
     return 0
 
 
 def export(words: Words) -> int:
     """`mtlrun export RUN -o MODEL.onnx`: writes the trained model as an ONNX file.
 
-    Prints its inputs, its outputs and the largest difference from the result of `predict`.
+    Of a sweep: the mean over the runs of one setting, which further words name if there are several. Prints its inputs,
+    its outputs and the largest difference from the result of `predict`.
     """
-    (run,) = words.operands(1)
+    run, *setting = words.operands(1, more=True)
     out, folder = words.new_file(".onnx"), words.run_folder(run)
-    from mtlrun.runs.export import export as export_run
+    from mtlrun.compare.collect.members import members_in
+    from mtlrun.runs.export import export as export_model
 
-    exported = export_run(folder, out, words.names("tasks"))
+    members = members_in(folder, " ".join(setting))
+    exported = export_model(members.folders, out, words.names("tasks"))
+    if members.words:
+        say(members.words)
     for what, values in (("inputs", exported.inputs), ("outputs", exported.outputs)):
         rows = [[f"  {name}", kind, str(shape)] for name, (kind, shape) in values.items()]
         say("\n".join(table_lines([what, "type", "shape"], rows[:SHOWN])))
