@@ -97,6 +97,16 @@ def of_rows(spec: InputSpec, cells: Sequence[np.ndarray]) -> list[Trained]:
     return found
 
 
+def of_members(members: Sequence[Sequence[Trained]]) -> list[Trained]:
+    """The columns of several runs with the same columns: what the training rows of any of them held."""
+    found = []
+    for alike in zip(*members, strict=True):
+        codes = None if alike[0].codes is None else np.logical_or.reduce([t.codes for t in alike])
+        low, high = np.fmin.reduce([t.low for t in alike]), np.fmax.reduce([t.high for t in alike])
+        found.append(Trained(alike[0].column, any(t.used for t in alike), float(low), float(high), codes))
+    return found
+
+
 def cells_of(spec: InputSpec, numbers: np.ndarray, codes: np.ndarray) -> list[np.ndarray]:
     """The cells `[N]` of each column of `spec`: its numbers, of a date the days, or its codes."""
     places, categories = iter(spec.places), iter(codes.T)
