@@ -1,6 +1,8 @@
 """What each sub-command does. Each imports its modules when it runs, so that the others start quickly."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,17 @@ def _print_configuration(request: "Request", part: str) -> int:
     return 0
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keeps the garbage collector off: it would go over the modules and the columns of a wide table again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@_uncollected()
 def check(words: Words) -> int:
     """`mtlrun check [OVERRIDES]`: prints the resolved run, or the runs of a sweep and its stacks. Trains nothing."""
     request = _request_of(words)
@@ -70,6 +83,7 @@ def check(words: Words) -> int:
     return 0
 
 
+@_uncollected()
 def init(words: Words) -> int:
     """`mtlrun init TABLE --targets a,b`: writes ./conf/data/TABLE.yaml, a data option for a user's table."""
     (table,) = words.operands(1)
