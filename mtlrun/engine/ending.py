@@ -57,6 +57,15 @@ def finish(state: TrainingState, members: Sequence[Member]) -> None:
             state.record(member, "completed", figures=final)
 
 
+def keep_selected(state: TrainingState) -> None:
+    """Writes best.pt of the runs that have not ended, as far as they were evaluated. Raises StorageError."""
+    members = [member for member in state.running if member.best is not None]
+    with state.selected():
+        fitted = calibration.fit(state.stack, [member.at for member in members])
+        for member in members:
+            _save_best(state, member, fitted[member.at].calibration)
+
+
 def _write_importance(state: TrainingState, members: Sequence[Member], test: Sequence[Figures]) -> None:
     stack = state.stack
     seeds = [config.seed for config in stack.configs]

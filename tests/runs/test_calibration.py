@@ -201,8 +201,8 @@ def test_a_checkpoint_without_what_only_training_needs() -> None:
             ["scaled", "--interval", "0.999"],
             "--interval: 0.999 of price takes 999 rows of val with labels, and there are",
         ),
-        (["scaled", "--interval", "0.9", "--tasks", "kind"], "--interval: no task of this file has numbers: kind"),
-        (["older", "--interval", "0.9"], "--interval: the run holds no residuals of price on val"),
+        (["scaled", "--interval", "0.9", "--tasks", "kind"], "--interval: none of these tasks has numbers: kind"),
+        (["older", "--interval", "0.9"], "--interval: no residuals of price on val are stored"),
         (["broken", "--interval", "0.9"], "not the checkpoint of this run"),
     ],
 )
@@ -229,7 +229,7 @@ def test_predict_writes_intervals(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "scaled", "visits.csv", "-o", "out.csv", "--interval", "0.5"]) == 0
     found = pd.read_csv("out.csv")
     half = ((found["price[high]"] - found["price[low]"]) / 2).unique()
-    assert f"price: interval of 0.5 is ± {half[0]:.4g}, from " in capsys.readouterr().out
+    assert f"price: interval of 0.5 is ± {half[0]:.4g}\n" in capsys.readouterr().out
     table = pd.read_csv("visits.csv")
     rows = mtlrun.load("scaled")
     from mtlrun.data.dataset import load_dataset
@@ -251,5 +251,29 @@ def test_a_run_without_classes_or_labels_in_val_needs_no_calibration(capsys: pyt
     found = figures("parts")
     assert "test/visits/coverage_90" in found and "test/price/coverage_90" not in found
     assert main(["predict", "parts", "parts.csv", "-o", "parts_out.csv", "--interval", "0.9"]) == 2
-    assert "no residuals of price on val, because val has no labels of it" in capsys.readouterr().err
+    assert "no residuals of price on val are stored, because val has no labels of it" in capsys.readouterr().err
     assert main(["predict", "parts", "parts.csv", "-o", "few.csv", "--interval", "0.9", "--tasks", "visits"]) == 0
+
+
+def test_an_ensemble_has_the_temperatures_of_its_members_and_the_mean_of_their_widths() -> None:
+    words = [*SMALL, "trainer.epochs=8", "trainer.batch_size=32", "lr.base=0.02", "trainer.calibrate=true"]
+    assert main(["-m", *words, "seed=5,6,7", "hydra.sweep.dir=members"]) == 0
+    table = pd.read_csv("visits.csv")
+    folders = sorted(path.parent for path in Path("members").glob("*/summary.json"))
+    members = [mtlrun.load(folder).predict(table, interval=0.8) for folder in folders]
+    found = mtlrun.load("members").predict(table, interval=0.8)
+    for column in ("price", "visits", "kind[p]"):
+        np.testing.assert_allclose(found[column], np.mean([m[column] for m in members], 0), rtol=1e-6)
+    half = np.mean([(m["price[high]"] - m["price[low]"]) / 2 for m in members], 0)
+    np.testing.assert_allclose(found["price[high]"], found["price"] + half, rtol=1e-6)
+    assert (found["visits[low]"] >= 0).all()
+    assert (
+        main(["predict", "members", "visits.csv", "-o", "of_members.csv", "--interval", "0.8", "--tasks", "visits"])
+        == 0
+    )
+    assert list(pd.read_csv("of_members.csv")) == ["visits", "visits[std]", "visits[low]", "visits[high]"]
+    path = folders[0] / "checkpoints/best.pt"
+    tree = checkpoint.load(path)
+    tree.pop("calibration")
+    checkpoint.save(path, tree)
+    assert main(["predict", "members", "visits.csv", "-o", "of_old.csv", "--interval", "0.8"]) == 2

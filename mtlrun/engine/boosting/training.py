@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from mtlrun.config.schema import as_mapping
@@ -25,20 +24,7 @@ from mtlrun.results.writer import Row, RunWriter
 
 def figures(stack: Stack, outputs: Mapping[str, np.ndarray], split: str) -> Figures:
     """Returns figures of every task on val or test from outputs [N, K]."""
-    evaluation = stack.val if split == "val" else stack.test
-    return finite(evaluation(_of_blocks(stack, outputs))[0])
-
-
-def _of_blocks(stack: Stack, outputs: Mapping[str, np.ndarray]) -> list[Tensor]:
-    """Returns outputs `[1, N, T, K]` of each block from outputs [N, K] of each task."""
-    parts: list[Tensor] = []
-    for block in stack.network.blocks:
-        rows = len(outputs[block.tasks[0]])
-        out = torch.full((1, rows, len(block.tasks), block.outputs), -math.inf)
-        for i, task in enumerate(block.tasks):
-            out[0, :, i, : outputs[task].shape[1]] = torch.from_numpy(outputs[task])
-        parts.append(out)
-    return parts
+    return finite((stack.val if split == "val" else stack.test).of_tasks(outputs))
 
 
 class Boosting:
@@ -152,7 +138,8 @@ class Boosting:
     def _selected(self, trees: Mapping[str, Trees], chosen: Mapping[str, int], split: str) -> list[Tensor]:
         """Returns the outputs of each block on a split, after the chosen iterations."""
         x = self._inputs(getattr(self.member.dataset.split, split))
-        return _of_blocks(self.stack, {task: _after(own.staged(x), chosen[task]) for task, own in trees.items()})
+        evaluation = self.stack.val if split == "val" else self.stack.test
+        return evaluation.in_blocks({task: _after(own.staged(x), chosen[task]) for task, own in trees.items()})
 
     def _inputs(self, rows: np.ndarray) -> np.ndarray:
         dataset = self.member.dataset
