@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
 from mtlrun.util.errors import RequestError
+from mtlrun.util.lazy import importing
 from mtlrun.util.terminal import say
 from mtlrun.util.text_tables import table_lines
 
@@ -77,7 +78,11 @@ def check(words: Words) -> int:
         from mtlrun.compose import single
 
         config = single(request)
-        from mtlrun.runs.preview import report  # torch loads only if the request is valid
+        from mtlrun.data.dataset import load_table
+
+        with importing("torch"):  # only if the request is valid
+            load_table(config)  # once per process
+        from mtlrun.runs.preview import report
 
         text = report(config)
     say("\n".join([*request.notes, text]))
