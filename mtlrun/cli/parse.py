@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtlrun.cli.commands import ALWAYS, BY_TYPED, COMMANDS, INSTEAD, OPTIONS, command_of
+from mtlrun.config.data_options import option_of
 from mtlrun.results.files import remove_abandoned
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.shell import quoted
@@ -25,7 +26,6 @@ KEYS = (
     "seed",
     "experiment",
 )
-TABLES = (".csv", ".csv.gz", ".parquet")
 # words that other programs have as sub-commands
 WORDS_FOR = {
     "train": "the words alone: mtlrun data=houses",
@@ -79,6 +79,16 @@ class Words:
         if not folder.is_dir():
             raise RequestError(f"{self.command}: there is no folder {folder}\n{self.usage}")
         return folder
+
+    def number(self, option: str) -> float | None:
+        """The number that an option gives. None if the option is not given. Raises RequestError if it is none."""
+        if option not in self.options:
+            return None
+        try:
+            return float(self.options[option])
+        except ValueError:
+            typed, example = OPTIONS[option].typed[0], OPTIONS[option].example
+            raise RequestError(f"{typed}: found {self.options[option]}\nallowed: a number, such as {example}") from None
 
     def names(self, option: str) -> list[str] | None:
         """The comma-separated names that an option lists. None if the option is not given.
@@ -154,8 +164,10 @@ def _require_command(word: str, others: Sequence[str]) -> None:
         if others[:1] and (others[0] == "=" or others[0].startswith("=")):
             typed = f"{word}={''.join(others[:2]).removeprefix('=')}"
             raise RequestError(f"{word}: a blank before =\ntype: {typed}")
-        if typed is None and word.lower().endswith(TABLES):
-            typed = f"mtlrun init {quoted(word)} --targets a,b (describes the table), then mtlrun data=NAME"
+        if typed is None and (option := option_of(word)) is not None:
+            described = Path(f"conf/data/{option}.yaml").is_file()
+            init = f"mtlrun init {quoted(word)} --targets a,b (describes the table), then "
+            typed = f"{'' if described else init}mtlrun data={option}"
         if typed is not None:
             raise RequestError(f"{word}: no such sub-command\ntype: {typed}")
         raise RequestError(

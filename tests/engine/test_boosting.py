@@ -16,11 +16,11 @@ import pytest
 import sklearn.metrics as reference
 import torch
 import yaml
+from commands import main
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 import mtlrun
 import mtlrun.engine.boosting as boosting
-from mtlrun.cli.main import main
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, as_mapping, config_hash
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
@@ -272,7 +272,13 @@ def test_what_only_networks_have_is_left_out_with_one_note() -> None:
     )
     tree = as_mapping(config)
     assert not {"loss", "lr", "graph", "sharing", "optimizer"} & tree.keys()
-    assert tree["trainer"] == {"patience": None, "device": "cpu", "threads": 1, "tensorboard": False}
+    assert tree["trainer"] == {
+        "patience": None,
+        "calibrate": False,
+        "device": "cpu",
+        "threads": 1,
+        "tensorboard": False,
+    }
     assert check(tree) == dataclasses.replace(config, notes=())
     assert config_hash(config) == config_hash(check(tree))
 

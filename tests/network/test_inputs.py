@@ -40,6 +40,30 @@ def test_numbers_are_scaled_by_each_runs_training_rows() -> None:
         assert x[r, rows].std(0, correction=0).numpy() == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 5])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_statistics_in_parts_are_those_of_all_rows_to_the_last_bit(
+    columns: int, gaps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = np.random.default_rng(0)
+    numeric = stream.normal(size=(3000, columns)) * np.exp(stream.normal(size=columns))
+    if gaps:
+        numeric[stream.random(numeric.shape) < 0.1] = NAN
+    rows = stream.permutation(3000)[:2000]
+    monkeypatch.setattr("mtlrun.network.inputs.CACHED", 64)
+    spec = [InputColumn(f"x{i}", "numeric", missing=gaps) for i in range(columns)]
+    encoder = fitted(spec, numeric, np.empty((3000, 0), int), [rows])
+    values = numeric[rows]
+    present = ~np.isnan(values)
+    count = present.sum(0) if gaps else len(rows)
+    mean = np.where(present, values, 0).sum(0) / count
+    std = np.sqrt((np.where(present, values - mean, 0) ** 2).sum(0) / count)
+    for found, expected in ((encoder.mean, mean), (encoder.inverse, 1 / std)):
+        np.testing.assert_array_equal(found[0].numpy(), expected)
+    np.testing.assert_array_equal(encoder.low[0].numpy(), np.nanmin(values, 0))
+    np.testing.assert_array_equal(encoder.high[0].numpy(), np.nanmax(values, 0))
+
+
 def test_missing_numbers_get_the_training_mean_and_an_indicator() -> None:
     numeric = np.array([[1, 5], [3, NAN], [NAN, 7], [100, 9]], dtype=np.float32)
     columns = [InputColumn("a", "numeric", missing=True), InputColumn("b", "numeric", missing=True)]
