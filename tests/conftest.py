@@ -14,11 +14,14 @@ os.environ["OMP_THREAD_LIMIT"] = "1"
 # It would start a thread, which processes that are forked later wait for.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 
 ROOT = Path(__file__).resolve().parents[1]
+# The length of trainings in this process, unless a test says otherwise: the rule behind `auto` (support.BY_RULE) takes
+# 2,000 steps and more. Child processes have the defaults of users.
+SHORT = {"epochs": 20, "batch_size": 256, "evaluate_every": None, "patience": 10}
 
 
 def read_once(source: type[ConfigSource]) -> None:
@@ -26,14 +29,17 @@ def read_once(source: type[ConfigSource]) -> None:
     load, results = source.load_config, dict[tuple[str, str], ConfigResult]()
 
     def cached(self: Any, config_path: str) -> ConfigResult:
-        if source is FileConfigSource and not Path(self.path).is_relative_to(ROOT):
+        if source.scheme() == "file" and not Path(self.path).is_relative_to(ROOT):
             return load(self, config_path)  # of a test, which may change it
         if (self.path, config_path) not in results:
             results[self.path, config_path] = load(self, config_path)
+            if config_path.removesuffix(".yaml") == "trainer/default":
+                results[self.path, config_path].config.update(SHORT)
         return copy.deepcopy(results[self.path, config_path])
 
     source.load_config = cached  # type: ignore[method-assign]
 
 
-for source in (FileConfigSource, ImportlibResourcesConfigSource):
-    read_once(source)
+Plugins.instance()  # makes the classes of sources anew
+for scheme in ("file", "pkg"):
+    read_once(SourcesRegistry.instance().types[scheme])

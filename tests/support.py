@@ -25,6 +25,8 @@ from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.stack_training import train_stack
 from mtlrun.tasks import type_of
 
+BY_RULE = tuple(f"trainer.{key}=auto" for key in ("epochs", "batch_size", "evaluate_every", "patience"))
+
 
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:
     """A checked configuration of a small network; `groups` overwrite single settings: lr={"base": 0.1}."""
