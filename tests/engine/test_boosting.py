@@ -32,14 +32,14 @@ from mtlrun.runs.single import PreparedRun
 from mtlrun.runs.size import size
 from mtlrun.sweeps.division import Limits, divide
 from mtlrun.util.errors import RequestError, TrainingError
-from tests.support import make_config, make_dataset
+from tests.support import BY_RULE, make_config, make_dataset
 
 SETTINGS = {"name": "boosting", "iterations": 40, "learning_rate": 0.2, "max_leaf_nodes": 7, "min_samples_leaf": 5}
 BY_HAND = {"max_iter": 40, "learning_rate": 0.2, "max_leaf_nodes": 7, "min_samples_leaf": 5, "early_stopping": False}
 
 
 def boosted(tasks: dict[str, Any] | None = None, model: dict[str, Any] | None = None, **groups: Any) -> Config:
-    trainer = {"epochs": 20, "batch_size": 256, "patience": None} | groups.pop("trainer", {})
+    trainer = {"epochs": "auto", "batch_size": "auto", "patience": None} | groups.pop("trainer", {})
     tree = as_mapping(make_config(tasks, trainer=trainer, **{"lr": {"base": 0.001}} | groups))
     return check(tree | {"model": SETTINGS | (model or {})})
 
@@ -338,7 +338,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-SHORT = ["data=houses", "trainer.patience=5"]
+SHORT = ["data=houses", *BY_RULE[:3], "trainer.patience=5"]
 
 
 def summary_of(folder: str | Path) -> dict[str, Any]:
