@@ -22,12 +22,14 @@ def run_length(config: Config, dataset: "Dataset") -> Length:
 def length_rows(config: Config, dataset: "Dataset") -> int:
     """The number of training rows with a label, from which the length follows.
 
-    If the rule decides the steps per epoch, it is the number to be expected from the table and the shares of the split,
-    unless the actual number is not near it: then seeds with slightly different splits have the same length and can
-    share a stack. Near are 2 √n rows, over three standard deviations of a random split, or 5 %.
+    If the rule decides the steps per epoch, and no setting holds training labels back, it is the number to be expected
+    from the table and the shares of the split, unless the actual number is not near it: then seeds with slightly
+    different splits have the same length and can share a stack. Near are 2 √n rows, over three standard deviations of a
+    random split, or 5 %.
     """
     actual = _labelled(dataset)
-    if not trains_by_rule(config.trainer):
+    cut = any(task.train_labels is not None or task.train_rows_of is not None for task in config.active.values())
+    if cut or not trains_by_rule(config.trainer):
         return actual
     labelled = dataset.labelled()
     train = len(dataset.split.train)
