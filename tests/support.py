@@ -25,7 +25,11 @@ from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.stack_training import train_stack
 from mtlrun.tasks import type_of
 
-BY_RULE = tuple(f"trainer.{key}=auto" for key in ("epochs", "batch_size", "evaluate_every", "patience"))
+
+def by_rule(**given: object) -> list[str]:
+    """Words for the lengths that users have by default, but for those `given`; see `conftest.SHORT`."""
+    keys = dict.fromkeys(("epochs", "batch_size", "evaluate_every", "patience"), "auto") | given
+    return [f"trainer.{key}={value}" for key, value in keys.items()]
 
 
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:

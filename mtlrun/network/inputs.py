@@ -1,20 +1,29 @@
 """The encoder: standardises numbers and encodes categories, with separate statistics for each run."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtlrun.data.columns import MISSING, InputColumn, InputSpec
+from mtlrun.data.columns import InputColumn, InputSpec
+
+CACHED = 1 << 15  # numbers that stay in the cache together
+CYCLE_RANGE = 1e-9  # a smaller range of a sine or cosine is rounding: of the days of the week, if all are Mondays
 
 
 class InputEncoder(nn.Module):
     """Standardises numbers by each run's training rows, imputes the mean, and one-hot encodes categories.
 
-    Buffers, from the training rows of each run: `mean`; `inverse`, 1/std, 0 for a constant column, `[R, Dn]` both;
-    `seen` `[R, W]`, 0 for a category or missing-indicator that no training row has. Its weights would never be
-    trained, so it counts as unknown (all zeros).
+    An input that is the same in all training rows is 0 in every row, because its weights would only learn a constant,
+    and another value would move the outputs by what no row has taught.
+
+    Buffers, from the training rows of each run: `mean`; `inverse`, 1/std, 0 for a constant, `[R, Dn]` both; `low` and
+    `high` `[R, Dn]`, the range: NaN without a value, infinite if an older version has not stored it; `seen` `[R, W]`, 0
+    for a category or missing-indicator that no training row has; `varies` `[R, W]`, 0 for one that all training rows
+    have or none.
 
     Dn counts numbers: a date is several, its days and sine and cosine of its cycles (data/cycles.py).
 
@@ -25,7 +34,10 @@ class InputEncoder(nn.Module):
 
     mean: Tensor
     inverse: Tensor
+    low: Tensor
+    high: Tensor
     seen: Tensor
+    varies: Tensor
     visible: Tensor | None
 
     def __init__(self, spec: InputSpec, runs: int) -> None:
@@ -44,7 +56,12 @@ class InputEncoder(nn.Module):
         # float64: float32 would lose the differences of timestamps
         self.register_buffer("mean", torch.zeros(runs, numbers, dtype=torch.float64))
         self.register_buffer("inverse", torch.ones(runs, numbers, dtype=torch.float64))
+        self.register_buffer("low", torch.full((runs, numbers), -math.inf, dtype=torch.float64))
+        self.register_buffer("high", torch.full((runs, numbers), math.inf, dtype=torch.float64))
         self.register_buffer("seen", torch.ones(runs, len(self.gaps) + self.onehot))
+        self.register_buffer("varies", torch.ones(runs, len(self.gaps) + self.onehot))
+        self.least = np.full(numbers, CYCLE_RANGE)  # the least range of a number that is no constant
+        self.least[starts] = 0
         self.masked = False
         self._of_column = self._layout(numeric, starts, category)
         visible = self.places([c.name for c in spec.inputs]) if spec.hidden else None
@@ -73,40 +90,62 @@ class InputEncoder(nn.Module):
 
     def positions(self, codes: np.ndarray) -> np.ndarray:
         """Returns codes `[N, Dc]` as positions in the one-hot block; unknown ones point behind its end."""
-        out = np.full(codes.shape, self.onehot, dtype=np.int64)
-        for j in range(codes.shape[1]):
-            known = codes[:, j] >= 0
-            out[known, j] = self.offsets[j] + codes[known, j]
-            if self.has_missing[j]:
-                out[codes[:, j] == MISSING, j] = self.offsets[j] + self.sizes[j]
+        out = np.empty(codes.shape, dtype=np.int64)
+        for j, (offset, size) in enumerate(zip(self.offsets, self.sizes, strict=False)):
+            missing = offset + size if self.has_missing[j] else self.onehot
+            places = [*range(offset, offset + size), missing, self.onehot]  # MISSING is -2, UNKNOWN is -1
+            out[:, j] = np.array(places)[codes[:, j]]
         return out
 
-    def fit(self, numeric: np.ndarray, positions: np.ndarray, train: Sequence[np.ndarray]) -> None:
-        """Sets the buffers from training rows: `train[r]` are the row numbers of run r."""
+    def fit(
+        self,
+        numeric: np.ndarray,
+        positions: np.ndarray,
+        train: Sequence[np.ndarray],
+        learnt: Sequence[np.ndarray] | None = None,
+    ) -> None:
+        """Sets the buffers from training rows: `train[r]` are the row numbers of run r.
+
+        learnt: those of them that the run learns from, as others have no label; None: all. An input must vary in them.
+        """
         for r, rows in enumerate(train):
-            values = numeric[rows].astype(np.float64, copy=False)  # a copy already
-            seen_gaps = np.empty(0, dtype=bool)
-            count: np.ndarray | int = len(rows)
-            if self.gaps:
-                present = ~np.isnan(values)
-                count = np.maximum(present.sum(0), 1)
-                seen_gaps = (~present[:, self.gaps]).any(0)
-                values[~present] = 0
-            mean = values.sum(0) / count
-            deviations = values - mean
-            if self.gaps:
-                deviations[~present] = 0
-            std = np.sqrt((deviations**2).sum(0) / count)
+            mean, std = self._mean_and_std(numeric, rows)
             self.mean[r] = torch.from_numpy(mean)
-            varies = std > 1e-13 * np.abs(mean)  # a smaller std is rounding of a constant
+            taught = rows if learnt is None else learnt[r]
+            low, high = _range(numeric, taught)
+            # a smaller std or range is rounding of a constant
+            varies = (std > 1e-13 * np.abs(mean)) & (high - low > self.least)
             self.inverse[r] = torch.from_numpy(np.where(varies, 1 / np.where(varies, std, 1), 0))
-            cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
-            self.seen[r] = torch.from_numpy(np.concatenate([seen_gaps, cells]).astype(np.float32))
+            self.low[r], self.high[r] = torch.from_numpy(low), torch.from_numpy(high)
+            gaps = np.isnan(numeric[np.ix_(taught, self.gaps)]).sum(0)
+            words = np.bincount(positions[taught].ravel(), minlength=self.onehot + 1)[: self.onehot]
+            times = torch.from_numpy(np.concatenate([gaps, words]))
+            self.seen[r], self.varies[r] = times > 0, (times > 0) & (times < len(taught))
         self.refresh()
+
+    def _mean_and_std(self, numeric: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the mean and the standard deviation `[Dn]` of the present cells in some rows."""
+        count: np.ndarray | int = len(rows)
+        if self.gaps:
+            present = _reduced(np.add, (~np.isnan(values) for values in _parts(numeric, rows)))
+            count = np.maximum(present, 1)
+        mean = _reduced(np.add, map(self._filled, _parts(numeric, rows))) / count
+        squares = _reduced(np.add, (self._filled(values - mean) ** 2 for values in _parts(numeric, rows)))
+        return mean, np.sqrt(squares / count)
+
+    def _filled(self, values: np.ndarray) -> np.ndarray:
+        """Returns numbers with 0 for missing ones."""
+        return np.where(np.isnan(values), 0.0, values) if self.gaps else values
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        own = {name.removeprefix(prefix): v for name, v in state_dict.items() if name.startswith(prefix)}
+        unknown = {"low": torch.full_like(self.low, -math.inf), "high": torch.full_like(self.high, math.inf)}
+        state_dict |= {prefix + name: value for name, value in (unknown | completed(own)).items()}
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def refresh(self) -> None:
         """Updates `masked` after buffers were loaded."""
-        self.masked = bool((self.seen == 0).any())
+        self.masked = bool((self.varies == 0).any())
 
     def forward(self, numeric: Tensor, positions: Tensor | None) -> Tensor:
         """numeric `[..., R, B, Dn]` float64 with NaN for missing, positions `[..., R, B, Dc]` → `[..., R, B, D]`."""
@@ -123,5 +162,37 @@ class InputEncoder(nn.Module):
         out = torch.cat(parts, -1)
         if self.masked:
             start = self.mean.shape[1]
-            out[..., start:] *= self.seen.unsqueeze(1)
+            out[..., start:] *= self.varies.unsqueeze(1)
         return out
+
+
+def completed(buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The buffers of an encoder; in those of an older version, all inputs that were `seen` are used."""
+    return {"varies": buffers["seen"], **buffers} if "seen" in buffers else dict(buffers)
+
+
+def _range(numeric: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the largest number of each column in some rows, `[Dn]` both; NaN without a number."""
+    if not len(rows):
+        return (np.full(numeric.shape[1], np.nan),) * 2
+    return _reduced(np.fmin, _parts(numeric, rows)), _reduced(np.fmax, _parts(numeric, rows))
+
+
+def _parts(numeric: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields `numeric[rows]` as float64, in parts that stay in the cache.
+
+    A single column is one part: NumPy adds it up in pairs, and several columns row by row.
+    """
+    columns = numeric.shape[1]
+    size = len(rows) if columns == 1 else max(1, CACHED // max(1, columns))
+    for start in range(0, len(rows), size):
+        yield numeric[rows[start : start + size]].astype(np.float64, copy=False)
+
+
+def _reduced(function: np.ufunc, parts: Iterable[np.ndarray]) -> np.ndarray:
+    """`function.reduce` `[D]` of the rows of all parts `[n, D]`. It is that of the whole, to the last bit."""
+    total: np.ndarray | None = None  # [1, D]
+    for part in parts:
+        total = function.reduce(part if total is None else np.concatenate([total, part]), keepdims=True)
+    assert total is not None, "there are rows"
+    return total[0]

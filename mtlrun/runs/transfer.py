@@ -15,13 +15,15 @@ from mtlrun.config.schema import Config, ModelConfig, SplitConfig
 from mtlrun.config.stages import PRETRAIN, TASK_FREE
 from mtlrun.data.columns import InputSpec
 from mtlrun.engine import checkpoint
+from mtlrun.network.inputs import completed
 from mtlrun.network.network import Network
 from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
-from mtlrun.runs.identity import require_own_model
+from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.util.errors import RequestError, counted, listing
 
 KEY = "model.init_from"
+RANGE = ("low", "high")  # buffers of the encoder that describe the training rows, and scale nothing
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,14 @@ def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: Inpu
     tasks = listing(theirs.active)
     epochs = f"{counted(tree['epoch'], 'epoch')}"
     words = f"trunk from {folder} (trained on {tasks}, {epochs}; SHA-256 {digest(shared)})"
-    notes: tuple[str, ...] = ()
+    notes = tuple(filter(None, [unfinished(folder, tree)]))
     if theirs.data.path == config.data.path and _drawn(theirs.data.split) != _drawn(config.data.split):
-        notes = (
+        notes += (
             f"{KEY}: {folder} has another split of the same table: rows that its trunk was trained on may be in "
             "val or test here",
         )
-    return Start(shared, _below(network, "encoder."), words, notes)
+    inputs = {name: value for name, value in _below(network, "encoder.").items() if name not in RANGE}
+    return Start(shared, inputs, words, notes)
 
 
 def from_state(state: Mapping[str, Any] | None) -> list[Start | None]:
@@ -117,7 +120,7 @@ def begin(network: Network, starts: Sequence[Start | None]) -> None:
                 f"{KEY}: {start.words} has shared parameters of other names or shapes\n"
                 "allowed: a run with the same model and sharing"
             )
-        for tensors, given in ((shared, start.shared), (inputs, start.inputs)):
+        for tensors, given in ((shared, start.shared), (inputs, completed(start.inputs))):
             for name, value in given.items():
                 tensors[name][r : r + 1].copy_(value)  # `state_dict` gives the network's tensors, not copies
     network.encoder.refresh()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support import BY_RULE
+from support import by_rule
 
 from mtlrun.cli.main import main
 from mtlrun.config import length
@@ -38,7 +38,7 @@ def summary(folder: str) -> dict[str, Any]:
 
 
 def test_a_small_table_trains_a_thousand_steps_by_default(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*WORDS, *BY_RULE, "hydra.run.dir=run"]) == 0
+    assert main([*WORDS, *by_rule(), "hydra.run.dir=run"]) == 0
     run, out = summary("run"), capsys.readouterr().out
     assert run["steps"] >= 1000 and run["settings"]["trainer"]["epochs"] == "auto"
     given = {"rows": 293, "batch_size": 64, "steps": 2000, "evaluate_every": 50, "patience_steps": 667}
@@ -51,17 +51,17 @@ def test_a_small_table_trains_a_thousand_steps_by_default(capsys: pytest.Capture
 
 
 def test_check_says_the_length_and_warns_of_few_steps(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", *WORDS, *BY_RULE]) == 0
+    assert main(["check", *WORDS, *by_rule()]) == 0
     out = capsys.readouterr().out
     assert "trains 2,000 steps of 64 rows" in out and "few steps" not in out
-    assert main(["check", *WORDS, *BY_RULE, "trainer.epochs=5"]) == 0
+    assert main(["check", *WORDS, *by_rule(epochs=5)]) == 0
     out = capsys.readouterr().out
     assert "trains 20 steps of 64 rows, about 5 epochs; evaluates every 4 steps; does not stop early" in out
     assert "few steps: trainer.epochs=5 makes 20; trainer.epochs=auto makes 2,000" in out.partition("warnings")[2]
 
 
 def test_a_resumed_run_keeps_its_length(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [*WORDS, *BY_RULE, "trainer.patience=null", "lr.schedule=cosine"]
+    words = [*WORDS, *by_rule(patience="null"), "lr.schedule=cosine"]
     monkeypatch.setattr(length, "FEWEST_STEPS", 400)
     assert main([*words, "hydra.run.dir=whole"]) == 0
     step = Progress.step
@@ -83,7 +83,7 @@ def test_a_resumed_run_keeps_its_length(monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def test_a_sweep_says_its_lengths_and_counts_what_is_not_trained(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["-m", *WORDS, *BY_RULE, "seed=range(7)", "loss=sum,uncertainty", "trainer.epochs=2", "lr.base=0.01"]
+    words = ["-m", *WORDS, *by_rule(epochs=2), "seed=range(7)", "loss=sum,uncertainty", "lr.base=0.01"]
     assert main([*words, "hydra.sweep.dir=sweep"]) == 0
     out = capsys.readouterr().out
     assert "\ntrains 8 steps of 64 rows, about 2 epochs; evaluates every 4 steps; does not stop early\n" in out

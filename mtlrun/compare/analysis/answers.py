@@ -74,6 +74,7 @@ class Facts:
     affinity: gains of tasks in pairs
     boosting: the label of its row, and its difference to every net
     doubts: what is said before anything else: nets that are not trained to the end, or below the trivial predictor
+    ensembles: rows of ensembles
     """
 
     rows: Sequence[Row]
@@ -90,6 +91,7 @@ class Facts:
     affinity: Affinity | None = None
     boosting: tuple[str, Sequence[Tested]] | None = None
     doubts: Sequence[str] = ()
+    ensembles: Sequence[Row] = ()
 
 
 def facts(answers: Answers, table: Table, best: bool, doubts: Sequence[str]) -> Facts:
@@ -120,6 +122,7 @@ def facts(answers: Answers, table: Table, best: bool, doubts: Sequence[str]) -> 
         affinity=answers.affinity if trained else None,
         boosting=questions.boosting(results, table.comparators, criteria) if trained else None,
         doubts=doubts,
+        ensembles=[ensemble.row for ensemble in table.ensembles],
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from mtlrun.data.columns import Columns
 from mtlrun.data.doubts import class_text
 from mtlrun.data.kinds import as_texts
 from mtlrun.data.leaks.column_scores import (
@@ -17,6 +18,7 @@ from mtlrun.data.leaks.column_scores import (
     class_scores,
     correlations,
     is_cut,
+    number_scores,
     r2,
     ranks,
     score,
@@ -44,7 +46,7 @@ Told = dict[str, str]  # column -> how it predicts the target, as a phrase for t
 def telling(sample: Sample) -> Told:
     """The inputs whose values alone predict the target."""
     sure, high = (SURE_CLASS, HIGH_CLASS) if sample.classes else (SURE, HIGH)
-    found = {c.name: _score(c, sample) for c in sample.columns}
+    found = _scores(sample)
     suspects = [c for c in sample.columns if found[c.name] >= high]
     unsure = [c for c in suspects if found[c.name] < sure]
     if len(unsure) > MOST_UNSURE:
@@ -89,6 +91,14 @@ def _telling_one_class(columns: list[Column], sample: Sample) -> Told:
             words = f"alone tells whether {sample.task} is {class_text(sample.classes[k])}"
             told |= {columns[i].name: words for i in suspects if columns[i].name not in told}
     return told
+
+
+def _scores(sample: Sample) -> dict[str, float]:
+    """The score of each input of a sample."""
+    whole = [] if sample.classes else [c for c in sample.columns if not c.category and c.present.all()]
+    scores = number_scores([c.values for c in whole], sample.labels, sample.place).tolist() if whole else []
+    found = dict(zip((c.name for c in whole), scores, strict=True))
+    return {c.name: found[c.name] if c.name in found else _score(c, sample) for c in sample.columns}
 
 
 def _score(column: Column, sample: Sample) -> float:
@@ -140,14 +150,14 @@ def _cuts(column: Column, sample: Sample) -> bool:
 # ---------------------------------------------------------------- parts of a text
 
 
-def telling_parts(sample: Sample, frame: pd.DataFrame) -> Told:
+def telling_parts(sample: Sample, columns: Columns) -> Told:
     """The text inputs of which one part predicts the target: a number, a word, the first or last characters."""
     sure = SURE_CLASS if sample.classes else SURE
     told = {}
     for column in sample.columns:
         if not column.category or len(np.unique(column.values)) <= MIN_ROWS:
             continue
-        texts = pd.Series(as_texts(frame[column.name].iloc[sample.rows]), dtype=object)
+        texts = pd.Series(as_texts(columns[column.name].iloc[sample.rows]), dtype=object)
         for what, part in _parts(texts):
             if part.present.sum() >= 0.9 * column.present.sum() and _score(part, sample) >= sure:
                 told[column.name] = f"{what} of its text tells {sample.task} {_figure(_score(part, sample), sample)}"
@@ -231,7 +241,7 @@ def may_be_means(sample: Sample) -> list[str]:
     numbers = [c for c in sample.columns if not c.category]
     if len(sample.classes) > 2 or not numbers:
         return []
-    found = np.abs(correlations(np.stack([c.values for c in numbers], 1), sample.labels.astype(np.float64)))
+    found = np.abs(correlations([c.values for c in numbers], sample.labels.astype(np.float64)))
     return [c.name for c, strength in zip(numbers, found, strict=True) if strength >= LEAST_CORRELATION]
 
 

@@ -48,9 +48,9 @@ def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
             parts.append(graph.add("Cast", hits, to=TensorProto.FLOAT))
     x = graph.add("Concat", *parts, axis=1)
     if encoder.masked:
-        seen = np.concatenate([np.ones(encoder.mean.shape[1]), encoder.seen[0].numpy()])
-        seen = seen if encoder.visible is None else seen[encoder.visible.numpy()]
-        x = graph.add("Mul", x, graph.constant(seen, np.float32))
+        varies = np.concatenate([np.ones(encoder.mean.shape[1]), encoder.varies[0].numpy()])
+        varies = varies if encoder.visible is None else varies[encoder.visible.numpy()]
+        x = graph.add("Mul", x, graph.constant(varies, np.float32))
     return graph.add("Unsqueeze", x, graph.constant([0], np.int64))
 
 
