@@ -328,7 +328,7 @@ DATA = (
         "the mean of an input divides by all rows, with missing ones",
         "network/inputs.py",
         "count = np.maximum(present.sum(0), 1)",
-        "count = len(rows)",
+        "count = len(values)",
         "network/test_inputs.py",
     ),
     Fault(
@@ -474,10 +474,10 @@ SWEEPS = (
         "runs/test_transfer.py",
     ),
     Fault(
-        "predict imputes 0 where training had no gap",
+        "predict does not impute where training had no gap",
         "runs/predictor.py",
-        "torch.where(values.isnan(), self.network.encoder.mean[0], values)",
-        "torch.where(values.isnan(), 0.0, values)",
+        "network.encoder.imputes = True",
+        "network.encoder.imputes = False",
         "runs/test_run.py runs/test_export.py",
     ),
 )

@@ -21,6 +21,7 @@ from mtlrun.runs.identity import require_own_model
 from mtlrun.util.errors import RequestError, counted, listing
 
 KEY = "model.init_from"
+INPUTS = ("scaling", "embedding", "bins", "frequencies", "gain")  # settings of the encoder
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
             f"{KEY}: {folder} is a run of model={theirs.model.name}, which has no trunk to take over\n"
             "allowed: a run of model=mlp"
         )
-    for key in ("hidden", "activation"):
+    for key in ("hidden", "activation", *INPUTS):
         ours, wanted = getattr(config.net, key), getattr(theirs.model, key)
         if ours != wanted:
             words = str(wanted).replace(" ", "")

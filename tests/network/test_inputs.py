@@ -6,6 +6,7 @@ import pytest
 import torch
 from support import make_config, make_stack
 
+from mtlrun.config.schema import ModelConfig
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.runs.predictor import NetworkPredictor
@@ -20,8 +21,17 @@ def encode(encoder: InputEncoder, numeric: np.ndarray, codes: np.ndarray) -> tor
     return encoder(torch.from_numpy(numeric).expand(runs, -1, -1), positions)
 
 
-def fitted(columns: list[InputColumn], numeric: np.ndarray, codes: np.ndarray, train: list[np.ndarray]) -> InputEncoder:
-    encoder = InputEncoder(InputSpec(columns), len(train))
+PLAIN = ModelConfig(hidden=[], head_hidden=[])
+
+
+def fitted(
+    columns: list[InputColumn],
+    numeric: np.ndarray,
+    codes: np.ndarray,
+    train: list[np.ndarray],
+    net: ModelConfig = PLAIN,
+) -> InputEncoder:
+    encoder = InputEncoder(InputSpec(columns), len(train), net)
     encoder.fit(numeric, encoder.positions(codes), train)
     return encoder
 
