@@ -42,7 +42,7 @@ class InputColumn:
     hidden: bool = False
     time: bool = False
     cycles: list[str] = field(default_factory=list)
-    two_valued: bool = False
+    two_valued: bool = field(default=False, compare=False)  # older versions have not stored it
 
     @property
     def is_category(self) -> bool:
