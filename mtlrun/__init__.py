@@ -6,7 +6,7 @@ from typing import Any
 from mtlrun.util.version import __version__
 
 __all__ = ["__version__", "load"]
-LATE = {"load": "mtlrun.runs.predictor"}  # it imports torch: the command line answers a wrong request without that
+LATE = {"load": "mtlrun.cli.models"}  # it imports torch: the command line answers a wrong request without that
 
 
 def __getattr__(name: str) -> Any:

@@ -326,9 +326,9 @@ DATA = (
     ),
     Fault(
         "the mean of an input divides by all rows, with missing ones",
-        "network/inputs.py",
-        "count = np.maximum(present.sum(0), 1)",
-        "count = len(values)",
+        "network/number_scales.py",
+        "count = np.maximum(present, 1)",
+        "count = len(rows)",
         "network/test_inputs.py",
     ),
     Fault(

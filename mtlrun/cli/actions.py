@@ -1,6 +1,8 @@
 """What each sub-command does. Each imports its modules when it runs, so that the others start quickly."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,17 @@ def _print_configuration(request: "Request", part: str) -> int:
     return 0
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keeps the garbage collector off: it would go over the modules and the columns of a wide table again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@_uncollected()
 def check(words: Words) -> int:
     """`mtlrun check [OVERRIDES]`: prints the resolved run, or the runs of a sweep and its stacks. Trains nothing."""
     request = _request_of(words)
@@ -70,6 +83,7 @@ def check(words: Words) -> int:
     return 0
 
 
+@_uncollected()
 def init(words: Words) -> int:
     """`mtlrun init TABLE --targets a,b`: writes ./conf/data/TABLE.yaml, a data option for a user's table."""
     (table,) = words.operands(1)
@@ -107,25 +121,38 @@ def resume(words: Words) -> int:
 
 
 def predict(words: Words) -> int:
-    """`mtlrun predict RUN TABLE -o OUT.csv`: writes a prediction for every row of the table."""
-    run, table = words.operands(2)
-    out, folder = words.new_file(".csv"), words.run_folder(run)
-    from mtlrun.runs.predictor import write_predictions
+    """`mtlrun predict RUN TABLE -o OUT.csv`: writes a prediction for every row of the table.
 
-    write_predictions(folder, table, out, words.names("tasks"))
+    Of a sweep: the mean over the runs of one setting, which further words name if there are several.
+    """
+    run, table, *setting = words.operands(2, more=True)
+    out, folder = words.new_file(".csv"), words.run_folder(run)
+    from mtlrun.data.paths import require_file, resolve_path
+
+    require_file(resolve_path(table, "predict"), "predict")
+    from mtlrun.cli.models import load
+    from mtlrun.runs.prediction_file import write_predictions
+
+    model = load(folder, words.names("tasks"), " ".join(setting))
+    write_predictions(model, table, out, words.names("keep") or [])
     return 0
 
 
 def export(words: Words) -> int:
     """`mtlrun export RUN -o MODEL.onnx`: writes the trained model as an ONNX file.
 
-    Prints its inputs, its outputs and the largest difference from the result of `predict`.
+    Of a sweep: the mean over the runs of one setting, which further words name if there are several. Prints its inputs,
+    its outputs and the largest difference from the result of `predict`.
     """
-    (run,) = words.operands(1)
+    run, *setting = words.operands(1, more=True)
     out, folder = words.new_file(".onnx"), words.run_folder(run)
-    from mtlrun.runs.export import export as export_run
+    from mtlrun.compare.collect.members import members_in
+    from mtlrun.runs.export import export as export_model
 
-    exported = export_run(folder, out, words.names("tasks"))
+    members = members_in(folder, " ".join(setting))
+    exported = export_model(members.folders, out, words.names("tasks"))
+    if members.words:
+        say(members.words)
     for what, values in (("inputs", exported.inputs), ("outputs", exported.outputs)):
         rows = [[f"  {name}", kind, str(shape)] for name, (kind, shape) in values.items()]
         say("\n".join(table_lines([what, "type", "shape"], rows[:SHOWN])))

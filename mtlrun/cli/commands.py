@@ -18,6 +18,10 @@ DIR: a run, a sweep, or a folder above them; unfinished ones count too
   --format NAME       text (default), markdown, latex, csv
   -o OUT              the folder for comparison.csv, pictures and report.html; default DIR/compare"""
 MODEL_DETAILS = """
+
+RUN: a run, or a sweep: the mean over its runs of one setting. If it holds several, name one after the other words,
+as compare does (loss=sum lr=single, or the label of a row)
+
   --tasks a,b         the tasks to write, any that was trained; default: the main tasks
   -o {:16} the file to write; it must not exist"""
 
@@ -42,6 +46,7 @@ OPTIONS = {
     "targets": Option(("--targets",), "price,kind"),
     "tasks": Option(("--tasks",), "price,kind"),
     "output": Option(("-o",), "out.csv"),
+    "keep": Option(("--keep",), "id,name"),
     "by": Option(("--by",), "loss,lr"),
     "reference": Option(("--reference",), "'loss=sum lr=single'"),
     "metric": Option(("--metric",), "price=mae,cut=logloss"),
@@ -94,8 +99,9 @@ COMMANDS = {
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
         "predict new rows with a trained run",
-        ("output", "tasks"),
-        MODEL_DETAILS.format("OUT.csv"),
+        ("output", "tasks", "keep"),
+        MODEL_DETAILS.format("OUT.csv")
+        + "\n  --keep id,name      columns of the table that come first in the file, unchanged",
     ),
     "export": Command(
         "export RUN -o MODEL.onnx",

@@ -48,10 +48,11 @@ class Words:
         """The usage line of the sub-command, for an error message."""
         return f"usage: mtlrun {command_of(self.command).usage}"
 
-    def operands(self, count: int) -> list[str]:
-        """The words that are not options. Raises RequestError if their number is not `count`."""
-        if len(self.words) != count:
-            raise RequestError(f"{self.command}: found {len(self.words)} words, expected {count}\n{self.usage}")
+    def operands(self, count: int, more: bool = False) -> list[str]:
+        """The words that are not options. Raises RequestError if their number is not `count`, or with `more` fewer."""
+        if len(self.words) < count or (len(self.words) > count and not more):
+            expected = f"{count} or more" if more else str(count)
+            raise RequestError(f"{self.command}: found {len(self.words)} words, expected {expected}\n{self.usage}")
         return self.words
 
     def new_file(self, suffix: str) -> Path:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,13 +12,15 @@ import pandas as pd
 from mtlrun.config.fields import COLUMN
 from mtlrun.config.values import from_mapping
 from mtlrun.data.cycles import cycles_of, with_cycles
-from mtlrun.data.kinds import DATE, HOURS, TEXT, TIME, as_numbers, as_texts, clock_times, iso_dates, kind_of
+from mtlrun.data.kinds import DATE, HOURS, TEXT, TIME, as_numbers, clock_times, iso_dates, kind_of, text_codes
 from mtlrun.data.notation import recognise, shown, yaml_flow
 from mtlrun.data.reading import ColumnReading, Reading
 from mtlrun.util.errors import RequestError, data_row, listing, nearest
 
 UNKNOWN, MISSING = -1, -2  # codes of a category column
 LARGEST = 1e30  # keeps scaled values finite in float32
+
+Columns = pd.DataFrame | Mapping[str, pd.Series]  # the columns of a table by name
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,8 @@ class InputColumn:
     def codes(self, series: pd.Series) -> np.ndarray:
         """The cells as int32 [N]: indices into `categories`, -1 unknown, -2 missing."""
         position = {text: code for code, text in enumerate(self.categories)}
-        where, values = pd.factorize(as_texts(series))
-        codes = np.array([position.get(v, UNKNOWN) for v in values] or [UNKNOWN], dtype=np.int32)[where]
-        codes[series.isna().to_numpy()] = MISSING
-        return codes
+        places, texts = text_codes(series)
+        return np.array([*(position.get(text, UNKNOWN) for text in texts), MISSING], dtype=np.int32)[places]
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,18 @@ class InputSpec:
         """The columns that the network does not see but reconstructs."""
         return [c for c in self.columns if c.hidden]
 
-    @property
+    @cached_property
     def numeric(self) -> list[InputColumn]:
         """The columns of the numbers [N, Dn]."""
         return [c for c in self.columns if not c.is_category]
 
-    @property
+    @cached_property
     def places(self) -> list[slice]:
         """The places of each column of `numeric` among the numbers [N, Dn]."""
         ends = np.cumsum([0, *(c.count for c in self.numeric)]).tolist()
         return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
-    @property
+    @cached_property
     def category(self) -> list[InputColumn]:
         """The columns of the codes [N, Dc]."""
         return [c for c in self.columns if c.is_category]
@@ -144,46 +145,46 @@ class InputSpec:
         """The spec from the result of `to_plain`. Raises RequestError, TypeError or AttributeError for other values."""
         return cls([from_mapping(InputColumn, column, "inputs", "a column") for column in plain["columns"]])
 
-    def transform(self, frame: pd.DataFrame, key: str = "data.inputs") -> tuple[np.ndarray, np.ndarray]:
+    def transform(self, columns: Columns, key: str = "data.inputs") -> tuple[np.ndarray, np.ndarray]:
         """Numbers [N, Dn] float64, NaN if missing; codes [N, Dc] int32, -1 unknown, -2 missing.
 
         Dates may be written as text, such as 2020-09-22. Raises RequestError with `key` for absent columns (it names
         all of them), for text in a column of numbers, for an invalid date in a column of dates and for infinite values.
         Hidden columns may be absent; their cells are then missing.
         """
-        absent = [c.name for c in self.inputs if c.name not in frame.columns]
+        absent = [c.name for c in self.inputs if c.name not in columns]
         if absent:
-            columns = [str(c) for c in frame.columns]
-            words = [f"{name!r}{nearest(name, columns)}" for name in absent]
+            names = [str(name) for name in columns]
+            words = [f"{name!r}{nearest(name, names)}" for name in absent]
             raise RequestError(
                 f"{key}: the table lacks {len(absent)} of {len(self.inputs)} input columns: "
-                f"{listing(words, 50)}\ncolumns: {listing(columns)}"
+                f"{listing(words, 50)}\ncolumns: {listing(names)}"
             )
-        numbers = np.full((len(frame), sum(c.count for c in self.numeric)), np.nan)
-        codes = np.full((len(frame), len(self.category)), MISSING, dtype=np.int32)
+        rows = len(columns[self.inputs[0].name])
+        numbers = np.empty((rows, sum(c.count for c in self.numeric)))
+        codes = np.empty((rows, len(self.category)), dtype=np.int32)
         for column, place in zip(self.numeric, self.places, strict=True):
-            if column.name in frame.columns:
-                numbers[:, place] = column.numbers(frame[column.name], f"{key}: column {column.name!r}")
+            given, where = column.name in columns, f"{key}: column {column.name!r}"
+            numbers[:, place] = column.numbers(columns[column.name], where) if given else np.nan
         for j, column in enumerate(self.category):
-            if column.name in frame.columns:
-                codes[:, j] = column.codes(frame[column.name])
+            codes[:, j] = column.codes(columns[column.name]) if column.name in columns else MISSING
         return numbers, codes
 
 
 def input_spec(
-    frame: pd.DataFrame, inputs: Sequence[str], most: int, hidden: Sequence[str] = (), cycles: bool = True
+    columns: Columns, inputs: Sequence[str], most: int, hidden: Sequence[str] = (), cycles: bool = True
 ) -> tuple[InputSpec, list[str]]:
     """The spec of the `inputs` followed by the `hidden` columns, and notes on pooled categories.
 
     most: the largest number of categories of a column. cycles: whether dates and times have sine and cosine inputs.
     """
-    columns, notes = [], []
+    encoded, notes = [], []
     for name in [*inputs, *hidden]:
-        column, pooled = _input_column(name, frame[name], most, name in hidden)
-        columns.append(column if cycles else replace(column, cycles=[]))
+        column, pooled = _input_column(name, columns[name], most, name in hidden)
+        encoded.append(column if cycles else replace(column, cycles=[]))
         if pooled:
             notes.append(f"{name}: {pooled} rare values pooled as unknown (data.max_categories={most})")
-    return InputSpec(columns), notes
+    return InputSpec(encoded), notes
 
 
 def _input_column(name: str, series: pd.Series, most: int, hidden: bool) -> tuple[InputColumn, int]:
@@ -192,18 +193,22 @@ def _input_column(name: str, series: pd.Series, most: int, hidden: bool) -> tupl
     Text becomes the `most` frequent categories; any other kind becomes numbers. Raises RequestError for numbers that
     `finite_numbers` refuses.
     """
-    missing, kind = bool(series.isna().any()), kind_of(series)
+    kind = kind_of(series)
     if kind is not TEXT:
         numbers = finite_numbers(series, f"data.inputs: column {name!r}")
         days = numbers if kind is DATE else numbers / HOURS
         cycles = cycles_of(days) if kind in (DATE, TIME) else []
+        missing = bool(np.isnan(numbers).any())
         least, most = np.fmin.reduce(numbers, initial=np.inf), np.fmax.reduce(numbers, initial=-np.inf)
         two_valued = not ((numbers > least) & (numbers < most)).any()
         return InputColumn(name, "numeric", missing, [], kind is DATE, hidden, kind is TIME, cycles, two_valued), 0
-    counts = pd.Series(as_texts(series)[series.notna().to_numpy()]).value_counts()
-    kept = sorted(counts.to_dict().items(), key=lambda item: (-item[1], str(item[0])))[:most]
-    categories = sorted(str(k) for k, _ in kept)
-    return InputColumn(name, "category", missing, categories, hidden=hidden), len(counts) - len(kept)
+    codes, texts = text_codes(series)
+    kept, present = texts.tolist(), codes[codes >= 0]
+    if len(texts) > most:
+        times = dict(zip(kept, np.bincount(present).tolist(), strict=True))
+        kept = sorted(kept, key=lambda text: (-times[text], text))[:most]
+    missing = len(present) < len(codes)
+    return InputColumn(name, "category", missing, sorted(kept), hidden=hidden), len(texts) - len(kept)
 
 
 def finite_numbers(series: pd.Series, where: str, rows: np.ndarray | None = None) -> np.ndarray:

@@ -88,8 +88,10 @@ def load_dataset(config: Config) -> Dataset:
     reconstructed = {name: columns for name, columns in roles.hidden.items() if name in config.active}
     most, old = config.data.max_categories, config.data.reading == "0.1"
     key = (tuple(roles.inputs), hidden, most, old)
-    spec, pooled = table.remember(("spec", *key), lambda: input_spec(frame, roles.inputs, most, hidden, not old))
-    numeric, codes = table.remember(("arrays", *key), lambda: spec.transform(frame))
+    spec, pooled = table.remember(
+        ("spec", *key), lambda: input_spec(table.columns, roles.inputs, most, hidden, not old)
+    )
+    numeric, codes = table.remember(("arrays", *key), lambda: spec.transform(table.columns))
     weight = _weight(config.data.weight, table, split)
     run = RunTable(config, table, split, weight)
     targets = {name: make_target(name, run) for name in config.active}

@@ -39,22 +39,26 @@ def notations_of(series: pd.Series) -> list[ColumnConfig]:
     numbers, dates such as 20210806.
     """
     if kind_of(series) is NUMBER:
-        return [ColumnConfig(date=COMPACT)] if _are_compact_dates(series.dropna()) else []
+        return [ColumnConfig(date=COMPACT)] if _are_compact_dates(as_numbers(series)) else []
     if kind_of(series) is not TEXT:
         return []
     present = series.dropna()
     counts = present.value_counts()
-    cells = pd.Series([str(cell) for cell in counts.index], dtype="str")
+    cells = pd.Series([str(cell) for cell in counts.index.tolist()], dtype="str")
     return [ColumnConfig(date=ISO)] if are_iso_dates(cells) else recognise(cells, counts.to_numpy())
 
 
-def _are_compact_dates(present: pd.Series) -> bool:
-    """Whether all numbers are eight digits of a date. Of other numbers, 4 % would be such by chance."""
-    values = as_numbers(present)
+def _are_compact_dates(numbers: np.ndarray) -> bool:
+    """Whether all numbers [N] are eight digits of a date, NaN if missing. Of others, 4 % would be such by chance."""
     low, high = YEARS
-    if not len(values) or values.min() < low * 10_000 or values.max() > high * 10_000:
+    if (
+        not low * 10_000
+        <= np.fmin.reduce(numbers, initial=np.inf)
+        <= np.fmax.reduce(numbers, initial=0)
+        <= high * 10_000
+    ):
         return False
-    distinct = np.unique(values)
+    distinct = np.unique(numbers[~np.isnan(numbers)])
     if len(distinct) < MIN_DATES or not np.array_equal(distinct, np.rint(distinct)):
         return False
     cells = pd.Series(distinct.astype(np.int64)).astype("str")
@@ -130,7 +134,7 @@ def is_identifier(series: pd.Series, name: str) -> bool:
 def whole(series: pd.Series) -> bool:
     """Whether all numbers of a column are whole."""
     values = as_numbers(series)
-    return all(np.array_equal(part, np.rint(part), equal_nan=True) for part in (values[:_FIRST], values))
+    return all(bool(((part == np.rint(part)) | np.isnan(part)).all()) for part in (values[:_FIRST], values))
 
 
 # ---------------------------------------------------------------- classes
@@ -158,10 +162,13 @@ def no_classes(classes: Sequence[Any], counts: np.ndarray) -> str | None:
 
 def one_class_twice(classes: Iterable[Any]) -> list[str]:
     """One line per set of classes that differ only in surrounding blanks or in upper and lower case."""
+    names = [name for name in classes if isinstance(name, str)]
+    keys = [name.strip().casefold() for name in names]
+    if len(set(keys)) == len(keys):
+        return []
     alike: dict[str, list[str]] = {}
-    for name in classes:
-        if isinstance(name, str):
-            alike.setdefault(name.strip().casefold(), []).append(name)
+    for key, name in zip(keys, names, strict=True):
+        alike.setdefault(key, []).append(name)
     return [
         f"values that differ only in blanks or upper and lower case: {listing(map(repr, names))}; if they are one, "
         "write them alike in the table"

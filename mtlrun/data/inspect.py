@@ -30,27 +30,27 @@ def inspect(config: Config, dataset: Dataset) -> list[str]:
     names = [c.name for c in dataset.spec.inputs]
     warnings = table.remember(
         ("inspect", tuple(names)),
-        lambda: _input_warnings({name: table.frame[name] for name in names}, _identifiers(table, dataset)),
+        lambda: _input_warnings({name: table.columns[name] for name in names}, _identifiers(table, dataset)),
     )
     warnings = [*warnings, *input_notes(config, names), *(n for t in dataset.targets.values() for n in target_notes(t))]
     warnings += unseen_classes(dataset.targets, dataset.split)
     targets = [c for t in dataset.targets if (c := target_column(config, t)) is not None and c not in names]
     for column in dict.fromkeys(targets):
-        warnings += _code_warnings(table.frame[column], column) + _mark_warnings(table.frame[column], column)
+        warnings += _code_warnings(table.columns[column], column) + _mark_warnings(table.columns[column], column)
     return warnings + leaks(config, dataset)
 
 
 def leaks(config: Config, dataset: Dataset) -> list[str]:
     """The warnings about leaks, one line each."""
     table, _ = load_table(config)
-    return leak_warnings(config, dataset, table.frame, _identifiers(table, dataset))
+    return leak_warnings(config, dataset, table.columns, _identifiers(table, dataset))
 
 
 def _identifiers(table: Table, dataset: Dataset) -> set[str]:
     """The columns that name rows."""
     names = [c.name for c in dataset.spec.columns]
     key = ("identifiers", tuple(names))
-    return table.remember(key, lambda: {name for name in names if is_identifier(table.frame[name], name)})
+    return table.remember(key, lambda: {name for name in names if is_identifier(table.columns[name], name)})
 
 
 # ---------------------------------------------------------------- inputs
@@ -67,12 +67,15 @@ def _column_warnings(series: pd.Series, name: str, identifier: bool) -> list[str
     if _constant(series):
         return [f"{name}: every value is {text_of(series.iloc[0])}"]
     if found := notations_of(series):
-        kind, what = kind_of(series).name, in_words(found, series.dropna().unique())
+        kind, what = kind_of(series).name, in_words(found, series.dropna().unique().tolist())
         return [f"{name}: read as {kind}, though it holds {what}; to read them: {declaration(name, found)}"]
     if identifier:
         return [f"{name}: nearly every value is different, like an identifier: leave it out of data.inputs"]
     if kind_of(series) is TEXT:
-        return [*_code_warnings(series, name), *(f"{name}: {s}" for s in one_class_twice(series.dropna().unique()))]
+        return [
+            *_code_warnings(series, name),
+            *(f"{name}: {s}" for s in one_class_twice(series.dropna().unique().tolist())),
+        ]
     return _mark_warnings(series, name)
 
 
@@ -104,7 +107,8 @@ def _duplicates(columns: dict[str, pd.Series]) -> list[str]:
     warnings = []
     alike: dict[int, list[str]] = {}  # hash of the first cells in row order -> columns
     for name, series in columns.items():
-        key = hash(pd.util.hash_array(_comparable(series.iloc[:_FIRST]), categorize=False).tobytes())
+        first = _comparable(series.iloc[:_FIRST] if len(series) > _FIRST else series)
+        key = hash((first if first.dtype.kind == "f" else pd.util.hash_array(first, categorize=False)).tobytes())
         others = alike.setdefault(key, [])
         if others and has_cells(series):
             values = pd.Series(_comparable(series))

@@ -150,11 +150,20 @@ def as_numbers(series: pd.Series) -> np.ndarray:
     return kind_of(series).numbers(series)
 
 
+def text_codes(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The place [N] of each cell among the distinct texts of a column, -1 if missing, and these texts: str [K].
+
+    Whole numbers are written without a decimal point. The texts are in the order of their first cells.
+    """
+    codes, values = pd.factorize(series)
+    same, texts = pd.factorize(np.array([*map(text_of, values.tolist())], dtype=object))  # the cells 1 and "1" are one
+    return np.append(same, -1)[codes], texts
+
+
 def as_texts(series: pd.Series) -> np.ndarray:
     """A column as an object array [N] of str, "" if missing. Whole numbers are written without a decimal point."""
-    codes, values = pd.factorize(series)
-    texts = np.array([*(text_of(v) for v in values), ""], dtype=object)
-    return texts[codes]  # a missing value has code -1
+    codes, texts = text_codes(series)
+    return np.append(texts, "")[codes]
 
 
 def whole_numbers(series: pd.Series) -> np.ndarray | None:

@@ -179,7 +179,10 @@ def with_columns(frame: pd.DataFrame, columns: Any) -> pd.DataFrame:
     """A copy of `frame` with `columns`, a table or a mapping, in place of its own. The other columns are shared."""
     if not len(columns):
         return frame
-    return pd.DataFrame({name: columns.get(name, frame[name]) for name in frame.columns}, frame.index)
+    changed = frame.copy(deep=False)
+    for name, series in columns.items():
+        changed[name] = series
+    return changed
 
 
 def _plain(column: ColumnReading) -> dict[str, Any]:

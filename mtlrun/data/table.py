@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -40,6 +41,11 @@ class Table:
     reading: Reading
     words: Words
     memo: dict[Any, Any] = field(default_factory=dict)
+
+    @cached_property
+    def columns(self) -> dict[str, pd.Series]:
+        """The columns of `frame`. pandas makes a new object whenever one is taken out of a table."""
+        return {str(name): series for name, series in self.frame.items()}
 
     def remember(self, key: Any, make: Callable[[], T]) -> T:
         """The result of `make()`, cached by `key`, so that the runs of a sweep share their arrays."""
@@ -95,6 +101,12 @@ def read_table(
     return frames[0]
 
 
+def unchanged_columns(path: Path, names: Sequence[str], key: str, separator: str = ",") -> pd.DataFrame:
+    """Some columns of a table that has them, in this order. Those of a CSV file are text, character for character."""
+    reading = Reading({name: ColumnReading("text") for name in names})
+    return _rows(path, key, reading, names, separator)[list(names)]
+
+
 def _read_alike(
     paths: Sequence[Path],
     keys: Sequence[str],
@@ -115,7 +127,7 @@ def _read_alike(
                 f"{nearest(absent[0], found)}\nlacking: {listing(absent)}; "
                 f"found: {listing(found)}"
             )
-    parsed = [frame[columns] for frame in parsed]
+    parsed = [parsed[0], *(frame[columns] for frame in parsed[1:])]
     if not old and not any(map(_states_types, paths)):
         files = zip(parsed, paths, keys, strict=True)
         parsed = [with_leading_zeros(frame, path, key, Reading(given), separator) for frame, path, key in files]

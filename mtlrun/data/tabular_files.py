@@ -173,7 +173,8 @@ def with_leading_zeros(
     Columns whose kind `reading` knows stay as they are.
     """
     known = {name for name, column in reading.columns.items() if column.kind is not None}
-    names = [name for name in frame.columns if name in plain_numbers(frame) and name not in known]
+    numbers = plain_numbers(frame)
+    names = [name for name in frame.columns if name in numbers and name not in known]
     if not names or not _any_leading_zero(path, separator):
         return frame
     texts = read_csv(path, key, Reading({name: ColumnReading("text") for name in names}), names, separator)
@@ -182,15 +183,28 @@ def with_leading_zeros(
 
 def _any_leading_zero(path: Path, separator: str) -> bool:
     """Whether a field of a CSV file may be a whole number with a leading zero. It is quick, and may say yes wrongly."""
-    edge = b'[\n\r"' + re.escape(SIGNS[separator]).encode() + b"]"
+    between = SIGNS[separator]
+    edge = b'[\n\r"' + re.escape(between).encode() + b"]"
     field = re.compile(edge + LEADING_ZERO.encode() + edge)
     with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
         rest = b""
-        while block := file.read(1 << 24):
-            if field.search(rest + block):
+        while block := file.read(1 << 18):
+            text = rest + block
+            if _digits_begin_with_zero(text, ord(between)) and field.search(text):
                 return True
-            rest = (rest + block)[-1000:]  # a field may lie across two blocks
+            rest = text[-1000:]  # a field may lie across two blocks
         return field.search(rest + b"\n") is not None
+
+
+def _digits_begin_with_zero(text: bytes, separator: int) -> bool:
+    """Whether 0 and another digit follow the separator, a blank, a quote or the like.
+
+    It says yes wherever the regular expression of a field does, and takes a tenth of its time.
+    """
+    signs = np.frombuffer(text, dtype=np.uint8)
+    before = signs[:-2]
+    zeros = np.flatnonzero((signs[1:-1] == ord("0")) & ((before < ord("-")) | (before == separator)))
+    return bool((signs[zeros + 2] - ord("0") < 10).any())  # a sign below "0" wraps to a large number
 
 
 def _conversion(path: Path) -> str:

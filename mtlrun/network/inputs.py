@@ -1,23 +1,32 @@
 """The encoder: scales numbers and encodes categories, with separate statistics for each run."""
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mtlrun.config.schema import ModelConfig
-from mtlrun.data.columns import MISSING, InputColumn, InputSpec
-from mtlrun.network.number_features import number_features, quartile_scale, smooth_clip_
+from mtlrun.data.columns import InputColumn, InputSpec
+from mtlrun.network.number_features import number_features
+from mtlrun.network.number_scales import quartile_scales, ranges, smooth_clip_, standard_scales
+
+CYCLE_RANGE = 1e-9  # a smaller range of a sine or cosine is rounding: of the days of the week, if all are Mondays
 
 
 class InputEncoder(nn.Module):
     """Scales numbers by each run's training rows, imputes their centre, and one-hot encodes categories.
 
-    Buffers, from the training rows of each run: `mean`, and `inverse`, 1/std, 0 for a constant column, `[R, Dn]` both;
-    `seen` `[R, W]`, 0 for a category or missing-indicator that no training row has. Its weights would never be
-    trained, so it counts as unknown (all zeros).
+    An input that is the same in all training rows is 0 in every row, because its weights would only learn a constant,
+    and another value would move the outputs by what no row has taught.
+
+    Buffers, from the training rows of each run: `mean`; `inverse`, 1/std, 0 for a constant, `[R, Dn]` both; `low` and
+    `high` `[R, Dn]`, the range: NaN without a value, infinite if an older version has not stored it; `seen` `[R, W]`, 0
+    for a category or missing-indicator that no training row has; `varies` `[R, W]`, 0 for one that all training rows
+    have or none.
 
     With `model.scaling=robust` the median takes the place of the mean and the factor of `quartile_scale` that of 1/std,
     and scaled numbers are clipped smoothly.
@@ -34,7 +43,10 @@ class InputEncoder(nn.Module):
 
     mean: Tensor
     inverse: Tensor
+    low: Tensor
+    high: Tensor
     seen: Tensor
+    varies: Tensor
     visible: Tensor | None
     plain: Tensor | None
 
@@ -58,7 +70,12 @@ class InputEncoder(nn.Module):
         # float64: float32 would lose the differences of timestamps
         self.register_buffer("mean", torch.zeros(runs, numbers, dtype=torch.float64))
         self.register_buffer("inverse", torch.ones(runs, numbers, dtype=torch.float64))
+        self.register_buffer("low", torch.full((runs, numbers), -math.inf, dtype=torch.float64))
+        self.register_buffer("high", torch.full((runs, numbers), math.inf, dtype=torch.float64))
         self.register_buffer("seen", torch.ones(runs, len(self.gaps) + self.onehot))
+        self.register_buffer("varies", torch.ones(runs, len(self.gaps) + self.onehot))
+        self.least = np.full(numbers, CYCLE_RANGE)  # the least range of a number that is no constant
+        self.least[starts] = 0
         self.masked = False
         self._of_column = self._layout(numeric, starts, category)
         shown = self.places([c.name for c in spec.inputs])
@@ -97,37 +114,54 @@ class InputEncoder(nn.Module):
 
     def positions(self, codes: np.ndarray) -> np.ndarray:
         """Returns codes `[N, Dc]` as positions in the one-hot block; unknown ones point behind its end."""
-        out = np.full(codes.shape, self.onehot, dtype=np.int64)
-        for j in range(codes.shape[1]):
-            known = codes[:, j] >= 0
-            out[known, j] = self.offsets[j] + codes[known, j]
-            if self.has_missing[j]:
-                out[codes[:, j] == MISSING, j] = self.offsets[j] + self.sizes[j]
+        out = np.empty(codes.shape, dtype=np.int64)
+        for j, (offset, size) in enumerate(zip(self.offsets, self.sizes, strict=False)):
+            missing = offset + size if self.has_missing[j] else self.onehot
+            places = [*range(offset, offset + size), missing, self.onehot]  # MISSING is -2, UNKNOWN is -1
+            out[:, j] = np.array(places)[codes[:, j]]
         return out
 
-    def fit(self, numeric: np.ndarray, positions: np.ndarray, train: Sequence[np.ndarray]) -> None:
-        """Sets the buffers from training rows: `train[r]` are the row numbers of run r."""
+    def fit(
+        self,
+        numeric: np.ndarray,
+        positions: np.ndarray,
+        train: Sequence[np.ndarray],
+        learnt: Sequence[np.ndarray] | None = None,
+    ) -> None:
+        """Sets the buffers from training rows: `train[r]` are the row numbers of run r.
+
+        learnt: those of them that the run learns from, as others have no label; None: all. An input must vary in them.
+        """
         first: dict[bytes, int] = {}  # runs with the same rows have the same statistics
         buffers = self.state_dict().values()
-        for r, rows in enumerate(train):
-            same = first.setdefault(hashlib.sha256(rows.tobytes()).digest(), r)
-            if same < r:
+        for r, (rows, taught) in enumerate(zip(train, train if learnt is None else learnt, strict=True)):
+            key = hashlib.sha256(rows.tobytes() + taught.tobytes()).digest()
+            if (same := first.setdefault(key, r)) < r:
                 for buffer in buffers:
                     buffer[r] = buffer[same]
                 continue
-            values = numeric[rows].astype(np.float64, copy=False)  # a copy already
-            seen_gaps = np.isnan(values[:, self.gaps]).any(0)
+            scales = quartile_scales(numeric, rows) if self.robust else standard_scales(numeric, rows, bool(self.gaps))
+            low, high = ranges(numeric, taught)
+            inverse = np.where(high - low > self.least, scales[1], 0)  # a smaller range is rounding of a constant
+            self.mean[r], self.inverse[r] = torch.from_numpy(scales[0]), torch.from_numpy(inverse)
+            self.low[r], self.high[r] = torch.from_numpy(low), torch.from_numpy(high)
             if self.embedding is not None:
-                self.embedding.fit(r, values)
-            mean, inverse = _quartile_scales(values) if self.robust else _standard_scales(values, bool(self.gaps))
-            self.mean[r], self.inverse[r] = torch.from_numpy(mean), torch.from_numpy(inverse)
-            cells = np.bincount(positions[rows].ravel(), minlength=self.onehot + 1)[: self.onehot] > 0
-            self.seen[r] = torch.from_numpy(np.concatenate([seen_gaps, cells]).astype(np.float32))
+                self.embedding.fit(r, numeric, rows, inverse != 0)
+            gaps = np.isnan(numeric[np.ix_(taught, self.gaps)]).sum(0)
+            words = np.bincount(positions[taught].ravel(), minlength=self.onehot + 1)[: self.onehot]
+            times = torch.from_numpy(np.concatenate([gaps, words]))
+            self.seen[r], self.varies[r] = times > 0, (times > 0) & (times < len(taught))
         self.refresh()
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        own = {name.removeprefix(prefix): v for name, v in state_dict.items() if name.startswith(prefix)}
+        unknown = {"low": torch.full_like(self.low, -math.inf), "high": torch.full_like(self.high, math.inf)}
+        state_dict |= {prefix + name: value for name, value in (unknown | completed(own)).items()}
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def refresh(self) -> None:
         """Updates `masked` after buffers were loaded."""
-        self.masked = bool((self.seen == 0).any())
+        self.masked = bool((self.varies == 0).any())
 
     def forward(self, numeric: Tensor, positions: Tensor | None) -> Tensor:
         """numeric `[..., R, B, Dn]` float64 with NaN for missing, positions `[..., R, B, Dc]` → `[..., R, B, D]`."""
@@ -148,28 +182,10 @@ class InputEncoder(nn.Module):
         out = torch.cat(parts, -1)
         if self.masked:
             start = self.mean.shape[1]
-            out[..., start : start + self.seen.shape[1]] *= self.seen.unsqueeze(1)
+            out[..., start : start + self.varies.shape[1]] *= self.varies.unsqueeze(1)
         return out
 
 
-def _standard_scales(values: np.ndarray, gaps: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and 1/std `[Dn]` of numbers `[n, Dn]`. 0 in place of 1/std for a constant column. Overwrites gaps by 0."""
-    count: np.ndarray | int = len(values)
-    if gaps:
-        present = ~np.isnan(values)
-        count = np.maximum(present.sum(0), 1)
-        values[~present] = 0
-    mean = values.sum(0) / count
-    deviations = values - mean
-    if gaps:
-        deviations[~present] = 0
-    std = np.sqrt((deviations**2).sum(0) / count)
-    varies = std > 1e-13 * np.abs(mean)  # a smaller std is rounding of a constant
-    return mean, np.where(varies, 1 / np.where(varies, std, 1), 0)
-
-
-def _quartile_scales(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`quartile_scale` of each column of numbers `[n, Dn]`."""
-    scales = [quartile_scale(column[~np.isnan(column)]) for column in values.T]
-    median, factor = np.array(scales, dtype=np.float64).reshape(-1, 2).T
-    return median, factor
+def completed(buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The buffers of an encoder; in those of an older version, all inputs that were `seen` are used."""
+    return {"varies": buffers["seen"], **buffers} if "seen" in buffers else dict(buffers)

@@ -10,40 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from mtlrun.config.schema import ModelConfig
+from mtlrun.network.number_scales import known_numbers, quartile_scale, smooth_clip_, smoothly_clipped
 from mtlrun.tasks.base import OnnxGraph
 
-CLIP = 3.0  # scaled numbers stay between -3 and 3
-CLIPPED = 1e5  # float32 has no number between 3 and the clipped value of a larger one
 FINITE = 1e30
 NARROWEST = 1e-12  # of a bin, in units of the distance between the quartiles
-
-
-def quartile_scale(values: np.ndarray) -> tuple[float, float]:
-    """The median and the factor of a column: (x − median) · factor is the robustly scaled number. values: known, [n].
-
-    The factor is 1 / (q75 − q25). Where the quartiles agree it is 2 / (max − min), and 0 for a constant column. This is
-    RealMLP's scaling (Holzmüller, Grinsztajn & Steinwart 2024, Better by default, section 3).
-    """
-    if not len(values):
-        return 0.0, 0.0
-    least, low, median, high, most = np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist()
-    rounding = max(1e-13 * max(abs(low), abs(high)), float(np.finfo(np.float64).tiny))
-    if high - low > rounding:
-        return median, 1 / (high - low)
-    return median, 2 / (most - least) if most - least > rounding else 0.0
-
-
-def smooth_clip_(x: Tensor) -> Tensor:
-    """Replaces x by x / √(1 + (x / 3)²), which lies between −3 and 3 (RealMLP, Holzmüller et al. 2024). Keeps NaN."""
-    x.clamp_(-CLIPPED, CLIPPED)
-    return x.mul_(x.square().mul_(1 / CLIP**2).add_(1).rsqrt_())
-
-
-def smoothly_clipped(graph: OnnxGraph, x: str) -> str:
-    """Adds `smooth_clip_` to an ONNX graph. Returns the name of the result."""
-    x = graph.add("Clip", x, graph.constant(-CLIPPED, np.float32), graph.constant(CLIPPED, np.float32))
-    square = graph.add("Mul", x, graph.add("Mul", x, graph.constant(1 / CLIP**2, np.float32)))
-    return graph.add("Div", x, graph.add("Sqrt", graph.add("Add", square, graph.constant(1, np.float32))))
 
 
 class NumberFeatures(nn.Module, ABC):
@@ -64,11 +35,13 @@ class NumberFeatures(nn.Module, ABC):
         self.register_buffer("median", torch.zeros(runs, len(numbers), dtype=torch.float64))
         self.register_buffer("inverse", torch.zeros(runs, len(numbers), dtype=torch.float64))
 
-    def fit(self, run: int, values: np.ndarray) -> None:
-        """Sets the buffers of a run from the numbers of its training rows, `[n, Dn]`, NaN for missing."""
+    def fit(self, run: int, numeric: np.ndarray, rows: np.ndarray, used: np.ndarray) -> None:
+        """Sets the buffers of a run from its training rows: the numbers of `rows` of `numeric` `[N, Dn]`.
+
+        used: a mask `[Dn]` of the numbers that the run can learn from; the features of others are 0
+        """
         for i, number in enumerate(self.numbers.tolist()):
-            known = values[:, number]
-            known = known[~np.isnan(known)]
+            known = known_numbers(numeric, rows, number) if used[number] else np.empty(0)
             median, inverse = quartile_scale(known)
             self.median[run, i], self.inverse[run, i] = median, inverse
             scaled = (known - median) * inverse

@@ -135,7 +135,9 @@ def _network(
     first = configs[0]
     set_up(first, network.encoder.width)
     positions = network.encoder.positions(datasets[0].codes)
-    network.encoder.fit(datasets[0].numeric, positions, [d.split.train for d in datasets])
+    train = [d.split.train for d in datasets]
+    learnt = [rows[d.trainable()] for rows, d in zip(train, datasets, strict=True)]
+    network.encoder.fit(datasets[0].numeric, positions, train, learnt)
     begin(network, starts)
     scale = label_scale(datasets, network.tasks, first.data.standardize_targets)
     if not first.data.standardize_targets:

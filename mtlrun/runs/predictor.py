@@ -14,9 +14,9 @@ from torch import Tensor
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
 from mtlrun.config.schema import Config
-from mtlrun.data.columns import MISSING, InputSpec
+from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
-from mtlrun.data.paths import SCHEMES, require_file, resolve_path
+from mtlrun.data.paths import SCHEMES, resolve_path
 from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
@@ -24,24 +24,24 @@ from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
-from mtlrun.network.prune import without_discarded
-from mtlrun.results.files import write_text
+from mtlrun.network.prune import pruned, without_discarded
 from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
+from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model
+from mtlrun.runs.new_rows import Trained, cells_of
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing, nearest
-from mtlrun.util.terminal import say
 
 
 class Predictor(ABC):
     """Predicts from raw columns with the model of a trained run.
 
-    tasks: the tasks that it predicts; None: the main tasks
+    tasks: the tasks that it predicts, as `leaving` gives them; None: the main tasks
     reading: how the cells of the inputs are read; None: as the spec implies, for a run that has stored none
-    note: a line on where the model comes from, or ""
+    note: lines on where the model comes from, or ""
     """
 
     note = ""
@@ -58,15 +58,21 @@ class Predictor(ABC):
         self.config, self.spec, self.classes, self.units = config, spec, classes, units
         reading = spec.reading() if reading is None else reading
         self.reading = reading.only(c.name for c in spec.inputs)
-        self.tasks = leaving(config, tasks)
+        self.tasks = leaving(config, None) if tasks is None else list(tasks)
+
+    @property
+    def members(self) -> "Sequence[Predictor]":
+        """The models whose predictions are averaged: only itself."""
+        return [self]
 
     @abstractmethod
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         """Outputs [N, K] of every task of `tasks`, from numbers [N, Dn] and codes of categories [N, Dc]."""
 
+    @property
     @abstractmethod
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        """A mask [N, Dc]: True for a code [N, Dc] that occurred in the training rows."""
+    def trained(self) -> list[Trained]:
+        """What the training rows held in each column of `spec`."""
 
     @abstractmethod
     def task_type(self, task: str) -> type[TaskType]:
@@ -89,46 +95,52 @@ class Predictor(ABC):
         """
         if isinstance(frame, (str, Path)):
             frame = self.read(str(frame))
-        outputs = self._outputs(*self._encoded(frame))
         columns: dict[str, Any] = {}
-        for task in self.tasks:
-            columns |= self._columns(task, outputs[task])
+        for task, values in self.predicted(*self._encoded(frame)).items():
+            columns |= self._columns(task, values)
         return pd.DataFrame(columns, index=frame.index)
+
+    def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
+        """By task numbers [N] in the unit of the target, or probabilities [N, K] of the classes.
+
+        They are for rows of numbers [N, Dn] and codes of categories [N, Dc].
+        """
+        outputs = self._outputs(numeric, codes)
+        return {task: self._values(task, outputs[task]) for task in self.tasks}
+
+    def _values(self, task: str, outputs: np.ndarray) -> np.ndarray:
+        """The numbers or probabilities of one task from its outputs [N, K]."""
+        classes = self.classes[task]
+        values = self.task_type(task).predicted(outputs, len(classes))
+        if classes:
+            return values
+        unit, offset = self.units[task]
+        return values * unit + offset
 
     def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
         """By column, the number of rows of `frame` whose category is not in the training rows or was pooled as rare.
 
         Columns without such rows are left out.
         """
-        return {name: int(rows.sum()) for name, rows in self._unknown(frame).items()}
+        masks = new_rows.unknown(self.trained, cells_of(self.spec, *self._encoded(frame)))
+        return {name: int(rows.sum()) for name, rows in masks.items()}
 
-    def unknown_notes(self, frame: pd.DataFrame) -> list[str]:
-        """A line for each column of `unknown`, with the first of its values."""
-        lines = []
-        for name, rows in self._unknown(frame).items():
-            values = listing(frame[name][rows].drop_duplicates().map(repr), 5)
-            hold = "rows hold values that are" if (count := int(rows.sum())) > 1 else "row holds a value that is"
-            lines.append(
-                f"{name}: {count} {hold} new to the model or too rare in training, and count as unknown: {values}"
-            )
-        return lines
+    def notes(self, frame: pd.DataFrame) -> list[str]:
+        """Lines on the rows of `frame` that are unlike the training rows; see `new_rows.notes`."""
+        return new_rows.notes(self.trained, cells_of(self.spec, *self._encoded(frame)), frame)
 
-    def _unknown(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-        """By column, a mask [N] of the rows of `unknown`."""
-        _, codes = self._encoded(frame)
-        category = [c for c in self.spec.columns if c.kind == "category"]
-        masks = (~self._learnt(codes) & (codes != MISSING)).T
-        return {c.name: rows for c, rows in zip(category, masks, strict=True) if rows.any() and not c.hidden}
-
-    def _columns(self, task: str, out: np.ndarray) -> dict[str, Any]:
-        """The columns of one task from its outputs `[N, K]`."""
-        classes, kind = self.classes[task], self.task_type(task)
+    def _columns(self, task: str, values: np.ndarray) -> dict[str, Any]:
+        """The columns of one task from its numbers [N] or probabilities [N, K]."""
+        classes = self.classes[task]
         if not classes:
-            unit, offset = self.units[task]
-            return {task: kind.predicted(out, 0) * unit + offset}
-        probabilities = kind.predicted(out, len(classes))
-        best = np.array(classes, dtype=object)[chosen(torch.from_numpy(probabilities).log()).numpy()]
-        return {task: best} | {f"{task}[{c}]": probabilities[:, k] for k, c in enumerate(classes)}
+            return {task: values}
+        best = np.array(classes, dtype=object)[chosen(torch.from_numpy(values).log()).numpy()]
+        return {task: best} | {f"{task}[{c}]": values[:, k] for k, c in enumerate(classes)}
+
+
+def predictable(config: Config) -> list[str]:
+    """The tasks that the model of a run can predict: trained ones, without discarded heads and reconstructions."""
+    return [t for t in config.kept if not config.active[t].reads_inputs]
 
 
 def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
@@ -136,7 +148,7 @@ def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
 
     Raises RequestError for a task that was not trained or has no prediction.
     """
-    known = [t for t in config.kept if not config.active[t].reads_inputs]
+    known = predictable(config)
     if named is None:
         named = [t for t, c in config.active.items() if c.role == "main"]
         if not named:
@@ -172,7 +184,7 @@ def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tenso
 
 
 class NetworkPredictor(Predictor):
-    """Predicts with a trained network."""
+    """Predicts with a trained network. specs: those that the network was built from, needed to prune it."""
 
     def __init__(
         self,
@@ -183,10 +195,20 @@ class NetworkPredictor(Predictor):
         units: dict[str, list[float]],
         tasks: Sequence[str] | None = None,
         reading: Reading | None = None,
+        specs: Sequence[TaskSpec] = (),
     ) -> None:
         super().__init__(config, spec, classes, units, tasks, reading)
-        self.network = network
+        self.network, self.specs = network, specs
         network.encoder.imputes = True  # in training only if the table has gaps
+
+    def pruned(self) -> Network:
+        """The network with only the heads of `tasks` and those that they depend on."""
+        return pruned(self.network, self.config, self.specs, self.tasks)
+
+    def spread(self, task: str) -> float:
+        """The standard deviation of the training labels of a task with numbers, in the unit of the target."""
+        inverse = float(self.network.label_inverse[0, self.network.tasks.index(task)])
+        return self.units[task][0] / inverse
 
     def task_type(self, task: str) -> type[TaskType]:
         return type(self.network.place[task][0].kind)
@@ -203,9 +225,14 @@ class NetworkPredictor(Predictor):
                 parts[task].append(out.double().numpy())
         return {task: np.concatenate(part[1:] or part) for task, part in parts.items()}
 
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        learnt = np.append(self.network.encoder.seen[0, len(self.network.encoder.gaps) :].numpy() > 0, False)
-        return np.asarray(learnt[self.network.encoder.positions(codes)])
+    @property
+    def trained(self) -> list[Trained]:
+        return new_rows.of_encoder(self.spec, self.network.encoder)
+
+
+def networks_of(predictor: Predictor) -> list[NetworkPredictor]:
+    """The networks whose predictions a predictor averages."""
+    return [member for member in predictor.members if isinstance(member, NetworkPredictor)]
 
 
 class BoostingPredictor(Predictor):
@@ -224,7 +251,12 @@ class BoostingPredictor(Predictor):
         classes = {t: list(v.classes) for t, v in dataset.targets.items()}
         super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading)
         self.trees = trees
-        self.train_codes = dataset.codes[dataset.split.train]
+        rows = dataset.split.train[dataset.trainable()]
+        self._trained = new_rows.of_rows(self.spec, cells_of(self.spec, dataset.numeric[rows], dataset.codes[rows]))
+
+    @property
+    def trained(self) -> list[Trained]:
+        return self._trained
 
     def task_type(self, task: str) -> type[TaskType]:
         return TYPES[self.trees[task].target.type]
@@ -234,10 +266,6 @@ class BoostingPredictor(Predictor):
             return {t: np.zeros((0, max(1, len(self.classes[t])))) for t in self.tasks}
         x = tree_inputs(self.spec, numeric, codes)
         return {task: self.trees[task].outputs(x) for task in self.tasks}
-
-    def _learnt(self, codes: np.ndarray) -> np.ndarray:
-        known = [np.isin(new, train) & (new >= 0) for new, train in zip(codes.T, self.train_codes.T, strict=True)]
-        return np.stack(known, 1) if known else np.zeros_like(codes, dtype=bool)
 
 
 def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str] | None) -> BoostingPredictor:
@@ -291,6 +319,11 @@ def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
     folder = Path(folder)
     config, tree = selected(folder)
     tasks = leaving(config, tasks)
+    return from_tree(folder, config, tree, tasks)
+
+
+def from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str]) -> Predictor:
+    """`load`, given what `selected` returns. Raises RequestError if the checkpoint is not that of the run."""
     with checkpoint.read_from(folder / BEST):
         return _from_tree(folder, config, tree, tasks)
 
@@ -311,17 +344,4 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
         if not classes and [type(number) for number in units] != [float, float]:
             raise ValueError(f"{task} has no unit")
     reading = Reading.from_plain(tree["reading"]) if "reading" in tree else None
-    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks, reading)
-
-
-def write_predictions(run: Path, table: str, out: Path, tasks: Sequence[str] | None) -> None:
-    """Writes the predictions of a run for every row of a table as CSV. Prints the counts of unknown values and rows."""
-    require_file(resolve_path(table, "predict"), "predict")
-    predictor = load(run, tasks)
-    frame = predictor.read(table)
-    if predictor.note:
-        say(predictor.note)
-    write_text(out, predictor.predict(frame).to_csv(index=False))
-    for line in predictor.unknown_notes(frame):
-        say(line)
-    say(f"{len(frame)} rows: {out}")
+    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks, reading, specs)

@@ -14,6 +14,7 @@ from mtlrun.config.schema import Config, ModelConfig, SplitConfig
 from mtlrun.config.stages import PRETRAIN, TASK_FREE
 from mtlrun.data.columns import InputSpec
 from mtlrun.engine import checkpoint
+from mtlrun.network.inputs import completed
 from mtlrun.network.network import Network
 from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
@@ -22,6 +23,7 @@ from mtlrun.util.errors import RequestError, counted, listing
 
 KEY = "model.init_from"
 INPUTS = ("scaling", "embedding", "bins", "frequencies", "gain")  # settings of the encoder
+RANGE = ("low", "high")  # buffers of the encoder that describe the training rows, and scale nothing
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: Inpu
             f"{KEY}: {folder} has another split of the same table: rows that its trunk was trained on may be in "
             "val or test here",
         )
-    return Start(shared, _below(network, "encoder."), words, notes)
+    inputs = {name: value for name, value in _below(network, "encoder.").items() if name not in RANGE}
+    return Start(shared, inputs, words, notes)
 
 
 def from_state(state: Mapping[str, Any] | None) -> list[Start | None]:
@@ -112,7 +115,7 @@ def begin(network: Network, starts: Sequence[Start | None]) -> None:
                 f"{KEY}: {start.words} has shared parameters of other names or shapes\n"
                 "allowed: a run with the same model and sharing"
             )
-        for tensors, given in ((shared, start.shared), (inputs, start.inputs)):
+        for tensors, given in ((shared, start.shared), (inputs, completed(start.inputs))):
             for name, value in given.items():
                 tensors[name][r : r + 1].copy_(value)  # `state_dict` gives the network's tensors, not copies
     network.encoder.refresh()

@@ -26,6 +26,7 @@ def test_a_table_on_the_terminal_and_files_in_the_folder(two: Outputs, capsys: p
     assert main(["compare", str(two.root)]) == 0  # its own folder holds no runs, and is written anew
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_foreign_files_stay(two: Outputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     out.mkdir()

@@ -24,6 +24,8 @@ SMALL = [
     "data.split.seed=0",
 ]
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -1,6 +1,7 @@
 """Reading tables: what columns become, and the errors of files that are none."""
 
 import gzip
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from mtlrun.data.kinds import as_numbers, as_texts, kind_of
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.table import load_tables, read_table
-from mtlrun.data.tabular_files import SIGNS, separator_of
+from mtlrun.data.tabular_files import SIGNS, _any_leading_zero, separator_of
 from mtlrun.util.errors import RequestError
 
 
@@ -217,3 +218,18 @@ def test_whole_numbers_beyond_any_float_are_infinite_and_others_what_they_are(tm
     frame = read_table(tmp_path / "t.csv")
     assert list(frame["a"]) == [np.inf, -np.inf]
     assert frame["b"].nunique() == 2
+
+
+@pytest.mark.parametrize("separator", list(SIGNS))
+def test_leading_zeros_are_found_wherever_a_field_has_one(separator: str, tmp_path: Path) -> None:
+    random, path = np.random.default_rng(0), tmp_path / "t.csv"
+    fields = ["01", " 007 ", "0", "0.5", "10", "1e05", "-01", "a01", "2020-09-02", "", "1 02"]
+    for _ in range(200):
+        row = SIGNS[separator].join(random.choice(fields, random.integers(1, 4)))
+        path.write_text(row + random.choice(["", "\n", "\r\n"]))
+        code = any(re.fullmatch(r"[ \t]*0[0-9]+[ \t]*", field) for field in row.split(SIGNS[separator])[1:])
+        assert _any_leading_zero(path, separator) >= code
+    path.write_text(SIGNS[separator].join(["1"] * 100_000 + ["00"] + ["1"] * 99_999))
+    assert _any_leading_zero(path, separator)
+    path.write_text(SIGNS[separator].join(["1", "0", "10", "0.05", "x-01"] * 50_000))
+    assert not _any_leading_zero(path, separator)

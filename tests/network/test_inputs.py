@@ -1,5 +1,7 @@
 """The encoding of raw columns, with statistics of each run's own training rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +52,30 @@ def test_numbers_are_scaled_by_each_runs_training_rows() -> None:
         assert x[r, rows].std(0, correction=0).numpy() == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 5])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_statistics_in_parts_are_those_of_all_rows_to_the_last_bit(
+    columns: int, gaps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = np.random.default_rng(0)
+    numeric = stream.normal(size=(3000, columns)) * np.exp(stream.normal(size=columns))
+    if gaps:
+        numeric[stream.random(numeric.shape) < 0.1] = NAN
+    rows = stream.permutation(3000)[:2000]
+    monkeypatch.setattr("mtlrun.network.number_scales.CACHED", 64)
+    spec = [InputColumn(f"x{i}", "numeric", missing=gaps) for i in range(columns)]
+    encoder = fitted(spec, numeric, np.empty((3000, 0), int), [rows])
+    values = numeric[rows]
+    present = ~np.isnan(values)
+    count = present.sum(0) if gaps else len(rows)
+    mean = np.where(present, values, 0).sum(0) / count
+    std = np.sqrt((np.where(present, values - mean, 0) ** 2).sum(0) / count)
+    for found, expected in ((encoder.mean, mean), (encoder.inverse, 1 / std)):
+        np.testing.assert_array_equal(found[0].numpy(), expected)
+    np.testing.assert_array_equal(encoder.low[0].numpy(), np.nanmin(values, 0))
+    np.testing.assert_array_equal(encoder.high[0].numpy(), np.nanmax(values, 0))
+
+
 def test_missing_numbers_get_the_training_mean_and_an_indicator() -> None:
     numeric = np.array([[1, 5], [3, NAN], [NAN, 7], [100, 9]], dtype=np.float32)
     columns = [InputColumn("a", "numeric", missing=True), InputColumn("b", "numeric", missing=True)]
@@ -75,6 +101,49 @@ def test_a_column_constant_in_training_is_0_everywhere() -> None:
     assert x.flatten().tolist() == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "net",
+    [
+        PLAIN,
+        replace(PLAIN, scaling="robust", embedding="piecewise", bins=3),
+        replace(PLAIN, scaling="robust", embedding="periodic"),
+    ],
+    ids=["plain", "piecewise", "periodic"],
+)
+def test_an_input_without_spread_in_training_is_0_everywhere(net: ModelConfig) -> None:
+    """In the rows that a run learns from: all others hold other values, gaps, categories and days of the week."""
+    columns = [
+        InputColumn("number", "numeric"),
+        InputColumn("empty", "numeric", missing=True),
+        InputColumn("no gaps", "numeric", missing=True),
+        InputColumn("monday", "numeric", date=True, cycles=["week", "day"]),
+        InputColumn("one word", "category", missing=True, categories=["p", "q"]),
+        InputColumn("no word", "category", missing=True, categories=["p", "q"]),
+    ]
+    learnt, others = np.arange(5), np.arange(5, 10)
+    days = 18628.0 + 7 * np.arange(10)
+    days[others] += 3
+    numeric = np.full((10, 8), 5.0)
+    numeric[:, 3:] = np.stack([days, *(f(2 * np.pi * days / p) for p in (7, 1) for f in (np.sin, np.cos))], 1)
+    numeric[learnt, 1], numeric[others, 0], numeric[others, 2] = NAN, 7, [NAN, 1, 2, 3, 4]
+    codes = np.array([[0, MISSING]] * 5 + [[1, 0], [MISSING, 1], [UNKNOWN, 0], [1, 1], [0, 0]])
+    encoder = InputEncoder(InputSpec(columns), 1, net)
+    encoder.fit(numeric, encoder.positions(codes), [np.arange(10)], [learnt])
+    x = encode(encoder, numeric, codes)[0].numpy()
+    plain, embedded = x[:, :16], (x[:, 16:] != 0).any(0)
+    assert encoder.masked and set(np.flatnonzero((plain != 0).any(0))) == {3}  # the number of days alone
+    of_number = np.arange(8).repeat(net.per_number)
+    if net.embedding == "periodic":
+        of_number = np.tile(np.arange(8), net.per_number)
+    assert set(of_number[embedded]) == ({3} if net.per_number else set())
+    old = {name: value for name, value in encoder.state_dict().items() if name not in ("varies", "low", "high")}
+    again = InputEncoder(InputSpec(columns), 1, net)
+    again.load_state_dict(old)
+    again.refresh()
+    before = encode(again, numeric, codes)[0, :, :16].numpy()  # an older version used every input that was seen
+    assert np.flatnonzero((before != 0).any(0)).tolist() == [3, 8, 10, 15] and bool(torch.isinf(again.low).all())
+
+
 def test_categories_are_one_hot_and_unseen_ones_unknown() -> None:
     columns = [
         InputColumn("a", "category", missing=True, categories=["p", "q", "r"]),
@@ -82,13 +151,13 @@ def test_categories_are_one_hot_and_unseen_ones_unknown() -> None:
     ]
     codes = np.array([[0, 0], [1, 1], [2, 0], [MISSING, 1], [UNKNOWN, UNKNOWN], [0, MISSING]])
     numeric = np.empty((6, 0), np.float32)
-    encoder = fitted(columns, numeric, codes, [np.arange(6), np.array([0, 2]), np.array([3, 1])])
+    encoder = fitted(columns, numeric, codes, [np.arange(6), np.array([0, 2, 5]), np.array([3, 1])])
     x = encode(encoder, numeric, codes)
     full = [[1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1], [0, 0, 1, 0, 1, 0], [0, 0, 0, 1, 0, 1], [0] * 6, [1, 0, 0, 0, 0, 0]]
     assert encoder.width == 6
     assert x[0].tolist() == full
     assert x[1].tolist() == (np.array(full) * [1, 0, 1, 0, 1, 0]).tolist()  # trained on p, r and u
-    assert x[2].tolist() == (np.array(full) * [0, 1, 0, 1, 0, 1]).tolist()  # trained on q, missing and v
+    assert x[2].tolist() == (np.array(full) * [0, 1, 0, 1, 0, 0]).tolist()  # on q and missing, and on v in every row
 
 
 def test_kinds_of_columns_together_have_fixed_places() -> None:

@@ -238,6 +238,7 @@ def test_a_command_that_is_shown_holds_no_word_about_hydra(here: Path) -> None:
 # ---------------------------------------------------------------- nothing is written elsewhere
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize(
     "name", ["../outside", "/tmp/outside", "..", ".", "", "a/b", "a\nb", 7, None, ["x"], "results.csv"]
 )
@@ -265,6 +266,7 @@ def test_links_in_a_run_s_folder_are_refused(run: Path, file: str) -> None:
     assert (sorted(target.iterdir()) == []) if target.is_dir() else target.read_bytes() == before
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize(
     "file", ["metrics.csv", "summary.json", ".lock", "run.log", "sweep.json", "checkpoints/best.pt"]
 )
@@ -385,6 +387,7 @@ PLAN = ["run", "overrides", "arguments", "config", "stack", "steps", "processes"
 MANY = pytest.param(ODD, marks=pytest.mark.slow, id="many")
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("values", [pytest.param([None, "x", [1]], id="few"), MANY])
 def test_a_damaged_plan_is_answered(sweep: Path, values: list[Any]) -> None:
     unfinished(sweep / "003_loss=uncertainty,seed=2")
@@ -401,6 +404,7 @@ def test_a_damaged_plan_is_answered(sweep: Path, values: list[Any]) -> None:
             (sweep / "sweep.json").write_text(whole)
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("text", ["", "{", "null", "3", '"x"', "{}", "[]", "[3]", "[[]]", "[" * 5000, "\udce9", "[{}]"])
 def test_a_plan_that_is_none_is_answered(sweep: Path, text: str) -> None:
     (sweep / "sweep.json").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -412,6 +416,7 @@ def test_a_plan_that_is_none_is_answered(sweep: Path, text: str) -> None:
 SUMMARY = ["schema", "status", "settings", "figures", "stack", "packages", "data_hash", "best"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("values", [pytest.param([None, "x", [1]], id="few"), MANY])
 def test_a_damaged_summary_is_answered(run: Path, values: list[Any]) -> None:
     whole = (unfinished(run) / "summary.json").read_text()

@@ -45,6 +45,7 @@ def works(*words: str) -> None:
     assert main(list(words)) == 0, shlex.join(words)
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_working_directory_of_any_name(name: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = here / name
@@ -64,6 +65,7 @@ def test_a_working_directory_of_any_name(name: str, here: Path, monkeypatch: pyt
     assert sorted(path.name for path in folder.iterdir()) == made and sorted(here.iterdir()) == [folder]
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_and_a_run_folder_of_any_name(name: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = f"{typed(name)}.csv"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtlrun.compare.analysis.setting_result import SettingResult
-from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words
+from mtlrun.compare.collect.settings import TRAIN_ROWS, Setting, Words, named
 from mtlrun.compose.plans import reading_of
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -158,9 +158,8 @@ def find_reference(results: Sequence[SettingResult], plain: SettingResult | None
 
 def _asked_for(asked: str, complete: Sequence[SettingResult]) -> SettingResult:
     """The setting that --reference names. Raises RequestError unless exactly one fits."""
-    words = [word.partition("=") for word in asked.split()]
-    fitting = [r for r in complete if asked.strip().casefold() == r.label.casefold()]
-    fitting = fitting or [r for r in complete if all(e and r.setting.words.get(k) == v for k, e, v in words)]
+    settings = named(asked, [result.setting for result in complete])
+    fitting = [result for result in complete if any(result.setting is setting for setting in settings)]
     if len(fitting) != 1:
         close = "" if fitting else nearest(asked, [result.label for result in complete])
         found = f"{len(fitting)} rows are" if fitting else "no row is"

@@ -23,7 +23,7 @@ NOT_A_SETTING = (
     "trainer.importance",
 )
 ORDER = ("loss", "lr", "graph", "model", "sharing", "optimizer", "trainer", "data", "tasks", "only")
-ONLY, SPLIT, TRAIN_ROWS = "only", "data.split.seed", "data.train_rows"
+ONLY, SPLIT, TRAIN_ROWS, RESTART = "only", "data.split.seed", "data.train_rows", "model.restart"
 
 Words = dict[str, str]  # settings as text, by key
 Runs = dict[int, dict[str, RunRecord]]  # seed -> task -> the run that trained it
@@ -118,6 +118,15 @@ class Setting:
         """The values of a key of --tune that were tried, in order of size."""
         values = dict.fromkeys(value for trial in self.tries for tried, value in trial if tried == key)
         return sorted(values, key=lambda value: (x if (x := number(value)) is not None else 0.0, value))
+
+
+def named(asked: str, settings: Sequence[Setting]) -> list[Setting]:
+    """The settings that a user names: by their label, or by some of their settings, as in "loss=sum lr=single"."""
+    label = asked.strip().casefold()
+    if fitting := [setting for setting in settings if setting.label.casefold() == label]:
+        return fitting
+    words = [word.partition("=") for word in asked.split()]
+    return [s for s in settings if all(equals and s.words.get(key) == value for key, equals, value in words)]
 
 
 def in_order(keys: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 
@@ -192,8 +192,9 @@ def _variable(colour: str) -> str:
     return f"var(--{_COLOURS[colour]})" if colour in _COLOURS else colour
 
 
-def html(comparison: Comparison, pictures: list[Picture]) -> str:
-    """The whole page as HTML. All text from runs is escaped."""
+@cache
+def _template() -> jinja2.Template:
+    """The page's template, compiled."""
     source = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True,
@@ -202,6 +203,11 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
         undefined=jinja2.StrictUndefined,
         finalize=lambda value: printable(value) if type(value) is str else value,  # not Markup, which we wrote
     )
+    return environment.from_string(source)
+
+
+def html(comparison: Comparison, pictures: list[Picture]) -> str:
+    """The whole page as HTML. All text from runs is escaped."""
     columns = table(comparison)
     if sum(column.task for column in columns) > 3:  # first what compares settings; the tasks may need scrolling
         columns = sorted(columns, key=lambda column: column.task)
@@ -210,7 +216,7 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
         by_section.setdefault(_section(picture.name), []).append(picture)
     dead = any(entry.metric.startswith(DEAD) for entry in comparison.diagnostics)
     logged = {*by_section, *(["dead"] if dead else [])}
-    return environment.from_string(source).render(
+    return _template().render(
         comparison=comparison,
         signature=SIGNATURE,
         headings=columns,

@@ -75,6 +75,7 @@ def copied_rows(dataset: Dataset, rows: np.ndarray, others: np.ndarray) -> list[
 def _occurrences(keys: np.ndarray, rows: np.ndarray, train: np.ndarray) -> np.ndarray:
     """How often the key of each of `rows` [n] occurs among the keys of `train`."""
     known, counts = np.unique(keys[train], return_counts=True)
-    at = np.searchsorted(known, keys[rows]).clip(max=len(known) - 1)
-    found: np.ndarray = np.where(known[at] == keys[rows], counts[at], 0)
+    asked, place = np.unique(keys[rows], return_inverse=True)  # a search for sorted keys reads `known` in order
+    at = np.searchsorted(known, asked).clip(max=len(known) - 1)
+    found: np.ndarray = np.where(known[at] == asked, counts[at], 0)[place]
     return found

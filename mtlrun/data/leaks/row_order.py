@@ -1,5 +1,7 @@
 """Leaks through the order of the rows: inputs that hold the target of a later row, neighbours with alike targets."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,7 @@ from mtlrun.data.leaks.telling_inputs import Told
 from mtlrun.data.targets import Target
 
 STEPS = 5  # an input is compared with the targets of this many later rows
+FIRST = 100  # for most columns these rows decide
 EQUAL = 0.9  # share of rows whose input is the later target
 SMOOTH = 0.9  # least score of the order in time for the target
 NEAR = 0.8  # least score of the order of the rows
@@ -24,26 +27,27 @@ def later_targets(cells: dict[str, np.ndarray], target: Target, order: np.ndarra
 
     order: the row numbers of the table in time, or in the order of the file.
     """
+    if not cells:
+        return {}
     rows = order[target.observed[order]][:MOST_ROWS]
     labels = target.values[rows]
+    first = np.array([values[rows[:FIRST]] for values in cells.values()])  # [columns, FIRST]
     told: Told = {}
     for step in range(1, STEPS + 1):
         now, later = labels[:-step], labels[step:]
         if len(now) < MIN_ROWS or (now == later).mean() > 0.5:
             continue
-        for name, values in cells.items():
-            if name not in told and _equal(values, rows[:-step], later):
+        possible = _equal(first[:, : len(later)], later[:FIRST])
+        for name, values in itertools.compress(cells.items(), possible):
+            if name not in told and _equal(values[rows[:-step]], later):
                 told[name] = f"holds the {target.task} of {'the next row' if step == 1 else f'{step} rows later'}"
     return told
 
 
-def _equal(values: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether nearly all of `values[rows]` equal the labels [n]. For most columns the first hundred rows decide."""
-    for part in (slice(100), slice(None)):
-        y = labels[part]
-        if (np.abs(values[rows[part]] - y) <= 1e-6 * np.abs(y)).mean() < EQUAL:
-            return False
-    return True
+def _equal(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether nearly all of the values [..., n] equal the labels [n]."""
+    equal: np.ndarray = (np.abs(values - labels) <= 1e-6 * np.abs(labels)).mean(-1) >= EQUAL
+    return equal
 
 
 def changes_slowly(dates: np.ndarray, target: Target) -> bool:

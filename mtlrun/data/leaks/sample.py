@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mtlrun.data.columns import Columns
 from mtlrun.data.dataset import Dataset
-from mtlrun.data.kinds import as_texts
+from mtlrun.data.kinds import text_codes
 from mtlrun.data.leaks.column_scores import ranks
 from mtlrun.data.leaks.copies import combined
 from mtlrun.data.targets import Target
@@ -59,7 +60,7 @@ class Sample:
         return len(self.rows)
 
 
-def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Sample:
+def draw(target: Target, dataset: Dataset, columns: Columns, skipped: set[str], identifiers: set[str]) -> Sample:
     """Draws the sample for a target: distinct rows, classes as even as possible, and inputs that are not `skipped`.
 
     identifiers: columns in which copies of a row may differ.
@@ -79,18 +80,19 @@ def draw(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str
         rows = rows[:most]
     numbers = {c.name: place.start for c, place in zip(dataset.spec.numeric, dataset.spec.places, strict=True)}
     numeric = np.ascontiguousarray(dataset.numeric[rows].T)
-    columns = [
-        Column(c.name, pd.factorize(_texts(frame[c.name].iloc[rows]))[0], True)
+    drawn = [
+        Column(c.name, text_codes(columns[c.name].iloc[rows])[0], True)
         if c.is_category
         else Column(c.name, numeric[numbers[c.name]], False)
         for c in inputs
     ]
     labels = target.values[rows].astype(np.int64 if classes else np.float64)
-    hashed = combined([*(c.values for c in columns if c.name not in identifiers), labels])
+    hashed = combined([*(c.values for c in drawn if c.name not in identifiers), labels])
     first = ~pd.Series(hashed).duplicated().to_numpy()  # in copied rows any column seems to tell the target
-    columns = [Column(c.name, c.values[first], c.category) for c in columns]
+    if not first.all():
+        drawn = [Column(c.name, c.values[first], c.category) for c in drawn]
     rows, labels = rows[first], labels[first]
-    return Sample(target.task, rows, labels, classes, _weights(target, labels), columns)
+    return Sample(target.task, rows, labels, classes, _weights(target, labels), drawn)
 
 
 def _weights(target: Target, labels: np.ndarray) -> np.ndarray:
@@ -106,9 +108,3 @@ def _weights(target: Target, labels: np.ndarray) -> np.ndarray:
 def scales(sample: Sample) -> list[np.ndarray]:
     """The labels as they are and, of numbers, as ranks: a list of arrays [n]."""
     return [sample.labels] if sample.classes else [sample.labels, sample.place]
-
-
-def _texts(series: pd.Series) -> np.ndarray:
-    texts = as_texts(series)
-    texts[series.isna().to_numpy()] = None
-    return texts

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from mtlrun.data.columns import Columns
 from mtlrun.data.doubts import class_text
 from mtlrun.data.kinds import as_texts
 from mtlrun.data.leaks.column_scores import (
@@ -140,14 +141,14 @@ def _cuts(column: Column, sample: Sample) -> bool:
 # ---------------------------------------------------------------- parts of a text
 
 
-def telling_parts(sample: Sample, frame: pd.DataFrame) -> Told:
+def telling_parts(sample: Sample, columns: Columns) -> Told:
     """The text inputs of which one part predicts the target: a number, a word, the first or last characters."""
     sure = SURE_CLASS if sample.classes else SURE
     told = {}
     for column in sample.columns:
         if not column.category or len(np.unique(column.values)) <= MIN_ROWS:
             continue
-        texts = pd.Series(as_texts(frame[column.name].iloc[sample.rows]), dtype=object)
+        texts = pd.Series(as_texts(columns[column.name].iloc[sample.rows]), dtype=object)
         for what, part in _parts(texts):
             if part.present.sum() >= 0.9 * column.present.sum() and _score(part, sample) >= sure:
                 told[column.name] = f"{what} of its text tells {sample.task} {_figure(_score(part, sample), sample)}"

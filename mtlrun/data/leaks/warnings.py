@@ -1,9 +1,9 @@
 """All warnings of leaks about the inputs and the split of a run."""
 
 import numpy as np
-import pandas as pd
 
 from mtlrun.config.schema import Config
+from mtlrun.data.columns import Columns
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.expression import parse
 from mtlrun.data.leaks.column_scores import MIN_ROWS
@@ -20,14 +20,14 @@ from mtlrun.util.errors import listing
 from mtlrun.util.shell import override
 
 
-def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identifiers: set[str]) -> list[str]:
+def leak_warnings(config: Config, dataset: Dataset, columns: Columns, identifiers: set[str]) -> list[str]:
     """One line for each leak that the values suggest. Figures are from a sample of the rows.
 
     identifiers: the columns that name rows; copies of a row may differ in them.
     """
     split = config.data.split
     at_random = split.by is None and split.column is None and split.files is None
-    grouped = _groups(config, dataset, frame) if at_random else {}
+    grouped = _groups(config, dataset, columns) if at_random else {}
     dated = _dates(dataset) if at_random else {}
     warnings = [*grouped.values(), *dated.values()]
     if at_random and not warnings:
@@ -40,7 +40,7 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identif
         task = config.tasks[target.task]
         # the expression of an auxiliary task may read inputs: the task is then a hint
         hint = parse(task.expression, "").names if task.expression and not task.main else ()
-        for column, how in _told(target, dataset, frame, {*hint, *grouped, *dated}, identifiers).items():
+        for column, how in _told(target, dataset, columns, {*hint, *grouped, *dated}, identifiers).items():
             told[column] = f"{told[column]}; {how}" if column in told else how
     for column, how in told.items():
         warnings.append(
@@ -50,15 +50,15 @@ def leak_warnings(config: Config, dataset: Dataset, frame: pd.DataFrame, identif
     return warnings
 
 
-def _told(target: Target, dataset: Dataset, frame: pd.DataFrame, skipped: set[str], identifiers: set[str]) -> Told:
+def _told(target: Target, dataset: Dataset, columns: Columns, skipped: set[str], identifiers: set[str]) -> Told:
     """The inputs that predict a target, each with a phrase on how."""
     if target.observed.sum() < MIN_ROWS or target.values[target.observed].std() == 0:
         return {}
-    sample = draw(target, dataset, frame, skipped, identifiers)
+    sample = draw(target, dataset, columns, skipped, identifiers)
     if len(sample) < MIN_ROWS:
         return {}
     told = telling(sample)
-    told = {**telling_parts(sample, frame), **telling_gaps(sample), **told}
+    told = {**telling_parts(sample, columns), **telling_gaps(sample), **told}
     names = {c.name for c in sample.columns}
     cells = {c.name: v for c, v in dataset.cells() if not c.is_category and c.name in names}
     told = {**_means(target, {n: cells[n] for n in may_be_means(sample) if n not in told}), **told}
@@ -113,12 +113,12 @@ def _neighbours(dataset: Dataset) -> list[str]:
     ]
 
 
-def _groups(config: Config, dataset: Dataset, frame: pd.DataFrame) -> dict[str, str]:
+def _groups(config: Config, dataset: Dataset, columns: Columns) -> dict[str, str]:
     """A warning for each column whose values are groups with alike targets."""
     targets = {target_column(config, t) for t in config.tasks}
     found = {}
-    for name in (str(c) for c in frame.columns if c not in targets and c != config.data.weight):
-        groups = groups_of(frame[name], name)
+    for name in (str(c) for c in columns if c not in targets and c != config.data.weight):
+        groups = groups_of(columns[name], name)
         if groups is None:
             continue
         found_shares = {t.task: alike(groups, t, is_named(name)) for t in dataset.targets.values()}

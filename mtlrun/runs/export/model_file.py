@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtlrun.network.network import TaskSpec
-from mtlrun.network.prune import pruned
+from mtlrun.config.schema import Config
 from mtlrun.results.files import write_atomic
+from mtlrun.runs.ensemble import load_ensemble
 from mtlrun.runs.export.onnx_model import UNITS, onnx_model
 from mtlrun.runs.export.onnx_packages import TensorProto, onnx
 from mtlrun.runs.export.parity import parity
-from mtlrun.runs.predictor import NetworkPredictor, leaving, load, selected
+from mtlrun.runs.predictor import load, networks_of, selected
 from mtlrun.util.errors import RequestError
 
 LARGEST = 2**31 - 2**20  # bytes of the parameters; the format allows 2 GiB, and 1 MiB is left for the rest of the model
@@ -40,30 +40,26 @@ class Exported:
     difference: float
 
 
-def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Exported:
+def export(folders: Sequence[Path], out: Path, tasks: Sequence[str] | None = None) -> Exported:
     """Writes the network of a run's selected checkpoint to `out`, with the main tasks or `tasks`.
 
-    Heads that none of these tasks needs are left out. The file is written only if onnxruntime and `predict` agree to
-    1e-4. Probabilities are compared as they are; estimates are divided by the spread of the training labels, or by the
-    size of the network's output if that is larger. Raises RequestError if they do not agree, if there is no such run or
-    task, and if the model is no network.
+    Several `folders` of runs: one model, which is their ensemble. Heads that none of these tasks needs are left out.
+    The file is written only if onnxruntime and `predict` agree to 1e-4. Probabilities are compared as they are;
+    estimates are divided by the spread of the training labels, or by the size of the network's output if that is
+    larger. Raises RequestError if they do not agree, if there is no such run or task, if a model is no network, and as
+    `load_ensemble` does.
     """
-    config, tree = selected(folder)
-    if config.boosting or not config.model.has_heads:
-        raise RequestError(
-            f"export: {folder} has model={config.model.name}, and only networks are exported\n"
-            "allowed: runs of a network, such as model=mlp"
-        )
-    predictor = load(folder, leaving(config, tasks))
-    assert isinstance(predictor, NetworkPredictor), "it is no boosting"
-    network = pruned(predictor.network, config, [TaskSpec.from_plain(s) for s in tree["specs"]], predictor.tasks)
-    size = sum(t.numel() * t.element_size() for t in network.state_dict().values())
+    for folder in folders:
+        _require_network(folder, selected(folder)[0])
+    predictor = load(folders[0], tasks) if len(folders) == 1 else load_ensemble(folders, tasks)
+    networks = [member.pruned() for member in networks_of(predictor)]
+    size = sum(t.numel() * t.element_size() for network in networks for t in network.state_dict().values())
     if size > LARGEST:
         raise RequestError(
             f"export: the parameters take {size / 2**30:.1f} GiB\nallowed: below 2 GiB, which is all "
             "that one ONNX file holds"
         )
-    model, names = onnx_model(predictor, network)
+    model, names = onnx_model(predictor, networks)
     checked: list[tuple[str, float]] = []
 
     def write(beside: Path) -> None:
@@ -80,6 +76,14 @@ def export(folder: Path, out: Path, tasks: Sequence[str] | None = None) -> Expor
             kind, shape = inputs[column.name]
             inputs[column.name] = (f"{kind}, {unit}", shape)
     return Exported(inputs, outputs, out.stat().st_size, *checked[0])
+
+
+def _require_network(folder: Path, config: Config) -> None:
+    if config.boosting or not config.model.has_heads:
+        raise RequestError(
+            f"export: {folder} has model={config.model.name}, and only networks are exported\n"
+            "allowed: runs of a network, such as model=mlp"
+        )
 
 
 def _shape(value: Any) -> str:

@@ -14,7 +14,7 @@ from mtlrun.data.kinds import DAY, HOURS, as_texts
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.runs.export.onnx_model import OutputNames
 from mtlrun.runs.export.onnx_packages import onnxruntime
-from mtlrun.runs.predictor import NetworkPredictor
+from mtlrun.runs.predictor import Predictor, networks_of
 from mtlrun.util.errors import RequestError
 
 ROWS, MADE_UP = 1000, 64
@@ -31,7 +31,7 @@ def feeds(spec: InputSpec, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     return {c.name: (as_texts(frame[c.name]) if c.is_category else next(columns)).reshape(-1, 1) for c in spec.inputs}
 
 
-def parity(predictor: NetworkPredictor, names: Mapping[str, OutputNames], model: Path, out: Path) -> tuple[str, float]:
+def parity(predictor: Predictor, names: Mapping[str, OutputNames], model: Path, out: Path) -> tuple[str, float]:
     """Compares the model with `predict`. Returns the compared rows, in words, and the largest difference.
 
     Raises RequestError if the difference is above 1e-4.
@@ -40,7 +40,7 @@ def parity(predictor: NetworkPredictor, names: Mapping[str, OutputNames], model:
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    invented = made_up_rows(predictor.spec, predictor.network.encoder)
+    invented = made_up_rows(predictor.spec, networks_of(predictor)[0].network.encoder)
     frames, words = [invented], f"{len(invented):,} made-up rows, as the run's table cannot be read"
     if (test := _test_rows(predictor.config, predictor.spec)) is not None:
         frames, words = [test, invented], f"{len(test):,} rows of test and {len(invented):,} made up with gaps"
@@ -102,7 +102,7 @@ def _as_stored(numbers: pd.Series, column: InputColumn) -> pd.Series:
 
 
 def largest_difference(
-    predictor: NetworkPredictor,
+    predictor: Predictor,
     names: Mapping[str, OutputNames],
     frame: pd.DataFrame,
     outputs: Mapping[str, np.ndarray],
@@ -119,10 +119,9 @@ def largest_difference(
     for task, (name, of_probabilities) in names.items():
         classes = predictor.classes[task]
         if not classes:
-            unit, offset = predictor.units[task]
-            at = predictor.network.tasks.index(task)
+            member = next(member for member in networks_of(predictor) if task in member.tasks)
             values = expected[task].to_numpy(dtype=np.float64)
-            size = np.maximum(unit / float(predictor.network.label_inverse[0, at]), np.abs(values - offset))
+            size = np.maximum(member.spread(task), np.abs(values - member.units[task][1]))
             differences.append(float((np.abs(outputs[name] - values) / size).max()))
             continue
         values = expected[[f"{task}[{c}]" for c in classes]].to_numpy(dtype=np.float64)

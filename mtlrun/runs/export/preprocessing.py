@@ -9,7 +9,8 @@ from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.cycles import PERIODS
 from mtlrun.data.kinds import HOURS
 from mtlrun.network.inputs import InputEncoder
-from mtlrun.network.number_features import FINITE, NumberFeatures, smoothly_clipped
+from mtlrun.network.number_features import FINITE, NumberFeatures
+from mtlrun.network.number_scales import smoothly_clipped
 from mtlrun.runs.export.onnx_graph import Graph
 from mtlrun.runs.export.onnx_packages import TensorProto
 
@@ -50,9 +51,9 @@ def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
             parts.append(graph.add("Cast", hits, to=TensorProto.FLOAT))
     x = graph.add("Concat", *parts, axis=1)
     if encoder.masked:
-        seen = np.concatenate([np.ones(encoder.mean.shape[1]), encoder.seen[0].numpy()])
-        seen = seen if encoder.plain is None else seen[encoder.plain.numpy()]
-        x = graph.add("Mul", x, graph.constant(seen, np.float32))
+        varies = np.concatenate([np.ones(encoder.mean.shape[1]), encoder.varies[0].numpy()])
+        varies = varies if encoder.plain is None else varies[encoder.plain.numpy()]
+        x = graph.add("Mul", x, graph.constant(varies, np.float32))
     if encoder.embedding is not None:
         x = graph.add("Concat", x, _features(graph, encoder.embedding, values), axis=1)
     return graph.add("Unsqueeze", x, graph.constant([0], np.int64))

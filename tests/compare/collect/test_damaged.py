@@ -209,8 +209,15 @@ CASES = {
 }
 
 
+DRAWN = ("zero variance", "a baseline of 0", "other data")  # of the others the pictures are those of any folder
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_damage_is_named_and_seeds_are_counted(table: Outputs, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damage_is_named_and_seeds_are_counted(
+    table: Outputs, case: str, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    if case not in DRAWN:
+        request.getfixturevalue("without_pictures")
     damage, said, seeds = CASES[case].damage, CASES[case].said, CASES[case].seeds
     folders = damage(table, table.root / "s") or [str(table.root / "s")]
     status = 2 if seeds is None else 0
@@ -228,6 +235,7 @@ def test_damage_is_named_and_seeds_are_counted(table: Outputs, case: str, capsys
     assert tuple(len(rows[label]["seeds"].split()) for label in labels) == seeds
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("run", ["sum-0", "unc-2"])
 def test_a_primary_metric_that_one_run_names_decides_nothing(
     table: Outputs, run: str, capsys: pytest.CaptureFixture[str]
@@ -251,6 +259,7 @@ def test_a_metric_that_no_run_has_is_replaced(outputs: Outputs) -> None:
     ]
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_what_may_not_be_read_is_named(table: Outputs, capsys: pytest.CaptureFixture[str]) -> None:
     (table.root / "s/unc-1/summary.json").chmod(0)
@@ -267,6 +276,7 @@ def test_links_that_lead_back_are_followed_once(table: Outputs) -> None:
     assert len(collect([table.root]).runs) == 12
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_sweeps_of_other_tasks_beside_each_other(table: Outputs, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in range(3):
         table.run(f"c-{seed}", {"c": 0.8, "b": 0.5}, seed, sweep="t", data_hash="e" * 16, flat={"data.path": "t.csv"})
@@ -302,6 +312,7 @@ def test_labels_of_ten_thousand_characters_and_units_in_other_scripts(
         assert {row["label"] for row in csv.DictReader(file)} == {"ж" * 10_000, "sum", "trivial"}
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_one_run_by_itself(table: Outputs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(table.root / "s/unc-1"), "-o", str(table.root / "out")]) == 0
     assert "is the only setting: there is nothing to compare it with" in capsys.readouterr().out
@@ -373,7 +384,8 @@ def of_undamaged(comparison: Comparison) -> list[tuple[tuple[int, ...], Mapping[
     return sorted(((row.seeds, row.figures) for row in rows), key=lambda row: row[1]["a"].mean)
 
 
-def test_a_damaged_summary_costs_its_run_and_not_the_comparison(table: Outputs) -> None:
+@pytest.mark.parametrize("each", [1, pytest.param(len(JUNK), marks=pytest.mark.slow)])
+def test_a_damaged_summary_costs_its_run_and_not_the_comparison(table: Outputs, each: int) -> None:
     """Each value of one summary is replaced by junk: the other runs are compared as before."""
     path = table.root / "s/unc-2/summary.json"
     whole, luck = path.read_text(encoding="utf-8"), random.Random(0)
@@ -381,7 +393,7 @@ def test_a_damaged_summary_costs_its_run_and_not_the_comparison(table: Outputs) 
     for place in leaves(json.loads(whole)):
         if place == ("schema",):
             continue  # a newer one is refused: this mtlrun may not understand its figures
-        for junk in luck.sample(JUNK, 3):
+        for junk in luck.sample(JUNK, each):
             tree = json.loads(whole)
             *above, last = place
             node = tree

@@ -182,7 +182,7 @@ def test_little_is_enough(make, tmp_path):
 
 
 def test_comparing_again_leaves_no_old_picture_and_no_foreign_one_touched(tmp_path):
-    write_outputs(comparisons.rich(), tmp_path)
+    write_outputs(comparisons.rich(2, series=0), tmp_path)
     Image.new("RGB", (4, 4)).save(tmp_path / "mine.png")
     (tmp_path / "notes.txt").write_text("mine")
     paths = write_outputs(comparisons.minimal(), tmp_path)
