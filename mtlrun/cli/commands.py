@@ -14,6 +14,7 @@ DIR: a run, a sweep, or a folder above them; unfinished ones count too
   --margin PERCENT    settings that differ by less are equivalent; default 1
   --tune KEYS         choose the values of these keys on val, for each setting
   --rows              if all runs share one split: intervals over seeds and test rows, from the checkpoints
+  --ensemble          a row for the mean prediction of the runs of a setting that share a split, from the checkpoints
   --confirm           train the settings again on new seeds, and compare those runs
   --format NAME       text (default), markdown, latex, csv
   -o OUT              the folder for comparison.csv, pictures and report.html; default DIR/compare"""
@@ -40,6 +41,7 @@ OPTIONS = {
     "version": Option(("--version",)),
     "confirm": Option(("--confirm",)),
     "rows": Option(("--rows",)),
+    "ensemble": Option(("--ensemble",)),
     "config_dir": Option(("--config-dir", "-cd"), "settings"),
     "cfg": Option(("--cfg", "-c"), "job"),
     "completion": Option(("--shell-completion", "-sc"), "install=bash"),
@@ -92,7 +94,7 @@ COMMANDS = {
     "compare": Command(
         "compare DIR... [OPTIONS]",
         "compare runs: table, pictures, page",
-        ("output", "confirm", "rows", "by", "reference", "metric", "split", "margin", "tune", "format"),
+        ("output", "confirm", "rows", "ensemble", "by", "reference", "metric", "split", "margin", "tune", "format"),
         COMPARE_DETAILS,
     ),
     "resume": Command("resume DIR", "continue an interrupted run or sweep"),

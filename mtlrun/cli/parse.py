@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtlrun.cli.commands import ALWAYS, BY_TYPED, COMMANDS, INSTEAD, OPTIONS, command_of
+from mtlrun.config.data_options import option_of
 from mtlrun.results.files import remove_abandoned
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.shell import quoted
@@ -25,7 +26,6 @@ KEYS = (
     "seed",
     "experiment",
 )
-TABLES = (".csv", ".csv.gz", ".parquet")
 # words that other programs have as sub-commands
 WORDS_FOR = {
     "train": "the words alone: mtlrun data=houses",
@@ -154,8 +154,10 @@ def _require_command(word: str, others: Sequence[str]) -> None:
         if others[:1] and (others[0] == "=" or others[0].startswith("=")):
             typed = f"{word}={''.join(others[:2]).removeprefix('=')}"
             raise RequestError(f"{word}: a blank before =\ntype: {typed}")
-        if typed is None and word.lower().endswith(TABLES):
-            typed = f"mtlrun init {quoted(word)} --targets a,b (describes the table), then mtlrun data=NAME"
+        if typed is None and (option := option_of(word)) is not None:
+            described = Path(f"conf/data/{option}.yaml").is_file()
+            init = f"mtlrun init {quoted(word)} --targets a,b (describes the table), then "
+            typed = f"{'' if described else init}mtlrun data={option}"
         if typed is not None:
             raise RequestError(f"{word}: no such sub-command\ntype: {typed}")
         raise RequestError(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString, Sweep, ValueType
 from hydra.errors import HydraException
 
+from mtlrun.compose.decimal_point import require_points
 from mtlrun.compose.hydra_settings import check_hydra_override
-from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, parse, typed_value
+from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, full_key, parse, typed_value
+from mtlrun.config.data_options import option_of
+from mtlrun.config.decimal_comma import INSIDE
 from mtlrun.config.extensions import SUFFIXES
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TOP_LEVEL, TaskConfig
 from mtlrun.config.task_names import no_name_in, task_name
@@ -34,6 +38,7 @@ MEANT = {
 
 OPEN = ("loss.weights.", "lr.heads.", "graph.receives.", "graph.constants.")  # keys below them may be removed
 QUOTES = "a value with spaces or special characters needs another pair of quotes: 'tasks.a.where=\"b == 1\"'"
+POINT = "a number has a decimal point, not a comma: {train: 0.7, val: 0.15, test: 0.15}"
 
 PATHS = re.compile(r"\+*(data\.path|data\.split\.files\.\w+|model\.init_from|hydra\.(run|sweep)\.dir)")
 
@@ -92,7 +97,23 @@ def checked_override(line: str, loader: ConfigLoader, stacked: bool = True) -> O
         _check_choice(override, loader)
     else:
         _check_key(override)
+        require_points(override)
     return override if override.is_hydra_override() else parse(line.lstrip("+"))
+
+
+def require_each_once(overrides: Sequence[Override]) -> None:
+    """Raises RequestError for a key to which a command line gives two values, as only the last one would count."""
+    first: dict[str, Override] = {}
+    for override in overrides:
+        key = override.key_or_group
+        other = first.setdefault(full_key(override), override)
+        if other.input_line == override.input_line:
+            continue
+        sweep = ""
+        if not any(o.is_hydra_override() or o.is_sweep_override() or "{" in typed_value(o) for o in (other, override)):
+            both = quoted(f"{key}={typed_value(other)},{typed_value(override)}")
+            sweep = f", or train both: mtlrun -m {both}"
+        raise RequestError(f"{key}: given twice, {other.input_line} and {override.input_line}\nleave one out{sweep}")
 
 
 def require_mapping(key: str, value: Any) -> None:
@@ -142,7 +163,7 @@ def _why_not(line: str, reason: str) -> str:
         inside = f"{name}: {value or 'VALUE'}"
         return f"a blank in a key\nwrite it in braces: '{parent}={{{inside}}}'"
     typed = _in_quotes(line)
-    hint = f"in quotes: {typed}" if typed is not None else QUOTES
+    hint = f"in quotes: {typed}" if typed is not None else POINT if INSIDE.search(value) else QUOTES
     if "==" in line.split('"')[0].split("'")[0]:
         return f"holds ==\nallowed: KEY=VALUE; {hint}"
     if line.startswith("arms="):
@@ -263,6 +284,8 @@ def _check_choice(override: Override, loader: ConfigLoader) -> None:
         shown = value if isinstance(value, str) else typed
         if isinstance(value, list) and group != "model":
             hint = f"\nto sweep over options: mtlrun -m {group}={typed.strip('[]')}"
+        elif group == "data" and (own := option_of(str(shown))) in options:
+            hint = f"; did you mean data={own}?\noptions of data: {listing(options, 40)}"
         elif group in MEANT and _is_setting(group, value):
             meant = MEANT[group].format(
                 value=f"[{typed}]" if group == "model" and not isinstance(value, list) else typed,

@@ -20,7 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import outside
 from mtlrun.compose.composition import Compositions, checked_config, literally, load, with_data_option
-from mtlrun.compose.override_checks import checked_override, name_with_comma
+from mtlrun.compose.decimal_point import point_hint, point_notes
+from mtlrun.compose.override_checks import checked_override, name_with_comma, require_each_once
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, parse, typed_value
 from mtlrun.compose.sweep_jobs import Job, jobs
 from mtlrun.config.extensions import conf_dirs
@@ -128,6 +129,7 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
     loader = open_loader(config_dir)
     stacked = _launched_as_stacks(arguments)
     overrides = [checked_override(line, loader, stacked) for line in arguments]
+    require_each_once(overrides)
     lines = [hydra_line(o) for o in overrides]
     # A sweep may remove a key of an option that only some of its runs choose. So each run removes it.
     later = [hydra_line(o) for o in overrides if multirun and o.is_delete() and not o.is_hydra_override()]
@@ -136,6 +138,7 @@ def compose(arguments: Sequence[str], config_dir: str | None = None, multirun: b
     sweep = multirun or cfg.hydra.mode == RunMode.MULTIRUN
     if not sweep:
         _require_no_sweep(overrides)
+    notes += point_notes(overrides)
     unused, used = ("hydra.run.dir", "hydra.sweep.dir")[:: 1 if sweep else -1]
     if any(o.key_or_group == unused for o in overrides):
         notes.append(f"{unused} is not used: the folder of a {'sweep' if sweep else 'single run'} is {used}")
@@ -157,7 +160,7 @@ def _require_no_sweep(overrides: Sequence[Override]) -> None:
         return
     key, instead = override.key_or_group, ""
     if override.is_choice_sweep():
-        instead = name_with_comma(override) or f"; for a list write {key}=[a,b]"
+        instead = name_with_comma(override) or point_hint(override) or f"; for a list write {key}=[a,b]"
     if override.is_interval_sweep():
         instead = "; of a range, trials=16 draws some"
     raise RequestError(
@@ -168,6 +171,13 @@ def _require_no_sweep(overrides: Sequence[Override]) -> None:
 def single(request: Request) -> Config:
     """The checked configuration of a request for one run."""
     return checked_config(request.cfg, request.cfg, without=("hydra",))
+
+
+def _hint(request: Request, job: Job, error: str) -> str:
+    """A hint for a wrong run of a sweep: at an arm for each option, or at a decimal point; "" if there is none."""
+    overrides = [parse(line) for line in request.overrides]
+    points = (point_hint(o) for o in overrides if error.startswith(f"{o.key_or_group}:"))
+    return _into_arms(request, job) or next(points, "")
 
 
 def _into_arms(request: Request, job: Job) -> str:
@@ -202,7 +212,7 @@ def planned_runs(request: Request) -> list[PlannedRun]:
         except RequestError as error:
             where = f"{job.arm}: " if job.arm else ""
             where += folder_name(number, len(plan), job.swept, job.label)
-            raise RequestError(f"{error} (in {where}){_into_arms(request, job)}") from error
+            raise RequestError(f"{error} (in {where}){_hint(request, job, str(error))}") from error
         kept.setdefault(config_hash(config) if distinct else number, (job, config))
     left_out = len(plan) - len(kept)
     if left_out:

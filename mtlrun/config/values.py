@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
+from mtlrun.config.decimal_comma import with_points
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.registry import unusable
 
@@ -80,6 +81,8 @@ def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
         words = f"found {value!r}" if not isinstance(value, str) else f"found '{value}'"
         literals = names or [a for a in _flat(hint) if isinstance(a, str)]
         allowed = f"{' | '.join(names)} or null{unusable()}" if names else _describe(hint, key)
+        if isinstance(value, str) and (point := with_points(value)) is not None and "," not in point:
+            allowed += f", with a decimal point: {point}"
         raise RequestError(f"{key}: {words}{nearest(str(value), literals)}\nallowed: {allowed}")
     for item in result if isinstance(result, list) else [result]:
         if isinstance(item, (int, float)) and not isinstance(item, bool):

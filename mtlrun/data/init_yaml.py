@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from mtlrun.config.extensions import yaml_of
+from mtlrun.config.data_options import option_name
 from mtlrun.config.schema import ColumnConfig, DataConfig
 from mtlrun.config.task_names import task_name
 from mtlrun.data.doubts import code_of_digits, in_words, is_identifier, no_classes, notations_of, one_class_twice
@@ -60,16 +60,6 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     except OSError as error:
         raise RequestError(f"init: cannot write {file} ({error.strerror})\ncheck the folder") from None
     return file
-
-
-def option_name(file: str) -> str:
-    """An option name for the `data` group from a file name: letters, digits and _, and not a shipped option."""
-    stem = re.sub(r"(\.csv\.gz|\.csv|\.parquet)$", "", file, flags=re.IGNORECASE)
-    name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_") or "data"
-    if name[0].isdigit() or name.lower() in ("null", "true", "false", "nan", "inf"):
-        name = f"data_{name}"
-    # ./conf cannot replace an option of mtlrun or of an installed package
-    return name if yaml_of("data", name) is None else f"my_{name}"
 
 
 def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: Table) -> list[str]:

@@ -43,6 +43,14 @@ def finish(state: TrainingState, members: Sequence[Member]) -> None:
             state.record(member, "completed", figures=final)
 
 
+def keep_selected(state: TrainingState) -> None:
+    """Writes best.pt of the runs that have not ended, as far as they were evaluated. Raises StorageError."""
+    with state.selected():
+        for member in state.running:
+            if member.best is not None:
+                _save_best(state, member)
+
+
 def _write_importance(state: TrainingState, members: Sequence[Member], test: Sequence[Figures]) -> None:
     stack = state.stack
     seeds = [config.seed for config in stack.configs]

@@ -38,7 +38,7 @@ class Evaluation:
         self.index = torch.from_numpy(index).to(rows.device)
         self.real = torch.from_numpy(real).to(rows.device)  # [R, N]: not padding
         self.weights = torch.from_numpy(weights).to(rows.device)  # [R, N, T]: weights of metrics, without class weights
-        self.unit = scale.unit.to(rows.device)
+        self.scale, self.unit = scale, scale.unit.to(rows.device)
         self.labels: Tensor | None = None
         self.loss_weights: Tensor | None = None
 
@@ -106,6 +106,18 @@ class Evaluation:
             {key: column[r] for key, column in zip(table, values, strict=True) if column[r] == column[r]}
             for r in range(self.index.shape[0])
         ]
+
+    def of_tasks(self, outputs: Mapping[str, np.ndarray]) -> Figures:
+        """Returns figures of a single run from outputs `[N, K]` by task. Tasks that are not given have no figures."""
+        parts = []
+        for block in self.network.blocks:
+            width = 1 if block.kind.reads_inputs else block.outputs
+            out = torch.full((1, self.index.shape[1], len(block.tasks), width), -torch.inf)
+            for i, task in enumerate(block.tasks):
+                if task in outputs:
+                    out[0, :, i, : outputs[task].shape[1]] = torch.from_numpy(outputs[task])
+            parts.append(out)
+        return {key: value for key, value in self(parts)[0].items() if key[0] in outputs}
 
     def trivial(self, constants: Mapping[str, Tensor]) -> list[Figures]:
         """Returns figures of a predictor with the same outputs `constants[task]` `[R, K]` for every row."""

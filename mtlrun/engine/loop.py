@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mtlrun.engine.divergence import Failure, count_skipped, diverged, nonfinite_on_val
-from mtlrun.engine.ending import finish
+from mtlrun.engine.ending import finish, keep_selected
 from mtlrun.engine.measure import FINAL, Measured, finite, goal_rows, measure, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.saving import Saver
@@ -93,6 +93,7 @@ class Training:
                 with contextlib.suppress(StorageError):  # the last checkpoint remains
                     self.saver.save()
                     state.record_interrupted()
+                    keep_selected(state)  # for predict; resuming needs only the last checkpoint
                 raise
         self.signals.raise_received()  # these runs have ended; stops later ones
         return [member.summary for member in state.members]

@@ -1,4 +1,4 @@
-"""Checks that a checkpoint belongs to the run in whose folder it lies, by comparing it with summary.json."""
+"""Checks that a checkpoint belongs to the run in whose folder it lies, and is its last word, by its summary.json."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +8,7 @@ from mtlrun.engine.checkpoint import BEGIN_ANEW, MEND
 from mtlrun.results import summary
 from mtlrun.results.names import SUMMARY
 from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.shell import resume_command
 
 PLACES = ("data.path", "data.split.files", "model.init_from")  # paths: the files may have moved
 
@@ -27,6 +28,20 @@ def require_own_model(path: Path, tree: Mapping[str, Any]) -> None:
         differing.append("the content of the table")
     if differing:
         raise _of_another_run(path, listing(differing, 4), MEND)
+
+
+def unfinished(folder: Path, tree: Mapping[str, Any]) -> str:
+    """A line that says how far the run in `folder` came, if it has not completed; "" otherwise.
+
+    tree: the content of its best.pt
+    """
+    recorded = summary.read(folder) or {"status": "completed"}
+    if recorded.get("status") == "completed":
+        return ""
+    how = f"{recorded.get('status')} at step {recorded.get('steps')}"
+    return (
+        f"{folder}: {how}; its best model so far is that of step {tree.get('step')} (finish: {resume_command(folder)})"
+    )
 
 
 def require_own_state(path: Path, member: Mapping[str, Any], folder: Path) -> None:

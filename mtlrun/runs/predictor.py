@@ -29,7 +29,7 @@ from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
-from mtlrun.runs.identity import require_own_model
+from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.runs.new_rows import Trained, cells_of
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
@@ -325,7 +325,9 @@ def load(folder: str | Path, tasks: Sequence[str] | None = None) -> Predictor:
 def from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str]) -> Predictor:
     """`load`, given what `selected` returns. Raises RequestError if the checkpoint is not that of the run."""
     with checkpoint.read_from(folder / BEST):
-        return _from_tree(folder, config, tree, tasks)
+        predictor = _from_tree(folder, config, tree, tasks)
+    predictor.note = predictor.note or unfinished(folder, tree)
+    return predictor
 
 
 def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequence[str]) -> Predictor:

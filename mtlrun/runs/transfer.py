@@ -18,7 +18,7 @@ from mtlrun.network.inputs import completed
 from mtlrun.network.network import Network
 from mtlrun.results.names import BEST
 from mtlrun.results.sweep_folder import how_to_get_a_model
-from mtlrun.runs.identity import require_own_model
+from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.util.errors import RequestError, counted, listing
 
 KEY = "model.init_from"
@@ -83,9 +83,9 @@ def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: Inpu
     tasks = listing(theirs.active)
     epochs = f"{counted(tree['epoch'], 'epoch')}"
     words = f"trunk from {folder} (trained on {tasks}, {epochs}; SHA-256 {digest(shared)})"
-    notes: tuple[str, ...] = ()
+    notes = tuple(filter(None, [unfinished(folder, tree)]))
     if theirs.data.path == config.data.path and _drawn(theirs.data.split) != _drawn(config.data.split):
-        notes = (
+        notes += (
             f"{KEY}: {folder} has another split of the same table: rows that its trunk was trained on may be in "
             "val or test here",
         )

@@ -99,8 +99,7 @@ class TaskType(ABC):
 
         None if a subclass overrides `predicted` but not this method: its predictions then have no operators.
         """
-        inherited = cls.__mro__[cls.__mro__.index(TaskType) :]
-        if next(c for c in cls.__mro__ if "predicted" in vars(c)) not in inherited:
+        if cls._has_own("predicted"):
             return None
         if not classes:
             return graph.add("Squeeze", outputs, graph.constant([1], np.int64))
@@ -108,6 +107,25 @@ class TaskType(ABC):
             zeros = graph.add("Mul", outputs, graph.constant(0, np.float64))
             outputs = graph.add("Concat", zeros, outputs, axis=1)
         return graph.add("Softmax", outputs, axis=1)
+
+    @classmethod
+    def from_predicted(cls, predicted: np.ndarray, classes: int) -> np.ndarray | None:
+        """Outputs `[N, K]` that `predicted` maps to these numbers `[N]` or probabilities `[N, classes]`. float64.
+
+        None if a subclass overrides `predicted` but not this method: `compare --ensemble` then has no figures of it.
+        """
+        if cls._has_own("predicted"):
+            return None
+        if not classes:
+            return predicted[:, None]
+        logs: np.ndarray = np.log(np.maximum(predicted, np.finfo(np.float64).tiny))
+        return logs[:, 1:] - logs[:, :1] if cls.outputs(classes) == 1 else logs
+
+    @classmethod
+    def _has_own(cls, method: str) -> bool:
+        """Whether a subclass overrides a method of TaskType."""
+        inherited = cls.__mro__[cls.__mro__.index(TaskType) :]
+        return next(c for c in cls.__mro__ if method in vars(c)) not in inherited
 
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:

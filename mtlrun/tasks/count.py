@@ -95,6 +95,10 @@ class Count(TaskType):
         return np.exp(outputs[:, 0])
 
     @classmethod
+    def from_predicted(cls, predicted: np.ndarray, classes: int) -> np.ndarray:
+        return np.log(np.maximum(predicted, np.finfo(np.float64).tiny))[:, None]
+
+    @classmethod
     def exported(cls, graph: OnnxGraph, outputs: str, classes: int) -> str:
         return graph.add("Exp", graph.add("Squeeze", outputs, graph.constant([1], np.int64)))
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from commands import main
 
-from mtlrun.cli.main import main
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.choice import Choice, read_choices, write_choices

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from mtlrun.cli.main import main
+from commands import main
 
 DATA = ["data.path=houses.csv", "tasks={price: {type: regression}, kind: {type: categorical}}"]
 

@@ -126,7 +126,8 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     "optimizer=0.1": (["optimizer=0.1"], "optimizer: found 0.1", "did you mean lr.base=0.1?"),
     "model=[8,8]": (["model=[8,8]"], "model: found [8,8]", "did you mean model.hidden=[8,8]?"),
     "trainer=5": (["trainer=5"], "trainer: found 5", "did you mean trainer.epochs=5?"),
-    "data=houses.csv": (["data=houses.csv"], "data: found houses.csv", "did you mean data=table data.path=houses.csv?"),
+    "data=houses.csv": (["data=houses.csv"], "data: found houses.csv", "did you mean data=houses?"),
+    "data=stays.csv": (["data=stays.csv"], "data: found stays.csv", "did you mean data=table data.path=stays.csv?"),
     "lr=0.1,0.2": (["-m", "lr=0.1,0.2"], "lr: found 0.1", "lr.base=0.1,0.2"),
     "loss=[sum,fixed]": (["loss=[sum,fixed]"], "loss: found [sum,fixed]", "mtlrun -m loss=sum,fixed"),
     # types and sizes
@@ -141,6 +142,26 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     "key below a value": (["seed.a=1"], "the configuration cannot be composed", "seed.a"),
     "reference to nothing": (["seed=${nothing}"], "seed: Interpolation key 'nothing' not found", ""),
     "no list": (["lr.base=["], "lr.base=[", "quotes"),
+    # a decimal comma
+    "0,01": (["lr.base=0,01"], "lr.base: found 0,01, with a decimal comma\n", "decimal point: lr.base=0.01"),
+    "0,01 in a sweep": (["-m", "lr.base=0,01,0,1"], "lr.base: found 0,01,0,1, with a decimal comma\n", "=0.01,0.1"),
+    "0,01 in an arm": (["-m", "arms=[{lr.base: '0,01'}]"], "lr.base: found 0,01, with a decimal comma\n", "=0.01 (in"),
+    "0,5": (["model.dropout=0,5"], "model.dropout: found 0,5, which is a sweep", "point, not comma: model.dropout=0.5"),
+    "0,5 in a sweep": (["-m", "model.dropout=0,5"], "model.dropout: found 5.0", "point, not comma: model.dropout=0.5"),
+    "'0,5'": (["lr.base='0,5'"], "lr.base: found '0,5'\n", "allowed: a number, with a decimal point: 0.5"),
+    "0,7 in braces": (["data.split={train: 0,7}"], "data.split={train: 0,7}: brackets", "a decimal point, not a comma"),
+    "two whole numbers": (["seed=0,1"], "seed: found 0,1, which is a sweep", "; for a list write seed=[a,b]"),
+    # a key given twice
+    "key twice": (
+        ["lr.base=.1", "lr.base=.2"],
+        "lr.base: given twice, lr.base=.1 and lr.base=.2\n",
+        "leave one out, or train both: mtlrun -m lr.base=.1,.2",
+    ),
+    "key twice, + before it": (["seed=1", "+seed=2"], "seed: given twice, seed=1 and seed=2\n", "leave one out"),
+    "option twice": (["loss=sum", "loss=gls"], "loss: given twice, loss=sum and loss=gls\n", "mtlrun -m loss=sum,gls"),
+    "sweep and value": (["-m", "seed=1,2", "seed=3"], "seed: given twice, seed=1,2 and seed=3\n", "leave one out"),
+    "mapping twice": (["tasks={a: {}}", "tasks={b: {}}"], "tasks: given twice, tasks={a: {}} and", "leave one out"),
+    "folder twice": (["hydra.run.dir=a", "hydra.run.dir=b"], "hydra.run.dir: given twice, ", "leave one out"),
     # sweeps
     "-m forgotten": (["seed=1,2"], "seed: found 1,2, which is a sweep", "add -m"),
     "-m forgotten, range": (["seed=range(3)"], "seed: found range(3), which is a sweep", "add -m"),
@@ -199,7 +220,8 @@ def assert_answered(
     command: list[str], words: list[str], begin: str, held: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(here.rglob("*"))
-    assert main([*command, "data=houses", *words]) == 2
+    option = [] if any(word.startswith("data=") for word in words) else ["data=houses"]
+    assert main([*command, *option, *words]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     answer = shown.err
@@ -207,6 +229,15 @@ def assert_answered(
     assert 1 <= len(answer.splitlines()) <= 2, answer
     assert "Traceback" not in answer
     assert sorted(here.rglob("*")) == before
+
+
+def test_the_same_word_twice_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "data=houses", "lr.base=.1", "lr.base=.1"]) == 0
+    assert main(["check", "-m", "data=houses", "lr.base=0,5"]) == 0  # both are allowed, and one may not be meant
+    assert "lr.base: a sweep over 0 and 5; decimal point, not comma: lr.base=0.5\n" in capsys.readouterr().out
+    assert main(["check", "-m", "data=houses", "seed=0,1", "lr.base=0.1,1"]) == 0
+    assert "decimal" not in capsys.readouterr().out
+    assert main(["houses.csv"]) == 2 and "type: mtlrun data=houses\n" in capsys.readouterr().err
 
 
 def test_the_table_itself_is_fine(capsys: pytest.CaptureFixture[str]) -> None:

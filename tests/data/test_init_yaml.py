@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from mtlrun.config.check import check
 from mtlrun.config.task_names import LEGAL, task_name
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.init_yaml import _scalar, option_name, write_yaml
+from mtlrun.data.init_yaml import _scalar, write_yaml
 from mtlrun.util.errors import RequestError
 
 N = 80
@@ -80,21 +80,6 @@ def test_wrong_requests(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="init: there is no file"):
         write_yaml(tmp_path / "none.csv", ["a"], tmp_path)
     assert not (tmp_path / "conf").exists()
-
-
-@pytest.mark.parametrize(
-    ("file", "option"),
-    [
-        ("Houses.parquet", "Houses"),
-        ("my data-1.csv.gz", "my_data_1"),
-        ("2020.csv", "data_2020"),
-        ("diamonds.csv", "my_diamonds"),
-        ("ü.csv", "data"),
-        ("null.csv", "data_null"),
-    ],
-)
-def test_option_name(file: str, option: str) -> None:
-    assert option_name(file) == option
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from commands import main
 from mtlrun_demos import toy_objectives
 from torch import Tensor
 
-from mtlrun.cli.main import main
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import load_dataset

@@ -16,11 +16,11 @@ import pytest
 import sklearn.metrics as reference
 import torch
 import yaml
+from commands import main
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 import mtlrun
 import mtlrun.engine.boosting as boosting
-from mtlrun.cli.main import main
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config, as_mapping, config_hash
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec

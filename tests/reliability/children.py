@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commands import main
 
 import mtlrun.engine.saving
-from mtlrun.cli.main import main
 
 ROOMS = ("runs.launch", "sweeps.sweep", "sweeps.stack_launcher", "sweeps.resuming", "compare.report.page")
 for name in ROOMS:  # before anything forks

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from mtlrun.cli.main import main
+from commands import main
 
 LIMIT = 60  # seconds: what takes longer hangs
 

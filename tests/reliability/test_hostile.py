@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from commands import main
 from outcomes import outcome
 from small_table import YAML, houses
 
-from mtlrun.cli.main import main
 from mtlrun.compare.collect.shell_commands import with_seeds
 from mtlrun.engine import checkpoint
 from mtlrun.results.environment import git

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from commands import main
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from mtlrun.cli.main import main
 from mtlrun.util.interpolation import escaped
 
 SHORT = ["model.hidden=[4]", "model.head_hidden=[]", "trainer.max_steps=1", "trainer.tensorboard=false"]

@@ -12,10 +12,10 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from commands import main
 from onnx import numpy_helper
 
 import mtlrun
-from mtlrun.cli.main import main
 from mtlrun.compare.analysis.scores import score
 from mtlrun.data.kinds import as_texts
 from mtlrun.engine import checkpoint
@@ -276,7 +276,7 @@ def test_a_linear_model_by_hand(homes: pd.DataFrame) -> None:
         if column["missing"]:
             gaps.append(values.isna())
     encoded = np.stack([np.asarray(part, dtype=float) for part in (*scaled, *gaps, *hits)], 1)
-    encoded[:, len(scaled) :] *= state["encoder.seen"]
+    encoded[:, len(scaled) :] *= state["encoder.varies"]
     weight, bias = state["heads.0.weights.0"].reshape(-1), float(state["heads.0.biases.0"].reshape(()))
     unit, offset = tree["units"]["year"]
     assert outputs(rows)["year"] == pytest.approx((encoded @ weight + bias) * unit + offset, abs=1e-5)

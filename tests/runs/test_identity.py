@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from commands import main
 
-from mtlrun.cli.main import main
 from mtlrun.engine import checkpoint
 from mtlrun.results.progress import Progress
 
@@ -119,6 +119,28 @@ def interrupted(folder: str, *words: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Progress, "step", stopping)
         assert main([*SMALL, *words, f"hydra.run.dir={folder}"]) == 130
+
+
+def test_an_interrupted_run_gives_its_best_model_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    """In predict, export and init_from, each with a line that says so; before the first evaluation there is none."""
+    words = ["trainer.epochs=50", "trainer.evaluate_every=2"]
+    interrupted("one", *words)
+    capsys.readouterr()
+    line = "one: interrupted at step 3; its best model so far is that of step 2 (finish: mtlrun resume one)"
+    for command in [*commands("one")[:2], [*SMALL, "model.init_from=one", "hydra.run.dir=next"]]:
+        assert main(command) == 0
+        assert line in capsys.readouterr().out
+    assert main([*SMALL, "trainer.max_steps=2", "trainer.evaluate_every=2", "hydra.run.dir=two"]) == 0
+    assert main(["predict", "two", "t.csv", "-o", "two.csv"]) == 0
+    assert "so far" not in capsys.readouterr().out
+    assert Path("two.csv").read_text() == Path("a.csv").read_text()
+    assert main(["resume", "one"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "one", "t.csv", "-o", "b.csv"]) == 0
+    assert "so far" not in capsys.readouterr().out
+    interrupted("three", "trainer.epochs=50", "trainer.evaluate_every=4")
+    assert main(["predict", "three", "t.csv", "-o", "three.csv"]) == 2
+    assert "three: no trained model (checkpoints/best.pt)\nfinish it: mtlrun resume three" in capsys.readouterr().err
 
 
 def forget(tree: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from commands import main
 from mixed_cells import MIXED, mixed_rows, write
 
 import mtlrun
-from mtlrun.cli.main import main
 from mtlrun.data.reading import Reading
 from mtlrun.runs.export.parity import feeds
 

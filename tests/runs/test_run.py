@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from commands import last_of, main
 
 import mtlrun
-from mtlrun.cli.main import main
 from mtlrun.config.check import check
 from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import load_dataset
@@ -338,7 +338,7 @@ from mtlrun.cli.main import main
 from mtlrun.config.check import check
 from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import load_dataset
-main({["data=houses", *SMALL, f"hydra.run.dir={folder}", *overrides]!r})
+main({last_of(["data=houses", *SMALL, f"hydra.run.dir={folder}", *overrides])!r})
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == -9
 

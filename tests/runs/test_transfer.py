@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from commands import main
 from support import make_config, make_stack, train_steps
 
 import mtlrun
@@ -23,7 +24,6 @@ import mtlrun.engine.saving
 import mtlrun.runs.stack_training
 import mtlrun.sweeps.pool
 import mtlrun.sweeps.stack_process
-from mtlrun.cli.main import main
 from mtlrun.compare.collect.folders import collect
 from mtlrun.config.check import check
 from mtlrun.config.schema import Config

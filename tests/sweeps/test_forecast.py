@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from commands import main
 
 import mtlrun.sweeps.forecast
 import mtlrun.sweeps.plan
-from mtlrun.cli.main import main
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect

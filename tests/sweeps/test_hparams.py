@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from mtlrun.cli.main import main
+from commands import main
 
 WORDS = ["data=table", "data.path=t.csv", "tasks={a: {type: regression}, b: {type: categorical}}", "model.hidden=[4]"]
 CASES = {

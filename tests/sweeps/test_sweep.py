@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from commands import main
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
@@ -32,7 +33,6 @@ import mtlrun.engine.saving
 import mtlrun.sweeps.local_stacks
 import mtlrun.sweeps.pool
 import mtlrun.sweeps.stack_process
-from mtlrun.cli.main import main
 
 TABLE = """\
 # @package _global_

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from commands import main
 from sklearn import metrics as reference
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from mtlrun.cli.main import main
 from mtlrun.compare.analysis.scores import score
 from mtlrun.data.dataset import load_dataset
 from mtlrun.runs import predictor

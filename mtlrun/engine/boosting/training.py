@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from mtlrun.config.schema import as_mapping
 from mtlrun.engine import checkpoint
@@ -24,14 +22,7 @@ from mtlrun.results.writer import Row, RunWriter
 
 def figures(stack: Stack, outputs: Mapping[str, np.ndarray], split: str) -> Figures:
     """Returns figures of every task on val or test from outputs [N, K]."""
-    parts: list[Tensor] = []
-    for block in stack.network.blocks:
-        rows = len(outputs[block.tasks[0]])
-        out = torch.full((1, rows, len(block.tasks), block.outputs), -math.inf)
-        for i, task in enumerate(block.tasks):
-            out[0, :, i, : outputs[task].shape[1]] = torch.from_numpy(outputs[task])
-        parts.append(out)
-    found = (stack.val if split == "val" else stack.test)(parts)[0]
+    found = (stack.val if split == "val" else stack.test).of_tasks(outputs)
     return {key: value for key, value in found.items() if math.isfinite(value)}
 
 

@@ -13,6 +13,7 @@ from mtlrun.runs.export.onnx_packages import TensorProto, onnx
 from mtlrun.runs.export.parity import parity
 from mtlrun.runs.predictor import load, networks_of, selected
 from mtlrun.util.errors import RequestError
+from mtlrun.util.terminal import say
 
 LARGEST = 2**31 - 2**20  # bytes of the parameters; the format allows 2 GiB, and 1 MiB is left for the rest of the model
 TYPES: dict[Any, str] = {
@@ -52,6 +53,8 @@ def export(folders: Sequence[Path], out: Path, tasks: Sequence[str] | None = Non
     for folder in folders:
         _require_network(folder, selected(folder)[0])
     predictor = load(folders[0], tasks) if len(folders) == 1 else load_ensemble(folders, tasks)
+    if predictor.note:
+        say(predictor.note)
     networks = [member.pruned() for member in networks_of(predictor)]
     size = sum(t.numel() * t.element_size() for network in networks for t in network.state_dict().values())
     if size > LARGEST:

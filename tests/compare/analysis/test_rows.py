@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from commands import main
 from comparisons import against
 from folders import Outputs
 
-from mtlrun.cli.main import main
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.rows import _more_careful

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from commands import last_of
 from plots import write_plots
 
 from mtlrun.compose import PlannedRun, Request, compose, planned_runs
@@ -58,7 +59,7 @@ def planned(name: str, *overrides: str) -> tuple[list[PlannedRun], list[str]]:
 
 @functools.cache
 def made(here: Path, name: str, *overrides: str) -> tuple[list[PlannedRun], list[str]]:
-    request = compose([f"experiment={name}", *SMALL, "seed=range(3)", *overrides])
+    request = compose(last_of([f"experiment={name}", *SMALL, "seed=range(3)", *overrides]))
     return planned_runs(request), request.notes
 
 
@@ -143,7 +144,7 @@ def test_parameters_are_counted_as_the_network_counts_them(own_table: None, only
     frame = pd.read_csv("plots.csv")
     frame.assign(flag=(frame["a"] > 0).astype(int)).to_csv("plots.csv", index=False)
     words = ["+tasks.flag={type: binary}", "+tasks.inputs={type: reconstruction, role: auxiliary}"]
-    config = planned_runs(compose([*SMALL, *words, f"only=[{','.join(only)}]"]))[0].config
+    config = planned_runs(compose(last_of([*SMALL, *words, f"only=[{','.join(only)}]"])))[0].config
     network = build_stack([config], [load_dataset(config)]).network
     assert sizes.parameters(PlanRequest("baselines", [config]), only) == network.parameter_count()
 
@@ -404,7 +405,7 @@ def test_boosting_is_no_network_to_compare() -> None:
 
 def test_a_plan_and_its_focus_are_no_run() -> None:
     for words, key in ((["arms=shuffled"], "arms"), (["focus=crop"], "focus")):
-        request: Request = compose([*SMALL, *words])
+        request: Request = compose(last_of([*SMALL, *words]))
         assert not request.sweep
         from mtlrun.compose import single
 
