@@ -30,6 +30,8 @@ class BareModelConfig:
 class ModelConfig(BareModelConfig):
     """The trunk, a multi-layer perceptron, and the sizes of the hidden layers of the heads.
 
+    `tabular` is `mlp` with other values in its YAML. A stored run without a key of this class has the class's default.
+
     restart: changes the initial parameters, but not the split, the order of rows or the dropout of the seed.
     init_from: the folder of a run whose trunk initialises this one (runs/transfer.py).
     freeze: the trunk keeps its initial parameters.
@@ -41,7 +43,7 @@ class ModelConfig(BareModelConfig):
     embedding: further inputs for each number: `bins` of quantiles, or sines and cosines of `frequencies` times `gain`.
     """
 
-    name: Literal["mlp"] = "mlp"
+    name: Literal["mlp", "tabular"] = "mlp"
     hidden: list[int] = field(metadata={"at_least": 1})
     head_hidden: list[int] = field(metadata={"at_least": 1})
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "silu"] = "relu"
@@ -84,4 +86,4 @@ class BoostingConfig(BareModelConfig):
 
 
 # The models of packages are not in this table.
-MODELS: dict[str, type] = {"mlp": ModelConfig, "boosting": BoostingConfig}
+MODELS: dict[str, type] = {"mlp": ModelConfig, "tabular": ModelConfig, "boosting": BoostingConfig}
