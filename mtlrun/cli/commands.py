@@ -14,6 +14,7 @@ DIR: a run, a sweep, or a folder above them; unfinished ones count too
   --margin PERCENT    settings that differ by less are equivalent; default 1
   --tune KEYS         choose the values of these keys on val, for each setting
   --rows              if all runs share one split: intervals over seeds and test rows, from the checkpoints
+  --ensemble          a row for the mean prediction of the runs of a setting that share a split, from the checkpoints
   --confirm           train the settings again on new seeds, and compare those runs
   --format NAME       text (default), markdown, latex, csv
   -o OUT              the folder for comparison.csv, pictures and report.html; default DIR/compare"""
@@ -24,6 +25,9 @@ as compare does (loss=sum lr=single, or the label of a row)
 
   --tasks a,b         the tasks to write, any that was trained; default: the main tasks
   -o {:16} the file to write; it must not exist"""
+
+INTERVAL_DETAILS = """
+  --interval 0.9      add intervals that hold this share of new rows, as TASK[low] and TASK[high], for numbers"""
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,13 @@ OPTIONS = {
     "version": Option(("--version",)),
     "confirm": Option(("--confirm",)),
     "rows": Option(("--rows",)),
+    "ensemble": Option(("--ensemble",)),
     "config_dir": Option(("--config-dir", "-cd"), "settings"),
     "cfg": Option(("--cfg", "-c"), "job"),
     "completion": Option(("--shell-completion", "-sc"), "install=bash"),
     "targets": Option(("--targets",), "price,kind"),
     "tasks": Option(("--tasks",), "price,kind"),
+    "interval": Option(("--interval",), "0.9"),
     "output": Option(("-o",), "out.csv"),
     "keep": Option(("--keep",), "id,name"),
     "by": Option(("--by",), "loss,lr"),
@@ -92,16 +98,17 @@ COMMANDS = {
     "compare": Command(
         "compare DIR... [OPTIONS]",
         "compare runs: table, pictures, page",
-        ("output", "confirm", "rows", "by", "reference", "metric", "split", "margin", "tune", "format"),
+        ("output", "confirm", "rows", "ensemble", "by", "reference", "metric", "split", "margin", "tune", "format"),
         COMPARE_DETAILS,
     ),
     "resume": Command("resume DIR", "continue an interrupted run or sweep"),
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
         "predict new rows with a trained run",
-        ("output", "tasks", "keep"),
+        ("output", "tasks", "keep", "interval"),
         MODEL_DETAILS.format("OUT.csv")
-        + "\n  --keep id,name      columns of the table that come first in the file, unchanged",
+        + "\n  --keep id,name      columns of the table that come first in the file, unchanged"
+        + INTERVAL_DETAILS,
     ),
     "export": Command(
         "export RUN -o MODEL.onnx",

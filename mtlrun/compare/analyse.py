@@ -16,6 +16,7 @@ from mtlrun.compare.analysis.curves.learning_speed import speeds
 from mtlrun.compare.analysis.curves.metrics_files import read_curves
 from mtlrun.compare.analysis.curves.over_steps import series
 from mtlrun.compare.analysis.delta_m import gaps
+from mtlrun.compare.analysis.ensembles import add_ensembles
 from mtlrun.compare.analysis.inference import inference_of
 from mtlrun.compare.analysis.input_importance import importances
 from mtlrun.compare.analysis.not_trained import withhold
@@ -55,6 +56,8 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     interval = _over_test_rows(table, collection, options, findings)
     findings += unvaried(table.results)
     not_trained = withhold(table)
+    if options.ensemble:
+        add_ensembles(table, findings)
 
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
     answers = find_answers(table, options.rows, findings)

@@ -31,7 +31,7 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     options = options_from(words)
     out = _output(folders[0], words)
     collection = collect(folders)
-    comparison = analyse(collection, replace(options, rows=options.rows and "confirm" not in words))
+    comparison = analyse(collection, _before_training(options) if "confirm" in words else options)
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
         return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
@@ -45,6 +45,11 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
         shown = [name for name in names if not name.endswith(".png")]
         say("\n" + "\n".join([*shown, *([f"{len(names) - len(shown)} pictures"] if len(names) > len(shown) else [])]))
     return 0
+
+
+def _before_training(options: Options) -> Options:
+    """The options of the comparison that chooses what --confirm trains: without what only the table shows."""
+    return replace(options, rows=False, ensemble=False)
 
 
 def _format(words: Mapping[str, str]) -> Format:
@@ -80,9 +85,10 @@ def _confirm(collection: Collection, comparison: Comparison, options: Options, w
         say(f"--confirm trains the settings at the same length. {comparison.verdict[0]}")
     settings, findings = fold(collection.runs, options.by, options.tune)
     choose(settings, [column.task for column in comparison.columns], options.tune, findings)
-    typed = [part for k, v in words.items() if k not in ("confirm", "rows", "output") for part in (f"--{k}", v)]
+    flags = [name for name in ("rows", "ensemble") if name in words]
+    typed = [part for k, v in words.items() if k not in ("confirm", "output", *flags) for part in (f"--{k}", v)]
     rows = [setting for setting in settings if setting.runs]
-    return confirm(collection, rows, comparison.seeds_needed, [*typed, *["--rows"][: "rows" in words], "--confirm"])
+    return confirm(collection, rows, comparison.seeds_needed, [*typed, *map("--{}".format, flags), "--confirm"])
 
 
 def options_from(words: Mapping[str, str]) -> Options:
@@ -101,6 +107,7 @@ def options_from(words: Mapping[str, str]) -> Options:
         split=split,
         margin=margin,
         tune=_list(words, "tune"),
+        ensemble="ensemble" in words,
         rows="rows" in words,
     )
 

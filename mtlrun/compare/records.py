@@ -99,6 +99,7 @@ class Row:
     delta_m: percent, mean over tasks of the mean over the metrics of a task
     delta_m_metrics: percent, mean over all metrics
     like_leader: cannot be distinguished from the leading row; None if unknown
+    ensemble: the number of runs whose mean prediction it is, in each seed; 0 for a row of single runs
     """
 
     label: str
@@ -120,6 +121,7 @@ class Row:
     runs: tuple[str, ...] = ()
     dominated: bool | None = None  # by another row, in every task
     untrained: bool = False  # more than half of its runs were still improving on val when they ended
+    ensemble: int = 0
     dominated_by_fixed: bool | None = None  # by a setting of the sweep of fixed weights; None without such a sweep
 
     @property

@@ -80,17 +80,27 @@ class TaskType(ABC):
         return logs[1:] - logs[:1] if cls.outputs(classes) == 1 else logs
 
     @classmethod
+    def has_logits(cls) -> bool:
+        """Whether outputs for classes are logits. They may be anything if a subclass overrides `predicted`."""
+        return not cls._has_own("predicted")
+
+    @classmethod
+    def logits(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
+        """Logits `[N, classes]` from outputs `[N, K]`. A single output o for two classes counts as (0, o)."""
+        if classes == 2 and outputs.shape[1] == 1:
+            return np.concatenate([np.zeros_like(outputs), outputs], 1)
+        return outputs
+
+    @classmethod
     def predicted(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
         """Predictions from outputs `[N, K]`: numbers `[N]` in the unit of the labels, or probabilities `[N, classes]`.
 
-        Numbers are the first output. Probabilities are the softmax of the logits; a single logit o of two classes
-        counts as the logits (0, o). float64.
+        Numbers are the first output. Probabilities are the softmax of `logits`. float64.
         """
         if not classes:
             return outputs[:, 0]
-        if classes == 2 and outputs.shape[1] == 1:
-            outputs = np.concatenate([np.zeros_like(outputs), outputs], 1)
-        shifted = np.exp(outputs - outputs.max(1, keepdims=True))
+        logits = cls.logits(outputs, classes)
+        shifted = np.exp(logits - logits.max(1, keepdims=True))
         return np.asarray(shifted / shifted.sum(1, keepdims=True))
 
     @classmethod
@@ -99,8 +109,7 @@ class TaskType(ABC):
 
         None if a subclass overrides `predicted` but not this method: its predictions then have no operators.
         """
-        inherited = cls.__mro__[cls.__mro__.index(TaskType) :]
-        if next(c for c in cls.__mro__ if "predicted" in vars(c)) not in inherited:
+        if cls._has_own("predicted"):
             return None
         if not classes:
             return graph.add("Squeeze", outputs, graph.constant([1], np.int64))
@@ -110,12 +119,32 @@ class TaskType(ABC):
         return graph.add("Softmax", outputs, axis=1)
 
     @classmethod
+    def from_predicted(cls, predicted: np.ndarray, classes: int) -> np.ndarray | None:
+        """Outputs `[N, K]` that `predicted` maps to these numbers `[N]` or probabilities `[N, classes]`. float64.
+
+        None if a subclass overrides `predicted` but not this method: `compare --ensemble` then has no figures of it.
+        """
+        if cls._has_own("predicted"):
+            return None
+        if not classes:
+            return predicted[:, None]
+        logs: np.ndarray = np.log(np.maximum(predicted, np.finfo(np.float64).tiny))
+        return logs[:, 1:] - logs[:, :1] if cls.outputs(classes) == 1 else logs
+
+    @classmethod
+    def _has_own(cls, method: str) -> bool:
+        """Whether a subclass overrides a method of TaskType."""
+        inherited = cls.__mro__[cls.__mro__.index(TaskType) :]
+        return next(c for c in cls.__mro__ if method in vars(c)) not in inherited
+
+    @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
         """Per-row figures `[N]` of one task, from which its metrics can be computed for any set of rows.
 
         outputs `[N, K]`, labels `[N]`, float64; unit: as `scale` in `metrics`. "error" and "label", in the unit of the
-        target, give mse, rmse, mae and r2. "score" and "label" (0 or 1) give auroc and auprc. Any other metric is the
-        weighted mean of the figures under its name. If figures are missing, `compare --rows` refuses the task.
+        target, give mse, rmse, mae and r2. "score" and "label" (0 or 1) give auroc and auprc. "confidence" and "hit"
+        (0 or 1) give ece. Any other metric is the weighted mean of the figures under its name. If figures are missing,
+        `compare --rows` refuses the task.
         """
         return {}
 

@@ -69,6 +69,7 @@ class Count(TaskType):
         starts_at_mean=True,  # the log of a large count is far from 0, where its deviance is huge
         accepts=whole_from_zero,
         allowed="whole numbers from 0",
+        least=0.0,
     )
 
     @classmethod
@@ -93,6 +94,10 @@ class Count(TaskType):
     def predicted(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
         """Expected counts `[N]`."""
         return np.exp(outputs[:, 0])
+
+    @classmethod
+    def from_predicted(cls, predicted: np.ndarray, classes: int) -> np.ndarray:
+        return np.log(np.maximum(predicted, np.finfo(np.float64).tiny))[:, None]
 
     @classmethod
     def exported(cls, graph: OnnxGraph, outputs: str, classes: int) -> str:

@@ -154,3 +154,24 @@ def test_cross_entropy_of_extreme_logits_with_padding_is_that_of_float64(size: f
     (wanted,) = torch.autograd.grad(expected.sum(), exact)
     assert torch.allclose(gradient[..., :3].double(), wanted, atol=1e-5) and not gradient[..., 3].any()
     assert torch.allclose(kind.estimate(padded, 0).double(), exact[:, :, 0].softmax(-1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name, classes", [("regression", 0), ("count", 0), ("binary", 2), ("categorical", 2), ("categorical", 5)]
+)
+def test_outputs_from_predictions_predict_these(name: str, classes: int) -> None:
+    kind = TYPES[name]
+    outputs = normal(ROWS, kind.outputs(classes)).numpy()
+    predicted = kind.predicted(outputs, classes)
+    again = kind.from_predicted(predicted, classes)
+    assert again is not None and again.shape == outputs.shape
+    torch.testing.assert_close(torch.tensor(kind.predicted(again, classes)), torch.tensor(predicted))
+
+
+def test_a_type_with_predictions_of_its_own_has_no_outputs_for_them() -> None:
+    class Halved(Regression):
+        @classmethod
+        def predicted(cls, outputs, classes):
+            return outputs[:, 0] / 2
+
+    assert Halved.from_predicted(normal(ROWS).numpy(), 0) is None

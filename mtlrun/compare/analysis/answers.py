@@ -74,6 +74,7 @@ class Facts:
     affinity: gains of tasks in pairs
     boosting: the label of its row, and its difference to every net
     still_improving: what is said first if nets were not trained to the end
+    ensembles: rows of ensembles
     """
 
     rows: Sequence[Row]
@@ -90,6 +91,7 @@ class Facts:
     affinity: Affinity | None = None
     boosting: tuple[str, Sequence[Tested]] | None = None
     still_improving: str = ""
+    ensembles: Sequence[Row] = ()
 
 
 def facts(answers: Answers, table: Table, best: bool, still_improving: str) -> Facts:
@@ -120,6 +122,7 @@ def facts(answers: Answers, table: Table, best: bool, still_improving: str) -> F
         affinity=answers.affinity if trained else None,
         boosting=questions.boosting(results, table.comparators, criteria) if trained else None,
         still_improving=still_improving,
+        ensembles=[ensemble.row for ensemble in table.ensembles],
     )
 
 

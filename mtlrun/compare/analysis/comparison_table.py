@@ -1,7 +1,7 @@
 """The table of a comparison: every setting with its row, and the trivial predictor."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mtlrun import statistics
 from mtlrun.compare.analysis.cost import costs
@@ -23,11 +23,20 @@ from mtlrun.util.errors import listing
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """The row of an ensemble, and the setting of its members, below which it is shown."""
+
+    below: SettingResult
+    row: Row
+
+
+@dataclass(frozen=True)
 class Table:
     """The settings with their rows, in the order of their first runs, and what they are compared with.
 
     leader: the setting with the lowest mean Δm; None if nothing leads
     trivial: the row of the trivial predictor; None if no run has its figures
+    ensembles: with --ensemble, rows of ensembles, which are tested apart
     """
 
     criteria: Criteria
@@ -35,6 +44,7 @@ class Table:
     comparators: Comparators
     leader: SettingResult | None
     trivial: Row | None
+    ensembles: list[Ensemble] = field(default_factory=list)
 
     @property
     def ordered(self) -> list[SettingResult]:
@@ -44,7 +54,10 @@ class Table:
     @property
     def rows(self) -> list[Row]:
         """The rows in the order in which they are shown."""
-        return [result.row for result in self.ordered] + ([] if self.trivial is None else [self.trivial])
+        rows: list[Row] = []
+        for result in self.ordered:
+            rows += [result.row, *(ensemble.row for ensemble in self.ensembles if ensemble.below is result)]
+        return rows + ([] if self.trivial is None else [self.trivial])
 
     @property
     def leader_label(self) -> str | None:

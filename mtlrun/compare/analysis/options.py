@@ -20,6 +20,7 @@ class Options:
     split: str = "test"
     margin: float = 1.0
     tune: tuple[str, ...] = ()
+    ensemble: bool = False  # whether settings have a row for the mean prediction of their runs
     rows: bool = False  # whether intervals cover other test rows too
 
     @property

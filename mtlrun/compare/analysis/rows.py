@@ -123,6 +123,11 @@ def _refuse_unscored(table: Table, resampled: Mapping[SettingResult, Resampled])
 # ---------------------------------------------------------------- scores of rows
 
 
+def reproduced(metric: str, value: float, recorded: float) -> bool:
+    """Whether a figure is the recorded one, up to the rounding of other hardware and of sums in float32."""
+    return bool(np.isclose(value, recorded, rtol=TOLERANCE, atol=TOLERANCE if higher_is_better(metric) else 0))
+
+
 class NotScored(Exception):
     """The metrics of a setting on drawn rows cannot be computed. The message gives the reason."""
 
@@ -171,7 +176,7 @@ class RowDraws:
         recorded = {key: value for key in known if (value := run.figures.get("/".join((self.split, *key)))) is not None}
         values = statistics.over_draws(self.counts, [(scores.tasks[task], metric) for task, metric in recorded])
         for ((task, metric), figure), value in zip(recorded.items(), values[0], strict=True):
-            if not np.isclose(value, figure, rtol=TOLERANCE, atol=TOLERANCE if higher_is_better(metric) else 0):
+            if not reproduced(metric, value, figure):
                 raise NotScored(f"{run.name}: its checkpoint gives {metric} of {task} {value:.4g}, not {figure:.4g}")
         return dict(zip(recorded, values.T, strict=True))
 

@@ -43,7 +43,7 @@ def _seeds(comparison: Comparison) -> list[Column]:
     rows = comparison.rows
     if len({row.seeds for row in rows if not row.trivial}) < 2:
         return []
-    return [Column("seeds", "", [str(len(row.seeds)) for row in rows])]
+    return [Column("seeds", "", [str(len(row.seeds)) if row.seeds or not row.ensemble else ABSENT for row in rows])]
 
 
 def _tasks(comparison: Comparison) -> list[Column]:

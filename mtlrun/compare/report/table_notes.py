@@ -96,6 +96,14 @@ def _no_better(row: Row, trivial: Row, column: TaskColumn) -> bool:
     return gain <= 0 if column.higher else gain >= 0
 
 
+def _ensembles(comparison: Comparison) -> Iterator[str]:
+    ensembles = [row for row in comparison.rows if row.ensemble]
+    if ensembles:
+        yield "Ensemble: the mean prediction of so many runs; intervals over seeds, Holm p over ensembles alone."
+    if any(not row.seeds for row in ensembles):
+        yield "One ensemble of all seeds has no interval and no verdict; -m model.restart=0,1,2,3 gives each seed one."
+
+
 def _below_fixed(comparison: Comparison) -> Iterator[str]:
     if has_fixed_weights(comparison):
         yield (
@@ -127,6 +135,7 @@ NOTES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
     _differences,
     _signs,
     _below_trivial,
+    _ensembles,
     _below_fixed,
     _absent,
     _chosen,

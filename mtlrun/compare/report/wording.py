@@ -30,8 +30,8 @@ def verdict(facts: Facts) -> list[str]:
     """The sentences, in this order.
 
     Nets that were still improving; the best setting; too few seeds; the answer of the experiment; whether training
-    together helps; rows against the reference; the leader; boosting; failures. A sentence may end in a command, on a
-    line of its own.
+    together helps; rows and ensembles against the reference; the leader; boosting; failures. A sentence may end in a
+    command, on a line of its own.
     """
     sentences = [facts.still_improving] if facts.still_improving else []
     if facts.best:
@@ -56,6 +56,7 @@ def verdict(facts: Facts) -> list[str]:
     elif facts.together and not facts.contrasts:
         sentences += _together(facts.together, facts.margin)
     sentences += _rows(facts)
+    sentences += _ensembles(facts)
     sentences += _leader(facts)
     if facts.boosting:
         sentences.append(_boosting(*facts.boosting))
@@ -235,6 +236,19 @@ def _rows(facts: Facts) -> list[str]:
         kind = "other " if answered else "single " if any(map(_is_decided, facts.effects)) else ""
         sentences.append(f"No {kind}setting is shown to differ from {name}.")
     return sentences
+
+
+def _ensembles(facts: Facts) -> list[str]:
+    """The ensembles that are better or worse than the reference."""
+    name, found = facts.reference.label, []
+    for verdict in ("better", "worse"):
+        labels = [
+            f"{row.label} ({_percent(row.against.difference)})"
+            for row in facts.ensembles
+            if row.against is not None and row.against.verdict == verdict
+        ]
+        found += [f"{_sentence(verdict)} than {name}, as a mean of runs: {enumerated(labels)}."] if labels else []
+    return found
 
 
 def _decided(verdict: Verdict) -> bool:
