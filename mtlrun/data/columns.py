@@ -45,6 +45,7 @@ class InputColumn:
     date: the numbers are dates, in days since 1970. time: they are times of day, in hours.
     cycles: the cycles whose sine and cosine follow the number: year, week, day; see data/cycles.py.
     hidden: the column is the target of a reconstruction, and the network does not see it.
+    two_valued: the whole table has two numbers in the column at most, so that it gets no embedding.
     """
 
     name: str = field(metadata=COLUMN)
@@ -55,6 +56,7 @@ class InputColumn:
     hidden: bool = False
     time: bool = False
     cycles: list[str] = field(default_factory=list)
+    two_valued: bool = field(default=False, compare=False)  # older versions have not stored it
 
     @property
     def is_category(self) -> bool:
@@ -126,8 +128,18 @@ class InputSpec:
 
     @property
     def width(self) -> int:
-        """The number of network inputs."""
+        """The number of network inputs without embeddings."""
         return sum(c.width for c in self.inputs)
+
+    @property
+    def embeddable(self) -> list[int]:
+        """The places, among the numbers [Dn], of those that an embedding makes further inputs of."""
+        pairs = zip(self.numeric, self.places, strict=True)
+        return [i for c, place in pairs if not (c.hidden or c.two_valued) for i in range(place.start, place.stop)]
+
+    def width_with(self, per_number: int) -> int:
+        """The number of network inputs with an embedding of `per_number` further inputs for each number."""
+        return self.width + per_number * len(self.embeddable)
 
     def reading(self) -> Reading:
         """How categories and dates are read for a run of an older version, which has not stored its reading."""
@@ -198,7 +210,9 @@ def _input_column(name: str, series: pd.Series, most: int, hidden: bool) -> tupl
         days = numbers if kind is DATE else numbers / HOURS
         cycles = cycles_of(days) if kind in (DATE, TIME) else []
         missing = bool(np.isnan(numbers).any())
-        return InputColumn(name, "numeric", missing, [], kind is DATE, hidden, kind is TIME, cycles), 0
+        least, most = np.fmin.reduce(numbers, initial=np.inf), np.fmax.reduce(numbers, initial=-np.inf)
+        two_valued = not ((numbers > least) & (numbers < most)).any()
+        return InputColumn(name, "numeric", missing, [], kind is DATE, hidden, kind is TIME, cycles, two_valued), 0
     codes, texts = text_codes(series)
     kept, present = texts.tolist(), codes[codes >= 0]
     if len(texts) > most:

@@ -3,6 +3,7 @@
 import glob
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
 from mtlrun.data.notation import as_yaml, is_sure
 from mtlrun.data.paths import resolve_path
+from mtlrun.data.positive import positive_of
 from mtlrun.data.reading import declared
 from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
@@ -136,10 +138,29 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], colum
         # no type: a run then refuses the target and says what to do
         settings = [] if no_type else [f"type: {infer_type(series)}"]
         settings += [f"target: {_scalar(column)}"] if name != column else []
+        positive, note = _positive(series.dropna())
+        settings += positive
         lines.append(f"  {name}: {{{', '.join(settings)}}}  # {comment}")
-        lines += [f"  # {doubt}" for doubt in doubts]
+        lines += [f"  # {line}" for line in [*note, *doubts]]
         lines += _alternatives(series.dropna(), name, settings)
     return "\n".join(lines) + "\n"
+
+
+def _positive(labels: pd.Series) -> tuple[list[str], list[str]]:
+    """The setting `positive` of a target of two values, and a comment on it; both empty for other targets."""
+    classes, codes = classes_of(labels, "--targets") if labels.nunique() == 2 else ([], np.empty(0))
+    if len(classes) != 2:
+        return [], []
+    at, why = positive_of(classes, np.bincount(codes, minlength=2))
+    taken, other = (_class(value) for value in (classes[at], classes[1 - at]))
+    return [f"positive: {taken}"], [
+        _one_line(f"{taken} is the positive class, as {why}; to change it: positive: {other}")
+    ]
+
+
+def _class(value: Any) -> str:
+    """A class as YAML."""
+    return _scalar(value) if isinstance(value, str) else str(yaml.safe_dump(value)).split("\n")[0]
 
 
 def _alternatives(labels: pd.Series, name: str, settings: list[str]) -> list[str]:

@@ -56,7 +56,7 @@ def test_what_it_writes_loads(tmp_path: Path) -> None:
     assert plain["tasks"] == {
         "kind": {"type": "categorical"},
         "price_in": {"type": "regression", "target": "price in €"},
-        "trunk_task": {"type": "binary", "target": "trunk"},
+        "trunk_task": {"type": "binary", "target": "trunk", "positive": 1},
     }
     resolved = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     assert isinstance(resolved, dict)

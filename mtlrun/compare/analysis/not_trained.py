@@ -1,12 +1,13 @@
 """Rows whose nets were still improving when their training ended: no verdict on them is given."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.shell_commands import origin, with_values
-from mtlrun.compare.records import Finding
+from mtlrun.compare.records import Against, Finding
 from mtlrun.results.training_length import longer
 from mtlrun.util.errors import counted
 
@@ -41,11 +42,18 @@ def withhold(table: Table) -> NotTrained:
     for result in results:
         row = result.row
         if row.against is not None and (row.untrained or reference.row.untrained):
-            row = replace(row, against=replace(row.against, verdict="untrained"))
+            row = replace(row, against=_untold(row.against))
         if row.untrained or (leader is not None and leader.row.untrained):
             row = replace(row, like_leader=None)
         result.row = row
     return _said(table)
+
+
+def _untold(against: Against) -> Against:
+    """A comparison without its tests: they tell lengths of training apart, not settings."""
+    no = math.nan
+    known = replace(against, wins=no, wins_low=no, wins_high=no, p_permutation=no, p_t=no, p=no, p_holm=no)
+    return replace(known, equivalent=False, verdict="untrained")
 
 
 def _said(table: Table) -> NotTrained:
