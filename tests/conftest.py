@@ -79,3 +79,10 @@ ConfigStore.__deepcopy__ = lambda self, memo: self  # type: ignore[attr-defined]
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """For a test of other things: the pictures are most of what `mtlrun compare` takes."""
     monkeypatch.setattr("mtlrun.compare.report.pictures.all_pictures.PICTURES", ())
+
+
+@pytest.fixture(autouse=True)
+def without_forecast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves out the steps that a sweep trains to foretell its time, a third of a small one; `forecast` keeps them."""
+    if request.node.get_closest_marker("forecast") is None:
+        monkeypatch.setattr("mtlrun.sweeps.forecast.time_line", lambda *arguments: "about 1 s")

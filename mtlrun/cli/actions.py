@@ -132,7 +132,7 @@ def predict(words: Words) -> int:
     Of a sweep: the mean over the runs of one setting, which further words name if there are several.
     """
     run, table, *setting = words.operands(2, more=True)
-    out, folder = words.new_file(".csv"), words.run_folder(run)
+    out, folder, interval = words.new_file(".csv"), words.run_folder(run), words.number("interval")
     from mtlrun.data.paths import require_file, resolve_path
 
     require_file(resolve_path(table, "predict"), "predict")
@@ -140,7 +140,7 @@ def predict(words: Words) -> int:
     from mtlrun.runs.prediction_file import write_predictions
 
     model = load(folder, words.names("tasks"), " ".join(setting))
-    write_predictions(model, table, out, words.names("keep") or [])
+    write_predictions(model, table, out, words.names("keep") or [], interval)
     return 0
 
 

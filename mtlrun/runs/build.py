@@ -59,18 +59,18 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
     """
     first = configs[0]
     seeds = [c.seed + (c.net.restart << 63) for c in configs]  # seeds are below 2⁶³
-    encoder = InputEncoder(spec, len(configs))
+    encoder, inputs = InputEncoder(spec, len(configs), first.net), spec.width_with(first.net.per_number)
     if spec.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
-    _require_memory(first, spec.width, specs, len(configs))
+    _require_memory(first, inputs, specs, len(configs))
     models = [c.net if c.boosting else c.model for c in configs]
     plan = Plan(
         [c.sharing for c in configs],
         first.net,
         [s.name for s in specs],
         seeds,
-        spec.width,
-        lambda: make_trunk(models, seeds, spec.width),
+        inputs,
+        lambda: make_trunk(models, seeds, inputs),
     )
     sharing = SHARING[first.sharing.name](plan)
     return Network(encoder, sharing, specs, [c.task_graph for c in configs], first.net, seeds)

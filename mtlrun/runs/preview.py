@@ -153,10 +153,11 @@ def _training(run: PreparedRun) -> str:
     shared = sum(p[0].numel() for p in network.sharing.parameters())
     heads = {t: sum(p[0].numel() for p in network.task_parameters(t)) for t in network.tasks}
     rates = stack.step.rates.groups[0]
+    inputs = stack.datasets[0].spec.width_with(run.config.net.per_number)
     made_of = network.sharing.describe()
     return "\n".join(
         [
-            f"{stack.datasets[0].spec.width} encoded inputs; parameters: trunk {shared:,}, "
+            f"{inputs} encoded inputs; parameters: trunk {shared:,}, "
             + ", ".join(f"{t} {n:,}" for t, n in heads.items()),
             *([f"sharing={run.config.sharing.name}: {made_of}"] if made_of else []),
             "learning rates: " + ", ".join(f"{group} {rate:g}" for group, rate in rates.items()),

@@ -27,6 +27,7 @@ from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.errors import Interrupted, TrainingError
 from mtlrun.util.version import __version__
 
+pytestmark = pytest.mark.forecast
 TABLE = """\
 # @package _global_
 data: {path: houses.csv}

@@ -18,6 +18,9 @@ CONF = conf_dir()
 ON_PURPOSE = {
     ("optimizer", "adamw", "name"),
     ("optimizer", "adamw", "weight_decay"),
+    ("model", "tabular", "name"),
+    ("model", "tabular", "scaling"),
+    ("model", "tabular", "embedding"),
     ("lr", "per_head", "trunk"),
     ("lr", "per_head", "heads"),
     ("trainer", "debug", "epochs"),

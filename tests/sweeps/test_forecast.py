@@ -24,6 +24,7 @@ from mtlrun.sweeps.forecast import Line, Shape, in_words, time_line
 from mtlrun.sweeps.plan import check_members
 from mtlrun.sweeps.seeds import seeds_line
 
+pytestmark = pytest.mark.forecast
 THREE = "{p: {type: regression}, q: {type: regression}, r: {type: regression, target: a}}"
 SMALL = ["model.hidden=[8]", "model.head_hidden=[4]", "trainer.batch_size=32", "trainer.tensorboard=false"]
 

@@ -1,5 +1,6 @@
 """Rows whose nets are not trained to the end, which get no verdict, and rows below the trivial predictor."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,7 @@ from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.setting_result import SettingResult
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.shell_commands import origin, with_values
-from mtlrun.compare.records import Finding
+from mtlrun.compare.records import Against, Finding
 from mtlrun.results.training_end import below_words, longer, untrained_words
 
 LENGTHS = ("trainer.epochs", "trainer.max_steps")
@@ -41,12 +42,19 @@ def withhold(table: Table) -> Doubts:
     for result in results:
         row = result.row
         if row.against is not None and (row.untrained or reference.row.untrained):
-            row = replace(row, against=replace(row.against, verdict="untrained"))
+            row = replace(row, against=_untold(row.against))
         if row.untrained or (leader is not None and leader.row.untrained):
             row = replace(row, like_leader=None)
         result.row = row
     untrained, below = _untrained(table), _below(table)
     return Doubts([*untrained.first, *below.first], [*untrained.findings, *below.findings])
+
+
+def _untold(against: Against) -> Against:
+    """A comparison without its tests: they tell lengths of training apart, not settings."""
+    no = math.nan
+    known = replace(against, wins=no, wins_low=no, wins_high=no, p_permutation=no, p_t=no, p=no, p_holm=no)
+    return replace(known, equivalent=False, verdict="untrained")
 
 
 def _untrained(table: Table) -> Doubts:

@@ -266,9 +266,10 @@ def _with_defaults(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, 
 
 @functools.cache
 def _defaults(option: type) -> dict[str, Any]:
-    """The fields of a settings dataclass with a plain default, except `name`."""
-    fields = {f.name: f.default for f in dataclasses.fields(option) if f.default is not dataclasses.MISSING}
-    return {key: value for key, value in fields.items() if key != "name"}
+    """The fields of a settings dataclass with a default, except `name`."""
+    fields = [f for f in dataclasses.fields(option) if f.name != "name"]
+    plain = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+    return plain | {f.name: f.default_factory() for f in fields if f.default_factory is not dataclasses.MISSING}
 
 
 # ---------------------------------------------------------------- the files of a completed run

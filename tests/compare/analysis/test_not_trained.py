@@ -1,17 +1,20 @@
 """Short trainings are not concluded from; trained ones are concluded as before."""
 
+import io
 import json
 import random
 import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from folders import Outputs
 
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
+from mtlrun.compare.command import compare
 from mtlrun.compare.records import UNTRAINED, Comparison
 from mtlrun.compare.report.render import render
 from mtlrun.results.training_end import TrainingEnd, longer, training_end
@@ -52,6 +55,9 @@ def test_sweeps_of_short_trainings_are_not_concluded_from(tmp_path: Path) -> Non
         assert not any(CONCLUDES.search(sentence) for sentence in others), others
         assert {row.against.verdict for row in found.rows if row.against} == {"untrained"}
         assert not found.best and not any(row.like_leader for row in found.rows)
+        tests = [c for c in pd.read_csv(io.StringIO(render(found, "csv", None))) if c.startswith(("p_", "wins"))]
+        cells = pd.read_csv(io.StringIO(render(found, "csv", None)))[[*tests, "p"]]
+        assert len(tests) == 6 and cells.isna().all(axis=None)
         shown = render(found, "text", None)
         assert UNTRAINED in shown and not re.search(r"  (better|worse)\b", shown)
 
@@ -73,6 +79,21 @@ def test_the_first_lines_hold_the_command_of_a_longer_training(outputs: Outputs)
     for width in (60, None):  # the command stays on one line
         shown = render(found, "text", width).splitlines()
         assert shown[2].startswith("2 of 2 nets were still improving") and f"    {command}" in shown[3:6]
+
+
+def test_a_confirmation_of_short_trainings_says_so(
+    outputs: Outputs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(2):
+        outputs.run(f"run{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="sweep", **ended(SHORT))
+        outputs.run(f"long{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="trained", **ended(TRAINED))
+    monkeypatch.setattr("mtlrun.compare.command.confirm", lambda *_: outputs.root / "trained")
+    assert compare([outputs.root / "sweep"], {"confirm": "yes"}) == 0
+    first = capsys.readouterr().out.partition("\n\n")[0]
+    assert first.startswith("--confirm trains the settings at the same length. 2 of 2 nets were still improving when")
+    assert "\nmtlrun -m seed=0,1 trainer.epochs=50" in first
+    assert compare([outputs.root / "trained"], {"confirm": "yes"}) == 0
+    assert "at the same length" not in capsys.readouterr().out
 
 
 def test_rows_of_different_lengths_compare_just_this(outputs: Outputs) -> None:
