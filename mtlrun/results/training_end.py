@@ -182,16 +182,18 @@ def longer(trainer: Mapping[str, Any], steps: int, length: Mapping[str, Any] | N
     `auto`, where the rule gives at least twice as many steps, so that a patience in evaluations cannot end it early;
     otherwise ten times the epochs. length: as in summary.json, None if a run of an older version has none
     """
-    epochs, most = trainer["epochs"], trainer.get("max_steps")
+    epochs, most = trainer.get("epochs"), trainer.get("max_steps")
     limit = {"trainer.max_steps": "null"} if most is not None and steps >= most else {}
     if length is not None:
         per_epoch = length["rows"] // length["batch_size"]
         if steps_by_rule(per_epoch) >= 2 * steps:
-            given = [key for key in ("epochs", "patience") if trainer.get(key) != "auto"]
+            given = [key for key in ("epochs", "patience") if trainer.get(key) not in ("auto", None)]
             lifted = {f"trainer.{key}": "auto" for key in given} | limit
             if lifted:
                 return lifted
         epochs = math.ceil(length["steps"] / per_epoch) if epochs == "auto" else epochs
+    if not isinstance(epochs, int):  # an older run, whose summary.json is damaged
+        return {"trainer.epochs": "auto"} | limit
     return {"trainer.epochs": str(LONGER * epochs)} | dict.fromkeys(limit, str(LONGER * (most or 0)))
 
 

@@ -155,6 +155,8 @@ def test_longer_lifts_the_limit_that_ended_the_run() -> None:
     given = {"epochs": 3, "max_steps": None, "patience": 10}
     assert longer(given, 30, length) == {"trainer.epochs": "auto", "trainer.patience": "auto"}
     assert longer(given | {"max_steps": 30}, 30, length)["trainer.max_steps"] == "null"
+    assert longer(given | {"patience": None}, 30, length) == {"trainer.epochs": "auto"}
+    assert longer({}, 30) == {"trainer.epochs": "auto"}
     whole = {"epochs": "auto", "max_steps": None, "patience": "auto"}
     assert longer(whole, 2000, length | {"steps": 2000}) == {"trainer.epochs": "2000"}
 
