@@ -26,14 +26,19 @@ class TrainingEnd:
     few_steps: it took fewer than 100 steps
     stalled: val was best at its first two evaluations, and the patience ended it
     gave_up: that was so before 500 steps
-    below: the main tasks whose loss on val is above the trivial predictor's, with their skill, which is below 0
+    skills: main task -> its skill on val at the selected evaluation, 1 − loss / loss of the trivial predictor
     """
 
     improving: bool = False
     few_steps: bool = False
     stalled: bool = False
     gave_up: bool = False
-    below: Mapping[str, float] = field(default_factory=dict)
+    skills: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def below(self) -> list[str]:
+        """The tasks that are below the trivial predictor."""
+        return [task for task, skill in self.skills.items() if skill < 0]
 
     @property
     def untrained(self) -> bool:
@@ -46,24 +51,24 @@ def training_end(folder: Path, summary: Mapping[str, Any]) -> TrainingEnd:
 
     A net was still improving if the last fifth of its evaluations on val, at least one, brought more than 1 % of the
     whole gain over the trivial predictor, in the score of `trainer.select`; so was one with a single evaluation. Only
-    `below` is looked at for gradient boosting, for runs with `trainer.goal` or `trainer.select=last`, and if
+    `skills` are looked at for gradient boosting, for runs with `trainer.goal` or `trainer.select=last`, and if
     metrics.csv cannot be read.
     """
     best, trainer = summary.get("best"), (summary.get("settings") or {}).get("trainer")
     if summary.get("status") != "completed" or not isinstance(best, dict) or not isinstance(trainer, dict):
         return TrainingEnd()
-    below = _below_trivial(summary)
+    skills = _skills(summary.get("figures") or {}, summary)
     by, step, steps = best.get("by"), best.get("step"), summary.get("steps", 0)
     if not isinstance(by, str) or not isinstance(step, int) or by == "last" or "iterations" in best:
-        return TrainingEnd(below=below)
+        return TrainingEnd(skills=skills)
     scores = _scores(folder / METRICS, summary, by) if trainer.get("goal") is None else []
     if not scores:
-        return TrainingEnd(below=below)
+        return TrainingEnd(skills=skills)
     first = scores.index(max(scores))
     by_patience = _by_patience(summary, trainer, len(scores) - 1 - first)
     improving = 2 * step > steps and not by_patience and _matters(scores, _trivial_score(summary, by))
     stalled = by_patience and first < FIRST
-    return TrainingEnd(improving, steps < FEWEST_STEPS, stalled, stalled and steps < FEW_STEPS, below)
+    return TrainingEnd(improving, steps < FEWEST_STEPS, stalled, stalled and steps < FEW_STEPS, skills)
 
 
 def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
@@ -80,7 +85,7 @@ def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
             f"lr.base may help{more}"
         )
     if end.below:
-        tasks = ", ".join(f"{task} (skill {skill:.3g})" for task, skill in end.below.items())
+        tasks = ", ".join(f"{task} (skill {end.skills[task]:.3g})" for task in end.below)
         lines.append(f"below the trivial predictor on val, which knows no inputs: {tasks}")
     return lines
 
@@ -103,7 +108,8 @@ def untrained_words(ends: Sequence[TrainingEnd]) -> str:
 def below_words(ends: Sequence[TrainingEnd]) -> list[str]:
     """A line on the tasks in which runs are below the trivial predictor on val; [] if there is none."""
     tasks = Counter(task for end in ends for task in end.below)
-    counts = ", ".join(f"{task} in {count} of {len(ends)} runs" for task, count in tasks.items())
+    of = Counter(task for end in ends for task in end.skills)
+    counts = ", ".join(f"{task} in {count} of {counted(of[task], 'run')}" for task, count in tasks.items())
     return [f"below the trivial predictor on val: {counts}"] if counts else []
 
 
@@ -114,11 +120,6 @@ def _by_patience(summary: Mapping[str, Any], trainer: Mapping[str, Any], waited:
         patience = length.get("patience_steps")
         return patience is not None and summary["steps"] - summary["best"]["step"] >= patience
     return isinstance(trainer.get("patience"), int) and waited >= trainer["patience"]
-
-
-def _below_trivial(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Main task -> its skill on val at the selected evaluation, for those with a skill below 0."""
-    return {task: skill for task, skill in _skills(summary.get("figures") or {}, summary).items() if skill < 0}
 
 
 def _matters(scores: Sequence[float], trivial: float | None) -> bool:

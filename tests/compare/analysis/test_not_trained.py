@@ -170,14 +170,19 @@ def test_the_command_is_code_in_markdown(outputs: Outputs) -> None:
 
 FIRST_BEST = [0.4, 0.5, 0.6]
 LENGTH = {"rows": 640, "batch_size": 64, "steps": 3000, "evaluate_every": 100, "patience_steps": 200}
+ABOVE = {"a": 0.5, "b": 0.5}
 ENDS: dict[str, tuple[list[float], dict[str, Any], TrainingEnd]] = {
-    "trained": (TRAINED, {}, TrainingEnd()),
-    "few steps": ([0.4, 0.5], {"steps": 99}, TrainingEnd(few_steps=True)),
-    "patience in steps": (FIRST_BEST, {"length": LENGTH}, TrainingEnd(stalled=True, gave_up=True)),
-    "patience in evaluations": (FIRST_BEST, {"flat": {"trainer.patience": 2}}, TrainingEnd(stalled=True, gave_up=True)),
-    "long patience": ([0.4, *[0.5] * 9], {"flat": {"trainer.patience": 9}}, TrainingEnd(stalled=True)),
-    "patience not at an end": (FIRST_BEST, {"length": LENGTH | {"patience_steps": 500}}, TrainingEnd()),
-    "below the trivial predictor": (TRAINED, {"val": {"b": 1.25}}, TrainingEnd(below={"b": -0.25})),
+    "trained": (TRAINED, {}, TrainingEnd(skills=ABOVE)),
+    "few steps": ([0.4, 0.5], {"steps": 99}, TrainingEnd(few_steps=True, skills=ABOVE)),
+    "patience in steps": (FIRST_BEST, {"length": LENGTH}, TrainingEnd(stalled=True, gave_up=True, skills=ABOVE)),
+    "patience in evaluations": (
+        FIRST_BEST,
+        {"flat": {"trainer.patience": 2}},
+        TrainingEnd(stalled=True, gave_up=True, skills=ABOVE),
+    ),
+    "long patience": ([0.4, *[0.5] * 9], {"flat": {"trainer.patience": 9}}, TrainingEnd(stalled=True, skills=ABOVE)),
+    "patience not at an end": (FIRST_BEST, {"length": LENGTH | {"patience_steps": 500}}, TrainingEnd(skills=ABOVE)),
+    "below the trivial predictor": (TRAINED, {"val": {"b": 1.25}}, TrainingEnd(skills={"a": 0.5, "b": -0.25})),
 }
 
 
