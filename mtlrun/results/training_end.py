@@ -15,6 +15,7 @@ from mtlrun.util.errors import counted
 END, MATTERS = 0.2, 0.01  # last share of the evaluations; share of the whole gain above which their gain matters
 FEWEST_STEPS = 100  # with fewer steps a net counts as untrained, whatever its curve
 FIRST = 2  # evaluations that are the first ones
+HASTY_STEPS = 50  # so few steps without a better evaluation are no reason to stop
 LONGER = 10  # times as long
 
 
@@ -25,7 +26,7 @@ class TrainingEnd:
     improving: it was still improving on val when its budget was used up
     few_steps: it took fewer than 100 steps
     stalled: val was best at its first two evaluations, and the patience ended it
-    gave_up: that was so before 500 steps
+    gave_up: the patience ended it before step 500, and it stalled, or its best evaluation was less than 50 steps before
     skills: main task -> its skill on val at the selected evaluation, 1 − loss / loss of the trivial predictor
     """
 
@@ -68,7 +69,8 @@ def training_end(folder: Path, summary: Mapping[str, Any]) -> TrainingEnd:
     by_patience = _by_patience(summary, trainer, len(scores) - 1 - first)
     improving = 2 * step > steps and not by_patience and _matters(scores, _trivial_score(summary, by))
     stalled = by_patience and first < FIRST
-    return TrainingEnd(improving, steps < FEWEST_STEPS, stalled, stalled and steps < FEW_STEPS, skills)
+    gave_up = by_patience and steps < FEW_STEPS and (stalled or steps - step < HASTY_STEPS)
+    return TrainingEnd(improving, steps < FEWEST_STEPS, stalled, gave_up, skills)
 
 
 def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
@@ -84,6 +86,9 @@ def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
             f"val was best at step {summary['best']['step']:,}, at the beginning, and stopped improving: a smaller "
             f"lr.base may help{more}"
         )
+    elif end.gave_up and not end.few_steps:
+        waited = summary["steps"] - summary["best"]["step"]
+        lines.append(f"stopped {waited} steps after its best evaluation: train longer: {words}")
     if end.below:
         tasks = ", ".join(f"{task} (skill {end.skills[task]:.3g})" for task in end.below)
         lines.append(f"below the trivial predictor on val, which knows no inputs: {tasks}")
@@ -99,7 +104,7 @@ def untrained_words(ends: Sequence[TrainingEnd]) -> str:
     parts = [
         (improving, were),
         (few, f"took fewer than {FEWEST_STEPS} steps"),
-        (gave_up, f"stopped before step {FEW_STEPS}, best at the first evaluations"),
+        (gave_up, f"gave up before step {FEW_STEPS} (trainer.patience)"),
     ]
     (first, words), *others = [(count, words) for count, words in parts if count]
     return "; ".join([f"{first} of {counted(len(ends), 'net')} {words}", *(f"{n} {why}" for n, why in others)])

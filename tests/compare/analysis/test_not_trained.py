@@ -180,6 +180,11 @@ ENDS: dict[str, tuple[list[float], dict[str, Any], TrainingEnd]] = {
         {"flat": {"trainer.patience": 2}},
         TrainingEnd(stalled=True, gave_up=True, skills=ABOVE),
     ),
+    "a hasty patience": (
+        TRAINED,
+        {"steps": 310, "length": LENGTH | {"patience_steps": 10}},
+        TrainingEnd(gave_up=True, skills=ABOVE),
+    ),
     "long patience": ([0.4, *[0.5] * 9], {"flat": {"trainer.patience": 9}}, TrainingEnd(stalled=True, skills=ABOVE)),
     "patience not at an end": (FIRST_BEST, {"length": LENGTH | {"patience_steps": 500}}, TrainingEnd(skills=ABOVE)),
     "below the trivial predictor": (TRAINED, {"val": {"b": 1.25}}, TrainingEnd(skills={"a": 0.5, "b": -0.25})),
@@ -194,7 +199,7 @@ def test_the_end_of_a_training(case: str, outputs: Outputs) -> None:
 
 UNTRAINED_ENDS = {
     "few steps": ([0.4, 0.5], {"steps": 20}, "took fewer than 100 steps: "),
-    "gave up": (FIRST_BEST, {"length": LENGTH}, "stopped before step 500, best at the first evaluations: "),
+    "gave up": (FIRST_BEST, {"length": LENGTH}, "gave up before step 500 (trainer.patience): "),
 }
 
 
