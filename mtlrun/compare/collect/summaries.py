@@ -161,10 +161,8 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
     settings["only"] = list(tasks)
     seed = int(tree.get("seed") or 0)
     status = _status(summary["status"])
-    if status == "completed":
-        _check_completed(folder, summary["figures"], problems)
     stack = summary["stack"]
-    return RunRecord(
+    record = RunRecord(
         folder=folder,
         status=status,
         error=" ".join(str(summary["error"] or "").split()),
@@ -192,6 +190,9 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
         choice=planned.choice,
         still_improving=still_improving(folder, summary),
     )
+    if record.completed and not record.on_all_rows:
+        _check_completed(folder, record.figures, problems)
+    return record
 
 
 def _status(written: str) -> Status:

@@ -13,6 +13,8 @@ class TrainerConfig:
     """Length, batches, device, selection.
 
     patience: a run stops after this number of evaluations without a better one; null: it never stops early.
+    length_of: a run or sweep whose selected number of steps is the length of this one, on all rows. Composing sets
+        max_steps, epochs, batch_size and patience accordingly.
     goal: the figure goal_step is the number of steps before the losses of the tasks first summed to `goal` or less.
     on_nan: for a loss or gradient that is not finite, the run stops with an error that says what and when, or skips and
         counts such steps.
@@ -25,6 +27,7 @@ class TrainerConfig:
     batch_size: int = bounded(256, at_least=1)
     select: str = "skill"
     patience: int | None = bounded(10, at_least=1)
+    length_of: str | None = None
     goal: float | None = None
     clip: float | None = per_run(None, above=0.0)
     on_nan: Literal["stop", "skip"] = "stop"
