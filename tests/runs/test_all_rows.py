@@ -20,6 +20,7 @@ WORDS = ["data=table", "data.path=t.csv", "data.inputs=[u,v]", "tasks={y: {}, k:
 SMALL = ["trainer.threads=1", "trainer.tensorboard=false", "model.hidden=[6]", "model.head_hidden=[]"]
 LENGTH = ["trainer.epochs=8", "trainer.batch_size=32"]
 ALL = ["data.split.val=0", "data.split.test=0"]
+KEPT = ["seed=0,1", "hydra.sweep.dir=kept", "hydra.launcher.processes=1"]
 
 
 @pytest.fixture
