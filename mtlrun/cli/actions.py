@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
 from mtlrun.util.errors import RequestError
+from mtlrun.util.lazy import importing
 from mtlrun.util.terminal import say
 from mtlrun.util.text_tables import table_lines
 
@@ -53,16 +54,17 @@ def _print_configuration(request: "Request", part: str) -> int:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keeps the garbage collector off: it would go over the modules and the columns of a wide table again and again."""
-    gc.disable()
+def _seldom_collected() -> Iterator[None]:
+    """Makes the garbage collector rare: it goes over the modules and the columns of a wide table again and again."""
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, 100, 100)
     try:
         yield
     finally:
-        gc.enable()
+        gc.set_threshold(*usual)
 
 
-@_uncollected()
+@_seldom_collected()
 def check(words: Words) -> int:
     """`mtlrun check [OVERRIDES]`: prints the resolved run, or the runs of a sweep and its stacks. Trains nothing."""
     request = _request_of(words)
@@ -76,14 +78,18 @@ def check(words: Words) -> int:
         from mtlrun.compose import single
 
         config = single(request)
-        from mtlrun.runs.preview import report  # torch loads only if the request is valid
+        from mtlrun.data.dataset import load_table
+
+        with importing("torch"):  # only if the request is valid
+            load_table(config)  # once per process
+        from mtlrun.runs.preview import report
 
         text = report(config)
     say("\n".join([*request.notes, text]))
     return 0
 
 
-@_uncollected()
+@_seldom_collected()
 def init(words: Words) -> int:
     """`mtlrun init TABLE --targets a,b`: writes ./conf/data/TABLE.yaml, a data option for a user's table."""
     (table,) = words.operands(1)
@@ -126,7 +132,7 @@ def predict(words: Words) -> int:
     Of a sweep: the mean over the runs of one setting, which further words name if there are several.
     """
     run, table, *setting = words.operands(2, more=True)
-    out, folder = words.new_file(".csv"), words.run_folder(run)
+    out, folder, interval = words.new_file(".csv"), words.run_folder(run), words.number("interval")
     from mtlrun.data.paths import require_file, resolve_path
 
     require_file(resolve_path(table, "predict"), "predict")
@@ -134,7 +140,7 @@ def predict(words: Words) -> int:
     from mtlrun.runs.prediction_file import write_predictions
 
     model = load(folder, words.names("tasks"), " ".join(setting))
-    write_predictions(model, table, out, words.names("keep") or [])
+    write_predictions(model, table, out, words.names("keep") or [], interval)
     return 0
 
 

@@ -26,6 +26,9 @@ as compare does (loss=sum lr=single, or the label of a row)
   --tasks a,b         the tasks to write, any that was trained; default: the main tasks
   -o {:16} the file to write; it must not exist"""
 
+INTERVAL_DETAILS = """
+  --interval 0.9      add intervals that hold this share of new rows, as TASK[low] and TASK[high], for numbers"""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -47,6 +50,7 @@ OPTIONS = {
     "completion": Option(("--shell-completion", "-sc"), "install=bash"),
     "targets": Option(("--targets",), "price,kind"),
     "tasks": Option(("--tasks",), "price,kind"),
+    "interval": Option(("--interval",), "0.9"),
     "output": Option(("-o",), "out.csv"),
     "keep": Option(("--keep",), "id,name"),
     "by": Option(("--by",), "loss,lr"),
@@ -101,9 +105,10 @@ COMMANDS = {
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
         "predict new rows with a trained run",
-        ("output", "tasks", "keep"),
+        ("output", "tasks", "keep", "interval"),
         MODEL_DETAILS.format("OUT.csv")
-        + "\n  --keep id,name      columns of the table that come first in the file, unchanged",
+        + "\n  --keep id,name      columns of the table that come first in the file, unchanged"
+        + INTERVAL_DETAILS,
     ),
     "export": Command(
         "export RUN -o MODEL.onnx",

@@ -80,6 +80,16 @@ class Words:
             raise RequestError(f"{self.command}: there is no folder {folder}\n{self.usage}")
         return folder
 
+    def number(self, option: str) -> float | None:
+        """The number that an option gives. None if the option is not given. Raises RequestError if it is none."""
+        if option not in self.options:
+            return None
+        try:
+            return float(self.options[option])
+        except ValueError:
+            typed, example = OPTIONS[option].typed[0], OPTIONS[option].example
+            raise RequestError(f"{typed}: found {self.options[option]}\nallowed: a number, such as {example}") from None
+
     def names(self, option: str) -> list[str] | None:
         """The comma-separated names that an option lists. None if the option is not given.
 

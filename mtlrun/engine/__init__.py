@@ -13,7 +13,8 @@ measure.py         figures of an evaluation; history.py: losses and weights of t
 diagnostics.py     dead units, gates, gradient conflicts; importance.py: permutation importance
 select.py          scores of checkpoints
 divergence.py      losses and parameters that are not finite; signals.py: interruption
-ending.py          the end of a run; saving.py: when checkpoints are due; checkpoint.py: their files
+ending.py          the end of a run; calibration.py: temperatures and residuals from val
+saving.py          when checkpoints are due; checkpoint.py: their files
 memory.py          memory that a run needs
 boosting/          gradient boosting in place of a network
 """

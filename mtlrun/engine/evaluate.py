@@ -1,7 +1,7 @@
 """Evaluates a split: the raw loss and the metrics of every task, for all runs of a stack."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange, LabelScale, Rows
 from mtlrun.network.network import Network
+from mtlrun.tasks import TaskType
 from mtlrun.tasks.metrics import weighted_mean
 
 ROWS_AT_ONCE = 1 << 13
@@ -18,8 +19,33 @@ BYTES_AT_ONCE = 1 << 28  # most bytes of encoded inputs; a column of 100,000 cat
 Figures = dict[tuple[str, str], float]  # (task, metric) -> value; an undefined figure has no entry
 
 
+@dataclass(frozen=True)
+class TaskRows:
+    """The rows of one task in one run on a split, float64.
+
+    outputs: `[N, K]`; labels, weights: `[N]`, weight 0 for padding and unobserved labels; classes: 0 for numbers; unit,
+    offset: from outputs and labels to the unit of the target
+    """
+
+    kind: type[TaskType]
+    classes: int
+    outputs: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    unit: float
+    offset: float
+
+    def numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns predictions and labels `[N]` of a task with numbers, in the unit of the target."""
+        predicted = self.kind.predicted(self.outputs, 0)
+        return predicted * self.unit + self.offset, self.labels * self.unit + self.offset
+
+
 class Evaluation:
-    """Evaluates one split of every run. Row numbers are `[R, N]`; padding has weight 0."""
+    """Evaluates one split of every run. Row numbers are `[R, N]`; padding has weight 0.
+
+    temperatures: `[R, T]`, by which outputs are divided; None while training
+    """
 
     def __init__(
         self, rows: Rows, datasets: Sequence[Dataset], split: str, network: Network, scale: LabelScale
@@ -39,6 +65,7 @@ class Evaluation:
         self.real = torch.from_numpy(real).to(rows.device)  # [R, N]: not padding
         self.weights = torch.from_numpy(weights).to(rows.device)  # [R, N, T]: weights of metrics, without class weights
         self.scale, self.unit = scale, scale.unit.to(rows.device)
+        self.temperatures: Tensor | None = None
         self.labels: Tensor | None = None
         self.loss_weights: Tensor | None = None
 
@@ -53,7 +80,29 @@ class Evaluation:
         For a block whose labels are the inputs, returns the losses of the rows, `[R, N, T, 1]`: keeping its outputs and
         labels would take too much memory. `exchange`: an input column whose values come from other rows.
         """
-        return self._gathered(self.network, exchange)
+        return self.scaled(self._gathered(self.network, exchange), self.temperatures)
+
+    def scaled(self, outputs: Sequence[Tensor], temperatures: Tensor | None) -> list[Tensor]:
+        """Returns outputs `[R, N, T, K]` of each block, divided by the temperatures `[R, T]` of the network's tasks."""
+        if temperatures is None:
+            return list(outputs)
+        of_blocks = [temperatures[:, None, block.columns, None] for block in self.network.blocks]
+        return [out / own for out, own in zip(outputs, of_blocks, strict=True)]
+
+    def rows_of(self, outputs: Sequence[Tensor], run: int, task: str) -> TaskRows:
+        """Returns the rows of one task in one run, from the outputs of all blocks."""
+        assert self.labels is not None, "outputs() has run"
+        block, i = self.network.place[task]
+        out, at = outputs[self.network.blocks.index(block)], block.columns.start + i
+        return TaskRows(
+            type(block.kind),
+            block.kind.classes[i],
+            out[run, :, i, : block.specs[i].outputs].double().cpu().numpy(),
+            self.labels[run, :, at].double().cpu().numpy(),
+            self.weights[run, :, at].cpu().numpy(),
+            float(self.scale.unit[run, at]),
+            float(self.scale.offset[run, at]),
+        )
 
     @torch.no_grad()
     def _gathered(
@@ -116,6 +165,10 @@ class Evaluation:
 
     def of_tasks(self, outputs: Mapping[str, np.ndarray]) -> Figures:
         """Returns figures of a single run from outputs `[N, K]` by task. Tasks that are not given have no figures."""
+        return {key: value for key, value in self(self.in_blocks(outputs))[0].items() if key[0] in outputs}
+
+    def in_blocks(self, outputs: Mapping[str, np.ndarray]) -> list[Tensor]:
+        """Returns outputs `[1, N, T, K]` of each block of a single run, from outputs `[N, K]` by task."""
         parts = []
         for block in self.network.blocks:
             width = 1 if block.kind.reads_inputs else block.outputs
@@ -124,7 +177,7 @@ class Evaluation:
                 if task in outputs:
                     out[0, :, i, : outputs[task].shape[1]] = torch.from_numpy(outputs[task])
             parts.append(out)
-        return {key: value for key, value in self(parts)[0].items() if key[0] in outputs}
+        return parts
 
     def trivial(self, constants: Mapping[str, Tensor]) -> list[Figures]:
         """Returns figures of a predictor with the same outputs `constants[task]` `[R, K]` for every row."""

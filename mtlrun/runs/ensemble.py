@@ -14,6 +14,7 @@ import pandas as pd
 from mtlrun.runs import new_rows
 from mtlrun.runs.new_rows import Trained
 from mtlrun.runs.predictor import Predictor, from_tree, leaving, predictable, selected
+from mtlrun.statistics import Residuals
 from mtlrun.util.errors import RequestError, listing, nearest
 
 SPREAD = "[std]"  # ending of the column with the spread of a number over the members
@@ -51,11 +52,17 @@ class Ensemble(Predictor):
     def trained(self) -> list[Trained]:
         return new_rows.of_members([member.trained for member in self.members])
 
-    def predict(self, frame: pd.DataFrame | str | Path) -> pd.DataFrame:
+    def residuals(self, task: str) -> list[Residuals]:
+        every = [member.residuals(task) for member in self._of_task[task]]
+        return [own for of_member in every for own in of_member] if all(every) else []
+
+    def predict(self, frame: pd.DataFrame | str | Path, interval: float | None = None) -> pd.DataFrame:
         """As `Predictor.predict`. A number with several members also has a column TASK[std].
 
-        It holds the standard deviation of the members' numbers for each row.
+        It holds the standard deviation of the members' numbers for each row. Intervals have the mean width of the
+        members' intervals.
         """
+        widths = {} if interval is None else self.half_widths(interval)
         if isinstance(frame, (str, Path)):
             frame = self.read(str(frame))
         columns: dict[str, Any] = {}
@@ -63,6 +70,7 @@ class Ensemble(Predictor):
             columns |= self._columns(task, mean)
             if not self.classes[task] and spread is not None:
                 columns[f"{task}{SPREAD}"] = spread
+            columns |= self._ends(task, mean, widths)
         return pd.DataFrame(columns, index=frame.index)
 
     def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:

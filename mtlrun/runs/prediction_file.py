@@ -13,15 +13,20 @@ from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.terminal import say
 
 
-def write_predictions(predictor: Predictor, table: str, out: Path, keep: Sequence[str] = ()) -> None:
-    """Writes a prediction for every row of a table as CSV. Prints notes on unusual rows.
+def write_predictions(
+    predictor: Predictor, table: str, out: Path, keep: Sequence[str] = (), interval: float | None = None
+) -> None:
+    """Writes a prediction for every row of a table as CSV. Prints half the width of intervals, and unusual rows.
 
     keep: columns of the table that come first in the file, their cells as the table has them
-    Raises RequestError for a column to keep that the table lacks, or that a prediction has the name of.
+    interval: the level of intervals for numbers
+    Raises RequestError for a column to keep that the table lacks, or that a prediction has the name of, and as
+    `Predictor.half_widths` does.
     """
+    widths = {} if interval is None else predictor.half_widths(interval)
     frame = predictor.read(table)
     parts = [] if not keep else [_kept(predictor, table, list(map(str, frame.columns)), keep)]
-    predictions = predictor.predict(frame)
+    predictions = predictor.predict(frame, interval)
     if clash := [name for name in keep if name in predictions]:
         raise RequestError(
             f"--keep: {listing(clash)} is the name of a prediction too\nrename the column in the table, or leave it out"
@@ -29,6 +34,8 @@ def write_predictions(predictor: Predictor, table: str, out: Path, keep: Sequenc
     if predictor.note:
         say(predictor.note)
     write_text(out, pd.concat([*parts, predictions], axis=1).to_csv(index=False))
+    for task, width in widths.items():
+        say(f"{task}: interval of {interval:g} is ± {width:.4g}")
     for line in predictor.notes(frame):
         say(line)
     say(f"{len(frame)} rows: {out}")

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
+from mtlrun.engine.calibration import Calibration
 from mtlrun.engine.evaluate import ROWS_AT_ONCE
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
@@ -31,6 +32,7 @@ from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.runs.new_rows import Trained, cells_of
+from mtlrun.statistics import Residuals, mean_half_width
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing, nearest
@@ -41,6 +43,7 @@ class Predictor(ABC):
 
     tasks: the tasks that it predicts, as `leaving` gives them; None: the main tasks
     reading: how the cells of the inputs are read; None: as the spec implies, for a run that has stored none
+    calibration: temperatures, and the residuals that intervals are made of
     note: lines on where the model comes from, or ""
     """
 
@@ -54,7 +57,9 @@ class Predictor(ABC):
         units: dict[str, list[float]],
         tasks: Sequence[str] | None = None,
         reading: Reading | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
+        self.calibration = calibration or Calibration()
         self.config, self.spec, self.classes, self.units = config, spec, classes, units
         reading = spec.reading() if reading is None else reading
         self.reading = reading.only(c.name for c in spec.inputs)
@@ -86,19 +91,68 @@ class Predictor(ABC):
         """Numbers and codes of `frame`, whose cells are read as those of the run's table. See `InputSpec.transform`."""
         return self.spec.transform(self.reading.cells(frame))
 
-    def predict(self, frame: pd.DataFrame | str | Path) -> pd.DataFrame:
+    def predict(self, frame: pd.DataFrame | str | Path, interval: float | None = None) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index. A path is read by `read`.
 
         A regression has one column, TASK, in the target's unit. A classification has the column TASK, the most
         probable class, and for each class a column TASK[CLASS], its probability. Missing values are imputed as in
         training. New categories count as unknown. Raises RequestError that names missing columns.
+
+        interval: the level of an interval for each task with numbers, such as 0.9. The columns TASK[low] and TASK[high]
+        are its ends: the prediction plus and minus a residual of val (`mtlrun.statistics.conformal`). Raises
+        RequestError as `half_widths` does.
         """
+        widths = {} if interval is None else self.half_widths(interval)
         if isinstance(frame, (str, Path)):
             frame = self.read(str(frame))
         columns: dict[str, Any] = {}
         for task, values in self.predicted(*self._encoded(frame)).items():
-            columns |= self._columns(task, values)
+            columns |= self._columns(task, values) | self._ends(task, values, widths)
         return pd.DataFrame(columns, index=frame.index)
+
+    def half_widths(self, level: float) -> dict[str, float]:
+        """By task with numbers, half the width of its interval of this level.
+
+        Raises RequestError if `level` is not between 0 and 1, if no task has numbers, if a run has stored no residuals,
+        or if val has too few rows for the level.
+        """
+        if not 0 < level < 1:
+            raise RequestError(f"--interval: found {level:g}\nallowed: a level between 0 and 1, such as 0.9")
+        numbers = [task for task in self.tasks if not self.classes[task]]
+        if not numbers:
+            raise RequestError(
+                f"--interval: none of these tasks has numbers: {listing(self.tasks)}\n"
+                "leave it out, or name other tasks: --tasks"
+            )
+        found = {}
+        for task in numbers:
+            known = self.residuals(task)
+            if not known:
+                raise RequestError(
+                    f"--interval: no residuals of {task} on val are stored, because val has no labels of it or an "
+                    "older version trained the run\ntrain it again, with val rows that have labels (data.split.val)"
+                )
+            found[task] = mean_half_width(known, level)
+            if not math.isfinite(found[task]):
+                rows, there = math.ceil(round(level / (1 - level), 6)), min(own.rows for own in known)
+                highest = math.floor(min(own.highest for own in known) * 1000) / 1000
+                raise RequestError(
+                    f"--interval: {level:g} of {task} takes {rows:,} rows of val with labels, and there are {there:,}\n"
+                    f"allowed: up to {highest:g}, or a larger val split"
+                )
+        return found
+
+    def residuals(self, task: str) -> list[Residuals]:
+        """The residuals on val of each member that predicts a task with numbers; empty if one has none."""
+        own = self.calibration.residuals.get(task)
+        return [] if own is None else [own]
+
+    def _ends(self, task: str, values: np.ndarray, widths: Mapping[str, float]) -> dict[str, np.ndarray]:
+        """The columns with the ends of the intervals of predictions [N]; none if the task has no width."""
+        if task not in widths:
+            return {}
+        low, high = self.residuals(task)[0].interval(values, widths[task])
+        return {f"{task}[low]": low, f"{task}[high]": high}
 
     def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         """By task numbers [N] in the unit of the target, or probabilities [N, K] of the classes.
@@ -111,7 +165,8 @@ class Predictor(ABC):
     def _values(self, task: str, outputs: np.ndarray) -> np.ndarray:
         """The numbers or probabilities of one task from its outputs [N, K]."""
         classes = self.classes[task]
-        values = self.task_type(task).predicted(outputs, len(classes))
+        scaled = outputs / self.calibration.temperatures.get(task, 1.0)
+        values = self.task_type(task).predicted(scaled, len(classes))
         if classes:
             return values
         unit, offset = self.units[task]
@@ -196,8 +251,9 @@ class NetworkPredictor(Predictor):
         tasks: Sequence[str] | None = None,
         reading: Reading | None = None,
         specs: Sequence[TaskSpec] = (),
+        calibration: Calibration | None = None,
     ) -> None:
-        super().__init__(config, spec, classes, units, tasks, reading)
+        super().__init__(config, spec, classes, units, tasks, reading, calibration)
         self.network, self.specs = network, specs
 
     def pruned(self) -> Network:
@@ -245,12 +301,18 @@ class BoostingPredictor(Predictor):
     note = "model=boosting: fitted anew from the run's configuration and table"
 
     def __init__(
-        self, config: Config, dataset: Dataset, stack: Stack, trees: dict[str, Trees], tasks: Sequence[str] | None
+        self,
+        config: Config,
+        dataset: Dataset,
+        stack: Stack,
+        trees: dict[str, Trees],
+        tasks: Sequence[str] | None,
+        calibration: Calibration | None = None,
     ) -> None:
         scale = zip(stack.scale.unit[0].tolist(), stack.scale.offset[0].tolist(), strict=True)
         units = {task: list(pair) for task, pair in zip(stack.network.tasks, scale, strict=True)}
         classes = {t: list(v.classes) for t, v in dataset.targets.items()}
-        super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading)
+        super().__init__(config, dataset.spec, classes, units, tasks, dataset.reading, calibration)
         self.trees = trees
         rows = dataset.split.train[dataset.trainable()]
         self._trained = new_rows.of_rows(self.spec, cells_of(self.spec, dataset.numeric[rows], dataset.codes[rows]))
@@ -292,7 +354,7 @@ def _boosting(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
                 f"{folder}: fitted anew, {task} has loss {refitted[task, 'loss']:g} on val, not {loss:g}\n"
                 "use the versions of the libraries that its summary.json names"
             )
-    return BoostingPredictor(config, dataset, stack, trees, tasks)
+    return BoostingPredictor(config, dataset, stack, trees, tasks, Calibration.from_tree(tree))
 
 
 def selected(folder: str | Path) -> tuple[Config, dict[str, Any]]:
@@ -347,4 +409,5 @@ def _from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequen
         if not classes and [type(number) for number in units] != [float, float]:
             raise ValueError(f"{task} has no unit")
     reading = Reading.from_plain(tree["reading"]) if "reading" in tree else None
-    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks, reading, specs)
+    calibration = Calibration.from_tree(tree)
+    return NetworkPredictor(config, spec, network, tree["classes"], tree["units"], tasks, reading, specs, calibration)

@@ -14,6 +14,7 @@ from scipy.special import ndtr
 
 from mtlrun.statistics.arrays import Floats
 
+BINS = 15  # of ece
 CELLS = 1 << 21  # draws × rows that a sorted metric processes at once: 16 MiB in float64
 
 
@@ -22,8 +23,8 @@ class Scored:
     """The per-row figures of one task in one run, from which metrics are computed: arrays `[N]`.
 
     weight: the weight of a row, 0 without a label. columns, by name: "error" and "label" in the unit of the target, for
-    mse, rmse, mae and r2; "score" and "label" (0 or 1), for auroc and auprc; the name of any other metric, for the
-    numbers whose weighted mean is that metric.
+    mse, rmse, mae and r2; "score" and "label" (0 or 1), for auroc and auprc; "confidence" and "hit" (0 or 1), for ece;
+    the name of any other metric, for the numbers whose weighted mean is that metric.
     """
 
     weight: Floats
@@ -32,7 +33,7 @@ class Scored:
 
 def lacking(rows: Scored, metrics: Iterable[str]) -> list[str]:
     """The metrics that cannot be computed from the columns of the rows."""
-    made = {**dict.fromkeys(SUMS, "error"), **dict.fromkeys(SORTED, "score")}
+    made = {**dict.fromkeys(SUMS, "error"), **dict.fromkeys(SORTED, "score"), "ece": "confidence"}
     return [metric for metric in metrics if metric not in rows.columns and made.get(metric, "") not in rows.columns]
 
 
@@ -54,7 +55,7 @@ def row_draws(rows: int, draws: int, seed: int = 0, groups: ArrayLike | None = N
 def over_draws(counts: np.ndarray, wanted: Sequence[tuple[Scored, str]]) -> Floats:
     """Metrics `[D, K]` over the draws `counts` `[D, N]`; NaN if undefined. wanted: K pairs (rows, name of a metric).
 
-    Names as in summary.json: mse, rmse, mae, r2, auroc, auprc, or a column of the rows. ValueError: another name.
+    Names as in summary.json: mse, rmse, mae, r2, auroc, auprc, ece, or a column of the rows. ValueError: another name.
     """
     made = [None if metric in SORTED else _sum_metric(rows, metric) for rows, metric in wanted]
     terms = [
@@ -135,6 +136,18 @@ def _mean(w: Floats, values: Floats) -> Floats:
     return values / w
 
 
+def _gaps(rows: Scored) -> list[Floats]:
+    """Confidence minus hit, for the rows of each bin of the confidence; 0 elsewhere."""
+    confidence, hit = rows.columns["confidence"], rows.columns["hit"]
+    bins = np.clip(np.ceil(confidence * BINS), 1, BINS)
+    return [np.where(bins == b, confidence - hit, 0.0) for b in range(1, BINS + 1)]
+
+
+def _ece(w: Floats, *gaps: Floats) -> Floats:
+    """Σ_b |gap of bin b| / Σ w; see `ece` in tasks/metrics.py."""
+    return np.asarray(np.abs(np.stack(gaps)).sum(0) / w)
+
+
 @dataclass(frozen=True)
 class SumMetric:
     """A metric computed from weighted sums over rows.
@@ -152,16 +165,17 @@ SUMS: Mapping[str, SumMetric] = {
     "rmse": SumMetric(lambda rows: [rows.columns["error"] ** 2], lambda w, squares: np.sqrt(squares / w)),
     "mae": SumMetric(lambda rows: [abs(rows.columns["error"])]),
     "r2": SumMetric(lambda rows: [rows.columns["error"] ** 2, _centred(rows), _centred(rows) ** 2], _r2),
+    "ece": SumMetric(_gaps, _ece),
 }
 
 
 def _sum_metric(rows: Scored, metric: str) -> SumMetric:
     """The computation of a metric without sorting: one of `SUMS`, or the mean of a column. ValueError: neither."""
-    if metric in SUMS:
-        return SUMS[metric]
-    if metric not in rows.columns:
+    if metric in rows.columns:
+        return SumMetric(lambda rows: [rows.columns[metric]])
+    if metric not in SUMS:
         raise ValueError(f"{metric}: no metric of single rows")
-    return SumMetric(lambda rows: [rows.columns[metric]])
+    return SUMS[metric]
 
 
 def _ranked(rows: Scored, counts: np.ndarray, area: Callable[[Floats, Floats], Floats]) -> Floats:

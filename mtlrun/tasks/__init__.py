@@ -30,6 +30,12 @@ _OWN: dict[str, type[TaskType]] = {
 }
 TYPES = Registry("task type", _OWN, TaskType)
 DECLARED: dict[str, Declaration] = {name: kind.declared for name, kind in _OWN.items()}  # packages add theirs
+# figures on test of the intervals of numbers (statistics/conformal.py), which a run has once, at its end
+INTERVALS = {
+    "coverage_90": Metric("max", highest=1.0),
+    "width_90": Metric("min", unit_power=1),
+    "interval_score_90": Metric("min", unit_power=1),
+}
 # the types that are inferred from the column if a task names no type
 INFERRED = REGRESSION, BINARY, CATEGORICAL = "regression", "binary", "categorical"
 
@@ -50,13 +56,14 @@ def losses() -> list[str]:
 
 
 def known_metrics() -> dict[str, Metric]:
-    """The metrics of all task types, by name. All types agree on the direction of a metric."""
-    return {name: metric for declared in DECLARED.values() for name, metric in declared.metrics.items()}
+    """The metrics of all task types and of intervals, by name. All types agree on the direction of a metric."""
+    return INTERVALS | {name: metric for declared in DECLARED.values() for name, metric in declared.metrics.items()}
 
 
 def higher_is_better(metric: str) -> bool:
     """Whether a higher figure is better. False for a name that is no metric of a type, such as a loss."""
-    return any(declared.metrics[metric].better == "max" for declared in DECLARED.values() if metric in declared.metrics)
+    known = known_metrics().get(metric)
+    return known is not None and known.better == "max"
 
 
 def metric_bounds(metric: str) -> tuple[float, float]:
@@ -107,6 +114,7 @@ __all__ = [
     "CATEGORICAL",
     "DECLARED",
     "INFERRED",
+    "INTERVALS",
     "REGRESSION",
     "TYPES",
     "Binary",

@@ -80,17 +80,27 @@ class TaskType(ABC):
         return logs[1:] - logs[:1] if cls.outputs(classes) == 1 else logs
 
     @classmethod
+    def has_logits(cls) -> bool:
+        """Whether outputs for classes are logits. They may be anything if a subclass overrides `predicted`."""
+        return not cls._has_own("predicted")
+
+    @classmethod
+    def logits(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
+        """Logits `[N, classes]` from outputs `[N, K]`. A single output o for two classes counts as (0, o)."""
+        if classes == 2 and outputs.shape[1] == 1:
+            return np.concatenate([np.zeros_like(outputs), outputs], 1)
+        return outputs
+
+    @classmethod
     def predicted(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
         """Predictions from outputs `[N, K]`: numbers `[N]` in the unit of the labels, or probabilities `[N, classes]`.
 
-        Numbers are the first output. Probabilities are the softmax of the logits; a single logit o of two classes
-        counts as the logits (0, o). float64.
+        Numbers are the first output. Probabilities are the softmax of `logits`. float64.
         """
         if not classes:
             return outputs[:, 0]
-        if classes == 2 and outputs.shape[1] == 1:
-            outputs = np.concatenate([np.zeros_like(outputs), outputs], 1)
-        shifted = np.exp(outputs - outputs.max(1, keepdims=True))
+        logits = cls.logits(outputs, classes)
+        shifted = np.exp(logits - logits.max(1, keepdims=True))
         return np.asarray(shifted / shifted.sum(1, keepdims=True))
 
     @classmethod
@@ -132,8 +142,9 @@ class TaskType(ABC):
         """Per-row figures `[N]` of one task, from which its metrics can be computed for any set of rows.
 
         outputs `[N, K]`, labels `[N]`, float64; unit: as `scale` in `metrics`. "error" and "label", in the unit of the
-        target, give mse, rmse, mae and r2. "score" and "label" (0 or 1) give auroc and auprc. Any other metric is the
-        weighted mean of the figures under its name. If figures are missing, `compare --rows` refuses the task.
+        target, give mse, rmse, mae and r2. "score" and "label" (0 or 1) give auroc and auprc. "confidence" and "hit"
+        (0 or 1) give ece. Any other metric is the weighted mean of the figures under its name. If figures are missing,
+        `compare --rows` refuses the task.
         """
         return {}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
-from mtlrun.tasks.declaration import Declaration, Loss, Metric
+from mtlrun.tasks.declaration import BRIER, Declaration, Loss, Metric
 from mtlrun.tasks.trees import Classifier
 from mtlrun.util.lazy import torch
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Binary(TaskType):
-    """Cross-entropy of a logit. The noise is that of every classification loss: e^(−s) L + ½ s."""
+    """Cross-entropy of a logit. The noise is that of every classification loss: e^(−s) L + ½ s.
+
+    `brier` is (p − y)², p the probability of the second class. `ece` bins p and compares it with that class's share.
+    """
 
     declared: ClassVar = Declaration(
         labels="two classes",
@@ -24,6 +27,8 @@ class Binary(TaskType):
             "auroc": Metric("max", highest=1.0, needs_variation=True),
             "auprc": Metric("max", highest=1.0, needs_variation=True),
             "logloss": Metric("min"),
+            "brier": Metric("min", highest=BRIER, listed=False),
+            "ece": Metric("min", highest=1.0, listed=False),
         },
         primary="auroc",
         losses={"cross_entropy": Loss(noise=(1.0, 0.5), boosting=Classifier("log_loss"))},
@@ -45,19 +50,26 @@ class Binary(TaskType):
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
         logits = outputs[:, 0]
+        probabilities = logits.sigmoid()
         return {
             "label": labels,
             "score": metrics.with_ties(logits),
             "accuracy": ((logits > metrics.ROUNDING) == (labels > 0.5)).double(),
             "logloss": torch.nn.functional.softplus(logits) - logits * labels,
+            "brier": (probabilities - labels).square(),
+            "confidence": probabilities,
+            "hit": labels,
         }
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
         logits = outputs.squeeze(-1).double()
+        probabilities = logits.sigmoid()
         return {
             "accuracy": metrics.weighted_mean((logits > metrics.ROUNDING) == (labels > 0.5), weights),
             "auroc": metrics.auroc(logits, labels, weights),
             "auprc": metrics.auprc(logits, labels, weights),
             "logloss": metrics.weighted_mean(torch.nn.functional.softplus(logits) - logits * labels, weights),
+            "brier": metrics.weighted_mean((probabilities - labels).square(), weights),
+            "ece": metrics.ece(probabilities, labels, weights),
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtlrun.tasks import metrics
 from mtlrun.tasks.base import TaskType
-from mtlrun.tasks.declaration import Declaration, Loss, Metric
+from mtlrun.tasks.declaration import BRIER, Declaration, Loss, Metric
 from mtlrun.tasks.trees import Classifier
 from mtlrun.util.lazy import np, torch
 
@@ -41,11 +41,19 @@ class ClassTrees(Classifier):
 
 
 class Categorical(TaskType):
-    """Cross-entropy of softmax probabilities. Noise: e^(−s) L + ½ s (Kendall et al. 2018, eq. 10)."""
+    """Cross-entropy of softmax probabilities. Noise: e^(−s) L + ½ s (Kendall et al. 2018, eq. 10).
+
+    `ece` bins the probability of the most probable class and compares it with the accuracy.
+    """
 
     declared: ClassVar = Declaration(
         labels="classes",
-        metrics={"accuracy": Metric("max", highest=1.0), "logloss": Metric("min")},
+        metrics={
+            "accuracy": Metric("max", highest=1.0),
+            "logloss": Metric("min"),
+            "brier": Metric("min", highest=BRIER, listed=False),
+            "ece": Metric("min", highest=1.0, listed=False),
+        },
         primary="accuracy",
         losses={"cross_entropy": Loss(noise=(1.0, 0.5), boosting=ClassTrees("log_loss"))},
     )
@@ -68,18 +76,27 @@ class Categorical(TaskType):
 
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
-        index = labels.long()
+        index, probabilities = labels.long(), outputs.softmax(-1)
+        hits = (metrics.chosen(outputs) == index).double()
         return {
-            "accuracy": (metrics.chosen(outputs) == index).double(),
+            "accuracy": hits,
             "logloss": -outputs.log_softmax(-1).gather(-1, index.unsqueeze(-1)).squeeze(-1),
+            "brier": metrics.brier(probabilities, index),
+            "confidence": probabilities.amax(-1),
+            "hit": hits,
         }
 
     @classmethod
     def metrics(cls, outputs: Tensor, labels: Tensor, weights: Tensor, scale: Tensor) -> dict[str, Tensor]:
         shifted = _shifted(outputs.double())
-        logs = shifted - shifted.exp().sum(-1, keepdim=True).log()
-        index = labels.long().unsqueeze(-1)
+        odds = shifted.exp()
+        total, index = odds.sum(-1, keepdim=True), labels.long()
+        probabilities = odds / total
+        losses = total.squeeze(-1).log() - shifted.gather(-1, index.unsqueeze(-1)).squeeze(-1)
+        hits = (metrics.chosen(shifted) == index).double()
         return {
-            "accuracy": metrics.weighted_mean(metrics.chosen(shifted) == labels.long(), weights),
-            "logloss": metrics.weighted_mean(-logs.gather(-1, index).squeeze(-1), weights),
+            "accuracy": metrics.weighted_mean(hits, weights),
+            "logloss": metrics.weighted_mean(losses, weights),
+            "brier": metrics.weighted_mean(metrics.brier(probabilities, index), weights),
+            "ece": metrics.ece(probabilities.amax(-1), hits, weights),
         }

@@ -69,6 +69,7 @@ class Count(TaskType):
         starts_at_mean=True,  # the log of a large count is far from 0, where its deviance is huge
         accepts=whole_from_zero,
         allowed="whole numbers from 0",
+        least=0.0,
     )
 
     @classmethod

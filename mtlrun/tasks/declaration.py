@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Direction = Literal["min", "max"]
 Labels = Literal["numbers", "two classes", "classes", "inputs", "none"]
 Role = Literal["main", "auxiliary", "adversarial"]
+BRIER = 2.0  # the highest Brier score, of a sum over classes; all types share the bounds of a metric
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Declaration:
     starts_at_mean: a head starts at the outputs of the trivial predictor, `TaskType.constant`, by its last bias.
     accepts: a function from all labels [N] to a mask [N] of the allowed ones, or its reference "module:function". None
         allows all labels. `allowed` describes the allowed labels in words.
+    least: the least number that a label may be. Intervals of predictions end there.
     averages: means of labels are valid labels, so a task may have `smooth`.
     roles: the roles that a task may have, the default first.
     without: the keys of a task that have no meaning for this type. `because` is the reason.
@@ -88,6 +90,7 @@ class Declaration:
     starts_at_mean: bool = False
     accepts: "Callable[[np.ndarray], np.ndarray] | str | None" = None
     allowed: str = ""
+    least: float = -math.inf
     averages: bool = False
     roles: tuple[Role, ...] = ("main", "auxiliary", "adversarial")
     without: tuple[str, ...] = ()

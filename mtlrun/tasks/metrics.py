@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROUNDING = 2.0**-20  # 8 units in the last place of float32 at 1: what the sums of a layer round to
+BINS = 15  # of `ece`, as in Guo et al. 2017
 WIDEST = 256  # a tie is at most this many times `ROUNDING` wide: among very many rows, all neighbours may be near
 
 
@@ -57,6 +58,33 @@ def with_ties(scores: Tensor) -> Tensor:
 def chosen(logits: Tensor) -> Tensor:
     """The class `[...]` of logits `[..., K]`: the first whose logit is at most `ROUNDING` below the largest."""
     return (logits >= logits.amax(-1, keepdim=True) - ROUNDING).to(torch.uint8).argmax(-1)
+
+
+def brier(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """The Brier score of each row `[..., N]`: Σ_k (p_k − y_k)² over classes, from 0 to 2 (Brier 1950).
+
+    probabilities `[..., N, K]`, labels: the class `[..., N]`. Two classes with one probability p of the second have
+    (p − y)², which is half of this; see `Binary`.
+    """
+    of_label = probabilities.gather(-1, labels.long().unsqueeze(-1)).squeeze(-1)
+    return probabilities.square().sum(-1) - 2 * of_label + 1
+
+
+def ece(confidence: Tensor, hits: Tensor, weights: Tensor) -> Tensor:
+    """Expected calibration error Σ_b |Σ_{i in b} w (c − h)| / Σ w over 15 equal bins b of the confidence c.
+
+    hits h: 1 where the prediction is right, else 0. Naeini et al. 2015; Guo et al. 2017, eq. 3. A bin holds its upper
+    end but not its lower one.
+    """
+    kept = weights > 0
+    confidence = torch.where(kept, confidence.double(), 0.0)
+    bins = (confidence * BINS).nan_to_num(1.0).ceil().clamp(1, BINS).long() - 1  # nan makes the figure nan
+    gaps = torch.where(kept, weights * (confidence - hits), 0.0)
+    runs = torch.arange(len(bins), device=bins.device).unsqueeze(-1)
+    sums = torch.zeros(len(bins) * BINS, dtype=torch.float64, device=bins.device)
+    sums.index_add_(0, (bins + BINS * runs).flatten(), gaps.double().flatten())  # also deterministic on a GPU
+    total = weights.sum(-1)
+    return torch.where(total > 0, sums.view(-1, BINS).abs().sum(-1) / total, torch.nan)
 
 
 def _ranked(scores: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -7,6 +7,9 @@ not be evaluated: such a module begins with ``from __future__ import annotations
 """
 
 import importlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 
@@ -22,6 +25,17 @@ class LazyModule:
         return value
 
 
+@contextmanager
+def importing(name: str) -> Iterator[None]:
+    """Imports a module in another thread while the block runs. The block must not import what the module imports."""
+    thread = threading.Thread(target=importlib.import_module, args=(name,))
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
 if TYPE_CHECKING:
     import numpy as np
     import torch as torch
@@ -29,4 +43,4 @@ else:
     np = LazyModule("numpy")
     torch = LazyModule("torch")
 
-__all__ = ["LazyModule", "np", "torch"]
+__all__ = ["LazyModule", "importing", "np", "torch"]

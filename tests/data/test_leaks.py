@@ -12,7 +12,7 @@ from simulated import BASE, LABEL, VALUE, N, X, config, save
 
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.inspect import inspect
-from mtlrun.data.leaks.column_scores import class_scores, is_cut, score
+from mtlrun.data.leaks.column_scores import class_scores, correlations, is_cut, number_scores, ranks, score
 
 RANDOM = np.random.default_rng(1)
 GROUP = RANDOM.integers(0, 120, N)
@@ -159,6 +159,20 @@ def test_scores_measure_what_their_words_say() -> None:
     assert is_cut(np.digitize(X, [-1, 1]), X)
     assert not is_cut(np.digitize(X, [-1, 1]), X + 0.05 * NOISE)
     assert not is_cut(np.repeat([0, 1], N // 2), np.repeat([0.0, 1.0], N // 2) + 0.01 * NOISE)
+
+
+def test_many_columns_are_scored_as_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = X + 0.5 * NOISE
+    columns = [X, NOISE, np.round(X), np.exp(5 * X), np.ones(N), X + NOISE]
+    alone = [score(values, labels, False, category=False) for values in columns]
+    monkeypatch.setattr("mtlrun.data.leaks.column_scores.CACHED", 4 * N)
+    assert number_scores(columns, labels, ranks(labels)).tolist() == alone
+    gappy = np.where(NOISE > 1, np.nan, X)
+    found = correlations([*columns, gappy], labels)
+    expected = [np.corrcoef(v, labels)[0, 1] if np.ptp(v) else 0 for v in columns]
+    assert found[:-1] == pytest.approx(expected)
+    filled = np.where(np.isnan(gappy), np.nanmean(gappy), gappy)
+    assert found[-1] == pytest.approx(np.corrcoef(filled, labels)[0, 1])
 
 
 @pytest.mark.parametrize("classes", [True, False])

@@ -14,7 +14,7 @@ from mixed_cells import MIXED, mixed_rows, write
 from mtlrun.data.columns import InputSpec, input_spec
 from mtlrun.data.conversion import spelled_numbers
 from mtlrun.data.encoding import classes_of
-from mtlrun.data.kinds import as_texts, kind_of
+from mtlrun.data.kinds import as_texts, kind_of, text_codes
 from mtlrun.data.reading import MISSING_WORDS, ColumnReading, Reading
 from mtlrun.data.table import load_tables, read_table
 from mtlrun.util.errors import RequestError
@@ -146,6 +146,26 @@ def test_files_of_a_training_are_read_as_one(data: st.DataObject, tmp_path_facto
     assert kind_of(two.frame["c"]) is kind_of(one.frame["c"])
     assert as_texts(two.frame["c"]).tolist() == as_texts(one.frame["c"]).tolist()
     assert two.frame["c"].isna().tolist() == one.frame["c"].isna().tolist()
+
+
+@pytest.mark.parametrize(
+    ("cells", "texts"),
+    [
+        (pd.Series(["b", None, "a", "b"], dtype="str"), ["b", "", "a", "b"]),
+        (pd.Series([1, "1", 1.0, 2.5, None, "x"], dtype=object), ["1", "1", "1", "2.5", "", "x"]),
+        (pd.Series([2.0, np.nan, 0.5]), ["2", "", "0.5"]),
+        (pd.Series([2, None], dtype="Int64"), ["2", ""]),
+        (pd.Series([True, False]), ["True", "False"]),
+        (pd.Series(pd.to_datetime(["2020-01-02", None])), ["2020-01-02 00:00:00", ""]),
+        (pd.Series([None, None], dtype="str"), ["", ""]),
+    ],
+)
+def test_the_text_of_a_cell(cells: pd.Series, texts: list[str]) -> None:
+    assert as_texts(cells).tolist() == texts
+    codes, distinct = text_codes(cells)
+    assert (codes == -1).tolist() == cells.isna().tolist()
+    assert distinct[codes[codes >= 0]].tolist() == [text for text in texts if text]
+    assert len(set(distinct)) == len(distinct)
 
 
 @pytest.mark.parametrize(

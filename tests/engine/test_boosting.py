@@ -272,7 +272,13 @@ def test_what_only_networks_have_is_left_out_with_one_note() -> None:
     )
     tree = as_mapping(config)
     assert not {"loss", "lr", "graph", "sharing", "optimizer"} & tree.keys()
-    assert tree["trainer"] == {"patience": None, "device": "cpu", "threads": 1, "tensorboard": False}
+    assert tree["trainer"] == {
+        "patience": None,
+        "calibrate": False,
+        "device": "cpu",
+        "threads": 1,
+        "tensorboard": False,
+    }
     assert check(tree) == dataclasses.replace(config, notes=())
     assert config_hash(config) == config_hash(check(tree))
 

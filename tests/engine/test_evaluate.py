@@ -45,6 +45,7 @@ def test_figures_agree_with_scikit_learn_in_the_targets_own_unit(missing, weight
                 "auroc": sk.roc_auc_score(labels, p, sample_weight=weight),
                 "auprc": sk.average_precision_score(labels, p, sample_weight=weight),
                 "logloss": sk.log_loss(labels, p, sample_weight=weight),
+                "brier": sk.brier_score_loss(labels, p, sample_weight=weight),
             }
         else:
             p = np.exp(out - out.max(1, keepdims=True))
@@ -52,6 +53,7 @@ def test_figures_agree_with_scikit_learn_in_the_targets_own_unit(missing, weight
             expected = {
                 "accuracy": sk.accuracy_score(labels, p.argmax(1), sample_weight=weight),
                 "logloss": sk.log_loss(labels, p, sample_weight=weight, labels=[0, 1, 2]),
+                "brier": sk.brier_score_loss(labels, p, sample_weight=weight, labels=[0, 1, 2]),
             }
         for metric, value in expected.items():
             assert figures[task, metric] == pytest.approx(value, rel=1e-5), (task, metric)

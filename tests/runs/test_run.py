@@ -76,14 +76,15 @@ def test_a_run_leaves_every_file_of_the_contract(table, tmp_path):
         for split in ("val", "test")
         for task, metrics in {
             "price": ("loss", "mse", "rmse", "mae", "r2"),
-            "kind": ("loss", "accuracy", "logloss"),
-            "sold": ("loss", "accuracy", "auroc", "auprc", "logloss"),
+            "kind": ("loss", "accuracy", "logloss", "brier", "ece"),
+            "sold": ("loss", "accuracy", "auroc", "auprc", "logloss", "brier", "ece"),
         }.items()
         for metric in metrics
     }
     assert set(summary["trivial"]) == expected
     of_training = {f"train/{t}/{figure}" for t in ("price", "kind", "sold") for figure in ("loss", "sigma")}
-    assert set(summary["figures"]) == expected | of_training
+    of_intervals = {f"test/price/{figure}" for figure in ("coverage_90", "width_90", "interval_score_90")}
+    assert set(summary["figures"]) == expected | of_training | of_intervals
     assert summary["trivial"]["test/sold/auroc"] == 0.5
     assert summary["trivial"]["test/price/r2"] == pytest.approx(0, abs=0.2)
     assert set(summary["stack"]) == {"id", "size"} and summary["memory"] > 0 and summary["seconds"] > 0

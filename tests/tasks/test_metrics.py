@@ -106,7 +106,7 @@ def test_a_draw_of_rows_has_the_same_ties() -> None:
     columns = {name: v.numpy() for name, v in Binary.row_scores(logits[0].unsqueeze(1), labels[0], 1.0).items()}
     rows, whole = Scored(weights[0].numpy(), columns), np.ones((1, 300), np.float32)
     figures = Binary.metrics(logits.unsqueeze(2), labels, weights, torch.ones(1))
-    for metric in ("accuracy", "auroc", "auprc", "logloss"):
+    for metric in ("accuracy", "auroc", "auprc", "logloss", "brier", "ece"):
         assert over_draws(whole, [(rows, metric)])[0, 0] == pytest.approx(figures[metric].item(), rel=1e-6)
 
 
@@ -166,13 +166,15 @@ def test_r2_of_constant_labels_is_nan(value: float) -> None:
 def test_figures_of_a_binary_task() -> None:
     logits, labels, weights = scores_labels_weights(3, 120, ties=False)
     figures = Binary.metrics(logits.unsqueeze(-1), labels, weights, torch.ones(3))
-    assert list(figures) == ["accuracy", "auroc", "auprc", "logloss"]
+    assert list(figures) == ["accuracy", "auroc", "auprc", "logloss", "brier", "ece"]
     for r in range(3):
         y, w, p = labels[r].numpy(), weights[r].numpy(), torch.sigmoid(logits[r]).numpy()
         assert figures["accuracy"][r].item() == pytest.approx(sk.accuracy_score(y, p > 0.5, sample_weight=w), abs=1e-12)
         assert figures["auroc"][r].item() == pytest.approx(sk.roc_auc_score(y, p, sample_weight=w), abs=1e-12)
         assert figures["auprc"][r].item() == pytest.approx(sk.average_precision_score(y, p, sample_weight=w), abs=1e-12)
         assert figures["logloss"][r].item() == pytest.approx(sk.log_loss(y, p, sample_weight=w), abs=1e-8)
+        assert figures["brier"][r].item() == pytest.approx(sk.brier_score_loss(y, p, sample_weight=w), abs=1e-12)
+        assert figures["ece"][r].item() == pytest.approx(calibration_error(p, y, w), abs=1e-12)
 
 
 def test_logloss_of_a_sure_prediction_is_finite() -> None:
@@ -187,12 +189,62 @@ def test_figures_of_a_categorical_task() -> None:
     labels = torch.randint(4, (3, 90), generator=stream).double()
     weights = torch.rand(3, 90, generator=stream, dtype=torch.float64)
     figures = Categorical.metrics(outputs, labels, weights, torch.ones(3))
-    assert list(figures) == ["accuracy", "logloss"]
+    assert list(figures) == ["accuracy", "logloss", "brier", "ece"]
     for r in range(3):
         y, w, p = labels[r].numpy(), weights[r].numpy(), outputs[r].softmax(-1).numpy()
         assert figures["accuracy"][r].item() == pytest.approx(sk.accuracy_score(y, p.argmax(1), sample_weight=w))
         expected = sk.log_loss(y, p, sample_weight=w, labels=range(4))
         assert figures["logloss"][r].item() == pytest.approx(expected, abs=1e-12)
+        expected = sk.brier_score_loss(y, p, sample_weight=w, labels=range(4))
+        assert figures["brier"][r].item() == pytest.approx(expected, abs=1e-12)
+        expected = calibration_error(p.max(1), p.argmax(1) == y, w)
+        assert figures["ece"][r].item() == pytest.approx(expected, abs=1e-12)
+
+
+def calibration_error(confidence: np.ndarray, hits: np.ndarray, weights: np.ndarray) -> float:
+    """Guo et al. 2017, eq. 3, as it stands there: Σ_b (share of the rows in bin b) · |accuracy − confidence|."""
+    total, bins = 0.0, 15
+    for b in range(bins):
+        inside = [
+            i
+            for i, c in enumerate(confidence)
+            if (b / bins < c or (b == 0 and c == 0)) and c <= (b + 1) / bins and weights[i] > 0
+        ]
+        if inside:
+            share = weights[inside].sum()
+            gap = np.average(hits[inside], weights=weights[inside]) - np.average(
+                confidence[inside], weights=weights[inside]
+            )
+            total += share * abs(gap)
+    return total / weights.sum()
+
+
+@pytest.mark.parametrize(
+    "probabilities, labels, expected",
+    [
+        ([0.5, 0.5, 0.5, 0.5], [0, 1, 0, 1], 0.0),
+        ([1.0, 1.0, 0.0, 0.0], [1, 0, 0, 1], 0.5),  # the outermost bins hold 0 and 1
+        ([0.9, 0.9, 0.1, 0.1], [1, 1, 0, 0], 0.1),
+        ([0.9, 0.1, np.nan], [0, 1, np.nan], 0.9),  # the last row has weight 0
+        ([0.9, np.nan], [1, 1], np.nan),  # a prediction that is not finite
+    ],
+)
+def test_calibration_errors_by_hand(probabilities: list[float], labels: list[float], expected: float) -> None:
+    p, y = torch.tensor([probabilities] * 2), torch.tensor([labels] * 2)
+    weights = torch.ones_like(p).masked_fill(y.isnan(), 0)
+    assert metrics.ece(p, y, weights).tolist() == pytest.approx([expected] * 2, abs=1e-7, nan_ok=True)
+    assert metrics.ece(p, y, torch.zeros_like(p)).isnan().all()
+
+
+def test_a_draw_of_rows_has_the_calibration_of_classes() -> None:
+    stream = torch.Generator().manual_seed(3)
+    outputs = torch.randn(1, 200, 4, generator=stream, dtype=torch.float64)
+    labels, weights = torch.randint(4, (1, 200), generator=stream).double(), torch.rand(1, 200, generator=stream)
+    columns = {name: v.numpy() for name, v in Categorical.row_scores(outputs[0], labels[0], 1.0).items()}
+    figures = Categorical.metrics(outputs, labels, weights.double(), torch.ones(1))
+    for metric, value in figures.items():
+        drawn = over_draws(np.ones((1, 200), np.float32), [(Scored(weights[0].numpy(), columns), metric)])
+        assert drawn[0, 0] == pytest.approx(value.item(), rel=1e-5), metric
 
 
 def test_figures_of_a_regression_are_in_the_unit_of_the_target() -> None:

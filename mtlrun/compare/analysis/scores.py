@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset, load_dataset, load_table, require_unchanged
 from mtlrun.data.split import row_groups
 from mtlrun.engine import checkpoint
+from mtlrun.engine.calibration import Calibration
 from mtlrun.engine.evaluate import Evaluation
 from mtlrun.network.network import Network
 from mtlrun.results.names import BEST
 from mtlrun.runs.build import evaluation
-from mtlrun.statistics import Scored, lacking
+from mtlrun.statistics import Scored, interval_figures, lacking
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
@@ -42,6 +43,7 @@ class Evaluated:
     dataset: Dataset
     evaluation: Evaluation
     outputs: list[Tensor]
+    calibration: Calibration
 
     @property
     def network(self) -> Network:
@@ -76,7 +78,9 @@ def evaluate(folder: Path, split: str, data_hash: str | None, option: str = "--r
         found = evaluation(config, dataset, split)
         found.network.load_state_dict(tree["network"])
         found.network.encoder.refresh()
-        return Evaluated(config, dataset, found, found.outputs())
+        calibration = Calibration.from_tree(tree)
+        found.temperatures = calibration.along(found.network.tasks)
+        return Evaluated(config, dataset, found, found.outputs(), calibration)
 
 
 def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
@@ -92,6 +96,9 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
         at, kind = run.network.tasks.index(task), run.network.place[task][0].kind
         columns = kind.row_scores(run.of_task(task), found.labels[0, :, at].double(), float(found.unit[0, at]))
         scored = Scored(found.weights[0, :, at].numpy(), {n: v.numpy() for n, v in columns.items()})
+        if (own := run.calibration.residuals.get(task)) is not None:
+            numbers = found.rows_of(run.outputs, 0, task).numbers()
+            scored = replace(scored, columns={**scored.columns, **interval_figures(*numbers, own)})
         if lacking(scored, type_of(run.dataset.targets[task].type).metrics):
             raise RequestError(
                 f"--rows: the metrics of {task}, of a package's type, cannot be made of other rows\n"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import Finding, TaskColumn
-from mtlrun.tasks import higher_is_better, inferred_primaries, known_metrics
+from mtlrun.tasks import INTERVALS, higher_is_better, inferred_primaries, known_metrics
 from mtlrun.util.errors import RequestError, listing, nearest
 
 
@@ -59,6 +59,9 @@ def _column(
     metrics = asked or (_primary(task, runs, every, split, findings),)
     for metric in metrics:
         findings += _unknown_to(metric, task, split, known)
+        if metric == "coverage_90":
+            text = f"{task}: the aim is .9, not more, so Δm and verdicts mean nothing; interval_score_90 has an order"
+            findings.append(Finding("warning", "coverage has no better end", text))
     unit = next((run.units[task] for run in runs if task in run.units), "")
     return TaskColumn(task, metrics[0], higher_is_better(metrics[0]), _unit(unit, metrics[0]), tuple(metrics))
 
@@ -70,7 +73,8 @@ def _primary(task: str, runs: Sequence[RunRecord], every: Set[str], split: str, 
     """
     named = Counter(run.primaries[task] for run in runs if task in run.primaries)
     wanted = [metric for metric, _ in named.most_common()] or inferred_primaries()
-    primary = next((metric for metric in [*wanted, *inferred_primaries()] if metric in every), min(every))
+    other = min(every - INTERVALS.keys() or every)
+    primary = next((metric for metric in [*wanted, *inferred_primaries()] if metric in every), other)
     if len(named) > 1:
         few = named.most_common()[-1][0]
         unlike = next(run.name for run in runs if run.primaries.get(task) == few)

@@ -27,7 +27,7 @@ TOP_LEVEL = ("seed", "name", "tasks", "only", "arms", "trials", "focus")
 
 # Groups that only networks have, with their default option; trainer settings that model=boosting has too.
 NETWORK_GROUPS = {"sharing": "hard", "graph": "none", "loss": "sum", "lr": "single", "optimizer": "adam"}
-TRAINER_OF_BOOSTING = ("patience", "device", "threads", "tensorboard")
+TRAINER_OF_BOOSTING = ("patience", "calibrate", "device", "threads", "tensorboard")
 
 
 def conf_dir() -> pathlib.Path:

@@ -18,6 +18,7 @@ class TrainerConfig:
     goal: the figure goal_step is the number of steps before the losses of the tasks first summed to `goal` or less.
     on_nan: for a loss or gradient that is not finite, the run stops with an error that says what and when, or skips and
         counts such steps.
+    calibrate: a temperature for each task with classes is fitted on val at the end (Guo et al. 2017).
     gradient_noise: noise of `gradient_noise` times the norm of the trunk's gradient is added to it in every step.
     """
 
@@ -29,6 +30,7 @@ class TrainerConfig:
     patience: int | None = bounded(10, at_least=1)
     length_of: str | None = None
     goal: float | None = None
+    calibrate: bool = per_run(False)
     clip: float | None = per_run(None, above=0.0)
     on_nan: Literal["stop", "skip"] = "stop"
     gradient_noise: float = per_run(0.0, at_least=0.0)

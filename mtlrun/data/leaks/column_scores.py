@@ -6,6 +6,8 @@ Scores are 1 for a perfect guess and about 0 for a useless one:
 - (balanced accuracy − 1/K) / (1 − 1/K) for K classes, so that rare classes count as much as frequent ones.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ MIN_ROWS = 20  # fewer rows prove nothing
 MIN_CLASS = 5  # a class with fewer rows is left out of the balanced accuracy
 FLOOR = 0.8  # R² of values and of ranks must both reach this, or the lower one counts: outliers can make either large
 WINDOW = 3  # neighbours on each side whose majority guesses a class
+CACHED = 1 << 15  # numbers that stay in the cache together
 REPEATED = 0.5  # share of rows that must share their value with another row, or equal values tell nothing of the column
 
 
@@ -30,12 +33,30 @@ def score(
     if classes:
         return max(skill(*pair) for pair in _guesses(values, labels, category))
     place = ranks(labels) if place is None else place
-    if category:
-        return _same_number(values, labels, place)
-    order = np.argsort(values, kind="stable")
-    steps = np.diff(values[order])
-    same = _same_number(values, labels, place) if (steps == 0).sum() >= len(values) / 8 else 0.0
-    return max(_near_number(values[order], labels[order], place[order]), same)
+    return _same_number(values, labels, place) if category else float(number_scores([values], labels, place)[0])
+
+
+def number_scores(columns: Sequence[np.ndarray], labels: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """The scores [D] of columns of numbers for a target of numbers, as `score` gives them one by one.
+
+    columns: each [n], at least `MIN_ROWS`, none missing. place: the ranks of the labels [n].
+    """
+    found = []
+    for values in _blocks(columns):
+        order = np.argsort(values, axis=-1, kind="stable")
+        x = np.take_along_axis(values, order, -1)
+        scores = _near_number(x, labels[order], place[order])
+        for i in np.flatnonzero((np.diff(x) == 0).sum(-1) >= x.shape[1] / 8):
+            scores[i] = max(scores[i], _same_number(values[i], labels, place))
+        found.append(scores)
+    return np.concatenate(found)
+
+
+def _blocks(columns: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yields columns [n] as arrays [d, n] that stay in the cache."""
+    size = max(1, CACHED // len(columns[0]))
+    for start in range(0, len(columns), size):
+        yield np.array(columns[start : start + size])
 
 
 def class_scores(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, category: bool) -> np.ndarray:
@@ -87,8 +108,14 @@ def skill(guess: np.ndarray, labels: np.ndarray) -> float:
 
 def r2(errors: np.ndarray, labels: np.ndarray) -> float:
     """1 − mean squared error / variance of the labels; 0 if the labels are constant."""
-    variance = float(labels.var())
-    return 1 - float((errors**2).mean()) / variance if variance > 0 else 0.0
+    return float(_r2(errors, labels))
+
+
+def _r2(errors: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """`r2` over the last axis."""
+    variance = labels.var(-1)
+    found: np.ndarray = 1 - (errors**2).mean(-1) / np.where(variance > 0, variance, np.inf)
+    return np.where(variance > 0, found, 0.0)
 
 
 def ranks(labels: np.ndarray) -> np.ndarray:
@@ -97,38 +124,45 @@ def ranks(labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def agreed(of_values: float, of_ranks: float) -> float:
+def agreed(of_values: np.ndarray, of_ranks: np.ndarray) -> np.ndarray:
     """The larger of two R² if both reach `FLOOR`, else the smaller one."""
-    return max(of_values, of_ranks) if min(of_values, of_ranks) >= FLOOR else min(of_values, of_ranks)
+    least = np.minimum(of_values, of_ranks)
+    return np.where(least >= FLOOR, np.maximum(of_values, of_ranks), least)
 
 
 # ---------------------------------------------------------------- neighbours in the order of a column of numbers
 
 
-def _near_number(x: np.ndarray, labels: np.ndarray, place: np.ndarray) -> float:
-    """R² of the straight line between the two neighbours of a row, of the labels or of their ranks `place`.
+def _near_number(x: np.ndarray, labels: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """R² [D] of the straight line between the two neighbours of a row, of the labels or of their ranks `place`.
 
-    The rows are in the order of the column `x`.
+    The rows of all arrays [D, n] are in the order of the column `x`.
 
     The errors are divided by 1 + a² + b², where a and b are the shares of the neighbours: the error is then that of a
     smooth curve, not of two noisy neighbours (Gasser, Sroka & Jennen-Steinmetz, Biometrika 1986).
     """
-    span = x[2:] - x[:-2]
-    right = np.divide(x[1:-1] - x[:-2], span, out=np.full(len(span), 0.5), where=span > 0)
+    before, here, after = x[:, :-2], x[:, 1:-1], x[:, 2:]
+    span = after - before
+    right = np.divide(here - before, span, out=np.full(span.shape, 0.5), where=span > 0)
     norm = np.sqrt(1 + right**2 + (1 - right) ** 2)
-    found = [r2((v[1:-1] - right * v[2:] - (1 - right) * v[:-2]) / norm, v) for v in (labels, place)]
-    return agreed(*found)
+    of_values, of_ranks = (
+        _r2((v[:, 1:-1] - right * v[:, 2:] - (1 - right) * v[:, :-2]) / norm, v) for v in (labels, place)
+    )
+    return agreed(of_values, of_ranks)
 
 
-def correlations(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The correlation [D] of each column [n, D] with the labels [n]; missing cells count as the mean."""
-    present = ~np.isnan(values)
-    filled = np.where(present, values, 0.0)
-    centred = np.where(present, filled - filled.sum(0) / np.maximum(present.sum(0), 1), 0.0)
+def correlations(columns: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """The correlation [D] of each of the columns [n] with the labels [n]; missing cells count as the mean."""
     centred_labels = labels - labels.mean()
-    norm = np.sqrt((centred**2).sum(0) * (centred_labels**2).sum())
-    found: np.ndarray = np.divide(centred.T @ centred_labels, norm, out=np.zeros(len(norm)), where=norm > 0)
-    return found
+    found = []
+    for values in _blocks(columns):
+        present = ~np.isnan(values)
+        filled = np.where(present, values, 0.0)
+        mean = filled.sum(1) / np.maximum(present.sum(1), 1)
+        centred = np.where(present, filled - mean[:, None], 0.0)
+        norm = np.sqrt((centred**2).sum(1) * (centred_labels**2).sum())
+        found.append(np.divide(centred @ centred_labels, norm, out=np.zeros(len(norm)), where=norm > 0))
+    return np.concatenate(found)
 
 
 def _near_class(y: np.ndarray) -> np.ndarray:
@@ -161,8 +195,8 @@ def _same_number(values: np.ndarray, labels: np.ndarray, place: np.ndarray) -> f
     found = []
     for y in (labels[rows], place[rows]):
         errors = y - (np.bincount(codes, y) / sizes)[codes]
-        found.append(r2(errors * np.sqrt(sizes / (sizes - 1))[codes], y))
-    return agreed(*found)
+        found.append(_r2(errors * np.sqrt(sizes / (sizes - 1))[codes], y))
+    return float(agreed(*found))
 
 
 def _same_class(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

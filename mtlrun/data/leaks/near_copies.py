@@ -1,5 +1,7 @@
 """Rows of val and test that are training rows with a little noise."""
 
+import itertools
+
 import numpy as np
 
 from mtlrun.data.dataset import Dataset
@@ -11,6 +13,7 @@ FAR = 10
 ALIKE = 0.05  # numeric targets are alike if they differ by at most this share of the standard deviation
 EXCESS = 5  # least ratio to the share of such rows among evenly spread rows
 MIN_COLUMNS = 3  # least number of numeric inputs that mostly differ from row to row
+MOST_COLUMNS = 200
 MOST_ROWS = 300  # of val or test
 MOST_TRAIN = 50_000  # larger tables are not searched: a sample of train would lack the originals of most copies
 
@@ -44,7 +47,8 @@ def _space(dataset: Dataset) -> np.ndarray:
     """The numeric inputs [N, D] that are mostly different from row to row, standardised, missing cells as the mean."""
     train = dataset.split.train[:2000]
     columns = [place.start for place in dataset.spec.places]  # of a date, its days
-    chosen = [j for j in columns if len(np.unique(dataset.numeric[train, j])) > len(train) / 5][:200]
+    varied = (j for j in columns if len(np.unique(dataset.numeric[train, j])) > len(train) / 5)
+    chosen = list(itertools.islice(varied, MOST_COLUMNS))
     numbers = dataset.numeric[:, chosen]
     spread = np.nanstd(numbers, 0) if chosen else np.ones(0)
     return np.nan_to_num((numbers - (np.nanmean(numbers, 0) if chosen else 0)) / np.where(spread > 0, spread, 1))

@@ -3,6 +3,8 @@
 Such a formula has almost no error on rows that it was not fitted to.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mtlrun.data.leaks.column_scores import correlations, r2, ranks
@@ -22,19 +24,16 @@ def telling_pairs(sample: Sample, told: set[str]) -> Told:
     """The inputs that predict the target together, keyed by the first of them. `told`: those that predict it alone."""
     if len(sample) < LEAST_ROWS or len(sample.classes) > 2:
         return {}
-    columns = [c for c in sample.columns if not c.category and c.name not in told and c.present.any()]
+    columns = [c for c in sample.columns if not c.category and c.name not in told and _more_than_two(c.values)]
     if len(columns) < 2:
         return {}
-    values = np.stack([c.values for c in columns], 1)
-    more = ((values > np.nanmin(values, 0)) & (values < np.nanmax(values, 0))).any(0)  # than two values
-    values, names = values[:, more], np.array([c.name for c in columns])[more]
-    labels = sample.labels.astype(np.float64)
-    if not sample.classes and (summed := _sum(values, labels)) is not None:
+    names, labels = np.array([c.name for c in columns]), sample.labels.astype(np.float64)
+    if not sample.classes and (summed := _sum([c.values for c in columns], labels)) is not None:
         parts = names[summed].tolist()
         return {parts[0]: f"{sample.task} is a weighted sum of {listing(parts)}"}
-    strength = np.abs(correlations(values, labels))
+    strength = np.abs(correlations([c.values for c in columns], labels))
     best = np.sort(np.argsort(-strength, kind="stable")[:MOST_COLUMNS])
-    values, names = values[:MOST_ROWS, best], names[best]
+    values, names = np.stack([columns[i].values[:MOST_ROWS] for i in best], 1), names[best]
     found: Told = {}
     for i in range(len(names) - 1):
         reached, figure = _with_each(values[:, i], values[:, i + 1 :], labels[:MOST_ROWS], bool(sample.classes))
@@ -44,8 +43,16 @@ def telling_pairs(sample: Sample, told: set[str]) -> Told:
     return found
 
 
-def _sum(values: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-    """The indices of the columns of which the labels are a weighted sum, if there are two to `FEW`; else None."""
+def _more_than_two(values: np.ndarray) -> bool:
+    """Whether a column [n] has more than two different numbers."""
+    return bool(((values > np.fmin.reduce(values)) & (values < np.fmax.reduce(values))).any())
+
+
+def _sum(columns: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray | None:
+    """The indices of the columns [n] of which the labels are a weighted sum, if there are two to `FEW`; else None."""
+    if len(labels) < 4 * len(columns):
+        return None
+    values = np.stack(columns, 1)
     whole = ~np.isnan(values).any(1)
     if whole.sum() < max(LEAST_ROWS, 4 * values.shape[1]):
         return None

@@ -18,6 +18,7 @@ from mtlrun.data.leaks.column_scores import (
     class_scores,
     correlations,
     is_cut,
+    number_scores,
     r2,
     ranks,
     score,
@@ -45,7 +46,7 @@ Told = dict[str, str]  # column -> how it predicts the target, as a phrase for t
 def telling(sample: Sample) -> Told:
     """The inputs whose values alone predict the target."""
     sure, high = (SURE_CLASS, HIGH_CLASS) if sample.classes else (SURE, HIGH)
-    found = {c.name: _score(c, sample) for c in sample.columns}
+    found = _scores(sample)
     suspects = [c for c in sample.columns if found[c.name] >= high]
     unsure = [c for c in suspects if found[c.name] < sure]
     if len(unsure) > MOST_UNSURE:
@@ -90,6 +91,14 @@ def _telling_one_class(columns: list[Column], sample: Sample) -> Told:
             words = f"alone tells whether {sample.task} is {class_text(sample.classes[k])}"
             told |= {columns[i].name: words for i in suspects if columns[i].name not in told}
     return told
+
+
+def _scores(sample: Sample) -> dict[str, float]:
+    """The score of each input of a sample."""
+    whole = [] if sample.classes else [c for c in sample.columns if not c.category and c.present.all()]
+    scores = number_scores([c.values for c in whole], sample.labels, sample.place).tolist() if whole else []
+    found = dict(zip((c.name for c in whole), scores, strict=True))
+    return {c.name: found[c.name] if c.name in found else _score(c, sample) for c in sample.columns}
 
 
 def _score(column: Column, sample: Sample) -> float:
@@ -232,7 +241,7 @@ def may_be_means(sample: Sample) -> list[str]:
     numbers = [c for c in sample.columns if not c.category]
     if len(sample.classes) > 2 or not numbers:
         return []
-    found = np.abs(correlations(np.stack([c.values for c in numbers], 1), sample.labels.astype(np.float64)))
+    found = np.abs(correlations([c.values for c in numbers], sample.labels.astype(np.float64)))
     return [c.name for c, strength in zip(numbers, found, strict=True) if strength >= LEAST_CORRELATION]
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from mtlrun.config.schema import as_mapping
-from mtlrun.engine import checkpoint
+from mtlrun.engine import calibration, checkpoint
 from mtlrun.engine.boosting.fitting import Trees, fit, threads, tree_inputs
 from mtlrun.engine.evaluate import Figures
+from mtlrun.engine.measure import finite
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import Stack
 from mtlrun.results.environment import peak_memory
@@ -22,8 +24,7 @@ from mtlrun.results.writer import Row, RunWriter
 
 def figures(stack: Stack, outputs: Mapping[str, np.ndarray], split: str) -> Figures:
     """Returns figures of every task on val or test from outputs [N, K]."""
-    found = (stack.val if split == "val" else stack.test).of_tasks(outputs)
-    return {key: value for key, value in found.items() if math.isfinite(value)}
+    return finite((stack.val if split == "val" else stack.test).of_tasks(outputs))
 
 
 class Boosting:
@@ -90,21 +91,28 @@ class Boosting:
 
     def _finish(self, trees: Mapping[str, Trees], rows: list[Row], chosen: Mapping[str, int], best: Figures) -> None:
         """Evaluates test with the chosen iterations and writes all files."""
-        x = self._inputs(self.member.dataset.split.test)
-        outputs = {task: _after(own.staged(x), chosen[task]) for task, own in trees.items()}
-        test = figures(self.stack, outputs, "test")
+        stack, member = self.stack, self.member
+        fitted = calibration.fit(stack, [0], self._selected(trees, chosen, "val"))[0]
+        outputs = stack.test.scaled(self._selected(trees, chosen, "test"), stack.test.temperatures)
+        test = finite(stack.test(outputs)[0] | calibration.on_test(stack, outputs, 0, fitted.calibration))
+        before = {f"val/{task}/{metric}": value for (task, metric), value in best.items()}
+        for line in calibration.temperature_lines(fitted.val, before):
+            member.say(line)
+        scaled = best | finite(fitted.val)
+        temperatures = fitted.calibration.temperatures.items()
+        rows += [(chosen[task], chosen[task], "val", task, "temperature", value) for task, value in temperatures]
         rows += [(chosen[task], chosen[task], "test", task, metric, value) for (task, metric), value in test.items()]
-        final = {f"val/{task}/{metric}": value for (task, metric), value in best.items()}
+        final = {f"val/{task}/{metric}": value for (task, metric), value in scaled.items()}
         final |= {f"train/{task}/loss": own.train_losses[chosen[task] - 1] for task, own in trees.items()}
         final |= {f"test/{task}/{metric}": value for (task, metric), value in test.items()}
         last, steps = max(chosen.values()), max(own.iterations for own in trees.values())
-        member = self.member
         tree = {
             "config": as_mapping(member.config),
             "data_hash": member.dataset.hash,
             "step": steps,
             "iterations": dict(chosen),
             "losses": {t: value for (t, metric), value in best.items() if metric == "loss"},
+            "calibration": fitted.calibration.to_plain(member.config.kept),
         }
         member.files.rows(rows)
         for name in (LAST, BEST):
@@ -126,6 +134,12 @@ class Boosting:
                 },
             }
         )
+
+    def _selected(self, trees: Mapping[str, Trees], chosen: Mapping[str, int], split: str) -> list[Tensor]:
+        """Returns the outputs of each block on a split, after the chosen iterations."""
+        x = self._inputs(getattr(self.member.dataset.split, split))
+        evaluation = self.stack.val if split == "val" else self.stack.test
+        return evaluation.in_blocks({task: _after(own.staged(x), chosen[task]) for task, own in trees.items()})
 
     def _inputs(self, rows: np.ndarray) -> np.ndarray:
         dataset = self.member.dataset

@@ -99,6 +99,8 @@ def _predictions(graph: Graph, member: NetworkPredictor, network: Network, prefi
 def _predicted(graph: Graph, member: NetworkPredictor, task: str, outputs: str) -> str:
     """Turns the outputs `[N, K]` of a task into numbers `[N]` or probabilities, as `Predictor.predicted` does."""
     values = graph.add("Cast", outputs, to=TensorProto.DOUBLE)
+    if task in member.calibration.temperatures:
+        values = graph.add("Div", values, graph.constant(member.calibration.temperatures[task], np.float64))
     classes = member.classes[task]
     decoded = member.task_type(task).exported(graph, values, len(classes))
     if decoded is None:
