@@ -108,7 +108,12 @@ class Evaluation:
     def _gathered(
         self, predict: Callable[[Tensor], Sequence[Tensor]], exchange: Exchange | None = None
     ) -> list[Tensor]:
-        """As `outputs`, for any function `predict`: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block."""
+        """As `outputs`, for any function `predict`: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block.
+
+        Returns nothing if the split is `empty`.
+        """
+        if self.empty:
+            return []
         parts: list[list[Tensor]] = [[] for _ in self.network.blocks]
         labels, weights = [], []
         step = rows_at_once(self.rows, self.index.shape[0])

@@ -47,7 +47,7 @@ def all_rows(config: Config) -> None:
             "data.split: val is 0 and test 0, so there are no rows to choose the length of the training by\n"
             "name the run that chose it: trainer.length_of=outputs/runs/RUN"
         )
-    for key in ("importance", "log_activations"):
+    for key in ("importance", "log_activations", "calibrate"):
         if getattr(config.trainer, key):
             raise RequestError(f"trainer.{key}: needs rows of val or test\nset it: trainer.{key}=false")
     if config.net.pretrain is not None:
