@@ -10,8 +10,10 @@ OVER_TASKS = ("skill", "worst", "last")  # scores over all main tasks; any other
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig:
-    """Length, batches, device, selection.
+    """Length, batches, device, selection. What `auto` makes is in config/length.py.
 
+    epochs: the number of epochs, at most `max_steps` steps.
+    evaluate_every: steps between evaluations on val; null: at the end of every epoch.
     patience: a run stops after this number of evaluations without a better one; null: it never stops early.
     length_of: a run or sweep whose selected number of steps is the length of this one, on all rows. Composing sets
         max_steps, epochs, batch_size and patience accordingly.
@@ -22,12 +24,12 @@ class TrainerConfig:
     gradient_noise: noise of `gradient_noise` times the norm of the trunk's gradient is added to it in every step.
     """
 
-    epochs: int = bounded(20, at_least=1)
+    epochs: int | Literal["auto"] = bounded("auto", at_least=1)
     max_steps: int | None = bounded(None, at_least=1)
-    evaluate_every: int | None = bounded(None, at_least=1)
-    batch_size: int = bounded(256, at_least=1)
+    evaluate_every: int | Literal["auto"] | None = bounded("auto", at_least=1)
+    batch_size: int | Literal["auto"] = bounded("auto", at_least=1)
     select: str = "skill"
-    patience: int | None = bounded(10, at_least=1)
+    patience: int | Literal["auto"] | None = bounded("auto", at_least=1)
     length_of: str | None = None
     goal: float | None = None
     calibrate: bool = per_run(False)
