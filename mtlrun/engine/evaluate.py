@@ -70,12 +70,12 @@ class Evaluation:
         self.loss_weights: Tensor | None = None
 
     def outputs(self, exchange: Exchange | None = None) -> list[Tensor]:
-        """Returns outputs `[R, N, T, K]` of each block of the network.
+        """Returns outputs `[R, N, T, K]` of each block of the network, see `Network.predictions`.
 
         For a block whose labels are the inputs, returns the losses of the rows, `[R, N, T, 1]`: keeping its outputs and
         labels would take too much memory. `exchange`: an input column whose values come from other rows.
         """
-        return self.scaled(self._gathered(self.network, exchange), self.temperatures)
+        return self.scaled(self._gathered(self.network.predictions, exchange), self.temperatures)
 
     def scaled(self, outputs: Sequence[Tensor], temperatures: Tensor | None) -> list[Tensor]:
         """Returns outputs `[R, N, T, K]` of each block, divided by the temperatures `[R, T]` of the network's tasks."""
