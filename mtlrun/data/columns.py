@@ -12,8 +12,19 @@ import pandas as pd
 from mtlrun.config.fields import COLUMN
 from mtlrun.config.values import from_mapping
 from mtlrun.data.cycles import cycles_of, with_cycles
-from mtlrun.data.kinds import DATE, HOURS, TEXT, TIME, as_numbers, clock_times, iso_dates, kind_of, text_codes
-from mtlrun.data.notation import recognise, shown, yaml_flow
+from mtlrun.data.kinds import (
+    DATE,
+    HOURS,
+    TEXT,
+    TIME,
+    ColumnKind,
+    as_numbers,
+    clock_times,
+    iso_dates,
+    kind_of,
+    text_codes,
+)
+from mtlrun.data.notation import columns_override, recognise, shown
 from mtlrun.data.reading import ColumnReading, Reading
 from mtlrun.util.errors import RequestError, data_row, listing, nearest
 
@@ -67,9 +78,9 @@ class InputColumn:
 
         Raises RequestError as `finite_numbers`, and for an invalid date or time.
         """
-        if self.date:
-            return _days(series, where)
-        return _hours(series, where) if self.time else finite_numbers(series, where)
+        if self.date or self.time:
+            return _days_or_hours(series, DATE if self.date else TIME, where)
+        return finite_numbers(series, where)
 
     def numbers(self, series: pd.Series, where: str) -> np.ndarray:
         """`number` followed by sine and cosine of each cycle: float64 [N, count]. Raises the same RequestErrors."""
@@ -250,36 +261,29 @@ def _mend(series: pd.Series) -> str:
     cells = series.dropna().value_counts()
     notations = recognise([str(cell) for cell in cells.index], cells.to_numpy())
     if notations and series.name is not None:
-        return f"if they are written so: data.columns={yaml_flow({str(series.name): shown(notations[0])})}"
+        return f"if they are written so: {columns_override({str(series.name): shown(notations[0])})}"
     return "mend the table or leave the column out"
 
 
-def _days(series: pd.Series, where: str) -> np.ndarray:
-    """A column of dates, or of text such as 2020-09-22, as days since 1970: float64 [N], NaN if missing."""
-    kind, present = kind_of(series), series.notna().to_numpy()
-    if kind is TEXT:
-        dates = iso_dates(series)
-        no_date = present & dates.isna().to_numpy()
-    else:
-        dates, no_date = series, present & (kind is not DATE)
-    if no_date.any():
-        row = int(np.argmax(no_date))
-        raise RequestError(
-            f"{where} holds dates in training, but {series.iloc[row]!r} in {data_row(row)}\n"
-            "allowed: dates such as 2020-09-22, or nothing where the value is missing"
-        )
-    return as_numbers(dates)
+_AS_TEXT = {
+    DATE: (iso_dates, "dates", "dates such as 2020-09-22"),
+    TIME: (clock_times, "times of day", "times such as 18:57"),
+}
 
 
-def _hours(series: pd.Series, where: str) -> np.ndarray:
-    """A column of times of day, or of text such as 18:57, as hours since midnight: float64 [N], NaN if missing."""
-    kind, present = kind_of(series), series.notna().to_numpy()
-    times = clock_times(series) if kind is TEXT else series
-    no_time = present & (times.isna().to_numpy() if kind is TEXT else kind is not TIME)
-    if no_time.any():
-        row = int(np.argmax(no_time))
+def _days_or_hours(series: pd.Series, kind: ColumnKind, where: str) -> np.ndarray:
+    """A column of dates, or of times of day, or of their text, as numbers: float64 [N], NaN if missing.
+
+    kind: DATE gives days since 1970, TIME gives hours since midnight. Raises RequestError for any other cell.
+    """
+    read, what, allowed = _AS_TEXT[kind]
+    found, present = kind_of(series), series.notna().to_numpy()
+    values = read(series) if found is TEXT else series
+    wrong = present & (values.isna().to_numpy() if found is TEXT else found is not kind)
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise RequestError(
-            f"{where} holds times of day in training, but {series.iloc[row]!r} in {data_row(row)}\n"
-            "allowed: times such as 18:57, or nothing where the value is missing"
+            f"{where} holds {what} in training, but {series.iloc[row]!r} in {data_row(row)}\n"
+            f"allowed: {allowed}, or nothing where the value is missing"
         )
-    return as_numbers(times)
+    return as_numbers(values)

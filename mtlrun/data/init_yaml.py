@@ -73,18 +73,18 @@ def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: T
     for name, notations in found.items():
         what = in_words(notations, cells[name].dropna().unique())
         mark, end = ("", "") if is_sure(notations) else ("# ", "".join(f"; or {as_yaml(n)}" for n in notations[1:]))
-        lines.append(f"    {mark}{_scalar(name)}: {escaped(as_yaml(notations[0]))}  # {_one_line(what + end)}")
+        lines.append(f"    {mark}{_key(name)}: {as_yaml(notations[0])}  # {_one_line(what + end)}")
     for name in cells.columns:
         if (cell := code_of_digits(cells[name])) is not None:
             what = f"text, as {cell!r} has a leading zero; this line reads numbers"
-            lines.append(f"    # {_scalar(str(name))}: {{number: {{}}}}  # {_one_line(what)}")
+            lines.append(f"    # {_key(str(name))}: {{number: {{}}}}  # {_one_line(what)}")
     none = all(line.startswith("    #") for line in lines)
     taken, kept = taken_and_kept(table.words, table.reading)
     for name, counts in kept.items():
         missing = ColumnConfig(missing=list(counts))
         what = f"{_counts(counts)} are values of text; this line makes them missing"
-        lines.append(f"    # {_scalar(name)}: {escaped(as_yaml(missing))}  # {_one_line(what)}")
-    lines += [f"    # {_scalar(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
+        lines.append(f"    # {_key(name)}: {as_yaml(missing)}  # {_one_line(what)}")
+    lines += [f"    # {_key(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
     return [f"  columns:{' null' * none}  # how cells are read that do not say so themselves", *lines]
 
 
@@ -187,10 +187,15 @@ def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
 
 
 def _scalar(text: str) -> str:
-    """A text as YAML, quoted unless it is a plain word. `${` is escaped so that it is no interpolation."""
+    """A text as a value in YAML. `${` is escaped so that it is no interpolation."""
+    return _key(escaped(text))
+
+
+def _key(text: str) -> str:
+    """A text as a key in YAML, quoted unless it is a plain word."""
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and yaml.safe_load(text) == text:
         return text
-    return str(yaml.safe_dump(escaped(text), default_style='"', allow_unicode=True, width=10**9)).strip()
+    return str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=10**9)).strip()
 
 
 def _one_line(text: str) -> str:
