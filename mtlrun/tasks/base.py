@@ -50,7 +50,7 @@ class TaskType(ABC):
         """The loss of each row `[R, B, T]` from outputs `[R, B, T, K]` and labels `[R, B, T]`."""
 
     def training_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """`row_losses` in training, with smoothed labels of classes (Szegedy et al. 2016, section 7); see `smoothing`."""
+        """`row_losses` in training; labels of classes are smoothed (Szegedy et al. 2016, section 7) by `smoothing`."""
         return self.row_losses(outputs, labels)
 
     @abstractmethod

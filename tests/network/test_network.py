@@ -453,7 +453,7 @@ def test_a_tap_on_the_last_layer_is_the_default(sharing: str) -> None:
         torch.testing.assert_close(outputs[1][task][..., :width], outputs[0][task][..., :width], rtol=1e-4, atol=1e-5)
 
 
-# ---------------------------------------------------------------- settings that training and predictions see differently
+# ---------------------------------------------------------------- what differs between training and predictions
 
 
 @pytest.mark.parametrize("standardize", [True, False])
