@@ -15,6 +15,8 @@ class TrainerConfig:
     epochs: the number of epochs, at most `max_steps` steps.
     evaluate_every: steps between evaluations on val; null: at the end of every epoch.
     patience: a run stops after this number of evaluations without a better one; null: it never stops early.
+    length_of: a run or sweep whose selected number of steps is the length of this one, on all rows. Composing sets
+        max_steps, epochs, batch_size and patience accordingly.
     goal: the figure goal_step is the number of steps before the losses of the tasks first summed to `goal` or less.
     on_nan: for a loss or gradient that is not finite, the run stops with an error that says what and when, or skips and
         counts such steps.
@@ -29,6 +31,7 @@ class TrainerConfig:
     batch_size: int | Literal["auto"] = bounded("auto", at_least=1)
     select: str = "skill"
     patience: int | Literal["auto"] | None = bounded("auto", at_least=1)
+    length_of: str | None = None
     goal: float | None = None
     calibrate: bool = per_run(False)
     label_smoothing: float = bounded(0.0, at_least=0.0, below=1.0)
