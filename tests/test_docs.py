@@ -84,9 +84,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("where, words", [pytest.param(w, c, id=f"{w}: {' '.join(c)[:60]}") for w, c in shown()])
-def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys, monkeypatch):
-    # a forecast trains a few steps of every shape; tests/sweeps/test_forecast.py is about it
-    monkeypatch.setattr("mtlrun.sweeps.forecast.time_line", lambda *arguments: "")
+def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys):
     fetched = {"data=census_income", "experiment=census_sharing", "data=yeast", "experiment=yeast"}
     # not here, or trained by `make evidence`: composed and checked, no more
     if fetched & set(words) or where.startswith("demos/"):

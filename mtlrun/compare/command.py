@@ -81,6 +81,8 @@ def _writing(out: Path) -> Iterator[None]:
 
 def _confirm(collection: Collection, comparison: Comparison, options: Options, words: Mapping[str, str]) -> Path:
     """Trains the settings of a comparison again on new seeds. Returns the folder of the sweep."""
+    if any(row.untrained for row in comparison.rows):
+        say(f"--confirm trains the settings at the same length. {comparison.verdict[0]}")
     settings, findings = fold(collection.runs, options.by, options.tune)
     choose(settings, [column.task for column in comparison.columns], options.tune, findings)
     flags = [name for name in ("rows", "ensemble") if name in words]

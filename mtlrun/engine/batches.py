@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtlrun.config.length import Length
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
@@ -200,29 +201,28 @@ class Rows:
 class TrainBatches:
     """Batches of an epoch. Each run has its own order of training rows. An incomplete last batch is left out."""
 
-    def __init__(self, rows: Rows, datasets: Sequence[Dataset], configs: Sequence[Config]) -> None:
+    def __init__(self, rows: Rows, datasets: Sequence[Dataset], configs: Sequence[Config], length: Length) -> None:
         self.rows = rows
         self.seeds = [c.seed for c in configs]
         self.train = [torch.from_numpy(d.split.train) for d in datasets]
         masks = [torch.from_numpy(d.trainable()) for d in datasets]
-        size = min(int(m.sum()) for m in masks)
         self.trainable = [None if bool(m.all()) else m for m in masks]
-        self.batch_size = min(configs[0].trainer.batch_size, size)
-        self.steps = size // self.batch_size
+        self.batch_size, self.steps = length.batch_size, length.steps_per_epoch
         width = 4 * len(datasets) * self.batch_size * rows.encoder.width
         self.chunk = int(max(1, min(CHUNK_STEPS, CHUNK_BYTES // max(width, 1))))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yields the batches of one epoch from number `start` on.
 
-        The order of the training rows depends only on seed and epoch. Rows without any label are left out.
+        The order of the training rows depends only on seed and epoch. Rows without any label are left out. If a run has
+        slightly fewer rows than its length counts, the first ones come again at the end of the epoch.
         """
         orders = []
         for seed, train, trainable_ in zip(self.seeds, self.train, self.trainable, strict=True):
             order = torch.randperm(len(train), generator=generator(seed, "order", epoch))
             if trainable_ is not None:
                 order = order[trainable_[order]]
-            order = order[: self.steps * self.batch_size]
+            order = order[torch.arange(self.steps * self.batch_size) % len(order)]
             orders.append(train[order].view(self.steps, self.batch_size))
         index = torch.stack(orders, 1).to(self.rows.device)  # [steps, R, B]
         # chunks begin at the same steps, whatever `start` is

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtlrun.config.schema import Config
 from mtlrun.config.schema.loss import GradientLossConfig
+from mtlrun.data.run_length import run_length
 
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
@@ -37,7 +38,7 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     labels and outputs of val and test; training labels that differ by run. All in float32, except indices, metrics and
     labels.
     """
-    inputs = dataset.spec.width
+    inputs = dataset.spec.width_with(config.net.per_number)
     outputs = sum(max(1, n) for n in dataset.classes().values())
     kept = sum(
         max(1, len(t.classes)) for t in dataset.targets.values()
@@ -47,7 +48,7 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     trunks = config.sharing.trunks(len(config.active))
     width = inputs + trunks * sum(config.net.hidden) + len(dataset.targets) * sum(config.net.head_hidden) + outputs
     split = dataset.split
-    batch = min(config.trainer.batch_size, len(split.train))
+    batch = run_length(config, dataset).batch_size
     activations = 4 * FLOAT * batch * width
     if isinstance(config.loss, GradientLossConfig):
         tasks, hidden = len(config.active), config.net.hidden

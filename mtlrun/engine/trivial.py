@@ -61,14 +61,13 @@ def trivial_losses(config: Config, dataset: Dataset, index: np.ndarray) -> dict[
     See `trivial_outputs`. An undefined loss, such as that of a task without labels, has no entry.
     """
     tasks, device = list(dataset.targets), torch.device("cpu")
-    encoder = InputEncoder(dataset.spec, 1)
+    encoder = InputEncoder(dataset.spec, 1, config.net)
     encoder.fit(dataset.numeric, encoder.positions(dataset.codes), [dataset.split.train])
     scale = label_scale([dataset], tasks, config.data.standardize_targets)
     rows = Rows([dataset], tasks, encoder, scale, device)
 
     def read(task: str, x: Tensor) -> Tensor:
-        columns = dataset.reconstructed.get(task)
-        places = encoder.visible if columns is None else encoder.places(columns)
+        places = encoder.reconstructed(dataset.reconstructed.get(task))
         return x if places is None else x.index_select(-1, places)
 
     outputs = trivial_outputs([dataset], rows, scale, read)

@@ -83,7 +83,7 @@ def _input_places(task: TaskSpec, kind: TaskType, encoder: InputEncoder) -> Tens
     """Returns the places of the encoded columns that are labels; None: all, or the type does not read inputs."""
     if not kind.reads_inputs:
         return None
-    return encoder.visible if task.columns is None else encoder.places(task.columns)
+    return encoder.reconstructed(task.columns)
 
 
 def _make_block(spec: BlockSpec, tasks: Sequence[TaskSpec], config: ModelConfig, seeds: Sequence[int]) -> Block:

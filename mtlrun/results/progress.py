@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.results.training_length import in_words, longer
+from mtlrun.results.training_end import TrainingEnd, closing_words
 from mtlrun.tasks import type_of
 from mtlrun.util.lazy import LazyModule
 from mtlrun.util.terminal import printable, say
@@ -189,8 +189,10 @@ def evaluation_line(
     return f"epoch {epoch:>{len(str(epochs))}}/{epochs}  step {step}  {by} {score:.4f}{mark}  {shown}"
 
 
-def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary: Mapping[str, str]) -> list[str]:
-    """The last lines of a completed run: the table, the selected checkpoint, whether more training may help."""
+def closing_lines(
+    summary: Mapping[str, Any], end: TrainingEnd, types: Mapping[str, str], primary: Mapping[str, str]
+) -> list[str]:
+    """The last lines of a completed run: the table, the selected checkpoint, what is to be said of its training."""
     best = summary["best"]
     table = results_table(types, summary["figures"], summary["trivial"], primary)
     if "iterations" in best:
@@ -199,17 +201,13 @@ def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary:
         most = summary["settings"]["model"]["iterations"]
         short = [task for task, count in best["iterations"].items() if count == most]
         more = f"{', '.join(short)}: val was best at the last iteration: more may help (model.iterations)"
-        return [*lines, more] if short else lines
-    lines = [
+        return [*lines, *([more] if short else []), *closing_words(end, summary)]
+    return [
         table,
         f"checkpoint of epoch {best['epoch']} (step {best['step']}), selected by {best['by']} on val; "
         f"{summary['steps']} steps in {summary['seconds']:.1f} s",
+        *closing_words(end, summary),
     ]
-    if best["step"] == summary["steps"] and best["by"] != "last":
-        trainer = summary["settings"]["trainer"]
-        words = longer(summary["steps"], trainer["epochs"], trainer["max_steps"])
-        lines.append(f"val was best at the last evaluation: more training may help: {in_words(words)}")
-    return lines
 
 
 def results_table(

@@ -29,6 +29,7 @@ EMPTY: dict[str, Any] = {
     "figures": {},
     "trivial": {},
     "rows": {},
+    "length": None,  # config.length.Length as a mapping; None in runs from before it was kept
     "reading": None,  # how the cells of each column are read (data/reading.py); None in runs from before it was kept
     "seconds": 0.0,
     "memory": 0,

@@ -255,6 +255,7 @@ class NetworkPredictor(Predictor):
     ) -> None:
         super().__init__(config, spec, classes, units, tasks, reading, calibration)
         self.network, self.specs = network, specs
+        network.encoder.imputes = True  # in training only if the table has gaps
 
     def pruned(self) -> Network:
         """The network with only the heads of `tasks` and those that they depend on."""
@@ -272,8 +273,6 @@ class NetworkPredictor(Predictor):
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
         values = torch.from_numpy(numeric)
-        if not self.network.encoder.gaps:  # the encoder imputes only if the training table had gaps
-            values = torch.where(values.isnan(), self.network.encoder.mean[0], values)
         parts = {t: [np.zeros((0, self.network.place[t][0].outputs))] for t in self.tasks}
         for start in range(0, len(numeric), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)

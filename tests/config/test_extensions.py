@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 
+from mtlrun.cli.main import main
 from mtlrun.config import extensions
 from mtlrun.config.extensions import join
 from mtlrun.config.fields import per_run
@@ -74,11 +76,17 @@ def run(cwd: Path, site: Path | None, *words: str, code: str = "") -> subprocess
 
 
 def run_all(cwd: Path, site: Path | None, *commands: Sequence[str]) -> list[tuple[int, str, str]]:
-    """Several `mtlrun WORDS` one after another in one process: status, stdout and stderr of each."""
+    """Several `mtlrun WORDS` one after another in one process: status, stdout and stderr of each.
+
+    A text among the commands is code, which the process runs.
+    """
     code = f"""
 import contextlib, io, json
 from mtlrun.cli.main import main
-for words in {[list(words) for words in commands]!r}:
+for words in {[words if isinstance(words, str) else list(words) for words in commands]!r}:
+    if isinstance(words, str):
+        exec(words)
+        continue
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main(words)
@@ -104,15 +112,15 @@ def test_the_wheel_holds_the_yamls(site: Path) -> None:
 
 
 def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, tmp_path: Path) -> None:
-    whole, alone = run_all(tmp_path, site, [*SWEEP, "hydra.sweep.dir=whole"], [*SMALL, "seed=1", "hydra.run.dir=alone"])
-    assert whole[::2] == alone[::2] == (0, "")
-    assert "3 runs in 1 stack" in whole[1] and "minutes log_rmse* ↓" in alone[1]
     interrupted = (
         "import signal, mtlrun.sweeps.stack_process as w\ntold = w.SentProgress.step\ndef step(self, step, losses):\n"
         "    told(self, step, losses)\n    if step == 8: signal.raise_signal(signal.SIGTERM)\n"
         "w.SentProgress.step = step"
     )
-    assert run(tmp_path, site, *SWEEP, "hydra.sweep.dir=s", code=interrupted).returncode == 1
+    first = [[*SWEEP, "hydra.sweep.dir=whole"], [*SMALL, "seed=1", "hydra.run.dir=alone"]]
+    whole, alone, half = run_all(tmp_path, site, *first, interrupted, [*SWEEP, "hydra.sweep.dir=s"])
+    assert whole[::2] == alone[::2] == (0, "") and half[0] == 1
+    assert "3 runs in 1 stack" in whole[1] and "minutes log_rmse* ↓" in alone[1]
     (tmp_path / "any.csv").write_text("a\n1\n")
     resumed, predicted = run_all(tmp_path, None, ["resume", "s"], ["predict", "alone", "any.csv", "-o", "more.csv"])
     assert resumed[::2] == (
@@ -131,8 +139,17 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
         ): "--rows: the metrics of minutes, of a package's type, cannot be made",
         ("data=visits", "model=boosting"): "tasks.minutes.type: duration, whose losses model=boosting does not have",
     }
-    again, compared, *answers = run_all(tmp_path, site, ["resume", "s"], ["compare", "s", "--format", "csv"], *refused)
-    assert again[0] == compared[0] == 0 and "log_rmse" in (tmp_path / "s/compare/comparison.csv").read_text()
+    of_test = (
+        "import numpy, mtlrun\nfrom mtlrun.data.dataset import load_dataset\n"
+        "from mtlrun.data.problems import synthetic_table\n"
+        "import mtlrun.compare.report.pictures.all_pictures as drawn\ndrawn.PICTURES = ()\n"
+        "numpy.savetxt('test.txt', load_dataset(mtlrun.load('alone').config).split.test)\n"
+        "synthetic_table('visits').to_csv('visits.csv', index=False)"
+    )
+    then = [["resume", "s"], ["compare", "s", "--format", "csv"], ["predict", "alone", "visits.csv", "-o", "out.csv"]]
+    again, compared, predicted, *answers = run_all(tmp_path, site, of_test, *then, *refused)
+    assert again[0] == compared[0] == 0 and predicted[::2] == (0, "")
+    assert "log_rmse" in (tmp_path / "s/compare/comparison.csv").read_text()
     for (status, _, err), reason in zip(answers, refused.values(), strict=True):
         assert status == 2 and reason in err and "Traceback" not in err, err
     names = [f"{i:03d}_seed={i}" for i in range(3)]
@@ -151,14 +168,6 @@ def test_a_stack_with_one_of_each_kind_trains_resumes_and_predicts(site: Path, t
         assert value == pytest.approx(metrics(tmp_path / "alone")[key], rel=1e-4), key
 
     # predictions of the whole table, and the figures of test by hand from them
-    code = (
-        "import numpy, mtlrun\nfrom mtlrun.data.dataset import load_dataset\n"
-        "from mtlrun.data.problems import synthetic_table\n"
-        "numpy.savetxt('test.txt', load_dataset(mtlrun.load('alone').config).split.test)\n"
-        "synthetic_table('visits').to_csv('visits.csv', index=False)"
-    )
-    done = run(tmp_path, site, "predict", "alone", "visits.csv", "-o", "out.csv", code=code)
-    assert (done.returncode, done.stderr) == (0, "")
     table, found = (np.genfromtxt(tmp_path / f, delimiter=",", names=True) for f in ("visits.csv", "out.csv"))
     assert found.dtype.names == ("minutes", "amount")
     rows = np.loadtxt(tmp_path / "test.txt").astype(int)
@@ -177,7 +186,7 @@ def test_what_the_command_line_says_of_it_without_torch(site: Path, tmp_path: Pa
         "atexit.register(lambda: print([m for m in heavy if m in sys.modules]))"
     )
     done = run(tmp_path, site, "--help", code=code)
-    assert "  model=       boosting, mlp\n" in done.stdout
+    assert "  model=       boosting, mlp, tabular\n" in done.stdout
     added = done.stdout[done.stdout.index("added by mtlrun-example 1.0:\n") : done.stdout.index("your own options")]
     assert [line.split() for line in added.splitlines()[1:]] == [
         ["data=", "visits"],
@@ -244,31 +253,6 @@ def test_an_entry_point_that_names_no_extension(source: str, entry: str, why: st
     assert done.returncode == 0 and done.stderr == f"mtlrun: rotten 0.3 is left out, entry point rotten: {why}\n"
 
 
-def test_code_that_cannot_be_imported_is_named_when_a_run_asks_for_it(tmp_path: Path) -> None:
-    (tmp_path / "yamls/loss").mkdir(parents=True)
-    (tmp_path / "yamls/loss/thirds.yaml").write_text("name: thirds\n")
-    source = """\
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
-from mtlrun.extensions import Extension, LossConfig, Option, per_run
-
-@dataclass(frozen=True, kw_only=True)
-class ThirdsConfig(LossConfig):
-    name: Literal["thirds"] = per_run("thirds")
-
-EXTENSION = Extension(conf=Path(__file__).parent / "yamls",
-                      losses={"thirds": Option(ThirdsConfig, "thirds.nowhere:Thirds")})
-"""
-    done = run(tmp_path, installed(tmp_path, "thirds", source, "thirds:EXTENSION"), "loss=thirds")
-    assert (done.returncode, done.stderr) == (
-        2,
-        "mtlrun: loss thirds: thirds.nowhere:Thirds of thirds 0.3 cannot be imported (ModuleNotFoundError: "
-        "No module named 'thirds.nowhere'; 'thirds' is not a package)\nmend the package\n",
-    )
-    assert not (tmp_path / "outputs").exists()
-
-
 @dataclass(frozen=True, kw_only=True)
 class ThirdsConfig(LossConfig):
     name: Literal["thirds"] = per_run("thirds")
@@ -281,18 +265,31 @@ class WideConfig(ModelConfig):
 
 
 @pytest.fixture
-def conf(tmp_path: Path) -> Iterator[Path]:
-    """A folder of YAMLs; what is joined to mtlrun's tables meanwhile is taken out again."""
-    for name in ("loss/thirds", "loss/sum", "model/wide"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / f"{name}.yaml").touch()
+def restored() -> Iterator[None]:
+    """What is joined to mtlrun's tables meanwhile is taken out again."""
     tables = [*GROUPS.values(), *REFERENCES.values(), extensions.packages, DECLARED]
     extensions.load()  # later it would add the installed packages behind those of a test
     before = [dict(table) for table in tables]
-    yield tmp_path
+    yield
     for table, own in zip(tables, before, strict=True):
         table.clear()
         table.update(own)
+
+
+@pytest.fixture
+def conf(tmp_path: Path, restored: None) -> Path:
+    """A folder of YAMLs."""
+    for name in ("loss/thirds", "loss/sum", "model/wide"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.yaml").touch()
+    return tmp_path
+
+
+def join_installed(folder: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adds an installed package in this process, where others are in use already."""
+    monkeypatch.syspath_prepend(folder)
+    (point,) = (p for p in entry_points(group=extensions.GROUP) if p.name == package)
+    join(extensions._package(point))
 
 
 KIND = TaskTypeOption(
@@ -377,14 +374,45 @@ def test_tables_that_a_package_ships(conf: Path) -> None:
         resolve_path("package:p/spiral.csv")
 
 
-def test_labels_that_a_package_s_type_does_not_accept(site: Path, tmp_path: Path) -> None:
+def test_code_that_cannot_be_imported_is_named_when_a_run_asks_for_it(
+    restored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "yamls/loss").mkdir(parents=True)
+    (tmp_path / "yamls/loss/thirds.yaml").write_text("name: thirds\n")
+    source = """\
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from mtlrun.extensions import Extension, LossConfig, Option, per_run
+
+@dataclass(frozen=True, kw_only=True)
+class ThirdsConfig(LossConfig):
+    name: Literal["thirds"] = per_run("thirds")
+
+EXTENSION = Extension(conf=Path(__file__).parent / "yamls",
+                      losses={"thirds": Option(ThirdsConfig, "thirds.nowhere:Thirds")})
+"""
+    join_installed(installed(tmp_path, "thirds", source, "thirds:EXTENSION"), "thirds", monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert main(["loss=thirds"]) == 2
+    assert capsys.readouterr().err == (
+        "mtlrun: loss thirds: thirds.nowhere:Thirds of thirds 0.3 cannot be imported (ModuleNotFoundError: "
+        "No module named 'thirds.nowhere'; 'thirds' is not a package)\nmend the package\n"
+    )
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_labels_that_a_package_s_type_does_not_accept(
+    site: Path, restored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    join_installed(site, "example", monkeypatch)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "t.csv").write_text("x,n\n" + "".join(f"{i},{i % 5 - 1}\n" for i in range(50)))
     words = ["data=table", "data.path=t.csv", "tasks={n: {type: duration}}"]
-    done = run(tmp_path, site, "check", *words)
-    assert (done.returncode, done.stderr) == (
-        2,
+    assert main(["check", *words]) == 2
+    assert capsys.readouterr().err == (
         "mtlrun: tasks.n: the target of a duration, column 'n', holds -1 in data row 1 (header not counted)\n"
-        "allowed: numbers above 0; mend the column, or choose another tasks.n.type\n",
+        "allowed: numbers above 0; mend the column, or choose another tasks.n.type\n"
     )
 
 
@@ -403,7 +431,6 @@ TABLES = {
 def test_a_package_s_problem_that_is_no_table_is_named(
     given: str, conf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from mtlrun.cli.main import main
     from mtlrun.data.problems import PROBLEMS, synthetic_table
 
     def problem() -> object:

@@ -300,7 +300,9 @@ def test_a_link_is_no_place_for_a_report(run: Path, here: Path) -> None:
 NASTY = ["=HYPERLINK(1)", "<script>x</script>", "<img src=x onerror=y>", "\x1b[31mred", '"onmouseover="x']
 
 
-def test_names_stay_text_in_the_terminal_the_report_and_tables(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_stay_text_in_the_terminal_the_report_and_tables(
+    here: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
     arms = ",".join(
         f"{{label: {json.dumps(n)}, loss: {loss}}}" for n, loss in zip(NASTY[:3], ["sum", "gls", "rlw"], strict=True)
     )
@@ -313,11 +315,12 @@ def test_names_stay_text_in_the_terminal_the_report_and_tables(here: Path, capsy
     for folder in Path("s").glob("0*"):
         edit(folder / "summary.json", lambda tree: tree | {"versions": {NASTY[1]: NASTY[2]}})
     assert main(["compare", "s"]) == 0
+    page = Path("s/compare/report.html").read_text()
+    request.getfixturevalue("without_pictures")
     for form in ("markdown", "latex", "csv"):
         assert main(["compare", "s", "--format", form]) == 0
     shown = capsys.readouterr()
     assert all(line.isprintable() for line in (shown.out + shown.err).split("\n"))
-    page = Path("s/compare/report.html").read_text()
     for text in NASTY[1:3]:
         assert text not in page and html.escape(text, quote=False) in page.replace("&#34;", '"').replace("&#39;", "'")
     labels = [row["label"] for row in table(Path("s/compare/comparison.csv"))]

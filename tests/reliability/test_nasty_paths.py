@@ -115,11 +115,13 @@ def test_the_command_that_goes_on_with_a_folder_can_be_typed(here: Path, capsys:
 def test_a_path_that_needs_quotes_is_answered_with_them(
     key: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["check", f"{key}={name}"])
+    table(Path("t.csv"))
+    data = ["data.path=t.csv", TASKS] if key != "data.path" else []
+    main(["check", *data, f"{key}={name}"])
     answer = capsys.readouterr().err
     if " quotes: " in answer:
         (quoted,) = shlex.split(answer.strip().rpartition(" quotes: ")[2])
-        main(["check", quoted])
+        main(["check", *data, quoted])
         assert " quotes" not in capsys.readouterr().err
     else:
         assert "override" not in answer and "quotes" not in answer and "sweep" not in answer

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from commands import main
+from commands import last_of, main
 
 import mtlrun.sweeps.forecast
 import mtlrun.sweeps.plan
@@ -24,6 +24,7 @@ from mtlrun.sweeps.forecast import Line, Shape, in_words, time_line
 from mtlrun.sweeps.plan import check_members
 from mtlrun.sweeps.seeds import seeds_line
 
+pytestmark = pytest.mark.forecast
 THREE = "{p: {type: regression}, q: {type: regression}, r: {type: regression, target: a}}"
 SMALL = ["model.hidden=[8]", "model.head_hidden=[4]", "trainer.batch_size=32", "trainer.tensorboard=false"]
 
@@ -40,7 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def runs(*words: str) -> list[PlannedRun]:
-    return planned_runs(compose(["data=plots", *SMALL, *words], multirun=True))
+    return planned_runs(compose(last_of(["data=plots", *SMALL, *words]), multirun=True))
 
 
 def table(folder: str) -> list[dict[str, str]]:

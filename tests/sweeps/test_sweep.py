@@ -7,6 +7,7 @@ import os
 import re
 import runpy
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -57,17 +58,39 @@ STEPS = 4 * (140 // 32)
 Step = Callable[[Any, int, Any], None]
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with a data option."""
-    monkeypatch.chdir(tmp_path)
-    Path("conf/data").mkdir(parents=True)
-    Path("conf/data/houses.yaml").write_text(TABLE)
+def furnish(folder: Path) -> Path:
+    """Writes a data option and its table into a working directory."""
+    (folder / "conf/data").mkdir(parents=True)
+    (folder / "conf/data/houses.yaml").write_text(TABLE)
     lines = [
         f"{i * 37 % 101 / 10},{i * 53 % 97},{(i * 37 % 101) * 3 + i % 7},{int(i * 53 % 97 > 40)}\n" for i in range(200)
     ]
-    Path("houses.csv").write_text("area,age,price,sold\n" + "".join(lines))
+    (folder / "houses.csv").write_text("area,age,price,sold\n" + "".join(lines))
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a data option."""
+    monkeypatch.chdir(furnish(tmp_path))
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sweep that nothing disturbs, trained once, in `s`; in `twos` with two runs in a stack."""
+    folder = furnish(tmp_path_factory.mktemp("trained"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(SWEEP) == 0
+        assert main([*SWEEP, "hydra.launcher.max_runs=2", "hydra.sweep.dir=twos"]) == 0
+    return folder
+
+
+@pytest.fixture
+def whole(trained: Path, here: Path) -> Path:
+    """The same in `whole`."""
+    return shutil.copytree(trained / "s", here / "whole")
 
 
 def rows(folder: str = "s") -> list[dict[str, str]]:
@@ -108,6 +131,7 @@ def at_step(monkeypatch: pytest.MonkeyPatch, act: Step) -> None:
 # ---------------------------------------------------------------- what a sweep leaves and says
 
 
+@pytest.mark.forecast
 def test_a_sweep_leaves_every_file_of_each_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(SWEEP) == 0
     out, err = capsys.readouterr()
@@ -118,6 +142,8 @@ def test_a_sweep_leaves_every_file_of_each_run(here: Path, capsys: pytest.Captur
         "1 setting against a reference needs 6 seeds or more for a paired test to reach p < .05; this sweep has 4"
     )
     assert re.match(r"about \d+ s on 2 processes$", lines.pop(2))
+    assert lines.pop(2) == "trains 16 steps of 32 rows, about 4 epochs; evaluates every 4 steps; does not stop early"
+    assert lines.pop(2) == "8 of 8 nets take fewer than 500 steps: trainer.epochs"
     assert (Path("s") / "command.txt").read_text() == f"mtlrun {shlex.join(SWEEP)}\n"
     del lines[1]
     told = [
@@ -161,12 +187,14 @@ def test_a_member_that_diverges_leaves_the_others_alone(here: Path, capsys: pyte
     assert files("summary.json") == before
 
 
+@pytest.mark.forecast
 def test_check_says_how_a_sweep_divides_and_why(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", *SWEEP, "model.hidden=[8],[6,6]"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "16 runs in 4 stacks, 2 at a time"
     assert lines[1].startswith("2 main effects need 7 seeds or more") and lines[2].startswith("about ")
-    assert lines[3] == "stack 0: 4 runs  model.hidden: [8]"
+    assert lines[3].startswith("trains 16 steps of 32 rows") and lines[4].startswith("16 of 16 nets take fewer ")
+    assert lines[5] == "stack 0: 4 runs  model.hidden: [8]"
     assert "apart, as the runs of a stack have the same: model.hidden" in lines
     assert sum("seed=" in line for line in lines) == 16
     assert not Path("s").exists()
@@ -246,9 +274,8 @@ def test_one_run_per_job(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_sweep_goes_on_to_the_same_bytes(
-    signum: int, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    signum: int, whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*SWEEP, "hydra.sweep.dir=whole"]) == 0
     with monkeypatch.context() as patch:
         patch.setattr(mtlrun.sweeps.pool, "_interrupt", _patient(mtlrun.sweeps.pool._interrupt))
         at_step(patch, lambda work, step, losses: _send(work, step, os.getppid(), signum))
@@ -295,9 +322,8 @@ def _patient(interrupt: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def test_processes_end_with_a_killed_sweep_and_their_checkpoints_serve(
-    here: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main([*SWEEP, "hydra.sweep.dir=whole"]) == 0
     with monkeypatch.context() as patch:
 
         def act(work: Any, step: int, losses: Any) -> None:
@@ -330,9 +356,8 @@ def _wait_for(*paths: Path) -> None:
 
 
 def test_a_process_that_is_told_to_end_leaves_its_runs_to_resume(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*SWEEP, "hydra.sweep.dir=whole"]) == 0
     with monkeypatch.context() as patch:
         at_step(patch, lambda work, step, losses: _end_itself(work, step, signal.SIGTERM))
         assert main(SWEEP) == 1
@@ -374,7 +399,7 @@ def out_of_memory(work: Any, step: int, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["torch", "allocator", "killed"])
 def test_a_stack_that_is_too_large_is_halved(
-    kind: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str, here: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at_step(monkeypatch, lambda work, step, losses: out_of_memory(work, step, kind))
     assert main([*SWEEP, "hydra.launcher.processes=1"]) == 0
@@ -391,8 +416,7 @@ def test_a_stack_that_is_too_large_is_halved(
     log = (Path("s") / rows()[0]["run"] / "run.log").read_text()
     assert "one of 4 runs of stack 0" in log and "resumed at step 4" in log
     assert not list(Path("s").glob(".stacks/*"))
-    assert main([*SWEEP, "hydra.launcher.max_runs=2", "hydra.sweep.dir=twos"]) == 0
-    for half, two in zip(rows(), rows("twos"), strict=True):
+    for half, two in zip(rows(), rows(str(trained / "twos")), strict=True):
         assert float(half["test/price/rmse"]) == pytest.approx(float(two["test/price/rmse"]), rel=1e-4)
 
 
@@ -501,8 +525,7 @@ def fake(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type]:
     del store.repo["hydra"]["launcher"]["ray.yaml"]
 
 
-def test_another_launcher_s_workers_train_stacks(fake: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*SWEEP, "hydra.sweep.dir=whole"]) == 0
+def test_another_launcher_s_workers_train_stacks(fake: Any, whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main([*SWEEP, "hydra.launcher.over=ray", "+hydra.launcher.options={workers: 3}"]) == 0
     assert capsys.readouterr().out.startswith("8 runs in 2 stacks for the workers of ray, in s\n")
@@ -525,9 +548,8 @@ def test_wrong_options_are_answered_before_anything_is_written(
 
 
 def test_a_worker_that_is_lost_leaves_its_runs_to_resume(
-    fake: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fake: Any, whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*SWEEP, "hydra.sweep.dir=whole"]) == 0
     launch = fake.launch
 
     def lose(self: Any, jobs: Any, initial_job_idx: int) -> Any:
@@ -554,11 +576,10 @@ def test_a_worker_that_is_lost_leaves_its_runs_to_resume(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
-def test_installed_launchers_give_the_bytes_of_this_machine_s_processes(launcher: str, here: Path) -> None:
+def test_installed_launchers_give_the_bytes_of_this_machine_s_processes(launcher: str, whole: Path) -> None:
     pytest.importorskip(
         {"joblib": "hydra_plugins.hydra_joblib_launcher"}.get(launcher, "hydra_plugins.hydra_submitit_launcher")
     )
-    assert main([*SWEEP, "hydra.sweep.dir=whole"]) == 0
     assert main([*SWEEP, f"hydra.launcher.over={launcher}"]) == 0
     assert statuses() == ["completed"] * 8 and stacks() == stacks("whole")
     assert files("metrics.csv") == files("metrics.csv", "whole")

@@ -45,7 +45,6 @@ RULES: tuple[Rule, ...] = (
     boosting_rules.losses,
     task_rules.absent_heads,
     loss_rules.lower_bounds,
-    loss_rules.warm_up,
     head_rules.heads,
     loss_rules.below_0,
     loss_rules.weights,

@@ -30,13 +30,20 @@ class BareModelConfig:
 class ModelConfig(BareModelConfig):
     """The trunk, a multi-layer perceptron, and the sizes of the hidden layers of the heads.
 
+    `tabular` is `mlp` with other values in its YAML. A stored run without a key of this class has the class's default.
+
     restart: changes the initial parameters, but not the split, the order of rows or the dropout of the seed.
     init_from: the folder of a run whose trunk initialises this one (runs/transfer.py).
     freeze: the trunk keeps its initial parameters.
     pretrain: the tasks on which the trunk is trained first (config/stages.py).
+
+    The encoding of the inputs (network/inputs.py, network/number_features.py):
+
+    scaling: of numbers: mean and std, or median and quartiles with smooth clipping.
+    embedding: further inputs for each number: `bins` of quantiles, or sines and cosines of `frequencies` times `gain`.
     """
 
-    name: Literal["mlp"] = "mlp"
+    name: Literal["mlp", "tabular"] = "mlp"
     hidden: list[int] = field(metadata={"at_least": 1})
     head_hidden: list[int] = field(metadata={"at_least": 1})
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "silu"] = "relu"
@@ -45,6 +52,16 @@ class ModelConfig(BareModelConfig):
     init_from: str | None = per_run(None)
     freeze: bool = per_run(False)
     pretrain: list[str] | None = None
+    scaling: Literal["standard", "robust"] = "standard"
+    embedding: Literal["none", "piecewise", "periodic"] = "none"
+    bins: int = bounded(16, at_least=2)
+    frequencies: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0], metadata={"above": 0.0})
+    gain: float = bounded(1.0, above=0.0)
+
+    @property
+    def per_number(self) -> int:
+        """The number of further inputs for each number."""
+        return {"none": 0, "piecewise": self.bins, "periodic": 2 * len(self.frequencies)}[self.embedding]
 
     @property
     def net(self) -> "ModelConfig":
@@ -69,4 +86,4 @@ class BoostingConfig(BareModelConfig):
 
 
 # The models of packages are not in this table.
-MODELS: dict[str, type] = {"mlp": ModelConfig, "boosting": BoostingConfig}
+MODELS: dict[str, type] = {"mlp": ModelConfig, "tabular": ModelConfig, "boosting": BoostingConfig}

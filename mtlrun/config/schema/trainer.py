@@ -10,8 +10,10 @@ OVER_TASKS = ("skill", "worst", "last")  # scores over all main tasks; any other
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig:
-    """Length, batches, device, selection.
+    """Length, batches, device, selection. What `auto` makes is in config/length.py.
 
+    epochs: the number of epochs, at most `max_steps` steps.
+    evaluate_every: steps between evaluations on val; null: at the end of every epoch.
     patience: a run stops after this number of evaluations without a better one; null: it never stops early.
     goal: the figure goal_step is the number of steps before the losses of the tasks first summed to `goal` or less.
     on_nan: for a loss or gradient that is not finite, the run stops with an error that says what and when, or skips and
@@ -20,12 +22,12 @@ class TrainerConfig:
     gradient_noise: noise of `gradient_noise` times the norm of the trunk's gradient is added to it in every step.
     """
 
-    epochs: int = bounded(20, at_least=1)
+    epochs: int | Literal["auto"] = bounded("auto", at_least=1)
     max_steps: int | None = bounded(None, at_least=1)
-    evaluate_every: int | None = bounded(None, at_least=1)
-    batch_size: int = bounded(256, at_least=1)
+    evaluate_every: int | Literal["auto"] | None = bounded("auto", at_least=1)
+    batch_size: int | Literal["auto"] = bounded("auto", at_least=1)
     select: str = "skill"
-    patience: int | None = bounded(10, at_least=1)
+    patience: int | Literal["auto"] | None = bounded("auto", at_least=1)
     goal: float | None = None
     calibrate: bool = per_run(False)
     clip: float | None = per_run(None, above=0.0)

@@ -12,7 +12,7 @@ from mtlrun.model.trunks.mlp import MlpTrunk
 from mtlrun.util.errors import RequestError
 from mtlrun.util.registry import Registry
 
-TRUNKS: dict[str, Callable[[Sequence[Any], Sequence[int], int], Trunk]] = {"mlp": MlpTrunk}
+TRUNKS: dict[str, Callable[[Sequence[Any], Sequence[int], int], Trunk]] = {"mlp": MlpTrunk, "tabular": MlpTrunk}
 MODULES: Registry[type[nn.Module]] = Registry("model", {}, nn.Module)  # of packages: a Trunk, or a module of one run
 
 
