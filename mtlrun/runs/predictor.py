@@ -229,8 +229,8 @@ def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
 
 
 def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The outputs `[N, K]` of each task, from the outputs `[1, N, T, K]` of each block of a single run."""
-    by_task = {}
+    """The outputs `[N, K]` of each task, clipped, from the outputs `[1, N, T, K]` of each block of a single run."""
+    by_task, outputs = {}, network.clipped(outputs)
     for task in tasks:
         block, i = network.place[task]
         # K of a block is that of its widest task
