@@ -21,6 +21,7 @@ class TrainerConfig:
     on_nan: for a loss or gradient that is not finite, the run stops with an error that says what and when, or skips and
         counts such steps.
     calibrate: a temperature for each task with classes is fitted on val at the end (Guo et al. 2017).
+    label_smoothing: the share of a class label that is spread over all classes in training (Szegedy et al. 2016).
     gradient_noise: noise of `gradient_noise` times the norm of the trunk's gradient is added to it in every step.
     """
 
@@ -33,6 +34,7 @@ class TrainerConfig:
     length_of: str | None = None
     goal: float | None = None
     calibrate: bool = per_run(False)
+    label_smoothing: float = bounded(0.0, at_least=0.0, below=1.0)
     clip: float | None = per_run(None, above=0.0)
     on_nan: Literal["stop", "skip"] = "stop"
     gradient_noise: float = per_run(0.0, at_least=0.0)
