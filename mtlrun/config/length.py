@@ -104,7 +104,7 @@ def length_notes(config: Config, length: Length) -> list[str]:
     notes, trainer, loss = [], config.trainer, config.loss
     if config.boosting:
         return []
-    if length.steps < FEW_STEPS and not trainer.debug:
+    if length.steps < FEW_STEPS and not trainer.debug and trainer.length_of is None:
         given = [f"trainer.{key}={value}" for key in ("epochs", "max_steps") if _says(value := getattr(trainer, key))]
         notes.append(
             f"few steps: {' '.join(given)} makes {length.steps:,}; trainer.epochs=auto makes "

@@ -165,7 +165,7 @@ def _weight(column: str | None, table: Table, split: Split) -> np.ndarray | None
 
     weight = table.remember(("weight", column), make)
     for part, rows in split.parts().items():
-        if not (weight[rows] > 0).any():
+        if len(rows) and not (weight[rows] > 0).any():
             raise RequestError(f"data.weight: column {column!r} is 0 in all of {part}\nallowed: some weight above 0")
     return weight
 
@@ -178,7 +178,7 @@ def _unlabelled(targets: dict[str, Target], split: Split) -> list[str]:
         if without:
             notes.append(f"{without} of {len(rows)} {part} rows have no label of any task")
         for target in targets.values():
-            if not target.observed[rows].any():
+            if len(rows) and not target.observed[rows].any():
                 notes.append(f"{target.task} has no label in {part}")
     return notes
 

@@ -1,5 +1,6 @@
 """Batches of encoded rows on the device. Rows of several steps are gathered and encoded together."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -32,8 +33,9 @@ class Batch:
 class LabelScale:
     """Affine maps of the labels of every run and task, `[R, T]` each, tasks in the network's order.
 
-    The network learns label = stored · `multiply` + `add`. The raw value is label · `unit` + `offset`. `mean` and
-    `spread` are the mean and standard deviation of the training labels as the network learns them.
+    The network learns label = stored · `multiply` + `add`. The raw value is label · `unit` + `offset`. `mean`,
+    `spread`, `low` and `high` are the mean, standard deviation, least and largest of the training labels as the network
+    learns them; for types whose labels are never standardised, 0, 1 and infinite.
     """
 
     multiply: Tensor
@@ -42,6 +44,8 @@ class LabelScale:
     offset: Tensor
     mean: Tensor
     spread: Tensor
+    low: Tensor
+    high: Tensor
 
 
 def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: bool) -> LabelScale:
@@ -51,13 +55,18 @@ def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: 
         for task in tasks:
             target = dataset.targets[task]
             if not type_of(target.type).standardised:
-                rows.append((1.0, 0.0, 1.0, 0.0, 0.0, 1.0))
+                rows.append((1.0, 0.0, 1.0, 0.0, 0.0, 1.0, -math.inf, math.inf))
                 continue
             train = dataset.split.train
             values = target.values[train][target.observed[train]]
             mean, std = float(values.mean()), float(values.std()) or 1.0
-            rows.append((1 / std, -mean / std, std, mean, 0.0, 1.0) if standardize else (1.0, 0.0, 1.0, 0.0, mean, std))
-    table = torch.tensor(rows, dtype=torch.float64).view(len(datasets), len(tasks), 6)
+            low, high = (float(f(values)) if len(values) else math.nan for f in (np.min, np.max))
+            if standardize:
+                low, high = (low - mean) / std, (high - mean) / std
+                rows.append((1 / std, -mean / std, std, mean, 0.0, 1.0, low, high))
+            else:
+                rows.append((1.0, 0.0, 1.0, 0.0, mean, std, low, high))
+    table = torch.tensor(rows, dtype=torch.float64).view(len(datasets), len(tasks), -1)
     return LabelScale(*table.unbind(-1))
 
 

@@ -5,13 +5,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from mtlrun.results.summary import LENGTH
 from mtlrun.results.training_end import TrainingEnd, closing_words
 from mtlrun.tasks import type_of
 from mtlrun.util.lazy import LazyModule
-from mtlrun.util.terminal import printable, say
+from mtlrun.util.terminal import printable, say, shown
 from mtlrun.util.text_tables import table_lines
 
 if TYPE_CHECKING:
@@ -186,6 +188,8 @@ def evaluation_line(
     """A line on an evaluation on val, with the `primary` metric of each task. An asterisk marks the best so far."""
     shown = "  ".join(f"{t} {m} {figures[t, m]:.4g}" for t, m in primary.items() if (t, m) in figures)
     mark = "*" if better else " "
+    if by == LENGTH:
+        return f"epoch {epoch:>{len(str(epochs))}}/{epochs}  step {step}"
     return f"epoch {epoch:>{len(str(epochs))}}/{epochs}  step {step}  {by} {score:.4f}{mark}  {shown}"
 
 
@@ -194,6 +198,12 @@ def closing_lines(
 ) -> list[str]:
     """The last lines of a completed run: the table, the selected checkpoint, what is to be said of its training."""
     best = summary["best"]
+    if best["by"] == LENGTH:
+        rows, other = summary["rows"]["train"], summary["settings"]["trainer"]["length_of"]
+        return [
+            f"trained on all {rows:,} rows for {summary['steps']:,} steps, the length of {shown(Path(other))}, in "
+            f"{summary['seconds']:.1f} s; no rows are left for figures of val or test"
+        ]
     table = results_table(types, summary["figures"], summary["trivial"], primary)
     if "iterations" in best:
         chosen = ", ".join(f"{task} {count}" for task, count in best["iterations"].items())

@@ -46,6 +46,7 @@ def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
             task.scale,
             head=task.head if task.head in datasets[0].targets else "",
             columns=columns,
+            smoothing=config.trainer.label_smoothing,
         )
         for t in datasets[0].targets.values()
         for task, columns in [(config.tasks[t.task], datasets[0].reconstructed.get(t.task))]
@@ -159,6 +160,8 @@ def _network(
         network.label_mean.copy_(scale.mean)
         network.label_inverse.copy_(1 / scale.spread)
         network.raw_labels = True
+    if network.label_range is not None:
+        network.label_range.copy_(torch.stack([scale.low, scale.high], -1))
     network.to(device)
     return network, scale, Rows(datasets, network.tasks, network.encoder, scale, device)
 

@@ -14,7 +14,7 @@ from mtlrun.results.training_end import below_words, in_words, longer_run, train
 from mtlrun.runs.folder import say_how_to_go_on
 from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.errors import counted
-from mtlrun.util.shell import compare_command
+from mtlrun.util.shell import compare_command, quoted
 from mtlrun.util.terminal import say, shown
 
 ERROR_WIDTH = 160  # characters of an error in the last lines of a sweep
@@ -61,11 +61,18 @@ def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Conf
         say(f"{unfinished} of {len(rows)} runs are left")
         say_how_to_go_on(folder)
     say(f"results: {shown(folder / RESULTS)}")
-    if len(rows) > 1 and tasks:
+    if completed and _on_all_rows(configs):
+        say(f"predict with their mean: {quoted('mtlrun', 'predict', shown(folder), 'TABLE', '-o', 'OUT.csv')}")
+    elif len(rows) > 1 and tasks:
         say(_how_to_compare(folder))
     if any(config.trainer.tensorboard for config in configs):
         say(tensorboard_command(folder))
     return 0 if completed == len(rows) else 1
+
+
+def _on_all_rows(configs: Sequence[Config]) -> bool:
+    """Whether the runs train on all rows, so that there are no figures."""
+    return all(config.data.split.all_rows for config in configs)
 
 
 def _main_tasks(configs: Sequence[Config]) -> dict[str, TaskConfig]:
@@ -98,7 +105,7 @@ def _splits(configs: Sequence[Config], completed: int) -> Iterator[str]:
     """A line if seeds draw different test rows."""
     splits = [config.data.split for config in configs]
     seeds = {split.seed for split in splits if split.column is None and "test" not in (split.files or {})}
-    if len(seeds) > 1 and completed:
+    if len(seeds) > 1 and completed and not _on_all_rows(configs):
         yield "seeds have different splits: compare settings by their means over seeds"
 
 

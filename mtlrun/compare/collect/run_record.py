@@ -94,6 +94,11 @@ class RunRecord:
         return any(self.settings.get(key) is not None for key in ("model.pretrain", "model.init_from"))
 
     @property
+    def on_all_rows(self) -> bool:
+        """Whether it trains on all rows, without val and test, so that it has no figures to compare."""
+        return self.settings.get("data.split.val") == self.settings.get("data.split.test") == 0
+
+    @property
     def boosting(self) -> bool:
         """Whether it is gradient boosting instead of a net."""
         return bool(self.settings.get("model") == "boosting")

@@ -171,10 +171,8 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
     settings["only"] = list(tasks)
     seed = int(tree.get("seed") or 0)
     status = _status(summary["status"])
-    if status == "completed":
-        _check_completed(folder, summary["figures"], problems)
     stack = summary["stack"]
-    return RunRecord(
+    record = RunRecord(
         folder=folder,
         status=status,
         error=" ".join(str(summary["error"] or "").split()),
@@ -203,6 +201,9 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
         length=summary["length"],
         end=training_end(folder, summary),
     )
+    if record.completed and not record.on_all_rows:
+        _check_completed(folder, record.figures, problems)
+    return record
 
 
 def _status(written: str) -> Status:

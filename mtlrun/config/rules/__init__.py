@@ -56,6 +56,7 @@ RULES: tuple[Rule, ...] = (
     split_rules.one_way_to_split,
     split_rules.fractions,
     split_rules.files,
+    split_rules.all_rows,
     column_rules.columns,
     trainer_rules.selection,
     trainer_rules.trunk_without_parameters,
