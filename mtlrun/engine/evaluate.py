@@ -106,7 +106,7 @@ class Evaluation:
         """As `outputs`, for any function `predict`: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block."""
         parts: list[list[Tensor]] = [[] for _ in self.network.blocks]
         labels, weights = [], []
-        step = rows_at_once(self.rows, self.index.shape[0])
+        step = rows_at_once(self.rows, self.index.shape[0] * self.network.members)
         for start in range(0, self.index.shape[1], step):
             these = slice(start, start + step)
             part = None if exchange is None else replace(exchange, rows=exchange.rows[:, these])

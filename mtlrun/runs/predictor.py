@@ -274,8 +274,9 @@ class NetworkPredictor(Predictor):
         positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
         values = torch.from_numpy(numeric)
         parts = {t: [np.zeros((0, self.network.place[t][0].outputs))] for t in self.tasks}
-        for start in range(0, len(numeric), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
+        step = max(1, ROWS_AT_ONCE // self.network.members)
+        for start in range(0, len(numeric), step):
+            rows = slice(start, start + step)
             x = self.network.encoder(values[None, rows], None if positions is None else positions[None, rows])
             for task, out in task_outputs(self.network, self.tasks, self.network(x)).items():
                 parts[task].append(out.double().numpy())
