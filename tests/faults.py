@@ -231,10 +231,10 @@ ENGINE = (
         "engine/test_loop.py runs/test_run.py engine/test_stack.py sweeps/test_sweep.py",
     ),
     Fault(
-        "patience begins anew on resuming",
-        "engine/member.py",
-        'self.waited, self.goal_step = tree["waited"], tree.get("goal_step")',
-        'self.waited, self.goal_step = 0, tree.get("goal_step")',
+        "patience lasts an evaluation longer",
+        "engine/loop.py",
+        "step - m.best.step >= patience",
+        "step - m.best.step > patience",
         "engine/test_loop.py runs/test_run.py engine/test_stack.py",
     ),
     Fault(

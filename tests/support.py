@@ -26,6 +26,12 @@ from mtlrun.runs.stack_training import train_stack
 from mtlrun.tasks import type_of
 
 
+def by_rule(**given: object) -> list[str]:
+    """Words for the lengths that users have by default, but for those `given`; see `conftest.SHORT`."""
+    keys = dict.fromkeys(("epochs", "batch_size", "evaluate_every", "patience"), "auto") | given
+    return [f"trainer.{key}={value}" for key, value in keys.items()]
+
+
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:
     """A checked configuration of a small network; `groups` overwrite single settings: lr={"base": 0.1}."""
     tree: dict[str, Any] = {

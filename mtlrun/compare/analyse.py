@@ -55,14 +55,14 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     findings += gaps(table.results, table.comparators, columns)
     interval = _over_test_rows(table, collection, options, findings)
     findings += unvaried(table.results)
-    not_trained = withhold(table)
+    doubts = withhold(table)
     if options.ensemble:
         add_ensembles(table, findings)
 
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
     answers = find_answers(table, options.rows, findings)
     asked = answers.asked(table.tested)
-    missing = [*not_trained.findings, *conditions(Context(collection, table, options, tuned, asked))]
+    missing = [*doubts.findings, *conditions(Context(collection, table, options, tuned, asked))]
     best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
     drawn = _drawn(table)
     curves = read_curves(drawn, findings)
@@ -70,7 +70,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     importance = importances(drawn, columns, criteria.inference, findings)
     return Comparison(
         title=", ".join(folder.resolve().name for folder in collection.folders),
-        verdict=verdict(facts(answers, table, best, not_trained.first)),
+        verdict=verdict(facts(answers, table, best, doubts.first)),
         columns=columns,
         rows=table.rows,
         reference=table.comparators.reference_label,

@@ -120,7 +120,7 @@ class Row:
     unfinished: int = 0
     runs: tuple[str, ...] = ()
     dominated: bool | None = None  # by another row, in every task
-    untrained: bool = False  # more than half of its runs were still improving on val when they ended
+    untrained: bool = False  # more than half of its runs are not trained to the end
     ensemble: int = 0
     dominated_by_fixed: bool | None = None  # by a setting of the sweep of fixed weights; None without such a sweep
 

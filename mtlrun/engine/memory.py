@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtlrun.config.schema import Config
 from mtlrun.config.schema.loss import GradientLossConfig
+from mtlrun.data.run_length import run_length
 
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
@@ -49,7 +50,7 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     trunks = config.sharing.trunks(len(config.active))
     width = inputs + trunks * sum(config.net.hidden) + len(dataset.targets) * sum(config.net.head_hidden) + outputs
     split = dataset.split
-    batch = min(config.trainer.batch_size, len(split.train)) * config.net.ensemble
+    batch = run_length(config, dataset).batch_size * config.net.ensemble
     activations = 4 * FLOAT * batch * width
     if isinstance(config.loss, GradientLossConfig):
         tasks, hidden = len(config.active), config.net.hidden

@@ -30,6 +30,7 @@ class Network(nn.Module):
 
     label_mean: Tensor
     label_inverse: Tensor
+    label_range: Tensor | None  # [R, T, 2], infinite for a task whose predictions are not clipped
 
     def __init__(
         self,
@@ -53,6 +54,8 @@ class Network(nn.Module):
         self.register_buffer("label_mean", torch.zeros(len(seeds), len(self.tasks)))
         self.register_buffer("label_inverse", torch.ones(len(seeds), len(self.tasks)))
         self.raw_labels = False
+        every = torch.tensor([-torch.inf, torch.inf]).repeat(len(seeds), len(self.tasks), 1)
+        self.register_buffer("label_range", every if config.clip_outputs else None)
 
     @property
     def scales(self) -> list[GradientScale]:
@@ -113,6 +116,23 @@ class Network(nn.Module):
             sent |= dict.fromkeys(block.tasks, Sent(out, hidden))
             outputs.append(out)
         return outputs
+
+    def predictions(self, x: Tensor) -> list[Tensor]:
+        """As `forward`, clipped."""
+        return self.clipped(self(x))
+
+    def clipped(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Returns the outputs `[R, B, T, K]` of each block, numbers within the range of the run's training labels.
+
+        Does nothing without model.clip_outputs. Losses in training and estimates along edges are not clipped.
+        """
+        if self.label_range is None:
+            return list(outputs)
+        bounds = [self.label_range[:, None, block.columns] for block in self.blocks]  # [R, 1, T, 2]
+        return [
+            out.clamp(own[..., :1], own[..., 1:]) if block.outputs == 1 else out
+            for block, out, own in zip(self.blocks, outputs, bounds, strict=True)
+        ]
 
     def losses(self, x: Tensor, targets: Targets, noise: Noise | None = None) -> Tensor:
         """Returns losses `[R, T]`: means over observed labels of a batch; 0, without gradient, if none."""

@@ -22,7 +22,7 @@ from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
 from mtlrun.engine.calibration import Calibration
-from mtlrun.engine.evaluate import ROWS_AT_ONCE
+from mtlrun.engine.evaluate import rows_at_once
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import pruned, without_discarded
@@ -229,8 +229,8 @@ def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
 
 
 def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The outputs `[N, K]` of each task, from the outputs `[1, N, T, K]` of each block of a single run."""
-    by_task = {}
+    """The outputs `[N, K]` of each task, clipped, from the outputs `[1, N, T, K]` of each block of a single run."""
+    by_task, outputs = {}, network.clipped(outputs)
     for task in tasks:
         block, i = network.place[task]
         # K of a block is that of its widest task
@@ -274,7 +274,7 @@ class NetworkPredictor(Predictor):
         positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
         values = torch.from_numpy(numeric)
         parts = {t: [np.zeros((0, self.network.place[t][0].outputs))] for t in self.tasks}
-        step = max(1, ROWS_AT_ONCE // self.network.members)
+        step = rows_at_once(self.network.encoder, self.network.members)
         for start in range(0, len(numeric), step):
             rows = slice(start, start + step)
             x = self.network.encoder(values[None, rows], None if positions is None else positions[None, rows])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.config.check import check
+from mtlrun.config.length import Length
 from mtlrun.config.schema import Config, ModelConfig, SplitConfig
 from mtlrun.config.stages import PRETRAIN, TASK_FREE
 from mtlrun.data.columns import InputSpec
@@ -98,6 +99,11 @@ def from_state(state: Mapping[str, Any] | None) -> list[Start | None]:
     inputs: Mapping[str, Tensor] = (state or {}).get("inputs", {})  # older checkpoints have none
     runs = max((len(value) for value in inputs.values()), default=0)
     return [Start({}, {name: value[r : r + 1] for name, value in inputs.items()}) for r in range(runs)]
+
+
+def saved_length(state: Mapping[str, Any]) -> Length | None:
+    """The length that the runs of a stack began with, from its last.pt; None in one of an older version."""
+    return Length(**state["length"]) if "length" in state else None
 
 
 def begin(network: Network, starts: Sequence[Start | None]) -> None:

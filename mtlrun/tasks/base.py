@@ -33,6 +33,7 @@ class TaskType(ABC):
 
     declared: ClassVar[Declaration]
     reads_inputs: ClassVar[bool] = False
+    smoothing = 0.0  # the share of a class label that is spread evenly over all classes in training
 
     def __init__(self, loss: str, deltas: Sequence[float], classes: Sequence[int]) -> None:
         self.loss = loss
@@ -47,6 +48,10 @@ class TaskType(ABC):
     @abstractmethod
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The loss of each row `[R, B, T]` from outputs `[R, B, T, K]` and labels `[R, B, T]`."""
+
+    def training_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """`row_losses` in training; labels of classes are smoothed (Szegedy et al. 2016, section 7) by `smoothing`."""
+        return self.row_losses(outputs, labels)
 
     @abstractmethod
     def estimate(self, outputs: Tensor, task: int) -> Tensor:

@@ -41,6 +41,10 @@ class Binary(TaskType):
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return torch.nn.functional.binary_cross_entropy_with_logits(outputs.squeeze(-1), labels, reduction="none")
 
+    def training_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        smooth = labels * (1 - self.smoothing) + self.smoothing / 2 if self.smoothing else labels
+        return self.row_losses(outputs, smooth)
+
     def estimate(self, outputs: Tensor, task: int) -> Tensor:
         return torch.sigmoid(outputs[:, :, task])
 

@@ -254,7 +254,8 @@ def test_predict_names_what_is_wrong_with_its_words(table, capsys):
     assert main(words) == 0
     run = str(Path("above/sweep/000_seed=0"))
     for folder, what in (("above/sweep", "this is a sweep"), ("above", "this folder holds runs")):
-        for command in (["predict", folder, "houses.csv", "-o", "new.csv"], ["export", folder, "-o", "new.onnx"]):
+        named = (["predict", folder, "houses.csv", "-o", "new.csv"], ["export", folder, "-o", "new.onnx"])
+        for command in named if folder == "above" else ():  # the runs of a sweep predict together: test_ensemble.py
             capsys.readouterr()
             assert main(command) == 2
             assert capsys.readouterr().err == (

@@ -142,6 +142,8 @@ def test_a_sweep_leaves_every_file_of_each_run(here: Path, capsys: pytest.Captur
         "1 setting against a reference needs 6 seeds or more for a paired test to reach p < .05; this sweep has 4"
     )
     assert re.match(r"about \d+ s on 2 processes$", lines.pop(2))
+    assert lines.pop(2) == "trains 16 steps of 32 rows, about 4 epochs; evaluates every 4 steps; does not stop early"
+    assert lines.pop(2) == "8 of 8 nets take fewer than 500 steps: trainer.epochs"
     assert (Path("s") / "command.txt").read_text() == f"mtlrun {shlex.join(SWEEP)}\n"
     del lines[1]
     told = [
@@ -191,7 +193,8 @@ def test_check_says_how_a_sweep_divides_and_why(here: Path, capsys: pytest.Captu
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "16 runs in 4 stacks, 2 at a time"
     assert lines[1].startswith("2 main effects need 7 seeds or more") and lines[2].startswith("about ")
-    assert lines[3] == "stack 0: 4 runs  model.hidden: [8]"
+    assert lines[3].startswith("trains 16 steps of 32 rows") and lines[4].startswith("16 of 16 nets take fewer ")
+    assert lines[5] == "stack 0: 4 runs  model.hidden: [8]"
     assert "apart, as the runs of a stack have the same: model.hidden" in lines
     assert sum("seed=" in line for line in lines) == 16
     assert not Path("s").exists()

@@ -60,6 +60,31 @@ def test_categorical_loss_with_padded_classes() -> None:
     assert (gradient[:, :, 0, 2:] == 0).all() and (gradient[:, :, 2, 3:] == 0).all()
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_smoothed_labels_are_those_of_torch(smoothing: float) -> None:
+    classes = [2, 5, 3]
+    outputs = normal(RUNS, ROWS, 3, 5)
+    for t, k in enumerate(classes):
+        outputs[:, :, t, k:] = -torch.inf
+    outputs.requires_grad_()
+    labels = torch.arange(RUNS * ROWS * 3).view(RUNS, ROWS, 3).remainder(2)
+    kind = Categorical("cross_entropy", [1.0] * 3, classes)
+    kind.smoothing = smoothing
+    ours = kind.training_losses(outputs, labels.double())
+    for t, k in enumerate(classes):
+        logits, known = outputs[:, :, t, :k].reshape(-1, k), labels[:, :, t].reshape(-1)
+        theirs = F.cross_entropy(logits, known, reduction="none", label_smoothing=smoothing)
+        torch.testing.assert_close(ours[:, :, t].reshape(-1), theirs, rtol=0, atol=1e-13)
+    (gradient,) = torch.autograd.grad(ours.sum(), outputs)
+    assert gradient.isfinite().all() and (gradient[:, :, 0, 2:] == 0).all()
+    binary = Binary("cross_entropy", [1.0], [2])
+    binary.smoothing = smoothing
+    logit, label = outputs[:, :, :1, :1].detach(), labels[:, :, :1].double()
+    pair = torch.cat([torch.zeros_like(logit), logit], -1).reshape(-1, 2)
+    theirs = F.cross_entropy(pair, label.long().flatten(), reduction="none", label_smoothing=smoothing)
+    torch.testing.assert_close(binary.training_losses(logit, label).flatten(), theirs, rtol=0, atol=1e-13)
+
+
 def test_estimates_are_what_labels_would_be_if_known() -> None:
     """Probabilities that are certain equal the features of the label, in shape and value."""
     labels = torch.tensor([[0.0, 1.0, 1.0, 0.0]])

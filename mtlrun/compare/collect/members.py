@@ -37,7 +37,7 @@ def members_in(folder: Path, asked: str = "") -> Members:
         if asked:
             raise RequestError(f"{asked}: names a setting, and {folder} is no sweep\nallowed: nothing more of a run")
         return Members([folder], "")
-    runs = collect([folder]).runs
+    runs = collect([folder], to_compare=False).runs
     restarts = any(not run.boosting and RESTART in run.settings for run in runs)
     settings, _ = fold(runs, tuned=[RESTART] if restarts else [])
     setting = _one(settings, asked, folder)

@@ -29,11 +29,11 @@ FACTORS = {
 def verdict(facts: Facts) -> list[str]:
     """The sentences, in this order.
 
-    Nets that were still improving; the best setting; too few seeds; the answer of the experiment; whether training
-    together helps; rows and ensembles against the reference; the leader; boosting; failures. A sentence may end in a
-    command, on a line of its own.
+    Nets that are not trained to the end; tasks below the trivial predictor; the best setting; too few seeds; the answer
+    of the experiment; whether training together helps; rows and ensembles against the reference; the leader; boosting;
+    failures. A sentence may end in a command, on a line of its own.
     """
-    sentences = [facts.still_improving] if facts.still_improving else []
+    sentences = [*facts.doubts]
     if facts.best:
         sentences.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
     if not facts.seeds:

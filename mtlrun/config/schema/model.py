@@ -36,6 +36,7 @@ class ModelConfig(BareModelConfig):
     init_from: the folder of a run whose trunk initialises this one (runs/transfer.py).
     freeze: the trunk keeps its initial parameters.
     pretrain: the tasks on which the trunk is trained first (config/stages.py).
+    clip_outputs: predictions of regressions end at the range of the training labels.
 
     The encoding of the inputs (network/inputs.py, network/number_features.py):
 
@@ -57,6 +58,7 @@ class ModelConfig(BareModelConfig):
     bins: int = bounded(16, at_least=2)
     frequencies: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0], metadata={"above": 0.0})
     gain: float = bounded(1.0, above=0.0)
+    clip_outputs: bool = False
 
     @property
     def per_number(self) -> int:

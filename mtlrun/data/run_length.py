@@ -1,0 +1,47 @@
+"""The length of a run from its settings and its data."""
+
+import math
+from typing import TYPE_CHECKING
+
+from mtlrun.config.length import Length, length_of, length_of_boosting, trains_by_rule
+from mtlrun.config.schema import Config
+
+if TYPE_CHECKING:
+    from mtlrun.data.dataset import Dataset
+
+NEAR = 0.05  # share of the rows by which splits of groups may differ
+
+
+def run_length(config: Config, dataset: "Dataset") -> Length:
+    """The length of a run. See `config.length` for the rule."""
+    if config.boosting:
+        return length_of_boosting(config, _labelled(dataset))
+    return length_of(config.trainer, length_rows(config, dataset))
+
+
+def length_rows(config: Config, dataset: "Dataset") -> int:
+    """The number of training rows with a label, from which the length follows.
+
+    If the rule decides the steps per epoch, and no setting holds training labels back, it is the number to be expected
+    from the table and the shares of the split, unless the actual number is not near it: then seeds with slightly
+    different splits have the same length and can share a stack. Near are 2 √n rows, over three standard deviations of a
+    random split, or 5 %.
+    """
+    actual = _labelled(dataset)
+    cut = any(task.train_labels is not None or task.train_rows_of is not None for task in config.active.values())
+    if cut or not trains_by_rule(config.trainer):
+        return actual
+    labelled = dataset.labelled()
+    train = len(dataset.split.train)
+    if config.data.train_rows is None:
+        train = _nearby(round(config.data.split.train * len(labelled)), train)
+    return _nearby(round(train * float(labelled.mean())), actual)
+
+
+def _labelled(dataset: "Dataset") -> int:
+    return int(dataset.trainable().sum())
+
+
+def _nearby(expected: int, actual: int) -> int:
+    """The expected number if the actual one is near it, else the actual one."""
+    return expected if abs(expected - actual) <= max(2 * math.sqrt(expected), NEAR * expected) else actual
