@@ -27,7 +27,7 @@ from mtlrun.tasks import type_of
 
 
 def by_rule(**given: object) -> list[str]:
-    """Words for the lengths that users have by default, but for those `given`; see `conftest.SHORT`."""
+    """Words for the lengths that users have by default, but for those `given`; see `conftest.PLAIN`."""
     keys = dict.fromkeys(("epochs", "batch_size", "evaluate_every", "patience"), "auto") | given
     return [f"trainer.{key}={value}" for key, value in keys.items()]
 
@@ -89,7 +89,7 @@ def make_dataset(
             class_weights=task.class_weights,
             values=np.where(observed, values, 0).astype(np.float64),
         )
-    spec = InputSpec([InputColumn(f"x{j}", "numeric") for j in range(inputs)])
+    spec = InputSpec([InputColumn(f"x{j}", "numeric") for j in range(inputs)], config.net.embedding_for(0))
     order = np.random.default_rng(config.data.split.seed).permutation(rows)
     parts = [np.sort(p) for p in np.split(order, [rows * 6 // 10, rows * 8 // 10])]
     weight = rng.uniform(0.5, 2, rows).astype(np.float32) if weighted else None
