@@ -47,7 +47,8 @@ def read_once(scheme: str) -> None:
             read = load(self, config_path)
             read.config.update(PLAIN.get(config_path.removesuffix(".yaml"), {}))
             for entry in read.config.get("defaults", []) if config_path.startswith("config") else []:
-                entry.update({group: PLAIN_OPTIONS[group] for group in entry if group in PLAIN_OPTIONS})
+                if not isinstance(entry, str):
+                    entry.update({group: PLAIN_OPTIONS[group] for group in entry if group in PLAIN_OPTIONS})
             results[self.path, config_path] = pickle.dumps(read)
         found: ConfigResult = pickle.loads(results[self.path, config_path])
         return found

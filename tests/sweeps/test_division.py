@@ -37,6 +37,7 @@ MAY_DIFFER = {
     "optimizer=sgd.weight_decay",
     "optimizer=rmsprop.weight_decay",
     "trainer.clip",
+    "trainer.calibrate",
     "trainer.gradient_noise",
     "model.restart",
     "model.init_from",
