@@ -26,6 +26,10 @@ from mtlrun.runs.stack_training import train_stack
 from mtlrun.tasks import type_of
 
 
+# What a child process needs to train as this process does, see `conftest.PLAIN`.
+PLAIN_WORDS = ["model=mlp", "optimizer=adam", "lr.base=0.001", "lr.schedule=constant"]
+
+
 def by_rule(**given: object) -> list[str]:
     """Words for the lengths that users have by default, but for those `given`; see `conftest.PLAIN`."""
     keys = dict.fromkeys(("epochs", "batch_size", "evaluate_every", "patience"), "auto") | given

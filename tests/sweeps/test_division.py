@@ -141,12 +141,18 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "model.hidden": ({"model": {"hidden": [6, 8]}}, {}),
     "model.head_hidden": ({"model": {"head_hidden": [4]}}, {}),
     "model.activation": ({"model": {"activation": "tanh"}}, {}),
+    "model.scaling": ({"model": {"scaling": "robust"}}, {}),
+    "model.embedding": ({"model": {"embedding": "piecewise"}}, {}),
+    "model.bins": ({"model": {"bins": 4}}, {}),
+    "model.frequencies": ({"model": {"frequencies": [0.5]}}, {}),
+    "model.gain": ({"model": {"gain": 2.0}}, {}),
+    "model.clip_outputs": ({"model": {"clip_outputs": True}}, {}),
     "model.dropout": ({"model": {"dropout": 0.1}}, {}),
     "model.pretrain": ({"only": ["a"], "model": {"pretrain": ["b"]}}, {"only": ["a"], "model": {"pretrain": ["c"]}}),
     "loss.name": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "sum", "heads": "own"}}),
     "loss.at": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "pcgrad", "at": "representation"}}),
     "loss.heads": ({"loss": {"name": "rlw"}}, {"loss": {"name": "rlw", "heads": "own"}}),
-    "lr.schedule": ({"lr": {"schedule": "cosine"}}, {}),
+    "lr.schedule": ({"lr": {"schedule": "constant"}}, {}),
     "lr.warmup": ({"lr": {"warmup": 3}}, {}),
     "lr.final": ({"lr": {"final": 0.3}}, {}),
     "lr.decay": ({"lr": {"decay": 0.3}}, {}),
@@ -174,6 +180,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "trainer.importance": ({"trainer": {"importance": True}}, {}),
     "trainer.log_activations": ({"trainer": {"log_activations": True}}, {}),
     "trainer.goal": ({"trainer": {"goal": 1.5}}, {}),
+    "trainer.label_smoothing": ({"trainer": {"label_smoothing": 0.1}}, {}),
     "trainer.debug": ({"trainer": {"debug": True}}, {}),
     "sharing.name": ({"sharing": {"name": "none"}}, {}),
     "sharing.layers": tuple({"sharing": {"name": "l1", "layers": n}} for n in ("first", "all")),
@@ -188,6 +195,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "graph.receives.at": tuple({"graph": {"receives": {"a": {"trunk": {"at": n}}}}} for n in (1, 2)),
 }  # type: ignore[dict-item]
 NOT_SWEPT = {
+    "trainer.length_of",  # of one run on all rows
     "tasks.scale",  # of an objective, see tests/demos/test_toy_objectives.py
     "data.name",
     "model.name",  # one value each
