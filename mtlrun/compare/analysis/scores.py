@@ -113,8 +113,9 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
 def ensemble_figures(runs: Sequence[RunRecord], split: str) -> dict[tuple[str, str], float]:
     """(task, metric) -> figure of the mean prediction of several runs on the rows of `split`, one run after the other.
 
-    Tasks without labels, and of a package's type whose predictions have no inverse, are left out. Raises RequestError as `evaluate` does, if
-    a run does not reproduce its recorded figures, and if the runs were evaluated on different rows.
+    Tasks without labels, and of a package's type whose predictions have no inverse, are left out. Raises RequestError
+    as `evaluate` does, if a run does not reproduce its recorded figures, and if the runs were evaluated on different
+    rows.
     """
     sums: dict[str, np.ndarray] = {}
     first: Evaluated | None = None
