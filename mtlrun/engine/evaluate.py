@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange, LabelScale, Rows
+from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.network import Network
 from mtlrun.tasks import TaskType
 from mtlrun.tasks.metrics import weighted_mean
@@ -116,7 +117,7 @@ class Evaluation:
             return []
         parts: list[list[Tensor]] = [[] for _ in self.network.blocks]
         labels, weights = [], []
-        step = rows_at_once(self.rows, self.index.shape[0])
+        step = rows_at_once(self.rows.encoder, self.index.shape[0] * self.network.members)
         for start in range(0, self.index.shape[1], step):
             these = slice(start, start + step)
             part = None if exchange is None else replace(exchange, rows=exchange.rows[:, these])
@@ -205,9 +206,9 @@ class Evaluation:
         self.labels, self.loss_weights = labels, weights * (self.weights > 0)
 
 
-def rows_at_once(rows: Rows, runs: int) -> int:
-    """Returns how many rows of each run are encoded at once."""
-    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // (4 * max(1, rows.encoder.width))) // runs)
+def rows_at_once(encoder: InputEncoder, runs: int) -> int:
+    """Returns how many rows of each run are encoded at once. runs: networks that read them; an ensemble is several."""
+    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // (4 * max(1, encoder.width))) // runs)
 
 
 def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -216,7 +217,7 @@ def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]
     index: row numbers `[R, N]` of the table; weights: of these rows, `[R, N]`
     """
     sums = torch.zeros(2, index.shape[0], rows.encoder.width, dtype=torch.float64, device=rows.device)
-    step = rows_at_once(rows, index.shape[0])
+    step = rows_at_once(rows.encoder, index.shape[0])
     for start in range(0, index.shape[1], step):
         x = rows.batch(index[None, :, start : start + step])[0][0].double()
         weight = weights[:, None, start : start + step].double()

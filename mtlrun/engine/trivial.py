@@ -9,7 +9,7 @@ from torch import Tensor
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, Rows, label_scale
-from mtlrun.engine.evaluate import ROWS_AT_ONCE, moments
+from mtlrun.engine.evaluate import moments, rows_at_once
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.tasks import TYPES, type_of
 
@@ -77,7 +77,7 @@ def trivial_losses(config: Config, dataset: Dataset, index: np.ndarray) -> dict[
         for task, target in dataset.targets.items()
     ]
     sums = torch.zeros(2, len(tasks), dtype=torch.float64)  # of weights × losses, and of weights
-    for part in torch.from_numpy(index).split(ROWS_AT_ONCE):
+    for part in torch.from_numpy(index).split(rows_at_once(encoder, 1)):
         x, labels, weights, _ = rows.batch(part[None, None])  # [1, 1, B, ...]
         weights = torch.ones_like(labels) if weights is None else weights
         for t, (task, kind) in enumerate(zip(tasks, kinds, strict=True)):

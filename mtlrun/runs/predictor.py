@@ -22,7 +22,7 @@ from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
 from mtlrun.engine.calibration import Calibration
-from mtlrun.engine.evaluate import ROWS_AT_ONCE
+from mtlrun.engine.evaluate import rows_at_once
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import pruned, without_discarded
@@ -274,8 +274,9 @@ class NetworkPredictor(Predictor):
         positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
         values = torch.from_numpy(numeric)
         parts = {t: [np.zeros((0, self.network.place[t][0].outputs))] for t in self.tasks}
-        for start in range(0, len(numeric), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
+        step = rows_at_once(self.network.encoder, self.network.members)
+        for start in range(0, len(numeric), step):
+            rows = slice(start, start + step)
             x = self.network.encoder(values[None, rows], None if positions is None else positions[None, rows])
             for task, out in task_outputs(self.network, self.tasks, self.network(x)).items():
                 parts[task].append(out.double().numpy())

@@ -21,6 +21,8 @@ ON_PURPOSE = {
     ("model", "tabular", "name"),
     ("model", "tabular", "scaling"),
     ("model", "tabular", "embedding"),
+    ("model", "tabm", "scaling"),
+    ("model", "tabm", "embedding"),
     ("lr", "per_head", "trunk"),
     ("lr", "per_head", "heads"),
     ("trainer", "debug", "epochs"),

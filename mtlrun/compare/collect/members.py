@@ -13,11 +13,12 @@ from mtlrun.util.errors import RequestError, counted, listing
 from mtlrun.util.shell import quoted, resume_command
 
 MOST = 20  # settings that a message lists
+UNREAD = ("unreadable", "damaged summary")  # conditions of findings on runs that are missing here
 
 
 @dataclass(frozen=True)
 class Members:
-    """The folders of the completed runs of a setting, and a line that says how many they are and what is left out.
+    """The folders of the completed runs of a setting, and lines that say how many they are and what is left out.
 
     words: "" for a run that is no sweep's
     """
@@ -37,7 +38,8 @@ def members_in(folder: Path, asked: str = "") -> Members:
         if asked:
             raise RequestError(f"{asked}: names a setting, and {folder} is no sweep\nallowed: nothing more of a run")
         return Members([folder], "")
-    runs = collect([folder], to_compare=False).runs
+    collection = collect([folder], to_compare=False)
+    runs = collection.runs
     restarts = any(not run.boosting and RESTART in run.settings for run in runs)
     settings, _ = fold(runs, tuned=[RESTART] if restarts else [])
     setting = _one(settings, asked, folder)
@@ -48,7 +50,8 @@ def members_in(folder: Path, asked: str = "") -> Members:
         raise RequestError(f"{folder}: no run of {setting.label} is completed ({missing})\n{_go_on(folder, setting)}")
     left_out = f"; left out: {missing}" if setting.failed or setting.unfinished else ""
     words = f"{setting.label}: mean of {counted(len(found), 'run')}{left_out}"
-    return Members([run.folder for run in found], words)
+    unread = [f"left out: {finding.text}" for finding in collection.findings if finding.condition in UNREAD]
+    return Members([run.folder for run in found], "\n".join([words, *unread]))
 
 
 def _one(settings: Sequence[Setting], asked: str, sweep: Path) -> Setting:
