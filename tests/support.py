@@ -25,9 +25,9 @@ from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.stack_training import train_stack
 from mtlrun.tasks import type_of
 
-
 # What a child process needs to train as this process does, see `conftest.PLAIN`.
 PLAIN_WORDS = ["model=mlp", "optimizer=adam", "lr.base=0.001", "lr.schedule=constant"]
+PLAIN_WORDS += ["trainer.evaluate_every=null", "trainer.patience=10"]
 
 
 def by_rule(**given: object) -> list[str]:

@@ -117,7 +117,7 @@ class Evaluation:
             return []
         parts: list[list[Tensor]] = [[] for _ in self.network.blocks]
         labels, weights = [], []
-        step = rows_at_once(self.rows.encoder, self.index.shape[0])
+        step = rows_at_once(self.rows.encoder, self.index.shape[0] * self.network.members)
         for start in range(0, self.index.shape[1], step):
             these = slice(start, start + step)
             part = None if exchange is None else replace(exchange, rows=exchange.rows[:, these])
@@ -207,7 +207,7 @@ class Evaluation:
 
 
 def rows_at_once(encoder: InputEncoder, runs: int) -> int:
-    """Returns how many rows of each run are encoded at once."""
+    """Returns how many rows of each run are encoded at once. runs: networks that read them; an ensemble is several."""
     return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // (4 * max(1, encoder.width))) // runs)
 
 

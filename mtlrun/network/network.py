@@ -13,7 +13,7 @@ from mtlrun.network.assembly import TaskSpec, make_blocks
 from mtlrun.network.block import Block
 from mtlrun.network.constants import Constants
 from mtlrun.network.inputs import InputEncoder
-from mtlrun.network.supervision import LabelStatistics, Targets
+from mtlrun.network.supervision import LabelStatistics, Targets, repeated
 from mtlrun.network.task_edges import Sent
 from mtlrun.sharing.base import Sharing
 
@@ -23,6 +23,9 @@ class Network(nn.Module):
 
     tasks: in the order of the losses; place: block and place in it, by task; order: tasks along T, if each task has its
     own features
+
+    members: k; of an ensemble (`Trunk.members`), features and heads have k·B rows for a batch of B. A loss is the mean
+    over the members' losses. Each type pools the members' outputs. Edges carry each member's estimate.
     """
 
     label_mean: Tensor
@@ -39,7 +42,7 @@ class Network(nn.Module):
         seeds: Sequence[int],
     ) -> None:
         super().__init__()
-        self.graph, self.encoder, self.sharing = graphs[0], encoder, sharing
+        self.graph, self.encoder, self.sharing, self.members = graphs[0], encoder, sharing, sharing.members
         self.blocks = make_blocks(encoder, sharing, specs, graphs, config, seeds)
         self.heads = nn.ModuleList(self.blocks)
         self.edges = [edge for block in self.blocks for edge in block.edges]
@@ -72,7 +75,8 @@ class Network(nn.Module):
     def forward(self, x: Tensor, targets: Targets | None = None, noise: Noise | None = None) -> list[Tensor]:
         """Encoded inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block.
 
-        `targets` are given only while training: an edge that carries labels then carries the observed ones.
+        `targets` are given only while training: an edge that carries labels then carries the observed ones, and outputs
+        are those of the members, `[R, k·B, T, K]`.
         """
         return self.of_shown(self.encoder.shown(x), targets, noise)
 
@@ -81,15 +85,23 @@ class Network(nn.Module):
         features = self.sharing(x, noise)
         for i, h in enumerate(features):
             self.constants.hold(f"layer{i}", h)
-        return self.outputs([block.read(features) for block in self.blocks], targets)
+        outputs = self.outputs([block.read(features) for block in self.blocks], targets)
+        return outputs if targets is not None or self.members == 1 else self._pooled(outputs)
+
+    def _pooled(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Returns outputs `[R, B, T, K]` of each block, from those of the members `[R, k·B, T, K]`."""
+        apart = [out.view(out.shape[0], self.members, -1, *out.shape[2:]) for out in outputs]
+        return [block.kind.pooled(out) for block, out in zip(self.blocks, apart, strict=True)]
 
     def outputs(
         self, read: Sequence[Tensor], targets: Targets | None = None, tapes: Sequence[list[Tensor]] | None = None
     ) -> list[Tensor]:
-        """Features that each block reads, see `Block.read` → its outputs `[R, B, T, K]`.
+        """Features that each block reads, see `Block.read` → its outputs `[R, k·B, T, K]`.
 
-        Hidden layers `[R, B, T, H]` of each block are appended to its tape in `tapes`.
+        Hidden layers `[R, k·B, T, H]` of each block are appended to its tape in `tapes`.
         """
+        if targets is not None and self.edges:
+            targets = targets.of_members(self.members)
         labels = LabelStatistics(self.label_mean, self.label_inverse) if self.raw_labels else None
         sent: dict[str, Sent] = {}  # by task
         outputs: list[Tensor] = []
@@ -127,7 +139,10 @@ class Network(nn.Module):
         return self.losses_of(self(x, targets, noise), x, targets)
 
     def losses_of(self, outputs: Sequence[Tensor], x: Tensor, targets: Targets) -> Tensor:
-        """As `losses`, from the outputs of each block."""
+        """As `losses`, from the outputs `[R, k·B, T, K]` of each block."""
+        targets = targets.of_members(self.members)
+        if any(block.kind.reads_inputs for block in self.blocks):
+            x = repeated(x, self.members)
         parts = [block.losses(out, x, targets) for block, out in zip(self.blocks, outputs, strict=True)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 

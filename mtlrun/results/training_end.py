@@ -15,6 +15,7 @@ from mtlrun.util.errors import counted
 END, MATTERS = 0.2, 0.01  # last share of the evaluations; share of the whole gain above which their gain matters
 FEWEST_STEPS = 100  # with fewer steps a net counts as untrained, whatever its curve
 FIRST = 2  # evaluations that are the first ones
+HASTY_STEPS = 50  # so few steps without a better evaluation are no reason to stop
 LONGER = 10  # times as long
 
 
@@ -25,15 +26,20 @@ class TrainingEnd:
     improving: it was still improving on val when its budget was used up
     few_steps: it took fewer than 100 steps
     stalled: val was best at its first two evaluations, and the patience ended it
-    gave_up: that was so before 500 steps
-    below: the main tasks whose loss on val is above the trivial predictor's, with their skill, which is below 0
+    gave_up: the patience ended it before step 500, and it stalled, or its best evaluation was less than 50 steps before
+    skills: main task -> its skill on val at the selected evaluation, 1 − loss / loss of the trivial predictor
     """
 
     improving: bool = False
     few_steps: bool = False
     stalled: bool = False
     gave_up: bool = False
-    below: Mapping[str, float] = field(default_factory=dict)
+    skills: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def below(self) -> list[str]:
+        """The tasks that are below the trivial predictor."""
+        return [task for task, skill in self.skills.items() if skill < 0]
 
     @property
     def untrained(self) -> bool:
@@ -46,24 +52,25 @@ def training_end(folder: Path, summary: Mapping[str, Any]) -> TrainingEnd:
 
     A net was still improving if the last fifth of its evaluations on val, at least one, brought more than 1 % of the
     whole gain over the trivial predictor, in the score of `trainer.select`; so was one with a single evaluation. Only
-    `below` is looked at for gradient boosting, for runs with `trainer.goal` or `trainer.select=last`, and if
+    `skills` are looked at for gradient boosting, for runs with `trainer.goal` or `trainer.select=last`, and if
     metrics.csv cannot be read.
     """
     best, trainer = summary.get("best"), (summary.get("settings") or {}).get("trainer")
     if summary.get("status") != "completed" or not isinstance(best, dict) or not isinstance(trainer, dict):
         return TrainingEnd()
-    below = _below_trivial(summary)
+    skills = _skills(summary.get("figures") or {}, summary)
     by, step, steps = best.get("by"), best.get("step"), summary.get("steps", 0)
     if not isinstance(by, str) or not isinstance(step, int) or by == "last" or "iterations" in best:
-        return TrainingEnd(below=below)
+        return TrainingEnd(skills=skills)
     scores = _scores(folder / METRICS, summary, by) if trainer.get("goal") is None else []
     if not scores:
-        return TrainingEnd(below=below)
+        return TrainingEnd(skills=skills)
     first = scores.index(max(scores))
     by_patience = _by_patience(summary, trainer, len(scores) - 1 - first)
     improving = 2 * step > steps and not by_patience and _matters(scores, _trivial_score(summary, by))
     stalled = by_patience and first < FIRST
-    return TrainingEnd(improving, steps < FEWEST_STEPS, stalled, stalled and steps < FEW_STEPS, below)
+    gave_up = by_patience and steps < FEW_STEPS and (stalled or steps - step < HASTY_STEPS)
+    return TrainingEnd(improving, steps < FEWEST_STEPS, stalled, gave_up, skills)
 
 
 def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
@@ -79,8 +86,11 @@ def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
             f"val was best at step {summary['best']['step']:,}, at the beginning, and stopped improving: a smaller "
             f"lr.base may help{more}"
         )
+    elif end.gave_up and not end.few_steps:
+        waited = summary["steps"] - summary["best"]["step"]
+        lines.append(f"stopped {waited} steps after its best evaluation: train longer: {words}")
     if end.below:
-        tasks = ", ".join(f"{task} (skill {skill:.3g})" for task, skill in end.below.items())
+        tasks = ", ".join(f"{task} (skill {end.skills[task]:.3g})" for task in end.below)
         lines.append(f"below the trivial predictor on val, which knows no inputs: {tasks}")
     return lines
 
@@ -94,7 +104,7 @@ def untrained_words(ends: Sequence[TrainingEnd]) -> str:
     parts = [
         (improving, were),
         (few, f"took fewer than {FEWEST_STEPS} steps"),
-        (gave_up, f"stopped before step {FEW_STEPS}, best at the first evaluations"),
+        (gave_up, f"gave up before step {FEW_STEPS} (trainer.patience)"),
     ]
     (first, words), *others = [(count, words) for count, words in parts if count]
     return "; ".join([f"{first} of {counted(len(ends), 'net')} {words}", *(f"{n} {why}" for n, why in others)])
@@ -103,7 +113,8 @@ def untrained_words(ends: Sequence[TrainingEnd]) -> str:
 def below_words(ends: Sequence[TrainingEnd]) -> list[str]:
     """A line on the tasks in which runs are below the trivial predictor on val; [] if there is none."""
     tasks = Counter(task for end in ends for task in end.below)
-    counts = ", ".join(f"{task} in {count} of {len(ends)} runs" for task, count in tasks.items())
+    of = Counter(task for end in ends for task in end.skills)
+    counts = ", ".join(f"{task} in {count} of {counted(of[task], 'run')}" for task, count in tasks.items())
     return [f"below the trivial predictor on val: {counts}"] if counts else []
 
 
@@ -114,11 +125,6 @@ def _by_patience(summary: Mapping[str, Any], trainer: Mapping[str, Any], waited:
         patience = length.get("patience_steps")
         return patience is not None and summary["steps"] - summary["best"]["step"] >= patience
     return isinstance(trainer.get("patience"), int) and waited >= trainer["patience"]
-
-
-def _below_trivial(summary: Mapping[str, Any]) -> dict[str, float]:
-    """Main task -> its skill on val at the selected evaluation, for those with a skill below 0."""
-    return {task: skill for task, skill in _skills(summary.get("figures") or {}, summary).items() if skill < 0}
 
 
 def _matters(scores: Sequence[float], trivial: float | None) -> bool:
@@ -182,16 +188,18 @@ def longer(trainer: Mapping[str, Any], steps: int, length: Mapping[str, Any] | N
     `auto`, where the rule gives at least twice as many steps, so that a patience in evaluations cannot end it early;
     otherwise ten times the epochs. length: as in summary.json, None if a run of an older version has none
     """
-    epochs, most = trainer["epochs"], trainer.get("max_steps")
+    epochs, most = trainer.get("epochs"), trainer.get("max_steps")
     limit = {"trainer.max_steps": "null"} if most is not None and steps >= most else {}
     if length is not None:
         per_epoch = length["rows"] // length["batch_size"]
         if steps_by_rule(per_epoch) >= 2 * steps:
-            given = [key for key in ("epochs", "patience") if trainer.get(key) != "auto"]
+            given = [key for key in ("epochs", "patience") if trainer.get(key) not in ("auto", None)]
             lifted = {f"trainer.{key}": "auto" for key in given} | limit
             if lifted:
                 return lifted
         epochs = math.ceil(length["steps"] / per_epoch) if epochs == "auto" else epochs
+    if not isinstance(epochs, int):  # an older run, whose summary.json is damaged
+        return {"trainer.epochs": "auto"} | limit
     return {"trainer.epochs": str(LONGER * epochs)} | dict.fromkeys(limit, str(LONGER * (most or 0)))
 
 

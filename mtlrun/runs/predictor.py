@@ -274,7 +274,7 @@ class NetworkPredictor(Predictor):
         positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
         values = torch.from_numpy(numeric)
         parts = {t: [np.zeros((0, self.network.place[t][0].outputs))] for t in self.tasks}
-        step = rows_at_once(self.network.encoder, 1)
+        step = rows_at_once(self.network.encoder, self.network.members)
         for start in range(0, len(numeric), step):
             rows = slice(start, start + step)
             x = self.network.encoder(values[None, rows], None if positions is None else positions[None, rows])

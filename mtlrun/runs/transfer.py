@@ -151,6 +151,12 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
             f"{KEY}: {folder} is a run of model={theirs.model.name}, which has no trunk to take over\n"
             "allowed: a run of model=mlp"
         )
+    ours, wanted = config.net.ensemble, theirs.net.ensemble
+    if ours != wanted:
+        raise RequestError(
+            f"model={config.model.name}: has {counted(ours, 'member')}, and the trunk in {folder} has {wanted}\n"
+            + (f"set it: model.members={wanted}" if min(ours, wanted) > 1 else f"set it: model={theirs.model.name}")
+        )
     for key in ("hidden", "activation", *INPUTS):
         ours, wanted = getattr(config.net, key), getattr(theirs.model, key)
         if ours != wanted:

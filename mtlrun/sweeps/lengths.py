@@ -19,7 +19,8 @@ def length_lines(runs: Sequence[PlannedRun], sizes: Sequence[Size]) -> list[str]
     lines = [f"{_of(count, len(lengths))}{length.in_words()}" for length, count in counts[:SHOWN]]
     if counts[SHOWN:]:
         lines.append(f"{counted(len(counts) - SHOWN, 'further length')} for the other nets")
-    few = sum(length.steps < FEW_STEPS for length in lengths)
+    chosen = any(run.config.trainer.length_of is not None for run in runs)  # on val, by other runs
+    few = 0 if chosen else sum(length.steps < FEW_STEPS for length in lengths)
     if few:
         take = "takes" if few == 1 else "take"
         lines.append(f"{few} of {counted(len(lengths), 'net')} {take} fewer than {FEW_STEPS} steps: trainer.epochs")

@@ -61,6 +61,13 @@ class TaskType(ABC):
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         """Observed labels `[R, B]` of one task as features `[R, B, E]`, in the same form as `estimate`."""
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The outputs `[R, B, T, K]` of an ensemble, from those of its M members `[R, M, B, T, K]`.
+
+        Their predictions are averaged. This implementation takes the mean of the outputs.
+        """
+        return outputs.mean(1)
+
     @classmethod
     def head_function(cls, functions: Sequence[str], scales: Sequence[float]) -> nn.Module | None:
         """A module without parameters that replaces the heads of a block; None if heads are learnt.

@@ -51,6 +51,11 @@ class Binary(TaskType):
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return labels.unsqueeze(-1)
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The logit of the mean probability."""
+        softplus = torch.nn.functional.softplus  # −log of a probability
+        return torch.logsumexp(-softplus(-outputs), 1) - torch.logsumexp(-softplus(outputs), 1)
+
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
         logits = outputs[:, 0]

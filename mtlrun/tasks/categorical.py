@@ -84,6 +84,10 @@ class Categorical(TaskType):
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return torch.nn.functional.one_hot(labels.long(), self.classes[task]).to(labels.dtype)
 
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The logs of the mean probabilities."""
+        return torch.logsumexp(outputs.log_softmax(-1), 1) - math.log(outputs.shape[1])
+
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
         index, probabilities = labels.long(), outputs.softmax(-1)

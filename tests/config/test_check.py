@@ -19,6 +19,7 @@ ON_PURPOSE = {
     ("optimizer", "adamw", "name"),
     ("optimizer", "adamw", "weight_decay"),
     *(("model", "tabular", key) for key in ("name", "activation", "dropout", "scaling", "embedding")),
+    *(("model", "tabm", key) for key in ("activation", "dropout", "scaling", "embedding")),
     ("lr", "per_head", "trunk"),
     ("lr", "per_head", "heads"),
     ("trainer", "debug", "epochs"),

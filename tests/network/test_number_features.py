@@ -205,7 +205,9 @@ def test_the_encoding_of_a_part_is_the_part_of_the_encoding() -> None:
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 def test_an_outlier_does_bounded_harm(embedding: str) -> None:
     config = make_config(
-        {"a": {"type": "regression"}}, model={"scaling": "robust", "embedding": embedding, "gain": 1.0}, trainer={"epochs": 4}
+        {"a": {"type": "regression"}},
+        model={"scaling": "robust", "embedding": embedding, "gain": 1.0},
+        trainer={"epochs": 4},
     )
     dataset = make_dataset(config)
     stack = build_stack([config], [dataset])

@@ -119,7 +119,7 @@ ENDS: dict[str, tuple[int | None, TrainingEnd, list[str]]] = {
     ),
     "below": (
         None,
-        TrainingEnd(below={"a": -0.25}),
+        TrainingEnd(skills={"a": -0.25, "b": 0.25}),
         ["below the trivial predictor on val, which knows no inputs: a (skill -0.25)"],
     ),
 }

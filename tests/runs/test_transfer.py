@@ -245,6 +245,7 @@ WRONG = {
     "model.scaling=robust": ("model.scaling: found robust", "has standard", "model.scaling=standard"),
     "model.embedding=periodic": ("model.embedding: found periodic", "has none", "model.embedding=none"),
     "data.inputs=[area,city]": ("other inputs (rooms only there)", "the same columns"),
+    "model=tabm": ("model=tabm: has 8 members, and the trunk in", "has 1\n", "set it: model=mlp"),
     "model=boosting": ("model=boosting has no such key", "mlp"),
     "sharing=none": ("sharing: found none", "has hard", "set it: sharing=hard"),
 }
@@ -286,6 +287,23 @@ def test_an_embedding_takes_over_only_the_same_numbers(here: Path) -> None:
     other = InputSpec([replace(c, two_valued=c.name == "rooms") for c in spec.columns])
     with pytest.raises(RequestError, match="rooms has only two values in one of the tables"):
         from_run(Path("donor"), config, other)
+
+
+def test_an_ensemble_takes_over_one_of_as_many_members(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["model=tabm", "model.members=3", "model.dropout=0.2", "seed=5"]
+    train("donor", "only=[price]", *words)
+    train("out", "only=[sold]", *words, "model.init_from=donor", "model.freeze=true")
+    given = {name: value for name, value in network("donor").items() if name.startswith("sharing.")}
+    assert given["sharing.trunk.scales.0"].shape[:2] == (1, 3)
+    assert_equal(given, {name: network("out")[name] for name in given})
+    train("stages", "only=[sold]", *words, "model.pretrain=[price]", "model.freeze=true")
+    assert_equal(begins("stages", "sharing."), begins("stages/pretrain", "sharing."))
+    capsys.readouterr()
+    for word, expected in {"model.members=2": "set it: model.members=3", "model=mlp": "set it: model=tabm"}.items():
+        own = [*words[2:], word] if word == "model=mlp" else [*words[:1], *words[2:], word]
+        assert main([*SMALL, "only=[sold]", *own, "model.init_from=donor"]) == 2
+        answer = capsys.readouterr().err
+        assert "and the trunk in" in answer and "has 3\n" in answer and expected in answer
 
 
 def test_trees_have_no_trunk_to_give(capsys: pytest.CaptureFixture[str]) -> None:

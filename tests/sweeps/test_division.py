@@ -36,8 +36,8 @@ MAY_DIFFER = {
     "optimizer=adamw.weight_decay",
     "optimizer=sgd.weight_decay",
     "optimizer=rmsprop.weight_decay",
-    "trainer.clip",
     "trainer.calibrate",
+    "trainer.clip",
     "trainer.gradient_noise",
     "model.restart",
     "model.init_from",
@@ -141,13 +141,14 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "model.hidden": ({"model": {"hidden": [6, 8]}}, {}),
     "model.head_hidden": ({"model": {"head_hidden": [4]}}, {}),
     "model.activation": ({"model": {"activation": "tanh"}}, {}),
-    "model.scaling": ({"model": {"scaling": "robust"}}, {}),
-    "model.embedding": ({"model": {"embedding": "piecewise"}}, {}),
-    "model.bins": ({"model": {"bins": 4}}, {}),
-    "model.frequencies": ({"model": {"frequencies": [0.5]}}, {}),
-    "model.gain": ({"model": {"gain": 2.0}}, {}),
-    "model.clip_outputs": ({"model": {"clip_outputs": True}}, {}),
+    "model.members": tuple({"model": {"name": "tabm", "members": n}} for n in (2, 3)),
     "model.dropout": ({"model": {"dropout": 0.1}}, {}),
+    "model.scaling": ({"model": {"scaling": "robust"}}, {}),
+    "model.embedding": ({"model": {"embedding": "periodic"}}, {}),
+    "model.bins": tuple({"model": {"embedding": "piecewise", "bins": n}} for n in (3, 4)),
+    "model.frequencies": tuple({"model": {"embedding": "periodic", "frequencies": f}} for f in ([1.0], [2.0])),
+    "model.gain": tuple({"model": {"embedding": "periodic", "gain": g}} for g in (1.0, 2.0)),
+    "model.clip_outputs": ({"model": {"clip_outputs": True}}, {}),
     "model.pretrain": ({"only": ["a"], "model": {"pretrain": ["b"]}}, {"only": ["a"], "model": {"pretrain": ["c"]}}),
     "loss.name": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "sum", "heads": "own"}}),
     "loss.at": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "pcgrad", "at": "representation"}}),
@@ -195,7 +196,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "graph.receives.at": tuple({"graph": {"receives": {"a": {"trunk": {"at": n}}}}} for n in (1, 2)),
 }  # type: ignore[dict-item]
 NOT_SWEPT = {
-    "trainer.length_of",  # of one run on all rows
+    "trainer.length_of",  # for a training on all rows, see tests/runs/test_all_rows.py
     "tasks.scale",  # of an objective, see tests/demos/test_toy_objectives.py
     "data.name",
     "model.name",  # one value each

@@ -48,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     head_rules.heads,
     loss_rules.below_0,
     loss_rules.weights,
+    trunk_rules.ensemble,
     sharing_rules.trunks,
     sharing_rules.shared_gradients,
     sharing_rules.penalised_heads,

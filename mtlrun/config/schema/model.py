@@ -75,8 +75,25 @@ class ModelConfig(BareModelConfig):
         return {"none": 0, "piecewise": self.bins, "periodic": 2 * len(self.frequencies)}[embedding]
 
     @property
+    def ensemble(self) -> int:
+        """The number of members of each run whose predictions are averaged, 1 if it is no ensemble."""
+        return 1
+
+    @property
     def net(self) -> "ModelConfig":
         return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabmConfig(ModelConfig):
+    """The trunk of `ModelConfig` as an ensemble of members that share its weights (mtlrun/model/trunks/tabm.py)."""
+
+    name: Literal["tabm"] = "tabm"  # type: ignore[assignment]
+    members: int = bounded(8, at_least=2)
+
+    @property
+    def ensemble(self) -> int:
+        return self.members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,4 +114,4 @@ class BoostingConfig(BareModelConfig):
 
 
 # The models of packages are not in this table.
-MODELS: dict[str, type] = {"mlp": ModelConfig, "tabular": ModelConfig, "boosting": BoostingConfig}
+MODELS: dict[str, type] = {"mlp": ModelConfig, "tabular": ModelConfig, "tabm": TabmConfig, "boosting": BoostingConfig}

@@ -155,6 +155,8 @@ def test_longer_lifts_the_limit_that_ended_the_run() -> None:
     given = {"epochs": 3, "max_steps": None, "patience": 10}
     assert longer(given, 30, length) == {"trainer.epochs": "auto", "trainer.patience": "auto"}
     assert longer(given | {"max_steps": 30}, 30, length)["trainer.max_steps"] == "null"
+    assert longer(given | {"patience": None}, 30, length) == {"trainer.epochs": "auto"}
+    assert longer({}, 30) == {"trainer.epochs": "auto"}
     whole = {"epochs": "auto", "max_steps": None, "patience": "auto"}
     assert longer(whole, 2000, length | {"steps": 2000}) == {"trainer.epochs": "2000"}
 
@@ -168,14 +170,24 @@ def test_the_command_is_code_in_markdown(outputs: Outputs) -> None:
 
 FIRST_BEST = [0.4, 0.5, 0.6]
 LENGTH = {"rows": 640, "batch_size": 64, "steps": 3000, "evaluate_every": 100, "patience_steps": 200}
+ABOVE = {"a": 0.5, "b": 0.5}
 ENDS: dict[str, tuple[list[float], dict[str, Any], TrainingEnd]] = {
-    "trained": (TRAINED, {}, TrainingEnd()),
-    "few steps": ([0.4, 0.5], {"steps": 99}, TrainingEnd(few_steps=True)),
-    "patience in steps": (FIRST_BEST, {"length": LENGTH}, TrainingEnd(stalled=True, gave_up=True)),
-    "patience in evaluations": (FIRST_BEST, {"flat": {"trainer.patience": 2}}, TrainingEnd(stalled=True, gave_up=True)),
-    "long patience": ([0.4, *[0.5] * 9], {"flat": {"trainer.patience": 9}}, TrainingEnd(stalled=True)),
-    "patience not at an end": (FIRST_BEST, {"length": LENGTH | {"patience_steps": 500}}, TrainingEnd()),
-    "below the trivial predictor": (TRAINED, {"val": {"b": 1.25}}, TrainingEnd(below={"b": -0.25})),
+    "trained": (TRAINED, {}, TrainingEnd(skills=ABOVE)),
+    "few steps": ([0.4, 0.5], {"steps": 99}, TrainingEnd(few_steps=True, skills=ABOVE)),
+    "patience in steps": (FIRST_BEST, {"length": LENGTH}, TrainingEnd(stalled=True, gave_up=True, skills=ABOVE)),
+    "patience in evaluations": (
+        FIRST_BEST,
+        {"flat": {"trainer.patience": 2}},
+        TrainingEnd(stalled=True, gave_up=True, skills=ABOVE),
+    ),
+    "a hasty patience": (
+        TRAINED,
+        {"steps": 310, "length": LENGTH | {"patience_steps": 10}},
+        TrainingEnd(gave_up=True, skills=ABOVE),
+    ),
+    "long patience": ([0.4, *[0.5] * 9], {"flat": {"trainer.patience": 9}}, TrainingEnd(stalled=True, skills=ABOVE)),
+    "patience not at an end": (FIRST_BEST, {"length": LENGTH | {"patience_steps": 500}}, TrainingEnd(skills=ABOVE)),
+    "below the trivial predictor": (TRAINED, {"val": {"b": 1.25}}, TrainingEnd(skills={"a": 0.5, "b": -0.25})),
 }
 
 
@@ -187,7 +199,7 @@ def test_the_end_of_a_training(case: str, outputs: Outputs) -> None:
 
 UNTRAINED_ENDS = {
     "few steps": ([0.4, 0.5], {"steps": 20}, "took fewer than 100 steps: "),
-    "gave up": (FIRST_BEST, {"length": LENGTH}, "stopped before step 500, best at the first evaluations: "),
+    "gave up": (FIRST_BEST, {"length": LENGTH}, "gave up before step 500 (trainer.patience): "),
 }
 
 
