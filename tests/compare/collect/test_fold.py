@@ -158,7 +158,7 @@ def test_runs_from_before_a_key_was_there_fold_with_later_ones(outputs: Outputs)
         outputs.run(f"long-{seed}", {"a": 1, "b": 1}, seed, flat={"trainer.patience": None})
     found = folded(outputs)
     assert {label: own.seeds for label, own in found.items()} == {
-        "trainer.patience=10": (0, 1, 2, 3),
+        "trainer.patience=auto": (0, 1, 2, 3),
         "loss=sum": (0, 1),
     }
 
