@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.fields import COLUMN
+from mtlrun.config.schema.model import Embedding, ModelConfig
 from mtlrun.config.values import from_mapping
 from mtlrun.data.cycles import cycles_of, with_cycles
 from mtlrun.data.kinds import (
@@ -96,9 +97,13 @@ class InputColumn:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The encoding of a table as arrays, in the order of `columns`."""
+    """The encoding of a table as arrays, in the order of `columns`.
+
+    embedding: the further inputs that the network has for each number (`model.embedding`)
+    """
 
     columns: list[InputColumn]
+    embedding: Embedding = "none"
 
     @property
     def inputs(self) -> list[InputColumn]:
@@ -137,9 +142,9 @@ class InputSpec:
         pairs = zip(self.numeric, self.places, strict=True)
         return [i for c, place in pairs if not (c.hidden or c.two_valued) for i in range(place.start, place.stop)]
 
-    def width_with(self, per_number: int) -> int:
-        """The number of network inputs with an embedding of `per_number` further inputs for each number."""
-        return self.width + per_number * len(self.embeddable)
+    def width_in(self, net: ModelConfig) -> int:
+        """The number of network inputs, with those that the embedding makes."""
+        return self.width + net.per_number(self.embedding) * len(self.embeddable)
 
     def reading(self) -> Reading:
         """How categories and dates are read for a run of an older version, which has not stored its reading."""
@@ -154,7 +159,8 @@ class InputSpec:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "InputSpec":
         """The spec from the result of `to_plain`. Raises RequestError, TypeError or AttributeError for other values."""
-        return cls([from_mapping(InputColumn, column, "inputs", "a column") for column in plain["columns"]])
+        columns = [from_mapping(InputColumn, column, "inputs", "a column") for column in plain["columns"]]
+        return cls(columns, plain.get("embedding", "none"))
 
     def transform(self, columns: Columns, key: str = "data.inputs") -> tuple[np.ndarray, np.ndarray]:
         """Numbers [N, Dn] float64, NaN if missing; codes [N, Dc] int32, -1 unknown, -2 missing.

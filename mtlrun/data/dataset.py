@@ -1,7 +1,7 @@
 """Loads the arrays of a run from a checked configuration: inputs, targets, weights, split."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.reading import ColumnReading, Reading, declared
 from mtlrun.data.roles import column_roles, input_notes, target_column
+from mtlrun.data.run_length import expected_training_rows
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
@@ -95,6 +96,7 @@ def load_dataset(config: Config) -> Dataset:
         ("spec", *key), lambda: input_spec(table.columns, roles.inputs, most, hidden, not old)
     )
     numeric, codes = table.remember(("arrays", *key), lambda: spec.transform(table.columns))
+    spec = replace(spec, embedding=config.net.embedding_for(expected_training_rows(config.data, split, len(frame))))
     weight = _weight(config.data.weight, table, split)
     run = RunTable(config, table, split, weight)
     targets = {name: make_target(name, run) for name in config.active}

@@ -4,10 +4,11 @@ import math
 from typing import TYPE_CHECKING
 
 from mtlrun.config.length import Length, length_of, length_of_boosting, trains_by_rule
-from mtlrun.config.schema import Config
+from mtlrun.config.schema import Config, DataConfig
 
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
+    from mtlrun.data.split import Split
 
 NEAR = 0.05  # share of the rows by which splits of groups may differ
 
@@ -24,17 +25,14 @@ def length_rows(config: Config, dataset: "Dataset") -> int:
 
     If the rule decides the steps per epoch, and no setting holds training labels back, it is the number to be expected
     from the table and the shares of the split, unless the actual number is not near it: then seeds with slightly
-    different splits have the same length and can share a stack. Near are 2 √n rows, over three standard deviations of a
-    random split, or 5 %.
+    different splits have the same length and can share a stack.
     """
     actual = _labelled(dataset)
     cut = any(task.train_labels is not None or task.train_rows_of is not None for task in config.active.values())
     if cut or not trains_by_rule(config.trainer):
         return actual
     labelled = dataset.labelled()
-    train = len(dataset.split.train)
-    if config.data.train_rows is None:
-        train = _nearby(round(config.data.split.train * len(labelled)), train)
+    train = expected_training_rows(config.data, dataset.split, len(labelled))
     return _nearby(round(train * float(labelled.mean())), actual)
 
 
@@ -42,6 +40,18 @@ def _labelled(dataset: "Dataset") -> int:
     return int(dataset.trainable().sum())
 
 
+def expected_training_rows(data: DataConfig, split: "Split", rows: int) -> int:
+    """The training rows to be expected from the settings and the rows of the table; if far off, the actual number.
+
+    Rules that follow from the number of rows use it, so that seeds with slightly different splits are treated alike.
+    """
+    actual = len(split.train)
+    return actual if data.train_rows is not None else _nearby(round(data.split.train * rows), actual)
+
+
 def _nearby(expected: int, actual: int) -> int:
-    """The expected number if the actual one is near it, else the actual one."""
+    """The expected number if the actual one is near it, else the actual one.
+
+    Near are 2 √n rows, over three standard deviations of a random split, or 5 %.
+    """
     return expected if abs(expected - actual) <= max(2 * math.sqrt(expected), NEAR * expected) else actual

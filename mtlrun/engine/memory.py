@@ -40,7 +40,7 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     element; the epoch's order of rows; labels and outputs of val and test; training labels that differ by run. All in
     float32, except indices, metrics and labels.
     """
-    inputs = dataset.spec.width_with(config.net.per_number)
+    inputs = dataset.spec.width_in(config.net)
     outputs = sum(max(1, n) for n in dataset.classes().values())
     kept = sum(
         max(1, len(t.classes)) for t in dataset.targets.values()

@@ -64,7 +64,7 @@ class InputEncoder(nn.Module):
         self.onehot = int(self.offsets[-1])
         self.imputes = bool(self.gaps)
         self.robust = net.scaling == "robust"
-        self.embedding = number_features(spec.embeddable, runs, net)
+        self.embedding = number_features(spec, runs, net)
         plain = numbers + len(self.gaps) + self.onehot
         self.width = plain + (0 if self.embedding is None else self.embedding.width)
         # float64: float32 would lose the differences of timestamps

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlrun.config.schema import ModelConfig
+from mtlrun.data.columns import InputSpec
 from mtlrun.network.number_scales import known_numbers, quartile_scale, smooth_clip_, smoothly_clipped
 from mtlrun.tasks.base import OnnxGraph
 
@@ -99,7 +100,7 @@ class Piecewise(NumberFeatures):
     most: Tensor
 
     def __init__(self, numbers: Sequence[int], runs: int, net: ModelConfig) -> None:
-        super().__init__(numbers, runs, net.per_number)
+        super().__init__(numbers, runs, net.bins)
         for name in ("lower", "slope", "least", "most"):
             self.register_buffer(name, torch.zeros(runs, len(numbers), self.each))
 
@@ -147,7 +148,7 @@ class Periodic(NumberFeatures):
     gain: Tensor
 
     def __init__(self, numbers: Sequence[int], runs: int, net: ModelConfig) -> None:
-        super().__init__(numbers, runs, net.per_number)
+        super().__init__(numbers, runs, 2 * len(net.frequencies))
         self.full, self.frequencies = net.gain, net.frequencies
         self.register_buffer("gain", torch.zeros(runs, len(numbers)))
 
@@ -185,8 +186,8 @@ EMBEDDINGS: dict[str, Callable[[Sequence[int], int, ModelConfig], NumberFeatures
 }
 
 
-def number_features(numbers: Sequence[int], runs: int, net: ModelConfig) -> NumberFeatures | None:
-    """The features of `model.embedding` for the numbers at these places; None if there are none."""
-    if not net.per_number or not numbers:
+def number_features(spec: InputSpec, runs: int, net: ModelConfig) -> NumberFeatures | None:
+    """The features that the embedding of `spec` makes of its numbers; None if there are none."""
+    if spec.embedding == "none" or not spec.embeddable:
         return None
-    return EMBEDDINGS[net.embedding](numbers, runs, net)
+    return EMBEDDINGS[spec.embedding](spec.embeddable, runs, net)

@@ -60,7 +60,7 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
     """
     first = configs[0]
     seeds = [c.seed + (c.net.restart << 63) for c in configs]  # seeds are below 2⁶³
-    encoder, inputs = InputEncoder(spec, len(configs), first.net), spec.width_with(first.net.per_number)
+    encoder, inputs = InputEncoder(spec, len(configs), first.net), spec.width_in(first.net)
     if spec.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
     _require_memory(first, inputs, specs, len(configs))

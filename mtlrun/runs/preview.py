@@ -153,7 +153,7 @@ def _training(run: PreparedRun) -> str:
     shared = sum(p[0].numel() for p in network.sharing.parameters())
     heads = {t: sum(p[0].numel() for p in network.task_parameters(t)) for t in network.tasks}
     rates = stack.step.rates.groups[0]
-    inputs = stack.datasets[0].spec.width_with(run.config.net.per_number)
+    inputs = stack.datasets[0].spec.width_in(run.config.net)
     made_of = network.sharing.describe()
     return "\n".join(
         [

@@ -36,7 +36,7 @@ def size(config: Config, dataset: Dataset, first: Dataset | None = None) -> Size
     """The size of a run. `first`: the data of its first stage (`model.pretrain`), whose size counts too.
 
     All settings are shared except those that the schema declares `per_run`, and so are rows per batch and steps per
-    epoch, from which the length follows.
+    epoch, from which the length follows, and what `model.embedding=auto` means.
     """
     graph = config.task_graph
     shared = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
@@ -45,6 +45,7 @@ def size(config: Config, dataset: Dataset, first: Dataset | None = None) -> Size
         "graph": _edges(graph),
         "rows per batch": str(length.batch_size),
         "steps per epoch": str(length.steps_per_epoch),
+        "embedding of numbers": dataset.spec.embedding,
     }
     alone = "trainer.debug asks for" if config.trainer.debug else ""
     if config.boosting:

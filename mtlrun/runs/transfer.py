@@ -75,7 +75,7 @@ def _from_tree(folder: Path, tree: Mapping[str, Any], config: Config, spec: Inpu
     """`from_run`, given the content `tree` of the checkpoint."""
     theirs = check(tree["config"])
     _require_alike(folder, theirs, config)
-    _require_same_inputs(folder, InputSpec.from_plain(tree["inputs"]), spec, config.net.per_number > 0)
+    _require_same_inputs(folder, InputSpec.from_plain(tree["inputs"]), spec)
     network: dict[str, Tensor] = tree["network"]
     for name, value in network.items():
         if not isinstance(value, Tensor):
@@ -177,9 +177,14 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
         )
 
 
-def _require_same_inputs(folder: Path, theirs: InputSpec, ours: InputSpec, embedded: bool = False) -> None:
-    """Raises RequestError that names the differing columns if the encoded inputs differ. embedded: have embeddings."""
-    if theirs == ours and (not embedded or theirs.embeddable == ours.embeddable):
+def _require_same_inputs(folder: Path, theirs: InputSpec, ours: InputSpec) -> None:
+    """Raises RequestError that names the differing columns if the encoded inputs differ."""
+    if theirs.embedding != ours.embedding:
+        raise RequestError(
+            f"{KEY}: {folder} has the embedding {theirs.embedding} of numbers, and this run {ours.embedding}\n"
+            f"set it: model.embedding={theirs.embedding}"
+        )
+    if theirs == ours and (ours.embedding == "none" or theirs.embeddable == ours.embeddable):
         return
     there, here = ({c.name: c for c in spec.columns} for spec in (theirs, ours))
     words = [f"{name} only there" for name in there if name not in here]

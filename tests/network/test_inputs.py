@@ -33,7 +33,7 @@ def fitted(
     train: list[np.ndarray],
     net: ModelConfig = PLAIN,
 ) -> InputEncoder:
-    encoder = InputEncoder(InputSpec(columns), len(train), net)
+    encoder = InputEncoder(InputSpec(columns, net.embedding), len(train), net)
     encoder.fit(numeric, encoder.positions(codes), train)
     return encoder
 
@@ -127,17 +127,17 @@ def test_an_input_without_spread_in_training_is_0_everywhere(net: ModelConfig) -
     numeric[:, 3:] = np.stack([days, *(f(2 * np.pi * days / p) for p in (7, 1) for f in (np.sin, np.cos))], 1)
     numeric[learnt, 1], numeric[others, 0], numeric[others, 2] = NAN, 7, [NAN, 1, 2, 3, 4]
     codes = np.array([[0, MISSING]] * 5 + [[1, 0], [MISSING, 1], [UNKNOWN, 0], [1, 1], [0, 0]])
-    encoder = InputEncoder(InputSpec(columns), 1, net)
+    encoder = InputEncoder(InputSpec(columns, net.embedding), 1, net)
     encoder.fit(numeric, encoder.positions(codes), [np.arange(10)], [learnt])
     x = encode(encoder, numeric, codes)[0].numpy()
     plain, embedded = x[:, :16], (x[:, 16:] != 0).any(0)
     assert encoder.masked and set(np.flatnonzero((plain != 0).any(0))) == {3}  # the number of days alone
-    of_number = np.arange(8).repeat(net.per_number)
+    of_number = np.arange(8).repeat(net.per_number(net.embedding))
     if net.embedding == "periodic":
-        of_number = np.tile(np.arange(8), net.per_number)
-    assert set(of_number[embedded]) == ({3} if net.per_number else set())
+        of_number = np.tile(np.arange(8), net.per_number(net.embedding))
+    assert set(of_number[embedded]) == ({3} if net.per_number(net.embedding) else set())
     old = {name: value for name, value in encoder.state_dict().items() if name not in ("varies", "low", "high")}
-    again = InputEncoder(InputSpec(columns), 1, net)
+    again = InputEncoder(InputSpec(columns, net.embedding), 1, net)
     again.load_state_dict(old)
     again.refresh()
     before = encode(again, numeric, codes)[0, :, :16].numpy()  # an older version used every input that was seen

@@ -62,7 +62,7 @@ def encode(encoder: InputEncoder, numeric: np.ndarray, codes: np.ndarray) -> tor
 
 
 def fitted(spec: InputSpec, numeric: np.ndarray, codes: np.ndarray, train: list[np.ndarray], of: ModelConfig) -> Any:
-    encoder = InputEncoder(spec, len(train), of)
+    encoder = InputEncoder(replace(spec, embedding=of.embedding), len(train), of)
     encoder.fit(numeric, encoder.positions(codes), train)
     return encoder
 
@@ -97,7 +97,7 @@ def piecewise(value: float, known: np.ndarray, bins: int) -> list[float]:
 
 def periodic(value: float, known: np.ndarray, of: ModelConfig) -> list[float]:
     if math.isnan(value) or len(set(known.tolist())) < 3:
-        return [0.0] * of.per_number
+        return [0.0] * of.per_number(of.embedding)
     angles = [2 * math.pi * f * clipped(scaled(value, known)) for f in of.frequencies]
     return [of.gain * wave(a) for wave in (math.sin, math.cos) for a in angles]
 
@@ -125,11 +125,11 @@ def test_embeddings_equal_the_formula(scaling: Any, embedding: Any) -> None:
     embedded = ["normal", "gaps", "ties", "levels", "heavy", "time"]
     assert [spec.numeric[i].name for i in spec.embeddable] == embedded
     for r, rows in enumerate(train):
-        found = x[r, :, -len(embedded) * of.per_number :]
+        found = x[r, :, -len(embedded) * of.per_number(of.embedding) :]
         if embedding == "piecewise":
-            found = found.reshape(len(numeric), len(embedded), of.per_number)
+            found = found.reshape(len(numeric), len(embedded), of.per_number(of.embedding))
         else:
-            found = found.reshape(len(numeric), of.per_number, len(embedded)).swapaxes(1, 2)
+            found = found.reshape(len(numeric), of.per_number(of.embedding), len(embedded)).swapaxes(1, 2)
         for i, j in enumerate(spec.embeddable):
             known = numeric[rows, j][~np.isnan(numeric[rows, j])]
             for n, value in enumerate(numeric[:, j]):
@@ -164,7 +164,7 @@ def test_every_variant_keeps_the_layout(scaling: Any, embedding: Any) -> None:
     without = fitted(spec, numeric, codes, train, net(scaling=scaling))
     plain = encode(without, numeric, codes)
     assert bool(x.isfinite().all()) and x.shape[-1] == encoder.width
-    assert shown.shape[-1] == spec.width_with(of.per_number)
+    assert shown.shape[-1] == replace(spec, embedding=of.embedding).width_in(of)
     # the plain inputs come first, in the same places
     assert torch.equal(x[..., : plain.shape[-1]], plain)
     assert torch.equal(encoder.places(["gaps", "hidden"]), without.places(["gaps", "hidden"]))
@@ -205,7 +205,9 @@ def test_the_encoding_of_a_part_is_the_part_of_the_encoding() -> None:
 @pytest.mark.parametrize("embedding", EMBEDDINGS)
 def test_an_outlier_does_bounded_harm(embedding: str) -> None:
     config = make_config(
-        {"a": {"type": "regression"}}, model={"scaling": "robust", "embedding": embedding}, trainer={"epochs": 4}
+        {"a": {"type": "regression"}},
+        model={"scaling": "robust", "embedding": embedding, "gain": 1.0},
+        trainer={"epochs": 4},
     )
     dataset = make_dataset(config)
     stack = build_stack([config], [dataset])

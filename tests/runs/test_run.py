@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from commands import last_of, main
+from support import PLAIN_WORDS
 
 import mtlrun
 from mtlrun.config.check import check
@@ -340,7 +341,7 @@ from mtlrun.cli.main import main
 from mtlrun.config.check import check
 from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import load_dataset
-main({last_of(["data=houses", *SMALL, f"hydra.run.dir={folder}", *overrides])!r})
+main({last_of([*PLAIN_WORDS, "data=houses", *SMALL, f"hydra.run.dir={folder}", *overrides])!r})
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == -9
 

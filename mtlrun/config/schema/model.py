@@ -5,6 +5,9 @@ from typing import ClassVar, Literal
 
 from mtlrun.config.fields import bounded, per_run
 
+Embedding = Literal["none", "piecewise", "periodic"]
+FEWEST_ROWS = 5_000  # training rows for which model.embedding=auto adds inputs: with fewer, nets overfit them
+
 
 @dataclass(frozen=True, kw_only=True)
 class BareModelConfig:
@@ -41,7 +44,8 @@ class ModelConfig(BareModelConfig):
     The encoding of the inputs (network/inputs.py, network/number_features.py):
 
     scaling: of numbers: mean and std, or median and quartiles with smooth clipping.
-    embedding: further inputs for each number: `bins` of quantiles, or sines and cosines of `frequencies` times `gain`.
+    embedding: further inputs for each number: `bins` of quantiles, or sines and cosines of `frequencies` times `gain`;
+        auto: periodic if there are at least `FEWEST_ROWS` training rows, else none.
     """
 
     name: Literal["mlp", "tabular"] = "mlp"
@@ -54,16 +58,21 @@ class ModelConfig(BareModelConfig):
     freeze: bool = per_run(False)
     pretrain: list[str] | None = None
     scaling: Literal["standard", "robust"] = "standard"
-    embedding: Literal["none", "piecewise", "periodic"] = "none"
+    embedding: Literal["auto", "none", "piecewise", "periodic"] = "none"
     bins: int = bounded(16, at_least=2)
     frequencies: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0], metadata={"above": 0.0})
-    gain: float = bounded(1.0, above=0.0)
+    gain: float = bounded(4.0, above=0.0)
     clip_outputs: bool = False
 
-    @property
-    def per_number(self) -> int:
-        """The number of further inputs for each number."""
-        return {"none": 0, "piecewise": self.bins, "periodic": 2 * len(self.frequencies)}[self.embedding]
+    def embedding_for(self, rows: int) -> Embedding:
+        """The embedding of a run with so many training rows."""
+        if self.embedding == "auto":
+            return "periodic" if rows >= FEWEST_ROWS else "none"
+        return self.embedding
+
+    def per_number(self, embedding: Embedding) -> int:
+        """The number of further inputs that an embedding makes of each number."""
+        return {"none": 0, "piecewise": self.bins, "periodic": 2 * len(self.frequencies)}[embedding]
 
     @property
     def ensemble(self) -> int:
