@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support import PLAIN_WORDS, by_rule, make_config, make_stack
+from support import PLAIN_WORDS, make_config, make_stack
 
 from mtlrun.cli.main import main
 from mtlrun.config.schema.loss import LOSS_SETTINGS
@@ -21,7 +21,8 @@ SMALL = [
     "model.hidden=[8]",
     "model.head_hidden=[4]",
     "model.dropout=0.2",
-    *by_rule(batch_size=16, epochs=2),
+    "trainer.batch_size=16",
+    "trainer.epochs=2",
     "trainer.log_gradients=true",
     "trainer.importance=true",
 ]
