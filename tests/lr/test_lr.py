@@ -66,11 +66,8 @@ def factors(total: int = 100, per_epoch: int = 10, **settings: Any) -> np.ndarra
 def test_constant() -> None:
     assert factors().tolist() == [1.0] * 100
     constant = {"schedule": "constant"}
-    assert (
-        is_constant(lr(**constant))
-        and not is_constant(lr(**constant, warmup=1))
-        and not is_constant(lr(schedule="step"))
-    )
+    assert is_constant(lr(**constant)) and not is_constant(lr(**constant, warmup=1))
+    assert not is_constant(lr(schedule="step")) and not is_constant(lr())
 
 
 def test_warmup_rises_linearly_and_never_is_0() -> None:
