@@ -136,7 +136,7 @@ def test_groups_matter_to_random_splits_only(tmp_path: Path) -> None:
     ("columns", "offered"),
     [
         ({"year": 1990 + np.arange(N) // 40, "day": np.arange(N) // 10}, "year"),
-        ({"site": np.char.add("s", (np.arange(N) // 40).astype(str))}, "site"),
+        ({"city": np.char.add("s", (np.arange(N) // 40).astype(str))}, "city"),
         ({"month": np.arange(N) // 40 % 12}, None),
         ({"half": np.arange(N) // (N // 2)}, None),
         ({"row": np.arange(N)}, None),
