@@ -11,7 +11,14 @@ from mtlrun.results.names import RESULTS
 from mtlrun.results.results_table import best, causes, primary_metric, seed_groups
 from mtlrun.results.summary import ENDED, read
 from mtlrun.results.sweep_folder import read_plan, without_seed
-from mtlrun.results.training_end import below_words, in_words, longer_run, training_end, untrained_words
+from mtlrun.results.training_end import (
+    below_words,
+    in_words,
+    longer_run,
+    stalled_advice,
+    training_end,
+    untrained_words,
+)
 from mtlrun.runs.folder import say_how_to_go_on
 from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.errors import counted
@@ -123,9 +130,9 @@ def _ends(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
     if short := [summary for end, summary in ends if end.untrained]:
         last = max(short, key=lambda summary: summary["steps"])
         yield f"{untrained_words([end for end, _ in ends])}: train longer: {in_words(longer_run(last))}"
-    if stalled := sum(end.stalled and not end.untrained for end, _ in ends):
-        of = f"{stalled} of {counted(len(nets), 'net')}"
-        yield f"{of}: val was best at the first evaluations; a smaller lr.base may help"
+    if stalled := [summary for end, summary in ends if end.stalled and not end.untrained]:
+        of = f"{len(stalled)} of {counted(len(nets), 'net')}"
+        yield f"{of}: val was best at the first evaluations; {stalled_advice(stalled)}"
     yield from below_words([end for end, _ in ends])
 
 
