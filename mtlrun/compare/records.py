@@ -12,6 +12,7 @@ from mtlrun.tasks import higher_is_better
 
 Verdict = Literal["better", "worse", "equivalent", "undecided", "untrained"]
 Kind = Literal["method", "alone", "pre-trained", "boosting", "trivial"]
+TEST_ROWS = "test rows"  # condition of the finding that intervals do not cover other test rows
 UNTRAINED = "not trained to the end"  # the verdict "untrained" in words
 SINGLE_TASK: tuple[Kind, ...] = ("alone", "pre-trained")  # nets with one run per task
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from mtlrun.compare.records import (
+    TEST_ROWS,
     Candidate,
     Change,
     Comparison,
@@ -19,7 +20,7 @@ from mtlrun.compare.report.wording import enumerated, sentence_case
 from mtlrun.util.errors import counted
 
 PAGE = "report.html"
-TASKS = 4  # tasks that a sentence names
+TASKS, FEW = 4, 2  # tasks that a sentence names; FEW if nothing is decided and there are several such sentences
 GUESSING = "guessing without inputs"  # the trivial predictor
 NAMES: Mapping[Kind, str] = {
     "method": "one net for all targets",
@@ -40,6 +41,7 @@ def opening(comparison: Comparison) -> list[str]:
         sentences += [_gains(found, versus, columns, margin) for versus in found.versus if versus.gains]
     boosted = any(taken.kind == "boosting" for taken in (found.main, *found.takes.values())) and found.predict
     exported = ["Gradient boosting predicts, but cannot be exported."] if boosted else []
+    sentences += _one_split(found, comparison)
     return [*sentences, *_change(found.change, comparison), *_absent(found), *exported]
 
 
@@ -166,15 +168,16 @@ def _gains(found: Recommendation, versus: Versus, columns: Mapping[str, TaskColu
     Undecided tasks come last.
     """
     known = [gain for gain in versus.gains if gain.task not in found.unlearnt]
-    shown = sorted(known, key=lambda gain: gain.verdict == "undecided")[:TASKS]
+    most = FEW if found.state == "undecided" and len(found.versus) > 1 else TASKS
+    shown = sorted(known, key=lambda gain: gain.verdict == "undecided")[:most]
     words = [_gain(gain, columns[gain.task], margin) for gain in shown]
     decided = sum(gain.verdict != "undecided" for gain in shown)
     parts = [", ".join(words[:decided])]
     apart = any(gain.verdict in ("better", "worse") for gain in known)
     if len(known) > 1 and not apart and versus.verdict != "undecided" and decided < len(known):
         parts.insert(0, f"{_verdict(versus.verdict, margin)} on average over the targets")
-    if len(known) > TASKS:
-        words.append(f"{len(known) - TASKS} more in the table")
+    if len(known) > most:
+        words.append(f"{len(known) - most} more in the table")
     if words[decided:]:
         parts.append(f"{'not decided: ' if decided < len(shown) else ''}{', '.join(words[decided:])}")
     subject = "" if found.settings or set(found.takes.values()) == {found.main} else f"{_short(found.main, found)} "
@@ -223,6 +226,13 @@ def _change(change: Change, comparison: Comparison) -> Iterator[str]:
     }
     if change.by in words:
         yield f"{words[change.by]}\n{change.command}" if change.command else words[change.by]
+
+
+def _one_split(found: Recommendation, comparison: Comparison) -> Iterator[str]:
+    """That the answer is of one split of the rows, if the intervals do not cover others."""
+    warned = any(finding.condition == TEST_ROWS for finding in comparison.findings)
+    if found.state in ("decided", "same") and warned and found.versus:
+        yield "All seeds share one split of the rows: it may be otherwise with other rows."
 
 
 def _absent(found: Recommendation) -> Iterator[str]:

@@ -192,7 +192,7 @@ def test_what_to_do(case: str, outputs: Outputs) -> None:
     assert not re.search(r"Δm|Holm|\bp [=<]|±", " ".join(said)), "no statistics"
     shown = render(found, "text", 100)
     start = shown.partition("  setting")[0]
-    assert len(start.splitlines()) <= 16 and " ".join(start.split()).startswith(f"outputs {first}")
+    assert len(start.splitlines()) <= 14 and " ".join(start.split()).startswith(f"outputs {first}")
     assert all(detail.split()[0] in shown.partition("  setting")[2] for detail in details(found))
 
 
@@ -202,6 +202,17 @@ def test_the_rows_of_the_table_may_be_the_limit(outputs: Outputs) -> None:
     outputs.setting("sum", [10 + s for s in signs], [0.5] * 40, split_seed=None)
     outputs.alone([10.05] * 40, [0.5] * 40, split_seed=None)
     assert "More seeds will not decide it: the 100 rows of the table are the limit." in opening(compared(outputs))
+
+
+def test_one_split_of_the_rows_is_said(outputs: Outputs) -> None:
+    words = "All seeds share one split of the rows: it may be otherwise with other rows."
+    two(outputs, 9.0)
+    assert words in opening(compared(outputs))
+    varying = Outputs(outputs.root / "varying")
+    varying.setting("sum", figures(10.0), figures(0.5), split_seed=None)
+    varying.setting("unc", figures(9.0, 0.002), figures(0.5, 0.002), split_seed=None, flat=UNCERTAINTY)
+    said = opening(compared(varying))
+    assert said[0].startswith("Take loss=uncertainty") and words not in said
 
 
 def test_on_average_over_the_targets(outputs: Outputs) -> None:
