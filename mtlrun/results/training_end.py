@@ -83,8 +83,8 @@ def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
     if end.stalled:
         more = f"; train longer: {words}" if end.untrained else ""
         lines.append(
-            f"val was best at step {summary['best']['step']:,}, at the beginning, and stopped improving: a smaller "
-            f"lr.base may help{more}"
+            f"val was best at step {summary['best']['step']:,}, at the beginning, and stopped improving: "
+            f"{stalled_advice([summary])}{more}"
         )
     elif end.gave_up and not end.few_steps:
         waited = summary["steps"] - summary["best"]["step"]
@@ -93,6 +93,13 @@ def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
         tasks = ", ".join(f"{task} (skill {end.skills[task]:.3g})" for task in end.below)
         lines.append(f"below the trivial predictor on val, which knows no inputs: {tasks}")
     return lines
+
+
+def stalled_advice(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """What may help runs that stopped improving at the beginning; dropout only where every model has it."""
+    models = [(summary["settings"].get("model") or {}) for summary in summaries]
+    more = " or a larger model.dropout" if all("dropout" in model for model in models) else ""
+    return f"a smaller lr.base{more} may help"
 
 
 def untrained_words(ends: Sequence[TrainingEnd]) -> str:

@@ -2,15 +2,23 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from mtlrun.compose.plans import tune_of
 from mtlrun.config.schema import Config, TaskConfig
 from mtlrun.results.names import RESULTS
-from mtlrun.results.results_table import best, causes, primary_metric
+from mtlrun.results.results_table import best, causes, primary_metric, seed_groups
 from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep_folder import read_plan
-from mtlrun.results.training_end import below_words, in_words, longer_run, training_end, untrained_words
+from mtlrun.results.sweep_folder import read_plan, without_seed
+from mtlrun.results.training_end import (
+    below_words,
+    in_words,
+    longer_run,
+    stalled_advice,
+    training_end,
+    untrained_words,
+)
 from mtlrun.runs.folder import say_how_to_go_on
 from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.errors import counted
@@ -54,7 +62,7 @@ def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Conf
     tasks = _main_tasks(configs) if completed and one_table else {}
     if not one_table:
         say("runs of different tables: compare those of one table only")
-    for line in [*_best_runs(rows, tasks), *_ends(folder, rows), *_splits(configs, completed), *_failures(rows)]:
+    for line in [*_outcome(folder, rows, tasks), *_ends(folder, rows), *_splits(configs, completed), *_failures(rows)]:
         say(line)
     unfinished = sum(row["status"] not in ENDED for row in rows)
     if unfinished:  # their workers were stopped
@@ -79,12 +87,39 @@ def _main_tasks(configs: Sequence[Config]) -> dict[str, TaskConfig]:
     return {name: task for config in configs for name, task in config.active.items() if task.role == "main"}
 
 
-def _best_runs(rows: list[dict[str, Any]], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
-    """A line for each task on the run that is best on val."""
+def _outcome(folder: Path, rows: Sequence[Row], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
+    """The test figures over the seeds of a single setting, beside the trivial predictor's; else the best settings."""
+    groups = seed_groups(rows)
+    if len(groups) == 1 and len(groups[0]) > 1:
+        yield from _over_seeds(folder, [*groups[0].values()], tasks)
+        return
     for name, task in tasks.items():
-        run = best(rows, name, task.primary_metric)
-        if run is not None:
-            yield f"best for {name}: {run[0]} ({run[1]} {run[2]:.6g})"
+        found = best(rows, name, task.primary_metric)
+        if found is not None and found.seeds > 1:
+            setting = without_seed(found.run)
+            yield f"best for {name}: {setting} ({found.metric} {found.figure:.6g}, mean over {found.seeds} seeds)"
+        elif found is not None:
+            yield f"best for {name}: {found.run} ({found.metric} {found.figure:.6g})"
+
+
+def _over_seeds(folder: Path, rows: Sequence[Row], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
+    """A line on the mean and the range of each primary test figure over runs, and one on the trivial predictor."""
+    summaries = [read(folder / row["run"]) or {} for row in rows]
+    means: list[str] = []
+    trivials: list[str] = []
+    for name, task in tasks.items():
+        metric = primary_metric(rows[0]["figures"], "test", name, task.primary_metric)
+        values = [row["figures"].get(f"test/{name}/{metric}") for row in rows]
+        if metric is None or None in values:
+            continue
+        means.append(f"{name} {metric} {fmean(values):.4g} ({min(values):.4g} to {max(values):.4g})")
+        known = [summary.get("trivial") or {} for summary in summaries]
+        if all(f"test/{name}/{metric}" in trivial for trivial in known):
+            trivials.append(f"{name} {metric} {fmean(trivial[f'test/{name}/{metric}'] for trivial in known):.4g}")
+    if means:
+        yield f"test, mean over {len(rows)} seeds (range): {'  '.join(means)}"
+    if trivials:
+        yield f"the trivial predictor, which knows no inputs: {'  '.join(trivials)}"
 
 
 def _ends(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
@@ -95,9 +130,9 @@ def _ends(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
     if short := [summary for end, summary in ends if end.untrained]:
         last = max(short, key=lambda summary: summary["steps"])
         yield f"{untrained_words([end for end, _ in ends])}: train longer: {in_words(longer_run(last))}"
-    if stalled := sum(end.stalled and not end.untrained for end, _ in ends):
-        of = f"{stalled} of {counted(len(nets), 'net')}"
-        yield f"{of}: val was best at the first evaluations; a smaller lr.base may help"
+    if stalled := [summary for end, summary in ends if end.stalled and not end.untrained]:
+        of = f"{len(stalled)} of {counted(len(nets), 'net')}"
+        yield f"{of}: val was best at the first evaluations; {stalled_advice(stalled)}"
     yield from below_words([end for end, _ in ends])
 
 

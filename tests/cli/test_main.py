@@ -305,7 +305,7 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
     del out[1]
     assert out[1:5] == [f"run {i} of 4: {name}  price rmse 11  (0.5 s)" for i, name in enumerate(names, 1)]
     assert out[5:] == [
-        "best for price: 001_loss=sum,seed=2 (val/price/rmse 8)",
+        "best for price: loss=sum (val/price/rmse 8.5, mean over 2 seeds)",
         "seeds have different splits: compare settings by their means over seeds",
         "results: s/results.csv",
         "compare: mtlrun compare s",

@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mtlrun.results import progress
 from mtlrun.results.progress import SweepProgress
-from mtlrun.results.training_end import TrainingEnd
+from mtlrun.results.training_end import TrainingEnd, stalled_advice
 
 
 def display(**settings: bool) -> SweepProgress:
@@ -123,6 +124,17 @@ ENDS: dict[str, tuple[int | None, TrainingEnd, list[str]]] = {
         ["below the trivial predictor on val, which knows no inputs: a (skill -0.25)"],
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ([{"dropout": 0.1}, {"dropout": 0.0}], "a smaller lr.base or a larger model.dropout may help"),
+        ([{"dropout": 0.1}, {"name": "point"}], "a smaller lr.base may help"),
+    ],
+)
+def test_dropout_is_advised_where_every_model_has_it(models: list[dict[str, Any]], said: str) -> None:
+    assert stalled_advice([{"settings": {"model": model}} for model in models]) == said
 
 
 @pytest.mark.parametrize("case", ENDS)

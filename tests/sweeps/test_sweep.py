@@ -704,6 +704,33 @@ def test_a_sweep_says_that_splits_differ_only_where_seeds_draw_them(
     assert ("seeds have different splits" in capfd.readouterr().out) is said
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "unsaid"),
+    [
+        (["seed=0,1"], r"test, mean over 2 seeds \(range\): price rmse (\S+) \(\S+ to \S+\)  sold auroc", "best for"),
+        (
+            ["seed=0,1", "loss=sum,dwa"],
+            r"best for price: loss=\w+ \(val/price/rmse \S+, mean over 2 seeds\)",
+            "test, m",
+        ),
+        (["loss=sum,dwa"], r"best for price: 00\d_loss=\w+ \(val/price/rmse [\d.]+\)", "test, m"),
+    ],
+    ids=["seeds", "settings and seeds", "settings"],
+)
+def test_a_sweep_ends_with_the_mean_over_seeds_or_the_best_setting(
+    here: Path, words: list[str], said: str, unsaid: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-m", *SMALL, *words, "trainer.max_steps=2", "hydra.sweep.dir=s"]) == 0
+    out = capfd.readouterr().out
+    found = re.search(f"^{said}", out, re.MULTILINE)
+    assert found and unsaid not in out
+    if found.groups():
+        mean = sum(float(row["test/price/rmse"]) for row in rows()) / 2
+        trivial = sum(summary["trivial"]["test/price/rmse"] for summary in summaries()) / 2
+        assert found[1] == f"{mean:.4g}"
+        assert f"\nthe trivial predictor, which knows no inputs: price rmse {trivial:.4g}  sold auroc 0.5\n" in out
+
+
 # ---------------------------------------------------------------- a table that is not as it was
 
 
