@@ -40,7 +40,7 @@ BY_HAND = {"max_iter": 40, "learning_rate": 0.2, "max_leaf_nodes": 7, "min_sampl
 
 def boosted(tasks: dict[str, Any] | None = None, model: dict[str, Any] | None = None, **groups: Any) -> Config:
     trainer = {"epochs": "auto", "batch_size": "auto", "patience": None} | groups.pop("trainer", {})
-    tree = as_mapping(make_config(tasks, trainer=trainer, **{"lr": {"base": 0.001}} | groups))
+    tree = as_mapping(make_config(tasks, trainer=trainer, **{"lr": {"base": 0.002}} | groups))
     return check(tree | {"model": SETTINGS | (model or {})})
 
 
@@ -344,7 +344,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-SHORT = ["data=houses", *by_rule(patience=5)]
+SHORT = ["data=houses", "lr.schedule=cosine", *by_rule(patience=5)]
 
 
 def summary_of(folder: str | Path) -> dict[str, Any]:
@@ -480,7 +480,7 @@ def test_predictions_refuse_a_changed_table_and_another_outcome(here: Path) -> N
 
 
 def test_check_shows_the_trees(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", *SHORT, "model=boosting", "loss=uncertainty"]) == 0
+    assert main(["check", *SHORT, "lr.base=0.002", "model=boosting", "loss=uncertainty"]) == 0
     out = capsys.readouterr().out
     assert "2 columns as they are, 1 of them as categories" in out
     assert "trees per iteration: price 1, kind 3, sold 1; of at most 31 leaves" in out
