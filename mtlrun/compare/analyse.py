@@ -22,6 +22,7 @@ from mtlrun.compare.analysis.input_importance import importances
 from mtlrun.compare.analysis.not_trained import withhold
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.provenance import provenance
+from mtlrun.compare.analysis.recommendation import recommend
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
 from mtlrun.compare.analysis.setting_result import Criteria
 from mtlrun.compare.analysis.task_columns import find_columns
@@ -71,6 +72,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     return Comparison(
         title=", ".join(folder.resolve().name for folder in collection.folders),
         verdict=verdict(facts(answers, table, best, doubts.first)),
+        recommendation=recommend(table, answers, collection, doubts.first, missing),
         columns=columns,
         rows=table.rows,
         reference=table.comparators.reference_label,

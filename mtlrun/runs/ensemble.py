@@ -56,6 +56,9 @@ class Ensemble(Predictor):
         every = [member.residuals(task) for member in self._of_task[task]]
         return [own for of_member in every for own in of_member] if all(every) else []
 
+    def covered(self, task: str, level: float) -> list[float]:
+        return [share for member in self._of_task[task] for share in member.covered(task, level)]
+
     def predict(self, frame: pd.DataFrame | str | Path, interval: float | None = None) -> pd.DataFrame:
         """As `Predictor.predict`. A number with several members also has a column TASK[std].
 

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,13 @@ from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import pruned, without_discarded
 from mtlrun.results.names import BEST
+from mtlrun.results.summary import read
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.runs.new_rows import Trained, cells_of
-from mtlrun.statistics import Residuals, mean_half_width
+from mtlrun.statistics import LEVEL, Residuals, mean_half_width
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing, nearest
@@ -45,9 +47,11 @@ class Predictor(ABC):
     reading: how the cells of the inputs are read; None: as the spec implies, for a run that has stored none
     calibration: temperatures, and the residuals that intervals are made of
     note: lines on where the model comes from, or ""
+    coverage: by task the share of test rows that the run's intervals of 90 % held, where the run has recorded it
     """
 
     note = ""
+    coverage: Mapping[str, float] = MappingProxyType({})
 
     def __init__(
         self,
@@ -146,6 +150,10 @@ class Predictor(ABC):
         """The residuals on val of each member that predicts a task with numbers; empty if one has none."""
         own = self.calibration.residuals.get(task)
         return [] if own is None else [own]
+
+    def covered(self, task: str, level: float) -> list[float]:
+        """The share of test rows that intervals held, of each member that has recorded it for this level."""
+        return [self.coverage[task]] if level == LEVEL and task in self.coverage else []
 
     def _ends(self, task: str, values: np.ndarray, widths: Mapping[str, float]) -> dict[str, np.ndarray]:
         """The columns with the ends of the intervals of predictions [N]; none if the task has no width."""
@@ -390,6 +398,9 @@ def from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
     with checkpoint.read_from(folder / BEST):
         predictor = _from_tree(folder, config, tree, tasks)
     predictor.note = predictor.note or unfinished(folder, tree)
+    figures = (read(folder) or {}).get("figures") or {}
+    shares = {task: figures.get(f"test/{task}/coverage_{LEVEL * 100:g}") for task in tasks}
+    predictor.coverage = {task: share for task, share in shares.items() if isinstance(share, float)}
     return predictor
 
 

@@ -9,7 +9,7 @@ from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
 from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.analysis.task_affinity import affinity
-from mtlrun.compare.records import Affinity, Effect, Estimate, Finding, Row
+from mtlrun.compare.records import TEST_ROWS, Affinity, Effect, Estimate, Finding, Row
 from mtlrun.compose.question_counts import Asked, asked
 
 
@@ -58,7 +58,7 @@ def find_answers(table: Table, over_test_rows: bool, findings: list[Finding]) ->
     grid = effects(results, comparators.reference, criteria) if factorial else []
     if over_test_rows and (arms is not None or grid or comparators.by_rows):
         text = "contrasts, effects and learning curves hold for other seeds on these test rows"
-        findings.append(Finding("warning", "test rows", text))
+        findings.append(Finding("warning", TEST_ROWS, text))
     return Answers(arms, grid, pairs)
 
 

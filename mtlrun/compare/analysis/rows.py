@@ -19,7 +19,7 @@ from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.ranking import agree
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
 from mtlrun.compare.collect.run_record import Collection, RunRecord
-from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
+from mtlrun.compare.records import TEST_ROWS, Against, Estimate, Finding, Row, TaskColumn
 from mtlrun.statistics.arrays import Floats
 from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import RequestError
@@ -45,7 +45,7 @@ def one_split_only(collection: Collection, table: Table) -> Finding:
     possible = not any(result.setting.boosting for result in compared)
     several = any(len(result.row.seeds) > 1 for result in table.results)
     return Finding(
-        "warning", "test rows", text, compare_command(collection.folders, "--rows") if possible and several else None
+        "warning", TEST_ROWS, text, compare_command(collection.folders, "--rows") if possible and several else None
     )
 
 

@@ -8,9 +8,10 @@ from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import RESTART, Setting, named
-from mtlrun.results.names import PLAN
+from mtlrun.results.names import BEST, PLAN
 from mtlrun.util.errors import RequestError, counted, listing
 from mtlrun.util.shell import quoted, resume_command
+from mtlrun.util.terminal import shown
 
 MOST = 20  # settings that a message lists
 UNREAD = ("unreadable", "damaged summary")  # conditions of findings on runs that are missing here
@@ -52,6 +53,30 @@ def members_in(folder: Path, asked: str = "") -> Members:
     words = f"{setting.label}: mean of {counted(len(found), 'run')}{left_out}"
     unread = [f"left out: {finding.text}" for finding in collection.findings if finding.condition in UNREAD]
     return Members([run.folder for run in found], "\n".join([words, *unread]))
+
+
+def words_for(runs: Sequence[RunRecord], all_runs: Sequence[RunRecord]) -> list[str] | None:
+    """The words that name these runs for `members_in`: the folder of their sweep and the setting, or that of one run.
+
+    None if they are not the whole of a setting there. If they come from several sweeps, that with most of them counts.
+    """
+    if not runs or any(not (run.folder / BEST).is_file() for run in runs):
+        return None
+    sweeps = [run.sweep for run in runs]
+    sweep = max(dict.fromkeys(sweeps), key=sweeps.count)
+    if sweep is None:
+        return [shown(runs[0].folder)]
+    known = [run for run in all_runs if run.sweep == sweep]
+    restarts = any(not run.boosting and RESTART in run.settings for run in known)
+    settings, _ = fold(known, tuned=[RESTART] if restarts else [])
+    ours = {run.folder for run in runs if run.sweep == sweep}
+    for setting in settings:
+        members = {run.folder for run in _completed(setting)}
+        if ours == members or (restarts and ours < members):
+            asked = setting.label.split(" ") if len(settings) > 1 else []
+            clear = not asked or (named(setting.label, settings) == [setting] and setting.label[:1] != "-")
+            return [shown(sweep), *asked] if clear else None
+    return None
 
 
 def _one(settings: Sequence[Setting], asked: str, sweep: Path) -> Setting:

@@ -78,7 +78,9 @@ def test_the_first_lines_hold_the_command_of_a_longer_training(outputs: Outputs)
     assert found.verdict[0].endswith(f"Train longer:\n{command}")
     for width in (60, None):  # the command stays on one line
         shown = render(found, "text", width).splitlines()
-        assert shown[2].startswith("2 of 2 nets were still improving") and f"    {command}" in shown[3:6]
+        assert shown[2] == "Not decided yet: the nets are not trained to the end."
+        assert shown[3].startswith("2 of 2 nets were still improving") and f"    {command}" in shown[4:7]
+        assert sum(command in line for line in shown) == 1, "it is said once"
 
 
 def test_a_confirmation_of_short_trainings_says_so(
@@ -165,7 +167,7 @@ def test_the_command_is_code_in_markdown(outputs: Outputs) -> None:
     for seed in range(2):
         outputs.run(f"run{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="sweep", **ended(SHORT))
     shown = render(analyse(collect([outputs.root / "sweep"]), Options()), "markdown", None)
-    assert "Train longer: `mtlrun -m seed=0,1 trainer.epochs=50` " in shown
+    assert "Train longer: `mtlrun -m seed=0,1 trainer.epochs=50`\n" in shown
 
 
 FIRST_BEST = [0.4, 0.5, 0.6]
