@@ -9,11 +9,11 @@ import numpy as np
 from mtlrun.config.schema import Config, DataConfig
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite_numbers, input_spec
 from mtlrun.data.doubts import class_text
+from mtlrun.data.expected_rows import expected_training_rows
 from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.reading import ColumnReading, Reading, declared
 from mtlrun.data.roles import column_roles, input_notes, target_column
-from mtlrun.data.run_length import expected_training_rows
 from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes

@@ -1,16 +1,13 @@
 """The length of a run from its settings and its data."""
 
-import math
 from typing import TYPE_CHECKING
 
 from mtlrun.config.length import Length, length_of, length_of_boosting, trains_by_rule
-from mtlrun.config.schema import Config, DataConfig
+from mtlrun.config.schema import Config
+from mtlrun.data.expected_rows import expected_training_rows, nearby
 
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
-    from mtlrun.data.split import Split
-
-NEAR = 0.05  # share of the rows by which splits of groups may differ
 
 
 def run_length(config: Config, dataset: "Dataset") -> Length:
@@ -33,25 +30,8 @@ def length_rows(config: Config, dataset: "Dataset") -> int:
         return actual
     labelled = dataset.labelled()
     train = expected_training_rows(config.data, dataset.split, len(labelled))
-    return _nearby(round(train * float(labelled.mean())), actual)
+    return nearby(round(train * float(labelled.mean())), actual)
 
 
 def _labelled(dataset: "Dataset") -> int:
     return int(dataset.trainable().sum())
-
-
-def expected_training_rows(data: DataConfig, split: "Split", rows: int) -> int:
-    """The training rows to be expected from the settings and the rows of the table; if far off, the actual number.
-
-    Rules that follow from the number of rows use it, so that seeds with slightly different splits are treated alike.
-    """
-    actual = len(split.train)
-    return actual if data.train_rows is not None else _nearby(round(data.split.train * rows), actual)
-
-
-def _nearby(expected: int, actual: int) -> int:
-    """The expected number if the actual one is near it, else the actual one.
-
-    Near are 2 √n rows, over three standard deviations of a random split, or 5 %.
-    """
-    return expected if abs(expected - actual) <= max(2 * math.sqrt(expected), NEAR * expected) else actual

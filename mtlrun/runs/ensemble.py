@@ -13,7 +13,8 @@ import pandas as pd
 
 from mtlrun.runs import new_rows
 from mtlrun.runs.new_rows import Trained
-from mtlrun.runs.predictor import Predictor, from_tree, leaving, predictable, selected
+from mtlrun.runs.predicted_tasks import leaving, predictable
+from mtlrun.runs.predictor import Predictor, from_tree, selected
 from mtlrun.statistics import Residuals
 from mtlrun.util.errors import RequestError, listing, nearest
 

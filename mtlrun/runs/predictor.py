@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
@@ -34,10 +33,11 @@ from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.runs.new_rows import Trained, cells_of
+from mtlrun.runs.predicted_tasks import leaving, task_outputs
 from mtlrun.statistics import LEVEL, Residuals, mean_half_width
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
-from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, listing
 
 
 class Predictor(ABC):
@@ -199,51 +199,6 @@ class Predictor(ABC):
             return {task: values}
         best = np.array(classes, dtype=object)[chosen(torch.from_numpy(values).log()).numpy()]
         return {task: best} | {f"{task}[{c}]": values[:, k] for k, c in enumerate(classes)}
-
-
-def predictable(config: Config) -> list[str]:
-    """The tasks that the model of a run can predict: trained ones, without discarded heads and reconstructions."""
-    return [t for t in config.kept if not config.active[t].reads_inputs]
-
-
-def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
-    """The tasks that a run's model predicts: the `named` ones, or the main tasks if `named` is None.
-
-    Raises RequestError for a task that was not trained or has no prediction.
-    """
-    known = predictable(config)
-    if named is None:
-        named = [t for t, c in config.active.items() if c.role == "main"]
-        if not named:
-            raise RequestError(
-                f"--tasks: name some, as no task that was trained has role main\nallowed: {listing(known)}"
-            )
-    if not named:
-        raise RequestError(f"--tasks: no task is named\nallowed: {listing(known)}")
-    for name in named:
-        if list(named).count(name) > 1:
-            raise RequestError(f"--tasks: {name} is given {list(named).count(name)} times\nallowed: every task once")
-        if name in known:
-            continue
-        why = f"no such task{nearest(name, known)}"
-        if name in config.active:
-            why = "reconstructs the inputs, of which no column is predicted"
-            if config.active[name].discard:
-                why = f"its head existed only while training, as tasks.{name}.discard says"
-        elif name in config.tasks:
-            why = "was not trained, as `only` leaves it out"
-        raise RequestError(f"--tasks: {name}: {why}\nallowed: {listing(known)}")
-    return list(named)
-
-
-def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The outputs `[N, K]` of each task, clipped, from the outputs `[1, N, T, K]` of each block of a single run."""
-    by_task, outputs = {}, network.clipped(outputs)
-    for task in tasks:
-        block, i = network.place[task]
-        # K of a block is that of its widest task
-        by_task[task] = outputs[network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
-    return by_task
 
 
 class NetworkPredictor(Predictor):

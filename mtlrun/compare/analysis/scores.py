@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from mtlrun.compare.analysis.rows import reproduced
+from mtlrun.compare.analysis.reproduction import reproduced
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
