@@ -21,9 +21,11 @@ from mtlrun.results.training_end import (
 )
 from mtlrun.runs.folder import say_how_to_go_on
 from mtlrun.runs.logs import tensorboard_command
+from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import counted
 from mtlrun.util.shell import compare_command, quoted
 from mtlrun.util.terminal import say, shown
+from mtlrun.util.text_tables import table_lines
 
 ERROR_WIDTH = 160  # characters of an error in the last lines of a sweep
 Row = Mapping[str, Any]  # a row of results.csv
@@ -103,23 +105,22 @@ def _outcome(folder: Path, rows: Sequence[Row], tasks: Mapping[str, TaskConfig])
 
 
 def _over_seeds(folder: Path, rows: Sequence[Row], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
-    """A line on the mean and the range of each primary test figure over runs, and one on the trivial predictor."""
-    summaries = [read(folder / row["run"]) or {} for row in rows]
-    means: list[str] = []
-    trivials: list[str] = []
+    """A table of each primary test figure: mean and range over runs, and the mean of the trivial predictor."""
+    trivials = [(read(folder / row["run"]) or {}).get("trivial") or {} for row in rows]
+    cells = []
     for name, task in tasks.items():
         metric = primary_metric(rows[0]["figures"], "test", name, task.primary_metric)
-        values = [row["figures"].get(f"test/{name}/{metric}") for row in rows]
-        if metric is None or None in values:
+        key = f"test/{name}/{metric}"
+        values = [row["figures"][key] for row in rows if key in row["figures"]]
+        if metric is None or len(values) < len(rows):
             continue
-        means.append(f"{name} {metric} {fmean(values):.4g} ({min(values):.4g} to {max(values):.4g})")
-        known = [summary.get("trivial") or {} for summary in summaries]
-        if all(f"test/{name}/{metric}" in trivial for trivial in known):
-            trivials.append(f"{name} {metric} {fmean(trivial[f'test/{name}/{metric}'] for trivial in known):.4g}")
-    if means:
-        yield f"test, mean over {len(rows)} seeds (range): {'  '.join(means)}"
-    if trivials:
-        yield f"the trivial predictor, which knows no inputs: {'  '.join(trivials)}"
+        known = [trivial[key] for trivial in trivials if key in trivial]
+        trivial = f"{fmean(known):.4g}" if len(known) == len(rows) else "-"
+        arrow = "↑" if higher_is_better(metric) else "↓"
+        spread = f"{min(values):.4g} to {max(values):.4g}"
+        cells.append([f"  {name} {metric} {arrow}", f"{fmean(values):.4g}", spread, trivial])
+    if cells:
+        yield from table_lines(["test", f"mean of {len(rows)} seeds", "range", "trivial"], cells)
 
 
 def _ends(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
