@@ -23,7 +23,7 @@ def main() -> None:
     for seed in range(parser.parse_args().seeds):
         config = single(compose(["data=census_income", f"seed={seed}"]))
         dataset = load_dataset(config)
-        encoder = InputEncoder(dataset.spec, 1)
+        encoder = InputEncoder(dataset.spec, 1, config.net)
         positions = encoder.positions(dataset.codes)
         encoder.fit(dataset.numeric, positions, [dataset.split.train])
         x = encoder(torch.from_numpy(dataset.numeric)[None], torch.from_numpy(positions)[None])[0].numpy()

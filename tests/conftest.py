@@ -24,6 +24,15 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 
 ROOT = Path(__file__).resolve().parents[1]
+# The training in this process, unless a test says otherwise, is short and plain: the rule behind `auto`
+# (support.by_rule) takes 2,000 steps and more, and the net for tables is larger. Child processes have the defaults of
+# users.
+PLAIN: dict[str, dict[str, Any]] = {
+    "trainer/default": {"epochs": 20, "batch_size": 256, "evaluate_every": None, "patience": 10},
+    "lr/single": {"base": 0.001, "schedule": "constant"},
+    "lr/per_head": {"base": 0.001, "schedule": "constant"},
+}
+PLAIN_OPTIONS = {"model": "mlp", "optimizer": "adam"}
 
 
 def read_once(scheme: str) -> None:
@@ -35,7 +44,12 @@ def read_once(scheme: str) -> None:
         if scheme == "file" and not Path(self.path).is_relative_to(ROOT):
             return load(self, config_path)  # of a test, which may change it
         if (self.path, config_path) not in results:
-            results[self.path, config_path] = pickle.dumps(load(self, config_path))
+            read = load(self, config_path)
+            read.config.update(PLAIN.get(config_path.removesuffix(".yaml"), {}))
+            for entry in read.config.get("defaults", []) if config_path.startswith("config") else []:
+                if not isinstance(entry, str):
+                    entry.update({group: PLAIN_OPTIONS[group] for group in entry if group in PLAIN_OPTIONS})
+            results[self.path, config_path] = pickle.dumps(read)
         found: ConfigResult = pickle.loads(results[self.path, config_path])
         return found
 

@@ -231,10 +231,10 @@ ENGINE = (
         "engine/test_loop.py runs/test_run.py engine/test_stack.py sweeps/test_sweep.py",
     ),
     Fault(
-        "patience begins anew on resuming",
-        "engine/member.py",
-        'self.waited, self.goal_step = tree["waited"], tree.get("goal_step")',
-        'self.waited, self.goal_step = 0, tree.get("goal_step")',
+        "patience lasts an evaluation longer",
+        "engine/loop.py",
+        "step - m.best.step >= patience",
+        "step - m.best.step > patience",
         "engine/test_loop.py runs/test_run.py engine/test_stack.py",
     ),
     Fault(
@@ -326,7 +326,7 @@ DATA = (
     ),
     Fault(
         "the mean of an input divides by all rows, with missing ones",
-        "network/inputs.py",
+        "network/number_scales.py",
         "count = np.maximum(present, 1)",
         "count = len(rows)",
         "network/test_inputs.py",
@@ -474,10 +474,10 @@ SWEEPS = (
         "runs/test_transfer.py",
     ),
     Fault(
-        "predict imputes 0 where training had no gap",
+        "predict does not impute where training had no gap",
         "runs/predictor.py",
-        "torch.where(values.isnan(), self.network.encoder.mean[0], values)",
-        "torch.where(values.isnan(), 0.0, values)",
+        "network.encoder.imputes = True",
+        "network.encoder.imputes = False",
         "runs/test_run.py runs/test_export.py",
     ),
 )

@@ -25,6 +25,16 @@ from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.stack_training import train_stack
 from mtlrun.tasks import type_of
 
+# What a child process needs to train as this process does, see `conftest.PLAIN`.
+PLAIN_WORDS = ["model=mlp", "optimizer=adam", "lr.base=0.001", "lr.schedule=constant"]
+PLAIN_WORDS += ["trainer.evaluate_every=null", "trainer.patience=10"]
+
+
+def by_rule(**given: object) -> list[str]:
+    """Words for the lengths that users have by default, but for those `given`; see `conftest.PLAIN`."""
+    keys = dict.fromkeys(("epochs", "batch_size", "evaluate_every", "patience"), "auto") | given
+    return [f"trainer.{key}={value}" for key, value in keys.items()]
+
 
 def make_config(tasks: Mapping[str, Any] | None = None, **groups: Any) -> Config:
     """A checked configuration of a small network; `groups` overwrite single settings: lr={"base": 0.1}."""
@@ -83,7 +93,7 @@ def make_dataset(
             class_weights=task.class_weights,
             values=np.where(observed, values, 0).astype(np.float64),
         )
-    spec = InputSpec([InputColumn(f"x{j}", "numeric") for j in range(inputs)])
+    spec = InputSpec([InputColumn(f"x{j}", "numeric") for j in range(inputs)], config.net.embedding_for(0))
     order = np.random.default_rng(config.data.split.seed).permutation(rows)
     parts = [np.sort(p) for p in np.split(order, [rows * 6 // 10, rows * 8 // 10])]
     weight = rng.uniform(0.5, 2, rows).astype(np.float32) if weighted else None

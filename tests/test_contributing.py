@@ -11,7 +11,7 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 EXAMPLES = {
     "loss strategy": "pcgrad",
     "sharing scheme": "soft_l2",
-    "trunk": "mlp",
+    "trunk": "tabm",
     "task type": "reconstruction",
     "data set, shipped": "tox21",
     "data set, fetched": "yeast",

@@ -97,7 +97,8 @@ def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys, 
         Path("conf/data/houses.yaml").unlink()
         assert main(words) == 0, capsys.readouterr().err
         return
-    if donor := next((word.partition("=")[2] for word in words if word.startswith("model.init_from=")), None):
+    donors = ("model.init_from=", "trainer.length_of=")
+    if donor := next((word.partition("=")[2] for word in words if word.startswith(donors)), None):
         assert main(["only=[price]", "trainer.max_steps=2", f"hydra.run.dir={donor}"]) == 0
     words = words if words[0] == "check" else ["check", *words]
     status = main(words)

@@ -27,7 +27,9 @@ as compare does (loss=sum lr=single, or the label of a row)
   -o {:16} the file to write; it must not exist"""
 
 INTERVAL_DETAILS = """
-  --interval 0.9      add intervals that hold this share of new rows, as TASK[low] and TASK[high], for numbers"""
+  --interval 0.9      add intervals that hold this share of new rows, as TASK[low] and TASK[high], for numbers
+
+TASK[std], of a sweep, is how far its runs differ on a row. It is no interval: use --interval."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 The stages. A stage imports only from earlier ones:
 
 1. `collect`: folders -> one `RunRecord` per run; `fold` -> one `Setting` per row, with its seeds.
-2. `analysis`: settings -> `SettingResult` with figures, Δm and differences; then answers, curves, and in `conditions`
-   which claims are allowed. The formulas are in `mtlrun.statistics`.
+2. `analysis`: settings -> `SettingResult` with figures, Δm and differences; then answers, curves, in `conditions`
+   which claims are allowed, and in `recommendation` what to do. The formulas are in `mtlrun.statistics`.
 3. `records`: the `Comparison`, which has everything that is shown but no layout.
 4. `report`: the comparison as sentences, tables, pictures and a page. It computes nothing.
 

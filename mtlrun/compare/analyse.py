@@ -22,6 +22,7 @@ from mtlrun.compare.analysis.input_importance import importances
 from mtlrun.compare.analysis.not_trained import withhold
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.analysis.provenance import provenance
+from mtlrun.compare.analysis.recommendation import recommend
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
 from mtlrun.compare.analysis.setting_result import Criteria
 from mtlrun.compare.analysis.task_columns import find_columns
@@ -55,14 +56,14 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     findings += gaps(table.results, table.comparators, columns)
     interval = _over_test_rows(table, collection, options, findings)
     findings += unvaried(table.results)
-    not_trained = withhold(table)
+    doubts = withhold(table)
     if options.ensemble:
         add_ensembles(table, findings)
 
     tuned = options.tune or tuple(dict.fromkeys(k for s in settings for trial in s.before for k, _ in trial))
     answers = find_answers(table, options.rows, findings)
     asked = answers.asked(table.tested)
-    missing = [*not_trained.findings, *conditions(Context(collection, table, options, tuned, asked))]
+    missing = [*doubts.findings, *conditions(Context(collection, table, options, tuned, asked))]
     best = table.leader is not None and not any(finding.kind == "missing" for finding in missing)
     drawn = _drawn(table)
     curves = read_curves(drawn, findings)
@@ -70,7 +71,8 @@ def analyse(collection: Collection, options: Options) -> Comparison:
     importance = importances(drawn, columns, criteria.inference, findings)
     return Comparison(
         title=", ".join(folder.resolve().name for folder in collection.folders),
-        verdict=verdict(facts(answers, table, best, not_trained.first)),
+        verdict=verdict(facts(answers, table, best, doubts.first)),
+        recommendation=recommend(table, answers, collection, doubts.first, missing),
         columns=columns,
         rows=table.rows,
         reference=table.comparators.reference_label,

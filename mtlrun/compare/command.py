@@ -15,9 +15,10 @@ from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import Collection
 from mtlrun.compare.confirm import confirm
 from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.opening import PAGE
 from mtlrun.compare.report.render import Format, render
 from mtlrun.util.errors import RequestError, listing, nearest
-from mtlrun.util.terminal import columns, say
+from mtlrun.util.terminal import columns, say, shown
 
 FORMATS = get_args(Format)
 TEXT: Format = "text"
@@ -35,6 +36,7 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
     if "confirm" in words:
         folder = _confirm(collection, comparison, options, words)
         return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
+    comparison = replace(comparison, page=shown(out / PAGE))
     say(render(comparison, shape, columns()).removesuffix("\n"))
     from mtlrun.compare.report.page import write_outputs  # matplotlib, jinja2
 
@@ -42,8 +44,9 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
         written = write_outputs(comparison, out)
     if shape == TEXT:
         names = [os.path.relpath(path) for path in written]
-        shown = [name for name in names if not name.endswith(".png")]
-        say("\n" + "\n".join([*shown, *([f"{len(names) - len(shown)} pictures"] if len(names) > len(shown) else [])]))
+        others = [name for name in names if not name.endswith(".png")]
+        pictures = len(names) - len(others)
+        say("\n" + "\n".join([*others, *([f"{pictures} pictures"] if pictures else [])]))
     return 0
 
 
@@ -81,6 +84,8 @@ def _writing(out: Path) -> Iterator[None]:
 
 def _confirm(collection: Collection, comparison: Comparison, options: Options, words: Mapping[str, str]) -> Path:
     """Trains the settings of a comparison again on new seeds. Returns the folder of the sweep."""
+    if any(row.untrained for row in comparison.rows):
+        say(f"--confirm trains the settings at the same length. {comparison.verdict[0]}")
     settings, findings = fold(collection.runs, options.by, options.tune)
     choose(settings, [column.task for column in comparison.columns], options.tune, findings)
     flags = [name for name in ("rows", "ensemble") if name in words]

@@ -13,7 +13,7 @@ from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compose.request import PlannedRun
-from mtlrun.config.check import check
+from mtlrun.config.check import check_stored
 from mtlrun.config.schema import Config
 from mtlrun.results.files import at_work
 from mtlrun.results.names import PLAN
@@ -156,6 +156,6 @@ def _config(template: RunRecord, seed: int, one_split: bool) -> Config:
     if template.split_seed == template.seed and not one_split:
         tree["data"]["split"]["seed"] = None
     try:
-        return check(tree)
+        return check_stored(tree)
     except RequestError as error:
         raise RequestError(f"{error} (in {template.name})") from error

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mtlrun.compose import outside
+from mtlrun.compose.length_of import with_length
 from mtlrun.compose.outside import ROOT, check_files
 from mtlrun.compose.override_checks import require_mapping
 from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, is_choice, parse
@@ -73,11 +74,11 @@ def checked_config(
         tree |= {str(key): _resolved(cfg, str(key)) for key in cfg if key not in tree and key not in without}
     config = check(tree)
     require_unambiguous(config.tasks)
-    return absolute_paths(config, Path(cwd))
+    return with_length(absolute_paths(config, Path(cwd)))
 
 
 def absolute_paths(config: Config, cwd: Path) -> Config:
-    """The configuration with absolute `data.path`, `data.split.files` and `model.init_from`.
+    """The configuration with absolute `data.path`, `data.split.files`, `model.init_from` and `trainer.length_of`.
 
     Paths with a scheme, such as `package:FILE`, stay as they are.
     """
@@ -92,7 +93,11 @@ def absolute_paths(config: Config, cwd: Path) -> Config:
     model = config.model
     if isinstance(model, ModelConfig) and model.init_from is not None:
         model = dataclasses.replace(model, init_from=whole(model.init_from, "model.init_from"))
-    return dataclasses.replace(config, data=dataclasses.replace(data, path=path, split=split), model=model)
+    trainer = config.trainer
+    if trainer.length_of is not None:
+        trainer = dataclasses.replace(trainer, length_of=whole(trainer.length_of, "trainer.length_of"))
+    data = dataclasses.replace(data, path=path, split=split)
+    return dataclasses.replace(config, data=data, model=model, trainer=trainer)
 
 
 def literally(node: Any, key: str) -> str:

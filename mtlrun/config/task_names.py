@@ -8,6 +8,7 @@ import yaml
 
 from mtlrun.config.schema import OVER_TASKS
 from mtlrun.util.errors import RequestError, listing
+from mtlrun.util.shell import override, quoted
 
 LEGAL = re.compile(r"[A-Za-z_]\w*\Z")
 RESERVED = ("trunk", "default")  # keys of graph.receives.TASK and of lr.heads
@@ -26,7 +27,7 @@ def require_task_name(name: Any) -> None:
     free = task_name(name)
     raise RequestError(
         f"tasks.{name}: no name for a task\n"
-        f"allowed: {allowed}; name the column apart: tasks.{free}.target={_quoted(name)}"
+        f"allowed: {allowed}; name the column apart: {override(f'tasks.{free}.target', name)}"
     )
 
 
@@ -54,9 +55,9 @@ def no_name_in(key: str, value: str) -> str | None:
     if LEGAL.match(name) and name.isascii():
         return None
     free = task_name(name)
-    words = f"tasks.{free}.target={_quoted(name)}"
+    words = override(f"tasks.{free}.target", name)
     if setting and setting != "target" and value:
-        words += f" tasks.{free}.{setting}={value}"
+        words += f" {quoted(f'tasks.{free}.{setting}={value}')}"
     return f"{name!r} cannot be the name of a task on the command line\nname the column apart: {words}"
 
 
@@ -72,8 +73,3 @@ def task_name(column: str, taken: Collection[str] = ()) -> str:
     while unique in taken:
         unique, n = f"{name}_{n}", n + 1
     return unique
-
-
-def _quoted(name: str) -> str:
-    """A column's name as a value that Hydra reads as text, in quotes for the shell if it needs them."""
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name, flags=re.ASCII) else f"'\"{name}\"'"

@@ -13,6 +13,6 @@ targets   labels.py: which rows have a label, and the labels that a run learns f
 split     split.py: the rows of train, val and test
 dataset   dataset.py: load_dataset combines all of this into a Dataset; engine/batches.py makes batches of it
 
-Other modules: doubts.py, inspect.py, leaks/ and facts.py (`mtlrun check`), init_yaml.py (`mtlrun init`),
-download.py (`mtlrun fetch`), problems.py (tables that packages generate).
+Other modules: doubts.py, inspect.py, leaks/ and facts.py (`mtlrun check`), init_yaml.py and
+positive.py (`mtlrun init`), download.py (`mtlrun fetch`), problems.py (tables that packages generate).
 """

@@ -10,10 +10,22 @@ import numpy as np
 import pandas as pd
 
 from mtlrun.config.fields import COLUMN
+from mtlrun.config.schema.model import Embedding, ModelConfig
 from mtlrun.config.values import from_mapping
 from mtlrun.data.cycles import cycles_of, with_cycles
-from mtlrun.data.kinds import DATE, HOURS, TEXT, TIME, as_numbers, clock_times, iso_dates, kind_of, text_codes
-from mtlrun.data.notation import recognise, shown, yaml_flow
+from mtlrun.data.kinds import (
+    DATE,
+    HOURS,
+    TEXT,
+    TIME,
+    ColumnKind,
+    as_numbers,
+    clock_times,
+    iso_dates,
+    kind_of,
+    text_codes,
+)
+from mtlrun.data.notation import columns_override, recognise, shown
 from mtlrun.data.reading import ColumnReading, Reading
 from mtlrun.util.errors import RequestError, data_row, listing, nearest
 
@@ -34,6 +46,7 @@ class InputColumn:
     date: the numbers are dates, in days since 1970. time: they are times of day, in hours.
     cycles: the cycles whose sine and cosine follow the number: year, week, day; see data/cycles.py.
     hidden: the column is the target of a reconstruction, and the network does not see it.
+    two_valued: the whole table has two numbers in the column at most, so that it gets no embedding.
     """
 
     name: str = field(metadata=COLUMN)
@@ -44,6 +57,7 @@ class InputColumn:
     hidden: bool = False
     time: bool = False
     cycles: list[str] = field(default_factory=list)
+    two_valued: bool = field(default=False, compare=False)  # older versions have not stored it
 
     @property
     def is_category(self) -> bool:
@@ -65,9 +79,9 @@ class InputColumn:
 
         Raises RequestError as `finite_numbers`, and for an invalid date or time.
         """
-        if self.date:
-            return _days(series, where)
-        return _hours(series, where) if self.time else finite_numbers(series, where)
+        if self.date or self.time:
+            return _days_or_hours(series, DATE if self.date else TIME, where)
+        return finite_numbers(series, where)
 
     def numbers(self, series: pd.Series, where: str) -> np.ndarray:
         """`number` followed by sine and cosine of each cycle: float64 [N, count]. Raises the same RequestErrors."""
@@ -83,9 +97,13 @@ class InputColumn:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The encoding of a table as arrays, in the order of `columns`."""
+    """The encoding of a table as arrays, in the order of `columns`.
+
+    embedding: the further inputs that the network has for each number (`model.embedding`)
+    """
 
     columns: list[InputColumn]
+    embedding: Embedding = "none"
 
     @property
     def inputs(self) -> list[InputColumn]:
@@ -115,8 +133,18 @@ class InputSpec:
 
     @property
     def width(self) -> int:
-        """The number of network inputs."""
+        """The number of network inputs without embeddings."""
         return sum(c.width for c in self.inputs)
+
+    @property
+    def embeddable(self) -> list[int]:
+        """The places, among the numbers [Dn], of those that an embedding makes further inputs of."""
+        pairs = zip(self.numeric, self.places, strict=True)
+        return [i for c, place in pairs if not (c.hidden or c.two_valued) for i in range(place.start, place.stop)]
+
+    def width_in(self, net: ModelConfig) -> int:
+        """The number of network inputs, with those that the embedding makes."""
+        return self.width + net.per_number(self.embedding) * len(self.embeddable)
 
     def reading(self) -> Reading:
         """How categories and dates are read for a run of an older version, which has not stored its reading."""
@@ -131,7 +159,8 @@ class InputSpec:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "InputSpec":
         """The spec from the result of `to_plain`. Raises RequestError, TypeError or AttributeError for other values."""
-        return cls([from_mapping(InputColumn, column, "inputs", "a column") for column in plain["columns"]])
+        columns = [from_mapping(InputColumn, column, "inputs", "a column") for column in plain["columns"]]
+        return cls(columns, plain.get("embedding", "none"))
 
     def transform(self, columns: Columns, key: str = "data.inputs") -> tuple[np.ndarray, np.ndarray]:
         """Numbers [N, Dn] float64, NaN if missing; codes [N, Dc] int32, -1 unknown, -2 missing.
@@ -187,7 +216,9 @@ def _input_column(name: str, series: pd.Series, most: int, hidden: bool) -> tupl
         days = numbers if kind is DATE else numbers / HOURS
         cycles = cycles_of(days) if kind in (DATE, TIME) else []
         missing = bool(np.isnan(numbers).any())
-        return InputColumn(name, "numeric", missing, [], kind is DATE, hidden, kind is TIME, cycles), 0
+        least, most = np.fmin.reduce(numbers, initial=np.inf), np.fmax.reduce(numbers, initial=-np.inf)
+        two_valued = not ((numbers > least) & (numbers < most)).any()
+        return InputColumn(name, "numeric", missing, [], kind is DATE, hidden, kind is TIME, cycles, two_valued), 0
     codes, texts = text_codes(series)
     kept, present = texts.tolist(), codes[codes >= 0]
     if len(texts) > most:
@@ -236,36 +267,29 @@ def _mend(series: pd.Series) -> str:
     cells = series.dropna().value_counts()
     notations = recognise([str(cell) for cell in cells.index], cells.to_numpy())
     if notations and series.name is not None:
-        return f"if they are written so: data.columns={yaml_flow({str(series.name): shown(notations[0])})}"
+        return f"if they are written so: {columns_override({str(series.name): shown(notations[0])})}"
     return "mend the table or leave the column out"
 
 
-def _days(series: pd.Series, where: str) -> np.ndarray:
-    """A column of dates, or of text such as 2020-09-22, as days since 1970: float64 [N], NaN if missing."""
-    kind, present = kind_of(series), series.notna().to_numpy()
-    if kind is TEXT:
-        dates = iso_dates(series)
-        no_date = present & dates.isna().to_numpy()
-    else:
-        dates, no_date = series, present & (kind is not DATE)
-    if no_date.any():
-        row = int(np.argmax(no_date))
-        raise RequestError(
-            f"{where} holds dates in training, but {series.iloc[row]!r} in {data_row(row)}\n"
-            "allowed: dates such as 2020-09-22, or nothing where the value is missing"
-        )
-    return as_numbers(dates)
+_AS_TEXT = {
+    DATE: (iso_dates, "dates", "dates such as 2020-09-22"),
+    TIME: (clock_times, "times of day", "times such as 18:57"),
+}
 
 
-def _hours(series: pd.Series, where: str) -> np.ndarray:
-    """A column of times of day, or of text such as 18:57, as hours since midnight: float64 [N], NaN if missing."""
-    kind, present = kind_of(series), series.notna().to_numpy()
-    times = clock_times(series) if kind is TEXT else series
-    no_time = present & (times.isna().to_numpy() if kind is TEXT else kind is not TIME)
-    if no_time.any():
-        row = int(np.argmax(no_time))
+def _days_or_hours(series: pd.Series, kind: ColumnKind, where: str) -> np.ndarray:
+    """A column of dates, or of times of day, or of their text, as numbers: float64 [N], NaN if missing.
+
+    kind: DATE gives days since 1970, TIME gives hours since midnight. Raises RequestError for any other cell.
+    """
+    read, what, allowed = _AS_TEXT[kind]
+    found, present = kind_of(series), series.notna().to_numpy()
+    values = read(series) if found is TEXT else series
+    wrong = present & (values.isna().to_numpy() if found is TEXT else found is not kind)
+    if wrong.any():
+        row = int(np.argmax(wrong))
         raise RequestError(
-            f"{where} holds times of day in training, but {series.iloc[row]!r} in {data_row(row)}\n"
-            "allowed: times such as 18:57, or nothing where the value is missing"
+            f"{where} holds {what} in training, but {series.iloc[row]!r} in {data_row(row)}\n"
+            f"allowed: {allowed}, or nothing where the value is missing"
         )
-    return as_numbers(times)
+    return as_numbers(values)

@@ -1,7 +1,7 @@
 """Loads the arrays of a run from a checked configuration: inputs, targets, weights, split."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from mtlrun.config.schema import Config, DataConfig
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec, finite_numbers, input_spec
 from mtlrun.data.doubts import class_text
+from mtlrun.data.expected_rows import expected_training_rows
 from mtlrun.data.labels import RunTable
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.reading import ColumnReading, Reading, declared
@@ -49,12 +50,15 @@ class Dataset:
         return [(column, next(codes if column.is_category else numbers)) for column in self.spec.columns]
 
     def trainable(self, tasks: Iterable[str] | None = None) -> np.ndarray:
-        """Mask over `split.train` of the rows with weight above 0 and a label of any of the tasks (None: all tasks)."""
-        train = self.split.train
+        """`labelled` as a mask over `split.train`."""
+        return self.labelled(tasks)[self.split.train]
+
+    def labelled(self, tasks: Iterable[str] | None = None) -> np.ndarray:
+        """Mask [N] of the rows with weight above 0 and a label of any of the tasks (None: all tasks)."""
         names = self.targets if tasks is None else tasks
-        labelled = np.stack([self.targets[name].observed[train] for name in names], 1).any(1)
+        labelled = np.stack([self.targets[name].observed for name in names], 1).any(1)
         if self.weight is not None:
-            labelled &= self.weight[train] > 0
+            labelled &= self.weight > 0
         return np.asarray(labelled)
 
     def classes(self) -> dict[str, int]:
@@ -92,6 +96,7 @@ def load_dataset(config: Config) -> Dataset:
         ("spec", *key), lambda: input_spec(table.columns, roles.inputs, most, hidden, not old)
     )
     numeric, codes = table.remember(("arrays", *key), lambda: spec.transform(table.columns))
+    spec = replace(spec, embedding=config.net.embedding_for(expected_training_rows(config.data, split, len(frame))))
     weight = _weight(config.data.weight, table, split)
     run = RunTable(config, table, split, weight)
     targets = {name: make_target(name, run) for name in config.active}
@@ -162,7 +167,7 @@ def _weight(column: str | None, table: Table, split: Split) -> np.ndarray | None
 
     weight = table.remember(("weight", column), make)
     for part, rows in split.parts().items():
-        if not (weight[rows] > 0).any():
+        if len(rows) and not (weight[rows] > 0).any():
             raise RequestError(f"data.weight: column {column!r} is 0 in all of {part}\nallowed: some weight above 0")
     return weight
 
@@ -175,7 +180,7 @@ def _unlabelled(targets: dict[str, Target], split: Split) -> list[str]:
         if without:
             notes.append(f"{without} of {len(rows)} {part} rows have no label of any task")
         for target in targets.values():
-            if not target.observed[rows].any():
+            if len(rows) and not target.observed[rows].any():
                 notes.append(f"{target.task} has no label in {part}")
     return notes
 

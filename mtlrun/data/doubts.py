@@ -13,7 +13,7 @@ import pandas as pd
 from mtlrun.config.schema import ColumnConfig
 from mtlrun.data.conversion import spelled_numbers
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of, leading_zeros, text_of
-from mtlrun.data.notation import ISO, YEARS, are_iso_dates, read, recognise, shown, yaml_flow
+from mtlrun.data.notation import ISO, YEARS, are_iso_dates, columns_override, read, recognise, shown
 from mtlrun.util.errors import listing
 
 MIN_ROWS = 20  # fewer rows prove nothing
@@ -85,7 +85,7 @@ def in_words(found: Sequence[ColumnConfig], cells: Iterable[Any]) -> str:
 
 def declaration(name: str, found: Sequence[ColumnConfig]) -> str:
     """The setting that reads a column in the notations that are possible for it."""
-    return " or ".join(f"data.columns={yaml_flow({name: shown(notation)})}" for notation in found)
+    return " or ".join(columns_override({name: shown(notation)}) for notation in found)
 
 
 def marks_of_missing(series: pd.Series) -> dict[float, int]:

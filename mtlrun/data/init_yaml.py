@@ -3,6 +3,7 @@
 import glob
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from mtlrun.data.encoding import classes_of, infer_type
 from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
 from mtlrun.data.notation import as_yaml, is_sure
 from mtlrun.data.paths import resolve_path
+from mtlrun.data.positive import positive_of
 from mtlrun.data.reading import declared
 from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
@@ -71,18 +73,18 @@ def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: T
     for name, notations in found.items():
         what = in_words(notations, cells[name].dropna().unique())
         mark, end = ("", "") if is_sure(notations) else ("# ", "".join(f"; or {as_yaml(n)}" for n in notations[1:]))
-        lines.append(f"    {mark}{_scalar(name)}: {escaped(as_yaml(notations[0]))}  # {_one_line(what + end)}")
+        lines.append(f"    {mark}{_key(name)}: {as_yaml(notations[0])}  # {_one_line(what + end)}")
     for name in cells.columns:
         if (cell := code_of_digits(cells[name])) is not None:
             what = f"text, as {cell!r} has a leading zero; this line reads numbers"
-            lines.append(f"    # {_scalar(str(name))}: {{number: {{}}}}  # {_one_line(what)}")
+            lines.append(f"    # {_key(str(name))}: {{number: {{}}}}  # {_one_line(what)}")
     none = all(line.startswith("    #") for line in lines)
     taken, kept = taken_and_kept(table.words, table.reading)
     for name, counts in kept.items():
         missing = ColumnConfig(missing=list(counts))
         what = f"{_counts(counts)} are values of text; this line makes them missing"
-        lines.append(f"    # {_scalar(name)}: {escaped(as_yaml(missing))}  # {_one_line(what)}")
-    lines += [f"    # {_scalar(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
+        lines.append(f"    # {_key(name)}: {as_yaml(missing)}  # {_one_line(what)}")
+    lines += [f"    # {_key(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
     return [f"  columns:{' null' * none}  # how cells are read that do not say so themselves", *lines]
 
 
@@ -136,10 +138,29 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], colum
         # no type: a run then refuses the target and says what to do
         settings = [] if no_type else [f"type: {infer_type(series)}"]
         settings += [f"target: {_scalar(column)}"] if name != column else []
+        positive, note = _positive(series.dropna())
+        settings += positive
         lines.append(f"  {name}: {{{', '.join(settings)}}}  # {comment}")
-        lines += [f"  # {doubt}" for doubt in doubts]
+        lines += [f"  # {line}" for line in [*note, *doubts]]
         lines += _alternatives(series.dropna(), name, settings)
     return "\n".join(lines) + "\n"
+
+
+def _positive(labels: pd.Series) -> tuple[list[str], list[str]]:
+    """The setting `positive` of a target of two values, and a comment on it; both empty for other targets."""
+    classes, codes = classes_of(labels, "--targets") if labels.nunique() == 2 else ([], np.empty(0))
+    if len(classes) != 2:
+        return [], []
+    at, why = positive_of(classes, np.bincount(codes, minlength=2))
+    taken, other = (_class(value) for value in (classes[at], classes[1 - at]))
+    return [f"positive: {taken}"], [
+        _one_line(f"{taken} is the positive class, as {why}; to change it: positive: {other}")
+    ]
+
+
+def _class(value: Any) -> str:
+    """A class as YAML."""
+    return _scalar(value) if isinstance(value, str) else str(yaml.safe_dump(value)).split("\n")[0]
 
 
 def _alternatives(labels: pd.Series, name: str, settings: list[str]) -> list[str]:
@@ -166,10 +187,15 @@ def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
 
 
 def _scalar(text: str) -> str:
-    """A text as YAML, quoted unless it is a plain word. `${` is escaped so that it is no interpolation."""
+    """A text as a value in YAML. `${` is escaped so that it is no interpolation."""
+    return _key(escaped(text))
+
+
+def _key(text: str) -> str:
+    """A text as a key in YAML, quoted unless it is a plain word."""
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and yaml.safe_load(text) == text:
         return text
-    return str(yaml.safe_dump(escaped(text), default_style='"', allow_unicode=True, width=10**9)).strip()
+    return str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=10**9)).strip()
 
 
 def _one_line(text: str) -> str:

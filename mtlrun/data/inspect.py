@@ -16,7 +16,7 @@ from mtlrun.data.doubts import (
 )
 from mtlrun.data.kinds import NUMBER, TEXT, has_cells, kind_of, text_of
 from mtlrun.data.leaks.warnings import leak_warnings
-from mtlrun.data.notation import yaml_flow
+from mtlrun.data.notation import columns_override
 from mtlrun.data.roles import input_notes, target_column
 from mtlrun.data.table import Table
 from mtlrun.data.targets import target_notes
@@ -83,15 +83,15 @@ def _code_warnings(series: pd.Series, name: str) -> list[str]:
     """A warning if a column of digits is text, as a cell has a leading zero."""
     if (cell := code_of_digits(series)) is None:
         return []
-    columns = yaml_flow({name: {"number": {}}})
-    return [f"{name}: read as text, as {cell!r} has a leading zero; to read numbers: data.columns={columns}"]
+    declared = columns_override({name: {"number": {}}})
+    return [f"{name}: read as text, as {cell!r} has a leading zero; to read numbers: {declared}"]
 
 
 def _mark_warnings(series: pd.Series, name: str) -> list[str]:
     """A warning for each number of a column that probably marks missing values."""
     return [
         f"{name}: {value:g} in {count:,} cells stands apart from all other numbers, like a mark of missing values; if "
-        f"it is one: data.columns={yaml_flow({name: {'missing': [int(value)]}})}"
+        f"it is one: {columns_override({name: {'missing': [int(value)]}})}"
         for value, count in marks_of_missing(series).items()
     ]
 

@@ -75,6 +75,11 @@ def load_tables(
     Raises RequestError as `read_table` does, and if a later table lacks a column of the first.
     """
     given = given or {}
+    if separator != "," and all(map(_states_types, paths)):
+        raise RequestError(
+            f"data.separator: found {separator!r}, but {paths[0].name} is no CSV file, whose columns it separates\n"
+            "leave data.separator out"
+        )
     files = [(str(p), *_version(p, key)) for p, key in zip(paths, keys, strict=True)]
     signature = (*files, json.dumps([Reading(given).to_plain(), missing, old, separator], sort_keys=True))
     if signature not in _TABLES:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from mtlrun.data.kinds import NUMBER, TEXT, kind_of, plain_numbers, text_of
-from mtlrun.data.notation import yaml_flow
+from mtlrun.data.notation import columns_override
 from mtlrun.data.reading import MISSING_WORDS, Reading, numbers_among
 from mtlrun.util.errors import listing
 
@@ -54,8 +54,8 @@ def word_notes(words: Words, reading: Reading, names: Iterable[str]) -> list[str
     taken, kept = taken_and_kept({name: words[name] for name in names if name in words}, reading)
     notes = [f"taken for missing values: {_in_words(taken)}"] if taken else []
     if kept:
-        example = yaml_flow({name: {"missing": list(counts)} for name, counts in list(kept.items())[:1]})
-        notes.append(f"values, as their column is text: {_in_words(kept)}; if missing: data.columns={example}")
+        example = columns_override({name: {"missing": list(counts)} for name, counts in list(kept.items())[:1]})
+        notes.append(f"values, as their column is text: {_in_words(kept)}; if missing: {example}")
     return notes
 
 

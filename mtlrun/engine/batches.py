@@ -1,5 +1,6 @@
 """Batches of encoded rows on the device. Rows of several steps are gathered and encoded together."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtlrun.config.length import Length
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.data.targets import Target
@@ -31,8 +33,9 @@ class Batch:
 class LabelScale:
     """Affine maps of the labels of every run and task, `[R, T]` each, tasks in the network's order.
 
-    The network learns label = stored · `multiply` + `add`. The raw value is label · `unit` + `offset`. `mean` and
-    `spread` are the mean and standard deviation of the training labels as the network learns them.
+    The network learns label = stored · `multiply` + `add`. The raw value is label · `unit` + `offset`. `mean`,
+    `spread`, `low` and `high` are the mean, standard deviation, least and largest of the training labels as the network
+    learns them; for types whose labels are never standardised, 0, 1 and infinite.
     """
 
     multiply: Tensor
@@ -41,6 +44,8 @@ class LabelScale:
     offset: Tensor
     mean: Tensor
     spread: Tensor
+    low: Tensor
+    high: Tensor
 
 
 def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: bool) -> LabelScale:
@@ -50,13 +55,18 @@ def label_scale(datasets: Sequence[Dataset], tasks: Sequence[str], standardize: 
         for task in tasks:
             target = dataset.targets[task]
             if not type_of(target.type).standardised:
-                rows.append((1.0, 0.0, 1.0, 0.0, 0.0, 1.0))
+                rows.append((1.0, 0.0, 1.0, 0.0, 0.0, 1.0, -math.inf, math.inf))
                 continue
             train = dataset.split.train
             values = target.values[train][target.observed[train]]
             mean, std = float(values.mean()), float(values.std()) or 1.0
-            rows.append((1 / std, -mean / std, std, mean, 0.0, 1.0) if standardize else (1.0, 0.0, 1.0, 0.0, mean, std))
-    table = torch.tensor(rows, dtype=torch.float64).view(len(datasets), len(tasks), 6)
+            low, high = (float(f(values)) if len(values) else math.nan for f in (np.min, np.max))
+            if standardize:
+                low, high = (low - mean) / std, (high - mean) / std
+                rows.append((1 / std, -mean / std, std, mean, 0.0, 1.0, low, high))
+            else:
+                rows.append((1.0, 0.0, 1.0, 0.0, mean, std, low, high))
+    table = torch.tensor(rows, dtype=torch.float64).view(len(datasets), len(tasks), -1)
     return LabelScale(*table.unbind(-1))
 
 
@@ -200,29 +210,28 @@ class Rows:
 class TrainBatches:
     """Batches of an epoch. Each run has its own order of training rows. An incomplete last batch is left out."""
 
-    def __init__(self, rows: Rows, datasets: Sequence[Dataset], configs: Sequence[Config]) -> None:
+    def __init__(self, rows: Rows, datasets: Sequence[Dataset], configs: Sequence[Config], length: Length) -> None:
         self.rows = rows
         self.seeds = [c.seed for c in configs]
         self.train = [torch.from_numpy(d.split.train) for d in datasets]
         masks = [torch.from_numpy(d.trainable()) for d in datasets]
-        size = min(int(m.sum()) for m in masks)
         self.trainable = [None if bool(m.all()) else m for m in masks]
-        self.batch_size = min(configs[0].trainer.batch_size, size)
-        self.steps = size // self.batch_size
+        self.batch_size, self.steps = length.batch_size, length.steps_per_epoch
         width = 4 * len(datasets) * self.batch_size * rows.encoder.width
         self.chunk = int(max(1, min(CHUNK_STEPS, CHUNK_BYTES // max(width, 1))))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yields the batches of one epoch from number `start` on.
 
-        The order of the training rows depends only on seed and epoch. Rows without any label are left out.
+        The order of the training rows depends only on seed and epoch. Rows without any label are left out. If a run has
+        slightly fewer rows than its length counts, the first ones come again at the end of the epoch.
         """
         orders = []
         for seed, train, trainable_ in zip(self.seeds, self.train, self.trainable, strict=True):
             order = torch.randperm(len(train), generator=generator(seed, "order", epoch))
             if trainable_ is not None:
                 order = order[trainable_[order]]
-            order = order[: self.steps * self.batch_size]
+            order = order[torch.arange(self.steps * self.batch_size) % len(order)]
             orders.append(train[order].view(self.steps, self.batch_size))
         index = torch.stack(orders, 1).to(self.rows.device)  # [steps, R, B]
         # chunks begin at the same steps, whatever `start` is

@@ -69,7 +69,7 @@ def fit(stack: Stack, runs: Sequence[int], outputs: Sequence[Tensor] | None = No
     """
     numbers = _numbers(stack)
     classes = {r: _scalable(stack) if stack.configs[r].trainer.calibrate else [] for r in runs}
-    if not runs or not (numbers or any(classes.values())):
+    if not runs or stack.val.empty or not (numbers or any(classes.values())):
         return {r: Fitted() for r in runs}
     outputs = stack.val.outputs() if outputs is None else outputs
     tasks, before = stack.network.tasks, stack.test.temperatures

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from mtlrun.engine.evaluate import ROWS_AT_ONCE, Evaluation, Figures
+from mtlrun.engine.evaluate import Evaluation, Figures, rows_at_once
 from mtlrun.engine.state import TrainingState
 from mtlrun.tasks.metrics import ROUNDING
 
@@ -14,7 +14,7 @@ CONFLICT_BATCHES = 8  # conflict_rate counts conflicts on the last 8 batches of 
 
 def _parts(evaluation: Evaluation) -> Iterator[tuple[slice, Tensor]]:
     """Yields the split in parts: the columns of `evaluation.index`, and the encoded inputs of these rows."""
-    step = max(1, ROWS_AT_ONCE // evaluation.index.shape[0])
+    step = rows_at_once(evaluation.rows.encoder, evaluation.index.shape[0] * evaluation.network.members)
     for start in range(0, evaluation.index.shape[1], step):
         columns = slice(start, start + step)
         x = evaluation.rows.batch(evaluation.index[None, :, columns])[0][0]

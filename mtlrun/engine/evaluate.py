@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import Exchange, LabelScale, Rows
+from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.network import Network
 from mtlrun.tasks import TaskType
 from mtlrun.tasks.metrics import weighted_mean
@@ -69,13 +70,18 @@ class Evaluation:
         self.labels: Tensor | None = None
         self.loss_weights: Tensor | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether the split has no rows, in a run that trains on all of them. There are then no figures."""
+        return self.index.shape[1] == 0
+
     def outputs(self, exchange: Exchange | None = None) -> list[Tensor]:
-        """Returns outputs `[R, N, T, K]` of each block of the network.
+        """Returns outputs `[R, N, T, K]` of each block of the network, see `Network.predictions`.
 
         For a block whose labels are the inputs, returns the losses of the rows, `[R, N, T, 1]`: keeping its outputs and
         labels would take too much memory. `exchange`: an input column whose values come from other rows.
         """
-        return self.scaled(self._gathered(self.network, exchange), self.temperatures)
+        return self.scaled(self._gathered(self.network.predictions, exchange), self.temperatures)
 
     def scaled(self, outputs: Sequence[Tensor], temperatures: Tensor | None) -> list[Tensor]:
         """Returns outputs `[R, N, T, K]` of each block, divided by the temperatures `[R, T]` of the network's tasks."""
@@ -103,10 +109,15 @@ class Evaluation:
     def _gathered(
         self, predict: Callable[[Tensor], Sequence[Tensor]], exchange: Exchange | None = None
     ) -> list[Tensor]:
-        """As `outputs`, for any function `predict`: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block."""
+        """As `outputs`, for any function `predict`: inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block.
+
+        Returns nothing if the split is `empty`.
+        """
+        if self.empty:
+            return []
         parts: list[list[Tensor]] = [[] for _ in self.network.blocks]
         labels, weights = [], []
-        step = rows_at_once(self.rows, self.index.shape[0])
+        step = rows_at_once(self.rows.encoder, self.index.shape[0] * self.network.members)
         for start in range(0, self.index.shape[1], step):
             these = slice(start, start + step)
             part = None if exchange is None else replace(exchange, rows=exchange.rows[:, these])
@@ -131,6 +142,8 @@ class Evaluation:
 
     def __call__(self, outputs: Sequence[Tensor] | None = None) -> list[Figures]:
         """Returns figures of every run, from the given outputs of the blocks, or those of the current network."""
+        if self.empty:
+            return [Figures() for _ in range(self.index.shape[0])]
         outputs = self.outputs() if outputs is None else outputs
         assert self.labels is not None and self.loss_weights is not None, "outputs() has run"
         table: dict[tuple[str, str], Tensor] = {}
@@ -174,6 +187,8 @@ class Evaluation:
 
     def trivial(self, constants: Mapping[str, Tensor]) -> list[Figures]:
         """Returns figures of a predictor with the same outputs `constants[task]` `[R, K]` for every row."""
+        if self.empty:
+            return [Figures() for _ in range(self.index.shape[0])]
         outputs = []
         for block in self.network.blocks:
             short = [block.outputs - constants[t].shape[1] for t in block.tasks]
@@ -191,9 +206,9 @@ class Evaluation:
         self.labels, self.loss_weights = labels, weights * (self.weights > 0)
 
 
-def rows_at_once(rows: Rows, runs: int) -> int:
-    """Returns how many rows of each run are encoded at once."""
-    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // (4 * max(1, rows.encoder.width))) // runs)
+def rows_at_once(encoder: InputEncoder, runs: int) -> int:
+    """Returns how many rows of each run are encoded at once. runs: networks that read them; an ensemble is several."""
+    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE // (4 * max(1, encoder.width))) // runs)
 
 
 def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -202,7 +217,7 @@ def moments(rows: Rows, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]
     index: row numbers `[R, N]` of the table; weights: of these rows, `[R, N]`
     """
     sums = torch.zeros(2, index.shape[0], rows.encoder.width, dtype=torch.float64, device=rows.device)
-    step = rows_at_once(rows, index.shape[0])
+    step = rows_at_once(rows.encoder, index.shape[0])
     for start in range(0, index.shape[1], step):
         x = rows.batch(index[None, :, start : start + step])[0][0].double()
         weight = weights[:, None, start : start + step].double()

@@ -65,14 +65,14 @@ def forks(configs: Sequence[Config]) -> bool:
     return sys.platform == "linux" and all(choose_device(device).type == "cpu" for device in devices)
 
 
-def set_up(config: Config, inputs: int) -> None:
+def set_up(config: Config, inputs: int, batch_size: int) -> None:
     """Sets threads, determinism and the allocator of this process.
 
     The number of threads is `trainer.threads` if set; 1 if the largest product of a step has fewer than 2²⁵
     multiply-adds; else the number of cores, or this process's share of them.
     """
     widths = [inputs, *config.net.hidden, *config.net.head_hidden]
-    work = config.trainer.batch_size * max((a * b for a, b in pairwise(widths)), default=0)
+    work = batch_size * max((a * b for a, b in pairwise(widths)), default=0)
     threads = config.trainer.threads or (1 if work < THREAD_WORK else most_threads or cores())
     torch.set_num_threads(1 if single else threads)
     if (

@@ -49,7 +49,7 @@ class Training:
         self.stack, self.on_end = stack, ended
         self.trainer = stack.configs[0].trainer  # of the first run: only for settings that all runs share
         parts = zip(stack.configs, stack.datasets, stack.selections, folders, summaries, strict=True)
-        members = [Member(r, *part, console=console) for r, part in enumerate(parts)]
+        members = [Member(r, *part, stack.length.epochs, console) for r, part in enumerate(parts)]
         self.state = TrainingState(stack, members)
         self.members, self.total = members, self.state.total
         if saved is not None:
@@ -111,12 +111,9 @@ class Training:
             self._fail(diverged(state))
 
     def _evaluation_is_due(self) -> bool:
-        """Returns whether an evaluation is due: every `evaluate_every` steps or epoch, and after the last step."""
-        state, every = self.state, self.trainer.evaluate_every
-        if not state.history:
-            return False
-        at_end = state.position == self.stack.train.steps if every is None else state.step % every == 0
-        return at_end or state.step == state.total
+        """Returns whether an evaluation is due: every `evaluate_every` steps, and after the last step."""
+        state = self.state
+        return bool(state.history) and (state.step % self.stack.length.evaluate_every == 0 or state.step == state.total)
 
     def train_epoch(self, progress: Progress) -> None:
         """Takes the steps of this epoch from the current position up to the next evaluation."""
@@ -187,8 +184,10 @@ class Training:
 
     def _done(self) -> list[Member]:
         """Returns the running members that are done: all after the last step, else those out of patience."""
-        patience, last = self.trainer.patience, self.state.step == self.state.total
-        return [m for m in self.state.running if last or (patience is not None and m.waited >= patience)]
+        patience, step = self.stack.length.patience_steps, self.state.step
+        if step == self.state.total:
+            return self.state.running
+        return [m for m in self.state.running if patience is not None and m.best and step - m.best.step >= patience]
 
     def finish(self, members: Sequence[Member]) -> None:
         """Writes test figures, last files and summaries of members that are done."""

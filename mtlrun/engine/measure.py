@@ -33,7 +33,7 @@ def measure(state: TrainingState) -> list[Measured]:
     stack, nothing = state.stack, [Figures() for _ in state.members]
     val, train = stack.val(), training_figures(state)
     dead = dead_units(stack.val) if stack.configs[0].trainer.log_activations else nothing
-    gates = mean_gates(stack.val) if stack.network.sharing.gated else nothing
+    gates = mean_gates(stack.val) if stack.network.sharing.gated and not stack.val.empty else nothing
     return [Measured(t, v, d | g) for t, v, d, g in zip(train, val, dead, gates, strict=True)]
 
 

@@ -30,7 +30,8 @@ class Best:
 class Member:
     """State and files of one run of a stack.
 
-    at: place along R; summary: content of summary.json; console: receives its lines, None for its run.log
+    at: place along R; summary: content of summary.json; epochs: their number; console: receives its lines, None for its
+    run.log
     """
 
     at: int
@@ -39,10 +40,10 @@ class Member:
     selection: Selection
     folder: Path
     summary: dict[str, Any]
+    epochs: int
     console: Callable[[str], None] | None = None
     writer: RunWriter | None = None  # None for a run that ended before this process began
     best: Best | None = None
-    waited: int = 0  # evaluations since the best one
     unwritable: str = ""  # reason why its files can no longer be written
     skipped: int = 0  # number of skipped steps up to the last evaluation
     idle: int = 0  # length of the current sequence of skipped steps
@@ -100,10 +101,9 @@ class Member:
             named = {f"val/{task}/{metric}": value for (task, metric), value in figures.items()}
             named |= {f"train/{task}/{metric}": value for (task, metric), value in training.items()}
             self.best = Best(score, step, epoch, named)
-        self.waited = 0 if better else self.waited + 1
         primary = {task: target.primary for task, target in self.dataset.targets.items()}
         by, shown = self.selection.name, self.selection.sign * score
-        self.say(evaluation_line(epoch, self.config.trainer.epochs, step, figures, primary, by, shown, better))
+        self.say(evaluation_line(epoch, self.epochs, step, figures, primary, by, shown, better))
         return better
 
     def selected_summary(self) -> dict[str, Any] | None:
@@ -132,7 +132,6 @@ class Member:
         return {
             "best": {} if self.best is None else vars(self.best).copy(),
             "config_hash": self.summary.get("config_hash"),
-            "waited": self.waited,
             "offset": self.offset(),
             "goal_step": self.goal_step,
             "skipped": self.skipped,
@@ -142,5 +141,5 @@ class Member:
     def restore(self, tree: Mapping[str, Any]) -> None:
         """Restores the state from a checkpoint. Values that an older version did not save keep their defaults."""
         self.best = Best(**tree["best"]) if tree["best"] else None
-        self.waited, self.goal_step = tree["waited"], tree.get("goal_step")
+        self.goal_step = tree.get("goal_step")
         self.skipped, self.idle = tree.get("skipped", 0), tree.get("idle", 0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtlrun.config.schema import Config
 from mtlrun.config.schema.loss import GradientLossConfig
+from mtlrun.data.run_length import run_length
 
 if TYPE_CHECKING:
     from mtlrun.data.dataset import Dataset
@@ -24,20 +25,22 @@ def parameters(config: Config, inputs: int, outputs: int) -> int:
     inputs: number of encoded inputs; outputs: number of outputs of all tasks
     """
     widths, tasks = [inputs, *config.net.hidden], len(config.active)
+    members = config.net.ensemble
     heads = [widths[-1], *config.net.head_hidden]
     trunks = config.sharing.trunks(tasks) * sum((a + 1) * b for a, b in pairwise(widths))
+    trunks += members * sum(widths) if members > 1 else 0  # the scales of the members
     return trunks + tasks * sum((a + 1) * b for a, b in pairwise(heads)) + (heads[-1] + 1) * outputs
 
 
 def run_bytes(config: Config, dataset: "Dataset") -> int:
     """Estimates the memory of one run of a stack in bytes. The table is not counted, as all runs share it.
 
-    Counts 12 copies of the parameters (16 with `trainer.on_nan=skip`); activations of a batch, forward and backward;
-    the tasks' gradients if the loss strategy reads them, and what it stores per element; the epoch's order of rows;
-    labels and outputs of val and test; training labels that differ by run. All in float32, except indices, metrics and
-    labels.
+    Counts 12 copies of the parameters (16 with `trainer.on_nan=skip`); activations of a batch in every member of an
+    ensemble, forward and backward; the tasks' gradients if the loss strategy reads them, and what it stores per
+    element; the epoch's order of rows; labels and outputs of val and test; training labels that differ by run. All in
+    float32, except indices, metrics and labels.
     """
-    inputs = dataset.spec.width
+    inputs = dataset.spec.width_in(config.net)
     outputs = sum(max(1, n) for n in dataset.classes().values())
     kept = sum(
         max(1, len(t.classes)) for t in dataset.targets.values()
@@ -47,7 +50,7 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
     trunks = config.sharing.trunks(len(config.active))
     width = inputs + trunks * sum(config.net.hidden) + len(dataset.targets) * sum(config.net.head_hidden) + outputs
     split = dataset.split
-    batch = min(config.trainer.batch_size, len(split.train))
+    batch = run_length(config, dataset).batch_size * config.net.ensemble
     activations = 4 * FLOAT * batch * width
     if isinstance(config.loss, GradientLossConfig):
         tasks, hidden = len(config.active), config.net.hidden

@@ -7,6 +7,7 @@ import numpy as np
 from mtlrun.config.schema import OVER_TASKS, Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.evaluate import Figures
+from mtlrun.results.summary import LENGTH
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 
@@ -24,6 +25,8 @@ def require_selection(config: Config, dataset: Dataset) -> None:
         return np.asarray(target.values[val][counted])
 
     by = config.trainer.select
+    if config.data.split.all_rows:
+        return
     if by in OVER_TASKS:
         defined = any(len(labels(t)) for t, c in config.active.items() if c.role == "main")
     else:
@@ -51,13 +54,14 @@ def skills(figures: Figures, trivial: Figures, tasks: list[str]) -> dict[str, fl
 class Selection:
     """Scores evaluations, higher is better: mean skill, the worst task's skill, or one task's primary metric.
 
-    With `last`, the latest evaluation is always selected; its score is minus the sum of the main tasks' losses.
+    With `last`, the latest evaluation is always selected; its score is minus the sum of the main tasks' losses. So it
+    is in a run on all rows, which has no figures on val; its score is 0, called `length`.
     """
 
     def __init__(self, config: Config, dataset: Dataset, trivial: Figures) -> None:
-        self.by, self.trivial = config.trainer.select, trivial
+        self.by, self.trivial = LENGTH if config.data.split.all_rows else config.trainer.select, trivial
         self.tasks = [t for t, c in config.active.items() if c.role == "main"]
-        self.sign, self.latest = 1.0, self.by == "last"
+        self.sign, self.latest = 1.0, self.by in ("last", LENGTH)
         if self.latest:
             self.sign = -1.0
             return
@@ -73,7 +77,7 @@ class Selection:
     @property
     def name(self) -> str:
         """The name of the score, as displayed and in summary.json."""
-        return self.by if self.by in OVER_TASKS else f"val/{self.by}/{self.metric}"
+        return self.by if self.latest or self.by in OVER_TASKS else f"val/{self.by}/{self.metric}"
 
     def better(self, score: float, best: float) -> bool:
         """Returns whether a score is better than the best one so far, by more than rounding.

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from mtlrun.config.extensions import used_by
+from mtlrun.config.length import Length
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, TrainBatches
@@ -19,11 +20,12 @@ from mtlrun.network.prune import without_discarded
 
 @dataclass
 class Stack:
-    """R runs of the same shapes that train together. A single run is a stack with R = 1."""
+    """R runs of the same shapes and length that train together. A single run is a stack with R = 1."""
 
     configs: Sequence[Config]
     datasets: Sequence[Dataset]
     device: torch.device
+    length: Length
     scale: LabelScale
     specs: Sequence[TaskSpec]
     network: Network

@@ -24,10 +24,7 @@ class TrainingState:
 
     def __init__(self, stack: Stack, members: Sequence[Member]) -> None:
         self.stack, self.members = stack, list(members)
-        trainer = stack.configs[0].trainer
-        self.total = trainer.epochs * stack.train.steps
-        if trainer.max_steps is not None:
-            self.total = min(self.total, trainer.max_steps)
+        self.total = stack.length.steps
         self.epoch, self.position, self.step = 1, 0, 0
         self.history = History()
         self.best_values = stack.step.flat.values.clone()
@@ -117,6 +114,7 @@ class TrainingState:
             "members": [member.tree() for member in self.members],
             "seconds": self.seconds,
             "data_hash": self.stack.datasets[0].hash,
+            "length": vars(self.stack.length),
             "inputs": self.stack.network.encoder.state_dict(),  # may come from another run, see transfer.py
         }
 

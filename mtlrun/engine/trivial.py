@@ -9,7 +9,7 @@ from torch import Tensor
 from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.batches import LabelScale, Rows, label_scale
-from mtlrun.engine.evaluate import ROWS_AT_ONCE, moments
+from mtlrun.engine.evaluate import moments, rows_at_once
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.tasks import TYPES, type_of
 
@@ -61,14 +61,13 @@ def trivial_losses(config: Config, dataset: Dataset, index: np.ndarray) -> dict[
     See `trivial_outputs`. An undefined loss, such as that of a task without labels, has no entry.
     """
     tasks, device = list(dataset.targets), torch.device("cpu")
-    encoder = InputEncoder(dataset.spec, 1)
+    encoder = InputEncoder(dataset.spec, 1, config.net)
     encoder.fit(dataset.numeric, encoder.positions(dataset.codes), [dataset.split.train])
     scale = label_scale([dataset], tasks, config.data.standardize_targets)
     rows = Rows([dataset], tasks, encoder, scale, device)
 
     def read(task: str, x: Tensor) -> Tensor:
-        columns = dataset.reconstructed.get(task)
-        places = encoder.visible if columns is None else encoder.places(columns)
+        places = encoder.reconstructed(dataset.reconstructed.get(task))
         return x if places is None else x.index_select(-1, places)
 
     outputs = trivial_outputs([dataset], rows, scale, read)
@@ -78,7 +77,7 @@ def trivial_losses(config: Config, dataset: Dataset, index: np.ndarray) -> dict[
         for task, target in dataset.targets.items()
     ]
     sums = torch.zeros(2, len(tasks), dtype=torch.float64)  # of weights × losses, and of weights
-    for part in torch.from_numpy(index).split(ROWS_AT_ONCE):
+    for part in torch.from_numpy(index).split(rows_at_once(encoder, 1)):
         x, labels, weights, _ = rows.batch(part[None, None])  # [1, 1, B, ...]
         weights = torch.ones_like(labels) if weights is None else weights
         for t, (task, kind) in enumerate(zip(tasks, kinds, strict=True)):

@@ -4,5 +4,6 @@ layers.py         layers, activations, dropout, random generators
 trunks/           the trunks by the name of their option of the group model
   base.py         their interface
   mlp.py          fully connected layers
+  tabm.py         the same as an ensemble that shares its weights
   foreign.py      trunks of packages
 """

@@ -23,7 +23,7 @@ class TaskSpec:
 
     classes: number of classes, 0 for a regression, D for a reconstruction; delta: Huber's; objective, scale: function
     in place of a head, and its factor; head: the task whose head it uses; columns: the columns that a reconstruction
-    predicts, None for all that the network sees
+    predicts, None for all that the network sees; smoothing: share of a class label that is spread over all classes
     """
 
     name: str
@@ -35,6 +35,7 @@ class TaskSpec:
     scale: float = 1.0
     head: str = ""
     columns: list[str] | None = None
+    smoothing: float = 0.0
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "TaskSpec":
@@ -57,6 +58,7 @@ def make_blocks(
     for names in _groups(graphs[0], by_name):
         tasks = [by_name[name] for name in names]
         kind = TYPES[tasks[0].type](tasks[0].loss, [t.delta for t in tasks], [t.classes for t in tasks])
+        kind.smoothing = tasks[0].smoothing
         trunk, edges = graphs[0].trunk[names[0]], _edges_into(names[0], graphs, blocks)
         spec = BlockSpec(
             kind,
@@ -83,7 +85,7 @@ def _input_places(task: TaskSpec, kind: TaskType, encoder: InputEncoder) -> Tens
     """Returns the places of the encoded columns that are labels; None: all, or the type does not read inputs."""
     if not kind.reads_inputs:
         return None
-    return encoder.visible if task.columns is None else encoder.places(task.columns)
+    return encoder.reconstructed(task.columns)
 
 
 def _make_block(spec: BlockSpec, tasks: Sequence[TaskSpec], config: ModelConfig, seeds: Sequence[int]) -> Block:

@@ -88,7 +88,7 @@ class Block(nn.Module, ABC):
     def losses(self, outputs: Tensor, x: Tensor, targets: Targets) -> Tensor:
         """Returns losses `[R, T]`: means over observed labels of a batch; 0, without gradient, if none."""
         labels = self.input_labels(x) if self.kind.reads_inputs else targets.labels[..., self.columns]
-        rows = self.kind.row_losses(outputs, labels)  # [R, B, T]
+        rows = self.kind.training_losses(outputs, labels)  # [R, B, T]
         return rows.mean(1) if targets.weights is None else (rows * targets.weights[..., self.columns]).sum(1)
 
     def input_labels(self, x: Tensor) -> Tensor:

@@ -1,21 +1,24 @@
-"""The encoder: standardises numbers and encodes categories, with separate statistics for each run."""
+"""The encoder: scales numbers and encodes categories, with separate statistics for each run."""
 
+import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mtlrun.config.schema import ModelConfig
 from mtlrun.data.columns import InputColumn, InputSpec
+from mtlrun.network.number_features import number_features
+from mtlrun.network.number_scales import quartile_scales, ranges, smooth_clip_, standard_scales
 
-CACHED = 1 << 15  # numbers that stay in the cache together
 CYCLE_RANGE = 1e-9  # a smaller range of a sine or cosine is rounding: of the days of the week, if all are Mondays
 
 
 class InputEncoder(nn.Module):
-    """Standardises numbers by each run's training rows, imputes the mean, and one-hot encodes categories.
+    """Scales numbers by each run's training rows, imputes their centre, and one-hot encodes categories.
 
     An input that is the same in all training rows is 0 in every row, because its weights would only learn a constant,
     and another value would move the outputs by what no row has taught.
@@ -25,11 +28,17 @@ class InputEncoder(nn.Module):
     for a category or missing-indicator that no training row has; `varies` `[R, W]`, 0 for one that all training rows
     have or none.
 
+    With `model.scaling=robust` the median takes the place of the mean and the factor of `quartile_scale` that of 1/std,
+    and scaled numbers are clipped smoothly.
+
     Dn counts numbers: a date is several, its days and sine and cosine of its cycles (data/cycles.py).
 
     Output `[..., R, B, D]`, D = `width`: numbers, a missing-indicator for each numeric column with gaps in the table,
-    one-hot categories, including one for "missing" if the table has gaps. It includes hidden columns; the network sees
-    those at `visible` `[D']` (None: all).
+    one-hot categories, including one for "missing" if the table has gaps; then the features of `model.embedding`, for
+    the numbers at `InputSpec.embeddable`. It includes hidden columns; the network sees those at `visible` `[D']` (None:
+    all).
+
+    imputes: numbers may be missing; otherwise the encoder does not look for them
     """
 
     mean: Tensor
@@ -39,8 +48,9 @@ class InputEncoder(nn.Module):
     seen: Tensor
     varies: Tensor
     visible: Tensor | None
+    plain: Tensor | None
 
-    def __init__(self, spec: InputSpec, runs: int) -> None:
+    def __init__(self, spec: InputSpec, runs: int, net: ModelConfig) -> None:
         super().__init__()
         numeric = [c for c in spec.columns if c.kind == "numeric"]
         category = [c for c in spec.columns if c.kind == "category"]
@@ -52,7 +62,11 @@ class InputEncoder(nn.Module):
         self.sizes = [len(c.categories) for c in category]
         self.has_missing = [c.missing for c in category]
         self.onehot = int(self.offsets[-1])
-        self.width = numbers + len(self.gaps) + self.onehot
+        self.imputes = bool(self.gaps)
+        self.robust = net.scaling == "robust"
+        self.embedding = number_features(spec, runs, net)
+        plain = numbers + len(self.gaps) + self.onehot
+        self.width = plain + (0 if self.embedding is None else self.embedding.width)
         # float64: float32 would lose the differences of timestamps
         self.register_buffer("mean", torch.zeros(runs, numbers, dtype=torch.float64))
         self.register_buffer("inverse", torch.ones(runs, numbers, dtype=torch.float64))
@@ -64,8 +78,11 @@ class InputEncoder(nn.Module):
         self.least[starts] = 0
         self.masked = False
         self._of_column = self._layout(numeric, starts, category)
-        visible = self.places([c.name for c in spec.inputs]) if spec.hidden else None
+        shown = self.places([c.name for c in spec.inputs])
+        whole = not spec.hidden
+        visible = None if whole else torch.cat([shown, torch.arange(plain, self.width)])
         self.register_buffer("visible", visible, persistent=False)
+        self.register_buffer("plain", None if whole and plain == self.width else shown, persistent=False)
 
     def _layout(
         self, numeric: list[InputColumn], starts: list[int], category: list[InputColumn]
@@ -85,8 +102,15 @@ class InputEncoder(nn.Module):
         return x if self.visible is None else x.index_select(-1, self.visible)
 
     def places(self, columns: Sequence[str]) -> Tensor:
-        """Returns the places `[D]` of these columns in the output, in ascending order."""
+        """Returns the places `[D]` of these columns in the output, in ascending order, without their embeddings."""
         return torch.tensor(sorted(place for name in columns for place in self._of_column[name]), dtype=torch.long)
+
+    def reconstructed(self, columns: Sequence[str] | None) -> Tensor | None:
+        """Returns the places `[D]` that a reconstruction of these columns predicts. None: all that are not hidden.
+
+        Embeddings are not predicted. Returns None if it predicts the whole output.
+        """
+        return self.plain if columns is None else self.places(columns)
 
     def positions(self, codes: np.ndarray) -> np.ndarray:
         """Returns codes `[N, Dc]` as positions in the one-hot block; unknown ones point behind its end."""
@@ -108,34 +132,26 @@ class InputEncoder(nn.Module):
 
         learnt: those of them that the run learns from, as others have no label; None: all. An input must vary in them.
         """
-        for r, rows in enumerate(train):
-            mean, std = self._mean_and_std(numeric, rows)
-            self.mean[r] = torch.from_numpy(mean)
-            taught = rows if learnt is None else learnt[r]
-            low, high = _range(numeric, taught)
-            # a smaller std or range is rounding of a constant
-            varies = (std > 1e-13 * np.abs(mean)) & (high - low > self.least)
-            self.inverse[r] = torch.from_numpy(np.where(varies, 1 / np.where(varies, std, 1), 0))
+        first: dict[bytes, int] = {}  # runs with the same rows have the same statistics
+        buffers = self.state_dict().values()
+        for r, (rows, taught) in enumerate(zip(train, train if learnt is None else learnt, strict=True)):
+            key = hashlib.sha256(rows.tobytes() + taught.tobytes()).digest()
+            if (same := first.setdefault(key, r)) < r:
+                for buffer in buffers:
+                    buffer[r] = buffer[same]
+                continue
+            scales = quartile_scales(numeric, rows) if self.robust else standard_scales(numeric, rows, bool(self.gaps))
+            low, high = ranges(numeric, taught)
+            inverse = np.where(high - low > self.least, scales[1], 0)  # a smaller range is rounding of a constant
+            self.mean[r], self.inverse[r] = torch.from_numpy(scales[0]), torch.from_numpy(inverse)
             self.low[r], self.high[r] = torch.from_numpy(low), torch.from_numpy(high)
+            if self.embedding is not None:
+                self.embedding.fit(r, numeric, rows, inverse != 0)
             gaps = np.isnan(numeric[np.ix_(taught, self.gaps)]).sum(0)
             words = np.bincount(positions[taught].ravel(), minlength=self.onehot + 1)[: self.onehot]
             times = torch.from_numpy(np.concatenate([gaps, words]))
             self.seen[r], self.varies[r] = times > 0, (times > 0) & (times < len(taught))
         self.refresh()
-
-    def _mean_and_std(self, numeric: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the mean and the standard deviation `[Dn]` of the present cells in some rows."""
-        count: np.ndarray | int = len(rows)
-        if self.gaps:
-            present = _reduced(np.add, (~np.isnan(values) for values in _parts(numeric, rows)))
-            count = np.maximum(present, 1)
-        mean = _reduced(np.add, map(self._filled, _parts(numeric, rows))) / count
-        squares = _reduced(np.add, (self._filled(values - mean) ** 2 for values in _parts(numeric, rows)))
-        return mean, np.sqrt(squares / count)
-
-    def _filled(self, values: np.ndarray) -> np.ndarray:
-        """Returns numbers with 0 for missing ones."""
-        return np.where(np.isnan(values), 0.0, values) if self.gaps else values
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         own = {name.removeprefix(prefix): v for name, v in state_dict.items() if name.startswith(prefix)}
@@ -150,49 +166,26 @@ class InputEncoder(nn.Module):
     def forward(self, numeric: Tensor, positions: Tensor | None) -> Tensor:
         """numeric `[..., R, B, Dn]` float64 with NaN for missing, positions `[..., R, B, Dc]` → `[..., R, B, D]`."""
         x = (numeric - self.mean.unsqueeze(1)).mul_(self.inverse.unsqueeze(1)).float()
-        parts = [x]
-        if self.gaps:
-            missing = torch.isnan(x)
-            parts = [torch.where(missing, 0.0, x), missing[..., self.gaps].to(x.dtype)]
+        if self.robust:
+            x = smooth_clip_(x)
+        missing = torch.isnan(x) if self.imputes else None
+        parts = [x if missing is None else torch.where(missing, 0.0, x)]
+        if missing is not None and self.gaps:
+            parts.append(missing[..., self.gaps].to(x.dtype))
         if positions is not None:
             cells = x.new_zeros(*positions.shape[:-1], self.onehot + 1)
             parts.append(cells.scatter_(-1, positions, 1.0)[..., :-1])
+        if self.embedding is not None:
+            parts.append(self.embedding(numeric, missing))
         if len(parts) == 1:
-            return x
+            return parts[0]
         out = torch.cat(parts, -1)
         if self.masked:
             start = self.mean.shape[1]
-            out[..., start:] *= self.varies.unsqueeze(1)
+            out[..., start : start + self.varies.shape[1]] *= self.varies.unsqueeze(1)
         return out
 
 
 def completed(buffers: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The buffers of an encoder; in those of an older version, all inputs that were `seen` are used."""
     return {"varies": buffers["seen"], **buffers} if "seen" in buffers else dict(buffers)
-
-
-def _range(numeric: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the largest number of each column in some rows, `[Dn]` both; NaN without a number."""
-    if not len(rows):
-        return (np.full(numeric.shape[1], np.nan),) * 2
-    return _reduced(np.fmin, _parts(numeric, rows)), _reduced(np.fmax, _parts(numeric, rows))
-
-
-def _parts(numeric: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields `numeric[rows]` as float64, in parts that stay in the cache.
-
-    A single column is one part: NumPy adds it up in pairs, and several columns row by row.
-    """
-    columns = numeric.shape[1]
-    size = len(rows) if columns == 1 else max(1, CACHED // max(1, columns))
-    for start in range(0, len(rows), size):
-        yield numeric[rows[start : start + size]].astype(np.float64, copy=False)
-
-
-def _reduced(function: np.ufunc, parts: Iterable[np.ndarray]) -> np.ndarray:
-    """`function.reduce` `[D]` of the rows of all parts `[n, D]`. It is that of the whole, to the last bit."""
-    total: np.ndarray | None = None  # [1, D]
-    for part in parts:
-        total = function.reduce(part if total is None else np.concatenate([total, part]), keepdims=True)
-    assert total is not None, "there are rows"
-    return total[0]

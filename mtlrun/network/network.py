@@ -13,7 +13,7 @@ from mtlrun.network.assembly import TaskSpec, make_blocks
 from mtlrun.network.block import Block
 from mtlrun.network.constants import Constants
 from mtlrun.network.inputs import InputEncoder
-from mtlrun.network.supervision import LabelStatistics, Targets
+from mtlrun.network.supervision import LabelStatistics, Targets, repeated
 from mtlrun.network.task_edges import Sent
 from mtlrun.sharing.base import Sharing
 
@@ -23,10 +23,14 @@ class Network(nn.Module):
 
     tasks: in the order of the losses; place: block and place in it, by task; order: tasks along T, if each task has its
     own features
+
+    members: k; of an ensemble (`Trunk.members`), features and heads have k·B rows for a batch of B. A loss is the mean
+    over the members' losses. Each type pools the members' outputs. Edges carry each member's estimate.
     """
 
     label_mean: Tensor
     label_inverse: Tensor
+    label_range: Tensor | None  # [R, T, 2], infinite for a task whose predictions are not clipped
 
     def __init__(
         self,
@@ -38,7 +42,7 @@ class Network(nn.Module):
         seeds: Sequence[int],
     ) -> None:
         super().__init__()
-        self.graph, self.encoder, self.sharing = graphs[0], encoder, sharing
+        self.graph, self.encoder, self.sharing, self.members = graphs[0], encoder, sharing, sharing.members
         self.blocks = make_blocks(encoder, sharing, specs, graphs, config, seeds)
         self.heads = nn.ModuleList(self.blocks)
         self.edges = [edge for block in self.blocks for edge in block.edges]
@@ -50,6 +54,8 @@ class Network(nn.Module):
         self.register_buffer("label_mean", torch.zeros(len(seeds), len(self.tasks)))
         self.register_buffer("label_inverse", torch.ones(len(seeds), len(self.tasks)))
         self.raw_labels = False
+        every = torch.tensor([-torch.inf, torch.inf]).repeat(len(seeds), len(self.tasks), 1)
+        self.register_buffer("label_range", every if config.clip_outputs else None)
 
     @property
     def scales(self) -> list[GradientScale]:
@@ -69,7 +75,8 @@ class Network(nn.Module):
     def forward(self, x: Tensor, targets: Targets | None = None, noise: Noise | None = None) -> list[Tensor]:
         """Encoded inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block.
 
-        `targets` are given only while training: an edge that carries labels then carries the observed ones.
+        `targets` are given only while training: an edge that carries labels then carries the observed ones, and outputs
+        are those of the members, `[R, k·B, T, K]`.
         """
         return self.of_shown(self.encoder.shown(x), targets, noise)
 
@@ -78,15 +85,23 @@ class Network(nn.Module):
         features = self.sharing(x, noise)
         for i, h in enumerate(features):
             self.constants.hold(f"layer{i}", h)
-        return self.outputs([block.read(features) for block in self.blocks], targets)
+        outputs = self.outputs([block.read(features) for block in self.blocks], targets)
+        return outputs if targets is not None or self.members == 1 else self._pooled(outputs)
+
+    def _pooled(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Returns outputs `[R, B, T, K]` of each block, from those of the members `[R, k·B, T, K]`."""
+        apart = [out.view(out.shape[0], self.members, -1, *out.shape[2:]) for out in outputs]
+        return [block.kind.pooled(out) for block, out in zip(self.blocks, apart, strict=True)]
 
     def outputs(
         self, read: Sequence[Tensor], targets: Targets | None = None, tapes: Sequence[list[Tensor]] | None = None
     ) -> list[Tensor]:
-        """Features that each block reads, see `Block.read` → its outputs `[R, B, T, K]`.
+        """Features that each block reads, see `Block.read` → its outputs `[R, k·B, T, K]`.
 
-        Hidden layers `[R, B, T, H]` of each block are appended to its tape in `tapes`.
+        Hidden layers `[R, k·B, T, H]` of each block are appended to its tape in `tapes`.
         """
+        if targets is not None and self.edges:
+            targets = targets.of_members(self.members)
         labels = LabelStatistics(self.label_mean, self.label_inverse) if self.raw_labels else None
         sent: dict[str, Sent] = {}  # by task
         outputs: list[Tensor] = []
@@ -102,12 +117,32 @@ class Network(nn.Module):
             outputs.append(out)
         return outputs
 
+    def predictions(self, x: Tensor) -> list[Tensor]:
+        """As `forward`, clipped."""
+        return self.clipped(self(x))
+
+    def clipped(self, outputs: Sequence[Tensor]) -> list[Tensor]:
+        """Returns the outputs `[R, B, T, K]` of each block, numbers within the range of the run's training labels.
+
+        Does nothing without model.clip_outputs. Losses in training and estimates along edges are not clipped.
+        """
+        if self.label_range is None:
+            return list(outputs)
+        bounds = [self.label_range[:, None, block.columns] for block in self.blocks]  # [R, 1, T, 2]
+        return [
+            out.clamp(own[..., :1], own[..., 1:]) if block.outputs == 1 else out
+            for block, out, own in zip(self.blocks, outputs, bounds, strict=True)
+        ]
+
     def losses(self, x: Tensor, targets: Targets, noise: Noise | None = None) -> Tensor:
         """Returns losses `[R, T]`: means over observed labels of a batch; 0, without gradient, if none."""
         return self.losses_of(self(x, targets, noise), x, targets)
 
     def losses_of(self, outputs: Sequence[Tensor], x: Tensor, targets: Targets) -> Tensor:
-        """As `losses`, from the outputs of each block."""
+        """As `losses`, from the outputs `[R, k·B, T, K]` of each block."""
+        targets = targets.of_members(self.members)
+        if any(block.kind.reads_inputs for block in self.blocks):
+            x = repeated(x, self.members)
         parts = [block.losses(out, x, targets) for block, out in zip(self.blocks, outputs, strict=True)]
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 

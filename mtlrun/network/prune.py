@@ -34,6 +34,8 @@ def pruned(network: Network, config: Config, specs: Sequence[TaskSpec], tasks: I
     kept.label_mean.copy_(network.label_mean[:, columns])
     kept.label_inverse.copy_(network.label_inverse[:, columns])
     kept.raw_labels = network.raw_labels
+    if kept.label_range is not None and network.label_range is not None:
+        kept.label_range.copy_(network.label_range[:, columns])
     return kept
 
 

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 
+def repeated(rows: Tensor, members: int) -> Tensor:
+    """Returns rows `[R, B, ...]` for each of k members, `[R, k·B, ...]`."""
+    return rows if members == 1 else rows.repeat(1, members, *[1] * (rows.dim() - 2))
+
+
 @dataclass
 class Targets:
     """Labels of a batch, tasks in the order of `Network.tasks`.
@@ -17,6 +22,14 @@ class Targets:
     weights: Tensor | None = None
     observed: Tensor | None = None
     present: Tensor | None = None
+
+    def of_members(self, members: int) -> "Targets":
+        """Returns them for each of k members, `[R, k·B, T]`. A mean over the batch is then the mean over members."""
+        if members == 1:
+            return self
+        weights = None if self.weights is None else repeated(self.weights / members, members)
+        observed = None if self.observed is None else repeated(self.observed, members)
+        return Targets(repeated(self.labels, members), weights, observed, self.present)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.results.training_length import in_words, longer
+from mtlrun.results.summary import LENGTH
+from mtlrun.results.training_end import TrainingEnd, closing_words
 from mtlrun.tasks import type_of
 from mtlrun.util.lazy import LazyModule
-from mtlrun.util.terminal import printable, say
+from mtlrun.util.terminal import printable, say, shown
 from mtlrun.util.text_tables import table_lines
 
 if TYPE_CHECKING:
@@ -186,12 +188,22 @@ def evaluation_line(
     """A line on an evaluation on val, with the `primary` metric of each task. An asterisk marks the best so far."""
     shown = "  ".join(f"{t} {m} {figures[t, m]:.4g}" for t, m in primary.items() if (t, m) in figures)
     mark = "*" if better else " "
+    if by == LENGTH:
+        return f"epoch {epoch:>{len(str(epochs))}}/{epochs}  step {step}"
     return f"epoch {epoch:>{len(str(epochs))}}/{epochs}  step {step}  {by} {score:.4f}{mark}  {shown}"
 
 
-def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary: Mapping[str, str]) -> list[str]:
-    """The last lines of a completed run: the table, the selected checkpoint, whether more training may help."""
+def closing_lines(
+    summary: Mapping[str, Any], end: TrainingEnd, types: Mapping[str, str], primary: Mapping[str, str]
+) -> list[str]:
+    """The last lines of a completed run: the table, the selected checkpoint, what is to be said of its training."""
     best = summary["best"]
+    if best["by"] == LENGTH:
+        rows, other = summary["rows"]["train"], summary["settings"]["trainer"]["length_of"]
+        return [
+            f"trained on all {rows:,} rows for {summary['steps']:,} steps, the length of {shown(Path(other))}, in "
+            f"{summary['seconds']:.1f} s; no rows are left for figures of val or test"
+        ]
     table = results_table(types, summary["figures"], summary["trivial"], primary)
     if "iterations" in best:
         chosen = ", ".join(f"{task} {count}" for task, count in best["iterations"].items())
@@ -199,17 +211,13 @@ def closing_lines(summary: Mapping[str, Any], types: Mapping[str, str], primary:
         most = summary["settings"]["model"]["iterations"]
         short = [task for task, count in best["iterations"].items() if count == most]
         more = f"{', '.join(short)}: val was best at the last iteration: more may help (model.iterations)"
-        return [*lines, more] if short else lines
-    lines = [
+        return [*lines, *([more] if short else []), *closing_words(end, summary)]
+    return [
         table,
         f"checkpoint of epoch {best['epoch']} (step {best['step']}), selected by {best['by']} on val; "
         f"{summary['steps']} steps in {summary['seconds']:.1f} s",
+        *closing_words(end, summary),
     ]
-    if best["step"] == summary["steps"] and best["by"] != "last":
-        trainer = summary["settings"]["trainer"]
-        words = longer(summary["steps"], trainer["epochs"], trainer["max_steps"])
-        lines.append(f"val was best at the last evaluation: more training may help: {in_words(words)}")
-    return lines
 
 
 def results_table(

@@ -5,19 +5,37 @@ import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from mtlrun.results import events
 from mtlrun.results.files import locked, write_atomic, write_text
 from mtlrun.results.names import RESULTS
 from mtlrun.results.summary import read
-from mtlrun.results.sweep_folder import LOCK, read_plan
+from mtlrun.results.sweep_folder import LOCK, SEEDS, read_plan
 from mtlrun.tasks import higher_is_better, inferred_primaries
 from mtlrun.util.terminal import cell
 
 HPARAMS = f"{events.PREFIX}0000000000.columns"  # the event file of a sweep
 NUMBER = r"\d+(\.\d*)?(e[+-]?\d+)?"
+Seeds = tuple[Any, ...]  # the values of `SEEDS` that a run was given
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best setting for a task.
+
+    run: the name of its first run. metric: `SPLIT/TASK/METRIC`. figure: its mean over so many `seeds`
+    settings: the number of settings that it was chosen from
+    """
+
+    run: str
+    metric: str
+    figure: float
+    seeds: int
+    settings: int
 
 
 def rebuild(sweep_dir: Path, ended: bool = False) -> list[dict[str, Any]]:
@@ -78,18 +96,42 @@ def primary_metric(figures: Mapping[str, float], split: str, task: str, primary:
     return None
 
 
-def best(rows: list[dict[str, Any]], task: str, primary: str | None) -> tuple[str, str, float] | None:
-    """The best completed run for a task, by its primary metric on val: (run, SPLIT/TASK/METRIC, figure)."""
-    scored = []
+def seed_groups(rows: Iterable[Mapping[str, Any]]) -> list[dict[Seeds, Mapping[str, Any]]]:
+    """The completed runs of each setting, by their seeds. Runs of one setting differ in seeds only."""
+    groups: dict[frozenset[tuple[str, Any]], dict[Seeds, Mapping[str, Any]]] = {}
     for row in rows:
-        metric = primary_metric(row["figures"], "val", task, primary)
-        if row["status"] == "completed" and metric is not None:
-            name = f"val/{task}/{metric}"
-            scored.append((row["run"], name, float(row["figures"][name])))
-    if not scored:
+        if row["status"] == "completed":
+            overrides = row["overrides"]
+            setting = frozenset((key, value) for key, value in overrides.items() if key not in SEEDS)
+            groups.setdefault(setting, {})[tuple(overrides.get(key) for key in SEEDS)] = row
+    return list(groups.values())
+
+
+def best(rows: Iterable[Mapping[str, Any]], task: str, primary: str | None) -> Best | None:
+    """The best setting for a task, by the mean of its primary metric on val over the seeds that all settings share.
+
+    None if no run has a figure, or if the settings share no seed.
+    """
+    scored = []
+    for group in seed_groups(rows):
+        metrics = {seeds: primary_metric(row["figures"], "val", task, primary) for seeds, row in group.items()}
+        if known := {seeds: group[seeds] for seeds, metric in metrics.items() if metric is not None}:
+            scored.append((known, f"val/{task}/{metrics[next(iter(known))]}"))
+    shared = set.intersection(*(set(known) for known, _ in scored)) if scored else set()
+    if not shared:
         return None
-    choose = max if higher_is_better(scored[0][1].rpartition("/")[2]) else min
-    return choose(scored, key=lambda entry: entry[2])
+    name, count = scored[0][1], len(scored)
+    found = []
+    for known, _ in scored:
+        runs = [row for seeds, row in known.items() if seeds in shared]
+        found.append(Best(runs[0]["run"], name, mean_figure(runs, name), len(runs), count))
+    choose = max if higher_is_better(name.rpartition("/")[2]) else min
+    return choose(found, key=lambda entry: entry.figure)
+
+
+def mean_figure(rows: Sequence[Mapping[str, Any]], name: str) -> float:
+    """The mean of a figure over runs."""
+    return fmean(row["figures"][name] for row in rows)
 
 
 def causes(rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:

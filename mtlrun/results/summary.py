@@ -11,6 +11,7 @@ from mtlrun.util.errors import RequestError
 SCHEMA = 1
 METRICS_HEADER = ("epoch", "step", "split", "task", "metric", "value")
 IMPORTANCE_HEADER = ("task", "metric", "input", "value")
+LENGTH = "length"  # `best.by` of a run on all rows, which trains for the length of another run
 ENDED = ("completed", "failed")  # final: a run with such a status does not change any more
 EMPTY: dict[str, Any] = {
     "schema": SCHEMA,
@@ -29,6 +30,7 @@ EMPTY: dict[str, Any] = {
     "figures": {},
     "trivial": {},
     "rows": {},
+    "length": None,  # config.length.Length as a mapping; None in runs from before it was kept
     "reading": None,  # how the cells of each column are read (data/reading.py); None in runs from before it was kept
     "seconds": 0.0,
     "memory": 0,

@@ -69,6 +69,13 @@ def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = 
     return f"{kept[: MAX_NAME - len(end) - 2].rstrip('._,')}..{end}" if end else name[:MAX_NAME].rstrip("._,")
 
 
+def without_seed(name: str) -> str:
+    """The setting in the name of a run's folder, without number and seed: `loss=sum` for `003_loss=sum,seed=2`."""
+    words = name.partition("_")[2].split(",")
+    kept = [word for word in words if word.partition("=")[0] not in SEEDS]
+    return ",".join(kept) or name
+
+
 def write_plan(sweep_dir: Path, plan: list[dict[str, Any]], command: str = "") -> None:
     """Writes the job list, which marks the folder as taken. Raises FileExistsError if another command was first.
 

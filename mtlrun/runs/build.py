@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mtlrun.config.length import Length
 from mtlrun.config.schema import Config
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.dataset import Dataset
+from mtlrun.data.run_length import run_length
 from mtlrun.engine.batches import LabelScale, Rows, TrainBatches, label_scale
 from mtlrun.engine.evaluate import Evaluation
 from mtlrun.engine.hardware import choose_device, set_up
@@ -44,6 +46,7 @@ def task_specs(config: Config, datasets: Sequence[Dataset]) -> list[TaskSpec]:
             task.scale,
             head=task.head if task.head in datasets[0].targets else "",
             columns=columns,
+            smoothing=config.trainer.label_smoothing,
         )
         for t in datasets[0].targets.values()
         for task, columns in [(config.tasks[t.task], datasets[0].reconstructed.get(t.task))]
@@ -57,18 +60,18 @@ def build_network(configs: Sequence[Config], spec: InputSpec, specs: Sequence[Ta
     """
     first = configs[0]
     seeds = [c.seed + (c.net.restart << 63) for c in configs]  # seeds are below 2⁶³
-    encoder = InputEncoder(spec, len(configs))
+    encoder, inputs = InputEncoder(spec, len(configs), first.net), spec.width_in(first.net)
     if spec.width == 0:
         raise RequestError("data.inputs: no column is left to learn from")
-    _require_memory(first, spec.width, specs, len(configs))
+    _require_memory(first, inputs, specs, len(configs))
     models = [c.net if c.boosting else c.model for c in configs]
     plan = Plan(
         [c.sharing for c in configs],
         first.net,
         [s.name for s in specs],
         seeds,
-        spec.width,
-        lambda: make_trunk(models, seeds, spec.width),
+        inputs,
+        lambda: make_trunk(models, seeds, inputs),
     )
     sharing = SHARING[first.sharing.name](plan)
     return Network(encoder, sharing, specs, [c.task_graph for c in configs], first.net, seeds)
@@ -92,13 +95,19 @@ def _require_memory(config: Config, inputs: int, specs: Sequence[TaskSpec], runs
         )
 
 
-def build_stack(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None] = ()) -> Stack:
+def build_stack(
+    configs: Sequence[Config],
+    datasets: Sequence[Dataset],
+    starts: Sequence[Start | None] = (),
+    length: Length | None = None,
+) -> Stack:
     """The objects of a stack of runs. Raises RequestError if the request cannot be met.
 
     starts: for each run the values that its trunk begins with; None: initial values from its seed
+    length: the length that the runs began with; None: it follows from their settings and rows
     """
     try:
-        return _build(configs, datasets, starts)
+        return _build(configs, datasets, starts, length or _common_length(configs, datasets))
     except (RuntimeError, MemoryError) as error:
         if "memory" not in str(error).lower() or len(configs) > 1:  # the caller halves a stack that is too large
             raise
@@ -106,6 +115,11 @@ def build_stack(configs: Sequence[Config], datasets: Sequence[Dataset], starts: 
             f"model: too large for the memory at hand ({str(error).splitlines()[0][:120]})\n"
             "make model.hidden, model.head_hidden or the table smaller"
         ) from error
+
+
+def _common_length(configs: Sequence[Config], datasets: Sequence[Dataset]) -> Length:
+    """The length of the runs of a stack, which is that of each (`runs.size`); if it is not, the one on fewest rows."""
+    return min((run_length(*run) for run in zip(configs, datasets, strict=True)), key=lambda length: length.rows)
 
 
 def evaluation(config: Config, dataset: Dataset, split: str) -> Evaluation:
@@ -117,7 +131,8 @@ def evaluation(config: Config, dataset: Dataset, split: str) -> Evaluation:
     device = torch.device("cpu")
     specs = task_specs(config, [dataset])
     whole = build_network([config], dataset.spec, specs)
-    network, scale, rows = _network([config], [dataset], without_discarded(whole, config, specs), device)
+    length = run_length(config, dataset)
+    network, scale, rows = _network([config], [dataset], without_discarded(whole, config, specs), device, length)
     return Evaluation(rows, [dataset], split, network, scale)
 
 
@@ -126,6 +141,7 @@ def _network(
     datasets: Sequence[Dataset],
     network: Network,
     device: torch.device,
+    length: Length,
     starts: Sequence[Start | None] = (),
 ) -> tuple[Network, LabelScale, Rows]:
     """The network of a stack on the device, the scale of its labels, and the rows of all runs.
@@ -133,7 +149,7 @@ def _network(
     Inputs and labels are scaled by their training rows; `starts` may replace the scaling of inputs and the trunk.
     """
     first = configs[0]
-    set_up(first, network.encoder.width)
+    set_up(first, network.encoder.width, length.batch_size)
     positions = network.encoder.positions(datasets[0].codes)
     train = [d.split.train for d in datasets]
     learnt = [rows[d.trainable()] for rows, d in zip(train, datasets, strict=True)]
@@ -144,6 +160,8 @@ def _network(
         network.label_mean.copy_(scale.mean)
         network.label_inverse.copy_(1 / scale.spread)
         network.raw_labels = True
+    if network.label_range is not None:
+        network.label_range.copy_(torch.stack([scale.low, scale.high], -1))
     network.to(device)
     return network, scale, Rows(datasets, network.tasks, network.encoder, scale, device)
 
@@ -158,15 +176,17 @@ def _start_heads(network: Network, dataset: Dataset, constants: dict[str, Tensor
             bias.view(len(bias), -1)[:, : constant.shape[1]] += constant
 
 
-def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None]) -> Stack:
+def _build(
+    configs: Sequence[Config], datasets: Sequence[Dataset], starts: Sequence[Start | None], length: Length
+) -> Stack:
     first = configs[0]
     device = choose_device(first.trainer.device)
     specs = task_specs(first, datasets)
     network = build_network(configs, datasets[0].spec, specs)
-    network, scale, rows = _network(configs, datasets, network, device, starts)
+    network, scale, rows = _network(configs, datasets, network, device, length, starts)
     targets = [datasets[0].targets[task] for task in network.tasks]
     noise = [type_of(target.type).losses[target.loss].noise for target in targets]
-    train = TrainBatches(rows, datasets, configs)
+    train = TrainBatches(rows, datasets, configs, length)
     seeds = [c.seed for c in configs]
     # Another task may learn through a head: then the head is shared too. Runs of a stack may differ in this.
     whole = network.edges or not network.pulls_back
@@ -188,4 +208,4 @@ def _build(configs: Sequence[Config], datasets: Sequence[Dataset], starts: Seque
     trivial = {"val": val.trivial(constants), "test": test.trivial(constants)}
     selections = [Selection(c, d, t) for c, d, t in zip(configs, datasets, trivial["val"], strict=True)]
     step = Step(configs, network, strategy)
-    return Stack(configs, datasets, device, scale, specs, network, step, train, val, test, trivial, selections)
+    return Stack(configs, datasets, device, length, scale, specs, network, step, train, val, test, trivial, selections)

@@ -13,7 +13,8 @@ import pandas as pd
 
 from mtlrun.runs import new_rows
 from mtlrun.runs.new_rows import Trained
-from mtlrun.runs.predictor import Predictor, from_tree, leaving, predictable, selected
+from mtlrun.runs.predicted_tasks import leaving, predictable
+from mtlrun.runs.predictor import Predictor, from_tree, selected
 from mtlrun.statistics import Residuals
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -55,6 +56,9 @@ class Ensemble(Predictor):
     def residuals(self, task: str) -> list[Residuals]:
         every = [member.residuals(task) for member in self._of_task[task]]
         return [own for of_member in every for own in of_member] if all(every) else []
+
+    def covered(self, task: str, level: float) -> list[float]:
+        return [share for member in self._of_task[task] for share in member.covered(task, level)]
 
     def predict(self, frame: pd.DataFrame | str | Path, interval: float | None = None) -> pd.DataFrame:
         """As `Predictor.predict`. A number with several members also has a column TASK[std].

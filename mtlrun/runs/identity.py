@@ -10,7 +10,7 @@ from mtlrun.results.names import SUMMARY
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.shell import resume_command
 
-PLACES = ("data.path", "data.split.files", "model.init_from")  # paths: the files may have moved
+PLACES = ("data.path", "data.split.files", "model.init_from", "trainer.length_of")  # paths: the files may have moved
 
 
 def require_own_model(path: Path, tree: Mapping[str, Any]) -> None:

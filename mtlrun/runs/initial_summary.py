@@ -13,12 +13,13 @@ from mtlrun.results.summary import EMPTY
 
 def initial_summaries(stack: Stack) -> list[dict[str, Any]]:
     """The summary of each run of a stack before the first step. Sets up threads and allocator too."""
-    set_up(stack.configs[0], stack.network.encoder.width)
+    set_up(stack.configs[0], stack.network.encoder.width, stack.length.batch_size)
     common = {
         "status": "running",
         "versions": environment.versions(),
         "hardware": environment.hardware(stack.device),
         "git": environment.git(),
+        "length": vars(stack.length),
         "parameters": None if stack.configs[0].boosting else stack.network.parameter_count(),
     }
     summaries = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import pandas as pd
 
@@ -16,7 +17,9 @@ from mtlrun.util.terminal import say
 def write_predictions(
     predictor: Predictor, table: str, out: Path, keep: Sequence[str] = (), interval: float | None = None
 ) -> None:
-    """Writes a prediction for every row of a table as CSV. Prints half the width of intervals, and unusual rows.
+    """Writes a prediction for every row of a table as CSV. Prints what is to be known of it.
+
+    That is half the width of intervals, the share of test rows that they held, and unusual rows.
 
     keep: columns of the table that come first in the file, their cells as the table has them
     interval: the level of intervals for numbers
@@ -35,10 +38,19 @@ def write_predictions(
         say(predictor.note)
     write_text(out, pd.concat([*parts, predictions], axis=1).to_csv(index=False))
     for task, width in widths.items():
-        say(f"{task}: interval of {interval:g} is ± {width:.4g}")
+        say(f"{task}: interval of {interval:g} is ± {width:.4g}{_held(predictor.covered(task, interval or 0))}")
     for line in predictor.notes(frame):
         say(line)
     say(f"{len(frame)} rows: {out}")
+
+
+def _held(shares: Sequence[float]) -> str:
+    """The end of a line on an interval: the share of test rows that it held, or that those of the runs held."""
+    if not shares:
+        return ""
+    if len(shares) == 1:
+        return f"; on test it held {shares[0]:.1%} of the rows"
+    return f"; on test those of the runs held {fmean(shares):.1%} of the rows ({min(shares):.1%} to {max(shares):.1%})"
 
 
 def _kept(predictor: Predictor, table: str, columns: Sequence[str], keep: Sequence[str]) -> pd.DataFrame:

@@ -4,12 +4,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
@@ -22,20 +22,22 @@ from mtlrun.data.table import read_table
 from mtlrun.engine import checkpoint
 from mtlrun.engine.boosting import Trees, figures, refit, tree_inputs
 from mtlrun.engine.calibration import Calibration
-from mtlrun.engine.evaluate import ROWS_AT_ONCE
+from mtlrun.engine.evaluate import rows_at_once
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import pruned, without_discarded
 from mtlrun.results.names import BEST
+from mtlrun.results.summary import read
 from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.runs.new_rows import Trained, cells_of
-from mtlrun.statistics import Residuals, mean_half_width
+from mtlrun.runs.predicted_tasks import leaving, task_outputs
+from mtlrun.statistics import LEVEL, Residuals, mean_half_width
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.tasks.metrics import chosen
-from mtlrun.util.errors import RequestError, listing, nearest
+from mtlrun.util.errors import RequestError, listing
 
 
 class Predictor(ABC):
@@ -45,9 +47,11 @@ class Predictor(ABC):
     reading: how the cells of the inputs are read; None: as the spec implies, for a run that has stored none
     calibration: temperatures, and the residuals that intervals are made of
     note: lines on where the model comes from, or ""
+    coverage: by task the share of test rows that the run's intervals of 90 % held, where the run has recorded it
     """
 
     note = ""
+    coverage: Mapping[str, float] = MappingProxyType({})
 
     def __init__(
         self,
@@ -147,6 +151,10 @@ class Predictor(ABC):
         own = self.calibration.residuals.get(task)
         return [] if own is None else [own]
 
+    def covered(self, task: str, level: float) -> list[float]:
+        """The share of test rows that intervals held, of each member that has recorded it for this level."""
+        return [self.coverage[task]] if level == LEVEL and task in self.coverage else []
+
     def _ends(self, task: str, values: np.ndarray, widths: Mapping[str, float]) -> dict[str, np.ndarray]:
         """The columns with the ends of the intervals of predictions [N]; none if the task has no width."""
         if task not in widths:
@@ -193,51 +201,6 @@ class Predictor(ABC):
         return {task: best} | {f"{task}[{c}]": values[:, k] for k, c in enumerate(classes)}
 
 
-def predictable(config: Config) -> list[str]:
-    """The tasks that the model of a run can predict: trained ones, without discarded heads and reconstructions."""
-    return [t for t in config.kept if not config.active[t].reads_inputs]
-
-
-def leaving(config: Config, named: Sequence[str] | None) -> list[str]:
-    """The tasks that a run's model predicts: the `named` ones, or the main tasks if `named` is None.
-
-    Raises RequestError for a task that was not trained or has no prediction.
-    """
-    known = predictable(config)
-    if named is None:
-        named = [t for t, c in config.active.items() if c.role == "main"]
-        if not named:
-            raise RequestError(
-                f"--tasks: name some, as no task that was trained has role main\nallowed: {listing(known)}"
-            )
-    if not named:
-        raise RequestError(f"--tasks: no task is named\nallowed: {listing(known)}")
-    for name in named:
-        if list(named).count(name) > 1:
-            raise RequestError(f"--tasks: {name} is given {list(named).count(name)} times\nallowed: every task once")
-        if name in known:
-            continue
-        why = f"no such task{nearest(name, known)}"
-        if name in config.active:
-            why = "reconstructs the inputs, of which no column is predicted"
-            if config.active[name].discard:
-                why = f"its head existed only while training, as tasks.{name}.discard says"
-        elif name in config.tasks:
-            why = "was not trained, as `only` leaves it out"
-        raise RequestError(f"--tasks: {name}: {why}\nallowed: {listing(known)}")
-    return list(named)
-
-
-def task_outputs(network: Network, tasks: Sequence[str], outputs: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The outputs `[N, K]` of each task, from the outputs `[1, N, T, K]` of each block of a single run."""
-    by_task = {}
-    for task in tasks:
-        block, i = network.place[task]
-        # K of a block is that of its widest task
-        by_task[task] = outputs[network.blocks.index(block)][0, :, i, : block.specs[i].outputs]
-    return by_task
-
-
 class NetworkPredictor(Predictor):
     """Predicts with a trained network. specs: those that the network was built from, needed to prune it."""
 
@@ -255,6 +218,7 @@ class NetworkPredictor(Predictor):
     ) -> None:
         super().__init__(config, spec, classes, units, tasks, reading, calibration)
         self.network, self.specs = network, specs
+        network.encoder.imputes = True  # in training only if the table has gaps
 
     def pruned(self) -> Network:
         """The network with only the heads of `tasks` and those that they depend on."""
@@ -272,11 +236,10 @@ class NetworkPredictor(Predictor):
     def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         positions = torch.from_numpy(self.network.encoder.positions(codes)) if codes.shape[1] else None
         values = torch.from_numpy(numeric)
-        if not self.network.encoder.gaps:  # the encoder imputes only if the training table had gaps
-            values = torch.where(values.isnan(), self.network.encoder.mean[0], values)
         parts = {t: [np.zeros((0, self.network.place[t][0].outputs))] for t in self.tasks}
-        for start in range(0, len(numeric), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
+        step = rows_at_once(self.network.encoder, self.network.members)
+        for start in range(0, len(numeric), step):
+            rows = slice(start, start + step)
             x = self.network.encoder(values[None, rows], None if positions is None else positions[None, rows])
             for task, out in task_outputs(self.network, self.tasks, self.network(x)).items():
                 parts[task].append(out.double().numpy())
@@ -390,6 +353,9 @@ def from_tree(folder: Path, config: Config, tree: dict[str, Any], tasks: Sequenc
     with checkpoint.read_from(folder / BEST):
         predictor = _from_tree(folder, config, tree, tasks)
     predictor.note = predictor.note or unfinished(folder, tree)
+    figures = (read(folder) or {}).get("figures") or {}
+    shares = {task: figures.get(f"test/{task}/coverage_{LEVEL * 100:g}") for task in tasks}
+    predictor.coverage = {task: share for task, share in shares.items() if isinstance(share, float)}
     return predictor
 
 

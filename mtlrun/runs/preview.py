@@ -2,6 +2,7 @@
 
 import yaml
 
+from mtlrun.config.length import length_notes
 from mtlrun.config.schema import BoostingConfig, Config, as_mapping
 from mtlrun.data.columns import InputColumn
 from mtlrun.data.dataset import Dataset, load_dataset, load_table
@@ -27,7 +28,8 @@ def report(config: Config) -> str:
     run = prepare(config)
     stack = run.stack
     true = without_controls(config)  # warnings about the table need its true labels
-    warnings = list(dict.fromkeys(inspect(true, dataset if true == config else load_dataset(true))))
+    warnings = [*dict.fromkeys(inspect(true, dataset if true == config else load_dataset(true)))]
+    warnings += length_notes(config, stack.length)
     sections = [
         ("tasks", _tasks(config, dataset)),
         ("graph", stack.network.graph.draw() if not config.boosting else "none, every task by itself"),
@@ -118,7 +120,7 @@ def _input(column: InputColumn) -> str:
 def _boosting(stack: Stack, settings: BoostingConfig) -> str:
     """Lines on the trees and their number."""
     outputs = {t: block.specs[i].outputs for t, (block, i) in stack.network.place.items()}
-    spec, patience = stack.datasets[0].spec, stack.configs[0].trainer.patience
+    spec, patience = stack.datasets[0].spec, stack.length.patience_steps
     stop = "" if patience is None else f", fewer after {patience} without a smaller loss on val"
     return "\n".join(
         [
@@ -138,15 +140,10 @@ def _trunk(run: PreparedRun) -> list[str]:
         words = run.start.words
     elif run.first is not None:
         tasks = ", ".join(run.first.config.active)
-        words = f"trunk from a first stage (trained on {tasks}, {_steps(run.first.stack)})"
+        words = f"trunk from a first stage (trained on {tasks}, {run.first.stack.length.steps:,} steps at most)"
     elif not run.config.net.freeze:
         return []
     return [f"{words}, frozen" if run.config.net.freeze else words]
-
-
-def _steps(stack: Stack) -> str:
-    trainer, steps = stack.configs[0].trainer, stack.train.steps
-    return f"{min(trainer.epochs * steps, trainer.max_steps or trainer.epochs * steps):,} steps at most"
 
 
 def _training(run: PreparedRun) -> str:
@@ -155,16 +152,16 @@ def _training(run: PreparedRun) -> str:
     network = stack.network
     shared = sum(p[0].numel() for p in network.sharing.parameters())
     heads = {t: sum(p[0].numel() for p in network.task_parameters(t)) for t in network.tasks}
-    steps = stack.train.steps
     rates = stack.step.rates.groups[0]
+    inputs = stack.datasets[0].spec.width_in(run.config.net)
     made_of = network.sharing.describe()
     return "\n".join(
         [
-            f"{stack.datasets[0].spec.width} encoded inputs; parameters: trunk {shared:,}, "
+            f"{inputs} encoded inputs; parameters: trunk {shared:,}, "
             + ", ".join(f"{t} {n:,}" for t, n in heads.items()),
             *([f"sharing={run.config.sharing.name}: {made_of}"] if made_of else []),
             "learning rates: " + ", ".join(f"{group} {rate:g}" for group, rate in rates.items()),
-            f"{steps:,} steps per epoch of {stack.train.batch_size} rows; {_steps(stack)}, on {stack.device}",
+            f"{stack.length.in_words()}; on {stack.device}",
             *_trunk(run),
         ]
     )

@@ -65,7 +65,7 @@ def _training_seconds(training: Training) -> float:
     training.finish(training.running)
     ended = time.monotonic()
     epochs, chunks = math.ceil(state.total / train.steps), math.ceil(train.steps / train.chunk)
-    evaluations = math.ceil(state.total / (training.trainer.evaluate_every or train.steps))
+    evaluations = math.ceil(state.total / stack.length.evaluate_every)
     return (
         epochs * chunks * (times[1] - times[0])
         + evaluations * (evaluated - began)

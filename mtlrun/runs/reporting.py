@@ -13,6 +13,7 @@ from mtlrun.engine.member import Member
 from mtlrun.results.names import LOG
 from mtlrun.results.progress import Progress, closing_lines
 from mtlrun.results.summary import record_end
+from mtlrun.results.training_end import training_end
 from mtlrun.results.writer import LOG_FORMAT, log_lines
 from mtlrun.runs.stack_of_runs import StackOfRuns
 
@@ -150,7 +151,8 @@ class RunLogs(Reporter):
 def closing(member: Member) -> list[str]:
     """The lines that report a completed run."""
     targets = member.dataset.targets.items()
-    return closing_lines(member.summary, {t: v.type for t, v in targets}, {t: v.primary for t, v in targets})
+    end = training_end(member.folder, member.summary)
+    return closing_lines(member.summary, end, {t: v.type for t, v in targets}, {t: v.primary for t, v in targets})
 
 
 def _words_of_first(first: Config) -> str:

@@ -22,7 +22,7 @@ from mtlrun.runs.initial_summary import initial_summaries
 from mtlrun.runs.reporting import Console, State
 from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.stack_training import Built, train_stack
-from mtlrun.runs.transfer import Start, from_state, start_of
+from mtlrun.runs.transfer import Start, from_state, saved_length, start_of
 from mtlrun.util.errors import RequestError, TrainingError
 
 log = logging.getLogger("mtlrun")
@@ -67,7 +67,7 @@ def prepare(config: Config, state: State | None = None) -> PreparedRun:
     dataset = load_dataset(config)
     if state is not None:
         with checkpoint.read_from(LAST, BEGIN_ANEW):
-            return PreparedRun(config, build_stack([config], [dataset], from_state(state)))
+            return PreparedRun(config, build_stack([config], [dataset], from_state(state), saved_length(state)))
     start, first = start_of(config, dataset.spec), first_stage(config)
     stack = build_stack([config], [dataset], [start])
     return PreparedRun(config, stack, start, None if first is None else prepare(first))

@@ -1,15 +1,16 @@
 """The size of a run, from which a sweep is divided into stacks: settings that must be equal, bytes, steps."""
 
 import dataclasses
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mtlrun.config.graph import NOTHING, Graph
+from mtlrun.config.length import Length
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import first_stage
 from mtlrun.data.dataset import Dataset
+from mtlrun.data.run_length import run_length
 from mtlrun.engine.memory import run_bytes
 
 
@@ -19,32 +20,37 @@ class Size:
 
     shared: settings that must be equal in all runs of a stack, by full key
     bytes: memory that the run needs
-    steps: the largest number of steps
+    steps: the largest number of steps, of both stages if there are two
     alone: why the run must be the only one of its stack; "" if it need not be
+    length: the length of its training, without a first stage
     """
 
     shared: dict[str, str]
     bytes: int
     steps: int
     alone: str = ""
+    length: Length | None = None
 
 
 def size(config: Config, dataset: Dataset, first: Dataset | None = None) -> Size:
     """The size of a run. `first`: the data of its first stage (`model.pretrain`), whose size counts too.
 
     All settings are shared except those that the schema declares `per_run`, and so are rows per batch and steps per
-    epoch.
+    epoch, from which the length follows, and what `model.embedding=auto` means.
     """
     graph = config.task_graph
     shared = dict(_shared(config, "", skip="graph")) | dict(_shared(graph, "graph"))
-    rows = int(dataset.trainable().sum())
-    batch = min(config.trainer.batch_size, rows)
-    shared |= {"graph": _edges(graph), "rows per batch": str(batch), "steps per epoch": str(rows // batch)}
-    steps = min(config.trainer.epochs * (rows // batch), config.trainer.max_steps or math.inf)
+    length = run_length(config, dataset)
+    shared |= {
+        "graph": _edges(graph),
+        "rows per batch": str(length.batch_size),
+        "steps per epoch": str(length.steps_per_epoch),
+        "embedding of numbers": dataset.spec.embedding,
+    }
     alone = "trainer.debug asks for" if config.trainer.debug else ""
     if config.boosting:
-        steps, alone = config.boosting.iterations, "model=boosting trains"
-    main = Size(shared, run_bytes(config, dataset), int(steps), alone)
+        alone = "model=boosting trains"
+    main = Size(shared, run_bytes(config, dataset), length.steps, alone, length)
     stage = first_stage(config)
     if stage is None or first is None:
         return main

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mtlrun.config.length import length_notes
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.config.stages import PRETRAIN
 from mtlrun.engine import checkpoint
@@ -22,7 +23,7 @@ from mtlrun.runs.initial_summary import initial_summaries
 from mtlrun.runs.reporting import Reporter, State
 from mtlrun.runs.size import size
 from mtlrun.runs.stack_of_runs import StackOfRuns
-from mtlrun.runs.transfer import Start, from_state, start_of
+from mtlrun.runs.transfer import Start, from_state, saved_length, start_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ def train_stack(
     for member in training.running:
         start = None if state is not None else built.starts[member.at]
         origin = [] if start is None else [start.words, *start.notes]
-        reporter.begin(member, state, [*run_notes(member.config, member.dataset), *origin])
+        length = [built.stack.length.in_words()] if not member.config.boosting else []
+        notes = [*run_notes(member.config, member.dataset), *length_notes(member.config, built.stack.length)]
+        reporter.begin(member, state, [*notes, *origin, *length])
     progress = reporter.progress(training.total, built.stack.network.tasks)
     progress.before = steps_before
     summaries = training.train(progress)
@@ -84,7 +87,8 @@ def _build(runs: StackOfRuns, state: State | None) -> Built:
     if state is not None:
         with checkpoint.read_from(runs.checkpoint, BEGIN_ANEW):
             starts = from_state(state)
-            return Built(build_stack(runs.configs, runs.datasets, starts), starts)
+            length = saved_length(state)
+            return Built(build_stack(runs.configs, runs.datasets, starts, length), starts)
     each = zip(runs.configs, runs.datasets, runs.folders, strict=True)
     starts = [start_of(config, dataset.spec, folder) for config, dataset, folder in each]
     return Built(build_stack(runs.configs, runs.datasets, starts), starts)

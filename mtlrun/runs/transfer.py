@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mtlrun.config.check import check
+from mtlrun.config.length import Length
 from mtlrun.config.schema import Config, ModelConfig, SplitConfig
 from mtlrun.config.stages import PRETRAIN, TASK_FREE
 from mtlrun.data.columns import InputSpec
@@ -22,6 +23,7 @@ from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.util.errors import RequestError, counted, listing
 
 KEY = "model.init_from"
+INPUTS = ("scaling", "embedding", "bins", "frequencies", "gain")  # settings of the encoder
 RANGE = ("low", "high")  # buffers of the encoder that describe the training rows, and scale nothing
 
 
@@ -99,6 +101,11 @@ def from_state(state: Mapping[str, Any] | None) -> list[Start | None]:
     return [Start({}, {name: value[r : r + 1] for name, value in inputs.items()}) for r in range(runs)]
 
 
+def saved_length(state: Mapping[str, Any]) -> Length | None:
+    """The length that the runs of a stack began with, from its last.pt; None in one of an older version."""
+    return Length(**state["length"]) if "length" in state else None
+
+
 def begin(network: Network, starts: Sequence[Start | None]) -> None:
     """Copies `starts` into the runs of a network, in order, before training. None leaves a run's initial values.
 
@@ -144,7 +151,13 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
             f"{KEY}: {folder} is a run of model={theirs.model.name}, which has no trunk to take over\n"
             "allowed: a run of model=mlp"
         )
-    for key in ("hidden", "activation"):
+    ours, wanted = config.net.ensemble, theirs.net.ensemble
+    if ours != wanted:
+        raise RequestError(
+            f"model={config.model.name}: has {counted(ours, 'member')}, and the trunk in {folder} has {wanted}\n"
+            + (f"set it: model.members={wanted}" if min(ours, wanted) > 1 else f"set it: model={theirs.model.name}")
+        )
+    for key in ("hidden", "activation", *INPUTS):
         ours, wanted = getattr(config.net, key), getattr(theirs.model, key)
         if ours != wanted:
             words = str(wanted).replace(" ", "")
@@ -166,7 +179,12 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
 
 def _require_same_inputs(folder: Path, theirs: InputSpec, ours: InputSpec) -> None:
     """Raises RequestError that names the differing columns if the encoded inputs differ."""
-    if theirs == ours:
+    if theirs.embedding != ours.embedding:
+        raise RequestError(
+            f"{KEY}: {folder} has the embedding {theirs.embedding} of numbers, and this run {ours.embedding}\n"
+            f"set it: model.embedding={theirs.embedding}"
+        )
+    if theirs == ours and (ours.embedding == "none" or theirs.embeddable == ours.embeddable):
         return
     there, here = ({c.name: c for c in spec.columns} for spec in (theirs, ours))
     words = [f"{name} only there" for name in there if name not in here]
@@ -176,6 +194,8 @@ def _require_same_inputs(folder: Path, theirs: InputSpec, ours: InputSpec) -> No
             words.append(f"{name} {there[name].kind} there and {here[name].kind} here")
         elif there[name] != here[name]:
             words.append(f"{name} with other categories, gaps or dates")
+        elif there[name].two_valued != here[name].two_valued:
+            words.append(f"{name} has only two values in one of the tables")
     raise RequestError(
         f"{KEY}: {folder} has other inputs ({listing(words or ['in another order'], 5)})\n"
         "allowed: a run with the same columns, of the same kinds and categories"

@@ -33,9 +33,11 @@ class Sharing(nn.Module, ABC):
     """Computes the features that the tasks' heads read from the encoded inputs, for a stack of R runs.
 
     `widths[i]`: the width after layer i; `widths[0]` that of the inputs. Parameters begin with the run axis.
+    members: k of a trunk that is an ensemble, see `Trunk`; features then have k·B rows
     """
 
     widths: list[int]
+    members: int = 1
     tasks: Sequence[str] = ()  # in the order of the features, if each task has its own
     # whether `pull_back` computes gradients of all tasks at once (see `Hard`)
     pulls_back: ClassVar[bool] = False

@@ -18,7 +18,7 @@ class Hard(Sharing):
         super().__init__()
         assert plan.trunk is not None, "build.py gives one"
         self.trunk = plan.trunk()
-        self.widths = self.trunk.widths
+        self.widths, self.members = self.trunk.widths, self.trunk.members
 
     def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
         """Inputs `[R, B, D]` → the features after every layer, the same for all tasks; `tape` as in `Trunk.forward`."""

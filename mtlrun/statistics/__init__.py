@@ -7,7 +7,7 @@ its permutation test takes 0.7 s for 16 seeds, `sign_flip` 0.2 ms.
 """
 
 from mtlrun.statistics.bootstrap import bootstrap_runs
-from mtlrun.statistics.conformal import Residuals, interval_figures, mean_half_width, residuals
+from mtlrun.statistics.conformal import LEVEL, Residuals, interval_figures, mean_half_width, residuals
 from mtlrun.statistics.difference import paired_t, sign_flip, tost, verdict, wins
 from mtlrun.statistics.drop import NEAR_ZERO, delta_m_per_metric, delta_m_per_task, relative_drop
 from mtlrun.statistics.factorial import Contrast, interactions, main_effects
@@ -19,6 +19,7 @@ from mtlrun.statistics.temperature import fit_temperature
 from mtlrun.statistics.tuning import expected_best, skill
 
 __all__ = [
+    "LEVEL",
     "NEAR_ZERO",
     "Contrast",
     "Residuals",

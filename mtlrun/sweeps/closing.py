@@ -2,20 +2,30 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from mtlrun.compose.plans import tune_of
 from mtlrun.config.schema import Config, TaskConfig
 from mtlrun.results.names import RESULTS
-from mtlrun.results.results_table import best, causes, primary_metric
+from mtlrun.results.results_table import best, causes, primary_metric, seed_groups
 from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep_folder import read_plan
-from mtlrun.results.training_length import in_words, longer, still_improving
+from mtlrun.results.sweep_folder import read_plan, without_seed
+from mtlrun.results.training_end import (
+    below_words,
+    in_words,
+    longer_run,
+    stalled_advice,
+    training_end,
+    untrained_words,
+)
 from mtlrun.runs.folder import say_how_to_go_on
 from mtlrun.runs.logs import tensorboard_command
+from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import counted
-from mtlrun.util.shell import compare_command
+from mtlrun.util.shell import compare_command, quoted
 from mtlrun.util.terminal import say, shown
+from mtlrun.util.text_tables import table_lines
 
 ERROR_WIDTH = 160  # characters of an error in the last lines of a sweep
 Row = Mapping[str, Any]  # a row of results.csv
@@ -54,50 +64,84 @@ def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Conf
     tasks = _main_tasks(configs) if completed and one_table else {}
     if not one_table:
         say("runs of different tables: compare those of one table only")
-    for line in [*_best_runs(rows, tasks), *_short(folder, rows), *_splits(configs, completed), *_failures(rows)]:
+    for line in [*_outcome(folder, rows, tasks), *_ends(folder, rows), *_splits(configs, completed), *_failures(rows)]:
         say(line)
     unfinished = sum(row["status"] not in ENDED for row in rows)
     if unfinished:  # their workers were stopped
         say(f"{unfinished} of {len(rows)} runs are left")
         say_how_to_go_on(folder)
     say(f"results: {shown(folder / RESULTS)}")
-    if len(rows) > 1 and tasks:
+    if completed and _on_all_rows(configs):
+        say(f"predict with their mean: {quoted('mtlrun', 'predict', shown(folder), 'TABLE', '-o', 'OUT.csv')}")
+    elif len(rows) > 1 and tasks:
         say(_how_to_compare(folder))
     if any(config.trainer.tensorboard for config in configs):
         say(tensorboard_command(folder))
     return 0 if completed == len(rows) else 1
 
 
+def _on_all_rows(configs: Sequence[Config]) -> bool:
+    """Whether the runs train on all rows, so that there are no figures."""
+    return all(config.data.split.all_rows for config in configs)
+
+
 def _main_tasks(configs: Sequence[Config]) -> dict[str, TaskConfig]:
     return {name: task for config in configs for name, task in config.active.items() if task.role == "main"}
 
 
-def _best_runs(rows: list[dict[str, Any]], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
-    """A line for each task on the run that is best on val."""
+def _outcome(folder: Path, rows: Sequence[Row], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
+    """The test figures over the seeds of a single setting, beside the trivial predictor's; else the best settings."""
+    groups = seed_groups(rows)
+    if len(groups) == 1 and len(groups[0]) > 1:
+        yield from _over_seeds(folder, [*groups[0].values()], tasks)
+        return
     for name, task in tasks.items():
-        run = best(rows, name, task.primary_metric)
-        if run is not None:
-            yield f"best for {name}: {run[0]} ({run[1]} {run[2]:.6g})"
+        found = best(rows, name, task.primary_metric)
+        if found is not None and found.seeds > 1:
+            setting = without_seed(found.run)
+            yield f"best for {name}: {setting} ({found.metric} {found.figure:.6g}, mean over {found.seeds} seeds)"
+        elif found is not None:
+            yield f"best for {name}: {found.run} ({found.metric} {found.figure:.6g})"
 
 
-def _short(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
-    """A line on the nets that were still improving when they stopped, with the settings that train them longer."""
+def _over_seeds(folder: Path, rows: Sequence[Row], tasks: Mapping[str, TaskConfig]) -> Iterator[str]:
+    """A table of each primary test figure: mean and range over runs, and the mean of the trivial predictor."""
+    trivials = [(read(folder / row["run"]) or {}).get("trivial") or {} for row in rows]
+    cells = []
+    for name, task in tasks.items():
+        metric = primary_metric(rows[0]["figures"], "test", name, task.primary_metric)
+        key = f"test/{name}/{metric}"
+        values = [row["figures"][key] for row in rows if key in row["figures"]]
+        if metric is None or len(values) < len(rows):
+            continue
+        known = [trivial[key] for trivial in trivials if key in trivial]
+        trivial = f"{fmean(known):.4g}" if len(known) == len(rows) else "-"
+        arrow = "↑" if higher_is_better(metric) else "↓"
+        spread = f"{min(values):.4g} to {max(values):.4g}"
+        cells.append([f"  {name} {metric} {arrow}", f"{fmean(values):.4g}", spread, trivial])
+    if cells:
+        yield from table_lines(["test", f"mean of {len(rows)} seeds", "range", "trivial"], cells)
+
+
+def _ends(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
+    """Lines on nets that are not trained to the end, with the settings that train them longer, and on bad figures."""
     summaries = [(folder / row["run"], read(folder / row["run"])) for row in rows if row["status"] == "completed"]
     nets = [(run, s) for run, s in summaries if s is not None and "iterations" not in (s.get("best") or {})]
-    short = [summary for run, summary in nets if still_improving(run, summary)]
-    if short:
-        last = max(short, key=lambda summary: summary["settings"]["trainer"]["epochs"])
-        trainer = last["settings"]["trainer"]
-        words = in_words(longer(last["steps"], trainer["epochs"], trainer.get("max_steps")))
-        were = "was" if len(short) == 1 else "were"
-        yield f"{len(short)} of {counted(len(nets), 'net')} {were} still improving at the end: train longer: {words}"
+    ends = [(training_end(run, summary), summary) for run, summary in nets]
+    if short := [summary for end, summary in ends if end.untrained]:
+        last = max(short, key=lambda summary: summary["steps"])
+        yield f"{untrained_words([end for end, _ in ends])}: train longer: {in_words(longer_run(last))}"
+    if stalled := [summary for end, summary in ends if end.stalled and not end.untrained]:
+        of = f"{len(stalled)} of {counted(len(nets), 'net')}"
+        yield f"{of}: val was best at the first evaluations; {stalled_advice(stalled)}"
+    yield from below_words([end for end, _ in ends])
 
 
 def _splits(configs: Sequence[Config], completed: int) -> Iterator[str]:
     """A line if seeds draw different test rows."""
     splits = [config.data.split for config in configs]
     seeds = {split.seed for split in splits if split.column is None and "test" not in (split.files or {})}
-    if len(seeds) > 1 and completed:
+    if len(seeds) > 1 and completed and not _on_all_rows(configs):
         yield "seeds have different splits: compare settings by their means over seeds"
 
 

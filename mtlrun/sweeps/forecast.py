@@ -71,7 +71,7 @@ def time_line(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Divisi
     free = [0.0] * at_once
     for stack, group in sorted(zip(divided.stacks, divided.group, strict=True), key=lambda pair: -len(pair[0])):
         free[free.index(min(free))] += lines[group](len(stack))
-    stays = all(_stays(run.config, size) for run, size in zip(runs, sizes, strict=True))
+    stays = not any(size.length is not None and size.length.may_stop_early for size in sizes)
     at_most = "" if stays else ", less where runs stop early"
     where = f" on {at_once} processes" if at_once > 1 else ""
     return f"about {in_words(max(free))}{where}{at_most}"
@@ -84,15 +84,6 @@ def in_words(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def _stays(config: Config, size: Size) -> bool:
-    """Whether a run certainly takes all of its steps, because its patience does not end before."""
-    if config.boosting:
-        return config.trainer.patience is None or config.trainer.patience >= config.boosting.iterations
-    every = config.trainer.evaluate_every or int(size.shared["steps per epoch"])
-    evaluations = -(-size.steps // every)
-    return config.trainer.patience is None or config.trainer.patience >= evaluations
 
 
 def _measured(shapes: dict[int, Shape], at_once: int) -> dict[int, Line]:

@@ -18,6 +18,7 @@ from mtlrun.runs.transfer import start_of
 from mtlrun.sweeps import forecast
 from mtlrun.sweeps.division import Division, Limits, divide
 from mtlrun.sweeps.launchers import StackSettings
+from mtlrun.sweeps.lengths import length_lines
 from mtlrun.sweeps.seeds import seeds_line
 from mtlrun.sweeps.tables import in_run, require_tables
 from mtlrun.util.errors import counted
@@ -51,7 +52,7 @@ class SweepPlan:
         return jobs
 
     def forecast(self) -> list[str]:
-        """Lines on the number of seeds and on the time that a sweep needs.
+        """Lines on the number of seeds and on the time that a sweep needs, and on the lengths of its trainings.
 
         The time is estimated only for the launchers stack and basic, which train on this machine.
         """
@@ -64,7 +65,7 @@ class SweepPlan:
         elif self.stacks.over is None:
             division, processes = self.stacks.division, self.stacks.limits.processes
             lines.append(forecast.time_line(self.runs, self.sizes, division, processes))
-        return lines
+        return [*lines, *length_lines(self.runs, self.sizes)]
 
     def stacks_in_words(self) -> str:
         """The number of stacks, and how many of them train in parallel."""

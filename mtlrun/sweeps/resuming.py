@@ -52,8 +52,7 @@ def _resume_run(folder: Path) -> int:
     if not (folder / HYDRA_FOLDER / hydra_folder.CONFIG).is_file():
         raise RequestError(f"{folder}: there is no run in it\nallowed: the folder of a run or sweep, outputs/runs/...")
     if status_of(folder) == "completed":
-        if (folder / BEST).is_file():
-            require_own_model(folder / BEST, checkpoint.load(folder / BEST))
+        _require_own_model(folder)
         say(f"{shown(folder)}: finished already")
         return 0
     runs = _runs_in_its_stack(folder)
@@ -79,6 +78,12 @@ def _resume_run(folder: Path) -> int:
         except Exception as error:  # every error is recorded in the run's folder
             return say_failed(folder, note_failure(folder, error))
     return 0
+
+
+def _require_own_model(folder: Path) -> None:
+    """Raises RequestError if best.pt of the run in `folder` is damaged or belongs to another run."""
+    if (folder / BEST).is_file():
+        require_own_model(folder / BEST, checkpoint.load(folder / BEST))
 
 
 def _runs_in_its_stack(folder: Path) -> int:
@@ -124,7 +129,9 @@ def resume_sweep(folder: Path) -> int:
 
 
 def _say_finished(folder: Path, plan: Sequence[dict[str, Any]]) -> None:
-    """Updates the table and prints that all runs have ended."""
+    """Updates the table and prints that all runs have ended. Raises RequestError as `_require_own_model`."""
+    for job in plan:
+        _require_own_model(folder / job["run"])
     rebuild(folder)  # a sweep that was killed at its end may not have done it
     shutil.rmtree(folder / STACKS, ignore_errors=True)
     failures = [job["run"] for job in plan if status_of(folder / job["run"]) == "failed"]

@@ -33,6 +33,7 @@ class TaskType(ABC):
 
     declared: ClassVar[Declaration]
     reads_inputs: ClassVar[bool] = False
+    smoothing = 0.0  # the share of a class label that is spread evenly over all classes in training
 
     def __init__(self, loss: str, deltas: Sequence[float], classes: Sequence[int]) -> None:
         self.loss = loss
@@ -48,6 +49,10 @@ class TaskType(ABC):
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The loss of each row `[R, B, T]` from outputs `[R, B, T, K]` and labels `[R, B, T]`."""
 
+    def training_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """`row_losses` in training; labels of classes are smoothed (Szegedy et al. 2016, section 7) by `smoothing`."""
+        return self.row_losses(outputs, labels)
+
     @abstractmethod
     def estimate(self, outputs: Tensor, task: int) -> Tensor:
         """The prediction of one task of the block, as features `[R, B, E]` for another task."""
@@ -55,6 +60,13 @@ class TaskType(ABC):
     @abstractmethod
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         """Observed labels `[R, B]` of one task as features `[R, B, E]`, in the same form as `estimate`."""
+
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The outputs `[R, B, T, K]` of an ensemble, from those of its M members `[R, M, B, T, K]`.
+
+        Their predictions are averaged. This implementation takes the mean of the outputs.
+        """
+        return outputs.mean(1)
 
     @classmethod
     def head_function(cls, functions: Sequence[str], scales: Sequence[float]) -> nn.Module | None:

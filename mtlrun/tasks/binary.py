@@ -41,11 +41,20 @@ class Binary(TaskType):
     def row_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return torch.nn.functional.binary_cross_entropy_with_logits(outputs.squeeze(-1), labels, reduction="none")
 
+    def training_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        smooth = labels * (1 - self.smoothing) + self.smoothing / 2 if self.smoothing else labels
+        return self.row_losses(outputs, smooth)
+
     def estimate(self, outputs: Tensor, task: int) -> Tensor:
         return torch.sigmoid(outputs[:, :, task])
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return labels.unsqueeze(-1)
+
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The logit of the mean probability."""
+        softplus = torch.nn.functional.softplus  # −log of a probability
+        return torch.logsumexp(-softplus(-outputs), 1) - torch.logsumexp(-softplus(outputs), 1)
 
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:

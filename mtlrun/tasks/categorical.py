@@ -67,12 +67,26 @@ class Categorical(TaskType):
         chosen = shifted.gather(-1, labels.long().unsqueeze(-1)).squeeze(-1)
         return shifted.exp().sum(-1).log() - chosen
 
+    def training_losses(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        rows = self.row_losses(outputs, labels)
+        if not self.smoothing:
+            return rows
+        # (1 − s) Σ −log p_y + s/K Σ_k −log p_k differs from −log p_y by s (o_y − the mean of o)
+        chosen = outputs.gather(-1, labels.long().unsqueeze(-1)).squeeze(-1)
+        counts = torch.tensor(self.classes, device=outputs.device)
+        mean = torch.where(outputs > -torch.inf, outputs, 0.0).sum(-1) / counts
+        return rows + self.smoothing * (chosen - mean)
+
     def estimate(self, outputs: Tensor, task: int) -> Tensor:
         odds = _shifted(outputs[:, :, task, : self.classes[task]]).exp()
         return odds / odds.sum(-1, keepdim=True)
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return torch.nn.functional.one_hot(labels.long(), self.classes[task]).to(labels.dtype)
+
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The logs of the mean probabilities."""
+        return torch.logsumexp(outputs.log_softmax(-1), 1) - math.log(outputs.shape[1])
 
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:

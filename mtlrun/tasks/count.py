@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mtlrun.tasks import metrics
@@ -84,6 +85,10 @@ class Count(TaskType):
 
     def label_features(self, labels: Tensor, task: int) -> Tensor:
         return (labels + 0.5).log().unsqueeze(-1)
+
+    def pooled(self, outputs: Tensor) -> Tensor:
+        """The log of the mean rate."""
+        return torch.logsumexp(outputs, 1) - math.log(outputs.shape[1])
 
     @classmethod
     def constant(cls, labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:

@@ -300,10 +300,12 @@ def test_a_sweep_fills_its_table(prepared: list[Config], capsys: pytest.CaptureF
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "4 runs in s" and out[1].endswith("; this sweep has 2")
     assert out.pop(2) == "about 80 s, less where runs stop early"
+    assert out.pop(2).startswith("trains 20 steps of 42 rows, about 20 epochs; evaluates every step; stops after 10 ")
+    assert out.pop(2) == "4 of 4 nets take fewer than 500 steps: trainer.epochs"
     del out[1]
     assert out[1:5] == [f"run {i} of 4: {name}  price rmse 11  (0.5 s)" for i, name in enumerate(names, 1)]
     assert out[5:] == [
-        "best for price: 001_loss=sum,seed=2 (val/price/rmse 8)",
+        "best for price: loss=sum (val/price/rmse 8.5, mean over 2 seeds)",
         "seeds have different splits: compare settings by their means over seeds",
         "results: s/results.csv",
         "compare: mtlrun compare s",
@@ -456,7 +458,10 @@ def test_a_closed_pipe_ends_in_silence(tmp_path: Path) -> None:
 def test_check_of_a_sweep_lists_its_runs(prepared: list[Config], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "-m", "data=houses", "seed=range(2)", "hydra/launcher=basic"]) == 0
     assert capsys.readouterr().out == (
-        "2 runs, one per job:\nabout 40 s, less where runs stop early\n000_seed=0\n001_seed=1\n"
+        "2 runs, one per job:\nabout 40 s, less where runs stop early\n"
+        "trains 20 steps of 42 rows, about 20 epochs; evaluates every step; stops after 10 steps without a better "
+        "figure\n2 of 2 nets take fewer than 500 steps: trainer.epochs\n"
+        "000_seed=0\n001_seed=1\n"
     )
     assert not Path("outputs").exists()
 

@@ -172,7 +172,7 @@ WRONG = [
     (["trials=2", "lr.base=interval(nan,1)"], "both finite"),
     (["trials=2", "seed=int(interval(0.2,0.8))"], "seed: found int(interval(0.2,0.8))\nallowed: interval(LOW,HIGH)"),
     (["trials=2", 'arms=[{lr.base: "interval(2,1)"}]'], "both finite (in arms[0])"),
-    (["trials=2", "model=interval(0,1)"], "model: found interval(0,1)\nallowed: boosting, mlp"),
+    (["trials=2", "model=interval(0,1)"], "model: found interval(0,1)\nallowed: boosting, mlp, point, tabm, tabular"),
     (["trials=2", "seed=interval(0,9)"], "seed: found "),
 ]
 

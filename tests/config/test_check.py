@@ -18,6 +18,8 @@ CONF = conf_dir()
 ON_PURPOSE = {
     ("optimizer", "adamw", "name"),
     ("optimizer", "adamw", "weight_decay"),
+    *(("model", "tabular", key) for key in ("name", "activation", "dropout", "scaling", "embedding")),
+    *(("model", "tabm", key) for key in ("activation", "dropout", "scaling", "embedding")),
     ("lr", "per_head", "trunk"),
     ("lr", "per_head", "heads"),
     ("trainer", "debug", "epochs"),
@@ -78,21 +80,21 @@ def test_yaml_begins_with_what_it_is_and_an_exact_command(group: str, option: st
 
 
 def test_the_defaults_of_the_contract() -> None:
-    assert read("model", "mlp")["hidden"] == [64, 64] and read("model", "mlp")["head_hidden"] == [64]
-    assert read("lr", "single")["base"] == 0.001
+    assert read("model", "mlp")["hidden"] == [64, 64] and read("model", "tabular")["hidden"] == [128, 128]
+    assert read("lr", "single")["base"] == 0.002
     trainer = read("trainer", "default")
-    assert (trainer["batch_size"], trainer["epochs"], trainer["select"]) == (256, 20, "skill")
-    assert trainer["patience"] is not None
+    by_rule = ("epochs", "batch_size", "evaluate_every", "patience")
+    assert [trainer[key] for key in by_rule] == ["auto"] * 4 and trainer["select"] == "skill"
     entries = yaml.safe_load((CONF / "config.yaml").read_text())["defaults"]
     chosen = {k: v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}
     assert chosen == {
         "data": "diamonds",
-        "model": "mlp",
+        "model": "tabular",
         "sharing": "hard",
         "graph": "none",
         "loss": "sum",
         "lr": "single",
-        "optimizer": "adam",
+        "optimizer": "adamw",
         "trainer": "default",
         "experiment": None,
         "override hydra/launcher": "stack",
@@ -158,7 +160,7 @@ def test_the_default_strength_of_a_penalty_is_that_measured_for_the_optimiser(sc
 def test_hash_changes_with_a_setting_and_not_with_the_name() -> None:
     first = config_hash(check(tree()))
     assert first == config_hash(check(tree(name="other")))
-    assert first != config_hash(check(tree(lr__base=0.002)))
+    assert first != config_hash(check(tree(lr__base=0.005)))
     assert len(first) == 16
 
 

@@ -186,7 +186,7 @@ def test_what_the_command_line_says_of_it_without_torch(site: Path, tmp_path: Pa
         "atexit.register(lambda: print([m for m in heavy if m in sys.modules]))"
     )
     done = run(tmp_path, site, "--help", code=code)
-    assert "  model=       boosting, mlp\n" in done.stdout
+    assert "  model=       boosting, mlp, tabm, tabular\n" in done.stdout
     added = done.stdout[done.stdout.index("added by mtlrun-example 1.0:\n") : done.stdout.index("your own options")]
     assert [line.split() for line in added.splitlines()[1:]] == [
         ["data=", "visits"],

@@ -88,6 +88,17 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
         "data: found visitors_of_ours",
         "; for a table of your own: mtlrun init FILE --targets a,b",
     ),
+    "ensemble of separate trunks": (
+        ["model=tabm", "sharing=none"],
+        "sharing=none: model=tabm is an ensemble of trunks, each of which all tasks share\n",
+        "set sharing=hard, or model=tabular",
+    ),
+    "ensemble without layers": (
+        ["model=tabm", "model.hidden=[]"],
+        "model.hidden: is empty, and the members of model=tabm",
+        "set model.hidden=[64]",
+    ),
+    "members": (["model=tabm", "model.members=1"], "model.members: found 1\n", "2"),
     # a list where a mapping belongs
     "list of constants": (
         ["graph.constants=[price]"],

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from houses import config
 
+from mtlrun.config.schema import ModelConfig
 from mtlrun.data.columns import InputSpec
 from mtlrun.data.cycles import cycles_of, with_cycles
 from mtlrun.data.dataset import load_dataset
@@ -77,7 +78,7 @@ def test_a_date_is_several_numbers_with_one_indicator_of_gaps(tmp_path: Path) ->
     ]
     assert spec.width == 12 + 2 + 2 and InputSpec.from_plain(spec.to_plain()) == spec
     assert data.numeric[1, 8] == pytest.approx(37 / 60)
-    encoder = InputEncoder(spec, 1)
+    encoder = InputEncoder(spec, 1, ModelConfig(hidden=[], head_hidden=[]))
     encoder.fit(data.numeric, encoder.positions(data.codes), [data.split.train])
     assert encoder.gaps == [1, 8] and encoder.width == spec.width
     assert encoder.places(["day"]).tolist() == [1, 2, 3, 4, 5, 6, 7, 12] and encoder.places(["clock"]).tolist() == [

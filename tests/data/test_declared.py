@@ -1,6 +1,7 @@
 """Columns in a local notation: recognised by `init` and `check`, refused as targets, and read by `data.columns`."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 import yaml
 from houses import config
 
+from mtlrun.compose import compose, single
 from mtlrun.data.dataset import load_dataset
 from mtlrun.data.init_yaml import write_yaml
 from mtlrun.data.inspect import inspect
+from mtlrun.data.notation import columns_override, shown
 from mtlrun.data.reading import Reading
 from mtlrun.data.table import read_table
 from mtlrun.util.errors import RequestError
@@ -60,6 +63,12 @@ COLUMNS: dict[str, tuple[list[str], dict[str, Any], Any]] = {
 }
 
 
+def offered(message: str) -> Any:
+    """The columns of the last setting `data.columns` in a message, as a shell passes it on."""
+    (word, *_) = shlex.split(message[message.rindex("'data.columns=") :])
+    return yaml.safe_load(word.removeprefix("data.columns="))
+
+
 def written(name: str, folder: Path, ending: str = ".csv") -> str:
     """A table with a column z in a notation, and y."""
     frame = pd.DataFrame({"z": COLUMNS[name][0], "x": N % 7, "y": VALUES + N % 3})
@@ -95,8 +104,8 @@ def test_init_writes_the_line_and_check_names_it(name: str, tmp_path: Path, monk
     assert plain["data"]["columns"] == {"z": settings} and plain["data"]["inputs"] == ["z", "x"]
     undeclared = config(TASK, path=path)
     warned = [w for w in inspect(undeclared, load_dataset(undeclared)) if w.startswith("z: read as ")]
-    assert len(warned) == 1 and ": data.columns={z: {" in warned[0]
-    assert yaml.safe_load(warned[0].rsplit("data.columns=", 1)[1]) == {"z": settings}
+    assert len(warned) == 1 and ": 'data.columns={z: {" in warned[0]
+    assert offered(warned[0]) == {"z": settings}
     settled = config(TASK, path=path, columns={"z": settings})
     assert not [w for w in inspect(settled, load_dataset(settled)) if w.startswith("z: read")]
 
@@ -106,12 +115,46 @@ def test_as_a_target_it_is_refused_until_declared(name: str, tmp_path: Path) -> 
     path, settings = written(name, tmp_path), COLUMNS[name][1]
     with pytest.raises(RequestError, match=r"tasks\.z\.type: none is given for 'z', .* classes that are ") as error:
         load_dataset(config({"z": {}}, path=path))
-    assert yaml.safe_load(str(error.value).rsplit("data.columns=", 1)[1]) == {"z": settings}
+    assert offered(str(error.value)) == {"z": settings}
     with pytest.raises(RequestError, match="holds text") as error:
         load_dataset(config({"z": {"type": "regression"}}, path=path))
-    assert yaml.safe_load(str(error.value).rsplit("data.columns=", 1)[1]) == {"z": settings}
+    assert offered(str(error.value)) == {"z": settings}
     assert load_dataset(config({"z": {}}, path=path, columns={"z": settings})).targets["z"].type == "regression"
     assert load_dataset(config({"z": {"type": "categorical"}}, path=path)).targets["z"].type == "categorical"
+
+
+NAMES = (
+    "z",
+    "Order Date",
+    "a.b",
+    "c/d",
+    "no",
+    "it's",
+    'say "so"',
+    "100 %",
+    "a:b",
+    "größe",
+    "${x}",
+    "$HOME",
+    "2019",
+    "null",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_setting_that_messages_offer_works(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a shell, or in the YAML of the table if Hydra takes no such key."""
+    monkeypatch.chdir(tmp_path)
+    settings = {"number": {"decimal": ",", "unit": "€"}, "missing": ["n.a.", "it's", "\\N", 'so "', "null", "${x}"]}
+    said = columns_override({name: settings})
+    words = shlex.split(said)
+    if name not in NAMES[:5]:
+        columns = said.removeprefix("in the YAML of the table, under data, ")
+        Path("conf/data").mkdir(parents=True)
+        Path("conf/data/own.yaml").write_text(f"# @package _global_\ndata:\n  {columns}\n", encoding="utf-8")
+        words = ["data=own"]
+    read = single(compose([*words, "data.path=t.csv", "tasks={y: {type: regression}}"])).data.columns
+    assert read is not None and {n: shown(c) for n, c in read.items()} == {name: settings}
 
 
 def test_a_notation_in_doubt_is_a_comment(tmp_path: Path) -> None:
@@ -179,10 +222,10 @@ def test_digits_with_a_leading_zero_are_codes_until_declared(
     undeclared = config(tasks, path="t.csv")
     data = load_dataset(undeclared)
     assert list(data.targets["group"].classes) == codes
-    said = f"read as text, as {cells[0]!r} has a leading zero; to read numbers: data.columns="
+    said = f"read as text, as {cells[0]!r} has a leading zero; to read numbers: 'data.columns="
     found = [w for w in inspect(undeclared, data) if said in w]
     assert [w.split(":")[0] for w in found] == ["z", "class"]
-    assert yaml.safe_load(found[0].rsplit("data.columns=", 1)[1]) == {"z": {"number": {}}}
+    assert offered(found[0]) == {"z": {"number": {}}}
     numbers = load_dataset(config(tasks, path="t.csv", columns={"z": {"number": {}}}))
     assert numbers.reading.columns["z"].kind == "number"
     assert data.reading.columns["z"].kind == "text"
@@ -233,7 +276,7 @@ def test_words_in_text_are_values(ending: str, tmp_path: Path) -> None:
             "region 'NA' in 30 cells, severity 'None' in 30 cells",
             "severity 'None' in 30 cells, region 'NA' in 30 cells",
         )
-        + "data.columns={severity: {missing: [None]}}"
+        + "'data.columns={severity: {missing: [None]}}'"
     ]
     assert ("taken for missing values: age 'n/a' in 30 cells" in data.notes) == (ending == ".csv")
 
@@ -304,7 +347,7 @@ def test_marks_spellings_and_single_classes_are_named(tmp_path: Path) -> None:
     warned = inspect(settings, data)
     marks = [w for w in warned if "stands apart from all other numbers" in w]
     assert [w.split(" in ")[0] for w in marks] == ["height: -999", "change: -99", "y: 99999"]
-    assert marks[0].endswith("if it is one: data.columns={height: {missing: [-999]}}")
+    assert marks[0].endswith("if it is one: 'data.columns={height: {missing: [-999]}}'")
     spelt = [w for w in warned if "differ only in blanks" in w]
     assert spelt == [
         "owner: values that differ only in blanks or upper and lower case: 'Yes', 'yes', 'yes '; if they are one, "

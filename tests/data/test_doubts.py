@@ -45,7 +45,7 @@ def test_text_that_is_something_else(values: list[Any], words: str | None, line:
     found = notations_of(pd.Series(values))
     assert (in_words(found, values) if found else None) == words
     if found:
-        assert line in declaration("c", found) and declaration("c", found).startswith("data.columns={c: {")
+        assert line in declaration("c", found) and declaration("c", found).startswith("'data.columns={c: {")
 
 
 def test_identifiers() -> None:

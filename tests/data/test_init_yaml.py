@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 from mtlrun.config.check import check
 from mtlrun.config.task_names import LEGAL, task_name
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.init_yaml import _scalar, write_yaml
+from mtlrun.data.init_yaml import _key, _scalar, write_yaml
+from mtlrun.data.notation.declared_cells import yaml_flow
 from mtlrun.util.errors import RequestError
 
 N = 80
@@ -55,7 +56,7 @@ def test_what_it_writes_loads(tmp_path: Path) -> None:
     assert plain["tasks"] == {
         "kind": {"type": "categorical"},
         "price_in": {"type": "regression", "target": "price in €"},
-        "trunk_task": {"type": "binary", "target": "trunk"},
+        "trunk_task": {"type": "binary", "target": "trunk", "positive": 1},
     }
     resolved = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     assert isinstance(resolved, dict)
@@ -105,8 +106,8 @@ def test_task_name(column: str, task: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
 def test_any_name_survives_yaml_and_interpolation(name: str) -> None:
-    text = f"list:\n  - {_scalar(name)}\n"
-    assert OmegaConf.to_container(OmegaConf.create(text), resolve=True) == {"list": [name]}
+    text = f"list:\n  - {_scalar(name)}\n{_key(name)}: {yaml_flow({name: [name]})}\n"
+    assert OmegaConf.to_container(OmegaConf.create(text), resolve=True) == {"list": [name]} | {name: {name: [name]}}
 
 
 def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:

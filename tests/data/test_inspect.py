@@ -37,7 +37,7 @@ def test_no_false_alarm_on_diamonds() -> None:
         ([f"row {i}" for i in range(N)], "new: nearly every value is different"),
         (np.arange(N), "new: nearly every value is different"),
         (["?"] * 5 + [str(v) for v in X[5:]], "new: read as text, though it holds numbers such as "),
-        (["n.a.?", *(str(v) for v in X[1:])], 'to read them: data.columns={new: {number: {}, missing: ["n.a.?"]}}'),
+        (["n.a.?", *(str(v) for v in X[1:])], "to read them: 'data.columns={new: {number: {}, missing: [\"n.a.?\"]}}'"),
     ],
 )
 def test_warns(tmp_path: Path, column: Any, said: str) -> None:
@@ -81,4 +81,4 @@ def test_dates_written_as_text(tmp_path: Path, days: int) -> None:
     assert [line.split(" such as")[0] for line in found] == ["Order Date: read as text, though it holds dates"]
     # Parquet says that they are text
     (said,) = warnings(tmp_path, BASE.assign(**{"Order Date": dates.strftime("%Y-%m-%d")}))
-    assert said.endswith('to read them: data.columns={"Order Date": {date: ISO8601}}')
+    assert said.endswith("to read them: 'data.columns={Order Date: {date: ISO8601}}'")

@@ -132,6 +132,28 @@ def test_groups_matter_to_random_splits_only(tmp_path: Path) -> None:
     assert warnings(tmp_path, frame, split={"by": "patient_id"}) == []
 
 
+@pytest.mark.parametrize(
+    ("columns", "offered"),
+    [
+        ({"year": 1990 + np.arange(N) // 40, "day": np.arange(N) // 10}, "year"),
+        ({"city": np.char.add("s", (np.arange(N) // 40).astype(str))}, "city"),
+        ({"month": np.arange(N) // 40 % 12}, None),
+        ({"half": np.arange(N) // (N // 2)}, None),
+        ({"row": np.arange(N)}, None),
+    ],
+)
+def test_neighbours_alike_are_kept_together_by_a_column_of_blocks(
+    tmp_path: Path, columns: dict[str, Any], offered: str | None
+) -> None:
+    found = [w for w in warnings(tmp_path, BASE.assign(value=WALK[:-1], **columns)) if w.startswith("rows next to")]
+    (said,) = found
+    end = "(data.split.by or data.split.column)"
+    if offered is None:
+        assert said.endswith(end)
+    else:
+        assert said.endswith(f"{end}; the rows of each {offered} stand together: data.split.by={offered}")
+
+
 def test_training_rows_with_a_little_noise(tmp_path: Path) -> None:
     numbers = RANDOM.normal(size=(N // 2, 5))
     frame = pd.DataFrame(np.repeat(numbers, 2, 0) + 0.005 * RANDOM.normal(size=(N, 5)), columns=list("abcde"))

@@ -220,6 +220,19 @@ def test_whole_numbers_beyond_any_float_are_infinite_and_others_what_they_are(tm
     assert frame["b"].nunique() == 2
 
 
+def test_a_separator_is_refused_where_no_file_has_one(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [1, 2], "y": [3, 4]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    frame.to_csv(tmp_path / "t.csv", index=False, sep=";")
+    keys = ["data.path", "data.split.files.test"]
+    with pytest.raises(RequestError, match=r"data\.separator: found ';', but t\.parquet is no CSV file") as error:
+        load_tables([tmp_path / "t.parquet"], keys[:1], separator=";")
+    assert str(error.value).endswith("leave data.separator out")
+    both = load_tables([tmp_path / "t.parquet", tmp_path / "t.csv"], keys, separator=";")
+    assert both.frame["y"].tolist() == [3, 4, 3, 4]
+    assert read_table(tmp_path / "t.parquet", "predict", separator=";").equals(frame)  # the run may have read CSV
+
+
 @pytest.mark.parametrize("separator", list(SIGNS))
 def test_leading_zeros_are_found_wherever_a_field_has_one(separator: str, tmp_path: Path) -> None:
     random, path = np.random.default_rng(0), tmp_path / "t.csv"

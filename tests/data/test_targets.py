@@ -107,17 +107,17 @@ NO_NUMBER = "60 classes in 60 labels: is it a number in a notation of its own, o
         (
             [" ", "n/a?", *NUMBERS[2:]],
             "60 classes that are numbers such as '100.83' beside 'n/a?'",
-            'data.columns={y: {number: {}, missing: ["n/a?"]}}',
+            "'data.columns={y: {number: {}, missing: [\"n/a?\"]}}'",
         ),
         (
             [*["1", "2", "3"] * 19, "?", "?", "?"],
             "4 classes that are numbers such as '1' beside '?'",
-            'data.columns={y: {number: {}, missing: ["?"]}}',
+            "'data.columns={y: {number: {}, missing: [\"?\"]}}'",
         ),
         (
             [f"CHF {v}" for v in NUMBERS],
             "60 classes that are numbers such as 'CHF 100.83'",
-            "data.columns={y: {number: {unit: CHF}}}",
+            "'data.columns={y: {number: {unit: CHF}}}'",
         ),
         ([f"no {v}/{v}" for v in NUMBERS], NO_NUMBER, "mend the column"),
     ],

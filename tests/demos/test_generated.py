@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from mtlrun_demos.extension import EXTENSION
 from scipy.stats import ttest_rel
+from support import by_rule
 
 from mtlrun.cli.main import main
 from mtlrun.compose import compose, single
@@ -65,7 +66,7 @@ def test_a_synthetic_table_is_split_by_the_seed_as_any_other() -> None:
 
 
 def test_check_shows_what_is_left_of_training_labels_that_were_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["tasks.a.shuffle=true", "tasks.a.unit=metres", "tasks.b.train_rows_of=a"]
+    words = ["tasks.a.shuffle=true", "tasks.a.unit=metres", "tasks.b.train_rows_of=a", *by_rule()]
     assert main(["check", "data=extra_data", *words]) == 0
     text = capsys.readouterr().out
     a, b = text[text.index("  a: ") : text.index("  b: ")], text[text.index("  b: ") : text.index("graph")]

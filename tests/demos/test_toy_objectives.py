@@ -43,7 +43,7 @@ def point_config(
             "sharing": {"name": "hard"},
             "graph": {"name": "none"},
             "loss": {"name": loss} if isinstance(loss, str) else loss,
-            "lr": {"name": "single", "base": rate},
+            "lr": {"name": "single", "base": rate, "schedule": "constant"},
             "optimizer": {"name": "adam"},
             "trainer": {
                 "batch_size": 1,

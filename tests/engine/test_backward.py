@@ -96,11 +96,15 @@ def shared_columns(stack: Stack, graphs: list[dict[str, Any]]) -> Tensor:
     return torch.stack(rows) > 0
 
 
+ENSEMBLE = {"name": "tabm", "members": 3}
+
+
 @pytest.mark.parametrize("own", [True, False], ids=["own", "weighted"])
 @pytest.mark.parametrize("at", ["parameters", "representation"])
 @pytest.mark.parametrize("name", GRAPHS)
-def test_gradients_are_those_of_the_whole_graph(name: str, at: Any, own: bool) -> None:
-    stack, batch = make(GRAPHS[name])
+@pytest.mark.parametrize("model", [{}, ENSEMBLE], ids=["mlp", "tabm"])
+def test_gradients_are_those_of_the_whole_graph(model: dict[str, Any], name: str, at: Any, own: bool) -> None:
+    stack, batch = make(GRAPHS[name], model=model)
     flat = stack.step.flat
     split = CutBackward(stack.network, flat, at)
     losses, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
@@ -125,7 +129,8 @@ def test_gradients_are_those_of_the_whole_graph(name: str, at: Any, own: bool) -
 @pytest.mark.parametrize(
     "model",
     [{"activation": a} for a in ACTIVATIONS]
-    + [{"head_hidden": []}, {"dropout": 0.0}, {"hidden": [7]}, {"head_hidden": [9, 8]}],
+    + [{"head_hidden": []}, {"dropout": 0.0}, {"hidden": [7]}, {"head_hidden": [9, 8]}]
+    + [ENSEMBLE],
     ids=str,
 )
 def test_every_trunk_is_carried_back(model: dict[str, Any]) -> None:
@@ -140,11 +145,18 @@ WIDE = [name for name, graphs in GRAPHS.items() if not any(sources(graph) for gr
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["own", "weighted"])
-@pytest.mark.parametrize("hidden", [[64, 70, 50], [64, 50, 6], [5, 64, 60]], ids=str)
+@pytest.mark.parametrize(
+    "model",
+    [
+        *({"hidden": hidden} for hidden in ([64, 70, 50], [64, 50, 6], [5, 64, 60])),
+        ENSEMBLE | {"hidden": [8, 150, 150]},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("name", WIDE)
-def test_the_gramian_may_take_the_gradients_place(name: str, hidden: list[int], own: bool) -> None:
+def test_the_gramian_may_take_the_gradients_place(name: str, model: dict[str, Any], own: bool) -> None:
     """Layers that read 64 features or more, with batches of 16, are factors: two, the second or the third."""
-    stack, batch = make(GRAPHS[name], model={"hidden": hidden})
+    stack, batch = make(GRAPHS[name], model=model)
     flat = stack.step.flat
     split = CutBackward(stack.network, flat, "parameters", gramian_only=True)
     _, matrix = split.forward(batch.x, batch.targets, stack.step.dropout_masks(0))

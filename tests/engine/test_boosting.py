@@ -32,15 +32,15 @@ from mtlrun.runs.single import PreparedRun
 from mtlrun.runs.size import size
 from mtlrun.sweeps.division import Limits, divide
 from mtlrun.util.errors import RequestError, TrainingError
-from tests.support import make_config, make_dataset
+from tests.support import by_rule, make_config, make_dataset
 
 SETTINGS = {"name": "boosting", "iterations": 40, "learning_rate": 0.2, "max_leaf_nodes": 7, "min_samples_leaf": 5}
 BY_HAND = {"max_iter": 40, "learning_rate": 0.2, "max_leaf_nodes": 7, "min_samples_leaf": 5, "early_stopping": False}
 
 
 def boosted(tasks: dict[str, Any] | None = None, model: dict[str, Any] | None = None, **groups: Any) -> Config:
-    trainer = {"epochs": 20, "batch_size": 256, "patience": None} | groups.pop("trainer", {})
-    tree = as_mapping(make_config(tasks, trainer=trainer, **{"lr": {"base": 0.001}} | groups))
+    trainer = {"epochs": "auto", "batch_size": "auto", "patience": None} | groups.pop("trainer", {})
+    tree = as_mapping(make_config(tasks, trainer=trainer, **{"lr": {"base": 0.002}} | groups))
     return check(tree | {"model": SETTINGS | (model or {})})
 
 
@@ -344,7 +344,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-SHORT = ["data=houses", "trainer.patience=5"]
+SHORT = ["data=houses", "lr.schedule=cosine", *by_rule(patience=5)]
 
 
 def summary_of(folder: str | Path) -> dict[str, Any]:
@@ -382,7 +382,7 @@ def test_a_run_leaves_every_file_and_says_what_it_chose(here: Path, capsys: pyte
 def test_a_sweep_trains_boosting_beside_networks_and_with_the_bits_of_a_lone_run(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [*SHORT, "trainer.epochs=2", "trainer.batch_size=64", "hydra.launcher.processes=2"]
+    words = ["data=houses", *by_rule(patience=5, epochs=2, batch_size=64), "hydra.launcher.processes=2"]
     assert main(["-m", *words, "model=mlp,boosting", "seed=0,1", "loss=sum,uncertainty", "hydra.sweep.dir=s"]) == 0
     assert "2 of 4 runs of model=boosting repeat another" in capsys.readouterr().out
     with open("s/results.csv", newline="") as file:
@@ -480,7 +480,7 @@ def test_predictions_refuse_a_changed_table_and_another_outcome(here: Path) -> N
 
 
 def test_check_shows_the_trees(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", *SHORT, "model=boosting", "loss=uncertainty"]) == 0
+    assert main(["check", *SHORT, "lr.base=0.002", "model=boosting", "loss=uncertainty"]) == 0
     out = capsys.readouterr().out
     assert "2 columns as they are, 1 of them as categories" in out
     assert "trees per iteration: price 1, kind 3, sold 1; of at most 31 leaves" in out

@@ -128,7 +128,7 @@ def test_logging_changes_nothing_else(tmp_path: Path) -> None:
         config = make_config(trainer={"log_gradients": on, "importance": on}, model={"dropout": 0.2})
         tables += train(make_stack([config], missing=0.2), tmp_path / name)
     on, off = tables
-    own = on.metric.str.startswith("co") | ((on.metric == "grad_norm") & (on.task != ""))  # cosines, conflicts
+    own = on.metric.str.startswith(("cosine", "conflict")) | ((on.metric == "grad_norm") & (on.task != ""))
     assert on[~own].reset_index(drop=True).equals(off)
     assert len(on) == len(off) + 3 * (3 + 3 + 1)  # epochs × (norms + pairs + rate)
     assert sorted(p.name for p in (tmp_path / "off/0").iterdir()) == ["checkpoints", "metrics.csv", "summary.json"]

@@ -56,7 +56,7 @@ def by_hand(stack: Stack, r: int) -> dict[tuple[str, str], float]:
 
 
 def test_shares_are_those_of_a_network_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtlrun.engine.diagnostics.ROWS_AT_ONCE", 3 * 7)  # several parts of the 24 rows of val
+    monkeypatch.setattr("mtlrun.engine.evaluate.ROWS_AT_ONCE", 3 * 7)  # several parts of the 24 rows of val
     stack = unlucky_stack()
     found = dead_units(stack.val)
     for r, figures in enumerate(found):

@@ -130,7 +130,7 @@ def test_a_stack_is_built_without_encoding_a_row(monkeypatch):
 
 
 def test_few_rows_of_a_wide_input_are_encoded_at_once():
-    rows = make_stack([make_config()]).val.rows
-    assert rows_at_once(rows, 1) == 1 << 13 and rows_at_once(rows, 4) == 1 << 11
-    rows.encoder.width = 100_000
-    assert rows_at_once(rows, 1) * 100_000 * 4 <= 1 << 28 and rows_at_once(rows, 10**6) == 1
+    encoder = make_stack([make_config()]).network.encoder
+    assert rows_at_once(encoder, 1) == 1 << 13 and rows_at_once(encoder, 4) == 1 << 11
+    encoder.width = 100_000
+    assert rows_at_once(encoder, 1) * 100_000 * 4 <= 1 << 28 and rows_at_once(encoder, 10**6) == 1

@@ -61,6 +61,16 @@ def test_parameters_are_those_of_the_network(hidden: list[int], head_hidden: lis
     assert parameters(config, 4, 3) == sum(p.numel() for p in network.parameters())
 
 
+def test_an_ensemble_counts_its_scales_and_the_activations_of_each_member() -> None:
+    config, plain = make_config(model={"name": "tabm", "members": 5}), make_config()
+    stack = make_stack([config])
+    assert parameters(config, 4, 5) == stack.network.parameter_count()
+    assert parameters(config, 4, 5) - parameters(plain, 4, 5) == 5 * (4 + 8 + 6)
+    dataset = make_dataset(config)
+    more = 4 * 4 * 16 * 4 * (4 + 8 + 6 + 3 * 5 + 6)  # float32, 4 copies, rows of a batch, further members, numbers
+    assert run_bytes(config, dataset) - run_bytes(plain, dataset) == more + 12 * 4 * 5 * (4 + 8 + 6)
+
+
 @pytest.mark.parametrize("name", ["none", "soft_l2", "trace_norm"])
 def test_every_trunk_of_a_task_s_own_counts(name: str) -> None:
     config, hard = make_config(sharing={"name": name}), make_config()

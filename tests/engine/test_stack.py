@@ -168,6 +168,10 @@ MEMBERS: dict[str, list[dict[str, Any]]] = {
     ],
     "gradients logged": [s | {"trainer": {"log_gradients": True}, "model": {"dropout": 0.3}} for s in STRATEGIES],
     "dropout": [s | {"model": {"dropout": 0.3}} for s in STRATEGIES],
+    "ensembles": [
+        s | g | {"model": {"name": "tabm", "members": 3, "dropout": 0.3}}
+        for s, g in zip(STRATEGIES, chains("label", "ramp"), strict=True)
+    ],
     "predictions": chains("prediction"),
     "predictions, one ramped": chains("prediction", "ramp"),
     "logits": chains("logits"),

@@ -5,6 +5,14 @@ from typing import Any
 import pytest
 from support import make_config
 
+from mtlrun.config.length import length_notes, length_of
+
+
+def notes(loss: dict[str, Any], **trainer: int) -> list[str]:
+    """The notes on the length of a run with epochs of 1,000 steps."""
+    config = make_config(loss=loss, trainer=trainer)
+    return length_notes(config, length_of(config.trainer, 16_000))
+
 
 @pytest.mark.parametrize(
     "loss, epochs",
@@ -17,11 +25,13 @@ from support import make_config
     ids=str,
 )
 def test_a_run_no_longer_than_the_warm_up_is_noted(loss: dict[str, Any], epochs: int) -> None:
-    (note,) = make_config(loss=loss, trainer={"epochs": epochs}).notes
-    assert note.startswith(f"loss={loss['name']}: warms up for {epochs} epochs, and trainer.epochs is {epochs}")
-    assert make_config(loss=loss, trainer={"epochs": epochs + 1}).notes == ()
+    (note,) = notes(loss, epochs=epochs)
+    assert note.startswith(f"loss={loss['name']}: warms up for {epochs} epochs, and the run has {epochs}")
+    assert notes(loss, epochs=epochs + 1) == []
+    (note,) = notes(loss, epochs=epochs + 1, max_steps=1000 * epochs)  # the limit ends it before
+    assert f"the run has {epochs}, so that it never begins" in note
 
 
 def test_others_have_nothing_to_say() -> None:
     for loss in ({"name": "sum"}, {"name": "stch", "nadir": "none"}, {"name": "excess_mtl", "warmup": 0}):
-        assert make_config(loss=loss, trainer={"epochs": 1}).notes == ()
+        assert notes(loss, epochs=1) == []

@@ -60,12 +60,14 @@ def test_equal_rates_are_noted() -> None:
 
 
 def factors(total: int = 100, per_epoch: int = 10, **settings: Any) -> np.ndarray:
-    return schedule_factors(lr(**settings), np.arange(total), total, per_epoch)
+    return schedule_factors(lr(**{"schedule": "constant"} | settings), np.arange(total), total, per_epoch)
 
 
 def test_constant() -> None:
     assert factors().tolist() == [1.0] * 100
-    assert is_constant(lr()) and not is_constant(lr(warmup=1)) and not is_constant(lr(schedule="step"))
+    constant = {"schedule": "constant"}
+    assert is_constant(lr(**constant)) and not is_constant(lr(**constant, warmup=1))
+    assert not is_constant(lr(schedule="step")) and not is_constant(lr())
 
 
 def test_warmup_rises_linearly_and_never_is_0() -> None:

@@ -1,11 +1,14 @@
 """The encoding of raw columns, with statistics of each run's own training rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from support import make_config, make_stack
 
+from mtlrun.config.schema import ModelConfig
 from mtlrun.data.columns import MISSING, UNKNOWN, InputColumn, InputSpec
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.runs.predictor import NetworkPredictor
@@ -20,8 +23,17 @@ def encode(encoder: InputEncoder, numeric: np.ndarray, codes: np.ndarray) -> tor
     return encoder(torch.from_numpy(numeric).expand(runs, -1, -1), positions)
 
 
-def fitted(columns: list[InputColumn], numeric: np.ndarray, codes: np.ndarray, train: list[np.ndarray]) -> InputEncoder:
-    encoder = InputEncoder(InputSpec(columns), len(train))
+PLAIN = ModelConfig(hidden=[], head_hidden=[])
+
+
+def fitted(
+    columns: list[InputColumn],
+    numeric: np.ndarray,
+    codes: np.ndarray,
+    train: list[np.ndarray],
+    net: ModelConfig = PLAIN,
+) -> InputEncoder:
+    encoder = InputEncoder(InputSpec(columns, net.embedding), len(train), net)
     encoder.fit(numeric, encoder.positions(codes), train)
     return encoder
 
@@ -50,7 +62,7 @@ def test_statistics_in_parts_are_those_of_all_rows_to_the_last_bit(
     if gaps:
         numeric[stream.random(numeric.shape) < 0.1] = NAN
     rows = stream.permutation(3000)[:2000]
-    monkeypatch.setattr("mtlrun.network.inputs.CACHED", 64)
+    monkeypatch.setattr("mtlrun.network.number_scales.CACHED", 64)
     spec = [InputColumn(f"x{i}", "numeric", missing=gaps) for i in range(columns)]
     encoder = fitted(spec, numeric, np.empty((3000, 0), int), [rows])
     values = numeric[rows]
@@ -89,7 +101,16 @@ def test_a_column_constant_in_training_is_0_everywhere() -> None:
     assert x.flatten().tolist() == [0, 0, 0, 0]
 
 
-def test_an_input_without_spread_in_training_is_0_everywhere() -> None:
+@pytest.mark.parametrize(
+    "net",
+    [
+        PLAIN,
+        replace(PLAIN, scaling="robust", embedding="piecewise", bins=3),
+        replace(PLAIN, scaling="robust", embedding="periodic"),
+    ],
+    ids=["plain", "piecewise", "periodic"],
+)
+def test_an_input_without_spread_in_training_is_0_everywhere(net: ModelConfig) -> None:
     """In the rows that a run learns from: all others hold other values, gaps, categories and days of the week."""
     columns = [
         InputColumn("number", "numeric"),
@@ -106,15 +127,20 @@ def test_an_input_without_spread_in_training_is_0_everywhere() -> None:
     numeric[:, 3:] = np.stack([days, *(f(2 * np.pi * days / p) for p in (7, 1) for f in (np.sin, np.cos))], 1)
     numeric[learnt, 1], numeric[others, 0], numeric[others, 2] = NAN, 7, [NAN, 1, 2, 3, 4]
     codes = np.array([[0, MISSING]] * 5 + [[1, 0], [MISSING, 1], [UNKNOWN, 0], [1, 1], [0, 0]])
-    encoder = InputEncoder(InputSpec(columns), 1)
+    encoder = InputEncoder(InputSpec(columns, net.embedding), 1, net)
     encoder.fit(numeric, encoder.positions(codes), [np.arange(10)], [learnt])
     x = encode(encoder, numeric, codes)[0].numpy()
-    assert encoder.masked and set(np.flatnonzero((x != 0).any(0))) == {3}  # the number of days alone
+    plain, embedded = x[:, :16], (x[:, 16:] != 0).any(0)
+    assert encoder.masked and set(np.flatnonzero((plain != 0).any(0))) == {3}  # the number of days alone
+    of_number = np.arange(8).repeat(net.per_number(net.embedding))
+    if net.embedding == "periodic":
+        of_number = np.tile(np.arange(8), net.per_number(net.embedding))
+    assert set(of_number[embedded]) == ({3} if net.per_number(net.embedding) else set())
     old = {name: value for name, value in encoder.state_dict().items() if name not in ("varies", "low", "high")}
-    again = InputEncoder(InputSpec(columns), 1)
+    again = InputEncoder(InputSpec(columns, net.embedding), 1, net)
     again.load_state_dict(old)
     again.refresh()
-    before = encode(again, numeric, codes)[0].numpy()  # an older version used every input that was seen
+    before = encode(again, numeric, codes)[0, :, :16].numpy()  # an older version used every input that was seen
     assert np.flatnonzero((before != 0).any(0)).tolist() == [3, 8, 10, 15] and bool(torch.isinf(again.low).all())
 
 

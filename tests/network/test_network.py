@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from mtlrun.config.graph import WHAT
 from mtlrun.config.schema import Config
 from mtlrun.engine.stack import Stack
+from mtlrun.network.prune import pruned
 from mtlrun.network.supervision import Targets
 from mtlrun.runs.build import build_stack
 
@@ -450,3 +451,49 @@ def test_a_tap_on_the_last_layer_is_the_default(sharing: str) -> None:
     for task in TASKS:
         width = one.network.place[task][0].specs[one.network.place[task][1]].outputs
         torch.testing.assert_close(outputs[1][task][..., :width], outputs[0][task][..., :width], rtol=1e-4, atol=1e-5)
+
+
+# ---------------------------------------------------------------- what differs between training and predictions
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_clipped_predictions_end_at_the_training_labels(standardize: bool) -> None:
+    tasks = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "count"}}
+    data = {"path": "memory", "standardize_targets": standardize}
+    plain, configs = (
+        [make_config(tasks, model={"clip_outputs": clip}, data=data, seed=seed) for seed in (0, 1)]
+        for clip in (False, True)
+    )
+    stacks = [make_stack(plain), make_stack(configs)]
+    for stack in stacks:
+        train_steps(stack, 40)
+        stack.val.rows.table[:, :4] *= 30  # far outside the range of training
+    free, clipped = ([out.clone() for out in stack.val.outputs()] for stack in stacks)
+    batch = next(iter(stacks[0].train.epoch(1)))
+    losses = [stack.network.losses(batch.x, batch.targets) for stack in stacks]
+    assert torch.equal(*losses)  # training is the same
+    network = stacks[1].network
+    for block, one, other in zip(network.blocks, free, clipped, strict=True):
+        if block.tasks != ["a"]:
+            assert torch.equal(one, other)
+            continue
+        for r, dataset in enumerate(stacks[1].datasets):
+            labels = dataset.targets["a"].values[dataset.split.train]
+            unit, offset = (
+                float(v[r, network.tasks.index("a")]) for v in (stacks[1].scale.unit, stacks[1].scale.offset)
+            )
+            expected = (one[r] * unit + offset).clamp(labels.min(), labels.max())
+            assert float((one[r] - other[r]).abs().max()) > 0.5
+            torch.testing.assert_close(other[r] * unit + offset, expected, rtol=1e-5, atol=1e-5)
+    kept = pruned(network, configs[0], stacks[1].specs, ["a"])
+    assert kept.label_range is not None and network.label_range is not None
+    assert torch.equal(kept.label_range[:, 0], network.label_range[:, network.tasks.index("a")])
+
+
+def test_labels_are_smoothed_in_training_alone() -> None:
+    stacks = [make_stack([make_config(trainer={"label_smoothing": s})]) for s in (0.0, 0.2)]
+    batch = next(iter(stacks[0].train.epoch(1)))
+    sharp, smooth = (stack.network.losses(batch.x, batch.targets)[0] for stack in stacks)
+    tasks = stacks[0].network.tasks
+    assert [bool(sharp[i] != smooth[i]) for i in range(3)] == [t != "a" for t in tasks]
+    assert stacks[0].val() == stacks[1].val() and stacks[0].trivial == stacks[1].trivial

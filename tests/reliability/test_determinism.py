@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support import make_config, make_stack
+from support import PLAIN_WORDS, make_config, make_stack
 
 from mtlrun.cli.main import main
 from mtlrun.config.schema.loss import LOSS_SETTINGS
@@ -30,7 +30,7 @@ SMALL = [
 
 def test_the_same_command_gives_the_same_bytes_in_any_process(here: Path) -> None:
     """Here, and in a process whose sets and mappings of texts are in another order."""
-    words = ["-m", *SMALL, "loss=uncertainty,graddrop", "graph=chain", "seed=3"]
+    words = ["-m", *PLAIN_WORDS, *SMALL, "loss=uncertainty,graddrop", "graph=chain", "seed=3"]
     assert main([*words, "hydra.sweep.dir=s1"]) == 0
     environment = os.environ | {"PYTHONHASHSEED": "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"}
     command = [sys.executable, "-m", "mtlrun", *words, "hydra.sweep.dir=s2"]

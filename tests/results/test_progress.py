@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mtlrun.results import progress
 from mtlrun.results.progress import SweepProgress
+from mtlrun.results.training_end import TrainingEnd, stalled_advice
 
 
 def display(**settings: bool) -> SweepProgress:
@@ -98,8 +100,46 @@ def test_on_a_terminal_lines_stay_whole(tmp_path: Path) -> None:
     assert "Traceback" not in text
 
 
-@pytest.mark.parametrize(("most", "limit"), [(None, ""), (40, " trainer.max_steps=400"), (80, "")])
-def test_a_run_that_was_best_at_its_end_names_the_setting_that_ended_it(most: int | None, limit: str) -> None:
+ENDS: dict[str, tuple[int | None, TrainingEnd, list[str]]] = {
+    "trained": (None, TrainingEnd(), []),
+    "improving": (
+        None,
+        TrainingEnd(improving=True),
+        ["still improving when it ended: train longer: trainer.epochs=40"],
+    ),
+    "improving, limited": (
+        40,
+        TrainingEnd(improving=True),
+        ["still improving when it ended: train longer: trainer.epochs=40 trainer.max_steps=400"],
+    ),
+    "few": (80, TrainingEnd(few_steps=True), ["only 40 steps: train longer: trainer.epochs=40"]),
+    "stalled": (
+        None,
+        TrainingEnd(stalled=True),
+        ["val was best at step 40, at the beginning, and stopped improving: a smaller lr.base may help"],
+    ),
+    "below": (
+        None,
+        TrainingEnd(skills={"a": -0.25, "b": 0.25}),
+        ["below the trivial predictor on val, which knows no inputs: a (skill -0.25)"],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ([{"dropout": 0.1}, {"dropout": 0.0}], "a smaller lr.base or a larger model.dropout may help"),
+        ([{"dropout": 0.1}, {"name": "point"}], "a smaller lr.base may help"),
+    ],
+)
+def test_dropout_is_advised_where_every_model_has_it(models: list[dict[str, Any]], said: str) -> None:
+    assert stalled_advice([{"settings": {"model": model}} for model in models]) == said
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_a_run_ends_with_what_is_to_be_said_of_its_training(case: str) -> None:
+    most, end, said = ENDS[case]
     summary = {
         "settings": {"trainer": {"epochs": 4, "max_steps": most}},
         "steps": 40,
@@ -108,5 +148,5 @@ def test_a_run_that_was_best_at_its_end_names_the_setting_that_ended_it(most: in
         "figures": {"test/a/rmse": 1.0},
         "trivial": {"test/a/rmse": 2.0},
     }
-    lines = progress.closing_lines(summary, {"a": "regression"}, {"a": "rmse"})
-    assert lines[-1] == f"val was best at the last evaluation: more training may help: trainer.epochs=40{limit}"
+    lines = progress.closing_lines(summary, end, {"a": "regression"}, {"a": "rmse"})
+    assert lines[2:] == said

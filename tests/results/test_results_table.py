@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.results.files import write_text
-from mtlrun.results.results_table import best, rebuild
+from mtlrun.results.results_table import Best, best, rebuild
 from mtlrun.results.summary import EMPTY, record_end
 from mtlrun.results.sweep_folder import read_plan, write_plan
 
@@ -85,13 +85,31 @@ def test_record_end_keeps_a_final_status(tmp_path: Path) -> None:
     assert written == {**EMPTY, "status": "interrupted", "seed": 4}
 
 
+def completed(run: str, figures: dict[str, float], **overrides: str) -> dict[str, Any]:
+    """A row of a completed run."""
+    return {"run": run, "status": "completed", "overrides": overrides, "figures": figures}
+
+
 def test_best_follows_the_direction_of_the_metric() -> None:
-    rows: list[dict[str, Any]] = [
-        {"run": "0", "status": "completed", "figures": {"val/a/rmse": 2.0, "val/b/auroc": 0.6, "val/a/r2": 0.1}},
-        {"run": "1", "status": "completed", "figures": {"val/a/rmse": 1.0, "val/b/auroc": 0.5, "val/a/r2": 0.9}},
-        {"run": "2", "status": "failed", "figures": {"val/a/rmse": 0.0, "val/b/auroc": 1.0}},
+    rows = [
+        completed("0", {"val/a/rmse": 2.0, "val/b/auroc": 0.6, "val/a/r2": 0.1}, loss="sum"),
+        completed("1", {"val/a/rmse": 1.0, "val/b/auroc": 0.5, "val/a/r2": 0.9}, loss="dwa"),
+        completed("2", {"val/a/rmse": 0.0, "val/b/auroc": 1.0}, loss="gls") | {"status": "failed"},
     ]
-    assert best(rows, "a", None) == ("1", "val/a/rmse", 1.0)
-    assert best(rows, "a", "r2") == ("1", "val/a/r2", 0.9)
-    assert best(rows, "b", None) == ("0", "val/b/auroc", 0.6)
+    assert best(rows, "a", None) == Best("1", "val/a/rmse", 1.0, 1, 2)
+    assert best(rows, "a", "r2") == Best("1", "val/a/r2", 0.9, 1, 2)
+    assert best(rows, "b", None) == Best("0", "val/b/auroc", 0.6, 1, 2)
     assert best(rows, "c", None) is None
+
+
+def test_the_best_setting_is_best_in_the_mean_over_the_seeds_that_all_share() -> None:
+    """A lucky seed wins nothing, nor does a setting whose difficult seed failed."""
+    figures = {"sum": [1.0, 9.0, 9.0], "dwa": [4.0, 4.0, 4.0], "gls": [3.0, None, 9.0]}
+    rows = [
+        completed(f"{loss},seed={seed}", {} if value is None else {"val/a/rmse": value}, loss=loss, seed=str(seed))
+        for loss, values in figures.items()
+        for seed, value in enumerate(values)
+    ]
+    assert best(rows, "a", None) == Best("dwa,seed=0", "val/a/rmse", 4.0, 2, 3)
+    apart = [completed("0", {"val/a/rmse": 1.0}, loss="sum", seed="0"), completed("1", {"val/a/rmse": 2.0}, seed="1")]
+    assert best(apart, "a", None) is None

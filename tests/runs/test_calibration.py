@@ -241,6 +241,15 @@ def test_predict_writes_intervals(capsys: pytest.CaptureFixture[str]) -> None:
     assert half[0] == pytest.approx(errors[shares >= 0.5].min(), rel=1e-4)
 
 
+def test_predict_says_how_many_test_rows_the_intervals_held(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "scaled", "visits.csv", "-o", "held.csv", "--interval", "0.9", "--tasks", "price"]) == 0
+    assert (
+        f"; on test it held {figures('scaled')['test/price/coverage_90']:.1%} of the rows\n" in capsys.readouterr().out
+    )
+    assert main(["predict", "scaled", "visits.csv", "-o", "held8.csv", "--interval", "0.8", "--tasks", "price"]) == 0
+    assert "on test" not in capsys.readouterr().out  # coverage is recorded for 90 % only
+
+
 def test_a_run_without_classes_or_labels_in_val_needs_no_calibration(capsys: pytest.CaptureFixture[str]) -> None:
     table = pd.read_csv("visits.csv")
     table["part"] = np.repeat(["train", "val", "test"], [200, 100, 100])
@@ -255,7 +264,9 @@ def test_a_run_without_classes_or_labels_in_val_needs_no_calibration(capsys: pyt
     assert main(["predict", "parts", "parts.csv", "-o", "few.csv", "--interval", "0.9", "--tasks", "visits"]) == 0
 
 
-def test_an_ensemble_has_the_temperatures_of_its_members_and_the_mean_of_their_widths() -> None:
+def test_an_ensemble_has_the_temperatures_of_its_members_and_the_mean_of_their_widths(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     words = [*SMALL, "trainer.epochs=8", "trainer.batch_size=32", "lr.base=0.02", "trainer.calibrate=true"]
     assert main(["-m", *words, "seed=5,6,7", "hydra.sweep.dir=members"]) == 0
     table = pd.read_csv("visits.csv")
@@ -272,6 +283,10 @@ def test_an_ensemble_has_the_temperatures_of_its_members_and_the_mean_of_their_w
         == 0
     )
     assert list(pd.read_csv("of_members.csv")) == ["visits", "visits[std]", "visits[low]", "visits[high]"]
+    assert main(["predict", "members", "visits.csv", "-o", "of_90.csv", "--interval", "0.9", "--tasks", "price"]) == 0
+    held = [figures(str(folder))["test/price/coverage_90"] for folder in folders]
+    said = f"held {np.mean(held):.1%} of the rows ({min(held):.1%} to {max(held):.1%})\n"
+    assert said in capsys.readouterr().out
     path = folders[0] / "checkpoints/best.pt"
     tree = checkpoint.load(path)
     tree.pop("calibration")

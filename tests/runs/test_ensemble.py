@@ -165,11 +165,15 @@ def test_runs_that_are_not_completed_are_left_out_and_said(sweeps: None, capsys:
     assert main(["predict", "seeds", "homes.csv", "loss=sum", "-o", "out.csv"]) == 0
     assert "loss=sum: mean of 1 run; left out: 1 failed, 1 not finished" in capsys.readouterr().out
     assert not any(name.endswith("[std]") for name in pd.read_csv("out.csv"))  # the spread of one is not defined
+    (first / "summary.json").write_text("{")
+    assert main(["predict", "seeds", "homes.csv", "loss=sum", "-o", "again.csv"]) == 0
+    said = capsys.readouterr().out
+    assert f"left out: {first.name}: summary.json cannot be read" in said and "mean of 1 run; left out: 2 not" in said
     text = (third / "summary.json").read_text()
     (third / "summary.json").write_text(text.replace('"status": "completed"', '"status": "failed"'))
     answer = refused(["predict", "seeds", "homes.csv", "loss=sum", "-o", "none.csv"], capsys)
     assert answer == (
-        "seeds: no run of loss=sum is completed (2 failed, 1 not finished)\ngo on with: mtlrun resume seeds\n"
+        "seeds: no run of loss=sum is completed (1 failed, 2 not finished)\ngo on with: mtlrun resume seeds\n"
     )
 
 

@@ -180,6 +180,9 @@ def differences(frame: pd.DataFrame, found: dict[str, np.ndarray], expected: pd.
         ["sharing=cross_stitch", "model.hidden=[8,6]", "lr.base=0.01"],
         ["sharing=ple", "model.hidden=[8,6]", "lr.base=0.01"],
         ["tasks.seen={type: reconstruction, columns: [new, city, when]}"],
+        ["model=tabular", "model.clip_outputs=true"],
+        ["model=tabm", "lr.base=0.01", "graph.receives={stars: {half: {gradient: pass, what: label}}}"],
+        ["model.embedding=piecewise", "tasks.seen={type: reconstruction, columns: [city, mtlrun/x]}"],
     ],
     ids=" ".join,
 )

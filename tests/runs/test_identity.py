@@ -121,6 +121,16 @@ def interrupted(folder: str, *words: str) -> None:
         assert main([*SMALL, *words, f"hydra.run.dir={folder}"]) == 130
 
 
+def test_a_finished_sweep_with_the_model_of_another_run_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "-m", "seed=0,1", "hydra.sweep.dir=s", "hydra.launcher.processes=1"]) == 0
+    assert main(["resume", "s"]) == 0
+    shutil.copy("s/000_seed=0/checkpoints/best.pt", "s/001_seed=1/checkpoints/best.pt")
+    capsys.readouterr()
+    assert main(["resume", "s"]) == 2
+    found = capsys.readouterr().err
+    assert "s/001_seed=1/checkpoints/best.pt: is the checkpoint of another run (seed is 0 there and 1 in" in found
+
+
 def test_an_interrupted_run_gives_its_best_model_so_far(capsys: pytest.CaptureFixture[str]) -> None:
     """In predict, export and init_from, each with a line that says so; before the first evaluation there is none."""
     words = ["trainer.epochs=50", "trainer.evaluate_every=2"]

@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from commands import main
 from mixed_cells import MIXED, mixed_rows, write
 
@@ -17,6 +19,7 @@ from mtlrun.data.reading import Reading
 from mtlrun.runs.export.parity import feeds
 
 SMALL = ["data=table", "model.hidden=[8]", "model.head_hidden=[]", "trainer.batch_size=16", "trainer.tensorboard=false"]
+NEWER_SETTINGS = ("columns", "missing", "reading", "separator")  # of data, in no run of mtlrun 0.1
 TASKS = "tasks={y: {type: regression}, long: {type: categorical}, codes: {}}"
 
 
@@ -140,6 +143,62 @@ def test_a_run_of_mtlrun_01_reads_its_table_as_it_did() -> None:
     assert main([*words, "model=boosting", "hydra.run.dir=new"]) == 0
     read = json.loads(Path("new/summary.json").read_text())["reading"]
     assert [read[c]["kind"] for c in ("day", "region", "bit", "y")] == ["date", "text", "number", "number"]
+
+
+def as_stored_by_01(folder: Path, status: str) -> None:
+    """Removes from a run, or the runs of a sweep, what mtlrun 0.1 did not store."""
+
+    def older(config: dict[str, Any]) -> dict[str, Any]:
+        return config | {"data": {k: v for k, v in config["data"].items() if k not in NEWER_SETTINGS}}
+
+    if (folder / "sweep.json").exists():
+        plan = json.loads((folder / "sweep.json").read_text())
+        (folder / "sweep.json").write_text(json.dumps([job | {"config": older(job["config"])} for job in plan]))
+        for job in plan:
+            as_stored_by_01(folder / job["run"], status)
+        return
+    summary = json.loads((folder / "summary.json").read_text())
+    del summary["reading"]
+    summary |= {"settings": older(summary["settings"]), "status": status}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    config = folder / ".hydra/config.yaml"
+    config.write_text(yaml.safe_dump(older(yaml.safe_load(config.read_text()))))
+    if status != "completed":
+        shutil.rmtree(folder / "checkpoints")
+        return
+    tree = torch.load(folder / "checkpoints/best.pt", weights_only=False)
+    tree["config"] = older(tree["config"])
+    tree.pop("reading", None)
+    for column in tree.get("inputs", {"columns": []})["columns"]:
+        del column["cycles"], column["time"]
+    torch.save(tree, folder / "checkpoints/best.pt")
+
+
+@pytest.mark.parametrize("model", ["mlp", "boosting"])
+def test_dates_of_parquet_in_a_run_of_mtlrun_01_stay_single_numbers(model: str) -> None:
+    """In predict, resume and compare --confirm, also if trees are fitted again; today they have cycles too."""
+    days = pd.date_range("2020-01-01", periods=80, freq="11D")
+    pd.DataFrame({"day": days, "x": range(80), "y": np.sin(np.arange(80.0))}).to_parquet("t.parquet")
+    small = SMALL if model == "mlp" else ["data=table", "trainer.tensorboard=false", "model=boosting"]
+    words = [*small, "data.path=t.parquet", "tasks={y: {type: regression}}", "data.reading='0.1'"]
+    assert main([*words, "hydra.run.dir=run"]) == 0
+    shutil.copytree("run", "parts")
+    expected = predicted("run", Path("t.parquet"))
+    as_stored_by_01(Path("run"), "completed")
+    assert predicted("run", Path("t.parquet")).equals(expected)
+    as_stored_by_01(Path("parts"), "interrupted")
+    assert main(["resume", "parts"]) == 0
+    assert Path("parts/metrics.csv").read_text() == Path("run/metrics.csv").read_text()
+    assert predicted("parts", Path("t.parquet")).equals(expected)
+    assert main([*words, "-m", "seed=0,1", "hydra.launcher.processes=1", "hydra.sweep.dir=s"]) == 0
+    before = Path("s/000_seed=0/metrics.csv").read_text()
+    as_stored_by_01(Path("s"), "interrupted")
+    assert main(["resume", "s"]) == 0
+    assert Path("s/000_seed=0/metrics.csv").read_text() == before
+    as_stored_by_01(Path("s"), "completed")
+    assert main(["compare", "s", "--confirm"]) == 0
+    fresh = [json.loads(path.read_text()) for path in Path("s-confirm").glob("*/summary.json")]
+    assert fresh and {summary["settings"]["data"]["reading"] for summary in fresh} == {"0.1"}
 
 
 def test_classes_of_a_file_without_letters_are_those_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from mtlrun.config.check import check
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import first_stage
 from mtlrun.data.columns import InputColumn, InputSpec
+from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint
 from mtlrun.results.progress import Progress
 from mtlrun.runs.single import prepare
@@ -240,7 +242,10 @@ WRONG = {
     "model.init_from=nowhere": ("model.init_from: ", "nowhere holds no trained model", "no run is there"),
     "model.hidden=[8,7]": ("model.hidden: found [8, 7], and the trunk in", "[8, 6]", "set it: 'model.hidden=[8,6]'"),
     "model.activation=tanh": ("model.activation: found tanh", "has relu", "model.activation=relu"),
+    "model.scaling=robust": ("model.scaling: found robust", "has standard", "model.scaling=standard"),
+    "model.embedding=periodic": ("model.embedding: found periodic", "has none", "model.embedding=none"),
     "data.inputs=[area,city]": ("other inputs (rooms only there)", "the same columns"),
+    "model=tabm": ("model=tabm: has 8 members, and the trunk in", "has 1\n", "set it: model=mlp"),
     "model=boosting": ("model=boosting has no such key", "mlp"),
     "sharing=none": ("sharing: found none", "has hard", "set it: sharing=hard"),
 }
@@ -271,6 +276,34 @@ def test_inputs_that_differ_are_named(here: Path) -> None:
     ]
     with pytest.raises(RequestError, match="area with other categories, gaps or dates; rooms numeric there and"):
         from_run(Path("donor"), config, InputSpec(columns))
+
+
+def test_an_embedding_takes_over_only_the_same_numbers(here: Path) -> None:
+    train("donor", "only=[price]", "model=tabular", "model.embedding=periodic")
+    config = stored("donor")
+    spec = load_dataset(config).spec
+    assert [c.two_valued for c in spec.numeric] == [False, False]
+    assert from_run(Path("donor"), config, spec).inputs.keys() > {"embedding.median", "embedding.gain"}
+    other = replace(spec, columns=[replace(c, two_valued=c.name == "rooms") for c in spec.columns])
+    with pytest.raises(RequestError, match="rooms has only two values in one of the tables"):
+        from_run(Path("donor"), config, other)
+
+
+def test_an_ensemble_takes_over_one_of_as_many_members(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["model=tabm", "model.members=3", "model.dropout=0.2", "seed=5"]
+    train("donor", "only=[price]", *words)
+    train("out", "only=[sold]", *words, "model.init_from=donor", "model.freeze=true")
+    given = {name: value for name, value in network("donor").items() if name.startswith("sharing.")}
+    assert given["sharing.trunk.scales.0"].shape[:2] == (1, 3)
+    assert_equal(given, {name: network("out")[name] for name in given})
+    train("stages", "only=[sold]", *words, "model.pretrain=[price]", "model.freeze=true")
+    assert_equal(begins("stages", "sharing."), begins("stages/pretrain", "sharing."))
+    capsys.readouterr()
+    for word, expected in {"model.members=2": "set it: model.members=3", "model=mlp": "set it: model=tabm"}.items():
+        own = [*words[2:], word] if word == "model=mlp" else [*words[:1], *words[2:], word]
+        assert main([*SMALL, "only=[sold]", *own, "model.init_from=donor"]) == 2
+        answer = capsys.readouterr().err
+        assert "and the trunk in" in answer and "has 3\n" in answer and expected in answer
 
 
 def test_trees_have_no_trunk_to_give(capsys: pytest.CaptureFixture[str]) -> None:
@@ -378,9 +411,13 @@ def test_a_stack_trains_both_stages_as_each_run_alone() -> None:
     assert not list(Path("s").glob(".stacks/*"))
 
 
-@pytest.mark.parametrize("steps", [(9,), (24 + 3,), (2, 4, 29)], ids=["first stage", "second", "again and again"])
-def test_an_interrupted_run_goes_on_in_its_stage(steps: tuple[int, ...]) -> None:
-    words = [*BOTH, "model.dropout=0.2", "seed=2"]
+@pytest.mark.parametrize(
+    ("steps", "model"),
+    [((9,), "mlp"), ((24 + 3,), "tabular"), ((2, 4, 29), "mlp")],
+    ids=["first stage", "second", "again and again"],
+)
+def test_an_interrupted_run_goes_on_in_its_stage(steps: tuple[int, ...], model: str) -> None:
+    words = [*BOTH, f"model={model}", "model.dropout=0.2", "seed=2"]
     train("whole", *words)
     with pytest.MonkeyPatch.context() as patch:
         interrupt_at(patch, *steps)

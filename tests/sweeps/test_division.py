@@ -36,6 +36,7 @@ MAY_DIFFER = {
     "optimizer=adamw.weight_decay",
     "optimizer=sgd.weight_decay",
     "optimizer=rmsprop.weight_decay",
+    "trainer.calibrate",
     "trainer.clip",
     "trainer.gradient_noise",
     "model.restart",
@@ -140,12 +141,19 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "model.hidden": ({"model": {"hidden": [6, 8]}}, {}),
     "model.head_hidden": ({"model": {"head_hidden": [4]}}, {}),
     "model.activation": ({"model": {"activation": "tanh"}}, {}),
+    "model.members": tuple({"model": {"name": "tabm", "members": n}} for n in (2, 3)),
     "model.dropout": ({"model": {"dropout": 0.1}}, {}),
+    "model.scaling": ({"model": {"scaling": "robust"}}, {}),
+    "model.embedding": ({"model": {"embedding": "periodic"}}, {}),
+    "model.bins": tuple({"model": {"embedding": "piecewise", "bins": n}} for n in (3, 4)),
+    "model.frequencies": tuple({"model": {"embedding": "periodic", "frequencies": f}} for f in ([1.0], [2.0])),
+    "model.gain": tuple({"model": {"embedding": "periodic", "gain": g}} for g in (1.0, 2.0)),
+    "model.clip_outputs": ({"model": {"clip_outputs": True}}, {}),
     "model.pretrain": ({"only": ["a"], "model": {"pretrain": ["b"]}}, {"only": ["a"], "model": {"pretrain": ["c"]}}),
     "loss.name": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "sum", "heads": "own"}}),
     "loss.at": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "pcgrad", "at": "representation"}}),
     "loss.heads": ({"loss": {"name": "rlw"}}, {"loss": {"name": "rlw", "heads": "own"}}),
-    "lr.schedule": ({"lr": {"schedule": "cosine"}}, {}),
+    "lr.schedule": ({"lr": {"schedule": "constant"}}, {}),
     "lr.warmup": ({"lr": {"warmup": 3}}, {}),
     "lr.final": ({"lr": {"final": 0.3}}, {}),
     "lr.decay": ({"lr": {"decay": 0.3}}, {}),
@@ -173,6 +181,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "trainer.importance": ({"trainer": {"importance": True}}, {}),
     "trainer.log_activations": ({"trainer": {"log_activations": True}}, {}),
     "trainer.goal": ({"trainer": {"goal": 1.5}}, {}),
+    "trainer.label_smoothing": ({"trainer": {"label_smoothing": 0.1}}, {}),
     "trainer.debug": ({"trainer": {"debug": True}}, {}),
     "sharing.name": ({"sharing": {"name": "none"}}, {}),
     "sharing.layers": tuple({"sharing": {"name": "l1", "layers": n}} for n in ("first", "all")),
@@ -187,6 +196,7 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "graph.receives.at": tuple({"graph": {"receives": {"a": {"trunk": {"at": n}}}}} for n in (1, 2)),
 }  # type: ignore[dict-item]
 NOT_SWEPT = {
+    "trainer.length_of",  # for a training on all rows, see tests/runs/test_all_rows.py
     "tasks.scale",  # of an objective, see tests/demos/test_toy_objectives.py
     "data.name",
     "model.name",  # one value each

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from commands import main
+from commands import last_of, main
 
 import mtlrun.sweeps.forecast
 import mtlrun.sweeps.plan
@@ -41,7 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def runs(*words: str) -> list[PlannedRun]:
-    return planned_runs(compose(["data=plots", *SMALL, *words], multirun=True))
+    return planned_runs(compose(last_of(["data=plots", *SMALL, *words]), multirun=True))
 
 
 def table(folder: str) -> list[dict[str, str]]:

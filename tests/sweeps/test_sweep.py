@@ -142,6 +142,8 @@ def test_a_sweep_leaves_every_file_of_each_run(here: Path, capsys: pytest.Captur
         "1 setting against a reference needs 6 seeds or more for a paired test to reach p < .05; this sweep has 4"
     )
     assert re.match(r"about \d+ s on 2 processes$", lines.pop(2))
+    assert lines.pop(2) == "trains 16 steps of 32 rows, about 4 epochs; evaluates every 4 steps; does not stop early"
+    assert lines.pop(2) == "8 of 8 nets take fewer than 500 steps: trainer.epochs"
     assert (Path("s") / "command.txt").read_text() == f"mtlrun {shlex.join(SWEEP)}\n"
     del lines[1]
     told = [
@@ -191,7 +193,8 @@ def test_check_says_how_a_sweep_divides_and_why(here: Path, capsys: pytest.Captu
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "16 runs in 4 stacks, 2 at a time"
     assert lines[1].startswith("2 main effects need 7 seeds or more") and lines[2].startswith("about ")
-    assert lines[3] == "stack 0: 4 runs  model.hidden: [8]"
+    assert lines[3].startswith("trains 16 steps of 32 rows") and lines[4].startswith("16 of 16 nets take fewer ")
+    assert lines[5] == "stack 0: 4 runs  model.hidden: [8]"
     assert "apart, as the runs of a stack have the same: model.hidden" in lines
     assert sum("seed=" in line for line in lines) == 16
     assert not Path("s").exists()
@@ -699,6 +702,34 @@ def test_a_sweep_says_that_splits_differ_only_where_seeds_draw_them(
     Path("houses.csv").write_text("".join(f"{line},{part}\n" for line, part in zip(lines, parts, strict=True)))
     assert main(["-m", *SMALL, *words, "seed=0,1", "trainer.max_steps=2", "hydra.sweep.dir=s"]) == 0
     assert ("seeds have different splits" in capfd.readouterr().out) is said
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "unsaid"),
+    [
+        (["seed=0,1"], r"  price rmse ↓ +(\S+)  +(\S+) to (\S+)  +(\S+)$", "best for"),
+        (
+            ["seed=0,1", "loss=sum,dwa"],
+            r"best for price: loss=\w+ \(val/price/rmse \S+, mean over 2 seeds\)",
+            "mean of",
+        ),
+        (["loss=sum,dwa"], r"best for price: 00\d_loss=\w+ \(val/price/rmse [\d.]+\)", "mean of"),
+    ],
+    ids=["seeds", "settings and seeds", "settings"],
+)
+def test_a_sweep_ends_with_the_mean_over_seeds_or_the_best_setting(
+    here: Path, words: list[str], said: str, unsaid: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-m", *SMALL, *words, "trainer.max_steps=2", "hydra.sweep.dir=s"]) == 0
+    out = capfd.readouterr().out
+    found = re.search(f"^{said}", out, re.MULTILINE)
+    assert found and unsaid not in out
+    if found.groups():
+        values = [float(row["test/price/rmse"]) for row in rows()]
+        trivial = [summary["trivial"]["test/price/rmse"] for summary in summaries()]
+        shown = [sum(values) / 2, min(values), max(values), sum(trivial) / 2]
+        assert list(found.groups()) == [f"{value:.4g}" for value in shown]
+        assert re.search(r"^test +mean of 2 seeds +range +trivial$", out, re.MULTILINE) and "\n  sold auroc ↑ " in out
 
 
 # ---------------------------------------------------------------- a table that is not as it was

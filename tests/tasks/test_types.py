@@ -60,6 +60,31 @@ def test_categorical_loss_with_padded_classes() -> None:
     assert (gradient[:, :, 0, 2:] == 0).all() and (gradient[:, :, 2, 3:] == 0).all()
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_smoothed_labels_are_those_of_torch(smoothing: float) -> None:
+    classes = [2, 5, 3]
+    outputs = normal(RUNS, ROWS, 3, 5)
+    for t, k in enumerate(classes):
+        outputs[:, :, t, k:] = -torch.inf
+    outputs.requires_grad_()
+    labels = torch.arange(RUNS * ROWS * 3).view(RUNS, ROWS, 3).remainder(2)
+    kind = Categorical("cross_entropy", [1.0] * 3, classes)
+    kind.smoothing = smoothing
+    ours = kind.training_losses(outputs, labels.double())
+    for t, k in enumerate(classes):
+        logits, known = outputs[:, :, t, :k].reshape(-1, k), labels[:, :, t].reshape(-1)
+        theirs = F.cross_entropy(logits, known, reduction="none", label_smoothing=smoothing)
+        torch.testing.assert_close(ours[:, :, t].reshape(-1), theirs, rtol=0, atol=1e-13)
+    (gradient,) = torch.autograd.grad(ours.sum(), outputs)
+    assert gradient.isfinite().all() and (gradient[:, :, 0, 2:] == 0).all()
+    binary = Binary("cross_entropy", [1.0], [2])
+    binary.smoothing = smoothing
+    logit, label = outputs[:, :, :1, :1].detach(), labels[:, :, :1].double()
+    pair = torch.cat([torch.zeros_like(logit), logit], -1).reshape(-1, 2)
+    theirs = F.cross_entropy(pair, label.long().flatten(), reduction="none", label_smoothing=smoothing)
+    torch.testing.assert_close(binary.training_losses(logit, label).flatten(), theirs, rtol=0, atol=1e-13)
+
+
 def test_estimates_are_what_labels_would_be_if_known() -> None:
     """Probabilities that are certain equal the features of the label, in shape and value."""
     labels = torch.tensor([[0.0, 1.0, 1.0, 0.0]])
@@ -175,3 +200,31 @@ def test_a_type_with_predictions_of_its_own_has_no_outputs_for_them() -> None:
             return outputs[:, 0] / 2
 
     assert Halved.from_predicted(normal(ROWS).numpy(), 0) is None
+
+
+@pytest.mark.parametrize(
+    "name, classes",
+    [("regression", 0), ("count", 0), ("reconstruction", 4), ("binary", 2), ("categorical", 2), ("categorical", 5)],
+)
+@pytest.mark.parametrize("size", [1.0, 30.0])
+def test_pooled_outputs_predict_the_mean_prediction(name: str, classes: int, size: float) -> None:
+    kind, members = TYPES[name], 4
+    block = kind(kind.declared.default_loss, [1.0, 1.0], [classes] * 2)
+    outputs = normal(RUNS, members, ROWS, 2, kind.outputs(classes)) * size
+    pooled = block.pooled(outputs)
+    assert pooled.shape == outputs[:, 0].shape and pooled.isfinite().all()
+    for r in range(RUNS):
+        if kind.reads_inputs:
+            continue  # has no predictions
+        found = kind.predicted(pooled[r, :, 1].numpy(), classes)
+        each = [kind.predicted(outputs[r, m, :, 1].numpy(), classes) for m in range(members)]
+        torch.testing.assert_close(torch.tensor(found), torch.tensor(sum(each) / members), rtol=1e-10, atol=1e-300)
+
+
+def test_padding_stays_padding_when_outputs_are_pooled() -> None:
+    block = Categorical("cross_entropy", [1.0, 1.0], [2, 4])
+    outputs = normal(RUNS, 3, ROWS, 2, 4)
+    outputs[:, :, :, 0, 2:] = -torch.inf
+    pooled = block.pooled(outputs)
+    assert bool((pooled[:, :, 0, 2:] == -torch.inf).all()) and bool(pooled[:, :, 0, :2].isfinite().all())
+    torch.testing.assert_close(pooled[:, :, 0, :2].exp(), outputs[:, :, :, 0, :2].softmax(-1).mean(1))

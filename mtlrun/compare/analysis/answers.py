@@ -9,7 +9,7 @@ from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.effects import Contrasts, contrasts, effects, main
 from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.analysis.task_affinity import affinity
-from mtlrun.compare.records import Affinity, Effect, Estimate, Finding, Row
+from mtlrun.compare.records import TEST_ROWS, Affinity, Effect, Estimate, Finding, Row
 from mtlrun.compose.question_counts import Asked, asked
 
 
@@ -58,7 +58,7 @@ def find_answers(table: Table, over_test_rows: bool, findings: list[Finding]) ->
     grid = effects(results, comparators.reference, criteria) if factorial else []
     if over_test_rows and (arms is not None or grid or comparators.by_rows):
         text = "contrasts, effects and learning curves hold for other seeds on these test rows"
-        findings.append(Finding("warning", "test rows", text))
+        findings.append(Finding("warning", TEST_ROWS, text))
     return Answers(arms, grid, pairs)
 
 
@@ -73,7 +73,7 @@ class Facts:
     curve: number of training rows -> the shared net against single-task nets with the same rows
     affinity: gains of tasks in pairs
     boosting: the label of its row, and its difference to every net
-    still_improving: what is said first if nets were not trained to the end
+    doubts: what is said before anything else: nets that are not trained to the end, or below the trivial predictor
     ensembles: rows of ensembles
     """
 
@@ -90,14 +90,14 @@ class Facts:
     curve: Mapping[int, Tested] = field(default_factory=dict)
     affinity: Affinity | None = None
     boosting: tuple[str, Sequence[Tested]] | None = None
-    still_improving: str = ""
+    doubts: Sequence[str] = ()
     ensembles: Sequence[Row] = ()
 
 
-def facts(answers: Answers, table: Table, best: bool, still_improving: str) -> Facts:
+def facts(answers: Answers, table: Table, best: bool, doubts: Sequence[str]) -> Facts:
     """Collects the facts for the verdict, without answers on rows that are not trained to the end.
 
-    best: whether the leader may be called best; still_improving: what is said first of such rows
+    best: whether the leader may be called best; doubts: what is said first
     """
     criteria, results = table.criteria, table.results
     rows = [result.row for result in table.ordered]
@@ -121,7 +121,7 @@ def facts(answers: Answers, table: Table, best: bool, still_improving: str) -> F
         curve=curve if trained else {},
         affinity=answers.affinity if trained else None,
         boosting=questions.boosting(results, table.comparators, criteria) if trained else None,
-        still_improving=still_improving,
+        doubts=doubts,
         ensembles=[ensemble.row for ensemble in table.ensembles],
     )
 

@@ -58,9 +58,12 @@ def add_ensembles(table: Table, findings: list[Finding]) -> None:
         why = _why_not(group, table)
         if not why:
             try:
-                found.append((group, _result(group, table, ensemble_figures)))
+                result = _result(group, table, ensemble_figures)
             except RequestError as error:
                 why = str(error).splitlines()[0].removeprefix("--ensemble: ")
+            else:
+                why = "" if any(result.figures.values()) else "its types of tasks do not say what the mean gives"
+                found += [] if why else [(group, result)]
         if why:
             without.setdefault(why, []).append(results[0].label)
     _set_rows(found, table)

@@ -67,6 +67,12 @@ def adjusted(found: Mapping[Key, Tested | None], criteria: Criteria) -> dict[Key
     }
 
 
+def turned(result: Tested) -> Tested:
+    """The test of the second against the first."""
+    verdict = OPPOSITE.get(result.verdict, result.verdict)
+    return Tested(_negated(result.difference), result.p, verdict, result.adjusted)
+
+
 def of_table(one: SettingResult, other: SettingResult, comparators: Comparators) -> Tested | None:
     """The test of `one` against `other` that the table shows; None if neither is the reference.
 
@@ -75,8 +81,7 @@ def of_table(one: SettingResult, other: SettingResult, comparators: Comparators)
     if comparators.reference is other and (against := one.row.against) is not None:
         return Tested(against.difference, against.p_holm, against.verdict, True)
     if comparators.reference is one and (against := other.row.against) is not None:
-        turned = _negated(against.difference)
-        return Tested(turned, against.p_holm, OPPOSITE.get(against.verdict, against.verdict), True)
+        return turned(Tested(against.difference, against.p_holm, against.verdict, True))
     return None
 
 
@@ -98,10 +103,10 @@ def together(results: Sequence[SettingResult], comparators: Comparators, criteri
     if whole is None:
         return None
     whole = of_table(shared, alone, comparators) or whole
-    return Together(shared.label, alone.label, whole, _by_task(shared.complete, alone.complete, criteria))
+    return Together(shared.label, alone.label, whole, by_task(shared.complete, alone.complete, criteria))
 
 
-def _by_task(figures: Figures, base: Figures, criteria: Criteria) -> dict[str, Tested]:
+def by_task(figures: Figures, base: Figures, criteria: Criteria) -> dict[str, Tested]:
     """The drop of each task against `base`, averaged over its metrics, with Holm's adjustment over the tasks."""
     found: dict[str, Tested | None] = {}
     for column in criteria.columns:
@@ -135,21 +140,33 @@ def curve(results: Sequence[SettingResult], comparators: Comparators, criteria: 
 # ---------------------------------------------------------------- gradient boosting
 
 
-def boosting(
+def best_boosting(results: Sequence[SettingResult]) -> SettingResult | None:
+    """The boosting row with the lowest Δm; None if no boosting row has one."""
+    means = {r: r.delta_m.mean for r in results if r.setting.boosting and r.delta_m is not None}
+    return min(means, key=lambda result: means[result], default=None)
+
+
+def boosting_against_nets(
     results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria
-) -> tuple[str, list[Tested]] | None:
-    """The label of the boosting row with the lowest Δm, and its difference to every net, with Holm's adjustment.
+) -> dict[SettingResult, Tested]:
+    """Net -> the difference of the best boosting row to it, with Holm's adjustment over nets.
 
     Where the table has the test, it is the table's.
     """
-    means = {r: r.delta_m.mean for r in results if r.setting.boosting and r.delta_m is not None}
-    if not means:
-        return None
-    best = min(means, key=lambda result: means[result])
+    best = best_boosting(results)
+    if best is None:
+        return {}
     nets = [result for result in results if not result.setting.boosting]
     found = {net: tested(paired_difference(best.delta_m, net.delta_m), criteria) for net in nets}
-    shown = {net: of_table(best, net, comparators) or single for net, single in adjusted(found, criteria).items()}
-    return (best.label, [*shown.values()]) if shown else None
+    return {net: of_table(best, net, comparators) or single for net, single in adjusted(found, criteria).items()}
+
+
+def boosting(
+    results: Sequence[SettingResult], comparators: Comparators, criteria: Criteria
+) -> tuple[str, list[Tested]] | None:
+    """The label of the best boosting row and `boosting_against_nets`; None without either."""
+    best, shown = best_boosting(results), boosting_against_nets(results, comparators, criteria)
+    return (best.label, [*shown.values()]) if best is not None and shown else None
 
 
 # ---------------------------------------------------------------- the sweep of fixed weights

@@ -17,11 +17,11 @@ from mtlrun.compare.analysis.comparison_table import Table
 from mtlrun.compare.analysis.delta_m import relative_drops
 from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.ranking import agree
+from mtlrun.compare.analysis.reproduction import reproduced
 from mtlrun.compare.analysis.setting_result import Criteria, SettingResult
 from mtlrun.compare.collect.run_record import Collection, RunRecord
-from mtlrun.compare.records import Against, Estimate, Finding, Row, TaskColumn
+from mtlrun.compare.records import TEST_ROWS, Against, Estimate, Finding, Row, TaskColumn
 from mtlrun.statistics.arrays import Floats
-from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import RequestError
 from mtlrun.util.shell import compare_command
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 DRAWS, FEWEST = 1000, 200
 CELLS = 1 << 28  # draws × rows: 1 GiB of memory
-TOLERANCE = 2e-3  # largest difference from the recorded figure: other hardware, sums in float32
 Drawn = Mapping[int, Mapping[tuple[str, str], Floats]]  # seed -> (task, metric) -> [1 + D], first the original rows
 
 
@@ -45,7 +44,7 @@ def one_split_only(collection: Collection, table: Table) -> Finding:
     possible = not any(result.setting.boosting for result in compared)
     several = any(len(result.row.seeds) > 1 for result in table.results)
     return Finding(
-        "warning", "test rows", text, compare_command(collection.folders, "--rows") if possible and several else None
+        "warning", TEST_ROWS, text, compare_command(collection.folders, "--rows") if possible and several else None
     )
 
 
@@ -121,11 +120,6 @@ def _refuse_unscored(table: Table, resampled: Mapping[SettingResult, Resampled])
 
 
 # ---------------------------------------------------------------- scores of rows
-
-
-def reproduced(metric: str, value: float, recorded: float) -> bool:
-    """Whether a figure is the recorded one, up to the rounding of other hardware and of sums in float32."""
-    return bool(np.isclose(value, recorded, rtol=TOLERANCE, atol=TOLERANCE if higher_is_better(metric) else 0))
 
 
 class NotScored(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from mtlrun.compare.analysis.rows import reproduced
+from mtlrun.compare.analysis.reproduction import reproduced
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
@@ -113,8 +113,9 @@ def score(folder: Path, split: str, data_hash: str | None) -> RunScores:
 def ensemble_figures(runs: Sequence[RunRecord], split: str) -> dict[tuple[str, str], float]:
     """(task, metric) -> figure of the mean prediction of several runs on the rows of `split`, one run after the other.
 
-    Tasks of a package's type whose predictions have no inverse are left out. Raises RequestError as `evaluate` does, if
-    a run does not reproduce its recorded figures, and if the runs were evaluated on different rows.
+    Tasks without labels, and of a package's type whose predictions have no inverse, are left out. Raises RequestError
+    as `evaluate` does, if a run does not reproduce its recorded figures, and if the runs were evaluated on different
+    rows.
     """
     sums: dict[str, np.ndarray] = {}
     first: Evaluated | None = None
@@ -125,6 +126,8 @@ def ensemble_figures(runs: Sequence[RunRecord], split: str) -> dict[tuple[str, s
             raise RequestError(f"--ensemble: {record.name} was evaluated on other rows than {runs[0].name}")
         _require_recorded(record, run, split)
         for task in run.tasks:
+            if type_of(run.dataset.targets[task].type).unlabelled:  # nothing is predicted
+                continue
             values = run.network.place[task][0].kind.predicted(run.of_task(task).numpy(), _classes(run, task))
             unit, offset = _unit(run, task)
             sums[task] = sums.get(task, 0.0) + values * unit + offset

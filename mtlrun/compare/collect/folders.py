@@ -20,8 +20,8 @@ from mtlrun.util.errors import RequestError, listing
 SKIPPED = ("compare", "checkpoints")  # folders without runs; folders that begin with a dot are skipped too
 
 
-def collect(folders: Sequence[Path]) -> Collection:
-    """The runs in and below `folders`.
+def collect(folders: Sequence[Path], to_compare: bool = True) -> Collection:
+    """The runs in and below `folders`. to_compare: without those that train on all rows and have nothing to compare.
 
     Raises RequestError for a missing folder, a folder without runs, and a summary of a newer schema. Other problems are
     findings: an unreadable or unfinished file, a run without test figures, the same run twice.
@@ -40,7 +40,7 @@ def collect(folders: Sequence[Path]) -> Collection:
                 f"compare: {folder} holds no runs{unreadable}\nallowed: folders of runs and sweeps, outputs/..."
             )
         runs += found
-    runs = _each_once(runs, problems)
+    runs = _each_once(_with_test(runs, problems) if to_compare else runs, problems)
     return Collection(tuple(folders), tuple(runs), tuple(problems.findings()))
 
 
@@ -92,6 +92,19 @@ def _choices(sweep: Path, problems: Problems) -> dict[str, Choice]:
     except (OSError, ValueError):
         problems.add("unreadable", sweep.name, f"{CHOSEN} cannot be read: what was tried before is not known")
         return {}
+
+
+def _with_test(runs: Sequence[RunRecord], problems: Problems) -> list[RunRecord]:
+    """The runs that have test rows. The others are noted. Raises RequestError if no run has any."""
+    without = [run for run in runs if run.on_all_rows]
+    if without and len(without) == len(runs):
+        raise RequestError(
+            f"compare: {listing((run.name for run in runs), 3)}: trained on all rows, so there is nothing to compare\n"
+            "allowed: runs with rows of val and test; predict and export take these"
+        )
+    for run in without:
+        problems.add("no test rows", run.name, "trained on all rows, and left out")
+    return [run for run in runs if not run.on_all_rows]
 
 
 def _each_once(runs: Sequence[RunRecord], problems: Problems) -> list[RunRecord]:

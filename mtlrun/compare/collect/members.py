@@ -8,16 +8,18 @@ from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import RESTART, Setting, named
-from mtlrun.results.names import PLAN
+from mtlrun.results.names import BEST, PLAN
 from mtlrun.util.errors import RequestError, counted, listing
 from mtlrun.util.shell import quoted, resume_command
+from mtlrun.util.terminal import shown
 
 MOST = 20  # settings that a message lists
+UNREAD = ("unreadable", "damaged summary")  # conditions of findings on runs that are missing here
 
 
 @dataclass(frozen=True)
 class Members:
-    """The folders of the completed runs of a setting, and a line that says how many they are and what is left out.
+    """The folders of the completed runs of a setting, and lines that say how many they are and what is left out.
 
     words: "" for a run that is no sweep's
     """
@@ -37,7 +39,8 @@ def members_in(folder: Path, asked: str = "") -> Members:
         if asked:
             raise RequestError(f"{asked}: names a setting, and {folder} is no sweep\nallowed: nothing more of a run")
         return Members([folder], "")
-    runs = collect([folder]).runs
+    collection = collect([folder], to_compare=False)
+    runs = collection.runs
     restarts = any(not run.boosting and RESTART in run.settings for run in runs)
     settings, _ = fold(runs, tuned=[RESTART] if restarts else [])
     setting = _one(settings, asked, folder)
@@ -48,7 +51,32 @@ def members_in(folder: Path, asked: str = "") -> Members:
         raise RequestError(f"{folder}: no run of {setting.label} is completed ({missing})\n{_go_on(folder, setting)}")
     left_out = f"; left out: {missing}" if setting.failed or setting.unfinished else ""
     words = f"{setting.label}: mean of {counted(len(found), 'run')}{left_out}"
-    return Members([run.folder for run in found], words)
+    unread = [f"left out: {finding.text}" for finding in collection.findings if finding.condition in UNREAD]
+    return Members([run.folder for run in found], "\n".join([words, *unread]))
+
+
+def words_for(runs: Sequence[RunRecord], all_runs: Sequence[RunRecord]) -> list[str] | None:
+    """The words that name these runs for `members_in`: the folder of their sweep and the setting, or that of one run.
+
+    None if they are not the whole of a setting there. If they come from several sweeps, that with most of them counts.
+    """
+    if not runs or any(not (run.folder / BEST).is_file() for run in runs):
+        return None
+    sweeps = [run.sweep for run in runs]
+    sweep = max(dict.fromkeys(sweeps), key=sweeps.count)
+    if sweep is None:
+        return [shown(runs[0].folder)]
+    known = [run for run in all_runs if run.sweep == sweep]
+    restarts = any(not run.boosting and RESTART in run.settings for run in known)
+    settings, _ = fold(known, tuned=[RESTART] if restarts else [])
+    ours = {run.folder for run in runs if run.sweep == sweep}
+    for setting in settings:
+        members = {run.folder for run in _completed(setting)}
+        if ours == members or (restarts and ours < members):
+            asked = setting.label.split(" ") if len(settings) > 1 else []
+            clear = not asked or (named(setting.label, settings) == [setting] and setting.label[:1] != "-")
+            return [shown(sweep), *asked] if clear else None
+    return None
 
 
 def _one(settings: Sequence[Setting], asked: str, sweep: Path) -> Setting:

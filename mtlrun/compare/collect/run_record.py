@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mtlrun.compare.collect.choice import Choice
 from mtlrun.compare.records import Finding
+from mtlrun.results.training_end import TrainingEnd
 
 Status = Literal["completed", "failed", "unfinished"]
 
@@ -25,7 +26,8 @@ class RunRecord:
     sweep: the folder of its sweep
     arm: the label of its arm in the sweep
     choice: the choice that --confirm trained it for
-    still_improving: whether val still improved when its training ended (`results.training_length`)
+    length: as in summary.json; None in runs of older versions
+    end: how its training ended
     """
 
     folder: Path
@@ -53,7 +55,8 @@ class RunRecord:
     git: Mapping[str, Any] | None = None
     hardware: Mapping[str, Any] = field(default_factory=dict)
     choice: Choice | None = None
-    still_improving: bool = False
+    length: Mapping[str, Any] | None = None
+    end: TrainingEnd = field(default_factory=TrainingEnd)
 
     @property
     def name(self) -> str:
@@ -89,6 +92,11 @@ class RunRecord:
     def pretrained(self) -> bool:
         """Whether its trunk was trained before, on other tasks (`model.pretrain`) or by a run (`model.init_from`)."""
         return any(self.settings.get(key) is not None for key in ("model.pretrain", "model.init_from"))
+
+    @property
+    def on_all_rows(self) -> bool:
+        """Whether it trains on all rows, without val and test, so that it has no figures to compare."""
+        return self.settings.get("data.split.val") == self.settings.get("data.split.test") == 0
 
     @property
     def boosting(self) -> bool:

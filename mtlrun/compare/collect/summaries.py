@@ -17,10 +17,11 @@ from mtlrun.compare.collect.choice import Choice
 from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import RunRecord, Status
 from mtlrun.config.extensions import require
+from mtlrun.config.length import Length
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
 from mtlrun.results.names import METRICS, PLAN, SUMMARY
 from mtlrun.results.summary import EMPTY, METRICS_HEADER, NewerSchema, flatten, read
-from mtlrun.results.training_length import still_improving
+from mtlrun.results.training_end import training_end
 from mtlrun.tasks import known_metrics, names, stated_primary
 from mtlrun.util.errors import RequestError, listing
 
@@ -39,6 +40,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "steps": int,
     "memory": int,
     "parameters": (int, NOTHING),
+    "length": (dict, NOTHING),
     "stack": dict,
     "data_hash": (str, NOTHING),
     "config_hash": (str, NOTHING),
@@ -115,7 +117,7 @@ def usable_summary(summary: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
         unusable += [f"{key} {name}" for name in numbers if name not in usable[key]]
     for key in ("versions", "hardware"):
         usable[key] = {name: _as_single_value(value) for name, value in usable[key].items()}
-    for key, is_usable in {"stack": _is_stack, "git": _is_git}.items():
+    for key, is_usable in {"stack": _is_stack, "git": _is_git, "length": _is_length}.items():
         if not is_usable(usable[key]):
             usable[key] = EMPTY[key]
             unusable.append(key)
@@ -136,6 +138,14 @@ def _as_single_value(value: object) -> object:
 
 def _is_stack(stack: Mapping[str, Any]) -> bool:
     return {"id", "size"} <= stack.keys() and _is_finite(stack["size"])
+
+
+def _is_length(length: Mapping[str, Any] | None) -> bool:
+    known: dict[str, Any] = {} if length is None else {f.name: length.get(f.name) for f in dataclasses.fields(Length)}
+    patience = known.pop("patience_steps", None)
+    if not all(isinstance(n, int) and n > 0 for n in known.values()) or not isinstance(patience, (int, NOTHING)):
+        return False
+    return not known or known["rows"] >= known["batch_size"]
 
 
 def _is_git(git: Mapping[str, Any] | None) -> bool:
@@ -161,10 +171,8 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
     settings["only"] = list(tasks)
     seed = int(tree.get("seed") or 0)
     status = _status(summary["status"])
-    if status == "completed":
-        _check_completed(folder, summary["figures"], problems)
     stack = summary["stack"]
-    return RunRecord(
+    record = RunRecord(
         folder=folder,
         status=status,
         error=" ".join(str(summary["error"] or "").split()),
@@ -190,8 +198,12 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
         git=summary["git"],
         hardware=summary["hardware"],
         choice=planned.choice,
-        still_improving=still_improving(folder, summary),
+        length=summary["length"],
+        end=training_end(folder, summary),
     )
+    if record.completed and not record.on_all_rows:
+        _check_completed(folder, record.figures, problems)
+    return record
 
 
 def _status(written: str) -> Status:
@@ -255,9 +267,10 @@ def _with_defaults(tree: dict[str, Any], tasks: Mapping[str, Any]) -> dict[str, 
 
 @functools.cache
 def _defaults(option: type) -> dict[str, Any]:
-    """The fields of a settings dataclass with a plain default, except `name`."""
-    fields = {f.name: f.default for f in dataclasses.fields(option) if f.default is not dataclasses.MISSING}
-    return {key: value for key, value in fields.items() if key != "name"}
+    """The fields of a settings dataclass with a default, except `name`."""
+    fields = [f for f in dataclasses.fields(option) if f.name != "name"]
+    plain = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+    return plain | {f.name: f.default_factory() for f in fields if f.default_factory is not dataclasses.MISSING}
 
 
 # ---------------------------------------------------------------- the files of a completed run

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from html import escape
 from pathlib import Path
@@ -12,6 +12,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from mtlrun.compare.records import DEAD, Comparison, Row
+from mtlrun.compare.report.opening import PAGE, details, next_steps, opening
 from mtlrun.compare.report.pictures.all_pictures import figures
 from mtlrun.compare.report.pictures.style import GRID, PALETTE, PAPER, SOFT, style
 from mtlrun.compare.report.render import render
@@ -119,7 +120,7 @@ def write_outputs(comparison: Comparison, out: Path) -> list[Path]:
     remove_abandoned(out)
     with style():
         drawn = figures(comparison)
-        table, page = out / "comparison.csv", out / "report.html"
+        table, page = out / "comparison.csv", out / PAGE
         paths = {name: out / f"{name}.png" for name in drawn}
         require_ours([table, page, *paths.values()])
         for old in out.glob("*.png"):
@@ -218,6 +219,9 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
     logged = {*by_section, *(["dead"] if dead else [])}
     return _template().render(
         comparison=comparison,
+        opening=opening(comparison),
+        next_steps=next_steps(replace(comparison, page="")),
+        details=details(comparison),
         signature=SIGNATURE,
         headings=columns,
         rows=list(zip(comparison.rows, lines(columns, len(comparison.rows)), strict=True)),

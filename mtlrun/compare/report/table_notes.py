@@ -56,11 +56,14 @@ def _intervals(comparison: Comparison) -> Iterator[str]:
 
 
 def _differences(comparison: Comparison) -> Iterator[str]:
-    yield f"Δm: percent of {comparison.baseline}, positive is worse."
+    yield f"Δm: how much worse than {comparison.baseline}, in percent, mean over the tasks; below 0 is better."
+    if any(row.rank is not None for row in comparison.rows):
+        yield "Mean rank: the place among all rows, mean over tasks; 1 is first."
     asked, needed = comparison.asked, comparison.seeds_needed
     others = seeds_needed(asked.count) if asked is not None else needed
     yield (
-        f"P(better), Holm p and verdict: against {comparison.reference}, paired by seed; "
+        f"P(better), the share of seeds; Holm p, the chance of as much in any row by luck alone; and verdict: "
+        f"against {comparison.reference}, paired by seed; "
         f"margin {comparison.margin:g} %; p below 0.05 is possible from {needed} seeds on"
         f"{f', for the {asked} from {others}' if others != needed else ''}."
     )

@@ -29,11 +29,11 @@ FACTORS = {
 def verdict(facts: Facts) -> list[str]:
     """The sentences, in this order.
 
-    Nets that were still improving; the best setting; too few seeds; the answer of the experiment; whether training
-    together helps; rows and ensembles against the reference; the leader; boosting; failures. A sentence may end in a
-    command, on a line of its own.
+    Nets that are not trained to the end; tasks below the trivial predictor; the best setting; too few seeds; the answer
+    of the experiment; whether training together helps; rows and ensembles against the reference; the leader; boosting;
+    failures. A sentence may end in a command, on a line of its own.
     """
-    sentences = [facts.still_improving] if facts.still_improving else []
+    sentences = [*facts.doubts]
     if facts.best:
         sentences.append(f"{facts.leader} is the best of {len(facts.rows)} settings.")
     if not facts.seeds:
@@ -72,7 +72,7 @@ def _contrasts(contrasts: Contrasts, margin: float) -> list[str]:
     tails = {"gain": "", "loss": ", a loss", "none": f", none within {margin:g} %", "undecided": ", undecided"}
     for effect in contrasts.effects if len(contrasts.effects) <= NAMED + 1 else []:
         size = f"{_percent(effect.estimate)}, {_p(effect.p_holm, True)}"
-        sentences.append(f"{_sentence(effect.factor)}: gain {size}{tails[word(effect)]}.")
+        sentences.append(f"{sentence_case(effect.factor)}: gain {size}{tails[word(effect)]}.")
     return sentences
 
 
@@ -247,7 +247,7 @@ def _ensembles(facts: Facts) -> list[str]:
             for row in facts.ensembles
             if row.against is not None and row.against.verdict == verdict
         ]
-        found += [f"{_sentence(verdict)} than {name}, as a mean of runs: {enumerated(labels)}."] if labels else []
+        found += [f"{sentence_case(verdict)} than {name}, as a mean of runs: {enumerated(labels)}."] if labels else []
     return found
 
 
@@ -315,7 +315,8 @@ def _p(value: float, adjusted: bool) -> str:
     return f"{name} {shown[0]} {shown[1:]}" if shown.startswith("<") else f"{name} = {shown}"
 
 
-def _sentence(text: str) -> str:
+def sentence_case(text: str) -> str:
+    """The text with a capital letter first."""
     return text[:1].upper() + text[1:]
 
 

@@ -1,8 +1,10 @@
 """Equal budgets: settings with which nets take the same number of steps, although their labels are in other rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mtlrun.compose.plans.base import Arm, PlanRequest
+from mtlrun.config.length import length_of
 
 EVALUATIONS = 100  # with `equal_steps`; a small net on few rows is at its best for a few steps only
 
@@ -13,15 +15,15 @@ def equal_steps(request: PlanRequest, fewest: int, all_rows: int) -> Arm:
     fewest: the smallest number of training rows, over all arms and seeds
     all_rows: the number of training rows of the arm with all rows, with seed 0
 
-    The batch size is the requested one, at most `fewest`. The number of steps is that of the requested epochs on all
-    rows, at most trainer.max_steps. No arm stops early. Each arm is evaluated about 100 times, so that each selects its
-    checkpoint from equally many. The number of epochs an arm takes depends on its rows and may depend on the seed. So
-    epochs is set to the number of steps, which is never too small.
+    The batch size is that of all rows, at most `fewest`. The number of steps is the requested length on all rows with
+    this batch size: trainer.epochs, or the rule behind `auto`, at most trainer.max_steps. No arm stops early. Each arm
+    is evaluated about 100 times, so that each selects its checkpoint from equally many. The number of epochs an arm
+    takes depends on its rows and may depend on the seed. So epochs is set to the number of steps, which is never too
+    small.
     """
     trainer = request.config.trainer
-    batch = min(trainer.batch_size, fewest)
-    steps = trainer.epochs * (all_rows // batch)
-    steps = min(steps, trainer.max_steps or steps)
+    batch = min(length_of(trainer, all_rows).batch_size, fewest)
+    steps = length_of(replace(trainer, batch_size=batch), all_rows).steps
     return {
         "trainer.batch_size": batch,
         "trainer.max_steps": steps,

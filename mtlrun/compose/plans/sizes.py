@@ -19,7 +19,7 @@ def parameters(request: PlanRequest, tasks: Sequence[str], scale: float = 1.0) -
     classes = dataset.classes()
     outputs = sum(TYPES[dataset.targets[t].type].outputs(classes[t]) for t in tasks)
     config = replace(request.config, only=list(tasks), model=sized)
-    return memory.parameters(config, dataset.spec.width, outputs)
+    return memory.parameters(config, dataset.spec.width_in(model), outputs)
 
 
 def widths(request: PlanRequest, nets: Sequence[Sequence[str]], target: int) -> tuple[Arm, int]:

@@ -25,17 +25,6 @@ def lower_bounds(config: Config) -> list[str]:
     return notes
 
 
-def warm_up(config: Config) -> list[str]:
-    """Returns a note if the run ends before the strategy begins."""
-    loss, epochs = config.loss, config.trainer.epochs
-    if loss.warm_epochs < epochs:
-        return []
-    return [
-        f"loss={loss.name}: warms up for {loss.warm_epochs} epochs, and trainer.epochs is {epochs}, so that it "
-        "never begins"
-    ]
-
-
 def below_0(config: Config) -> None:
     """The strategy has a meaning for the losses of all tasks, if those of some types may be below 0."""
     loss = config.loss

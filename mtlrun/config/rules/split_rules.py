@@ -23,6 +23,40 @@ def fractions(config: Config) -> None:
         raise RequestError(f"data.split: {parts} add up to {total:g}\nallowed: at most 1; name all three")
 
 
+def all_rows(config: Config) -> None:
+    """A run on all rows, without val and test, has its length from another run; any other run chooses it on val."""
+    split, length_of = config.data.split, config.trainer.length_of
+    if not split.all_rows:
+        if split.val == 0 or split.test == 0:
+            raise RequestError(
+                f"data.split: val is {split.val:g} and test {split.test:g}\n"
+                "allowed: both above 0, or both 0 to train on all rows for the length of another run"
+            )
+        if length_of is not None:
+            raise RequestError(
+                "trainer.length_of: only to train on all rows, as this run chooses its length on val\n"
+                "add: data.split.val=0 data.split.test=0"
+            )
+        return
+    if config.boosting:
+        raise RequestError(
+            "data.split: val is 0, and model=boosting chooses its iterations on val\nallowed on all rows: networks"
+        )
+    if length_of is None:
+        raise RequestError(
+            "data.split: val is 0 and test 0, so there are no rows to choose the length of the training by\n"
+            "name the run that chose it: trainer.length_of=outputs/runs/RUN"
+        )
+    for key in ("importance", "log_activations", "calibrate"):
+        if getattr(config.trainer, key):
+            raise RequestError(f"trainer.{key}: needs rows of val or test\nset it: trainer.{key}=false")
+    if config.net.pretrain is not None:
+        raise RequestError(
+            "model.pretrain: with data.split.val=0 the first stage has no length\n"
+            "take over the trunk of a run: model.init_from=RUN/pretrain"
+        )
+
+
 def files(config: Config) -> None:
     """Separate files are given for test, or for val and test."""
     named = config.data.split.files

@@ -1,8 +1,24 @@
-"""Rules about a trunk that is loaded, pre-trained or frozen."""
+"""Rules about a trunk that is an ensemble, loaded, pre-trained or frozen."""
 
 from mtlrun.config.schema import Config
 from mtlrun.config.stages import TASK_FREE
 from mtlrun.util.errors import RequestError, listing
+
+
+def ensemble(config: Config) -> None:
+    """A trunk that is an ensemble has layers, and all tasks read it."""
+    if config.net.ensemble == 1:
+        return
+    model, sharing = f"model={config.model.name}", config.sharing.name
+    if sharing not in TASK_FREE:
+        raise RequestError(
+            f"sharing={sharing}: {model} is an ensemble of trunks, each of which all tasks share\n"
+            "set sharing=hard, or model=tabular"
+        )
+    if not config.net.hidden:
+        raise RequestError(
+            f"model.hidden: is empty, and the members of {model} share the weights of its layers\nset model.hidden=[64]"
+        )
 
 
 def given_trunk(config: Config) -> None:

@@ -15,7 +15,7 @@ from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig, ReverseCon
 from mtlrun.config.schema.groups import DEFAULT_OPTION, GROUPS, NETWORK_GROUPS, TOP_LEVEL, TRAINER_OF_BOOSTING, conf_dir
 from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossConfig
 from mtlrun.config.schema.lr import LrConfig, PerHeadLrConfig
-from mtlrun.config.schema.model import MODELS, BareModelConfig, BoostingConfig, ModelConfig
+from mtlrun.config.schema.model import MODELS, BareModelConfig, BoostingConfig, ModelConfig, TabmConfig
 from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
 from mtlrun.config.schema.sharing import SHARINGS, SharingConfig, TiedConfig
 from mtlrun.config.schema.tasks import SmoothConfig, TaskConfig
@@ -51,6 +51,7 @@ __all__ = [
     "SharingConfig",
     "SmoothConfig",
     "SplitConfig",
+    "TabmConfig",
     "TaskConfig",
     "TiedConfig",
     "TrainerConfig",

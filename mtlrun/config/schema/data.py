@@ -12,17 +12,22 @@ class SplitConfig:
 
     `column` names a column with the words train, val and test. `files` maps `val` and `test` to separate tables;
     `data.path` is then train. If such a given split has no val part, the fraction `val` of the part `val_from` becomes
-    val.
+    val. With `val` and `test` 0, all rows are train, also those that `column` or `files` put elsewhere.
     """
 
     train: float = bounded(0.7, above=0.0, at_most=1.0)
-    val: float = bounded(0.15, above=0.0, below=1.0)
-    test: float = bounded(0.15, above=0.0, below=1.0)
+    val: float = bounded(0.15, at_least=0.0, below=1.0)
+    test: float = bounded(0.15, at_least=0.0, below=1.0)
     by: str | None = field(default=None, metadata=COLUMN)
     column: str | None = field(default=None, metadata=COLUMN)
     files: dict[str, str] | None = None
     val_from: Literal["train", "test"] = "train"
     seed: int | None = per_run(None, at_least=0)
+
+    @property
+    def all_rows(self) -> bool:
+        """Whether all rows are train, and none val or test."""
+        return self.val == self.test == 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ class LrConfig:
     """One learning rate for all. `warmup` is in steps, `decay_every` in epochs, `final` a share of the rate."""
 
     name: Literal["single"] = per_run("single")
-    base: float = per_run(1e-3, at_least=0.0)
-    schedule: Literal["constant", "cosine", "step"] = "constant"
+    base: float = per_run(2e-3, at_least=0.0)
+    schedule: Literal["constant", "cosine", "step"] = "cosine"
     warmup: int = bounded(0, at_least=0)
     final: float = bounded(0.0, at_least=0.0)
     decay: float = bounded(0.1, above=0.0, at_most=1.0)

@@ -5,6 +5,9 @@ from typing import ClassVar, Literal
 
 from mtlrun.config.fields import bounded, per_run
 
+Embedding = Literal["none", "piecewise", "periodic"]
+FEWEST_ROWS = 5_000  # training rows for which model.embedding=auto adds inputs: with fewer, nets overfit them
+
 
 @dataclass(frozen=True, kw_only=True)
 class BareModelConfig:
@@ -30,13 +33,22 @@ class BareModelConfig:
 class ModelConfig(BareModelConfig):
     """The trunk, a multi-layer perceptron, and the sizes of the hidden layers of the heads.
 
+    `tabular` is `mlp` with other values in its YAML. A stored run without a key of this class has the class's default.
+
     restart: changes the initial parameters, but not the split, the order of rows or the dropout of the seed.
     init_from: the folder of a run whose trunk initialises this one (runs/transfer.py).
     freeze: the trunk keeps its initial parameters.
     pretrain: the tasks on which the trunk is trained first (config/stages.py).
+    clip_outputs: predictions of regressions end at the range of the training labels.
+
+    The encoding of the inputs (network/inputs.py, network/number_features.py):
+
+    scaling: of numbers: mean and std, or median and quartiles with smooth clipping.
+    embedding: further inputs for each number: `bins` of quantiles, or sines and cosines of `frequencies` times `gain`;
+        auto: periodic if there are at least `FEWEST_ROWS` training rows, else none.
     """
 
-    name: Literal["mlp"] = "mlp"
+    name: Literal["mlp", "tabular"] = "mlp"
     hidden: list[int] = field(metadata={"at_least": 1})
     head_hidden: list[int] = field(metadata={"at_least": 1})
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "silu"] = "relu"
@@ -45,10 +57,43 @@ class ModelConfig(BareModelConfig):
     init_from: str | None = per_run(None)
     freeze: bool = per_run(False)
     pretrain: list[str] | None = None
+    scaling: Literal["standard", "robust"] = "standard"
+    embedding: Literal["auto", "none", "piecewise", "periodic"] = "none"
+    bins: int = bounded(16, at_least=2)
+    frequencies: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0], metadata={"above": 0.0})
+    gain: float = bounded(4.0, above=0.0)
+    clip_outputs: bool = False
+
+    def embedding_for(self, rows: int) -> Embedding:
+        """The embedding of a run with so many training rows."""
+        if self.embedding == "auto":
+            return "periodic" if rows >= FEWEST_ROWS else "none"
+        return self.embedding
+
+    def per_number(self, embedding: Embedding) -> int:
+        """The number of further inputs that an embedding makes of each number."""
+        return {"none": 0, "piecewise": self.bins, "periodic": 2 * len(self.frequencies)}[embedding]
+
+    @property
+    def ensemble(self) -> int:
+        """The number of members of each run whose predictions are averaged, 1 if it is no ensemble."""
+        return 1
 
     @property
     def net(self) -> "ModelConfig":
         return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabmConfig(ModelConfig):
+    """The trunk of `ModelConfig` as an ensemble of members that share its weights (mtlrun/model/trunks/tabm.py)."""
+
+    name: Literal["tabm"] = "tabm"  # type: ignore[assignment]
+    members: int = bounded(8, at_least=2)
+
+    @property
+    def ensemble(self) -> int:
+        return self.members
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,4 +114,4 @@ class BoostingConfig(BareModelConfig):
 
 
 # The models of packages are not in this table.
-MODELS: dict[str, type] = {"mlp": ModelConfig, "boosting": BoostingConfig}
+MODELS: dict[str, type] = {"mlp": ModelConfig, "tabular": ModelConfig, "tabm": TabmConfig, "boosting": BoostingConfig}

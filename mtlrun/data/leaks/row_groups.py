@@ -15,6 +15,8 @@ UNNAMED_SHARE = 0.3
 MIN_GROUPS = 10
 MOST_GROUPS = 2000
 SMOOTH = 0.3  # with at least this autocorrelation of the means of groups, a column is a quantity
+BLOCK = 8  # least mean number of rows of a block
+MOST_IN_BLOCK = 0.2  # most rows of a block, as a share of the table
 DRAWS = 199  # the share must exceed those of this many random groups of the same sizes
 
 
@@ -48,6 +50,21 @@ def groups_of(series: pd.Series, name: str) -> np.ndarray | None:
     groups = np.full(len(series), -1, dtype=np.int64)
     groups[series.notna().to_numpy()] = codes
     return groups
+
+
+def in_blocks(series: pd.Series) -> int | None:
+    """The number of values of a column whose rows stand next to each other, as a year does in a table sorted by time.
+
+    None if some value stands in two places, or if the values are too few or too many to be groups.
+    """
+    values = series.to_numpy()
+    if series.isna().any() or len(values) < MIN_ROWS:
+        return None
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+    sizes = np.diff(np.r_[starts, len(values)])
+    if len(starts) < MIN_GROUPS or sizes.mean() < BLOCK or sizes.max() > MOST_IN_BLOCK * len(values):
+        return None
+    return len(starts) if series.nunique() == len(starts) else None
 
 
 def is_named(name: str) -> bool:

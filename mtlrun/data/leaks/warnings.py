@@ -10,7 +10,7 @@ from mtlrun.data.leaks.column_scores import MIN_ROWS
 from mtlrun.data.leaks.copies import copied_rows, row_hashes
 from mtlrun.data.leaks.near_copies import nearly_copied_rows
 from mtlrun.data.leaks.pairs import telling_pairs
-from mtlrun.data.leaks.row_groups import alike, groups_of, is_named
+from mtlrun.data.leaks.row_groups import alike, groups_of, in_blocks, is_named
 from mtlrun.data.leaks.row_order import changes_slowly, later_targets, neighbours_alike
 from mtlrun.data.leaks.sample import draw
 from mtlrun.data.leaks.telling_inputs import Told, may_be_means, mean_of_target, telling, telling_gaps, telling_parts
@@ -31,7 +31,7 @@ def leak_warnings(config: Config, dataset: Dataset, columns: Columns, identifier
     dated = _dates(dataset) if at_random else {}
     warnings = [*grouped.values(), *dated.values()]
     if at_random and not warnings:
-        warnings = _neighbours(dataset)
+        warnings = _neighbours(config, dataset, columns)
     hashes = row_hashes(dataset, identifiers)
     copies = copied_rows(dataset, *hashes) if hashes is not None else []
     warnings += copies or nearly_copied_rows(dataset)
@@ -101,23 +101,32 @@ def _dates(dataset: Dataset) -> dict[str, str]:
     return found
 
 
-def _neighbours(dataset: Dataset) -> list[str]:
-    """A warning if rows next to each other in the table have nearly the same target."""
+def _neighbours(config: Config, dataset: Dataset, columns: Columns) -> list[str]:
+    """A warning if rows next to each other in the table have nearly the same target. It names a column of groups."""
     tasks = [t.task for t in dataset.targets.values() if neighbours_alike(t)]
     if not tasks:
         return []
+    blocks = {name: in_blocks(columns[name]) for name in _named(config, columns)}
+    counts = {name: count for name, count in blocks.items() if count is not None}
+    widest = min(counts, key=lambda name: counts[name]) if counts else None
+    offer = f"; the rows of each {widest} stand together: {override('data.split.by', widest)}" if widest else ""
     return [
         f"rows next to each other in the table have nearly the same {listing(tasks)}, and a random split puts the "
         "neighbours of a test row into train: if they are a series or belong together, keep them together "
-        "(data.split.by or data.split.column)"
+        f"(data.split.by or data.split.column){offer}"
     ]
+
+
+def _named(config: Config, columns: Columns) -> list[str]:
+    """The names of the columns that hold neither a target nor the weight."""
+    targets = {target_column(config, t) for t in config.tasks}
+    return [str(c) for c in columns if c not in targets and c != config.data.weight]
 
 
 def _groups(config: Config, dataset: Dataset, columns: Columns) -> dict[str, str]:
     """A warning for each column whose values are groups with alike targets."""
-    targets = {target_column(config, t) for t in config.tasks}
     found = {}
-    for name in (str(c) for c in columns if c not in targets and c != config.data.weight):
+    for name in _named(config, columns):
         groups = groups_of(columns[name], name)
         if groups is None:
             continue

@@ -5,7 +5,7 @@ the notations that explain the cells of a column. Both take the distinct cells.
 """
 
 from mtlrun.data.notation.dates import ISO, YEARS, are_iso_dates
-from mtlrun.data.notation.declared_cells import as_yaml, read, shown, yaml_flow
+from mtlrun.data.notation.declared_cells import as_yaml, columns_override, read, shown
 from mtlrun.data.notation.recognition import is_sure, recognise
 
-__all__ = ["ISO", "YEARS", "are_iso_dates", "as_yaml", "is_sure", "read", "recognise", "shown", "yaml_flow"]
+__all__ = ["ISO", "YEARS", "are_iso_dates", "as_yaml", "columns_override", "is_sure", "read", "recognise", "shown"]

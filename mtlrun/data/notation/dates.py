@@ -80,6 +80,12 @@ def time_notation(cell: str) -> str | None:
     return None if clock is None or clock["join"] or clock["zone"] else _clock(clock)
 
 
+def are_seasons(cells: pd.Series) -> bool:
+    """Whether all cells of text are a year and the last two digits of the next one, such as 2009/10."""
+    parts = cells.str.extract(r"^\s*\d\d(\d\d)[/-](\d\d)\s*$")
+    return bool(parts.notna().all(axis=None) and ((parts[0].astype(int) + 1) % 100 == parts[1].astype(int)).all())
+
+
 def likely_years(dates: pd.Series) -> bool:
     """Whether nearly all dates lie in years in which something is recorded."""
     within = dates.dt.year.between(*YEARS)

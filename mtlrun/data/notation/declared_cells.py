@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ import yaml
 from mtlrun.config.schema import ColumnConfig
 from mtlrun.data.notation.dates import read_dates, read_times
 from mtlrun.data.notation.numbers import read_numbers
+from mtlrun.util.interpolation import escaped
+from mtlrun.util.shell import is_plain, override
 
 
 def read(cells: pd.Series, column: ColumnConfig) -> pd.Series:
@@ -38,14 +41,28 @@ def as_yaml(column: ColumnConfig) -> str:
     return yaml_flow(shown(column))
 
 
+def columns_override(columns: Mapping[str, Any]) -> str:
+    """The setting `data.columns` with these columns, as typed in a shell: 'data.columns={zip: {number: {}}}'.
+
+    The command line takes no column such as "größe" or "2019" there. The result then is words for the YAML.
+    """
+    if all(map(is_plain, columns)):
+        return override("data.columns", columns)
+    return f"in the YAML of the table, under data, columns: {yaml_flow(dict(columns))}"
+
+
 def yaml_flow(plain: Any) -> str:
-    """Plain values as YAML on one line, which the command line takes too."""
+    """Plain values as YAML on one line. Texts are escaped for OmegaConf, but not keys, in which it replaces nothing."""
     if isinstance(plain, dict):
-        return "{" + ", ".join(f"{yaml_flow(key)}: {yaml_flow(value)}" for key, value in plain.items()) + "}"
+        return "{" + ", ".join(f"{_word(key)}: {yaml_flow(value)}" for key, value in plain.items()) + "}"
     if isinstance(plain, list):
         return "[" + ", ".join(map(yaml_flow, plain)) + "]"
-    is_word = isinstance(plain, str) and re.fullmatch(r"[A-Za-z_]\w*", plain, re.ASCII)
-    return str(plain) if is_word and yaml.safe_load(plain) == plain else json.dumps(plain, ensure_ascii=False)
+    return _word(escaped(plain)) if isinstance(plain, str) else json.dumps(plain)
+
+
+def _word(text: str) -> str:
+    is_word = re.fullmatch(r"[A-Za-z_]\w*", text, re.ASCII) and yaml.safe_load(text) == text
+    return text if is_word else json.dumps(text, ensure_ascii=False)
 
 
 def _given(settings: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mtlrun.config.schema import ColumnConfig, NumberConfig
 from mtlrun.data.kinds import leading_zeros
-from mtlrun.data.notation.dates import ISO, are_iso_dates, date_notations, likely_years, time_notation
+from mtlrun.data.notation.dates import ISO, are_iso_dates, are_seasons, date_notations, likely_years, time_notation
 from mtlrun.data.notation.declared_cells import read
 from mtlrun.data.notation.numbers import MIN_DISTINCT, number_notations
 
@@ -52,7 +52,7 @@ def recognise(cells: Sequence[str] | pd.Series, counts: Sequence[int] | np.ndarr
         wrong = int((~fits).sum())
         if fits.sum() < MIN_DISTINCT or wrong > FEW or weight[fits].sum() < SHARE * weight.sum():
             continue
-        if notation.date is not None and not likely_years(read_values[fits]):
+        if notation.date is not None and (not likely_years(read_values[fits]) or are_seasons(values)):
             continue
         if not wrong and not words and _is_plain(values, notation):
             return []

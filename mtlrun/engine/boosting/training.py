@@ -40,9 +40,9 @@ class Boosting:
         (config,), (dataset,) = stack.configs, stack.datasets
         assert config.boosting is not None, "runs/stack_training.py decides"
         self.stack, self.on_end = stack, ended
-        self.total, self.patience = config.boosting.iterations, config.trainer.patience
+        self.total, self.patience = stack.length.steps, stack.length.patience_steps
         writer = RunWriter(folder, config.trainer.tensorboard)
-        self.member = Member(0, config, dataset, stack.selections[0], folder, summary, writer=writer)
+        self.member = Member(0, config, dataset, stack.selections[0], folder, summary, self.total, writer=writer)
         self.running = [self.member]
         self.started = time.monotonic()
 

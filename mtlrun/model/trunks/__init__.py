@@ -9,10 +9,15 @@ from mtlrun.config.schema import BareModelConfig
 from mtlrun.model.trunks.base import Factors, Noise, Trunk
 from mtlrun.model.trunks.foreign import ForeignTrunk
 from mtlrun.model.trunks.mlp import MlpTrunk
+from mtlrun.model.trunks.tabm import TabmTrunk
 from mtlrun.util.errors import RequestError
 from mtlrun.util.registry import Registry
 
-TRUNKS: dict[str, Callable[[Sequence[Any], Sequence[int], int], Trunk]] = {"mlp": MlpTrunk}
+TRUNKS: dict[str, Callable[[Sequence[Any], Sequence[int], int], Trunk]] = {
+    "mlp": MlpTrunk,
+    "tabular": MlpTrunk,
+    "tabm": TabmTrunk,
+}
 MODULES: Registry[type[nn.Module]] = Registry("model", {}, nn.Module)  # of packages: a Trunk, or a module of one run
 
 

@@ -62,13 +62,17 @@ class Trunk(nn.Module, ABC):
     It is built from the runs' settings, which differ only in per-run ones, their seeds, and the number of inputs.
     Parameters begin with the run axis. A subclass defines `features`. It overrides `forward` and `pull_back` if it can
     compute the gradients of all tasks faster than by one backward pass per task.
+
+    members: k, if each run is an ensemble of k trunks. Features then have k times as many rows, all rows of one member
+    after those of another. Each row of a member has its own loss, and the network averages the predictions.
     """
 
     widths: list[int]
+    members: int = 1
 
     @abstractmethod
     def features(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
-        """Inputs `[R, B, D]` → the features after every layer, `[R, B, H]` each; the inputs are layer 0."""
+        """Inputs `[R, B, D]` → the features after every layer, `[R, k·B, H]` each; the inputs are layer 0."""
 
     def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
         """As `features`. With a `tape`, fills it with what `pull_back` needs, and returns features without a graph."""

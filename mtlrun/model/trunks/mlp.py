@@ -66,8 +66,7 @@ class MlpTrunk(Trunk):
 
         factors: a list that receives the layers for which factors `pay`; their columns of `out` stay unwritten
         """
-        runs, tasks, size = out.shape
-        end, upstream = size, torch.empty(0)
+        end, upstream = out.shape[2], torch.empty(0)
         for i in range(len(self.linear), 0, -1):
             weight, passed = self.linear[i - 1].weight, tape[i - 1]  # [R, in, out]
             if i in gradients:
@@ -80,14 +79,31 @@ class MlpTrunk(Trunk):
                 continue
             slope = passed.slope.unsqueeze(1)
             delta = upstream * slope if i in gradients else upstream.mul_(slope)  # [R, T, B, out]
-            batch = delta.shape[2]
-            if factors is not None and Factors.pay(tasks, batch, inputs, outputs):
-                factors.append(Factors(columns, passed.read, delta))
-            else:
-                into, read = out[..., columns], passed.read.mT.unsqueeze(1).expand(runs, tasks, inputs, batch)
-                product = into[..., : inputs * outputs].view(runs * tasks, inputs, outputs)
-                torch.bmm(read.reshape(-1, inputs, batch), delta.view(runs * tasks, batch, outputs), out=product)
-                torch.sum(delta, 2, out=into[..., inputs * outputs :])
+            write_gradients(passed.read, delta, columns, out, factors)
             if i > 1:
-                flat = torch.bmm(delta.view(runs, tasks * batch, outputs), weight.mT)
-                upstream = flat.view(runs, tasks, batch, inputs)
+                upstream = through(delta, weight)
+
+
+def write_gradients(
+    read: Tensor, delta: Tensor, columns: slice, out: Tensor, factors: list[Factors] | None = None
+) -> None:
+    """Writes the gradients of a layer's parameters for T tasks into columns of `out` `[R, T, S]`, or into `factors`.
+
+    read: the layer's input `[R, B, in]`; delta: gradients in the result of its linear map, `[R, T, B, out]`; factors: a
+    list that receives them if factors `pay`; the columns of `out` then stay unwritten
+    """
+    runs, tasks, batch, outputs = delta.shape
+    inputs = read.shape[2]
+    if factors is not None and Factors.pay(tasks, batch, inputs, outputs):
+        factors.append(Factors(columns, read, delta))
+        return
+    into, of_tasks = out[..., columns], read.mT.unsqueeze(1).expand(runs, tasks, inputs, batch)
+    product = into[..., : inputs * outputs].view(runs * tasks, inputs, outputs)
+    torch.bmm(of_tasks.reshape(-1, inputs, batch), delta.view(runs * tasks, batch, outputs), out=product)
+    torch.sum(delta, 2, out=into[..., inputs * outputs :])
+
+
+def through(delta: Tensor, weight: Tensor) -> Tensor:
+    """Returns gradients in a layer's input `[R, T, B, in]`, from those in its linear map and its weight."""
+    runs, tasks, batch, outputs = delta.shape
+    return torch.bmm(delta.view(runs, tasks * batch, outputs), weight.mT).view(runs, tasks, batch, -1)

@@ -42,8 +42,9 @@ def parity(predictor: Predictor, names: Mapping[str, OutputNames], model: Path, 
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     invented = made_up_rows(predictor.spec, networks_of(predictor)[0].network.encoder)
     frames, words = [invented], f"{len(invented):,} made-up rows, as the run's table cannot be read"
-    if (test := _test_rows(predictor.config, predictor.spec)) is not None:
-        frames, words = [test, invented], f"{len(test):,} rows of test and {len(invented):,} made up with gaps"
+    if (found := _rows_of_table(predictor.config, predictor.spec)) is not None:
+        part, rows = found
+        frames, words = [rows, invented], f"{len(rows):,} rows of {part} and {len(invented):,} made up with gaps"
     differences = []
     for frame in frames:
         values = session.run(None, feeds(predictor.spec, frame))
@@ -58,15 +59,19 @@ def parity(predictor: Predictor, names: Mapping[str, OutputNames], model: Path, 
     return words, difference
 
 
-def _test_rows(config: Config, spec: InputSpec) -> pd.DataFrame | None:
-    """Up to 1,000 test rows of the run's table, evenly spaced; None if it cannot be read or lacks columns."""
+def _rows_of_table(config: Config, spec: InputSpec) -> tuple[str, pd.DataFrame] | None:
+    """Up to 1,000 test rows of the run's table, evenly spaced, or training rows if there is no test, with that word.
+
+    None if the table cannot be read or lacks columns.
+    """
     try:
-        test = load_dataset(config).split.test
-        frame = load_table(config)[0].frame.iloc[test[np.linspace(0, len(test) - 1, min(ROWS, len(test)), dtype=int)]]
+        split = load_dataset(config).split
+        part, rows = ("test", split.test) if len(split.test) else ("train", split.train)
+        frame = load_table(config)[0].frame.iloc[rows[np.linspace(0, len(rows) - 1, min(ROWS, len(rows)), dtype=int)]]
         spec.transform(frame)
     except RequestError:
         return None
-    return frame
+    return part, frame
 
 
 def made_up_rows(spec: InputSpec, encoder: InputEncoder) -> pd.DataFrame:

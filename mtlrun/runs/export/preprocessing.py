@@ -9,6 +9,8 @@ from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.cycles import PERIODS
 from mtlrun.data.kinds import HOURS
 from mtlrun.network.inputs import InputEncoder
+from mtlrun.network.number_features import FINITE, NumberFeatures
+from mtlrun.network.number_scales import smoothly_clipped
 from mtlrun.runs.export.onnx_graph import Graph
 from mtlrun.runs.export.onnx_packages import TensorProto
 
@@ -29,7 +31,8 @@ def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
         scaled = graph.add("Mul", centred, graph.constant(encoder.inverse[:1, :count].numpy()))
         x = graph.add("Cast", scaled, to=TensorProto.FLOAT)
         missing = graph.add("IsNaN", x)
-        parts.append(graph.add("Where", missing, graph.constant(0, np.float32), x))
+        x = graph.add("Where", missing, graph.constant(0, np.float32), x)
+        parts.append(smoothly_clipped(graph, x) if encoder.robust else x)
         if with_gaps := [i for i in encoder.gaps if i < count]:
             gaps = graph.add("Gather", missing, graph.constant(with_gaps, np.int64), axis=1)
             parts.append(graph.add("Cast", gaps, to=TensorProto.FLOAT))
@@ -49,9 +52,23 @@ def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
     x = graph.add("Concat", *parts, axis=1)
     if encoder.masked:
         varies = np.concatenate([np.ones(encoder.mean.shape[1]), encoder.varies[0].numpy()])
-        varies = varies if encoder.visible is None else varies[encoder.visible.numpy()]
+        varies = varies if encoder.plain is None else varies[encoder.plain.numpy()]
         x = graph.add("Mul", x, graph.constant(varies, np.float32))
+    if encoder.embedding is not None:
+        x = graph.add("Concat", x, _features(graph, encoder.embedding, values), axis=1)
     return graph.add("Unsqueeze", x, graph.constant([0], np.int64))
+
+
+def _features(graph: Graph, features: NumberFeatures, values: str) -> str:
+    """Adds nodes that turn the numbers `[N, Dn]` into their features `[N, E · each]` of `model.embedding`."""
+    values = graph.add("Gather", values, graph.constant(features.numbers.numpy()), axis=1)
+    centred = graph.add("Sub", values, graph.constant(features.median[:1].numpy()))
+    scaled = graph.add("Mul", centred, graph.constant(features.inverse[:1].numpy()))
+    x = graph.add("Cast", scaled, to=TensorProto.FLOAT)
+    missing = graph.add("IsNaN", x)
+    x = graph.add("Where", missing, graph.constant(0, np.float32), x)
+    x = graph.add("Clip", x, graph.constant(-FINITE, np.float32), graph.constant(FINITE, np.float32))
+    return graph.add("Reshape", features.exported(graph, x, missing), graph.constant([-1, features.width], np.int64))
 
 
 def _numbers(graph: Graph, column: InputColumn) -> list[str]:

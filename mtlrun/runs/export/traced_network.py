@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mtlrun.model.trunks.foreign import ForeignTrunk
 from mtlrun.network.network import Network
 from mtlrun.runs.export.onnx_packages import onnx
-from mtlrun.runs.predictor import task_outputs
+from mtlrun.runs.predicted_tasks import task_outputs
 from mtlrun.util.errors import RequestError
 
 OPSET = 17  # read by every onnxruntime from 1.13 on

@@ -1,20 +1,23 @@
 """Short trainings are not concluded from; trained ones are concluded as before."""
 
+import io
 import json
 import random
 import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from folders import Outputs
 
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
+from mtlrun.compare.command import compare
 from mtlrun.compare.records import UNTRAINED, Comparison
 from mtlrun.compare.report.render import render
-from mtlrun.results.training_length import longer, still_improving
+from mtlrun.results.training_end import TrainingEnd, longer, training_end
 
 CONCLUDES = re.compile(r"[Bb]etter|[Ww]orse|\bbest of|told apart|gains?\b|loses?\b|equivalent")
 SHORT, TRAINED = [0.9, 0.8, 0.7, 0.6, 0.5], [0.9, 0.5, 0.4, 0.4, 0.4]  # losses on val; the trivial predictor has 1
@@ -22,11 +25,11 @@ SHORT, TRAINED = [0.9, 0.8, 0.7, 0.6, 0.5], [0.9, 0.5, 0.4, 0.4, 0.4]  # losses 
 
 def ended(losses: list[float], **trainer: Any) -> dict[str, Any]:
     """What `Outputs.run` needs for a run with these losses of both tasks on val."""
-    best = 10 * (1 + losses.index(min(losses)))
-    curve = [f"{n},{10 * n},val,{t},loss,{v}" for n, v in enumerate(losses, 1) for t in "ab"]
-    record = {"step": best, "epoch": best // 10, "by": "skill", "value": 1 - min(losses)}
+    best = 100 * (1 + losses.index(min(losses)))
+    curve = [f"{n},{100 * n},val,{t},loss,{v}" for n, v in enumerate(losses, 1) for t in "ab"]
+    record = {"step": best, "epoch": best // 100, "by": "skill", "value": 1 - min(losses)}
     flat = {"trainer.epochs": len(losses), **{f"trainer.{key}": value for key, value in trainer.items()}}
-    return {"best": record, "curve": curve, "steps": 10 * len(losses), "flat": flat}
+    return {"best": record, "curve": curve, "steps": 100 * len(losses), "flat": flat}
 
 
 def sweep(outputs: Outputs, luck: random.Random, losses: list[float]) -> Comparison:
@@ -52,6 +55,9 @@ def test_sweeps_of_short_trainings_are_not_concluded_from(tmp_path: Path) -> Non
         assert not any(CONCLUDES.search(sentence) for sentence in others), others
         assert {row.against.verdict for row in found.rows if row.against} == {"untrained"}
         assert not found.best and not any(row.like_leader for row in found.rows)
+        tests = [c for c in pd.read_csv(io.StringIO(render(found, "csv", None))) if c.startswith(("p_", "wins"))]
+        cells = pd.read_csv(io.StringIO(render(found, "csv", None)))[[*tests, "p"]]
+        assert len(tests) == 6 and cells.isna().all(axis=None)
         shown = render(found, "text", None)
         assert UNTRAINED in shown and not re.search(r"  (better|worse)\b", shown)
 
@@ -72,7 +78,24 @@ def test_the_first_lines_hold_the_command_of_a_longer_training(outputs: Outputs)
     assert found.verdict[0].endswith(f"Train longer:\n{command}")
     for width in (60, None):  # the command stays on one line
         shown = render(found, "text", width).splitlines()
-        assert shown[2].startswith("2 of 2 nets were still improving") and f"    {command}" in shown[3:6]
+        assert shown[2] == "Not decided yet: the nets are not trained to the end."
+        assert shown[3].startswith("2 of 2 nets were still improving") and f"    {command}" in shown[4:7]
+        assert sum(command in line for line in shown) == 1, "it is said once"
+
+
+def test_a_confirmation_of_short_trainings_says_so(
+    outputs: Outputs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(2):
+        outputs.run(f"run{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="sweep", **ended(SHORT))
+        outputs.run(f"long{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="trained", **ended(TRAINED))
+    monkeypatch.setattr("mtlrun.compare.command.confirm", lambda *_: outputs.root / "trained")
+    assert compare([outputs.root / "sweep"], {"confirm": "yes"}) == 0
+    first = capsys.readouterr().out.partition("\n\n")[0]
+    assert first.startswith("--confirm trains the settings at the same length. 2 of 2 nets were still improving when")
+    assert "\nmtlrun -m seed=0,1 trainer.epochs=50" in first
+    assert compare([outputs.root / "trained"], {"confirm": "yes"}) == 0
+    assert "at the same length" not in capsys.readouterr().out
 
 
 def test_rows_of_different_lengths_compare_just_this(outputs: Outputs) -> None:
@@ -105,30 +128,114 @@ CASES: dict[str, tuple[list[float], dict[str, Any], dict[str, Any], bool]] = {
     "best just before the end": ([0.9, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3, 0.31], {}, {}, True),
     "ended by patience": ([0.9, 0.8, 0.7, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3, 0.31], {"patience": 1}, {}, False),
     "trained to a goal": (SHORT, {"goal": 0.1}, {}, False),
-    "the last checkpoint is taken": (SHORT, {}, {"best": {"step": 50, "epoch": 5, "by": "last", "value": 1.0}}, False),
-    "by a metric": (SHORT, {}, {"best": {"step": 50, "epoch": 5, "by": "val/a/loss", "value": 0.5}}, True),
-    "the worst task": (SHORT, {}, {"best": {"step": 50, "epoch": 5, "by": "worst", "value": 0.5}}, True),
+    "the last checkpoint is taken": (SHORT, {}, {"best": {"step": 500, "epoch": 5, "by": "last", "value": 1.0}}, False),
+    "by a metric": (SHORT, {}, {"best": {"step": 500, "epoch": 5, "by": "val/a/loss", "value": 0.5}}, True),
+    "the worst task": (SHORT, {}, {"best": {"step": 500, "epoch": 5, "by": "worst", "value": 0.5}}, True),
     "boosting": (SHORT, {}, {"best": {"by": "loss", "iterations": {"a": 3}}}, False),
     "failed": (SHORT, {}, {"status": "failed"}, False),
     "a damaged record": (SHORT, {}, {"best": "none"}, False),
 }
 
 
+def end_of(folder: Path) -> TrainingEnd:
+    """How the training of a run ended."""
+    return training_end(folder, json.loads((folder / "summary.json").read_text()))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_net_is_still_improving_if_its_last_evaluations_brought_much(case: str, outputs: Outputs) -> None:
     losses, trainer, summary, improving = CASES[case]
     folder = outputs.run("run", {"a": 10.0, "b": 0.5}, **{**ended(losses, **trainer), **summary})
-    assert still_improving(folder, json.loads((folder / "summary.json").read_text())) is improving
+    assert end_of(folder).improving is improving
 
 
 def test_longer_lifts_the_limit_that_ended_the_run() -> None:
-    assert longer(20, 20, None) == {"trainer.epochs": "200"}
-    assert longer(20, 20, 30) == {"trainer.epochs": "200"}
-    assert longer(30, 90, 30) == {"trainer.epochs": "900", "trainer.max_steps": "300"}
+    assert longer({"epochs": 20}, 20) == {"trainer.epochs": "200"}
+    assert longer({"epochs": 20, "max_steps": 30}, 20) == {"trainer.epochs": "200"}
+    assert longer({"epochs": 90, "max_steps": 30}, 30) == {"trainer.epochs": "900", "trainer.max_steps": "300"}
+    length = {"rows": 640, "batch_size": 64, "steps": 30}
+    given = {"epochs": 3, "max_steps": None, "patience": 10}
+    assert longer(given, 30, length) == {"trainer.epochs": "auto", "trainer.patience": "auto"}
+    assert longer(given | {"max_steps": 30}, 30, length)["trainer.max_steps"] == "null"
+    assert longer(given | {"patience": None}, 30, length) == {"trainer.epochs": "auto"}
+    assert longer({}, 30) == {"trainer.epochs": "auto"}
+    whole = {"epochs": "auto", "max_steps": None, "patience": "auto"}
+    assert longer(whole, 2000, length | {"steps": 2000}) == {"trainer.epochs": "2000"}
 
 
 def test_the_command_is_code_in_markdown(outputs: Outputs) -> None:
     for seed in range(2):
         outputs.run(f"run{seed}", {"a": 10.0, "b": 0.5}, seed, sweep="sweep", **ended(SHORT))
     shown = render(analyse(collect([outputs.root / "sweep"]), Options()), "markdown", None)
-    assert "Train longer: `mtlrun -m seed=0,1 trainer.epochs=50` " in shown
+    assert "Train longer: `mtlrun -m seed=0,1 trainer.epochs=50`\n" in shown
+
+
+FIRST_BEST = [0.4, 0.5, 0.6]
+LENGTH = {"rows": 640, "batch_size": 64, "steps": 3000, "evaluate_every": 100, "patience_steps": 200}
+ABOVE = {"a": 0.5, "b": 0.5}
+ENDS: dict[str, tuple[list[float], dict[str, Any], TrainingEnd]] = {
+    "trained": (TRAINED, {}, TrainingEnd(skills=ABOVE)),
+    "few steps": ([0.4, 0.5], {"steps": 99}, TrainingEnd(few_steps=True, skills=ABOVE)),
+    "patience in steps": (FIRST_BEST, {"length": LENGTH}, TrainingEnd(stalled=True, gave_up=True, skills=ABOVE)),
+    "patience in evaluations": (
+        FIRST_BEST,
+        {"flat": {"trainer.patience": 2}},
+        TrainingEnd(stalled=True, gave_up=True, skills=ABOVE),
+    ),
+    "a hasty patience": (
+        TRAINED,
+        {"steps": 310, "length": LENGTH | {"patience_steps": 10}},
+        TrainingEnd(gave_up=True, skills=ABOVE),
+    ),
+    "long patience": ([0.4, *[0.5] * 9], {"flat": {"trainer.patience": 9}}, TrainingEnd(stalled=True, skills=ABOVE)),
+    "patience not at an end": (FIRST_BEST, {"length": LENGTH | {"patience_steps": 500}}, TrainingEnd(skills=ABOVE)),
+    "below the trivial predictor": (TRAINED, {"val": {"b": 1.25}}, TrainingEnd(skills={"a": 0.5, "b": -0.25})),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_the_end_of_a_training(case: str, outputs: Outputs) -> None:
+    losses, given, expected = ENDS[case]
+    assert end_of(outputs.run("run", {"a": 10.0, "b": 0.5}, **{**ended(losses), **given})) == expected
+
+
+UNTRAINED_ENDS = {
+    "few steps": ([0.4, 0.5], {"steps": 20}, "took fewer than 100 steps: "),
+    "gave up": (FIRST_BEST, {"length": LENGTH}, "gave up before step 500 (trainer.patience): "),
+}
+
+
+@pytest.mark.parametrize("case", UNTRAINED_ENDS)
+def test_other_untrained_nets_are_not_concluded_from_either(case: str, outputs: Outputs) -> None:
+    losses, given, words = UNTRAINED_ENDS[case]
+    for name, level in (("sum", 10.0), ("unc", 9.0)):
+        flat = {"loss": "sum" if name == "sum" else "uncertainty"}
+        own = {**ended(losses), **given}
+        outputs.setting(name, [level + 0.01 * s for s in range(8)], [0.5] * 8, **{**own, "flat": own["flat"] | flat})
+    found = analyse(collect([outputs.root]), Options())
+    first, *others = found.verdict
+    assert first.startswith(f"16 of 16 nets {words}") and not any(CONCLUDES.search(text) for text in others)
+    assert not found.best
+
+
+def test_rows_below_the_trivial_predictor_are_called_that_first(outputs: Outputs) -> None:
+    for seed in range(8):
+        for name, loss, flat in (("sum", 1.5, {}), ("unc", 0.5, {"loss": "uncertainty"})):
+            given = ended(TRAINED)
+            values = {"a": 10.0 + 0.01 * seed - (name == "unc"), "b": 0.5}
+            val = {"b": loss if seed < 6 else 0.5}
+            outputs.run(f"{name}-{seed}", values, seed, val=val, **{**given, "flat": given["flat"] | flat})
+    found = analyse(collect([outputs.root]), Options())
+    assert found.verdict[0] == "Below the trivial predictor on val: b in 6 of 16 runs."
+    assert any(sentence.startswith("Better than loss=sum: loss=uncertainty") for sentence in found.verdict)
+
+
+def test_a_leader_below_the_trivial_predictor_is_not_called_best(outputs: Outputs) -> None:
+    for name, level, flat in (("sum", 9.0, {}), ("unc", 10.0, {"loss": "uncertainty"})):
+        given = ended(TRAINED)
+        val = {"b": 1.5} if name == "sum" else {}
+        figures = [level + 0.01 * seed for seed in range(8)]
+        outputs.setting(name, figures, [0.5] * 8, val=val, **{**given, "flat": given["flat"] | flat})
+    found = analyse(collect([outputs.root]), Options())
+    assert "above the trivial predictor" in {f.condition for f in found.findings if f.kind == "missing"}
+    assert not found.best

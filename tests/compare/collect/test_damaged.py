@@ -315,7 +315,7 @@ def test_labels_of_ten_thousand_characters_and_units_in_other_scripts(
 @pytest.mark.usefixtures("without_pictures")
 def test_one_run_by_itself(table: Outputs, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(table.root / "s/unc-1"), "-o", str(table.root / "out")]) == 0
-    assert "is the only setting: there is nothing to compare it with" in capsys.readouterr().out
+    assert "Nothing to choose: loss=uncertainty is the only setting." in capsys.readouterr().out
 
 
 JUNK: list[Any] = [None, True, -1, 0, 1e400, "x", "9" * 5000, [], {}, [1], {"a": 1}, "\u202e", "../..", 2**80]

@@ -74,8 +74,8 @@ def test_a_label_leaves_out_what_follows_from_the_option(outputs: Outputs) -> No
 
 
 def test_defaults_are_those_of_the_options_file(outputs: Outputs) -> None:
-    """weight_decay of adamw is 0.01 there, and 0 in the schema, which adam has too."""
-    for name, optimizer, decay in (("a", "adam", 0.0), ("w", "adamw", 0.01), ("s", "sgd", 0.1)):
+    """weight_decay of adamw is 0.02 there, and 0 in the schema, which adam has too."""
+    for name, optimizer, decay in (("a", "adam", 0.0), ("w", "adamw", 0.02), ("s", "sgd", 0.1)):
         flat = {"optimizer": optimizer, "optimizer.weight_decay": decay}
         outputs.run(name, {"a": 1, "b": 1}, flat=flat)
     assert set(folded(outputs)) == {"optimizer=adam", "optimizer=adamw", "optimizer=sgd optimizer.weight_decay=0.1"}
@@ -158,7 +158,7 @@ def test_runs_from_before_a_key_was_there_fold_with_later_ones(outputs: Outputs)
         outputs.run(f"long-{seed}", {"a": 1, "b": 1}, seed, flat={"trainer.patience": None})
     found = folded(outputs)
     assert {label: own.seeds for label, own in found.items()} == {
-        "trainer.patience=10": (0, 1, 2, 3),
+        "trainer.patience=auto": (0, 1, 2, 3),
         "loss=sum": (0, 1),
     }
 

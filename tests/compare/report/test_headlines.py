@@ -10,7 +10,8 @@ from folders import Outputs
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
-from mtlrun.compare.records import Comparison, Row
+from mtlrun.compare.records import Comparison, Row, Versus
+from mtlrun.compare.report.opening import opening
 
 
 def random_outputs(outputs: Outputs, luck: random.Random) -> Options:
@@ -96,6 +97,46 @@ def contradictions(comparison: Comparison) -> list[str]:
     return found
 
 
+def against_the_table(comparison: Comparison) -> list[str]:
+    """What the recommendation says that the table or the verdict below it does not."""
+    found = comparison.recommendation
+    if found is None:
+        return ["no recommendation"]
+    verdicts = {row.label: row.against.verdict for row in comparison.rows if row.against}
+    main, reference, said = found.main.label, comparison.reference, opening(comparison)[0]
+    wrong = [
+        f"{main} {versus.verdict} {versus.other.label}"
+        for versus in found.versus
+        if not _versus(versus, main, verdicts, reference)
+    ]
+    compared = {main, *(versus.other.label for versus in found.versus)}
+    if reference in compared and verdicts.get(main) == "worse":
+        wrong.append(f"{main} is worse than the reference")
+    if main == reference and any(verdicts.get(label) == "better" for label in compared):
+        wrong.append(f"some row is better than {main}")
+    every = set(found.takes.values()) == {found.main}
+    if said.startswith("It does not matter") and any(versus.verdict != "equivalent" for versus in found.versus):
+        wrong.append(said)
+    for sentence in comparison.verdict:
+        match = re.match(r"(.*) has the lowest Δm, .* told apart from (?:all others|the other)", sentence)
+        if match and (every or found.state == "undecided") and (main != match[1] or found.state == "undecided"):
+            wrong.append(f"{said} | {sentence}")
+        match = re.match(r"(.*) (gains?|loses?) by it\.$", sentence)
+        together = next((s for s in comparison.verdict if s.startswith("Training together (")), "")
+        for versus in found.versus if match and f"({main})" in together and "alone" in compared else ():
+            tasks = {
+                gain.task for gain in versus.gains if gain.verdict == ("better" if match[2][0] == "g" else "worse")
+            }
+            named_tasks = {task for task in ("a", "b") if re.search(rf"\b{task} \(", match[1])}
+            wrong += [sentence] if versus.other.label == "alone" and named_tasks - tasks else []
+    return wrong
+
+
+def _versus(versus: Versus, main: str, verdicts: dict[str, str], reference: str) -> bool:
+    table = _pair(main, versus.other.label, verdicts, reference)
+    return versus.other.kind == "trivial" or table is None or versus.verdict == table
+
+
 def _lists(sentence: str, due: set[str], rows: dict[str, Row]) -> bool:
     words, more = named(sentence, rows)
     return words <= due and len(words) + more == len(due)
@@ -115,14 +156,17 @@ def _agrees(said: str, verdict: str | None) -> bool:
 
 @pytest.mark.parametrize("start", [0, pytest.param(100, marks=pytest.mark.slow)])
 def test_no_headline_contradicts_the_table(start: int, outputs: Outputs, tmp_path) -> None:
-    said = set()
+    said, states = set(), set()
     for number in range(start, start + (20 if start == 0 else 400)):
         made = Outputs(tmp_path / f"case{number}")
         options = random_outputs(made, random.Random(number))
         comparison = analyse(collect([made.root]), options)
         assert contradictions(comparison) == [], (number, comparison.verdict, comparison.rows)
+        assert against_the_table(comparison) == [], (number, opening(comparison), comparison.verdict, comparison.rows)
+        states.add(comparison.recommendation.state if comparison.recommendation else None)
         said |= {" ".join(sentence.split()[:2]) for sentence in comparison.verdict}
     assert {"2 seeds;", "No setting", "Training together", "Gradient boosting"} <= said, "the cases are of every kind"
+    assert {"decided", "undecided"} <= states <= {"decided", "undecided", "same", "only"}, "all have learnt"
 
 
 def test_boosting_alone_is_a_setting_that_differs(outputs: Outputs) -> None:

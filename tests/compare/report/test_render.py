@@ -39,7 +39,9 @@ def test_text_has_the_verdict_first_then_the_table_then_findings():
     parts = [*comparison.verdict, "  setting", "Figures on test", "Effects on", "Warnings", "Missing for", command]
     found = [text.index(part) for part in parts]
     assert found == sorted(found)
-    assert "Δm: percent of loss=sum, positive is worse." in text
+    assert "Δm: how much worse than loss=sum, in percent, mean over the tasks; below 0 is better." in " ".join(
+        text.split()
+    )
 
 
 def test_text_on_a_wide_terminal_is_one_table_with_every_figure():

@@ -11,14 +11,17 @@ import pandas as pd
 import pytest
 from commands import last_of
 from plots import write_plots
+from support import make_config
 
 from mtlrun.compose import PlannedRun, Request, compose, planned_runs
 from mtlrun.compose.plans import PLANS, PlanRequest, reading_of, sizes, tune_of
+from mtlrun.compose.plans.budget import equal_steps
 from mtlrun.compose.plans.extra_data import READING as EXTRA_DATA
 from mtlrun.compose.plans.reading import Word
 from mtlrun.compose.plans.rivals import READING as RIVALS
 from mtlrun.compose.plans.shuffled import READING as SHUFFLED
-from mtlrun.config.schema import BoostingConfig, PerHeadLrConfig
+from mtlrun.config.length import length_of
+from mtlrun.config.schema import BoostingConfig, PerHeadLrConfig, TrainerConfig
 from mtlrun.config.schema.loss import LOSS_SETTINGS, FixedLossConfig
 from mtlrun.data.dataset import load_dataset
 from mtlrun.runs.build import build_stack
@@ -365,6 +368,31 @@ def test_a_learning_curve_takes_equal_steps_on_equal_batches() -> None:
     alone = [load_dataset(run.config) for run in runs if run.config.only == ["crop"]]
     fewest = min(data.targets["crop"].observed[data.split.train].sum() for data in alone)
     assert int(batch) == fewest and all(run.config.trainer.patience is None for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "fewest", "rows", "expected"),
+    [
+        ({}, 50, 280, (50, 2000)),
+        ({}, 280, 280, (64, 2000)),
+        ({}, 3000, 9000, (128, 5600)),
+        ({}, 40, 9000, (40, 8000)),
+        ({"max_steps": 70}, 50, 280, (50, 70)),
+        ({"epochs": 4}, 50, 280, (50, 20)),
+        ({"batch_size": 10}, 50, 280, (10, 2240)),
+    ],
+    ids=str,
+)
+def test_equal_budgets_follow_the_rule_on_all_rows(
+    trainer: dict[str, int], fewest: int, rows: int, expected: tuple[int, int]
+) -> None:
+    request = PlanRequest("lessons", [make_config(trainer={"epochs": "auto", "batch_size": "auto"} | trainer)])
+    budget = equal_steps(request, fewest, rows)
+    assert (budget["trainer.batch_size"], budget["trainer.max_steps"]) == expected
+    assert (
+        length_of(TrainerConfig(**{key.split(".")[1]: value for key, value in budget.items()}), rows).steps
+        == expected[1]
+    )
 
 
 # ---------------------------------------------------------------- wrong requests

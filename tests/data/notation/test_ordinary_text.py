@@ -29,6 +29,8 @@ ORDINARY: dict[str, list[str]] = {
     "quarters": ["Q1", "Q2", "Q3", "Q4"],
     "quarters of years": ["2020 Q1", "2020 Q2", "2021 Q3"],
     "seasons": ["2019/20", "2020/21", "2021/22"],
+    "seasons like months": ["2009/10", "2010/11", "2011/12"],
+    "seasons like months, some not": ["1999-00", "2008-09", "2009-10", "2010-11", "2011-12"],
     "social security": ["123-45-6789", "987-65-4320", "111-22-3333"],
     "vins": ["1HGCM82633A004352", "JH4TB2H26CC000000", "5YJSA1E26HF000337"],
     "hex": ["0x1F", "0x2A", "0xFF"],

@@ -19,7 +19,8 @@ Budget = tuple[str, ...]  # the values of the KEYS that --tune does not choose
 def equal_budgets(context: Context) -> Iterator[Finding]:
     """All nets have the same budget; with the same budget, their numbers of steps do not differ much.
 
-    A plan whose arms are contrasts sets the budgets itself and is not checked.
+    The numbers of steps and of rows per batch count where all runs have recorded them; otherwise the settings do. A
+    plan whose arms are contrasts sets the budgets itself and is not checked.
     """
     _, contrasts = reading_of(setting.arm for setting in context.nets if setting.arm is not None)
     if not contrasts:
@@ -28,6 +29,9 @@ def equal_budgets(context: Context) -> Iterator[Finding]:
 
 def _unequal_budgets(context: Context) -> Iterator[Finding]:
     """A finding for the first net whose budget differs from the most frequent one."""
+    lengths = [run.length for setting in context.nets for run in setting.members]
+    if None not in lengths and len({(n["steps"], n["batch_size"]) for n in lengths if n is not None}) == 1:
+        return
     keys = [key for key in KEYS if not context.is_tuned(key)]
     budgets = [(setting, {_budget(run, keys) for run in setting.members}) for setting in context.nets]
     counted = Counter(budget for _, of_setting in budgets for budget in of_setting)

@@ -1,6 +1,7 @@
 """A comparison as a LaTeX table."""
 
 from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.opening import details, opening
 from mtlrun.compare.report.result_table import LEADER, lines, mark, table
 from mtlrun.compare.report.table_notes import by_kind, reading
 from mtlrun.util.terminal import printable
@@ -42,7 +43,7 @@ _TEX = {
 
 def as_latex(comparison: Comparison) -> str:
     """A table for a paper (packages booktabs and graphicx), with the verdict and the findings as comments."""
-    out = [f"% {printable(line)}" for line in [comparison.title, *comparison.verdict]]
+    out = [f"% {printable(line)}" for line in [comparison.title, *opening(comparison), *details(comparison)]]
     out += [
         r"\begin{table}",
         r"\centering",

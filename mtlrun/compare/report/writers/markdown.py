@@ -7,6 +7,7 @@ with a | would break its table.
 from collections.abc import Iterable
 
 from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.opening import details, next_steps, opening
 from mtlrun.compare.report.pair_tables import pair_tables
 from mtlrun.compare.report.result_table import lines, mark, table
 from mtlrun.compare.report.rounding import probability, with_interval
@@ -17,10 +18,14 @@ from mtlrun.util.terminal import printable
 def as_markdown(comparison: Comparison) -> str:
     """The Markdown text: headings, a table, lists, and commands as code blocks."""
     columns = table(comparison)
-    out = [f"## {escape(comparison.title)}", "", " ".join(map(_sentence, comparison.verdict)), ""]
+    out = [f"## {escape(comparison.title)}", "", " ".join(map(_sentence, opening(comparison))), ""]
+    steps = [f"- {word}: `{printable(command)}`" for word, command in next_steps(comparison)]
+    out += [*steps, ""] if steps else []
     out += [_line(["setting", *(column.text for column in columns)]), "|---|" + "---:|" * len(columns)]
     for row, cells in zip(comparison.rows, lines(columns, len(comparison.rows)), strict=True):
         out.append(_line([f"{row.label} {sign}" if (sign := mark(comparison, row)) else row.label, *cells]))
+    if found := details(comparison):
+        out += ["", " ".join(map(_sentence, found))]
     out += ["", *(f"- {escape(line)}" for line in reading(comparison))]
     for pairs in pair_tables(comparison):
         out += ["", escape(pairs.title), "", _line(["task", *(column.text for column in pairs.columns)])]

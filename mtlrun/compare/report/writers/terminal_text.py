@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mtlrun.compare.records import Comparison
+from mtlrun.compare.report.opening import details, next_steps, opening
 from mtlrun.compare.report.pair_tables import pair_tables
 from mtlrun.compare.report.result_table import Column, lines, mark, table
 from mtlrun.compare.report.table_notes import by_kind, effect_text, reading
@@ -16,7 +17,7 @@ LABEL = 34  # most characters in a line of a label
 
 
 def as_text(comparison: Comparison, terminal: int | None) -> str:
-    """Title, verdict, table, how to read it, effects and findings.
+    """Title, opening, table, the rest of the verdict, how to read the table, effects and findings.
 
     terminal: the columns of the terminal. A table that is wider comes in several blocks. None: the text goes to a pipe
     or a file, where the table is one block of any width. A command stays on one line, so that it can be copied.
@@ -24,11 +25,12 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
     room = None if terminal is None else max(terminal, NARROWEST)
     width = room or PAGE
     out = [*fill(comparison.title, width), ""]
-    for sentence in comparison.verdict:
-        text, _, command = sentence.partition("\n")
-        out += fill(text, width)
-        out += [f"    {printable(command)}"] if command else []
+    out += _sentences(opening(comparison), width)
+    for word, command in next_steps(comparison):
+        out.append(f"  {word:8}{printable(command)}")
     out += _table(comparison, room)
+    if found := details(comparison):
+        out += [*_sentences(found, width), ""]
     for line in reading(comparison):
         out += fill(line, width, "  ")
     for pairs in pair_tables(comparison):
@@ -47,6 +49,16 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
             if finding.command:
                 out.append(f"    {printable(finding.command)}")
     return "\n".join(out) + "\n"
+
+
+def _sentences(sentences: Sequence[str], width: int) -> list[str]:
+    """The sentences, broken into lines; a command at the end of one has a line of its own."""
+    out = []
+    for sentence in sentences:
+        text, _, command = sentence.partition("\n")
+        out += fill(text, width)
+        out += [f"    {printable(command)}"] if command else []
+    return out
 
 
 def _table(comparison: Comparison, width: int | None) -> list[str]:
