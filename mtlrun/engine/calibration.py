@@ -12,6 +12,7 @@ from mtlrun.engine.evaluate import Figures, TaskRows
 from mtlrun.engine.stack import Stack
 from mtlrun.statistics import Residuals, fit_temperature, interval_figures, residuals
 from mtlrun.tasks import type_of
+from mtlrun.tasks.base import has_own_predictions
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _scalable(stack: Stack) -> list[str]:
     found = []
     for task, target in stack.datasets[0].targets.items():
         kind = type(stack.network.place[task][0].kind)
-        if target.classes and kind.has_logits():
+        if target.classes and not has_own_predictions(kind):
             found.append(task)
     return found
 

@@ -14,6 +14,7 @@ import pandas as pd
 from mtlrun.runs import new_rows
 from mtlrun.runs.new_rows import Trained
 from mtlrun.runs.predicted_tasks import leaving, predictable
+from mtlrun.runs.prediction_columns import columns_of, interval_columns
 from mtlrun.runs.predictor import Predictor, from_tree, selected
 from mtlrun.statistics import Residuals
 from mtlrun.util.errors import RequestError, listing, nearest
@@ -71,10 +72,11 @@ class Ensemble(Predictor):
             frame = self.read(str(frame))
         columns: dict[str, Any] = {}
         for task, (mean, spread) in self._moments(*self._encoded(frame)).items():
-            columns |= self._columns(task, mean)
+            columns |= columns_of(task, mean, self.classes[task])
             if not self.classes[task] and spread is not None:
                 columns[f"{task}{SPREAD}"] = spread
-            columns |= self._ends(task, mean, widths)
+            if task in widths:
+                columns |= interval_columns(task, mean, widths[task], self.residuals(task)[0])
         return pd.DataFrame(columns, index=frame.index)
 
     def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:

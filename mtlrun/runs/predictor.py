@@ -34,9 +34,9 @@ from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model, unfinished
 from mtlrun.runs.new_rows import Trained, cells_of
 from mtlrun.runs.predicted_tasks import leaving, task_outputs
+from mtlrun.runs.prediction_columns import columns_of, interval_columns
 from mtlrun.statistics import LEVEL, Residuals, mean_half_width
 from mtlrun.tasks import TYPES, TaskType
-from mtlrun.tasks.metrics import chosen
 from mtlrun.util.errors import RequestError, listing
 
 
@@ -111,7 +111,9 @@ class Predictor(ABC):
             frame = self.read(str(frame))
         columns: dict[str, Any] = {}
         for task, values in self.predicted(*self._encoded(frame)).items():
-            columns |= self._columns(task, values) | self._ends(task, values, widths)
+            columns |= columns_of(task, values, self.classes[task])
+            if task in widths:
+                columns |= interval_columns(task, values, widths[task], self.residuals(task)[0])
         return pd.DataFrame(columns, index=frame.index)
 
     def half_widths(self, level: float) -> dict[str, float]:
@@ -155,13 +157,6 @@ class Predictor(ABC):
         """The share of test rows that intervals held, of each member that has recorded it for this level."""
         return [self.coverage[task]] if level == LEVEL and task in self.coverage else []
 
-    def _ends(self, task: str, values: np.ndarray, widths: Mapping[str, float]) -> dict[str, np.ndarray]:
-        """The columns with the ends of the intervals of predictions [N]; none if the task has no width."""
-        if task not in widths:
-            return {}
-        low, high = self.residuals(task)[0].interval(values, widths[task])
-        return {f"{task}[low]": low, f"{task}[high]": high}
-
     def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         """By task numbers [N] in the unit of the target, or probabilities [N, K] of the classes.
 
@@ -191,14 +186,6 @@ class Predictor(ABC):
     def notes(self, frame: pd.DataFrame) -> list[str]:
         """Lines on the rows of `frame` that are unlike the training rows; see `new_rows.notes`."""
         return new_rows.notes(self.trained, cells_of(self.spec, *self._encoded(frame)), frame)
-
-    def _columns(self, task: str, values: np.ndarray) -> dict[str, Any]:
-        """The columns of one task from its numbers [N] or probabilities [N, K]."""
-        classes = self.classes[task]
-        if not classes:
-            return {task: values}
-        best = np.array(classes, dtype=object)[chosen(torch.from_numpy(values).log()).numpy()]
-        return {task: best} | {f"{task}[{c}]": values[:, k] for k, c in enumerate(classes)}
 
 
 class NetworkPredictor(Predictor):

@@ -92,11 +92,6 @@ class TaskType(ABC):
         return logs[1:] - logs[:1] if cls.outputs(classes) == 1 else logs
 
     @classmethod
-    def has_logits(cls) -> bool:
-        """Whether outputs for classes are logits. They may be anything if a subclass overrides `predicted`."""
-        return not cls._has_own("predicted")
-
-    @classmethod
     def logits(cls, outputs: np.ndarray, classes: int) -> np.ndarray:
         """Logits `[N, classes]` from outputs `[N, K]`. A single output o for two classes counts as (0, o)."""
         if classes == 2 and outputs.shape[1] == 1:
@@ -121,7 +116,7 @@ class TaskType(ABC):
 
         None if a subclass overrides `predicted` but not this method: its predictions then have no operators.
         """
-        if cls._has_own("predicted"):
+        if has_own_predictions(cls):
             return None
         if not classes:
             return graph.add("Squeeze", outputs, graph.constant([1], np.int64))
@@ -136,18 +131,12 @@ class TaskType(ABC):
 
         None if a subclass overrides `predicted` but not this method: `compare --ensemble` then has no figures of it.
         """
-        if cls._has_own("predicted"):
+        if has_own_predictions(cls):
             return None
         if not classes:
             return predicted[:, None]
         logs: np.ndarray = np.log(np.maximum(predicted, np.finfo(np.float64).tiny))
         return logs[:, 1:] - logs[:, :1] if cls.outputs(classes) == 1 else logs
-
-    @classmethod
-    def _has_own(cls, method: str) -> bool:
-        """Whether a subclass overrides a method of TaskType."""
-        inherited = cls.__mro__[cls.__mro__.index(TaskType) :]
-        return next(c for c in cls.__mro__ if method in vars(c)) not in inherited
 
     @classmethod
     def row_scores(cls, outputs: Tensor, labels: Tensor, unit: float) -> dict[str, Tensor]:
@@ -168,3 +157,9 @@ class TaskType(ABC):
         outputs `[R, N, K]`; labels `[R, N]`; weights `[R, N]`, 0 for unobserved labels; scale `[R]`: the size of one
         unit of outputs and labels in the unit of the target (1 except for standardised regressions).
         """
+
+
+def has_own_predictions(kind: type[TaskType]) -> bool:
+    """Whether a subclass overrides `predicted` of TaskType. Its outputs for classes are then not always logits."""
+    inherited = kind.__mro__[kind.__mro__.index(TaskType) :]
+    return next(c for c in kind.__mro__ if "predicted" in vars(c)) not in inherited
