@@ -84,7 +84,9 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("where, words", [pytest.param(w, c, id=f"{w}: {' '.join(c)[:60]}") for w, c in shown()])
-def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys):
+def test_a_shown_command_is_one_that_mtlrun_takes(folder, where, words, capsys, monkeypatch):
+    # warnings of leaks, which refuse nothing, take half of the time; tests/data/test_leaks.py is about them
+    monkeypatch.setattr("mtlrun.data.inspect.leak_warnings", lambda *arguments, **named: [])
     fetched = {"data=census_income", "experiment=census_sharing", "data=yeast", "experiment=yeast"}
     # not here, or trained by `make evidence`: composed and checked, no more
     if fetched & set(words) or where.startswith("demos/"):

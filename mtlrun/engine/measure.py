@@ -10,6 +10,7 @@ from mtlrun.engine.evaluate import Figures
 from mtlrun.engine.history import Past
 from mtlrun.engine.state import TrainingState
 from mtlrun.lr import schedule_factors
+from mtlrun.network.penalties import scheme_figures
 from mtlrun.results.writer import Row
 
 FINAL = ("loss", "sigma")  # training figures of a task at the selected evaluation, which summary.json has
@@ -59,7 +60,7 @@ def training_figures(state: TrainingState) -> list[Figures]:
     norms = step.gradient_norms().tolist()
     factor = float(schedule_factors(stack.configs[0].lr, np.array([state.step - 1]), state.total, stack.train.steps)[0])
     gradients = gradient_conflicts(state) if stack.configs[0].trainer.log_gradients else None
-    counted = ((network.tasks, step.strategy.figures()), (network.order, network.figures()))
+    counted = ((network.tasks, step.strategy.figures()), (network.order, scheme_figures(network)))
     further = [(tasks, name, values.tolist()) for tasks, own in counted for name, values in own.items()]
     found = []
     for r, rates in enumerate(step.rates.groups):

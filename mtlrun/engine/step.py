@@ -17,6 +17,7 @@ from mtlrun.loss import StepInputs, Strategy
 from mtlrun.model.layers import dropout_mask
 from mtlrun.model.trunks import Noise
 from mtlrun.network.network import Network
+from mtlrun.network.penalties import shrink
 
 
 class Step:
@@ -57,7 +58,7 @@ class Step:
         self._change_gradients(step)
         self.optimizer.step(self.rates.current)
         if self.network.sharing.penalised:
-            self.network.shrink(self.rates.proximal)
+            shrink(self.network, self.rates.proximal)
         self.guard.keep_parameters()
         if self.strategy.needs_losses_after:
             with torch.no_grad():

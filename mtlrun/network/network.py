@@ -86,12 +86,7 @@ class Network(nn.Module):
         for i, h in enumerate(features):
             self.constants.hold(f"layer{i}", h)
         outputs = self.outputs([block.read(features) for block in self.blocks], targets)
-        return outputs if targets is not None or self.members == 1 else self._pooled(outputs)
-
-    def _pooled(self, outputs: Sequence[Tensor]) -> list[Tensor]:
-        """Returns outputs `[R, B, T, K]` of each block, from those of the members `[R, k·B, T, K]`."""
-        apart = [out.view(out.shape[0], self.members, -1, *out.shape[2:]) for out in outputs]
-        return [block.kind.pooled(out) for block, out in zip(self.blocks, apart, strict=True)]
+        return outputs if targets is not None or self.members == 1 else _pooled(self.blocks, outputs, self.members)
 
     def outputs(
         self, read: Sequence[Tensor], targets: Targets | None = None, tapes: Sequence[list[Tensor]] | None = None
@@ -174,33 +169,8 @@ class Network(nn.Module):
         """Returns factors on the trunk's rate, one for each run, by name of the trunk parameters that have them."""
         return {f"sharing.{name}": factors for name, factors in self.sharing.rate_factors().items()}
 
-    # -------------------------------------------------- penalties
 
-    def shrink(self, rates: Tensor) -> None:
-        """Takes the proximal step of the scheme's penalty, at the trunk's rates `[R]`."""
-        groups = _input_weights(self)
-        joined = [torch.cat(parts, 1) for parts in groups]
-        self.sharing.shrink(rates, joined)
-        for parts, whole in zip(groups, joined, strict=True):
-            for part, shrunk in zip(parts, whole.split([p.shape[1] for p in parts], 1), strict=True):
-                part.copy_(shrunk)
-
-    def figures(self) -> dict[str, Tensor]:
-        """Returns metrics of the sharing scheme: `[R]`, or `[R, T]` with a number for each task."""
-        heads = [torch.cat(parts, 1) for parts in _input_weights(self)]
-        return self.sharing.figures() | self.sharing.penalty_figures(heads)
-
-
-def _input_weights(network: Network) -> list[list[Tensor]]:
-    """Returns the heads' weights on the inputs, `[R, T, in, out]` for each block, if the trunk has no layers.
-
-    Blocks of the same type and number of outputs form a group.
-    """
-    if len(network.sharing.widths) > 1:
-        return []
-    groups: dict[tuple[type, int], list[Tensor]] = {}
-    for block in network.blocks:
-        weight = block.input_weights(network.sharing.widths[0])
-        if weight is not None:
-            groups.setdefault((type(block.kind), weight.shape[3]), []).append(weight)
-    return list(groups.values())
+def _pooled(blocks: Sequence[Block], outputs: Sequence[Tensor], members: int) -> list[Tensor]:
+    """Returns outputs `[R, B, T, K]` of each block, from those of the members `[R, k·B, T, K]`."""
+    apart = [out.view(out.shape[0], members, -1, *out.shape[2:]) for out in outputs]
+    return [block.kind.pooled(out) for block, out in zip(blocks, apart, strict=True)]

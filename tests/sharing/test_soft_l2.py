@@ -6,6 +6,8 @@ from linear import linear_config, problem, scheme, trained, weights
 from scipy.optimize import minimize
 from support import make_config, make_stack, train_steps
 
+from mtlrun.network.penalties import scheme_figures
+
 
 def test_the_step_minimises_what_it_should() -> None:
     sharing = scheme("soft_l2", [{"strength": 0.7}, {"strength": 3.0}])
@@ -74,4 +76,4 @@ def test_heads_of_one_type_are_tied_whatever_block_they_are_in() -> None:
     for task in "bc":
         torch.testing.assert_close(weights[task], weights["a"], rtol=1e-5, atol=1e-6)
     assert not torch.allclose(weights["d"], weights["a"])
-    assert float(stack.network.figures()["distance"]) < 1e-5
+    assert float(scheme_figures(stack.network)["distance"]) < 1e-5

@@ -5,6 +5,8 @@ import pytest
 import torch
 from linear import linear_config, problem, scheme, trained, weights
 
+from mtlrun.network.penalties import scheme_figures
+
 
 @pytest.mark.parametrize("hidden", [(5, 4), (1,)])  # matrices with fewer rows than columns, and with more
 def test_the_step_thresholds_singular_values(hidden: tuple[int, ...]) -> None:
@@ -35,7 +37,8 @@ def test_the_fixed_point_is_a_minimum_of_lower_rank() -> None:
     np.testing.assert_allclose(gradient @ vt.T, -strength * u, atol=1e-4)
     beyond = (np.eye(len(u)) - u @ u.T) @ gradient @ (np.eye(3) - vt.T @ vt)
     assert np.linalg.norm(beyond, 2) <= strength + 1e-4
-    assert stack.network.figures()["rank_head1"].tolist()[0] == kept.sum() < stack.network.figures()["rank_head1"][1]
+    ranks = scheme_figures(stack.network)["rank_head1"].tolist()
+    assert ranks[0] == kept.sum() < ranks[1]
 
 
 def test_a_run_that_diverged_takes_no_other_with_it() -> None:

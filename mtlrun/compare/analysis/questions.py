@@ -11,7 +11,8 @@ from mtlrun.compare.analysis.inference import LEVEL, paired_difference
 from mtlrun.compare.analysis.reference import Comparators, closest_alone, most_usual
 from mtlrun.compare.analysis.setting_result import Criteria, Figures, SettingResult
 from mtlrun.compare.collect.settings import TRAIN_ROWS, Runs, Setting
-from mtlrun.compare.records import Estimate, Verdict
+from mtlrun.compare.recommendation_records import Verdict
+from mtlrun.compare.records import Estimate
 
 WEIGHTS = "loss.weights."
 FIXED_WEIGHTS = 3  # fewest settings of loss=fixed that count as a sweep

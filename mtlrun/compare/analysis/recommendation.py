@@ -24,7 +24,8 @@ from mtlrun.compare.collect.members import words_for
 from mtlrun.compare.collect.original_words import is_confirmation
 from mtlrun.compare.collect.run_record import Collection
 from mtlrun.compare.collect.shell_commands import origin
-from mtlrun.compare.records import Candidate, Change, Finding, Gain, Kind, Recommendation, TaskColumn, Verdict, Versus
+from mtlrun.compare.recommendation_records import Candidate, Change, Gain, Kind, Recommendation, State, Verdict, Versus
+from mtlrun.compare.records import Finding, TaskColumn
 from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.shell import quoted
 
@@ -88,34 +89,43 @@ class Contest:
     def recommendation(self) -> Recommendation:
         """The recommendation, without commands."""
         main, columns = self.main, self.table.criteria.columns
-        others = [result for result in self.candidates if result is not main]
-        verdicts = {other: self.whole(main, other) for other in others}
+        verdicts = {other: self.whole(main, other) for other in self.candidates if other is not main}
         if any(result.row.untrained for result in self.candidates):
             return Recommendation("untrained", self.settings, _candidate(main), {})
-        unlearnt = [column.task for column in columns if not self._learnt(column)]
-        tasks = [column.task for column in columns if column.task not in unlearnt]
-        takes = {task: pick for task in tasks if (pick := self._pick(task, verdicts)) is not None}
-        found = Recommendation(
-            "decided",
+        learnt = {column.task: self._learnt(column) for column in columns}
+        picks = {task: self._pick(task, verdicts) for task in learnt if learnt[task]}
+        takes = {task: pick for task, pick in picks.items() if pick is not None}
+        undecided = [task for task in picks if task not in takes]
+        state = self._state(takes, undecided, verdicts)
+        return Recommendation(
+            state,
             self.settings,
             _candidate(main),
-            {task: _candidate(pick) for task, pick in takes.items()},
-            undecided=[task for task in tasks if task not in takes],
-            unlearnt=unlearnt,
-            rivals=[_candidate(other) for other, verdict in verdicts.items() if verdict in ("undecided", "worse")],
-            same=[_candidate(other) for other, verdict in verdicts.items() if verdict == "equivalent"],
-            worse=sum(verdict == "better" for verdict in verdicts.values()),
+            {} if state == "undecided" else {task: _candidate(pick) for task, pick in takes.items()},
+            undecided=undecided,
+            unlearnt=[task for task in learnt if not learnt[task]],
+            rivals=_of_verdict(verdicts, "undecided", "worse"),
+            same=_of_verdict(verdicts, "equivalent"),
+            worse=len(_of_verdict(verdicts, "better")),
             versus=[*self._versus(verdicts)],
-            absent=[kind for kind in MAIN_KINDS if all(r.setting.kind != kind for r in self.table.results)],
+            absent=_absent(self.table.results),
         )
-        if not tasks:
-            return replace(found, state="unlearnt", takes={})
-        if not others:
-            return replace(found, state="only")
-        if not takes or (found.undecided and not any(self._proven(task, pick) for task, pick in takes.items())):
-            return replace(found, state="undecided", takes={})
-        one = all(pick is main for pick in takes.values())
-        return replace(found, state="same") if one and set(verdicts.values()) == {"equivalent"} else found
+
+    def _state(
+        self,
+        takes: Mapping[str, SettingResult],
+        undecided: Sequence[str],
+        verdicts: Mapping[SettingResult, Verdict],
+    ) -> State:
+        """What is known, by the candidates to take and the undecided tasks, of the tasks that are learnt."""
+        if not takes and not undecided:
+            return "unlearnt"
+        if not verdicts:
+            return "only"
+        if not takes or (undecided and not any(self._proven(task, pick) for task, pick in takes.items())):
+            return "undecided"
+        one = all(pick is self.main for pick in takes.values())
+        return "same" if one and set(verdicts.values()) == {"equivalent"} else "decided"
 
     # ---------------------------------------------------------------- over all tasks
 
@@ -254,6 +264,17 @@ def _mean(result: SettingResult) -> float:
 
 def _candidate(result: SettingResult) -> Candidate:
     return Candidate(result.label, result.setting.kind)
+
+
+def _of_verdict(verdicts: Mapping[SettingResult, Verdict], *wanted: Verdict) -> list[Candidate]:
+    """The candidates against which the main one has one of these verdicts."""
+    return [_candidate(other) for other, verdict in verdicts.items() if verdict in wanted]
+
+
+def _absent(results: Sequence[SettingResult]) -> list[Kind]:
+    """The main kinds of candidates that nobody trained."""
+    trained = {result.setting.kind for result in results}
+    return [kind for kind in MAIN_KINDS if kind not in trained]
 
 
 def _gains(figures: Figures, base: Figures, tests: Mapping[str, Tested], columns: Sequence[TaskColumn]) -> list[Gain]:

@@ -12,7 +12,8 @@ from mtlrun.compare.analysis.questions import adjusted, tested
 from mtlrun.compare.analysis.setting_result import Criteria
 from mtlrun.compare.analysis.task_groups import propose
 from mtlrun.compare.collect.settings import Setting
-from mtlrun.compare.records import Affinity, Estimate, Finding, TaskColumn, Verdict
+from mtlrun.compare.recommendation_records import Verdict
+from mtlrun.compare.records import Affinity, Estimate, Finding, TaskColumn
 from mtlrun.compose.plans.affinity import PAIRS
 
 Pair = tuple[str, str]

@@ -9,7 +9,8 @@ from mtlrun.compare.collect.damage import first_few
 from mtlrun.compare.collect.row_labels import label
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import NOT_A_SETTING, ONLY, SPLIT, Runs, Setting, Words, agreed, in_order, text
-from mtlrun.compare.records import SINGLE_TASK, Finding, Kind
+from mtlrun.compare.recommendation_records import Kind
+from mtlrun.compare.records import SINGLE_TASK, Finding
 from mtlrun.config.schema import GROUPS
 from mtlrun.util.errors import RequestError, listing, nearest
 

@@ -40,9 +40,7 @@ def members_in(folder: Path, asked: str = "") -> Members:
             raise RequestError(f"{asked}: names a setting, and {folder} is no sweep\nallowed: nothing more of a run")
         return Members([folder], "")
     collection = collect([folder], to_compare=False)
-    runs = collection.runs
-    restarts = any(not run.boosting and RESTART in run.settings for run in runs)
-    settings, _ = fold(runs, tuned=[RESTART] if restarts else [])
+    settings, _ = _settings(collection.runs)
     setting = _one(settings, asked, folder)
     found = list(_completed(setting))
     out = [(setting.failed, "failed"), (setting.unfinished, "not finished")]
@@ -67,8 +65,7 @@ def words_for(runs: Sequence[RunRecord], all_runs: Sequence[RunRecord]) -> list[
     if sweep is None:
         return [shown(runs[0].folder)]
     known = [run for run in all_runs if run.sweep == sweep]
-    restarts = any(not run.boosting and RESTART in run.settings for run in known)
-    settings, _ = fold(known, tuned=[RESTART] if restarts else [])
+    settings, restarts = _settings(known)
     ours = {run.folder for run in runs if run.sweep == sweep}
     for setting in settings:
         members = {run.folder for run in _completed(setting)}
@@ -77,6 +74,12 @@ def words_for(runs: Sequence[RunRecord], all_runs: Sequence[RunRecord]) -> list[
             clear = not asked or (named(setting.label, settings) == [setting] and setting.label[:1] != "-")
             return [shown(sweep), *asked] if clear else None
     return None
+
+
+def _settings(runs: Sequence[RunRecord]) -> tuple[Sequence[Setting], bool]:
+    """The settings of runs, and whether a `model.restart` distinguishes runs of one setting."""
+    restarts = any(not run.boosting and RESTART in run.settings for run in runs)
+    return fold(runs, tuned=[RESTART] if restarts else [])[0], restarts
 
 
 def _one(settings: Sequence[Setting], asked: str, sweep: Path) -> Setting:

@@ -6,7 +6,8 @@ from typing import Any
 
 from mtlrun.compare.collect.choice import Trial
 from mtlrun.compare.collect.run_record import RunRecord
-from mtlrun.compare.records import SINGLE_TASK, Kind
+from mtlrun.compare.recommendation_records import Kind
+from mtlrun.compare.records import SINGLE_TASK
 
 # Keys that change no figure or that identify a run.
 NOT_A_SETTING = (

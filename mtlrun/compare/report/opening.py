@@ -3,18 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from mtlrun.compare.records import (
-    TEST_ROWS,
-    Candidate,
-    Change,
-    Comparison,
-    Gain,
-    Kind,
-    Recommendation,
-    TaskColumn,
-    Verdict,
-    Versus,
-)
+from mtlrun.compare.recommendation_records import Candidate, Change, Gain, Kind, Recommendation, Verdict, Versus
+from mtlrun.compare.records import TEST_ROWS, Comparison, TaskColumn
 from mtlrun.compare.report.rounding import number
 from mtlrun.compare.report.wording import enumerated, sentence_case
 from mtlrun.util.errors import counted

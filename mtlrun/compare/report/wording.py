@@ -7,7 +7,8 @@ from mtlrun.compare.analysis.answers import Facts
 from mtlrun.compare.analysis.effects import Contrasts, main, word
 from mtlrun.compare.analysis.inference import LEVEL
 from mtlrun.compare.analysis.questions import Tested, Together
-from mtlrun.compare.records import Affinity, Effect, Estimate, Row, Verdict
+from mtlrun.compare.recommendation_records import Verdict
+from mtlrun.compare.records import Affinity, Effect, Estimate, Row
 from mtlrun.compare.report.rounding import number, probability, with_interval
 from mtlrun.statistics import seeds_needed
 from mtlrun.util.errors import counted

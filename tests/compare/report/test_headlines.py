@@ -10,7 +10,8 @@ from folders import Outputs
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
-from mtlrun.compare.records import Comparison, Row, Versus
+from mtlrun.compare.recommendation_records import Versus
+from mtlrun.compare.records import Comparison, Row
 from mtlrun.compare.report.opening import opening
 
 

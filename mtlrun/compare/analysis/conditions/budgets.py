@@ -29,8 +29,7 @@ def equal_budgets(context: Context) -> Iterator[Finding]:
 
 def _unequal_budgets(context: Context) -> Iterator[Finding]:
     """A finding for the first net whose budget differs from the most frequent one."""
-    lengths = [run.length for setting in context.nets for run in setting.members]
-    if None not in lengths and len({(n["steps"], n["batch_size"]) for n in lengths if n is not None}) == 1:
+    if _equal_lengths([run for setting in context.nets for run in setting.members]):
         return
     keys = [key for key in KEYS if not context.is_tuned(key)]
     budgets = [(setting, {_budget(run, keys) for run in setting.members}) for setting in context.nets]
@@ -44,6 +43,12 @@ def _unequal_budgets(context: Context) -> Iterator[Finding]:
             command = with_values(origin(run), {key: most for key, _, most in differing})
             yield Finding("missing", "equal budget", f"{setting.label} is trained with {differs}", command)
             return
+
+
+def _equal_lengths(runs: Sequence[RunRecord]) -> bool:
+    """Whether all runs have recorded their steps and rows per batch, and these are the same."""
+    lengths = [run.length for run in runs]
+    return None not in lengths and len({(n["steps"], n["batch_size"]) for n in lengths if n is not None}) == 1
 
 
 def _budget(run: RunRecord, keys: Sequence[str]) -> Budget:
