@@ -56,7 +56,7 @@ def _intervals(comparison: Comparison) -> Iterator[str]:
 
 
 def _differences(comparison: Comparison) -> Iterator[str]:
-    yield f"Δm: how much worse than {comparison.baseline}, in percent, mean over the tasks; below 0 is better."
+    yield f"Δm: the drop against {comparison.baseline}, in percent, mean over the tasks; below 0 is better."
     if any(row.rank is not None for row in comparison.rows):
         yield "Mean rank: the place among all rows, mean over tasks; 1 is first."
     asked, needed = comparison.asked, comparison.seeds_needed

@@ -39,7 +39,7 @@ def test_text_has_the_verdict_first_then_the_table_then_findings():
     parts = [*comparison.verdict, "  setting", "Figures on test", "Effects on", "Warnings", "Missing for", command]
     found = [text.index(part) for part in parts]
     assert found == sorted(found)
-    assert "Δm: how much worse than loss=sum, in percent, mean over the tasks; below 0 is better." in " ".join(
+    assert "Δm: the drop against loss=sum, in percent, mean over the tasks; below 0 is better." in " ".join(
         text.split()
     )
 
