@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from mtlrun.cli import main as cli
 
 
@@ -17,3 +19,12 @@ def last_of(words: Sequence[str]) -> list[str]:
 def main(words: Sequence[str]) -> int:
     """`mtlrun` with `last_of` the words. Returns the exit status."""
     return cli.main(last_of(words))
+
+
+def refused(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The answer to a wrong request, in two lines at most."""
+    capsys.readouterr()
+    assert main(words) == 2
+    answer = capsys.readouterr().err
+    assert answer.startswith("mtlrun: ") and len(answer.splitlines()) <= 2
+    return answer[8:]

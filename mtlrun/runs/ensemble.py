@@ -103,9 +103,6 @@ class Ensemble(Predictor):
             for task in self.tasks
         }
 
-    def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
-        raise NotImplementedError("the members have outputs, each on a scale of its own")
-
 
 def load_ensemble(folders: Sequence[Path], tasks: Sequence[str] | None = None, note: str = "") -> Ensemble:
     """Loads the ensemble of the runs in `folders`, at least one, for the main tasks or `tasks`.

@@ -41,7 +41,7 @@ from mtlrun.util.errors import RequestError, listing
 
 
 class Predictor(ABC):
-    """Predicts from raw columns with the model of a trained run.
+    """Predicts from raw columns with the model of a trained run, or of several.
 
     tasks: the tasks that it predicts, as `leaving` gives them; None: the main tasks
     reading: how the cells of the inputs are read; None: as the spec implies, for a run that has stored none
@@ -73,10 +73,6 @@ class Predictor(ABC):
     def members(self) -> "Sequence[Predictor]":
         """The models whose predictions are averaged: only itself."""
         return [self]
-
-    @abstractmethod
-    def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
-        """Outputs [N, K] of every task of `tasks`, from numbers [N, Dn] and codes of categories [N, Dc]."""
 
     @property
     @abstractmethod
@@ -157,23 +153,12 @@ class Predictor(ABC):
         """The share of test rows that intervals held, of each member that has recorded it for this level."""
         return [self.coverage[task]] if level == LEVEL and task in self.coverage else []
 
+    @abstractmethod
     def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
         """By task numbers [N] in the unit of the target, or probabilities [N, K] of the classes.
 
         They are for rows of numbers [N, Dn] and codes of categories [N, Dc].
         """
-        outputs = self._outputs(numeric, codes)
-        return {task: self._values(task, outputs[task]) for task in self.tasks}
-
-    def _values(self, task: str, outputs: np.ndarray) -> np.ndarray:
-        """The numbers or probabilities of one task from its outputs [N, K]."""
-        classes = self.classes[task]
-        scaled = outputs / self.calibration.temperatures.get(task, 1.0)
-        values = self.task_type(task).predicted(scaled, len(classes))
-        if classes:
-            return values
-        unit, offset = self.units[task]
-        return values * unit + offset
 
     def unknown(self, frame: pd.DataFrame) -> dict[str, int]:
         """By column, the number of rows of `frame` whose category is not in the training rows or was pooled as rare.
@@ -188,7 +173,29 @@ class Predictor(ABC):
         return new_rows.notes(self.trained, cells_of(self.spec, *self._encoded(frame)), frame)
 
 
-class NetworkPredictor(Predictor):
+class RunPredictor(Predictor):
+    """Predicts with the model of one run, which computes outputs."""
+
+    @abstractmethod
+    def _outputs(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
+        """Outputs [N, K] of every task of `tasks`, from numbers [N, Dn] and codes of categories [N, Dc]."""
+
+    def predicted(self, numeric: np.ndarray, codes: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = self._outputs(numeric, codes)
+        return {task: self._values(task, outputs[task]) for task in self.tasks}
+
+    def _values(self, task: str, outputs: np.ndarray) -> np.ndarray:
+        """The numbers or probabilities of one task from its outputs [N, K]."""
+        classes = self.classes[task]
+        scaled = outputs / self.calibration.temperatures.get(task, 1.0)
+        values = self.task_type(task).predicted(scaled, len(classes))
+        if classes:
+            return values
+        unit, offset = self.units[task]
+        return values * unit + offset
+
+
+class NetworkPredictor(RunPredictor):
     """Predicts with a trained network. specs: those that the network was built from, needed to prune it."""
 
     def __init__(
@@ -242,7 +249,7 @@ def networks_of(predictor: Predictor) -> list[NetworkPredictor]:
     return [member for member in predictor.members if isinstance(member, NetworkPredictor)]
 
 
-class BoostingPredictor(Predictor):
+class BoostingPredictor(RunPredictor):
     """Predicts with gradient-boosted trees, which are fitted again from the run's configuration and table.
 
     The checkpoint does not contain trees, because loading them would execute code.

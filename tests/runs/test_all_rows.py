@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from commands import refused
 
 import mtlrun
 from mtlrun.cli.main import main
@@ -41,14 +42,6 @@ def train(*words: str, folder: str) -> dict[str, Any]:
     assert main([*WORDS, *SMALL, *words, f"hydra.run.dir={folder}"]) == 0
     summary: dict[str, Any] = json.loads(Path(folder, "summary.json").read_text())
     return summary
-
-
-def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    assert main(words) == 2
-    answer = capsys.readouterr().err
-    assert answer.startswith("mtlrun: ") and len(answer.splitlines()) <= 2
-    return answer[8:]
 
 
 def parameters(folder: str, name: str) -> dict[str, torch.Tensor]:

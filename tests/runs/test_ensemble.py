@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
+from commands import refused
 
 import mtlrun
 from mtlrun.cli.main import main
@@ -68,14 +69,6 @@ def sweeps(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """A copy of the trained sweeps in the working directory."""
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-
-
-def refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    capsys.readouterr()
-    assert main(argv) == 2
-    answer = capsys.readouterr().err
-    assert answer.startswith("mtlrun: ") and len(answer.splitlines()) <= 2
-    return answer[8:]
 
 
 @pytest.mark.parametrize(

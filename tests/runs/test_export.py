@@ -12,7 +12,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from commands import main
+from commands import main, refused
 from onnx import numpy_helper
 
 import mtlrun
@@ -85,15 +85,6 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
 
 def train(*overrides: str, folder: str = "out") -> None:
     assert main(["data=homes", *SMALL, f"hydra.run.dir={folder}", *overrides]) == 0
-
-
-def refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The answer to a wrong request, in two lines at most."""
-    capsys.readouterr()
-    assert main(argv) == 2
-    answer = capsys.readouterr().err
-    assert answer.startswith("mtlrun: ") and len(answer.splitlines()) <= 2
-    return answer[8:]
 
 
 def raw(frame: pd.DataFrame, session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
