@@ -66,6 +66,8 @@ def _describe(hint: Any, key: str) -> str:
         return " | ".join(map(str, args))
     if origin in (typing.Union, types.UnionType):
         return " or ".join("null" if a is type(None) else _describe(a, key) for a in args)
+    if origin is list and typing.get_origin(args[0]) is list:
+        return "a list of lists: [[..., ...], [...]]"
     if origin is list:
         return f"a list of {_describe(args[0], key).removeprefix('a ')}s: [..., ...]"
     if origin is dict or dataclasses.is_dataclass(hint):

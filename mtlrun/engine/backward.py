@@ -12,7 +12,7 @@ from mtlrun.loss import Strategy
 from mtlrun.model.trunks import Factors, Noise
 from mtlrun.network.network import Network
 from mtlrun.network.supervision import Targets
-from mtlrun.sharing import Hard
+from mtlrun.sharing import PulledBack
 
 Combine = Callable[[Tensor, Tensor], Tensor]  # weights [R, T], gradients [R, T, D] -> direction [R, D]
 
@@ -42,8 +42,8 @@ class CutBackward:
 
     The graph is cut where heads read the trunk. Each task reads its own copy of the features there, so one backward
     pass through all heads gives every task's gradient. If an edge from task to task lets gradients pass, it takes a
-    pass for each task. `Hard.pull_back` continues to the trunk's parameters: for all tasks at once (`at` parameters),
-    or for their combination only (`at` representation). Other sharing schemes need `PerTaskBackward`.
+    pass for each task. `PulledBack.pull_back` continues to the trunk's parameters: for all tasks at once (`at`
+    parameters), or for their combination only (`at` representation). Other sharing schemes need `PerTaskBackward`.
 
     Shared parameters are those of the trunk. With `at` parameters, a head is shared too in the runs in which another
     task learns through its estimate. With `at` representation, such a head gets the weighted sum of its gradients.
@@ -56,7 +56,7 @@ class CutBackward:
         self, network: Network, flat: Flat, at: Literal["parameters", "representation"], gramian_only: bool = False
     ) -> None:
         """`gramian_only`: the Gramian may replace the gradients, and `combine` is their weighted sum."""
-        assert isinstance(network.sharing, Hard), "pulls_back"
+        assert isinstance(network.sharing, PulledBack), "pulls_back"
         self.network, self.flat, self.at, self.sharing = network, flat, at, network.sharing
         self.head_parameters = flat.network_parameters[len(flat.shared_parameters) :]
         runs, self.tasks = flat.values.shape[0], network.tasks
@@ -88,6 +88,7 @@ class CutBackward:
         if self.at == "parameters":
             self.sharing.pull_back(
                 self.tape,
+                self.tasks,
                 self.at_features,
                 self.matrix[..., : self.flat.shared_size],
                 self.factors if self.factored else None,
@@ -105,8 +106,9 @@ class CutBackward:
         """Takes one backward pass for all tasks. No task learns through another task's head."""
         leaves = []
         for block in self.network.blocks:
-            h, count = features[block.layer], len(block.tasks)
-            h = h.detach() if count == 1 else h.detach().unsqueeze(1).expand(-1, count, -1, -1)
+            h, count = block.read(features).detach(), len(block.tasks)
+            if count > 1 and h.dim() == 3:
+                h = h.unsqueeze(1).expand(-1, count, -1, -1)
             leaves.append(h.requires_grad_())
         losses = self.network.losses_of(self.network.outputs(leaves, targets), x, targets)  # [R, T]
         found = torch.autograd.grad(
@@ -122,8 +124,8 @@ class CutBackward:
                     gradient = next(own)
                     known.append(gradient if gradient.dim() == 4 else gradient.unsqueeze(1))
                 else:
-                    runs, batch, width = features[layer].shape
-                    known.append(features[layer].new_zeros(runs, count, batch, width))
+                    h = features[layer]
+                    known.append(h.new_zeros(h.shape[0], count, *h.shape[-2:]))
         self.at_features = {
             layer: known[0] if len(known) == 1 else torch.cat(known, 1) for layer, known in parts.items()
         }
@@ -201,7 +203,7 @@ class CutBackward:
             for (layer, gradient), piece in zip(self.at_features.items(), by_layer, strict=True)
         }
         out = self.matrix[..., : self.flat.shared_size]
-        self.sharing.pull_back(self.tape, features, out)
+        self.sharing.pull_back(self.tape, self.tasks, features, out)
         return out[:, 0]
 
 
@@ -284,4 +286,4 @@ def make_backward(
         assert isinstance(loss, GradientLossConfig), "make_strategy has checked"
         return CutBackward(network, flat, loss.at, strategy.gramian_only)
     # such weights need the losses alone; the cut keeps the weights from the heads
-    return CutBackward(network, flat, "representation")
+    return CutBackward(network, flat, "parameters" if network.sharing.parts else "representation")

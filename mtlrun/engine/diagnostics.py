@@ -40,8 +40,7 @@ def dead_units(evaluation: Evaluation) -> list[Figures]:
             if h.dim() == 3:
                 layers["", f"dead_layer{i}"] = h
             else:
-                apart = zip(network.order, h.unbind(1), strict=True)
-                layers |= {(task, f"dead_trunk_layer{i}"): of_task for task, of_task in apart}
+                layers |= {(t, f"dead_trunk_layer{i}"): h[:, part] for t, part in network.sharing.parts.items()}
         for block, tape in zip(network.blocks, tapes, strict=True):
             for i, h in enumerate(tape, 1):
                 layers |= {(task, f"dead_layer{i}"): h[:, :, t] for t, task in enumerate(block.tasks)}

@@ -27,8 +27,9 @@ def parameters(config: Config, inputs: int, outputs: int) -> int:
     widths, tasks = [inputs, *config.net.hidden], len(config.active)
     members = config.net.ensemble
     heads = [widths[-1], *config.net.head_hidden]
-    trunks = config.sharing.trunks(tasks) * sum((a + 1) * b for a, b in pairwise(widths))
-    trunks += members * sum(widths) if members > 1 else 0  # the scales of the members
+    each = sum((a + 1) * b for a, b in pairwise(widths))
+    each += members * sum(widths) if members > 1 else 0  # the scales of the members
+    trunks = config.sharing.trunks(tasks) * each
     return trunks + tasks * sum((a + 1) * b for a, b in pairwise(heads)) + (heads[-1] + 1) * outputs
 
 
@@ -68,7 +69,9 @@ def run_bytes(config: Config, dataset: "Dataset") -> int:
 def _task_by_task(config: Config) -> bool:
     """Returns whether a step takes a whole backward pass for each task, see `engine.backward.PerTaskBackward`."""
     by_task = isinstance(config.loss, GradientLossConfig) or config.loss.heads == "own"
-    autograd = any(task.head for task in config.active.values()) or config.sharing.name != "hard"
+    sharing, edges = config.sharing, config.task_graph.edges
+    autograd = not sharing.whole_trunks or bool(edges and not sharing.one_representation)
+    autograd = autograd or any(task.head for task in config.active.values())
     return bool(config.graph.constants) or (by_task and autograd)
 
 

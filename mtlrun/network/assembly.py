@@ -1,5 +1,6 @@
 """Builds blocks of heads from task specifications and graphs, sources before receivers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,9 +54,9 @@ def make_blocks(
 ) -> list[Block]:
     """Returns the blocks of a network in the order of computation. Arguments as for `Network`."""
     by_name = {spec.name: spec for spec in specs}
-    parts = list(sharing.tasks or by_name)
+    parts = sharing.parts
     blocks: list[Block] = []
-    for names in _groups(graphs[0], by_name):
+    for names in _groups(graphs[0], by_name, parts):
         tasks = [by_name[name] for name in names]
         kind = TYPES[tasks[0].type](tasks[0].loss, [t.delta for t in tasks], [t.classes for t in tasks])
         kind.smoothing = tasks[0].smoothing
@@ -64,7 +65,7 @@ def make_blocks(
             kind,
             [_head(task, kind, graphs[0]) for task in tasks],
             first=sum(len(block.tasks) for block in blocks),
-            parts=[parts.index(name) for name in names],
+            parts=[parts[name] for name in names if parts],
             features=0 if trunk.at == NOTHING else sharing.widths[trunk.at],
             received=sum(edge.width(config.head_hidden) for edge in edges),
             trunk_scale=gradient_scale([g.trunk[names[0]].gradient for g in graphs]) if trunk.explicit else None,
@@ -112,11 +113,13 @@ def _edges_into(task: str, graphs: Sequence[Graph], blocks: Sequence[Block]) -> 
     ]
 
 
-def _groups(graph: Graph, specs: Mapping[str, TaskSpec]) -> list[list[str]]:
+def _groups(graph: Graph, specs: Mapping[str, TaskSpec], parts: Mapping[str, int]) -> list[list[str]]:
     """Returns groups of tasks whose heads can be computed together, sources before receivers.
 
-    A head has a separate block if it receives estimates, has an explicit trunk edge, or is used by two tasks.
+    A head has a separate block if it receives estimates, has an explicit trunk edge, or is used by two tasks. Tasks
+    that share features with some tasks and not with others (`Sharing.parts`) are in a block with the former.
     """
+    readers = Counter(parts.values())
     tied = {s.head for s in specs.values() if s.head} | {s.name for s in specs.values() if s.head}
     groups: dict[tuple[object, ...], list[str]] = {}
     for level, names in enumerate(graph.levels):
@@ -124,5 +127,7 @@ def _groups(graph: Graph, specs: Mapping[str, TaskSpec]) -> list[list[str]]:
             alone = name if graph.into(name) or graph.trunk[name].explicit or name in tied else ""
             spec = specs[name]
             columns = tuple(spec.columns or ())
-            groups.setdefault((level, spec.type, spec.loss, columns, graph.trunk[name].at, alone), []).append(name)
+            part = parts[name] if readers[parts.get(name, -1)] > 1 else None
+            key = (level, spec.type, spec.loss, columns, graph.trunk[name].at, alone, part)
+            groups.setdefault(key, []).append(name)
     return list(groups.values())

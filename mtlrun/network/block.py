@@ -27,9 +27,10 @@ class HeadSpec:
 class BlockSpec:
     """Arguments from which a block is built.
 
-    first: place of its first task among the network's tasks; parts: places of its tasks along T, if each task has its
-    own features; features, received: how many numbers it reads from the trunk and from other tasks; input_places:
-    places of the encoded columns `[D]` that are its labels, None for all, and for a type that does not read inputs
+    first: place of its first task among the network's tasks; parts: places of its tasks' features, see `Sharing.parts`,
+    empty if all tasks have the same; features, received: how many numbers it reads from the trunk and from other tasks;
+    input_places: places of the encoded columns `[D]` that are its labels, None for all, and for a type that does not
+    read inputs
     """
 
     kind: TaskType
@@ -75,13 +76,13 @@ class Block(nn.Module, ABC):
         """
 
     def read(self, features: Sequence[Tensor]) -> Tensor:
-        """Returns the features that it reads: `[R, B, H]`, or `[R, T, B, H]` if its T > 1 tasks have separate ones."""
+        """Returns the features that it reads: `[R, B, H]`, or `[R, T, B, H]` if its T tasks have separate ones."""
         if self.layer == NOTHING:
             return features[0][..., :0]
         h = features[self.layer]
         if h.dim() == 3:
             return h
-        if len(self.parts) == 1:
+        if len(set(self.parts)) == 1:
             return h[:, self.parts[0]]
         return h if self.parts == list(range(h.shape[1])) else h[:, self.parts]
 

@@ -15,14 +15,14 @@ from mtlrun.network.constants import Constants
 from mtlrun.network.inputs import InputEncoder
 from mtlrun.network.supervision import LabelStatistics, Targets, repeated
 from mtlrun.network.task_edges import Sent
-from mtlrun.sharing.base import Sharing
+from mtlrun.sharing.base import PulledBack, Sharing
 
 
 class Network(nn.Module):
     """Trunk and heads of R runs of the same shapes. Their graphs may differ only in gradient factors.
 
-    tasks: in the order of the losses; place: block and place in it, by task; order: tasks along T, if each task has its
-    own features
+    tasks: in the order of the losses; place: block and place in it, by task; order: tasks along T, in figures of the
+    sharing scheme
 
     members: k; of an ensemble (`Trunk.members`), features and heads have k·B rows for a batch of B. A loss is the mean
     over the members' losses. Each type pools the members' outputs. Edges carry each member's estimate.
@@ -67,10 +67,12 @@ class Network(nn.Module):
     def pulls_back(self) -> bool:
         """Whether gradients by task can be computed without one autograd pass through the trunk per task.
 
-        Requires that no loss holds anything constant, and that every task has its own head that reads a layer.
+        Requires that no loss holds anything constant, and that every task has its own head that reads a layer. A task
+        must not learn through another task's head if not all read the same features.
         """
         plain = all(not block.owner and block.layer != NOTHING for block in self.blocks)
-        return self.sharing.pulls_back and not self.graph.constants and plain
+        apart = bool(self.sharing.parts) and any(edge.scale.constant != 0 for edge in self.edges)
+        return isinstance(self.sharing, PulledBack) and not self.graph.constants and plain and not apart
 
     def forward(self, x: Tensor, targets: Targets | None = None, noise: Noise | None = None) -> list[Tensor]:
         """Encoded inputs `[R, B, D]` → outputs `[R, B, T, K]` of each block.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mtlrun.config.check import check
 from mtlrun.config.length import Length
-from mtlrun.config.schema import Config, ModelConfig, SplitConfig
+from mtlrun.config.schema import Config, GroupsConfig, ModelConfig, SplitConfig
 from mtlrun.config.stages import PRETRAIN, TASK_FREE
 from mtlrun.data.columns import InputSpec
 from mtlrun.engine import checkpoint
@@ -175,6 +175,16 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
             f"{KEY}: sharing={scheme} has parts of its own for each task, and {folder} was trained on "
             f"{listing(theirs.active)}\nallowed: the same tasks, or sharing=hard"
         )
+    if _division(config) != _division(theirs):
+        raise RequestError(
+            f"sharing.groups: found {_division(config)}, and the trunks in {folder} are those of {_division(theirs)}\n"
+            "allowed: the same groups, in the same order"
+        )
+
+
+def _division(config: Config) -> list[list[str]]:
+    """The groups of tasks with a trunk each, of sharing=groups."""
+    return config.sharing.division(list(config.active)) if isinstance(config.sharing, GroupsConfig) else []
 
 
 def _require_same_inputs(folder: Path, theirs: InputSpec, ours: InputSpec) -> None:

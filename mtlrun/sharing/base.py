@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from mtlrun.config.schema import ModelConfig
 from mtlrun.config.schema.sharing import SharingConfig
-from mtlrun.model.trunks import Noise, Trunk
+from mtlrun.model.trunks import Factors, Noise, Trunk
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Plan:
 
     configs: settings of the scheme, one per run; model: settings of the trunk; tasks: the T tasks, in the order of the
     features; seeds: of the initial parameters, one per run; inputs: width of an encoded row; trunk: makes the trunk of
-    the group `model`, for schemes with a single trunk
+    the group `model`, for schemes that use it as it is
     """
 
     configs: Sequence[SharingConfig]
@@ -38,9 +38,7 @@ class Sharing(nn.Module, ABC):
 
     widths: list[int]
     members: int = 1
-    tasks: Sequence[str] = ()  # in the order of the features, if each task has its own
-    # whether `pull_back` computes gradients of all tasks at once (see `Hard`)
-    pulls_back: ClassVar[bool] = False
+    tasks: Sequence[str] = ()  # in the order of the features, if not all tasks have the same
     # whether it has `gates`
     gated: ClassVar[bool] = False
 
@@ -48,8 +46,14 @@ class Sharing(nn.Module, ABC):
     def forward(self, x: Tensor, noise: Noise | None = None) -> list[Tensor]:
         """Inputs `[R, B, D]` → the features after every layer, the inputs first.
 
-        `[R, B, H]` if all tasks have the same features, `[R, T, B, H]` if each task has its own.
+        `[R, B, H]` if all tasks have the same features, `[R, T, B, H]` if each task has its own, `[R, G, B, H]` if
+        groups of tasks have theirs (see `parts`).
         """
+
+    @property
+    def parts(self) -> Mapping[str, int]:
+        """Returns the place of each task along axis 1 of the features; empty if all tasks have the same features."""
+        return {task: place for place, task in enumerate(self.tasks)}
 
     def task_axes(self) -> dict[str, tuple[Sequence[str], int]]:
         """Returns the tasks and their axis, by name of a parameter that has a separate part for each task.
@@ -93,3 +97,25 @@ class Sharing(nn.Module, ABC):
     def figures(self) -> dict[str, Tensor]:
         """Returns metrics to log at an evaluation: `[R]`, or `[R, T]` with a number for each task."""
         return {}
+
+
+class PulledBack(Sharing):
+    """A scheme made of trunks that compute the gradients of all tasks at once, without autograd."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, noise: Noise | None = None, tape: list[Any] | None = None) -> list[Tensor]:
+        """As `Sharing.forward`; fills `tape` with what `pull_back` needs."""
+
+    @abstractmethod
+    def pull_back(
+        self,
+        tape: Sequence[Any],
+        tasks: Sequence[str],
+        gradients: Mapping[int, Tensor],
+        out: Tensor,
+        factors: list[Factors] | None = None,
+    ) -> None:
+        """Computes gradients `[R, T, S]` of the shared parameters, as `Trunk.pull_back`.
+
+        tasks: the T tasks in the order of `gradients`, which are `[R, T, B, H]` by layer
+        """

@@ -1,18 +1,16 @@
 """Hard parameter sharing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
 from mtlrun.model.trunks import Factors, Noise
-from mtlrun.sharing.base import Plan, Sharing
+from mtlrun.sharing.base import Plan, PulledBack
 
 
-class Hard(Sharing):
+class Hard(PulledBack):
     """One trunk for all tasks (Caruana 1993)."""
-
-    pulls_back: ClassVar[bool] = True
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -26,9 +24,13 @@ class Hard(Sharing):
         return features
 
     def pull_back(
-        self, tape: Sequence[Any], gradients: Mapping[int, Tensor], out: Tensor, factors: list[Factors] | None = None
+        self,
+        tape: Sequence[Any],
+        tasks: Sequence[str],
+        gradients: Mapping[int, Tensor],
+        out: Tensor,
+        factors: list[Factors] | None = None,
     ) -> None:
-        """Computes gradients `[R, T, S]` of the shared parameters, as `Trunk.pull_back`."""
         self.trunk.pull_back(tape, gradients, out, factors)
 
     def figures(self) -> dict[str, Tensor]:

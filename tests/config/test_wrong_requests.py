@@ -93,6 +93,32 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
         "sharing=none: model=tabm is an ensemble of trunks, each of which all tasks share\n",
         "set sharing=hard, or model=tabular",
     ),
+    "no groups": (
+        ["sharing=groups"],
+        "sharing.groups: missing\n",
+        "allowed: lists of tasks that share a trunk: 'sharing.groups=[[price,kind],[sold]]'",
+    ),
+    "an empty group": (
+        ["sharing=groups", "sharing.groups=[[price,kind],[]]"],
+        "sharing.groups: found [[price,kind],[]]\n",
+        "allowed: lists of tasks",
+    ),
+    "a list of tasks": (["sharing=groups", "sharing.groups=[price]"], "sharing.groups[0]: found 'price'", "a list"),
+    "a task in place of groups": (
+        ["sharing=groups", "sharing.groups=price"],
+        "sharing.groups: found 'price'\n",
+        "allowed: a list of lists: [[..., ...], [...]]",
+    ),
+    "an unknown task in a group": (
+        ["sharing=groups", "sharing.groups=[[price,knd]]"],
+        "sharing.groups: no task is named 'knd'",
+        "did you mean kind?",
+    ),
+    "a task in two groups": (
+        ["sharing=groups", "sharing.groups=[[price,kind],[kind]]"],
+        "sharing.groups: kind is named twice\n",
+        "allowed: each task once",
+    ),
     "ensemble without layers": (
         ["model=tabm", "model.hidden=[]"],
         "model.hidden: is empty, and the members of model=tabm",

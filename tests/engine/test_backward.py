@@ -31,11 +31,13 @@ def make(
     missing: float = 0.3,
     model: dict[str, Any] | None = None,
     loss: dict[str, Any] | None = None,
+    **sharing: Any,
 ) -> tuple[Stack, Batch]:
     """Two runs on one batch of each."""
     shape = {"hidden": [6, 5], "head_hidden": [3], "dropout": 0.25} | (model or {})
     configs = [
-        make_config(TASKS, seed=s, graph=g, model=shape, loss=loss or {"name": "sum"}) for s, g in enumerate(graphs)
+        make_config(TASKS, seed=s, graph=g, model=shape, loss=loss or {"name": "sum"}, **sharing)
+        for s, g in enumerate(graphs)
     ]
     stack = make_stack(configs, missing=missing)
     return stack, next(iter(stack.train.epoch(1)))
@@ -174,6 +176,25 @@ def test_the_gramian_may_take_the_gradients_place(name: str, model: dict[str, An
     weighted = (expected * weights.unsqueeze(2)).sum(1)
     weighted[:, flat.shared_size :] = (expected.sum(1) if own else weighted)[:, flat.shared_size :]
     torch.testing.assert_close(torch.cat([g.flatten(1) for g in found], 1), weighted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("groups", [[["a", "c"], ["b", "d"]], [["c", "a", "b"]], [["a", "b", "c", "d"]]], ids=str)
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("model", [{}, ENSEMBLE], ids=["mlp", "tabm"])
+def test_trunks_of_groups_are_carried_back(model: dict[str, Any], name: str, groups: list[list[str]]) -> None:
+    """By one pass, or task by task where a task learns through another's head."""
+    sharing = {"name": "groups", "groups": groups}
+    stack, batch = make(GRAPHS[name], model=model, loss={"name": "pcgrad"}, sharing=sharing)
+    assert isinstance(stack.step.backward, PerTaskBackward if any(map(sources, GRAPHS[name])) else CutBackward)
+    _, found = stack.step.backward.forward(batch.x, batch.targets, stack.step.dropout_masks(0))
+    expected, shared = by_autograd(stack, batch), shared_columns(stack, GRAPHS[name])
+    known = (expected * shared.unsqueeze(1))[..., : found.shape[2]]
+    torch.testing.assert_close(found, known, rtol=1e-5, atol=1e-7)
+    by_group = found[..., : stack.step.flat.shared_size].unflatten(2, (len(stack.network.sharing.trunks), -1))
+    for t, task in enumerate(stack.network.tasks):
+        reached = by_group[0, t].abs().amax(1) > 0
+        assert bool(reached[stack.network.sharing.parts[task]])
+        assert int(reached.sum()) == 1 or any(map(sources, GRAPHS[name]))
 
 
 @pytest.mark.parametrize("name", [name for name in GRAPHS if name not in WIDE])

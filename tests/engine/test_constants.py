@@ -247,6 +247,15 @@ def test_a_gate_of_a_head_s_owner_is_not_shared() -> None:
     assert gates and not any(value.any() for value in gates)
 
 
+def test_an_inner_layer_of_a_group_cannot_be_held() -> None:
+    with pytest.raises(RequestError, match=r"^graph.constants.a: found layer1, and with sharing=groups"):
+        make_config(
+            sharing={"name": "groups", "groups": [["a", "b"]]},
+            model={"hidden": [4, 4]},
+            graph={"constants": {"a": ["layer1"]}},
+        )
+
+
 @pytest.mark.parametrize("sharing", ["mmoe", "cgc", "ple"])
 def test_what_a_mixture_reads_on_the_way_cannot_be_held(sharing: str) -> None:
     with pytest.raises(RequestError, match=r"^graph.constants.a: found layer1, and with sharing="):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import make_config, make_dataset, make_stack
@@ -79,6 +80,15 @@ def test_every_trunk_of_a_task_s_own_counts(name: str) -> None:
     assert parameters(config, 4, 5) - parameters(hard, 4, 5) == 2 * (5 * 8 + 9 * 6)
     dataset = make_dataset(config)
     assert run_bytes(config, dataset) > run_bytes(hard, dataset) + 2 * (5 * 8 + 9 * 6) * 48
+
+
+@pytest.mark.parametrize("model", [{}, {"name": "tabm", "members": 5}], ids=["mlp", "tabm"])
+@pytest.mark.parametrize(("groups", "trunks"), [([["a", "c"]], 2), ([["a", "b", "c"]], 1), ([["a"], ["b"]], 3)])
+def test_the_trunk_of_each_group_counts(groups: list[list[str]], trunks: int, model: dict[str, Any]) -> None:
+    config = make_config(sharing={"name": "groups", "groups": groups}, model=model)
+    network = make_stack([config]).network
+    assert len(network.sharing.trunks) == trunks == config.sharing.trunks(3)
+    assert parameters(config, 4, 5) == network.parameter_count()
 
 
 def test_an_estimate_follows_sizes_but_not_a_batch_beyond_the_table() -> None:

@@ -202,7 +202,12 @@ MEMBERS: dict[str, list[dict[str, Any]]] = {
             s | g | {"sharing": scheme, "model": {"dropout": 0.3}}
             for s, g in zip(STRATEGIES, chains("embedding", "ramp"), strict=True)
         ]
-        for scheme in ({"name": "mmoe", "experts": 3}, {"name": "cgc"}, {"name": "ple", "shared_experts": 1})
+        for scheme in (
+            {"name": "mmoe", "experts": 3},
+            {"name": "cgc"},
+            {"name": "ple", "shared_experts": 1},
+            {"name": "groups", "groups": [["d", "a"], ["b"]]},
+        )
     },
     "stitches": [
         s | {"sharing": {"name": "cross_stitch", "own": 0.8 - 0.1 * r, "rate": 10.0**r}} for r, s in enumerate(POLICIES)

@@ -231,7 +231,7 @@ def test_every_scheme_learns_from_embedded_inputs(sharing: str) -> None:
         if not linear
         else {"a": {"type": "regression"}, "b": {"type": "regression"}},
         model={"scaling": "robust", "embedding": "periodic", **sizes},
-        sharing={"name": sharing},
+        sharing={"name": sharing} | ({"groups": [["a", "r"]]} if sharing == "groups" else {}),
         loss={"name": "upgrad" if sharing in ("hard", "cgc") else "sum"},
     )
     stack = make_stack([config], inputs=3)

@@ -73,6 +73,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "sharing": {"sharing": {"name": "soft_l2", "strength": 0.1}},
     "none": {"sharing": {"name": "none"}},
     "mmoe": {"sharing": {"name": "mmoe"}},
+    "groups": {"sharing": {"name": "groups", "groups": [["a", "c"]]}},
 }
 
 

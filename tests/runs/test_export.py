@@ -173,6 +173,7 @@ def differences(frame: pd.DataFrame, found: dict[str, np.ndarray], expected: pd.
         ["tasks.seen={type: reconstruction, columns: [new, city, when]}"],
         ["model=tabular", "model.clip_outputs=true"],
         ["model=tabm", "lr.base=0.01", "graph.receives={stars: {half: {gradient: pass, what: label}}}"],
+        ["model=tabm", "lr.base=0.01", "sharing=groups", "sharing.groups=[[price,kind,half],[sold,stars]]"],
         ["model.embedding=piecewise", "tasks.seen={type: reconstruction, columns: [city, mtlrun/x]}"],
     ],
     ids=" ".join,

@@ -68,6 +68,68 @@ def test_none_is_the_single_task_nets(extra: dict[str, Any]) -> None:
                 assert figures[task, metric] == pytest.approx(value, rel=1e-5, abs=1e-6)
 
 
+def outputs(sharing: dict[str, Any], steps: int = 20, **groups: Any) -> dict[str, torch.Tensor]:
+    """Outputs `[R, N, K]` on val by task, of two runs after some steps."""
+    stack = make_stack([make_config(seed=s, sharing=sharing, **(SGD | groups)) for s in (0, 1)], missing=0.3)
+    train_steps(stack, steps)
+    by_block = zip(stack.network.blocks, stack.val.outputs(), strict=True)
+    return {task: out[:, :, i] for block, out in by_block for i, task in enumerate(block.tasks)}
+
+
+GROUPED: dict[str, dict[str, Any]] = {
+    "sum": {},
+    "uncertainty": {"loss": {"name": "uncertainty"}},
+    "no layers": {"model": {"hidden": [], "head_hidden": []}},
+    "dropout": {"model": {"dropout": 0.3}},
+    "edges": {"graph": {"receives": {"b": {"a": "stop", "trunk": {"at": 1}}, "c": {"b": "pass", "trunk": "reverse"}}}},
+    "constants": {"graph": {"constants": {"b": ["layer2", "trunk"]}}},
+}
+SHARED: dict[str, dict[str, Any]] = {
+    "tabm": {"model": {"name": "tabm", "members": 3}},
+    "pcgrad": {"loss": {"name": "pcgrad"}},
+    "mgda along edges": {"loss": {"name": "mgda"}, "graph": {"name": "chain", "gradient": "pass"}},
+    "own weights of heads": {"loss": {"name": "fixed", "weights": {"a": 3.0}, "heads": "own"}},
+}
+
+
+def assert_same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == two.keys()
+    for task, out in one.items():
+        torch.testing.assert_close(out, two[task], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", GROUPED | SHARED)
+def test_one_group_is_hard_sharing(name: str) -> None:
+    extra = (GROUPED | SHARED)[name]
+    one = {"name": "groups", "groups": [["c", "a", "b"]]}
+    assert_same(outputs(one, **extra), outputs({"name": "hard"}, **extra))
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_a_group_for_each_task_is_none(name: str) -> None:
+    each = {"name": "groups", "groups": [["b"], ["c"]]}  # a is in none: a trunk of its own too
+    assert_same(outputs(each, **GROUPED[name]), outputs({"name": "none"}, **GROUPED[name]))
+
+
+@pytest.mark.parametrize("name", ["sum", "tabm", "pcgrad"])
+def test_groups_train_as_nets_of_their_own(name: str) -> None:
+    """Each group as hard sharing with `only` its tasks. Gradients of different groups are orthogonal."""
+    extra, tasks = SGD | (GROUPED | SHARED)[name], {t: {"type": "regression"} for t in "abcd"}
+    groups = [["a", "c"], ["d", "b"]]
+    config = make_config(tasks, sharing={"name": "groups", "groups": groups}, **extra)
+    dataset = make_dataset(config)
+    together = build_stack([config], [dataset])
+    train_steps(together, 20)
+    figures = together.val()[0]
+    for group in groups:
+        own = make_config(tasks, only=group, **extra)
+        targets = {task: dataset.targets[task] for task in own.active}
+        alone = build_stack([own], [dataclasses.replace(dataset, targets=targets)])
+        train_steps(alone, 20)
+        for (task, metric), value in alone.val()[0].items():
+            assert not task or figures[task, metric] == pytest.approx(value, rel=1e-4, abs=1e-5)
+
+
 @pytest.mark.parametrize("hidden", [[8, 6], []])
 @pytest.mark.parametrize("name", TIED)
 def test_strength_0_is_none_bit_for_bit(name: str, hidden: list[int]) -> None:
@@ -167,11 +229,12 @@ def test_penalties_act_at_the_trunk_s_rate(name: str) -> None:
     assert all(torch.equal(v, before[k]) for k, v in parameters(stack).items() if k.startswith("sharing."))
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", [*OWN, "groups"])
 def test_files_checkpoints_and_predictions(name: str, tmp_path: Path) -> None:
     """A stack that is interrupted goes on to the same bits; what is loaded of a run gives its figures again."""
     trainer = {"epochs": 4, "log_activations": True, "importance": True}
-    sharing: dict[str, Any] = {"name": name} | ({"strength": 0.01} if name != "none" else {})
+    settings: dict[str, Any] = {"none": {}, "groups": {"groups": [["c", "a"]]}}.get(name, {"strength": 0.01})
+    sharing = {"name": name} | settings
     configs = [make_config(seed=s, sharing=sharing, trainer=trainer) for s in (0, 1)]
     datasets = [make_dataset(c, missing=0.2) for c in configs]
 
@@ -197,6 +260,7 @@ def test_files_checkpoints_and_predictions(name: str, tmp_path: Path) -> None:
         "joint_features": ["zeros"],
         "l1": ["zeros"],
         "none": [],
+        "groups": [],
     }[name]
     for metric in logged:
         assert len(rows[(rows["metric"] == metric) & (rows["task"] == "")]) == 4

@@ -50,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     loss_rules.weights,
     trunk_rules.ensemble,
     sharing_rules.trunks,
+    sharing_rules.groups,
     sharing_rules.shared_gradients,
     sharing_rules.penalised_heads,
     loss_rules.refused_values,

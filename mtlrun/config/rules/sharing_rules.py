@@ -1,6 +1,9 @@
 """Rules about the sharing scheme."""
 
-from mtlrun.config.schema import MODELS, Config, GradientLossConfig, PerHeadLrConfig, TiedConfig
+from collections import Counter
+
+from mtlrun.config.schema import MODELS, Config, GradientLossConfig, GroupsConfig, PerHeadLrConfig, TiedConfig
+from mtlrun.config.values import require_task
 from mtlrun.util.errors import RequestError, listing
 
 
@@ -16,6 +19,36 @@ def trunks(config: Config) -> None:
             f"sharing={sharing.name}: needs layers in the trunk, and model.hidden is empty\n"
             "set model.hidden=[64], or sharing=hard"
         )
+
+
+def groups(config: Config) -> list[str]:
+    """Each group has tasks, and no task is in two. Returns notes on tasks in no group and tasks that `only` leaves out.
+
+    Raises RequestError otherwise.
+    """
+    sharing, key = config.sharing, "sharing.groups"
+    if not isinstance(sharing, GroupsConfig):
+        return []
+    if not sharing.groups or not all(sharing.groups):
+        found = "missing" if sharing.groups is None else f"found {_written(sharing.groups)}"
+        names = list(config.active)
+        example = [names[:2], *([name] for name in names[2:3])]
+        raise RequestError(f"{key}: {found}\nallowed: lists of tasks that share a trunk: '{key}={_written(example)}'")
+    named = [task for group in sharing.groups for task in group]
+    for task in named:
+        require_task(task, config.tasks, key)
+    twice = [task for task, count in Counter(named).items() if count > 1]
+    if twice:
+        raise RequestError(f"{key}: {listing(twice)} is named twice\nallowed: each task once")
+    left_out = [task for task in named if task not in config.active]
+    single = [task for task in config.active if task not in named]
+    notes = [f"{key}: {listing(left_out)} left out, as `only` leaves out the task"] if left_out else []
+    return notes + ([f"{key}: {listing(single)} in no group: a trunk of its own"] if single else [])
+
+
+def _written(lists: list[list[str]]) -> str:
+    """Returns lists as a user writes them: [[price,kind],[sold]]."""
+    return f"[{','.join('[' + ','.join(group) + ']' for group in lists)}]"
 
 
 def shared_gradients(config: Config) -> None:
@@ -61,9 +94,9 @@ def penalised_heads(config: Config) -> list[str]:
 
 
 def mixed_constants(config: Config) -> None:
-    """With a mixture of experts, an inner layer cannot be constant: later layers do not read the mixture."""
+    """An inner layer cannot be constant if tasks read a mixture or copy of it, which later layers do not read."""
     graph, sharing = config.task_graph, config.sharing
-    for name, constants in graph.constants.items() if sharing.mixes else ():
+    for name, constants in graph.constants.items() if sharing.copies else ():
         inner = [c for c in constants if c.startswith("layer") and c != f"layer{graph.depth}"]
         if inner:
             raise RequestError(

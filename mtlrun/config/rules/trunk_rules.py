@@ -6,11 +6,11 @@ from mtlrun.util.errors import RequestError, listing
 
 
 def ensemble(config: Config) -> None:
-    """A trunk that is an ensemble has layers, and all tasks read it."""
+    """A trunk that is an ensemble has layers, and the sharing scheme uses it as it is."""
     if config.net.ensemble == 1:
         return
     model, sharing = f"model={config.model.name}", config.sharing.name
-    if sharing not in TASK_FREE:
+    if not config.sharing.whole_trunks:
         raise RequestError(
             f"sharing={sharing}: {model} is an ensemble of trunks, each of which all tasks share\n"
             "set sharing=hard, or model=tabular"

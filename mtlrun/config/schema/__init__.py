@@ -17,7 +17,7 @@ from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossCon
 from mtlrun.config.schema.lr import LrConfig, PerHeadLrConfig
 from mtlrun.config.schema.model import MODELS, BareModelConfig, BoostingConfig, ModelConfig, TabmConfig
 from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
-from mtlrun.config.schema.sharing import SHARINGS, SharingConfig, TiedConfig
+from mtlrun.config.schema.sharing import SHARINGS, GroupsConfig, SharingConfig, TiedConfig
 from mtlrun.config.schema.tasks import SmoothConfig, TaskConfig
 from mtlrun.config.schema.trainer import OVER_TASKS, TrainerConfig
 
@@ -40,6 +40,7 @@ __all__ = [
     "DataConfig",
     "GradientLossConfig",
     "GraphConfig",
+    "GroupsConfig",
     "LossConfig",
     "LrConfig",
     "ModelConfig",

@@ -1,6 +1,6 @@
 """The settings of the group `sharing`: one dataclass per scheme of mtlrun/sharing/, with the same name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,14 +17,17 @@ class SharingConfig:
     makes_trunks: the scheme makes its trunks itself, from the settings of model=mlp
     one_representation: all heads read the same features
     needs_layers: the scheme has no meaning for a trunk without layers
-    mixes: tasks read mixtures of experts
+    copies: tasks read mixtures or copies of inner layers, which later layers do not read
+    whole_trunks: the scheme uses trunks of the group `model` as they are. They may then be ensembles, and gradients by
+        task are pulled back through them
     """
 
     own_trunks: ClassVar[bool] = False
     makes_trunks: ClassVar[bool] = False
     one_representation: ClassVar[bool] = False
     needs_layers: ClassVar[bool] = False
-    mixes: ClassVar[bool] = False
+    copies: ClassVar[bool] = False
+    whole_trunks: ClassVar[bool] = False
 
     name: str
 
@@ -36,6 +39,7 @@ class SharingConfig:
 @dataclass(frozen=True, kw_only=True)
 class HardConfig(SharingConfig):
     one_representation: ClassVar[bool] = True
+    whole_trunks: ClassVar[bool] = True
 
     name: Literal["hard"] = "hard"
 
@@ -46,6 +50,27 @@ class NoneConfig(SharingConfig):
     makes_trunks: ClassVar[bool] = True
 
     name: Literal["none"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupsConfig(SharingConfig):
+    """groups: lists of tasks. The tasks of a group share a trunk. A task in no group has a trunk of its own."""
+
+    whole_trunks: ClassVar[bool] = True
+    copies: ClassVar[bool] = True
+
+    name: Literal["groups"] = "groups"
+    groups: list[list[str]] | None = None
+
+    def division(self, tasks: Sequence[str]) -> list[list[str]]:
+        """Returns the groups of `tasks`: those of `groups` without other tasks, then one for each task in none."""
+        named = [[task for task in group if task in tasks] for group in self.groups or ()]
+        grouped = {task for group in named for task in group}
+        return [*(group for group in named if group), *([task] for task in tasks if task not in grouped)]
+
+    def trunks(self, tasks: int) -> int:
+        groups = self.groups or ()
+        return min(tasks, len(groups) + max(0, tasks - sum(map(len, groups))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +154,7 @@ class CrossStitchConfig(SharingConfig):
 class MmoeConfig(SharingConfig):
     makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
-    mixes: ClassVar[bool] = True
+    copies: ClassVar[bool] = True
 
     name: Literal["mmoe"] = "mmoe"
     experts: int = bounded(4, at_least=1)
@@ -144,7 +169,7 @@ class CgcConfig(SharingConfig):
 
     makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
-    mixes: ClassVar[bool] = True
+    copies: ClassVar[bool] = True
 
     name: Literal["cgc"] = "cgc"
     shared_experts: int = bounded(2, at_least=1)
@@ -160,7 +185,7 @@ class PleConfig(SharingConfig):
 
     makes_trunks: ClassVar[bool] = True
     needs_layers: ClassVar[bool] = True
-    mixes: ClassVar[bool] = True
+    copies: ClassVar[bool] = True
 
     name: Literal["ple"] = "ple"
     shared_experts: int = bounded(2, at_least=1)
@@ -173,6 +198,7 @@ class PleConfig(SharingConfig):
 SHARINGS: Mapping[str, type[SharingConfig]] = {
     "hard": HardConfig,
     "none": NoneConfig,
+    "groups": GroupsConfig,
     "soft_l2": SoftL2Config,
     "mean_regularized": MeanRegularizedConfig,
     "trace_norm": TraceNormConfig,
