@@ -3,7 +3,7 @@
 import pandas as pd
 
 from evidence.reading import average, chance, difference, number
-from evidence.row import Measured, Paired, Row, Runs, paired
+from evidence.row import PLAIN, Measured, Paired, Row, Runs, paired
 
 TITLE = "Extra data, controls and rival explanations"
 FIGURE = "test/a/rmse"
@@ -79,7 +79,7 @@ ROWS = [
         "steps",
         extra_data,
         "b shuffled; width; compute",
-        ("data=extra_data",),
+        ("data=extra_data", *PLAIN),
     ),
     Row(
         "shuffled",
@@ -88,7 +88,7 @@ ROWS = [
         "with the auxiliary task better at .05 than alone and than with its labels shuffled",
         shuffled,
         "auxiliary labels shuffled",
-        ("data=extra_data", "seed=range(20)"),
+        ("data=extra_data", "seed=range(20)", *PLAIN),
     ),
     Row(
         "rivals",
@@ -97,6 +97,6 @@ ROWS = [
         "with the auxiliary task better at .05 than each rival, the best rate, width and restart chosen on val",
         rivals,
         "each arm is one",
-        ("data=extra_data", "seed=range(12)"),
+        ("data=extra_data", "seed=range(12)", *PLAIN),
     ),
 ]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from evidence.reading import average, chance, curve, difference, number
-from evidence.row import Measured, Paired, Row, Runs, paired
+from evidence.row import PLAIN_NET, Measured, Paired, Row, Runs, paired
 
 TITLE = "Further measurements"
 FAMILY = ("a", "b", "c")
@@ -173,7 +173,7 @@ ROWS = [
         "errors fall with rows; together below alone on all rows, and at .05 on half of them",
         learning_curve,
         "alone",
-        ("data=family", "only=[a,b,c]", "trainer.epochs=30", "trainer.batch_size=30", "seed=range(6)"),
+        ("data=family", "only=[a,b,c]", "trainer.epochs=30", "trainer.batch_size=30", "seed=range(6)", *PLAIN_NET),
     ),
     Row(
         "learning_speed",
@@ -191,7 +191,7 @@ ROWS = [
         "seed",
         affinity,
         "d, of another family",
-        ("data=family", "trainer.epochs=30", "trainer.batch_size=30", "seed=range(8)"),
+        ("data=family", "trainer.epochs=30", "trainer.batch_size=30", "seed=range(8)", *PLAIN_NET),
     ),
     Row(
         "importance",

@@ -12,6 +12,11 @@ import pandas as pd
 from mtlrun.results.sweep_folder import read_plan
 from mtlrun.statistics import paired_t, t_interval
 
+# The plain net and training, for experiments that ship with mtlrun: their defaults aim at good nets, and a row shows a
+# mechanism. `PLAIN` has the length too.
+PLAIN_NET = ("model=mlp", "optimizer=adam", "lr.base=0.001", "lr.schedule=constant", "trainer.patience=10")
+PLAIN = (*PLAIN_NET, "trainer.epochs=20", "trainer.batch_size=256")
+
 
 class Measured(NamedTuple):
     """The figures in words, with seeds and intervals, and whether the criterion holds."""
