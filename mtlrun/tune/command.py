@@ -9,12 +9,13 @@ from omegaconf import OmegaConf
 
 from mtlrun.compose import compose
 from mtlrun.compose.overrides import full_key, parse
-from mtlrun.data.dataset import load_table
-from mtlrun.results.files import as_json, at_work, create
+from mtlrun.data.dataset import load_dataset, load_table
+from mtlrun.results.files import as_json, at_work, create, write_json
 from mtlrun.results.names import TUNE
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
+from mtlrun.tune.grouping import can_be_grouped, propose
 from mtlrun.tune.search import DEFAULT_RUNS, Progress, Search, SearchResult
-from mtlrun.tune.setting_runs import Base
+from mtlrun.tune.setting_runs import Base, Setting
 from mtlrun.tune.settings import PREFIX, TuneSettings, take_settings
 from mtlrun.tune.space import Dimension, space_of
 from mtlrun.util.errors import RequestError, StorageError, counted
@@ -23,6 +24,7 @@ from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import say, shown
 
 DIR = "hydra.sweep.dir"
+GROUPS = "groups.json"  # the estimate of which tasks go together
 
 
 def tune(words: Sequence[str], config_dir: str | None) -> int:
@@ -31,26 +33,26 @@ def tune(words: Sequence[str], config_dir: str | None) -> int:
     Raises RequestError, before anything is written, if the words are wrong.
     """
     settings, rest = take_settings(words)
-    base, space = _composed(rest, config_dir, settings)
+    base = _composed(rest, config_dir, settings)
     with importing("torch"):
         load_table(base.config)
     folder = _free_folder(base)
     record = {"words": rest, "config_dir": config_dir, "settings": settings.to_plain()}
     with claimed(folder, DIR):
         create(folder / TUNE, as_json(record))
-    return _go_on(folder, base, space, settings)
+    return _go_on(folder, base, settings)
 
 
 def resume_tune(folder: Path) -> int:
     """Continues in the folder of an earlier `mtlrun tune`. Returns the exit status. Raises RequestError."""
     record = _read(folder / TUNE)
     settings = TuneSettings(**record["settings"])
-    base, space = _composed(record["words"], record["config_dir"], settings)
-    return _go_on(folder, base, space, settings)
+    base = _composed(record["words"], record["config_dir"], settings)
+    return _go_on(folder, base, settings)
 
 
-def _composed(words: Sequence[str], config_dir: str | None, settings: TuneSettings) -> tuple[Base, Sequence[Dimension]]:
-    """The request and the space of a search. Raises RequestError if it is wrong, or if nothing is to be searched."""
+def _composed(words: Sequence[str], config_dir: str | None, settings: TuneSettings) -> Base:
+    """The request of a search. Raises RequestError if it is wrong, or if nothing is to be searched."""
     base = Base(compose([*words], config_dir, multirun=True))
     for line in base.request.overrides:
         override = parse(line)
@@ -67,10 +69,27 @@ def _composed(words: Sequence[str], config_dir: str | None, settings: TuneSettin
     config = base.config
     if config.boosting:
         raise RequestError("model: found boosting\nallowed with tune: a net; boosting takes part by itself")
-    space = space_of(config, [full_key(parse(line)) for line in base.request.overrides], settings)
-    if not space:
+    if not _space(base, settings):
         raise RequestError(f"{PREFIX}fixed: nothing is left to search\nleave a key out of it")
-    return base, space
+    return base
+
+
+def _space(base: Base, settings: TuneSettings, groups: Sequence[str] = ()) -> Sequence[Dimension]:
+    given = [full_key(parse(line)) for line in base.request.overrides]
+    return space_of(base.config, given, settings, groups)
+
+
+def _groups(folder: Path, base: Base, settings: TuneSettings) -> Sequence[str]:
+    """Divisions of the tasks to try, as values of `sharing.groups`: estimated once, then read from the folder."""
+    if not can_be_grouped(base.config) or not any(d.key == "sharing" for d in _space(base, settings)):
+        return []
+    path = folder / GROUPS
+    if not path.is_file():
+        configs = [run.config for run in base.runs([Setting("joint")], range(settings.splits), {})]
+        found = propose(configs, [load_dataset(config) for config in configs])
+        write_json(path, {"tasks": found.tasks, "affinity": found.affinity.tolist(), "groups": found.values()})
+    values: list[str] = json.loads(path.read_text(encoding="utf-8"))["groups"]
+    return values
 
 
 def _free_folder(base: Base) -> Path:
@@ -88,8 +107,9 @@ def _free_folder(base: Base) -> Path:
     return folder
 
 
-def _go_on(folder: Path, base: Base, space: Sequence[Dimension], settings: TuneSettings) -> int:
+def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
     command = quoted("mtlrun", "tune", *base.request.overrides)
+    space = _space(base, settings, _groups(folder, base, settings))
     say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
     search = Search(base, space, settings, folder, command, say_progress)
     try:
