@@ -14,7 +14,7 @@ from mtlrun.results.files import as_json, at_work, create, write_json
 from mtlrun.results.names import TUNE
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
 from mtlrun.tune.grouping import can_be_grouped, propose
-from mtlrun.tune.search import DEFAULT_RUNS, Progress, Search, SearchResult
+from mtlrun.tune.search import Progress, Search, SearchResult
 from mtlrun.tune.setting_runs import Base, Setting
 from mtlrun.tune.settings import PREFIX, TuneSettings, take_settings
 from mtlrun.tune.space import Dimension, space_of
@@ -147,8 +147,7 @@ def _space_lines(space: Sequence[Dimension]) -> list[str]:
 def _length_words(settings: TuneSettings) -> str:
     """How long the search is, and how it goes."""
     bounds = [f"{settings.minutes:g} minutes"] if settings.minutes is not None else []
-    runs = settings.runs if settings.runs is not None or settings.minutes is not None else DEFAULT_RUNS
-    bounds += [f"{runs} runs"] if runs is not None else []
+    bounds += [f"{settings.most_runs} runs"] if settings.most_runs is not None else []
     splits = counted(settings.splits, "split")
     return (
         f"for {' or '.join(bounds)} at most ({PREFIX}minutes, {PREFIX}runs); {settings.batch} settings at a time, "

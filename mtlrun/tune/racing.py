@@ -22,7 +22,7 @@ def drop(run: RunRecord | None, default: RunRecord, columns: Sequence[TaskColumn
         return LOST
     drops = []
     for column in columns:
-        key = f"val/{column.task}/{column.primary}"
+        key = f"val/{column.task}/{column.metric}"
         base = default.figures.get(key)
         if base is None:
             continue
@@ -31,6 +31,11 @@ def drop(run: RunRecord | None, default: RunRecord, columns: Sequence[TaskColumn
         drops.append(float(statistics.relative_drop(value, base, column.higher)))
     known = [value for value in drops if not math.isnan(value)]
     return float(np.mean(known)) if known else 0.0
+
+
+def runs_of(settings: int, splits: int) -> int:
+    """The runs of a batch of settings, of which the better half goes on to the next split."""
+    return sum(math.ceil(settings / 2**split) for split in range(splits))
 
 
 def survivors(drops: Mapping[int, Sequence[float]]) -> list[int]:

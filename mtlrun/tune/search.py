@@ -18,7 +18,7 @@ from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import TaskColumn
 from mtlrun.results.files import write_json
-from mtlrun.tune.racing import LOST, drop, survivors
+from mtlrun.tune.racing import LOST, drop, runs_of, survivors
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.settings import TuneSettings
 from mtlrun.tune.space import Dimension
@@ -26,7 +26,6 @@ from mtlrun.util.errors import RequestError
 
 SEARCH, BATCH, DONE = "search", "batch.json", "done.json"
 DEFAULT = "default"
-DEFAULT_RUNS = 120
 QUIETLY = {"trainer.tensorboard": "false"}  # of all runs of a search, whose curves nobody looks at
 
 
@@ -115,17 +114,14 @@ class Search:
 
     def _may_begin(self, longest: float) -> bool:
         """Whether another batch fits into the budget, if it takes as long as the longest so far."""
-        minutes, runs = self.settings.minutes, self.settings.runs
-        most = DEFAULT_RUNS if runs is None and minutes is None else runs
-        in_time = minutes is None or self._seconds + longest <= 60 * minutes
-        return in_time and (most is None or self._runs < most)
+        minutes = self.settings.minutes
+        return (minutes is None or self._seconds + longest <= 60 * minutes) and self._size() > 0
 
     def _size(self) -> int:
-        """The settings of the next batch: fewer if the runs that are left do not do for a whole one."""
-        most = DEFAULT_RUNS if self.settings.minutes is None else None
-        left = self.settings.runs or most
-        whole = self.settings.batch
-        return whole if left is None else max(1, min(whole, left - self._runs))
+        """The settings of the next batch: a whole one, or as many as fit into the runs that are left."""
+        most = self.settings.most_runs
+        sizes = range(self.settings.batch, 0, -1)
+        return next((n for n in sizes if most is None or self._runs + runs_of(n, self.settings.splits) <= most), 0)
 
     # ---------------------------------------------------------------- batches
 

@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 from mtlrun.compose.overrides import parse
 from mtlrun.util.errors import RequestError, listing, nearest
 
+DEFAULT_RUNS = 120  # of a search: four batches of 16 settings
 PREFIX, SPACE = "tune.", "tune.space."
 
 
@@ -17,7 +18,7 @@ class TuneSettings:
     """The settings of a search.
 
     minutes: the time of the search, the confirmation not included; None: `runs` alone bound it
-    runs: the largest number of runs of the search; None: `DEFAULT_RUNS`, or any number if `minutes` is given
+    runs: the largest number of runs of the search, without the default's; see `most_runs`
     splits: the splits, and seeds, over which a setting is judged
     batch: the settings that begin together
     seeds: the seeds of the confirmation; None: as many as an answer needs
@@ -32,6 +33,11 @@ class TuneSettings:
     seeds: int | None = None
     fixed: Sequence[str] = ()
     space: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def most_runs(self) -> int | None:
+        """The largest number of runs of the search; None: no bound but the time."""
+        return DEFAULT_RUNS if self.runs is None and self.minutes is None else self.runs
 
     def to_plain(self) -> dict[str, Any]:
         """For tune.json."""

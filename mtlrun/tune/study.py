@@ -3,6 +3,7 @@
 Optuna and its dashboard open the journal as any other.
 """
 
+import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +23,14 @@ STARTUP = 16  # trials that are drawn at random, before TPE has something to lea
 OF_ONE_SHAPE = 4  # trials of a batch with the same shape, which train as one stack
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+
+
+@contextlib.contextmanager
+def _experimental() -> Iterator[None]:
+    """Without warnings of what Optuna calls experimental, `group` and PartialFixedSampler: both are there since 2.8."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
 
 
 class Study:
@@ -38,13 +46,14 @@ class Study:
 
     def _sampler(self) -> BaseSampler:
         # seeded with the number of trials, so that a resumed study does not draw the same settings again
-        return TPESampler(
-            n_startup_trials=STARTUP,
-            multivariate=True,
-            group=True,
-            constant_liar=True,
-            seed=len(self._study.trials),
-        )
+        with _experimental():
+            return TPESampler(
+                n_startup_trials=STARTUP,
+                multivariate=True,
+                group=True,
+                constant_liar=True,
+                seed=len(self._study.trials),
+            )
 
     def _add_default(self) -> None:
         """Adds the default, whose drop is 0, if all of its values are in the space."""
@@ -67,7 +76,8 @@ class Study:
         for number in range(count):
             if number % OF_ONE_SHAPE == 0:
                 shape = {}
-            self._study.sampler = PartialFixedSampler(shape, sampler) if shape else sampler
+            with _experimental():
+                self._study.sampler = PartialFixedSampler(shape, sampler) if shape else sampler
             trial = self._study.ask()
             values = self._draw(trial)
             if not shape:
