@@ -112,8 +112,8 @@ COMMANDS = {
         ("output", "confirm", "rows", "ensemble", "by", "reference", "metric", "split", "margin", "tune", "format"),
         COMPARE_DETAILS,
     ),
-    "tune": Command("tune [OVERRIDES]", "search settings, confirm them, say what to do", ("config_dir",), TUNE_DETAILS),
-    "resume": Command("resume DIR", "continue an interrupted run, sweep or search"),
+    "tune": Command("tune [OVERRIDES]", "find settings, and say what to do", ("config_dir",), TUNE_DETAILS),
+    "resume": Command("resume DIR", "continue an interrupted run or sweep"),
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
         "predict new rows with a trained run",
