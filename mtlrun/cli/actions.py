@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
+from mtlrun.results.names import TUNE
 from mtlrun.util.errors import RequestError
 from mtlrun.util.lazy import importing
 from mtlrun.util.terminal import say
@@ -118,9 +119,20 @@ def compare(words: Words) -> int:
     return compare_folders([Path(word) for word in words.words], words.options)
 
 
+def tune(words: Words) -> int:
+    """`mtlrun tune [OVERRIDES]`: searches settings, confirms them, and says what to do. Returns the exit status."""
+    from mtlrun.tune.command import tune as search
+
+    return search(words.words, words.options.get("config_dir"))
+
+
 def resume(words: Words) -> int:
-    """`mtlrun resume DIR`: resumes an interrupted run or sweep. Returns the exit status."""
+    """`mtlrun resume DIR`: resumes an interrupted run, sweep or search. Returns the exit status."""
     (folder,) = words.operands(1)
+    if (Path(folder) / TUNE).is_file():
+        from mtlrun.tune.command import resume_tune
+
+        return resume_tune(Path(folder).resolve())
     from mtlrun.sweeps.resuming import resume as resume_folder
 
     return resume_folder(Path(folder))
@@ -175,6 +187,7 @@ ACTIONS: dict[str, Callable[[Words], int]] = {
     "init": init,
     "fetch": fetch,
     "compare": compare,
+    "tune": tune,
     "resume": resume,
     "predict": predict,
     "export": export,

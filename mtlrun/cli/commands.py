@@ -18,6 +18,15 @@ DIR: a run, a sweep, or a folder above them; unfinished ones count too
   --confirm           train the settings again on new seeds, and compare those runs
   --format NAME       text (default), markdown, latex, csv
   -o OUT              the folder for comparison.csv, pictures and report.html; default DIR/compare"""
+TUNE_DETAILS = """
+
+  tune.minutes=5        how long to search; tune.runs=200: how many runs; default: 120 runs
+  tune.space.KEY=a,b    the values to search, or a range: 'tune.space.lr.base=tag(log,interval(1e-4,1e-1))'
+  tune.fixed=[KEY]      keys or groups that are not searched; a key with a value (lr.base=0.01) is not searched either
+  tune.splits=3         the splits over which a setting is judged
+  tune.seeds=8          the seeds of the confirmation
+  tune.batch=16         the settings that train at a time
+  hydra.sweep.dir=DIR   the folder; an interrupted search goes on with mtlrun resume DIR"""
 MODEL_DETAILS = """
 
 RUN: a run, or a sweep: the mean over its runs of one setting. If it holds several, name one after the other words,
@@ -103,6 +112,7 @@ COMMANDS = {
         ("output", "confirm", "rows", "ensemble", "by", "reference", "metric", "split", "margin", "tune", "format"),
         COMPARE_DETAILS,
     ),
+    "tune": Command("tune [OVERRIDES]", "find settings, and say what to do", ("config_dir",), TUNE_DETAILS),
     "resume": Command("resume DIR", "continue an interrupted run or sweep"),
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",

@@ -133,15 +133,15 @@ def _planned_arm(
     rest = {key: value for key, value in settings.items() if key != LABEL}
     overrides = overrides_of(rest, f"arms={name}", loader, from_file=False)
     replaced = {o.key_or_group for o in overrides}
-    fitting = {key: o for key, o in common.items() if _fits(key, rest)}
+    fitting = {key: o for key, o in common.items() if fits(key, rest)}
     pinned = [
         parse(line) for key, line in swept.items() if key in fitting and fitting[key].key_or_group not in replaced
     ]
     return make_arm(f"arms={name}: {label}", [*overrides, *pinned], fitting, label, list(swept))
 
 
-def _fits(key: str, arm: Mapping[str, Any]) -> bool:
-    """Whether a common setting applies to the options that a plan's arm chooses.
+def fits(key: str, arm: Mapping[str, Any]) -> bool:
+    """Whether a common setting applies to the options that an arm chooses.
 
     For example, model.hidden does not apply to an arm with model=boosting, but applies to the other arms.
     """

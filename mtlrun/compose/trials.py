@@ -11,7 +11,7 @@ from mtlrun.util.errors import RequestError
 
 def check_range(override: Override) -> None:
     """Raises RequestError if no values can be drawn from the range of the override."""
-    low, high, tags = _range(override)
+    low, high, tags = bounds_of(override)
     found = f"{override.key_or_group}: found {typed_value(override)}"
     if tags - {"log"}:
         raise RequestError(f"{found}\nallowed: the tag log, or none")
@@ -28,7 +28,7 @@ def drawn(override: Override, trial: int) -> str:
     has six significant digits. u is uniform in [0, 1) and depends only on key and trial. For whole numbers,
     int(interval(...)), HIGH + 1 replaces HIGH and the value is rounded down, so that LOW and HIGH are included.
     """
-    low, high, tags = _range(override)
+    low, high, tags = bounds_of(override)
     u, whole = _uniform(override.key_or_group, trial), isinstance(low, int)
     top = high + 1 if whole else high
     if "log" in tags:
@@ -39,7 +39,7 @@ def drawn(override: Override, trial: int) -> str:
     return f"{override.key_or_group}={min(max(value, low), high)}"
 
 
-def _range(override: Override) -> tuple[float, float, set[str]]:
+def bounds_of(override: Override) -> tuple[float, float, set[str]]:
     """The bounds and tags of a range. The bounds are of type int if whole numbers are drawn."""
     sweep = override.value()
     assert isinstance(sweep, IntervalSweep) and sweep.start is not None and sweep.end is not None

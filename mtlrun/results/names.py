@@ -14,3 +14,6 @@ BEST = Path("checkpoints") / "best.pt"  # the trained model
 # of a sweep
 PLAN = "sweep.json"
 RESULTS = "results.csv"
+
+# of a search
+TUNE = "tune.json"

@@ -24,10 +24,11 @@ TABLE_SECONDS = 0.5
 TABLE_SHARE = 20
 
 
-def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) -> None:
+def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None, quiet: bool = False) -> None:
     """Trains those of the given stacks of a sweep that are not finished.
 
     processes: the number of parallel processes on this machine; None: `default_processes`; 0: in this process
+    quiet: without a line for each run that ends
     """
     plan = read_plan(folder)
     for job in plan:
@@ -40,7 +41,7 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None) ->
 
     def close(numbers: list[int]) -> list[str]:
         table.rebuild_if_due()
-        return [run_line(n, len(plan), jobs[n].folder, jobs[n].config) for n in numbers]
+        return [] if quiet else [run_line(n, len(plan), jobs[n].folder, jobs[n].config) for n in numbers]
 
     ended = sum(status_of(folder / job["run"]) in ENDED for job in plan)
     steps = {work.number: sum(plan[job.number]["steps"] for job in work.jobs) for work in works}

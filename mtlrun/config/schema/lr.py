@@ -13,7 +13,7 @@ class LrConfig:
     """One learning rate for all. `warmup` is in steps, `decay_every` in epochs, `final` a share of the rate."""
 
     name: Literal["single"] = per_run("single")
-    base: float = per_run(2e-3, at_least=0.0)
+    base: float = per_run(2e-3, search="tag(log,interval(5e-4,1e-2))", at_least=0.0)
     schedule: Literal["constant", "cosine", "step"] = "cosine"
     warmup: int = bounded(0, at_least=0)
     final: float = bounded(0.0, at_least=0.0)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from mtlrun.config.fields import bounded, per_run
+from mtlrun.config.fields import SEARCH, bounded, per_run
 
 Embedding = Literal["none", "piecewise", "periodic"]
 FEWEST_ROWS = 5_000  # training rows for which model.embedding=auto adds inputs: with fewer, nets overfit them
@@ -49,16 +49,16 @@ class ModelConfig(BareModelConfig):
     """
 
     name: Literal["mlp", "tabular"] = "mlp"
-    hidden: list[int] = field(metadata={"at_least": 1})
-    head_hidden: list[int] = field(metadata={"at_least": 1})
+    hidden: list[int] = field(metadata={"at_least": 1, SEARCH: "[64,64],[128,128],[256,128],[256,256,256]"})
+    head_hidden: list[int] = field(metadata={"at_least": 1, SEARCH: "[],[64]"})
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "silu"] = "relu"
-    dropout: float = bounded(0.0, at_least=0.0, below=1.0)
+    dropout: float = bounded(0.0, search="0.0,0.1,0.3", at_least=0.0, below=1.0)
     restart: int = per_run(0, at_least=0)
     init_from: str | None = per_run(None)
     freeze: bool = per_run(False)
     pretrain: list[str] | None = None
     scaling: Literal["standard", "robust"] = "standard"
-    embedding: Literal["auto", "none", "piecewise", "periodic"] = "none"
+    embedding: Literal["auto", "none", "piecewise", "periodic"] = bounded("none", search="none,piecewise,periodic")
     bins: int = bounded(16, at_least=2)
     frequencies: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0], metadata={"above": 0.0})
     gain: float = bounded(4.0, above=0.0)

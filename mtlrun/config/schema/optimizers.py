@@ -13,7 +13,7 @@ class AdamConfig:
     name: Literal["adam", "adamw"] = "adam"
     betas: list[float] = field(default_factory=lambda: [0.9, 0.999], metadata={"at_least": 0.0, "below": 1.0})
     eps: float = bounded(1e-8, above=0.0)
-    weight_decay: float = per_run(0.0, at_least=0.0)
+    weight_decay: float = per_run(0.0, search="tag(log,interval(1e-4,0.3))", at_least=0.0)
     amsgrad: bool = False
 
 

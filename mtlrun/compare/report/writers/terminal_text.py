@@ -24,11 +24,7 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
     """
     room = None if terminal is None else max(terminal, NARROWEST)
     width = room or PAGE
-    out = [*fill(comparison.title, width), ""]
-    out += _sentences(opening(comparison), width)
-    for word, command in next_steps(comparison):
-        out.append(f"  {word:8}{printable(command)}")
-    out += _table(comparison, room)
+    out = [*fill(comparison.title, width), "", *_opening(comparison, width), *_table(comparison, room)]
     if found := details(comparison):
         out += [*_sentences(found, width), ""]
     for line in reading(comparison):
@@ -49,6 +45,16 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
             if finding.command:
                 out.append(f"    {printable(finding.command)}")
     return "\n".join(out) + "\n"
+
+
+def opening_text(comparison: Comparison, terminal: int | None) -> str:
+    """What `as_text` begins with, without the title: what to do, and a command for each next step."""
+    return "\n".join(_opening(comparison, PAGE if terminal is None else max(terminal, NARROWEST)))
+
+
+def _opening(comparison: Comparison, width: int) -> list[str]:
+    steps = [f"  {word:8}{printable(command)}" for word, command in next_steps(comparison)]
+    return [*_sentences(opening(comparison), width), *steps]
 
 
 def _sentences(sentences: Sequence[str], width: int) -> list[str]:

@@ -1,0 +1,171 @@
+"""`mtlrun tune`: searches, confirms and answers in a folder, and continues there after an interrupt."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from mtlrun.compose import compose
+from mtlrun.compose.overrides import full_key, parse
+from mtlrun.data.dataset import load_dataset, load_table
+from mtlrun.results.files import as_json, at_work, create, write_json
+from mtlrun.results.names import TUNE
+from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
+from mtlrun.tune.grouping import can_be_grouped, propose
+from mtlrun.tune.search import Progress, Search, SearchResult
+from mtlrun.tune.setting_runs import Base, Setting
+from mtlrun.tune.settings import PREFIX, TuneSettings, take_settings
+from mtlrun.tune.space import Dimension, space_of
+from mtlrun.util.errors import RequestError, StorageError, counted
+from mtlrun.util.lazy import importing
+from mtlrun.util.shell import quoted
+from mtlrun.util.terminal import say, shown
+
+DIR = "hydra.sweep.dir"
+GROUPS = "groups.json"  # the estimate of which tasks go together
+
+
+def tune(words: Sequence[str], config_dir: str | None) -> int:
+    """Finds settings for the words of a run, confirms them, and says what to do. Returns the exit status.
+
+    Raises RequestError, before anything is written, if the words are wrong.
+    """
+    settings, rest = take_settings(words)
+    base = _composed(rest, config_dir, settings)
+    with importing("torch"):
+        load_table(base.config)
+    folder = _free_folder(base)
+    record = {"words": rest, "config_dir": config_dir, "settings": settings.to_plain()}
+    with claimed(folder, DIR):
+        create(folder / TUNE, as_json(record))
+    return _go_on(folder, base, settings)
+
+
+def resume_tune(folder: Path) -> int:
+    """Continues in the folder of an earlier `mtlrun tune`. Returns the exit status. Raises RequestError."""
+    record = _read(folder / TUNE)
+    settings = TuneSettings(**record["settings"])
+    base = _composed(record["words"], record["config_dir"], settings)
+    return _go_on(folder, base, settings)
+
+
+def _composed(words: Sequence[str], config_dir: str | None, settings: TuneSettings) -> Base:
+    """The request of a search. Raises RequestError if it is wrong, or if nothing is to be searched."""
+    base = Base(compose([*words], config_dir, multirun=True))
+    for line in base.request.overrides:
+        override = parse(line)
+        if override.is_sweep_override():
+            key = override.key_or_group
+            raise RequestError(
+                f"{key}: found several values, and tune chooses values itself\n"
+                f"to search over them: {quoted(f'{PREFIX}space.{line}')}"
+            )
+    if base.request.cfg.arms is not None or base.request.cfg.trials is not None:
+        raise RequestError(
+            "tune: arms and trials make a sweep\nleave them out; tune.space.KEY=a,b sets what is searched"
+        )
+    config = base.config
+    if config.boosting:
+        raise RequestError("model: found boosting\nallowed with tune: a net; boosting takes part by itself")
+    if not _space(base, settings):
+        raise RequestError(f"{PREFIX}fixed: nothing is left to search\nleave a key out of it")
+    return base
+
+
+def _space(base: Base, settings: TuneSettings, groups: Sequence[str] = ()) -> Sequence[Dimension]:
+    given = [full_key(parse(line)) for line in base.request.overrides]
+    return space_of(base.config, given, settings, groups)
+
+
+def _groups(folder: Path, base: Base, settings: TuneSettings) -> Sequence[str]:
+    """Divisions of the tasks to try, as values of `sharing.groups`: estimated once, then read from the folder."""
+    if not can_be_grouped(base.config) or not any(d.key == "sharing" for d in _space(base, settings)):
+        return []
+    path = folder / GROUPS
+    if not path.is_file():
+        configs = [run.config for run in base.runs([Setting("joint")], range(settings.splits), {})]
+        found = propose(configs, [load_dataset(config) for config in configs])
+        write_json(path, {"tasks": found.tasks, "affinity": found.affinity.tolist(), "groups": found.values()})
+    values: list[str] = json.loads(path.read_text(encoding="utf-8"))["groups"]
+    return values
+
+
+def _free_folder(base: Base) -> Path:
+    """The folder of the search: `hydra.sweep.dir`, whose default ends in -tune here."""
+    cfg = base.request.cfg
+    if not any(full_key(parse(line)) == DIR for line in base.request.overrides):
+        named = str(OmegaConf.select(cfg, DIR))
+        OmegaConf.update(cfg, DIR, named.removesuffix("-sweep") + "-tune")
+    folder = free_folder(cfg, DIR)
+    if (folder / TUNE).exists():
+        raise RequestError(
+            f"{DIR}: {shown(folder)} holds a search already\n"
+            f"choose another folder, or go on with it: {quoted('mtlrun', 'resume', shown(folder))}"
+        )
+    return folder
+
+
+def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
+    command = quoted("mtlrun", "tune", *base.request.overrides)
+    space = _space(base, settings, _groups(folder, base, settings))
+    say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
+    search = Search(base, space, settings, folder, command, say_progress)
+    try:
+        with at_work(folder, alone=True):
+            found = search.run()
+            _confirm(folder, base, found, settings, command)
+    except (KeyboardInterrupt, StorageError):
+        _say_unconfirmed(search.result())
+        say_how_to_go_on(folder)
+        raise
+    return 0
+
+
+def _confirm(folder: Path, base: Base, found: SearchResult, settings: TuneSettings, command: str) -> None:
+    from mtlrun.tune.answer import say_answer, search_words
+    from mtlrun.tune.finalists import confirm
+
+    say(search_words(found))
+    say("now trained on fresh seeds and splits, beside the default, single-task nets and boosting")
+    say_answer(base, found, confirm(base, found.best, settings, folder, command))
+
+
+def _say_unconfirmed(found: SearchResult) -> None:
+    from mtlrun.tune.answer import search_words
+
+    if found.tried:
+        say(f"{search_words(found)} This is the best so far, and not confirmed on fresh seeds.")
+
+
+def _space_lines(space: Sequence[Dimension]) -> list[str]:
+    width = max(len(d.key) for d in space)
+    return [f"  {d.key:{width}}  {d.in_words()}" for d in space]
+
+
+def _length_words(settings: TuneSettings) -> str:
+    """How long the search is, and how it goes."""
+    bounds = [f"{settings.minutes:g} minutes"] if settings.minutes is not None else []
+    bounds += [f"{settings.most_runs} runs"] if settings.most_runs is not None else []
+    splits = counted(settings.splits, "split")
+    return (
+        f"for {' or '.join(bounds)} at most ({PREFIX}minutes, {PREFIX}runs); {settings.batch} settings at a time, "
+        f"judged on val over up to {splits}: the better half goes on to the next"
+    )
+
+
+def say_progress(progress: Progress) -> None:
+    """Prints a line after each split of a batch."""
+    best = progress.best
+    found = "nothing better than the default yet" if best is None else f"best {-best.mean:.1f} % ahead of the default"
+    where = f"batch {progress.batch + 1}, split {progress.split + 1}"
+    say(f"{where}: {progress.runs} runs, {progress.seconds:.0f} s; {found}")
+
+
+def _read(path: Path) -> Any:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {key: record[key] for key in ("words", "config_dir", "settings")}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RequestError(f"{path}: not readable\nrestore the file, or search anew in another folder") from None

@@ -1,0 +1,105 @@
+"""Trains settings, each on several seeds, as a sweep in a folder of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mtlrun.compare.collect.folders import collect
+from mtlrun.compare.collect.run_record import RunRecord
+from mtlrun.compose.arms import fits
+from mtlrun.compose.composition import Compositions
+from mtlrun.compose.overrides import full_key, parse, typed_value
+from mtlrun.compose.request import PlannedRun, Request, single
+from mtlrun.config.schema import Config
+from mtlrun.results.files import at_work
+from mtlrun.results.names import PLAN
+from mtlrun.results.results_table import rebuild
+from mtlrun.results.summary import ENDED, status_of
+from mtlrun.results.sweep_folder import folder_name, read_plan, write_plan
+from mtlrun.runs.folder import claimed
+from mtlrun.sweeps.launchers import StackSettings
+from mtlrun.sweeps.local_stacks import train_stacks
+from mtlrun.sweeps.plan import sweep_plan
+
+SEEDS = ("seed", "data.split.seed")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting to train: its label, and its values by key, on top of the words of the request."""
+
+    label: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Base:
+    """The request that all settings change: its words without `tune.*`, composed."""
+
+    request: Request
+
+    @cached_property
+    def compositions(self) -> Compositions:
+        """Composes the configuration of each run."""
+        return Compositions(self.request.loader, self.request.cfg)
+
+    @cached_property
+    def config(self) -> Config:
+        """The checked configuration without a search. Raises RequestError."""
+        return single(self.request)
+
+    @cached_property
+    def lines(self) -> dict[str, str]:
+        """The overrides of the user by key, without seeds and settings of Hydra."""
+        found = {full_key(o): line for line in self.request.overrides if (o := parse(line)) is not None}
+        return {key: line for key, line in found.items() if key not in SEEDS and not key.startswith("hydra")}
+
+    def runs(self, settings: Sequence[Setting], seeds: Sequence[int], more: Mapping[str, str]) -> list[PlannedRun]:
+        """The runs of settings on seeds. more: values of all runs. Raises RequestError for a setting that cannot be."""
+        count = len(settings) * len(seeds)
+        planned: list[PlannedRun] = []
+        for setting in settings:
+            for seed in seeds:
+                overrides = {**setting.values, "seed": str(seed)}
+                name = folder_name(len(planned), count, {"seed": str(seed)}, setting.label)
+                arguments = self.arguments({**more, **overrides})
+                config = self.compositions.config(arguments)
+                completed = self.compositions.completed(arguments)
+                planned.append(PlannedRun(name, completed, self._typed() | overrides, config, setting.label))
+        return planned
+
+    def arguments(self, values: Mapping[str, str]) -> list[str]:
+        """The overrides of a run with these values: those of the user that still apply, then the values."""
+        kept = [line for key, line in self.lines.items() if key not in values and fits(key, values)]
+        return [*kept, *(f"{key}={value}" for key, value in values.items())]
+
+    def _typed(self) -> dict[str, str]:
+        return {key: typed_value(parse(line)) for key, line in self.lines.items()}
+
+
+def train(folder: Path, runs: Sequence[PlannedRun], command: str, quiet: bool = True) -> None:
+    """Trains runs as a sweep in `folder`, or what is left of them if the folder has their plan.
+
+    quiet: without a line for each run. Raises RequestError, StorageError, and KeyboardInterrupt after the runs are
+    saved.
+    """
+    if not (folder / PLAN).is_file():
+        plan = sweep_plan(runs, StackSettings(None, {}, None, None), "stack")
+        with claimed(folder, "tune"):
+            write_plan(folder, plan.jobs(), command)
+    jobs = read_plan(folder)
+    left = [job for job in jobs if status_of(folder / job["run"]) not in ENDED]
+    if left:
+        try:
+            with at_work(folder):
+                train_stacks(folder, sorted({job["stack"] for job in left}), left[0].get("processes"), quiet)
+        finally:
+            rebuild(folder, ended=True)
+
+
+def records(folder: Path) -> Mapping[tuple[str, int], RunRecord]:
+    """The completed runs of a sweep that `train` has trained, by label of the setting and seed."""
+    runs: Any = collect([folder], to_compare=False).runs
+    return {(run.arm or "", run.seed): run for run in runs if run.completed}

@@ -1,0 +1,145 @@
+"""The Optuna study of a search, kept in a journal: asks for settings, and is told their drops.
+
+Optuna and its dashboard open the journal as any other.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import Trial, TrialState
+
+from mtlrun.tune.space import Dimension
+
+JOURNAL, NAME = "study.log", "mtlrun"
+STARTUP = 16  # trials that are drawn at random, before TPE has something to learn from
+OF_ONE_SHAPE = 4  # trials of a batch with the same shape, which train as one stack
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@contextlib.contextmanager
+def _experimental() -> Iterator[None]:
+    """Without warnings of what Optuna calls experimental, `group` and PartialFixedSampler: both are there since 2.8."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
+
+
+class Study:
+    """The trials of a search. Values are drops against the default in percent, so lower is better."""
+
+    def __init__(self, folder: Path, space: Sequence[Dimension]) -> None:
+        self.space = space
+        storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+        self._study = optuna.create_study(storage=storage, study_name=NAME, direction="minimize", load_if_exists=True)
+        self._study.sampler = self._sampler()
+        if not self._study.trials:
+            self._add_default()
+
+    def _sampler(self) -> BaseSampler:
+        # seeded with the number of trials, so that a resumed study does not draw the same settings again
+        with _experimental():
+            return TPESampler(
+                n_startup_trials=STARTUP,
+                multivariate=True,
+                group=True,
+                constant_liar=True,
+                seed=len(self._study.trials),
+            )
+
+    def _add_default(self) -> None:
+        """Adds the default, whose drop is 0, if all of its values are in the space."""
+        options = {d.key: d.default for d in self.space}
+        there = [d for d in self.space if d.when is None or options.get(d.when[0]) == d.when[1]]
+        if any(d.default is None for d in there):
+            return
+        params = {d.key: _value(d, d.default or "") for d in there}
+        self._study.add_trial(
+            optuna.create_trial(params=params, distributions={d.key: _distribution(d) for d in there}, value=0.0)
+        )
+
+    def ask(self, count: int) -> Iterator[tuple[int, dict[str, str]]]:
+        """Asks for settings: their trial numbers and their values that differ from the default, by key.
+
+        Several in a row have one shape, so that they train as one stack.
+        """
+        sampler = self._study.sampler
+        shape: dict[str, object] = {}
+        for number in range(count):
+            if number % OF_ONE_SHAPE == 0:
+                shape = {}
+            with _experimental():
+                self._study.sampler = PartialFixedSampler(shape, sampler) if shape else sampler
+            trial = self._study.ask()
+            values = self._draw(trial)
+            if not shape:
+                shape = {d.key: trial.params[d.key] for d in self.space if d.shape and d.key in trial.params}
+            yield trial.number, values
+        self._study.sampler = sampler
+
+    def _draw(self, trial: Trial) -> dict[str, str]:
+        drawn: dict[str, str] = {}
+        changed: dict[str, str] = {}
+        for dimension in self.space:
+            if dimension.when is not None and drawn.get(dimension.when[0]) != dimension.when[1]:
+                continue
+            drawn[dimension.key] = text = _text(_suggested(trial, dimension))
+            if text != dimension.default or dimension.when is not None:
+                changed[dimension.key] = text
+        return changed
+
+    def tell(self, number: int, drops: Sequence[float], whole: bool) -> None:
+        """Tells the drop of a trial on each split: its value is the mean. A trial that was told before is left alone.
+
+        drops: none if it failed; whole: it was trained on all splits; else it is pruned
+        """
+        trial = self._study.get_trials(deepcopy=False)[number]
+        if trial.state.is_finished():
+            return
+        reported = Trial(self._study, trial._trial_id)
+        for split in range(len(trial.intermediate_values), len(drops)):
+            reported.report(float(np.mean(drops[: split + 1])), split)
+        if not drops:
+            self._study.tell(number, state=TrialState.FAIL)
+        elif whole:
+            self._study.tell(number, float(np.mean(drops)))
+        else:
+            self._study.tell(number, state=TrialState.PRUNED)
+
+    def forget(self, known: Sequence[int]) -> None:
+        """Tells trials that run and are not `known` as failed: a command was killed before they began."""
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if trial.number not in known:
+                self._study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _suggested(trial: Trial, d: Dimension) -> object:
+    if d.values:
+        return trial.suggest_categorical(d.key, d.values)
+    if d.whole:
+        return trial.suggest_int(d.key, int(d.low), int(d.high), log=d.log)
+    return trial.suggest_float(d.key, d.low, d.high, log=d.log)
+
+
+def _distribution(d: Dimension) -> BaseDistribution:
+    if d.values:
+        return CategoricalDistribution(d.values)
+    if d.whole:
+        return IntDistribution(int(d.low), int(d.high), log=d.log)
+    return FloatDistribution(d.low, d.high, log=d.log)
+
+
+def _value(d: Dimension, text: str) -> object:
+    return text if d.values else int(text) if d.whole else float(text)
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,162 @@
+"""The search, with the figures of a formula in place of trainings; and killed at every write."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from mtlrun.compare.collect.run_record import RunRecord
+from mtlrun.compose import compose
+from mtlrun.compose.request import PlannedRun
+from mtlrun.tune import search, study
+from mtlrun.tune.search import Progress, Search, SearchResult
+from mtlrun.tune.setting_runs import Base
+from mtlrun.tune.settings import TuneSettings
+from mtlrun.tune.space import Dimension
+
+BEST = 0.005  # the rate with the lowest error
+SPACE = [
+    Dimension("loss", ("sum", "uncertainty"), default="sum"),
+    Dimension("lr.base", (), 1e-4, 1e-1, log=True, default="0.001"),
+    Dimension("model.dropout", ("0.0", "0.1"), default="0.1", shape=True),
+]
+SETTINGS = TuneSettings(runs=27, batch=6, splits=3)
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
+    """Replaces trainings by a formula. Gives the runs that were trained: folder, setting, seed."""
+    done: list[tuple[str, str, int]] = []
+
+    def train(folder: Path, runs: Sequence[PlannedRun], command: str) -> None:
+        path = folder / "figures.json"
+        if path.is_file():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = {}
+        for run in runs:
+            rate, loss = run.config.lr.base, run.config.loss.name
+            error = 1 + abs(rate - BEST) / BEST + 0.1 * run.config.seed + (loss == "uncertainty")
+            figures[f"{run.arm} {run.config.seed}"] = error
+            done.append((folder.name, run.arm, run.config.seed))
+        path.write_text(json.dumps(figures))
+
+    def records(folder: Path) -> Mapping[tuple[str, int], RunRecord]:
+        figures = json.loads((folder / "figures.json").read_text())
+        found = {}
+        for key, error in figures.items():
+            label, _, seed = key.rpartition(" ")
+            run = RunRecord(
+                folder, "completed", "", int(seed), 0, {}, {"price": "main"}, {"price": "rmse"}, {}, None, None
+            )
+            found[label, int(seed)] = replace(run, figures={"val/price/rmse": error})
+        return found
+
+    monkeypatch.setattr(search, "train", train)
+    monkeypatch.setattr(search, "records", records)
+    return done
+
+
+def searched(folder: Path, settings: TuneSettings = SETTINGS, show: Callable[[Progress], None] = print) -> SearchResult:
+    return Search(Base(compose(["only=[price]"], None, True)), SPACE, settings, folder, "command", show).run()
+
+
+def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    """The trials of the journal, as Optuna and its dashboard read them."""
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / study.JOURNAL))
+    return optuna.load_study(study_name=study.NAME, storage=optuna.storages.JournalStorage(backend)).trials
+
+
+def test_a_search_finds_the_better_half_of_each_batch(tmp_path: Path, trained: list[Any]) -> None:
+    shown: list[Progress] = []
+    found = searched(tmp_path, show=shown.append)
+    # batches of 6, 3 and 2 runs on the three splits, and then what is left of 27 runs
+    assert [progress.runs for progress in shown][:6] == [6, 9, 11, 17, 20, 22]
+    assert found.runs <= 27 and len(trained) == found.runs + 3
+    assert found.best is not None and found.best.values.get("loss", "sum") == "sum"
+    rate = float(found.best.values["lr.base"])
+    default = [1 + abs(0.001 - BEST) / BEST + 0.1 * seed for seed in range(3)]
+    errors = [1 + abs(rate - BEST) / BEST + 0.1 * seed for seed in range(3)]
+    expected = [100 * (error - base) / base for error, base in zip(errors, default, strict=True)]
+    assert found.best.drops == pytest.approx(expected)
+    told = trials(tmp_path)
+    assert told[0].value == 0 and told[0].params["lr.base"] == 0.001  # the default
+    whole = [t for t in told if t.state == optuna.trial.TrialState.COMPLETE]
+    assert min(t.value for t in whole if t.value is not None) == pytest.approx(found.best.mean)
+    pruned = [t for t in told if t.state == optuna.trial.TrialState.PRUNED]
+    assert {len(t.intermediate_values) for t in pruned} == {1, 2}
+
+
+def test_settings_of_one_shape_are_neighbours(tmp_path: Path, trained: list[Any]) -> None:
+    searched(tmp_path, TuneSettings(runs=14, batch=8))
+    shapes = [trial.params["model.dropout"] for trial in trials(tmp_path)[1:9]]
+    assert len(set(shapes[:4])) == 1 and len(set(shapes[4:])) == 1
+
+
+def test_a_search_ends_in_time(tmp_path: Path, trained: list[Any]) -> None:
+    clock = iter(range(0, 100_000, 10))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search.time, "monotonic", lambda: float(next(clock)))
+        found = searched(tmp_path, TuneSettings(minutes=2, batch=4))
+    # 10 s for the default and 30 s for a batch: 10 + 3 · 30 = 100, and another would not fit into 120
+    assert len([*(tmp_path / "search").glob("0*")]) == 3
+    assert found.runs == 3 * 7
+
+
+def test_without_a_better_setting_there_is_no_best(tmp_path: Path, trained: list[Any]) -> None:
+    worse = [Dimension("lr.base", (), 0.02, 0.1)]
+    found = Search(Base(compose(["only=[price]"], None, True)), worse, SETTINGS, tmp_path, "", print).run()
+    assert found.best is None and len(found.tried) >= 6
+
+
+def killed_at(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Raises Killed at the call of this number to anything that writes, half of the times after it has written."""
+    calls = iter(range(1, 10_000))
+
+    def wrapped(function: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            now = next(calls)
+            if now == number and number % 2:
+                raise Killed
+            result = function(*args, **kwargs)
+            if now == number:
+                raise Killed
+            return result
+
+        return call
+
+    for owner, name in ((search, "train"), (search, "write_json"), (study.Study, "tell"), (study.Study, "_draw")):
+        monkeypatch.setattr(owner, name, wrapped(getattr(owner, name)))
+    yield number
+
+
+def test_a_search_killed_at_any_write_goes_on(tmp_path: Path, trained: list[Any]) -> None:
+    settings = TuneSettings(runs=11, batch=3, splits=2)
+    number, kills = 1, 0
+    while True:
+        folder = tmp_path / str(number)
+        trained.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            next(killed_at(number, patch))
+            try:
+                searched(folder, settings)
+                break
+            except Killed:
+                kills += 1
+        found = searched(folder, settings)
+        assert len(trained) == len(set(trained)), "trained twice"
+        assert len(trained) == found.runs + 2
+        states = {trial.number: trial.state for trial in trials(folder)}
+        assert optuna.trial.TrialState.RUNNING not in states.values()
+        failed = [n for n, state in states.items() if state == optuna.trial.TrialState.FAIL]
+        assert sorted([0, *failed, *(tried.number for tried in found.tried)]) == sorted(states)
+        number += 3
+    assert kills >= 5
