@@ -17,7 +17,7 @@ from mtlrun.network.inputs import InputEncoder
 from mtlrun.runs.build import build_stack
 
 NAN = float("nan")
-EMBEDDINGS = ("none", "piecewise", "periodic")
+EMBEDDINGS = ("none", "piecewise", "periodic", "both")
 VARIANTS = list(itertools.product(("standard", "robust"), EMBEDDINGS))
 PLAIN = ModelConfig(hidden=[], head_hidden=[], bins=5, frequencies=[0.3, 0.6, 1.0, 2.0], gain=0.7)
 

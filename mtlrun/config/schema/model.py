@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from mtlrun.config.fields import SEARCH, bounded, per_run
 
-Embedding = Literal["none", "piecewise", "periodic"]
+Embedding = Literal["none", "piecewise", "periodic", "both"]
 FEWEST_ROWS = 5_000  # training rows for which model.embedding=auto adds inputs: with fewer, nets overfit them
 
 
@@ -58,7 +58,9 @@ class ModelConfig(BareModelConfig):
     freeze: bool = per_run(False)
     pretrain: list[str] | None = None
     scaling: Literal["standard", "robust"] = "standard"
-    embedding: Literal["auto", "none", "piecewise", "periodic"] = bounded("none", search="none,piecewise,periodic")
+    embedding: Literal["auto", "none", "piecewise", "periodic", "both"] = bounded(
+        "none", search="none,piecewise,periodic"
+    )
     bins: int = bounded(16, at_least=2)
     frequencies: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0], metadata={"above": 0.0})
     gain: float = bounded(4.0, above=0.0)
@@ -72,7 +74,8 @@ class ModelConfig(BareModelConfig):
 
     def per_number(self, embedding: Embedding) -> int:
         """The number of further inputs that an embedding makes of each number."""
-        return {"none": 0, "piecewise": self.bins, "periodic": 2 * len(self.frequencies)}[embedding]
+        bins, waves = self.bins, 2 * len(self.frequencies)
+        return {"none": 0, "piecewise": bins, "periodic": waves, "both": bins + waves}[embedding]
 
     @property
     def ensemble(self) -> int:
