@@ -68,6 +68,18 @@ def unrelated(runs: Runs) -> Measured:
     return Measured(", ".join(parts), holds)
 
 
+def groups(runs: Runs) -> Measured:
+    """The mean of the six tasks' test rmse of every arm, and differences by seed."""
+    rmse = {label: _mean_rmse(runs, label) for label in ("groups", "hard", "wrong groups")}
+    against = {label: paired(rmse["groups"], rmse[label]) for label in ("hard", "wrong groups")}
+    parts = [f"rmse {rmse['groups'].mean():.3f} groups"]
+    parts += [
+        f"{rmse[label].mean():.3f} {label} (groups lower in {p.wins}/{p.n}, p = {p.p:.2g})"
+        for label, p in against.items()
+    ]
+    return Measured(", ".join(parts), all(p.mean < 0 and p.p < 0.01 for p in against.values()))
+
+
 def _mean_rmse(runs: Runs, label: str) -> pd.Series:
     names = [name for name in map(str, runs.frame) if name.startswith("test/") and name.endswith("/rmse")]
     return pd.concat([runs.of(label, name) for name in names], axis=1).mean(axis=1)
@@ -98,5 +110,13 @@ ROWS = [
         criterion="error below hard sharing of one expert's width, p < .01",
         control="hard sharing as wide as all of mmoe's experts together",
         measure=unrelated,
+    ),
+    Row(
+        experiment="groups",
+        mechanism="A trunk for each group of tasks",
+        source="Standley 2020",
+        criterion="error below hard sharing and below wrong groups, p < .01 each",
+        control="two trunks of tasks that do not belong together",
+        measure=groups,
     ),
 ]

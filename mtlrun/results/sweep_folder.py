@@ -57,7 +57,7 @@ def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = 
     """
     digits = max(3, len(str(count - 1)))
     called = ["-".join(re.findall(r"\w[\w.=-]*", label))] if label else []
-    words = ",".join([*called, *(f"{key}={value}" for key, value in swept.items())])
+    words = ",".join([*called, *(f"{key}={_lists_joined(value)}" for key, value in swept.items())])
     words = re.sub(r"[\[\](){}'\" ]", "", words)
     words = re.sub(r"[^A-Za-z0-9._=,+-]", "-", words)
     name = f"{number:0{digits}d}_{words}".rstrip("._,")
@@ -67,6 +67,13 @@ def folder_name(number: int, count: int, swept: Mapping[str, str], label: str = 
     end = "".join(f",{seed}" for seed in seeds)
     kept = ",".join(words for words in name.split(",") if words not in seeds)
     return f"{kept[: MAX_NAME - len(end) - 2].rstrip('._,')}..{end}" if end else name[:MAX_NAME].rstrip("._,")
+
+
+def _lists_joined(value: str) -> str:
+    """The elements of lists in a list joined by +: price+kind,sold for [[price,kind],[sold]]."""
+    if not value.startswith("[["):
+        return value
+    return re.sub(r"\[([^\[\]]*)\]", lambda inner: inner[1].replace(",", "+"), value)
 
 
 def without_seed(name: str) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 from mtlrun.config.check import check
 from mtlrun.config.length import Length
 from mtlrun.config.schema import Config, GroupsConfig, ModelConfig, SplitConfig
+from mtlrun.config.schema.sharing import written
 from mtlrun.config.stages import PRETRAIN, TASK_FREE
 from mtlrun.data.columns import InputSpec
 from mtlrun.engine import checkpoint
@@ -177,8 +178,8 @@ def _require_alike(folder: Path, theirs: Config, config: Config) -> None:
         )
     if _division(config) != _division(theirs):
         raise RequestError(
-            f"sharing.groups: found {_division(config)}, and the trunks in {folder} are those of {_division(theirs)}\n"
-            "allowed: the same groups, in the same order"
+            f"sharing.groups: found {written(_division(config))}, and the trunks in {folder} are those of "
+            f"{written(_division(theirs))}\nset it: 'sharing.groups={written(_division(theirs))}'"
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mtlrun.config.schema import Config, GraphConfig, ModelConfig
 from mtlrun.config.schema.loss import SumLossConfig
-from mtlrun.config.schema.sharing import HardConfig
+from mtlrun.config.schema.sharing import HardConfig, written
 from mtlrun.engine.memory import parameters
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Grouping:
 
     def values(self) -> list[str]:
         """The proposals in the words of the command line, as values of `sharing.groups`."""
-        return [f"[{','.join('[' + ','.join(group) + ']' for group in division)}]" for division in self.proposals]
+        return [written(division) for division in self.proposals]
 
 
 def can_be_grouped(config: Config) -> bool:

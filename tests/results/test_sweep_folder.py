@@ -10,6 +10,8 @@ def test_names_are_numbered_safe_and_short() -> None:
     assert folder_name(7, 12345, {"seed": "2"}) == "00007_seed=2"
     assert folder_name(0, 1, {}) == "000"
     assert folder_name(1, 2, {"data.path": "/a b/ü.csv", "only": "['x', y]"}) == "001_data.path=-ab--.csv,only=x,y"
+    assert folder_name(1, 2, {"g": "[[a, b], [c]]", "seed": "2"}) == "001_g=a+b,c,seed=2"
+    assert len({folder_name(1, 2, {"g": g}) for g in ("[[a,b,c]]", "[[a,b],[c]]", "[[a],[b],[c]]")}) == 3
     assert len(folder_name(1, 2, {"k": "v" * 500})) == 80
 
 

@@ -61,7 +61,7 @@ def test_trunks_are_taken_over_only_by_the_same_groups() -> None:
 
     theirs = config([["a", "b"], ["c", "d"]])
     _require_alike(Path("donor"), theirs, config([["a", "b"], ["c", "d"]]))
-    with pytest.raises(RequestError, match=r"sharing.groups: found \[\['a', 'c'\].* those of \[\['a', 'b'\]"):
+    with pytest.raises(RequestError, match=r"found \[\[a,c\],\[b,d\]\], .* those of \[\[a,b\],\[c,d\]\]\nset it: 'sh"):
         _require_alike(Path("donor"), theirs, config([["a", "c"], ["b", "d"]]))
 
 

@@ -10,6 +10,7 @@ from mtlrun.compare.analysis.questions import Tested, Together
 from mtlrun.compare.recommendation_records import Verdict
 from mtlrun.compare.records import Affinity, Effect, Estimate, Row
 from mtlrun.compare.report.rounding import number, probability, with_interval
+from mtlrun.config.schema.sharing import written
 from mtlrun.statistics import seeds_needed
 from mtlrun.util.errors import counted
 
@@ -165,7 +166,8 @@ def _groups(found: Affinity) -> str:
     if not alone and len(together) == 1:
         return "Proposed from the pairs: train all tasks together."
     apart = f"; alone: {enumerated(alone, len(alone))}" if alone else ""
-    return f"Proposed from the pairs: train together {'; '.join(together)}{apart}."
+    words = f"sharing=groups 'sharing.groups={written(found.groups)}'"
+    return f"Proposed from the pairs: train together {'; '.join(together)}{apart}: {words}."
 
 
 # ---------------------------------------------------------------- together or alone

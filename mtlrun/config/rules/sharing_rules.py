@@ -3,6 +3,7 @@
 from collections import Counter
 
 from mtlrun.config.schema import MODELS, Config, GradientLossConfig, GroupsConfig, PerHeadLrConfig, TiedConfig
+from mtlrun.config.schema.sharing import written
 from mtlrun.config.values import require_task
 from mtlrun.util.errors import RequestError, listing
 
@@ -30,10 +31,10 @@ def groups(config: Config) -> list[str]:
     if not isinstance(sharing, GroupsConfig):
         return []
     if not sharing.groups or not all(sharing.groups):
-        found = "missing" if sharing.groups is None else f"found {_written(sharing.groups)}"
+        found = "missing" if sharing.groups is None else f"found {written(sharing.groups)}"
         names = list(config.active)
         example = [names[:2], *([name] for name in names[2:3])]
-        raise RequestError(f"{key}: {found}\nallowed: lists of tasks that share a trunk: '{key}={_written(example)}'")
+        raise RequestError(f"{key}: {found}\nallowed: lists of tasks that share a trunk: '{key}={written(example)}'")
     named = [task for group in sharing.groups for task in group]
     for task in named:
         require_task(task, config.tasks, key)
@@ -44,11 +45,6 @@ def groups(config: Config) -> list[str]:
     single = [task for task in config.active if task not in named]
     notes = [f"{key}: {listing(left_out)} left out, as `only` leaves out the task"] if left_out else []
     return notes + ([f"{key}: {listing(single)} in no group: a trunk of its own"] if single else [])
-
-
-def _written(lists: list[list[str]]) -> str:
-    """Returns lists as a user writes them: [[price,kind],[sold]]."""
-    return f"[{','.join('[' + ','.join(group) + ']' for group in lists)}]"
 
 
 def shared_gradients(config: Config) -> None:

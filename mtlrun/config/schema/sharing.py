@@ -1,6 +1,6 @@
 """The settings of the group `sharing`: one dataclass per scheme of mtlrun/sharing/, with the same name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -71,6 +71,11 @@ class GroupsConfig(SharingConfig):
     def trunks(self, tasks: int) -> int:
         groups = self.groups or ()
         return min(tasks, len(groups) + max(0, tasks - sum(map(len, groups))))
+
+
+def written(groups: Iterable[Sequence[str]]) -> str:
+    """Groups of tasks as `sharing.groups` takes them: [[price,kind],[sold]]."""
+    return f"[{','.join('[' + ','.join(group) + ']' for group in groups)}]"
 
 
 @dataclass(frozen=True, kw_only=True)

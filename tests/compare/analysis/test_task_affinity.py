@@ -73,7 +73,8 @@ def test_the_terminal_says_gains_losses_groups_and_both_tables(outputs: Outputs)
     first, second, third = found.verdict[:3]
     assert first.startswith("Trained with another task, on average over them, d gains (+1.50 ± ")
     assert second.startswith("In pairs, d gains by e (+6.00 ± ") and "3 more" in second
-    assert third == "Proposed from the pairs: train together a and g; d and e; alone: f."
+    expected = "Proposed from the pairs: train together a and g; d and e; alone: f"
+    assert third == f"{expected}: sharing=groups 'sharing.groups=[[a,g],[d,e],[f]]'."
     text = render(found, "text")
     gains, cosines = (text.index(title) for title in ("Gain of a task with another", "Cosine of the gradients"))
     rows = {
