@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 from mtlrun.config.fields import SEARCH, bounded, per_run
 
 Embedding = Literal["none", "piecewise", "periodic", "both"]
-FEWEST_ROWS = 5_000  # training rows for which model.embedding=auto adds inputs: with fewer, nets overfit them
+FEWEST_ROWS = 500  # training rows from which model.embedding=auto adds inputs: with fewer, nets overfit them
+MANY_ROWS = 5_000  # training rows from which it adds those that follow fine structure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class ModelConfig(BareModelConfig):
 
     scaling: of numbers: mean and std, or median and quartiles with smooth clipping.
     embedding: further inputs for each number: `bins` of quantiles, or sines and cosines of `frequencies` times `gain`;
-        auto: periodic if there are at least `FEWEST_ROWS` training rows, else none.
+        both; auto: none below `FEWEST_ROWS` training rows, both from `MANY_ROWS` on, between them piecewise.
     """
 
     name: Literal["mlp", "tabular"] = "mlp"
@@ -69,7 +70,7 @@ class ModelConfig(BareModelConfig):
     def embedding_for(self, rows: int) -> Embedding:
         """The embedding of a run with so many training rows."""
         if self.embedding == "auto":
-            return "periodic" if rows >= FEWEST_ROWS else "none"
+            return "none" if rows < FEWEST_ROWS else "piecewise" if rows < MANY_ROWS else "both"
         return self.embedding
 
     def per_number(self, embedding: Embedding) -> int:
