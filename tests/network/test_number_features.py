@@ -137,6 +137,17 @@ def test_embeddings_equal_the_formula(scaling: Any, embedding: Any) -> None:
                 assert found[n, i] == pytest.approx(expected, abs=2e-5), (spec.numeric[j].name, value)
 
 
+def test_both_are_the_bins_and_then_the_waves() -> None:
+    spec, numeric, codes = table()
+    train = [np.arange(50), np.arange(30, 80)]
+    bins, waves, both = (
+        encode(fitted(spec, numeric, codes, train, net(embedding=name)), numeric, codes)
+        for name in ("piecewise", "periodic", "both")
+    )
+    width = len(spec.embeddable) * net(embedding="periodic").per_number("periodic")
+    assert torch.equal(both, torch.cat([bins, waves[..., -width:]], -1))
+
+
 @pytest.mark.parametrize(
     ("values", "used"), [([1, 1, 1, 1], 0), ([1, 2, 1, 2], 0), ([1, 2, 3], 5), ([0] * 98 + [1, 2], 0)]
 )

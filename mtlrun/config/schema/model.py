@@ -60,7 +60,7 @@ class ModelConfig(BareModelConfig):
     pretrain: list[str] | None = None
     scaling: Literal["standard", "robust"] = "standard"
     embedding: Literal["auto", "none", "piecewise", "periodic", "both"] = bounded(
-        "none", search="none,piecewise,periodic"
+        "none", search="none,piecewise,periodic,both"
     )
     bins: int = bounded(16, at_least=2)
     frequencies: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0], metadata={"above": 0.0})
