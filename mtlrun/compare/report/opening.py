@@ -24,7 +24,7 @@ def opening(comparison: Comparison) -> list[str]:
     """The sentences that come first; without a recommendation the verdict. A sentence may end in a command."""
     found = comparison.recommendation
     if found is None:
-        return [*comparison.verdict]
+        return [*comparison.verdict, *comparison.remarks]
     margin, columns = comparison.margin, {column.task: column for column in comparison.columns}
     sentences = [*_what(found, margin), *found.doubts]
     if found.state not in ("untrained", "unlearnt"):
@@ -32,7 +32,7 @@ def opening(comparison: Comparison) -> list[str]:
     boosted = any(taken.kind == "boosting" for taken in (found.main, *found.takes.values())) and found.predict
     exported = ["Gradient boosting predicts, but cannot be exported."] if boosted else []
     sentences += _one_split(found, comparison)
-    return [*sentences, *_change(found.change, comparison), *_absent(found), *exported]
+    return [*sentences, *_change(found.change, comparison), *_absent(found), *exported, *comparison.remarks]
 
 
 def details(comparison: Comparison) -> list[str]:
@@ -160,7 +160,7 @@ def _gains(found: Recommendation, versus: Versus, columns: Mapping[str, TaskColu
     known = [gain for gain in versus.gains if gain.task not in found.unlearnt]
     most = FEW if found.state == "undecided" and len(found.versus) > 1 else TASKS
     shown = sorted(known, key=lambda gain: gain.verdict == "undecided")[:most]
-    words = [_gain(gain, columns[gain.task], margin) for gain in shown]
+    words = [gain_words(gain, columns[gain.task], margin) for gain in shown]
     decided = sum(gain.verdict != "undecided" for gain in shown)
     parts = [", ".join(words[:decided])]
     apart = any(gain.verdict in ("better", "worse") for gain in known)
@@ -187,7 +187,7 @@ def _verdict(verdict: Verdict, margin: float) -> str:
     return f"the same within {margin:g} %" if verdict == "equivalent" else verdict
 
 
-def _gain(gain: Gain, column: TaskColumn, margin: float) -> str:
+def gain_words(gain: Gain, column: TaskColumn, margin: float) -> str:
     """`price better by 41 dollars rmse (8 of 8)`."""
     if gain.verdict == "equivalent":
         return f"{gain.task} {_verdict(gain.verdict, margin)}"
