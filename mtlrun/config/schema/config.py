@@ -12,7 +12,7 @@ from mtlrun.config.graph import Graph
 from mtlrun.config.schema.data import DataConfig
 from mtlrun.config.schema.edge_parser import parse_graph
 from mtlrun.config.schema.edges import GraphConfig
-from mtlrun.config.schema.groups import NETWORK_GROUPS, TRAINER_OF_BOOSTING
+from mtlrun.config.schema.option_groups import NETWORK_GROUPS, TRAINER_OF_BOOSTING
 from mtlrun.config.schema.loss import LossConfig
 from mtlrun.config.schema.lr import LrConfig
 from mtlrun.config.schema.model import BareModelConfig, BoostingConfig, ModelConfig
