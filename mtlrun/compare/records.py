@@ -294,6 +294,7 @@ class Comparison:
     shared: settings that all runs have in common
     provenance: versions, hashes, hardware, folders
     page: the path of report.html, for the terminal
+    remarks: sentences that end the opening, such as what a search has brought; one may end in a command
     """
 
     title: str
@@ -324,3 +325,4 @@ class Comparison:
     shared: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     page: str = ""
+    remarks: Sequence[str] = ()

@@ -95,6 +95,7 @@ class SweepProgress:
     left: for each stack the largest number of steps that are left, summed over its runs
     close: called with the numbers of runs that have just ended; returns lines to print about them
     alone: no other process writes to the terminal; otherwise there is no bar, because several bars would mix
+    above: text for the lines above the bar
     """
 
     def __init__(
@@ -104,8 +105,9 @@ class SweepProgress:
         left: Mapping[int, int],
         close: Callable[[list[int]], list[str]],
         alone: bool = True,
+        above: str = "",
     ) -> None:
-        self.runs, self.done, self.close, self.alone = runs, ended, close, alone
+        self.runs, self.done, self.close, self.alone, self.above = runs, ended, close, alone, above
         self.left = dict(left)
         self.taken: dict[int, int] = {}  # steps of each stack since the display began
         self.before: dict[int, int] = {}
@@ -114,16 +116,17 @@ class SweepProgress:
 
     def __enter__(self) -> "SweepProgress":
         if self.alone and sys.stderr.isatty() and sys.stdout.isatty():
-            description = rich.TextColumn("{task.description}")
-            # no refresh thread, because processes are forked meanwhile
-            self.bar = rich.Progress(rich.BarColumn(), description, transient=True, auto_refresh=False)
+            self.bar = rich.Progress(rich.BarColumn(), rich.TextColumn("{task.description}"))
             self.row = self.bar.add_task("", total=None)
-            self.bar.start()
+            lines = [rich.Text(printable(line), no_wrap=True) for line in self.above.splitlines()]
+            # no refresh thread, because processes are forked meanwhile
+            self.live = rich.Live(rich.Group(*lines, self.bar), transient=True, auto_refresh=False)
+            self.live.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         if self.bar is not None:
-            self.bar.stop()
+            self.live.stop()
             self.bar = None
 
     def steps(self, stack: int, taken: int, left: int) -> None:
@@ -150,7 +153,7 @@ class SweepProgress:
     def note(self, line: str) -> None:
         """Prints a line."""
         if self.bar is not None:
-            self.bar.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+            self.live.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
         else:
             say(line)
 
@@ -158,7 +161,8 @@ class SweepProgress:
         """Shows the progress of the sweep. Without a bar: at most every `LINE_SECONDS`."""
         if self.bar is not None:
             taken, left = sum(self.taken.values()), sum(self.left.values())
-            self.bar.update(self.row, completed=taken, total=taken + left, description=self.text(), refresh=True)
+            self.bar.update(self.row, completed=taken, total=taken + left, description=self.text())
+            self.live.refresh()
         elif time.monotonic() - self.shown > LINE_SECONDS:
             self.shown = time.monotonic()
             self.note(self.text())

@@ -24,11 +24,13 @@ TABLE_SECONDS = 0.5
 TABLE_SHARE = 20
 
 
-def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None, quiet: bool = False) -> None:
+def train_stacks(
+    folder: Path, numbers: Sequence[int], processes: int | None, quiet: bool = False, above: str = ""
+) -> None:
     """Trains those of the given stacks of a sweep that are not finished.
 
     processes: the number of parallel processes on this machine; None: `default_processes`; 0: in this process
-    quiet: without a line for each run that ends
+    quiet: without a line for each run that ends; above: text for the lines above the bar on a terminal
     """
     plan = read_plan(folder)
     for job in plan:
@@ -45,7 +47,7 @@ def train_stacks(folder: Path, numbers: Sequence[int], processes: int | None, qu
 
     ended = sum(status_of(folder / job["run"]) in ENDED for job in plan)
     steps = {work.number: sum(plan[job.number]["steps"] for job in work.jobs) for work in works}
-    with SweepProgress(len(plan), ended, steps, close, alone=processes > 0) as display:
+    with SweepProgress(len(plan), ended, steps, close, processes > 0, above) as display:
         train_all(works, processes, display)
     table.rebuild()
 

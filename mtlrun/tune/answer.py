@@ -1,136 +1,144 @@
-"""The answer: what to do, by the comparison of the confirmation; and the tuned setting as an experiment in ./conf."""
+"""The answer: what to do, by the comparison of the confirmation, and what the search has brought."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
-from mtlrun.compare.records import Comparison
-from mtlrun.compare.report.opening import PAGE
-from mtlrun.compare.report.writers.terminal_text import opening_text
-from mtlrun.compose.overrides import OPTION_GROUPS, parse
-from mtlrun.results.files import create
-from mtlrun.tune.finalists import TUNED
-from mtlrun.tune.search import DEFAULT, SearchResult, Tried
+from mtlrun.compare.recommendation_records import Gain, Verdict
+from mtlrun.compare.records import Comparison, Row, TaskColumn
+from mtlrun.compare.report.opening import PAGE, gain_words
+from mtlrun.compare.report.writers.terminal_text import opening_text, table_text
+from mtlrun.tune.candidates import Tried
+from mtlrun.tune.experiment_file import write_experiment
+from mtlrun.tune.finalists import TUNED, finalists
+from mtlrun.tune.search import DEFAULT, SearchResult
 from mtlrun.tune.setting_runs import Base
 from mtlrun.util.errors import counted
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import columns, say, shown
 
-EXPERIMENTS = Path("conf/experiment")
+MOST = 4  # tasks that a sentence names, and commands for nets on all rows
 
 
-def say_answer(base: Base, found: SearchResult, confirmed: Path) -> None:
-    """Compares the confirmation, writes its report, and prints what to do and a command for each next step."""
+def say_answer(base: Base, found: SearchResult, confirmed: Path, command: str) -> None:
+    """Compares the confirmation, writes its report, prints its table, what to do, and a command for each next step."""
     comparison = analyse(collect([confirmed]), Options())
+    experiment = write_experiment(base, found.best, command) if found.best is not None else None
+    remarks = [*_brought(found, comparison), *_next(base, found.best, comparison, confirmed, experiment)]
     out = confirmed / "compare"
-    comparison = replace(comparison, page=shown(out / PAGE))
+    comparison = replace(comparison, page=shown(out / PAGE), remarks=remarks)
     from mtlrun.compare.report.page import write_outputs  # matplotlib, jinja2
 
     write_outputs(comparison, out)
-    experiment = write_experiment(base, found.best) if found.best is not None else None
-    say("\n".join([opening_text(comparison, columns()), *_more(base, found, comparison, confirmed, experiment)]))
-
-
-def _more(
-    base: Base, found: SearchResult, comparison: Comparison, confirmed: Path, experiment: Path | None
-) -> Iterator[str]:
-    """What the search brought, the experiment, and the command that trains what is recommended on all rows."""
-    yield ""
-    yield search_words(found)
-    recommended = comparison.recommendation
-    taken = recommended.main.label if recommended is not None else ""
-    if found.best is not None:
-        sure = any(row.label == TUNED and row.like_leader is not False for row in comparison.rows)
-        if taken != TUNED:
-            yield (
-                "Fresh seeds do not show that they are better than what is recommended; "
-                f"they are {'not shown to be worse either' if sure else 'worse'}."
-            )
-        if experiment is not None:
-            yield f"  again   {quoted('mtlrun', f'experiment={experiment.stem}')}"
-    values = {DEFAULT: {}, TUNED: found.best.values if found.best is not None else {}}.get(taken)
-    first = min(confirmed.glob(f"*_{taken},*/checkpoints/best.pt"), default=None)
-    if values is not None and first is not None:
-        words = [*base.arguments(values), "data.split.val=0", "data.split.test=0"]
-        yield f"  on all rows   {quoted('mtlrun', *words, f'trainer.length_of={shown(first.parents[1])}')}"
+    say(f"{table_text(comparison, columns())}\n{opening_text(comparison, columns())}")
 
 
 def search_words(found: SearchResult) -> str:
-    """What the search has found, on val: `Of 64 settings in 112 runs the best on val: …`."""
-    tried = f"{counted(len(found.tried), 'setting')} in {counted(found.runs, 'run')}"
+    """What the search has found, on val: `Of 64 settings in 112 runs the best on val, 2.1 % ahead …`."""
+    tried = _tried(found)
     if found.best is None:
         return f"The search tried {tried}; none was better than the default on val."
-    words = " ".join(f"{key}={value}" for key, value in found.best.values.items())
-    return f"Of {tried} the best on val, {-found.best.mean:.1f} % ahead of the default: {words}."
+    return f"Of {tried} the best on val, {-found.best.mean:.1f} % ahead of the default: {_values(found.best)}."
 
 
-# ---------------------------------------------------------------- the experiment
+def _tried(found: SearchResult) -> str:
+    return f"{counted(len(found.tried), 'setting')} in {counted(found.runs, 'run')}"
 
 
-def write_experiment(base: Base, best: Tried) -> Path | None:
-    """Writes the tuned setting as ./conf/experiment/NAME_tuned.yaml, with a number if that exists. Returns its path.
+def _values(best: Tried) -> str:
+    return " ".join(f"{key}={value}" for key, value in best.values.items())
 
-    The same file is not written twice. None if the user's words remove keys, which a file cannot do.
-    """
-    lines = [parse(line) for line in base.arguments(best.values)]
-    if any(override.is_delete() for override in lines):
+
+# ---------------------------------------------------------------- what the search has brought
+
+
+def _brought(found: SearchResult, comparison: Comparison) -> Iterator[str]:
+    """What the search has brought, by the test of the tuned setting against the default in the comparison."""
+    if found.best is None:
+        yield f"The search brought nothing: of {_tried(found)} none was better than the default on val."
+        return
+    rows = {row.label: row for row in comparison.rows}
+    tuned, default = rows.get(TUNED), rows.get(DEFAULT)
+    if tuned is None or default is None or comparison.recommendation is None:
+        return
+    if comparison.recommendation.state != "untrained":
+        headline = _headline(_verdict(tuned, comparison), found.best, comparison.margin)
+        yield f"{headline}: {_gains(tuned, default, comparison)}."
+    yield f"Tuned, the best of {_tried(found)}: {_values(found.best)}."
+
+
+def _verdict(tuned: Row, comparison: Comparison) -> Verdict:
+    if comparison.reference != DEFAULT or tuned.against is None:
+        return "undecided"
+    return tuned.against.verdict
+
+
+def _headline(verdict: Verdict, best: Tried, margin: float) -> str:
+    tuned = f"the tuned settings, {-best.mean:.1f} % ahead of the default on val of the search"
+    if verdict == "better":
+        return "The search paid: on fresh seeds the tuned settings are better than the default"
+    if verdict == "equivalent":
+        return f"The search brought nothing that matters: on fresh seeds {tuned}, are as good as it within {margin:g} %"
+    if verdict == "worse":
+        return f"The search brought nothing: on fresh seeds {tuned}, are worse"
+    return f"The search is not shown to have brought anything: on fresh seeds {tuned}, may be better or worse"
+
+
+def _gains(tuned: Row, default: Row, comparison: Comparison) -> str:
+    """What the tuned setting brings for each task against the default, in its unit and in how many seeds."""
+    words = []
+    for column in comparison.columns[:MOST]:
+        gain = _gain(tuned, default, column)
+        if gain is not None:
+            words.append(gain_words(gain, column, comparison.margin))
+    more = len(comparison.columns) - MOST
+    return ", ".join([*words, *([f"{more} more in the table"] if more > 0 else [])])
+
+
+def _gain(tuned: Row, default: Row, column: TaskColumn) -> Gain | None:
+    """The gain in a task, which has no test of its own here; None if no seed has both."""
+    ours, theirs = (row.figures.get(column.task) for row in (tuned, default))
+    if ours is None or theirs is None or not (seeds := ours.values.keys() & theirs.values.keys()):
         return None
-    groups = [o for o in lines if o.key_or_group in OPTION_GROUPS and isinstance(o.value(), str)]
-    tree: dict[str, Any] = {}
-    for override in lines:
-        if override not in groups:
-            _put(tree, override.key_or_group.split("."), override.value())
-    name = _name(base)
-    text = (
-        "# @package _global_\n"
-        f"# What mtlrun tune found: {-best.mean:.1f} % ahead of the default on val, over {len(best.drops)} splits.\n"
-        f"# mtlrun experiment={name}\n"
-    )
-    defaults: list[Any] = [*({f"override /{o.key_or_group}": o.value()} for o in groups), "_self_"]
-    text += yaml.safe_dump({"defaults": defaults, **tree}, sort_keys=False, allow_unicode=True)
-    return _new_file(name, text)
+    sign = 1 if column.higher else -1
+    gains = [sign * (ours.values[seed] - theirs.values[seed]) for seed in seeds]
+    amount = sum(gains) / len(gains)
+    wins = sum(gain * amount > 0 for gain in gains)
+    return Gain(column.task, amount, wins, len(gains), "undecided")
 
 
-def _name(base: Base) -> str:
-    """`houses_tuned`, after the data option or the file of the table."""
-    option = str(base.request.cfg.hydra.runtime.choices.get("data"))
-    path = base.config.data.path
-    stem = Path(path).stem if option == "table" and path else option
-    return f"{re.sub(r'[^A-Za-z0-9_]+', '_', stem).strip('_') or 'data'}_tuned"
+# ---------------------------------------------------------------- what comes next
 
 
-def _put(tree: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    for key in keys[:-1]:
-        tree = tree.setdefault(key, {})
-    tree[keys[-1]] = _plain(value)
+def _next(
+    base: Base, best: Tried | None, comparison: Comparison, confirmed: Path, experiment: Path | None
+) -> Iterator[str]:
+    """The experiment of the tuned setting, and the commands that train what is recommended on all rows."""
+    if experiment is not None:
+        yield f"To train the tuned settings again:\n{quoted('mtlrun', f'experiment={experiment.stem}')}"
+    commands = [*_on_all_rows(base, best, comparison, confirmed)]
+    if commands and len(commands) <= MOST:
+        nets = "the recommended net" if len(commands) == 1 else "the recommended nets"
+        yield f"To train {nets} on all rows, without rows for val and test:\n{commands[0]}"
+        yield from (f"\n{command}" for command in commands[1:])
 
 
-def _plain(value: Any) -> Any:
-    """A value of Hydra's parser as plain YAML."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return value if isinstance(value, (int, float, bool)) or value is None else str(value)
+def _on_all_rows(base: Base, best: Tried | None, comparison: Comparison, confirmed: Path) -> Iterator[str]:
+    found = comparison.recommendation
+    if found is None or found.state in ("untrained", "unlearnt"):
+        return
+    tasks = [column.task for column in comparison.columns]
+    takes = found.takes or dict.fromkeys(tasks, found.main)
+    for label in dict.fromkeys(taken.label for taken in takes.values() if taken.kind != "boosting"):
+        ours = {f"[{task}]" for task, taken in takes.items() if taken.label == label}
+        for setting in finalists(base, best):
+            if setting.label == label and setting.values.get("only", min(ours)) in ours:
+                yield _all_rows_command(base, setting.values, confirmed)
 
 
-def _new_file(name: str, text: str) -> Path:
-    """Writes a file that does not exist, or finds one that holds the same settings."""
-    number = 1
-    while True:
-        called = name if number == 1 else f"{name}_{number}"
-        path, own = EXPERIMENTS / f"{called}.yaml", text.replace(f"experiment={name}\n", f"experiment={called}\n")
-        try:
-            create(path, own)
-            return path
-        except FileExistsError:
-            if path.read_text(encoding="utf-8") == own:
-                return path
-            number += 1
+def _all_rows_command(base: Base, values: Mapping[str, str], confirmed: Path) -> str:
+    length = f"trainer.length_of={shown(confirmed)}"
+    return quoted("mtlrun", *base.arguments(values), "data.split.val=0", "data.split.test=0", length)

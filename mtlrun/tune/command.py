@@ -11,13 +11,15 @@ from mtlrun.compose import compose
 from mtlrun.compose.overrides import full_key, parse
 from mtlrun.data.dataset import load_dataset, load_table
 from mtlrun.results.files import as_json, at_work, create, write_json
-from mtlrun.results.names import TUNE
+from mtlrun.results.names import PLAN, TUNE
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
+from mtlrun.tune.finalists import FOLDER, confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
-from mtlrun.tune.search import Progress, Search, SearchResult
+from mtlrun.tune.search import Search, SearchResult
 from mtlrun.tune.setting_runs import Base, Setting
 from mtlrun.tune.settings import PREFIX, TuneSettings, take_settings
 from mtlrun.tune.space import Dimension, space_of
+from mtlrun.tune.view import View
 from mtlrun.util.errors import RequestError, StorageError, counted
 from mtlrun.util.lazy import importing
 from mtlrun.util.shell import quoted
@@ -111,7 +113,7 @@ def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
     command = quoted("mtlrun", "tune", *base.request.overrides)
     space = _space(base, settings, _groups(folder, base, settings))
     say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
-    search = Search(base, space, settings, folder, command, say_progress)
+    search = Search(base, space, settings, folder, command, View(settings), (folder / FOLDER / PLAN).is_file())
     try:
         with at_work(folder, alone=True):
             found = search.run()
@@ -125,11 +127,10 @@ def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
 
 def _confirm(folder: Path, base: Base, found: SearchResult, settings: TuneSettings, command: str) -> None:
     from mtlrun.tune.answer import say_answer, search_words
-    from mtlrun.tune.finalists import confirm
 
     say(search_words(found))
     say("now trained on fresh seeds and splits, beside the default, single-task nets and boosting")
-    say_answer(base, found, confirm(base, found.best, settings, folder, command))
+    say_answer(base, found, confirm(base, found.best, settings, folder, command), command)
 
 
 def _say_unconfirmed(found: SearchResult) -> None:
@@ -153,14 +154,6 @@ def _length_words(settings: TuneSettings) -> str:
         f"for {' or '.join(bounds)} at most ({PREFIX}minutes, {PREFIX}runs); {settings.batch} settings at a time, "
         f"judged on val over up to {splits}: the better half goes on to the next"
     )
-
-
-def say_progress(progress: Progress) -> None:
-    """Prints a line after each split of a batch."""
-    best = progress.best
-    found = "nothing better than the default yet" if best is None else f"best {-best.mean:.1f} % ahead of the default"
-    where = f"batch {progress.batch + 1}, split {progress.split + 1}"
-    say(f"{where}: {progress.runs} runs, {progress.seconds:.0f} s; {found}")
 
 
 def _read(path: Path) -> Any:

@@ -9,7 +9,8 @@ from pathlib import Path
 from mtlrun import statistics
 from mtlrun.compose.request import PlannedRun
 from mtlrun.config.schema import config_hash
-from mtlrun.tune.search import DEFAULT, Tried
+from mtlrun.tune.candidates import Tried
+from mtlrun.tune.search import DEFAULT
 from mtlrun.tune.setting_runs import Base, Setting, train
 from mtlrun.tune.settings import TuneSettings
 from mtlrun.util.errors import RequestError
@@ -76,5 +77,5 @@ def confirm(base: Base, best: Tried | None, settings: TuneSettings, folder: Path
     """Trains the confirmation in `folder`/confirm, or what is left of it. Returns its folder."""
     place = folder / FOLDER
     runs: Sequence[PlannedRun] = planned(base, best, settings)
-    train(place, runs, command)
+    train(place, runs, command, "confirmation on fresh seeds and splits, beside the default and boosting")
     return place

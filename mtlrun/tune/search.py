@@ -7,59 +7,26 @@ again, and the study is told what it has not been told.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import TaskColumn
 from mtlrun.results.files import write_json
+from mtlrun.tune.candidates import Tried, best_of
 from mtlrun.tune.racing import LOST, drop, runs_of, survivors
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.settings import TuneSettings
 from mtlrun.tune.space import Dimension
+from mtlrun.tune.view import Progress, View
 from mtlrun.util.errors import RequestError
 
 SEARCH, BATCH, DONE = "search", "batch.json", "done.json"
 DEFAULT = "default"
 QUIETLY = {"trainer.tensorboard": "false"}  # of all runs of a search, whose curves nobody looks at
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A setting that was tried: the number of its trial, its values by key, and its drop on each split so far, in
-    percent of the default's figures on val; positive is worse."""
-
-    number: int
-    values: Mapping[str, str]
-    drops: Sequence[float]
-
-    @property
-    def mean(self) -> float:
-        """The mean drop over its splits."""
-        return float(np.mean(self.drops))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a search is: the runs and seconds so far, the place, the settings that go on, all that were tried."""
-
-    runs: int
-    seconds: float
-    batch: int
-    split: int
-    alive: int
-    tried: Sequence[Tried]
-    splits: int
-
-    @property
-    def best(self) -> "Tried | None":
-        """The best setting of those trained on all splits."""
-        return _best(self.tried, self.splits)
 
 
 @dataclass(frozen=True)
@@ -77,17 +44,24 @@ class SearchResult:
 
 @dataclass
 class Search:
-    """A search in a folder. show: called after each split of a batch."""
+    """A search in a folder.
+
+    view: shows its progress after each split of a batch
+    closed: no further batch begins, because what it has found is being confirmed
+    """
 
     base: Base
     space: Sequence[Dimension]
     settings: TuneSettings
     folder: Path
     command: str
-    show: Callable[[Progress], None]
+    view: View
+    closed: bool = False
     _tried: dict[int, Tried] = field(default_factory=dict)
     _runs: int = 0
     _seconds: float = 0.0
+    _slowest: float = 0.0  # seconds for each setting of a batch
+    _figures: dict[int, list[Mapping[str, float]]] = field(default_factory=dict)
     _columns: Sequence[TaskColumn] = ()
 
     def run(self) -> SearchResult:
@@ -98,30 +72,31 @@ class Search:
         study = Study(self.folder, self.space)
         defaults = self._train_default()
         study.forget([trial for batch in self._batches() for trial in _trials(batch)])
-        number, longest = 0, 0.0
-        while (self._folder(number) / BATCH).is_file() or self._may_begin(longest):
-            before = self._seconds
+        number = 0
+        while (self._folder(number) / BATCH).is_file() or (not self.closed and self._size()):
             self._batch(number, study, defaults)
-            longest, number = max(longest, self._seconds - before), number + 1
+            number += 1
         return self.result()
 
     def result(self) -> SearchResult:
         """What is found so far."""
         tried = [self._tried[number] for number in sorted(self._tried)]
-        return SearchResult(tried, _best(tried, self.settings.splits), self._runs)
+        return SearchResult(tried, best_of(tried, self.settings.splits), self._runs)
 
     # ---------------------------------------------------------------- budget
 
-    def _may_begin(self, longest: float) -> bool:
-        """Whether another batch fits into the budget, if it takes as long as the longest so far."""
-        minutes = self.settings.minutes
-        return (minutes is None or self._seconds + longest <= 60 * minutes) and self._size() > 0
-
     def _size(self) -> int:
-        """The settings of the next batch: a whole one, or as many as fit into the runs that are left."""
-        most = self.settings.most_runs
-        sizes = range(self.settings.batch, 0, -1)
-        return next((n for n in sizes if most is None or self._runs + runs_of(n, self.settings.splits) <= most), 0)
+        """The settings of the next batch: a whole one, or as many as fit into the runs and the time that are left.
+
+        A batch is assumed to take as long for each setting as the slowest so far. One that would be smaller than a
+        quarter for lack of time does not begin.
+        """
+        most, minutes, sizes = self.settings.most_runs, self.settings.minutes, range(self.settings.batch, 0, -1)
+        size = next((n for n in sizes if most is None or self._runs + runs_of(n, self.settings.splits) <= most), 0)
+        if minutes is None or not self._slowest:
+            return size
+        fits = int((60 * minutes - self._seconds) / self._slowest)
+        return min(size, fits) if 4 * fits >= self.settings.batch else 0
 
     # ---------------------------------------------------------------- batches
 
@@ -135,7 +110,7 @@ class Search:
         """The default on every split. Raises RequestError if it fails."""
         folder, began = self.folder / SEARCH / DEFAULT, time.monotonic()
         seeds = range(self.settings.splits)
-        train(folder, self.base.runs([Setting(DEFAULT)], seeds, QUIETLY), self.command)
+        train(folder, self.base.runs([Setting(DEFAULT)], seeds, QUIETLY), self.command, self.view.above)
         self._seconds += time.monotonic() - began
         found = records(folder)
         if missing := [seed for seed in seeds if (DEFAULT, seed) not in found]:
@@ -159,18 +134,27 @@ class Search:
             self._split(folder, split, {trial: values[trial] for trial in alive}, drops, defaults[split])
             seconds += time.monotonic() - began
             self._runs += len(alive)
-            self._tried |= {t: Tried(t, values[t], d) for t, d in drops.items() if d and LOST not in d}
+            kept = {t: d for t, d in drops.items() if d and LOST not in d}
+            self._tried |= {t: Tried(t, values[t], d, self._figures[t]) for t, d in kept.items()}
             done = _read(folder / DONE) if (folder / DONE).is_file() else None
             if split + 1 < self.settings.splits:
                 alive = survivors({trial: drops[trial] for trial in alive})
             spent = self._seconds + (done["seconds"] if done else seconds)
-            self.show(Progress(self._runs, spent, number, split, len(alive), self.result().tried, self.settings.splits))
+            self._show(spent, number, split, len(alive), defaults)
+            if not alive:
+                break
         if not (folder / DONE).is_file():
             write_json(folder / DONE, {"seconds": seconds})
-        self._seconds += _read(folder / DONE)["seconds"]
+        took = _read(folder / DONE)["seconds"]
+        self._seconds += took
+        self._slowest = max(self._slowest, took / len(values))
         for trial, found in drops.items():
             known = [] if LOST in found else found
             study.tell(trial, known, whole=len(known) == self.settings.splits)
+
+    def _show(self, spent: float, number: int, split: int, alive: int, defaults: Sequence[RunRecord]) -> None:
+        tried, default = self.result().tried, [run.figures for run in defaults]
+        self.view(Progress(self._runs, spent, number, split, alive, tried, self._columns, default))
 
     def _split(
         self,
@@ -183,16 +167,12 @@ class Search:
         """Trains settings on a split and adds the drop of each to `drops`."""
         place = folder / f"split_{split}"
         settings = [Setting(f"trial {trial}", of_trial) for trial, of_trial in values.items()]
-        train(place, self.base.runs(settings, [split], QUIETLY), self.command)
+        train(place, self.base.runs(settings, [split], QUIETLY), self.command, self.view.above)
         found = records(place)
         for trial in values:
-            drops[trial].append(drop(found.get((f"trial {trial}", split)), default, self._columns))
-
-
-def _best(tried: Sequence[Tried], splits: int) -> Tried | None:
-    whole = [setting for setting in tried if len(setting.drops) == splits and setting.values]
-    best = min(whole, key=lambda setting: setting.mean, default=None)
-    return best if best is not None and best.mean < 0 else None
+            run = found.get((f"trial {trial}", split))
+            drops[trial].append(drop(run, default, self._columns))
+            self._figures.setdefault(trial, []).append({} if run is None else run.figures)
 
 
 def _trials(batch: Path) -> list[int]:

@@ -79,11 +79,11 @@ class Base:
         return {key: typed_value(parse(line)) for key, line in self.lines.items()}
 
 
-def train(folder: Path, runs: Sequence[PlannedRun], command: str, quiet: bool = True) -> None:
+def train(folder: Path, runs: Sequence[PlannedRun], command: str, above: str = "") -> None:
     """Trains runs as a sweep in `folder`, or what is left of them if the folder has their plan.
 
-    quiet: without a line for each run. Raises RequestError, StorageError, and KeyboardInterrupt after the runs are
-    saved.
+    above: text for the lines above the bar on a terminal. Raises RequestError, StorageError, and KeyboardInterrupt
+    after the runs are saved.
     """
     if not (folder / PLAN).is_file():
         plan = sweep_plan(runs, StackSettings(None, {}, None, None), "stack")
@@ -94,7 +94,7 @@ def train(folder: Path, runs: Sequence[PlannedRun], command: str, quiet: bool = 
     if left:
         try:
             with at_work(folder):
-                train_stacks(folder, sorted({job["stack"] for job in left}), left[0].get("processes"), quiet)
+                train_stacks(folder, sorted({job["stack"] for job in left}), left[0].get("processes"), True, above)
         finally:
             rebuild(folder, ended=True)
 

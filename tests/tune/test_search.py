@@ -1,7 +1,7 @@
 """The search, with the figures of a formula in place of trainings; and killed at every write."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compose import compose
 from mtlrun.compose.request import PlannedRun
 from mtlrun.tune import search, study
-from mtlrun.tune.search import Progress, Search, SearchResult
+from mtlrun.tune.search import Search, SearchResult
 from mtlrun.tune.setting_runs import Base
 from mtlrun.tune.settings import TuneSettings
 from mtlrun.tune.space import Dimension
+from mtlrun.tune.view import Progress, View
 
 BEST = 0.005  # the rate with the lowest error
 SPACE = [
@@ -36,7 +37,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     """Replaces trainings by a formula. Gives the runs that were trained: folder, setting, seed."""
     done: list[tuple[str, str, int]] = []
 
-    def train(folder: Path, runs: Sequence[PlannedRun], command: str) -> None:
+    def train(folder: Path, runs: Sequence[PlannedRun], command: str, above: str) -> None:
         path = folder / "figures.json"
         if path.is_file():
             return
@@ -65,8 +66,21 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     return done
 
 
-def searched(folder: Path, settings: TuneSettings = SETTINGS, show: Callable[[Progress], None] = print) -> SearchResult:
-    return Search(Base(compose(["only=[price]"], None, True)), SPACE, settings, folder, "command", show).run()
+class Shown(View):
+    """Keeps the progress that it is told."""
+
+    def __init__(self, settings: TuneSettings) -> None:
+        super().__init__(settings)
+        self.told: list[Progress] = []
+
+    def __call__(self, progress: Progress) -> None:
+        self.told.append(progress)
+        super().__call__(progress)
+
+
+def searched(folder: Path, settings: TuneSettings = SETTINGS, view: View | None = None) -> SearchResult:
+    base = Base(compose(["only=[price]"], None, True))
+    return Search(base, SPACE, settings, folder, "command", view or View(settings)).run()
 
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
@@ -76,10 +90,10 @@ def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
 
 
 def test_a_search_finds_the_better_half_of_each_batch(tmp_path: Path, trained: list[Any]) -> None:
-    shown: list[Progress] = []
-    found = searched(tmp_path, show=shown.append)
+    view = Shown(SETTINGS)
+    found = searched(tmp_path, view=view)
     # batches of 6, 3 and 2 runs on the three splits, and then what is left of 27 runs
-    assert [progress.runs for progress in shown][:6] == [6, 9, 11, 17, 20, 22]
+    assert [progress.runs for progress in view.told][:6] == [6, 9, 11, 17, 20, 22]
     assert found.runs <= 27 and len(trained) == found.runs + 3
     assert found.best is not None and found.best.values.get("loss", "sum") == "sum"
     rate = float(found.best.values["lr.base"])
@@ -106,14 +120,45 @@ def test_a_search_ends_in_time(tmp_path: Path, trained: list[Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search.time, "monotonic", lambda: float(next(clock)))
         found = searched(tmp_path, TuneSettings(minutes=2, batch=4))
-    # 10 s for the default and 30 s for a batch: 10 + 3 · 30 = 100, and another would not fit into 120
-    assert len([*(tmp_path / "search").glob("0*")]) == 3
-    assert found.runs == 3 * 7
+    # 10 s for the default and 30 s for a batch: 10 + 3 · 30 = 100, and half a batch fits into the 20 s that are left
+    assert len([*(tmp_path / "search").glob("0*")]) == 4
+    assert found.runs == 3 * 7 + 4
+
+
+def test_a_batch_of_failures_is_no_end(tmp_path: Path, trained: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    records = search.records
+    monkeypatch.setattr(search, "records", lambda folder: records(folder) if folder.name == "default" else {})
+    found = searched(tmp_path, TuneSettings(runs=27, batch=6, splits=3))
+    assert found.best is None and not found.tried and found.runs > 12
+    assert {trial.state for trial in trials(tmp_path)[1:]} == {optuna.trial.TrialState.FAIL}
+
+
+def test_the_view_has_the_best_for_each_task_beside_the_default(
+    tmp_path: Path, trained: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = TuneSettings(runs=54, batch=6, splits=3)
+    view = Shown(settings)
+    found = searched(tmp_path, settings, view)
+    assert found.best is not None
+    default = sum(1 + 0.004 / BEST + 0.1 * seed for seed in range(3)) / 3
+    best = sum(figures["val/price/rmse"] for figures in found.best.figures) / 3
+    said = f"{-found.best.mean:.1f} % ahead of the default on val of 3 splits"
+    assert said in view.above and f"price rmse {best:.4g} (default {default:.4g})" in view.above
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("batch 1, split 1 of 3: 6 runs so far, 3 settings go on, ")
+    assert said in lines[-1]
+
+
+def test_the_time_left_is_that_of_the_runs_and_of_the_minutes() -> None:
+    progress = Progress(40, 60.0, 0, 0, 8, [])
+    assert progress.seconds_left(TuneSettings(runs=120)) == 120
+    assert progress.seconds_left(TuneSettings(runs=120, minutes=2)) == 60
+    assert progress.seconds_left(TuneSettings(minutes=0.5)) == 0
 
 
 def test_without_a_better_setting_there_is_no_best(tmp_path: Path, trained: list[Any]) -> None:
     worse = [Dimension("lr.base", (), 0.02, 0.1)]
-    found = Search(Base(compose(["only=[price]"], None, True)), worse, SETTINGS, tmp_path, "", print).run()
+    found = Search(Base(compose(["only=[price]"], None, True)), worse, SETTINGS, tmp_path, "", View(SETTINGS)).run()
     assert found.best is None and len(found.tried) >= 6
 
 

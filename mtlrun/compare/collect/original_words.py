@@ -21,21 +21,28 @@ from mtlrun.results.sweep_folder import COMMAND, read_plan
 from mtlrun.util.errors import RequestError
 
 NOT_SPELLED = ("hydra", "name", "notes", "trials", "focus")  # keys of an experiment's file that are not about its runs
+TUNE = "tune"  # the sub-command whose words begin with it
 MOST_CONFIRMED = 100  # length limit: a folder may claim to confirm itself
 
 
 def words_of(place: Path) -> list[str] | None:
     """The words after `mtlrun` in the command that made a sweep or run; None if they are unknown.
 
-    Words about Hydra are left out. The words go into commands that users copy, the folder may come from a stranger, and
-    Hydra's settings can run any program.
+    Of `mtlrun tune`, the words of the run whose settings it searches. Words about Hydra are left out. The words go
+    into commands that users copy, the folder may come from a stranger, and Hydra's settings can run any program.
     """
-    return read_words(place.absolute())
+    words = read_words(place.absolute())
+    return words[1:] if words is not None and is_search(place) else words
+
+
+def is_search(place: Path) -> bool:
+    """Whether `mtlrun tune` made a sweep."""
+    return (read_words(place.absolute()) or [])[:1] == [TUNE]
 
 
 @functools.cache
 def read_words(place: Path) -> list[str] | None:
-    """`words_of` for an absolute path, cached."""
+    """All words but those about Hydra, for an absolute path; cached."""
     words = _all_words(place)
     if words is None:
         return None

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mtlrun.compare.collect.original_words import confirmed, is_confirmation, spelled_out, words_of
+from mtlrun.compare.collect.original_words import TUNE, confirmed, is_confirmation, is_search, spelled_out, words_of
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.results.names import PLAN
 from mtlrun.results.sweep_folder import read_plan
 from mtlrun.util.errors import RequestError
-from mtlrun.util.shell import quoted
+from mtlrun.util.shell import compare_command, quoted
 
 SWEEPS = re.compile(r"(range|choice|interval|tag|glob|sort|shuffle|int|float)\(")
 FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")  # would name the folder of the existing sweep
@@ -29,6 +29,8 @@ def with_seeds(place: Path, seeds: Iterable[int]) -> str | None:
         return None
     if is_confirmation(place):  # the same command trains new seeds
         return quoted("mtlrun", *words)
+    if is_search(place):
+        return compare_command([place], "--confirm")
     return _command([*_without(words, ("seed", *FOLDERS)), f"seed={seed_words(seeds)}"])
 
 
@@ -49,7 +51,8 @@ def with_values(
         words = [word for word in spelled if word.partition("=")[0].lstrip("+") not in options]
         words += [f"{group}={option}" for group, option in options.items()]
         words = [*_without(words, ("seed",)), f"seed={seed_words(seeds)}"]
-    return _command([*_without(words, (*values, *FOLDERS)), *(f"{key}={value}" for key, value in values.items())])
+    changed = [*_without(words, (*values, *FOLDERS)), *(f"{key}={value}" for key, value in values.items())]
+    return quoted("mtlrun", TUNE, *changed) if is_search(place) and not options else _command(changed)
 
 
 def without_sweeps(place: Path, added: str, seeds: Iterable[int], dropped: Sequence[str] = ()) -> str | None:

@@ -24,7 +24,7 @@ def opening(comparison: Comparison) -> list[str]:
     """The sentences that come first; without a recommendation the verdict. A sentence may end in a command."""
     found = comparison.recommendation
     if found is None:
-        return [*comparison.verdict]
+        return [*comparison.verdict, *comparison.remarks]
     margin, columns = comparison.margin, {column.task: column for column in comparison.columns}
     sentences = [*_what(found, margin), *found.doubts]
     if found.state not in ("untrained", "unlearnt"):
@@ -32,7 +32,7 @@ def opening(comparison: Comparison) -> list[str]:
     boosted = any(taken.kind == "boosting" for taken in (found.main, *found.takes.values())) and found.predict
     exported = ["Gradient boosting predicts, but cannot be exported."] if boosted else []
     sentences += _one_split(found, comparison)
-    return [*sentences, *_change(found.change, comparison), *_absent(found), *exported]
+    return [*sentences, *_change(found.change, comparison), *_absent(found), *exported, *comparison.remarks]
 
 
 def details(comparison: Comparison) -> list[str]:
@@ -100,9 +100,25 @@ def _take(candidate: Candidate, tasks: Sequence[str], found: Recommendation, who
     if not whole or candidate.kind == "boosting":
         return sentence_case(_for(candidate, tasks, found))
     if candidate.kind == "method":
-        return f"Train {names} together ({candidate.label})"
+        return f"Train {_together(candidate, tasks)} ({candidate.label})"
     apart = "each by itself" if len(tasks) > 1 else "by itself"
     return f"Train {names} {apart} ({candidate.label})" if candidate.label != "alone" else f"Train {names} {apart}"
+
+
+def _together(candidate: Candidate, tasks: Sequence[str]) -> str:
+    """`a and b together and c by itself`: which of the tasks learn from each other in a net for all."""
+    if len(candidate.groups) < 2:
+        return f"{enumerated(tasks, TASKS)} together"
+    parts, single = [], []
+    for group in candidate.groups:
+        own, others = [t for t in tasks if t in group], [t for t in group if t not in tasks]
+        if len(group) == 1:
+            single += own
+        elif own:
+            parts.append(f"{enumerated(own, TASKS)} {'together' if own[1:] else f'with {enumerated(others, TASKS)}'}")
+    if single:
+        parts.append(f"{enumerated(single, TASKS)} {'each by itself' if single[1:] else 'by itself'}")
+    return enumerated(parts, TASKS)
 
 
 def _for(candidate: Candidate, tasks: Sequence[str], found: Recommendation) -> str:
@@ -160,7 +176,7 @@ def _gains(found: Recommendation, versus: Versus, columns: Mapping[str, TaskColu
     known = [gain for gain in versus.gains if gain.task not in found.unlearnt]
     most = FEW if found.state == "undecided" and len(found.versus) > 1 else TASKS
     shown = sorted(known, key=lambda gain: gain.verdict == "undecided")[:most]
-    words = [_gain(gain, columns[gain.task], margin) for gain in shown]
+    words = [gain_words(gain, columns[gain.task], margin) for gain in shown]
     decided = sum(gain.verdict != "undecided" for gain in shown)
     parts = [", ".join(words[:decided])]
     apart = any(gain.verdict in ("better", "worse") for gain in known)
@@ -187,7 +203,7 @@ def _verdict(verdict: Verdict, margin: float) -> str:
     return f"the same within {margin:g} %" if verdict == "equivalent" else verdict
 
 
-def _gain(gain: Gain, column: TaskColumn, margin: float) -> str:
+def gain_words(gain: Gain, column: TaskColumn, margin: float) -> str:
     """`price better by 41 dollars rmse (8 of 8)`."""
     if gain.verdict == "equivalent":
         return f"{gain.task} {_verdict(gain.verdict, margin)}"

@@ -1,8 +1,19 @@
 """Words for a shell."""
 
+from pathlib import Path
+
 import pytest
 
-from mtlrun.compare.collect.shell_commands import is_sweep, quoted, seed_words
+from mtlrun.compare.collect.original_words import words_of
+from mtlrun.compare.collect.shell_commands import (
+    is_sweep,
+    quoted,
+    seed_words,
+    with_seeds,
+    with_values,
+    without_sweeps,
+)
+from mtlrun.results.sweep_folder import COMMAND
 
 
 @pytest.mark.parametrize(
@@ -24,3 +35,16 @@ def test_words_that_list_several_values(word: str, several: bool) -> None:
 def test_words_for_a_shell() -> None:
     assert quoted("mtlrun", "=x", "only=[a]", "~tasks.b", "a=1,2") == "mtlrun '=x' 'only=[a]' '~tasks.b' a=1,2"
     assert [seed_words(s) for s in ([3], [1, 2], [4, 5, 6], [1, 3, 4])] == ["3", "1,2", "range(4,7)", "1,3,4"]
+
+
+def test_a_sweep_of_tune_has_commands_that_can_be_typed(tmp_path: Path) -> None:
+    """Its command has the words of one run, and no words that train the same arms on other seeds."""
+    (tmp_path / COMMAND).write_text("mtlrun tune data=houses lr.base=0.01 hydra.sweep.dir=found\n")
+    assert words_of(tmp_path) == ["data=houses", "lr.base=0.01"]
+    assert with_seeds(tmp_path, [8, 9]) == f"mtlrun compare {tmp_path} --confirm"
+    assert with_values(tmp_path, {"trainer.patience": "null"}) == (
+        "mtlrun tune data=houses lr.base=0.01 trainer.patience=null"
+    )
+    assert without_sweeps(tmp_path, "experiment=baselines", [3, 4]) == (
+        "mtlrun data=houses lr.base=0.01 experiment=baselines seed=3,4"
+    )

@@ -52,6 +52,11 @@ def opening_text(comparison: Comparison, terminal: int | None) -> str:
     return "\n".join(_opening(comparison, PAGE if terminal is None else max(terminal, NARROWEST)))
 
 
+def table_text(comparison: Comparison, terminal: int | None) -> str:
+    """The table alone."""
+    return "\n".join(_table(comparison, None if terminal is None else max(terminal, NARROWEST)))
+
+
 def _opening(comparison: Comparison, width: int) -> list[str]:
     steps = [f"  {word:8}{printable(command)}" for word, command in next_steps(comparison)]
     return [*_sentences(opening(comparison), width), *steps]
