@@ -11,10 +11,14 @@ State = Literal["decided", "same", "undecided", "unlearnt", "untrained", "only"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the ways to get predictions among which a comparison chooses: a row."""
+    """One of the ways to get predictions among which a comparison chooses: a row.
+
+    groups: the tasks that learn from each other in a net for all tasks; empty for other kinds
+    """
 
     label: str
     kind: Kind
+    groups: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

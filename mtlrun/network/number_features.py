@@ -3,7 +3,7 @@
 import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,8 +18,38 @@ FINITE = 1e30
 NARROWEST = 1e-12  # of a bin, in units of the distance between the quartiles
 
 
-class NumberFeatures(nn.Module, ABC):
-    """Maps E of the numbers to `each` features per number.
+class Encoding(nn.Module, ABC):
+    """Maps E robustly scaled numbers to `each` features per number."""
+
+    def __init__(self, each: int) -> None:
+        super().__init__()
+        self.each = each
+
+    @abstractmethod
+    def fit_number(self, run: int, at: int, scaled: np.ndarray) -> None:
+        """Sets what a number needs besides its scale.
+
+        scaled: its known training values `[n]`, robustly scaled; none if there are fewer than 3 different ones, because
+        the scaled number then says all
+        """
+
+    @abstractmethod
+    def forward(self, scaled: Tensor, missing: Tensor | None) -> Tensor:
+        """Robustly scaled numbers `[..., R, B, E]` → features `[..., R, B, E · each]`.
+
+        missing: a mask of the same shape; such a number is scaled to 0. None: no number is missing
+        """
+
+    @abstractmethod
+    def exported(self, graph: OnnxGraph, scaled: str, missing: str) -> str:
+        """Adds `forward` of a single run to an ONNX graph: of scaled numbers `[N, E]` with a mask `[N, E]`.
+
+        Returns the name of the result, whose last axes make up E · each.
+        """
+
+
+class NumberFeatures(nn.Module):
+    """The features of some of the numbers: those of each of its encodings, one after the other.
 
     Buffers: `median`, `inverse` `[R, E]`, see `quartile_scale`; `numbers` `[E]`, the places of the E numbers.
     """
@@ -28,13 +58,21 @@ class NumberFeatures(nn.Module, ABC):
     inverse: Tensor
     numbers: Tensor
 
-    def __init__(self, numbers: Sequence[int], runs: int, each: int) -> None:
+    def __init__(self, numbers: Sequence[int], runs: int, encodings: Sequence[Encoding]) -> None:
         super().__init__()
-        self.each, self.width = each, each * len(numbers)
+        self.encodings = nn.ModuleList(encodings)
+        self.width = sum(encoding.each for encoding in encodings) * len(numbers)
         self.register_buffer("numbers", torch.tensor(list(numbers), dtype=torch.long), persistent=False)
         # float64: float32 would lose the differences of timestamps
         self.register_buffer("median", torch.zeros(runs, len(numbers), dtype=torch.float64))
         self.register_buffer("inverse", torch.zeros(runs, len(numbers), dtype=torch.float64))
+
+    @property
+    def parts(self) -> Iterator[Encoding]:
+        """The encodings."""
+        for encoding in self.encodings:
+            assert isinstance(encoding, Encoding)
+            yield encoding
 
     def fit(self, run: int, numeric: np.ndarray, rows: np.ndarray, used: np.ndarray) -> None:
         """Sets the buffers of a run from its training rows: the numbers of `rows` of `numeric` `[N, Dn]`.
@@ -47,40 +85,20 @@ class NumberFeatures(nn.Module, ABC):
             self.median[run, i], self.inverse[run, i] = median, inverse
             scaled = (known - median) * inverse
             several = len(scaled) and ((scaled > scaled.min()) & (scaled < scaled.max())).any()
-            self._fit_number(run, i, scaled if several else scaled[:0])
-
-    @abstractmethod
-    def _fit_number(self, run: int, at: int, scaled: np.ndarray) -> None:
-        """Sets what a number needs besides its scale.
-
-        scaled: its known training values `[n]`, robustly scaled; none if there are fewer than 3 different ones, because
-        the scaled number then says all
-        """
-
-    @abstractmethod
-    def features(self, scaled: Tensor, missing: Tensor | None) -> Tensor:
-        """Robustly scaled numbers `[..., R, B, E]` → features `[..., R, B, E · each]`.
-
-        missing: a mask of the same shape; such a number is scaled to 0. None: no number is missing
-        """
-
-    @abstractmethod
-    def exported(self, graph: OnnxGraph, scaled: str, missing: str) -> str:
-        """Adds `features` of a single run to an ONNX graph: of scaled numbers `[N, E]` with a mask `[N, E]`.
-
-        Returns the name of the result, whose last axes make up E · each.
-        """
+            for encoding in self.parts:
+                encoding.fit_number(run, i, scaled if several else scaled[:0])
 
     def forward(self, numeric: Tensor, missing: Tensor | None) -> Tensor:
-        """All numbers `[..., R, B, Dn]` float64 and a mask of the missing ones → features `[..., R, B, E · each]`."""
+        """All numbers `[..., R, B, Dn]` float64 and a mask of the missing ones → features `[..., R, B, width]`."""
         if len(self.numbers) < numeric.shape[-1]:
             numeric = numeric.index_select(-1, self.numbers)
             missing = None if missing is None else missing.index_select(-1, self.numbers)
         scaled = (numeric - self.median.unsqueeze(1)).mul_(self.inverse.unsqueeze(1)).float()
-        return self.features(scaled.nan_to_num_(0.0, FINITE, -FINITE), missing)
+        scaled = scaled.nan_to_num_(0.0, FINITE, -FINITE)
+        return torch.cat([encoding(scaled, missing) for encoding in self.encodings], -1)
 
 
-class Piecewise(NumberFeatures):
+class Piecewise(Encoding):
     r"""Piecewise linear encoding (Gorishniy, Rubachev & Babenko 2022, On embeddings for numerical features, eq. 1).
 
     The quantiles of the training values are edges :math:`b_0 < … < b_T`; equal ones are merged, so T ≤ `bins`.
@@ -99,12 +117,12 @@ class Piecewise(NumberFeatures):
     least: Tensor
     most: Tensor
 
-    def __init__(self, numbers: Sequence[int], runs: int, net: ModelConfig) -> None:
-        super().__init__(numbers, runs, net.bins)
+    def __init__(self, numbers: int, runs: int, net: ModelConfig) -> None:
+        super().__init__(net.bins)
         for name in ("lower", "slope", "least", "most"):
-            self.register_buffer(name, torch.zeros(runs, len(numbers), self.each))
+            self.register_buffer(name, torch.zeros(runs, numbers, self.each))
 
-    def _fit_number(self, run: int, at: int, scaled: np.ndarray) -> None:
+    def fit_number(self, run: int, at: int, scaled: np.ndarray) -> None:
         for buffer in (self.lower, self.slope, self.least, self.most):
             buffer[run, at] = 0
         if not len(scaled):
@@ -120,7 +138,7 @@ class Piecewise(NumberFeatures):
         self.most[run, at, :bins] = 1
         self.most[run, at, bins - 1] = 2
 
-    def features(self, scaled: Tensor, missing: Tensor | None) -> Tensor:
+    def forward(self, scaled: Tensor, missing: Tensor | None) -> Tensor:
         shares = (scaled.unsqueeze(-1) - self.lower.unsqueeze(1)).mul_(self.slope.unsqueeze(1))
         return shares.clamp_(self.least.unsqueeze(1), self.most.unsqueeze(1)).flatten(-2)
 
@@ -132,7 +150,7 @@ class Piecewise(NumberFeatures):
         return graph.add("Min", bounded, graph.constant(self.most[:1].numpy()))
 
 
-class Periodic(NumberFeatures):
+class Periodic(Encoding):
     r"""Sine and cosine of fixed frequencies (Tancik et al. 2020, Fourier features; Gorishniy et al. 2022, section 3.3).
 
     .. math:: g \sin(2π f x), \quad g \cos(2π f x)
@@ -147,16 +165,16 @@ class Periodic(NumberFeatures):
 
     gain: Tensor
 
-    def __init__(self, numbers: Sequence[int], runs: int, net: ModelConfig) -> None:
-        super().__init__(numbers, runs, 2 * len(net.frequencies))
+    def __init__(self, numbers: int, runs: int, net: ModelConfig) -> None:
+        super().__init__(2 * len(net.frequencies))
         self.full, self.frequencies = net.gain, net.frequencies
-        self.register_buffer("gain", torch.zeros(runs, len(numbers)))
+        self.register_buffer("gain", torch.zeros(runs, numbers))
 
-    def _fit_number(self, run: int, at: int, scaled: np.ndarray) -> None:
+    def fit_number(self, run: int, at: int, scaled: np.ndarray) -> None:
         self.gain[run, at] = self.full if len(scaled) else 0.0
 
-    def features(self, scaled: Tensor, missing: Tensor | None) -> Tensor:
-        x, gain = smooth_clip_(scaled), self.gain.unsqueeze(1)
+    def forward(self, scaled: Tensor, missing: Tensor | None) -> Tensor:
+        x, gain = smooth_clip_(scaled.clone()), self.gain.unsqueeze(1)
         sines: list[Tensor] = []
         cosines: list[Tensor] = []
         for before, frequency in itertools.pairwise([0.0, *self.frequencies]):
@@ -180,9 +198,10 @@ class Periodic(NumberFeatures):
         return graph.add("Mul", waves, graph.add("Unsqueeze", gain, axis))
 
 
-EMBEDDINGS: dict[str, Callable[[Sequence[int], int, ModelConfig], NumberFeatures]] = {
-    "piecewise": Piecewise,
-    "periodic": Periodic,
+ENCODINGS: dict[str, tuple[type[Piecewise] | type[Periodic], ...]] = {
+    "piecewise": (Piecewise,),
+    "periodic": (Periodic,),
+    "both": (Piecewise, Periodic),
 }
 
 
@@ -190,4 +209,5 @@ def number_features(spec: InputSpec, runs: int, net: ModelConfig) -> NumberFeatu
     """The features that the embedding of `spec` makes of its numbers; None if there are none."""
     if spec.embedding == "none" or not spec.embeddable:
         return None
-    return EMBEDDINGS[spec.embedding](spec.embeddable, runs, net)
+    encodings = [encoding(len(spec.embeddable), runs, net) for encoding in ENCODINGS[spec.embedding]]
+    return NumberFeatures(spec.embeddable, runs, encodings)

@@ -17,7 +17,7 @@ from mtlrun.network.inputs import InputEncoder
 from mtlrun.runs.build import build_stack
 
 NAN = float("nan")
-EMBEDDINGS = ("none", "piecewise", "periodic")
+EMBEDDINGS = ("none", "piecewise", "periodic", "both")
 VARIANTS = list(itertools.product(("standard", "robust"), EMBEDDINGS))
 PLAIN = ModelConfig(hidden=[], head_hidden=[], bins=5, frequencies=[0.3, 0.6, 1.0, 2.0], gain=0.7)
 
@@ -135,6 +135,17 @@ def test_embeddings_equal_the_formula(scaling: Any, embedding: Any) -> None:
             for n, value in enumerate(numeric[:, j]):
                 expected = piecewise(value, known, of.bins) if embedding == "piecewise" else periodic(value, known, of)
                 assert found[n, i] == pytest.approx(expected, abs=2e-5), (spec.numeric[j].name, value)
+
+
+def test_both_are_the_bins_and_then_the_waves() -> None:
+    spec, numeric, codes = table()
+    train = [np.arange(50), np.arange(30, 80)]
+    bins, waves, both = (
+        encode(fitted(spec, numeric, codes, train, net(embedding=name)), numeric, codes)
+        for name in ("piecewise", "periodic", "both")
+    )
+    width = len(spec.embeddable) * net(embedding="periodic").per_number("periodic")
+    assert torch.equal(both, torch.cat([bins, waves[..., -width:]], -1))
 
 
 @pytest.mark.parametrize(

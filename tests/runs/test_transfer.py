@@ -283,7 +283,7 @@ def test_an_embedding_takes_over_only_the_same_numbers(here: Path) -> None:
     config = stored("donor")
     spec = load_dataset(config).spec
     assert [c.two_valued for c in spec.numeric] == [False, False]
-    assert from_run(Path("donor"), config, spec).inputs.keys() > {"embedding.median", "embedding.gain"}
+    assert from_run(Path("donor"), config, spec).inputs.keys() > {"embedding.median", "embedding.encodings.0.gain"}
     other = replace(spec, columns=[replace(c, two_valued=c.name == "rooms") for c in spec.columns])
     with pytest.raises(RequestError, match="rooms has only two values in one of the tables"):
         from_run(Path("donor"), config, other)

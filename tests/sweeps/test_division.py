@@ -148,6 +148,9 @@ OTHER_STACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "model.bins": tuple({"model": {"embedding": "piecewise", "bins": n}} for n in (3, 4)),
     "model.frequencies": tuple({"model": {"embedding": "periodic", "frequencies": f}} for f in ([1.0], [2.0])),
     "model.gain": tuple({"model": {"embedding": "periodic", "gain": g}} for g in (1.0, 2.0)),
+    "sharing.groups": tuple(
+        {"sharing": {"name": "groups", "groups": g}} for g in ([["a", "b"], ["c"]], [["a"], ["b", "c"]])
+    ),
     "model.clip_outputs": ({"model": {"clip_outputs": True}}, {}),
     "model.pretrain": ({"only": ["a"], "model": {"pretrain": ["b"]}}, {"only": ["a"], "model": {"pretrain": ["c"]}}),
     "loss.name": ({"loss": {"name": "pcgrad"}}, {"loss": {"name": "sum", "heads": "own"}}),

@@ -22,10 +22,12 @@ from mtlrun.compare.analysis.reference import closest_alone, most_usual
 from mtlrun.compare.analysis.setting_result import Figures, SettingResult, trivial_figures
 from mtlrun.compare.collect.members import words_for
 from mtlrun.compare.collect.original_words import is_confirmation
-from mtlrun.compare.collect.run_record import Collection
+from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.shell_commands import origin
 from mtlrun.compare.recommendation_records import Candidate, Change, Gain, Kind, Recommendation, State, Verdict, Versus
 from mtlrun.compare.records import Finding, TaskColumn
+from mtlrun.config.schema import SHARINGS
+from mtlrun.config.values import from_mapping
 from mtlrun.runs.logs import tensorboard_command
 from mtlrun.util.shell import quoted
 
@@ -263,7 +265,19 @@ def _mean(result: SettingResult) -> float:
 
 
 def _candidate(result: SettingResult) -> Candidate:
-    return Candidate(result.label, result.setting.kind)
+    setting = result.setting
+    groups = _groups(setting.members[0]) if setting.kind == "method" and setting.members else ()
+    return Candidate(result.label, setting.kind, groups)
+
+
+def _groups(run: RunRecord) -> tuple[tuple[str, ...], ...]:
+    """The groups of tasks that learn from each other in a net; empty for a sharing scheme of a package."""
+    scheme = SHARINGS.get(str(run.settings.get("sharing")))
+    if scheme is None:
+        return ()
+    own = {"groups": run.settings["sharing.groups"]} if "sharing.groups" in run.settings else {}
+    config = from_mapping(scheme, own, "sharing", "sharing")
+    return tuple(map(tuple, config.division([*run.roles])))
 
 
 def _of_verdict(verdicts: Mapping[SettingResult, Verdict], *wanted: Verdict) -> list[Candidate]:

@@ -100,9 +100,25 @@ def _take(candidate: Candidate, tasks: Sequence[str], found: Recommendation, who
     if not whole or candidate.kind == "boosting":
         return sentence_case(_for(candidate, tasks, found))
     if candidate.kind == "method":
-        return f"Train {names} together ({candidate.label})"
+        return f"Train {_together(candidate, tasks)} ({candidate.label})"
     apart = "each by itself" if len(tasks) > 1 else "by itself"
     return f"Train {names} {apart} ({candidate.label})" if candidate.label != "alone" else f"Train {names} {apart}"
+
+
+def _together(candidate: Candidate, tasks: Sequence[str]) -> str:
+    """`a and b together and c by itself`: which of the tasks learn from each other in a net for all."""
+    if len(candidate.groups) < 2:
+        return f"{enumerated(tasks, TASKS)} together"
+    parts, single = [], []
+    for group in candidate.groups:
+        own, others = [t for t in tasks if t in group], [t for t in group if t not in tasks]
+        if len(group) == 1:
+            single += own
+        elif own:
+            parts.append(f"{enumerated(own, TASKS)} {'together' if own[1:] else f'with {enumerated(others, TASKS)}'}")
+    if single:
+        parts.append(f"{enumerated(single, TASKS)} {'each by itself' if single[1:] else 'by itself'}")
+    return enumerated(parts, TASKS)
 
 
 def _for(candidate: Candidate, tasks: Sequence[str], found: Recommendation) -> str:

@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 
 from mtlrun.config.fields import SEARCH, bounded, per_run
 
-Embedding = Literal["none", "piecewise", "periodic"]
-FEWEST_ROWS = 5_000  # training rows for which model.embedding=auto adds inputs: with fewer, nets overfit them
+Embedding = Literal["none", "piecewise", "periodic", "both"]
+FEWEST_ROWS = 500  # training rows from which model.embedding=auto adds inputs: with fewer, nets overfit them
+MANY_ROWS = 5_000  # training rows from which it adds those that follow fine structure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class ModelConfig(BareModelConfig):
 
     scaling: of numbers: mean and std, or median and quartiles with smooth clipping.
     embedding: further inputs for each number: `bins` of quantiles, or sines and cosines of `frequencies` times `gain`;
-        auto: periodic if there are at least `FEWEST_ROWS` training rows, else none.
+        both; auto: none below `FEWEST_ROWS` training rows, both from `MANY_ROWS` on, between them piecewise.
     """
 
     name: Literal["mlp", "tabular"] = "mlp"
@@ -58,7 +59,9 @@ class ModelConfig(BareModelConfig):
     freeze: bool = per_run(False)
     pretrain: list[str] | None = None
     scaling: Literal["standard", "robust"] = "standard"
-    embedding: Literal["auto", "none", "piecewise", "periodic"] = bounded("none", search="none,piecewise,periodic")
+    embedding: Literal["auto", "none", "piecewise", "periodic", "both"] = bounded(
+        "none", search="none,piecewise,periodic,both"
+    )
     bins: int = bounded(16, at_least=2)
     frequencies: list[float] = field(default_factory=lambda: [0.125, 0.25, 0.5, 1.0], metadata={"above": 0.0})
     gain: float = bounded(4.0, above=0.0)
@@ -67,12 +70,13 @@ class ModelConfig(BareModelConfig):
     def embedding_for(self, rows: int) -> Embedding:
         """The embedding of a run with so many training rows."""
         if self.embedding == "auto":
-            return "periodic" if rows >= FEWEST_ROWS else "none"
+            return "none" if rows < FEWEST_ROWS else "piecewise" if rows < MANY_ROWS else "both"
         return self.embedding
 
     def per_number(self, embedding: Embedding) -> int:
         """The number of further inputs that an embedding makes of each number."""
-        return {"none": 0, "piecewise": self.bins, "periodic": 2 * len(self.frequencies)}[embedding]
+        bins, waves = self.bins, 2 * len(self.frequencies)
+        return {"none": 0, "piecewise": bins, "periodic": waves, "both": bins + waves}[embedding]
 
     @property
     def ensemble(self) -> int:

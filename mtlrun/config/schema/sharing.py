@@ -14,6 +14,7 @@ class SharingConfig:
     """The settings and the properties that every scheme has.
 
     own_trunks: each task has a separate trunk, and no trunk parameter belongs to more than one task
+    ties_tasks: a penalty relates the weights of different tasks
     makes_trunks: the scheme makes its trunks itself, from the settings of model=mlp
     one_representation: all heads read the same features
     needs_layers: the scheme has no meaning for a trunk without layers
@@ -23,6 +24,7 @@ class SharingConfig:
     """
 
     own_trunks: ClassVar[bool] = False
+    ties_tasks: ClassVar[bool] = False
     makes_trunks: ClassVar[bool] = False
     one_representation: ClassVar[bool] = False
     needs_layers: ClassVar[bool] = False
@@ -34,6 +36,11 @@ class SharingConfig:
     def trunks(self, tasks: int) -> int:
         """The number of trunks of the size in `model` that `tasks` tasks need, not counting gates and the like."""
         return tasks if self.own_trunks else 1
+
+    def division(self, tasks: Sequence[str]) -> list[list[str]]:
+        """Returns the groups of tasks that learn from each other: one of all, or each task by itself if none does."""
+        apart = self.own_trunks and not self.ties_tasks
+        return [[task] for task in tasks] if apart else [list(tasks)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +96,7 @@ class TiedConfig(SharingConfig):
 
     own_trunks: ClassVar[bool] = True
     makes_trunks: ClassVar[bool] = True
-    ties_tasks: ClassVar[bool] = True  # the penalty relates the weights of different tasks
+    ties_tasks: ClassVar[bool] = True
 
     measured: ClassVar[tuple[float, float]] = (1e-3, 1e-3)
 

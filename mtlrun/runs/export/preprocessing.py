@@ -60,7 +60,7 @@ def encode(graph: Graph, spec: InputSpec, encoder: InputEncoder) -> str:
 
 
 def _features(graph: Graph, features: NumberFeatures, values: str) -> str:
-    """Adds nodes that turn the numbers `[N, Dn]` into their features `[N, E · each]` of `model.embedding`."""
+    """Adds nodes that turn the numbers `[N, Dn]` into their features `[N, width]` of `model.embedding`."""
     values = graph.add("Gather", values, graph.constant(features.numbers.numpy()), axis=1)
     centred = graph.add("Sub", values, graph.constant(features.median[:1].numpy()))
     scaled = graph.add("Mul", centred, graph.constant(features.inverse[:1].numpy()))
@@ -68,7 +68,12 @@ def _features(graph: Graph, features: NumberFeatures, values: str) -> str:
     missing = graph.add("IsNaN", x)
     x = graph.add("Where", missing, graph.constant(0, np.float32), x)
     x = graph.add("Clip", x, graph.constant(-FINITE, np.float32), graph.constant(FINITE, np.float32))
-    return graph.add("Reshape", features.exported(graph, x, missing), graph.constant([-1, features.width], np.int64))
+    count = len(features.numbers)
+    parts = [
+        graph.add("Reshape", part.exported(graph, x, missing), graph.constant([-1, count * part.each], np.int64))
+        for part in features.parts
+    ]
+    return parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
 
 
 def _numbers(graph: Graph, column: InputColumn) -> list[str]:

@@ -13,8 +13,9 @@ from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.members import members_in
+from mtlrun.compare.recommendation_records import Candidate
 from mtlrun.compare.records import Comparison
-from mtlrun.compare.report.opening import details, next_steps, opening
+from mtlrun.compare.report.opening import _together, details, next_steps, opening
 from mtlrun.compare.report.page import html
 from mtlrun.compare.report.render import render
 from mtlrun.results.names import BEST
@@ -71,6 +72,20 @@ CASES: dict[str, tuple[Callable[[Outputs], Any], str, list[str]]] = {
     "together wins": (
         lambda o: (net(o, 9.0, 0.55), alone(o), boosting(o, 9.5, 0.52)),
         "Train a and b together (loss=sum).",
+        ["Against a net for each target: a better by 1.0 rmse (8 of 8 seeds), b better by 0.050 accuracy (8 of 8)."],
+    ),
+    "a trunk for each wins": (
+        lambda o: (net(o, 9.0, 0.55, "none", flat={"sharing": "none"}), alone(o)),
+        "Train a and b each by itself (loss=sum).",
+        ["Against a net for each target: a better by 1.0 rmse (8 of 8 seeds), b better by 0.050 accuracy (8 of 8)."],
+    ),
+    "groups win": (
+        lambda o: (
+            net(o, 9.0, 0.55, "groups", flat={"sharing": "groups", "sharing.groups": [["b"], ["a"]]}),
+            net(o, 9.5, 0.52),
+            alone(o),
+        ),
+        "Train b and a each by itself (sharing=groups).",
         ["Against a net for each target: a better by 1.0 rmse (8 of 8 seeds), b better by 0.050 accuracy (8 of 8)."],
     ),
     "alone wins": (
@@ -194,6 +209,22 @@ def test_what_to_do(case: str, outputs: Outputs) -> None:
     start = shown.partition("  setting")[0]
     assert len(start.splitlines()) <= 14 and " ".join(start.split()).startswith(f"outputs {first}")
     assert all(detail.split()[0] in shown.partition("  setting")[2] for detail in details(found))
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        ((), "a, b, c and d together"),
+        (("abcd",), "a, b, c and d together"),
+        (("ab", "cd"), "a and b together and c and d together"),
+        (("abc", "d"), "a, b and c together; and d by itself"),
+        (("ac", "b", "d"), "a and c together and b and d each by itself"),
+        (("ax", "b", "cd"), "a with x, c and d together and b by itself"),  # nothing is learnt of x
+    ],
+)
+def test_a_net_with_groups_says_who_learns_with_whom(groups: tuple[str, ...], expected: str) -> None:
+    candidate = Candidate("tuned", "method", tuple(map(tuple, groups)))
+    assert _together(candidate, list("abcd")) == expected
 
 
 def test_the_rows_of_the_table_may_be_the_limit(outputs: Outputs) -> None:
