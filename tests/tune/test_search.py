@@ -130,7 +130,7 @@ def test_the_first_batch_is_as_large_as_the_time_allows(tmp_path: Path, trained:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search.time, "monotonic", lambda: float(next(clock)))
         searched(tmp_path, TuneSettings(minutes=1, batch=16))
-    # the default took 10 of 60 s, so that 5 settings like it fit; the batch took 30 s, and 3 more would be under a quarter
+    # the default took 10 of 60 s: 5 settings like it fit; the batch took 30 s, and 3 more would be under a quarter
     assert [len(json.loads(path.read_text())) for path in sorted(tmp_path.glob("search/*/batch.json"))] == [5]
 
 
