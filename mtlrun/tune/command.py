@@ -87,7 +87,7 @@ def _groups(folder: Path, base: Base, settings: TuneSettings) -> Sequence[str]:
         return []
     path = folder / GROUPS
     if not path.is_file():
-        say("short joint runs estimate which tasks go together")
+        say("estimating from short joint runs which tasks should share a trunk")
         configs = [run.config for run in base.runs([Setting("joint")], range(settings.splits), {})]
         found = propose(configs, [load_dataset(config) for config in configs])
         write_json(path, {"tasks": found.tasks, "affinity": found.affinity.tolist(), "groups": found.values()})
