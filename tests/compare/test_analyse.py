@@ -304,7 +304,7 @@ def test_a_row_whose_loss_was_chosen_on_val_is_called_tuned(outputs: Outputs) ->
     for name, loss in [("sum", 0.6), ("uncertainty", 0.4)]:
         outputs.setting(name, [10.0, 11.0], [0.5, 0.5], flat={"loss": name}, val={"a": loss, "b": loss})
     own = rows(compared(outputs, tune=("loss",)))
-    assert own["tuned"].chosen == {"loss": "uncertainty"}
+    assert own["tuned"].chosen["loss"] == "uncertainty"
 
 
 def test_a_trial_with_fewer_seeds_than_others_is_not_chosen(outputs: Outputs) -> None:
