@@ -9,9 +9,9 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.types import Override
 
 from mtlrun.compose.override_lines import combined, located, overrides_of
-from mtlrun.compose.overrides import ARMS, full_key, parse
+from mtlrun.compose.overrides import ARMS, full_key, is_drawn, parse
 from mtlrun.compose.plans import PlanRequest, planned
-from mtlrun.compose.trials import drawn
+from mtlrun.compose.trials import crossed
 from mtlrun.config.schema import GROUPS, Config
 from mtlrun.util.errors import RequestError
 
@@ -37,9 +37,14 @@ class Arm:
     named: frozenset[str]
 
     @property
-    def ranges(self) -> list[Override]:
-        """The overrides whose values are drawn from a range."""
-        return [o for o in (*self.overrides.values(), *self.common.values()) if o.is_interval_sweep()]
+    def drawn(self) -> dict[str, Override]:
+        """The overrides whose values trials draw, by key."""
+        return {key: o for key, o in (self.common | self.overrides).items() if is_drawn(o)}
+
+    def crossed(self) -> "Arm":
+        """The arm with lists in place of choices: without trials nothing is drawn."""
+        overrides, common = ({key: crossed(o) for key, o in each.items()} for each in (self.overrides, self.common))
+        return dataclasses.replace(self, overrides=overrides, common=common)
 
 
 def make_arm(
@@ -108,14 +113,16 @@ def _plans(
     config_of: Callable[[Sequence[str]], Config],
     notes: list[str],
 ) -> Iterator[tuple[dict[str, str], list[dict[str, Any]]]]:
-    """For every combination of the common overrides, without seeds and ranges: the swept lines, and the plan's arms."""
+    """For every combination of the common overrides, without seeds: the swept lines, and the plan's arms.
+
+    Keys that trials draw have their defaults.
+    """
     seeds = {key: o for key, o in common.items() if key in SEEDS}
     others = {key: o for key, o in common.items() if key not in SEEDS}
-    ranges = {key: drawn(o, 0) for key, o in others.items() if o.is_interval_sweep()}
     for lines in combined(others):
         new: list[str] = []
         with located(f"arms={name}"):
-            of_seeds = [lines | ranges | seed for seed in combined(seeds)]
+            of_seeds = [lines | seed for seed in combined(seeds)]
             configs = [config_of([line[key] for key in common if key in line]) for line in of_seeds]
             arms = planned(name, PlanRequest(name, configs, focus, new))
         notes.extend(note for note in new if note not in notes)

@@ -22,7 +22,7 @@ from hydra.errors import HydraException
 
 from mtlrun.compose.outside import check_references
 from mtlrun.compose.override_checks import checked_override
-from mtlrun.compose.overrides import SWEEP_KEYS, parse, typed_value
+from mtlrun.compose.overrides import SWEEP_KEYS, is_drawn, parse, typed_value
 from mtlrun.util.errors import RequestError, listing
 
 NOT_INSIDE = ("hydra", "experiment", *SWEEP_KEYS)  # keys that an arm or hydra.sweeper.params may not set
@@ -53,9 +53,7 @@ def overrides_of(settings: Mapping[Any, Any], where: str, loader: ConfigLoader, 
 
 def _line(key: str, value: Any) -> str:
     """`KEY=VALUE`. Text is taken as it would be typed behind the = of an override, so it may be a sweep."""
-    if not isinstance(value, str):  # as Hydra writes it
-        value = Override(OverrideType.CHANGE, key, ValueType.ELEMENT, _quoted(value, key)).get_value_element_as_str()
-    line = f"{key}={value}"
+    line = f"{key}={value}" if isinstance(value, str) else plain_line(key, value)
     if len(line.splitlines()) > 1:
         raise RequestError(f"{line!r}: a line break is not allowed here")
     for text, why in [
@@ -71,6 +69,16 @@ def _line(key: str, value: Any) -> str:
         except HydraException as error:
             raise RequestError(why) from error
     return line
+
+
+def plain_line(key: str, value: Any) -> str:
+    """`KEY=VALUE` of a value that is no sweep, as Hydra writes it. Text has quotes only if it needs them."""
+    if isinstance(value, str):
+        with contextlib.suppress(HydraException):
+            if parse(f"{key}={value}").value() == value:
+                return f"{key}={value}"
+    written = Override(OverrideType.CHANGE, key, ValueType.ELEMENT, _quoted(value, key)).get_value_element_as_str()
+    return f"{key}={written}"
 
 
 def _quoted(value: Any, key: str) -> Any:
@@ -99,8 +107,8 @@ def located(where: str) -> Iterator[None]:
 
 
 def combined(overrides: Mapping[str, Override]) -> list[dict[str, str]]:
-    """All combinations of one line per key, without keys that are drawn from a range. The last key varies fastest."""
-    lines = {key: lines_of(o) for key, o in overrides.items() if not o.is_interval_sweep()}
+    """All combinations of one line per key, without keys that trials draw. The last key varies fastest."""
+    lines = {key: lines_of(o) for key, o in overrides.items() if not is_drawn(o)}
     return [dict(zip(lines, chosen, strict=True)) for chosen in itertools.product(*lines.values())]
 
 

@@ -3,7 +3,7 @@
 import functools
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 
 from mtlrun.config.schema import GROUPS
 
@@ -35,6 +35,12 @@ def hydra_line(override: Override) -> str:
     # mtlrun's groups accept new keys, so `+` and `++` change nothing. But Hydra refuses `+` for an existing key.
     line = override.input_line or ""
     return line if override.is_hydra_override() else line.lstrip("+")
+
+
+def is_drawn(override: Override) -> bool:
+    """Whether trials draw the values of an override: it has a range, or choice(a,b), but not the list a,b."""
+    value = override.value()
+    return override.is_interval_sweep() or (isinstance(value, ChoiceSweep) and not value.simple_form)
 
 
 def is_choice(override: Override) -> bool:

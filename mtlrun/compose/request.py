@@ -62,7 +62,7 @@ class PlannedRun:
     overrides: the same by key
     config: its checked configuration
     arm: the label of its arm, or ""
-    drawn: the keys whose values are drawn from a range
+    drawn: the keys whose values trials draw
     """
 
     run: str

@@ -1,4 +1,4 @@
-"""The runs of a sweep as lists of overrides: products, unions of products (`arms`), draws from ranges (`trials`)."""
+"""The runs of a sweep as lists of overrides: products, unions of products (`arms`), draws (`trials`)."""
 
 import itertools
 import math
@@ -11,9 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose.arms import Arm, make_arm, planned_arms, written_arms
 from mtlrun.compose.override_lines import combined, length, located, overrides_of, parsed, require_few
-from mtlrun.compose.overrides import SWEEP_KEYS, TRIALS, full_key, parse, typed_value
+from mtlrun.compose.overrides import SWEEP_KEYS, TRIALS, full_key, is_drawn, parse, typed_value
 from mtlrun.compose.plans import require_plan
-from mtlrun.compose.trials import check_range, drawn
+from mtlrun.compose.trials import Defaults, Draw, check_drawn, crossed, drawn, draws
 from mtlrun.config.schema import Config
 from mtlrun.util.errors import RequestError
 
@@ -29,7 +29,7 @@ class Job:
     arguments: its overrides as Hydra gets them, those common to all arms first
     overrides: the same by key, those of its arm first
     swept: the overrides that appear in the name of its folder
-    drawn: the keys whose values are drawn from a range
+    drawn: the keys whose values trials draw
     """
 
     arm: str
@@ -58,9 +58,10 @@ def jobs(
     typed = [parse(line) for line in lines]
     listed = overrides_of(_plain(cfg.hydra, "sweeper").get("params") or {}, PARAMS, loader, from_file=True)
     listed += [o for o in typed if not o.is_hydra_override() and o.key_or_group not in SWEEP_KEYS]
-    common = {full_key(o): o for o in listed}  # the command line overrides hydra.sweeper.params
+    trials = _trials(_plain(cfg, "trials"))
+    common = {full_key(o): o if trials else crossed(o) for o in listed}  # the command line's come last, and count
     from_file = "arms" not in [o.key_or_group for o in typed]
-    written, focus, trials = _plain(cfg, "arms"), _plain(cfg, "focus"), _trials(_plain(cfg, "trials"))
+    written, focus = _plain(cfg, "arms"), _plain(cfg, "focus")
     if isinstance(written, str):
         require_plan(written)
         require_few(_count(make_arm("", [], common), 1))
@@ -69,9 +70,14 @@ def jobs(
         raise RequestError(f"focus: found {focus!r}, and no plan asks about a task\nadd one: arms=shuffled")
     else:
         arms = written_arms(written, common, loader, from_file)
-    _check_ranges(arms, trials)
+    arms = arms if trials else [arm.crossed() for arm in arms]
+    _check_drawn(arms, trials)
     require_few(sum(_count(arm, trials or 1) for arm in arms))
-    return [job for arm in arms for job in _product(arm, trials or 1)]
+    # The same key has the same draws in every arm, so that arms are compared in pairs.
+    drawn_keys = dict.fromkeys(key for arm in arms for key in arm.drawn)
+    points = draws([*drawn_keys], (trials or 1) - 1)
+    defaults = Defaults(config_of, _plain(cfg.hydra, "runtime").get("choices") or {})
+    return [job for arm in arms for job in _product(arm, points, defaults)]
 
 
 def _plain(cfg: DictConfig, key: str) -> Any:
@@ -83,23 +89,30 @@ def _plain(cfg: DictConfig, key: str) -> Any:
 
 def _count(arm: Arm, trials: int) -> int:
     """The number of runs of an arm, counted without making a list of any values."""
-    overrides = (*arm.overrides.values(), *arm.common.values())
-    return math.prod(map(length, overrides)) * (trials if arm.ranges else 1)
+    crossed_with = [o for o in (*arm.overrides.values(), *arm.common.values()) if not is_drawn(o)]
+    return math.prod(map(length, crossed_with)) * (trials if arm.drawn else 1)
 
 
-def _product(arm: Arm, trials: int) -> Iterable[Job]:
-    draws = [{full_key(o): drawn(o, trial) for o in arm.ranges} for trial in range(trials if arm.ranges else 1)]
+def _product(arm: Arm, points: Sequence[Draw], defaults: Defaults) -> Iterable[Job]:
+    """The runs of an arm: the default, then a trial for each point."""
+    trials = [None, *points] if arm.drawn else [None]
     swept = {key for key, o in arm.common.items() if o.is_sweep_override()} | arm.named
-    for parts in itertools.product(combined(arm.overrides), draws, combined(arm.common)):
-        line = parts[0] | parts[1] | parts[2]
-        overrides = {key: typed_value(parsed(line[key])) for key in (*arm.overrides, *arm.common)}
+    for own, point, shared in itertools.product(combined(arm.overrides), trials, combined(arm.common)):
+        line = own | shared
+        if point is not None:
+            line |= {key: drawn(o, point[key]) for key, o in arm.drawn.items()}
+        elif arm.drawn:
+            line |= defaults.lines(
+                [*arm.drawn.values()], [line[key] for key in (*arm.common, *arm.overrides) if key in line]
+            )
+        overrides = {key: typed_value(parsed(line[key])) for key in (*arm.overrides, *arm.common) if key in line}
         yield Job(
             arm=arm.name,
             label=arm.label,
-            arguments=[line[key] for key in (*arm.common, *arm.overrides)],
+            arguments=[line[key] for key in (*arm.common, *arm.overrides) if key in line],
             overrides=overrides,
             swept={key: value for key, value in overrides.items() if key in swept},
-            drawn=tuple(full_key(o) for o in arm.ranges),
+            drawn=tuple(arm.drawn),
         )
 
 
@@ -111,19 +124,19 @@ def _trials(value: Any) -> int | None:
     return value
 
 
-def _check_ranges(arms: Sequence[Arm], trials: int | None) -> None:
+def _check_drawn(arms: Sequence[Arm], trials: int | None) -> None:
     settings = [(arm, key, o) for arm in arms for key, o in (arm.common | arm.overrides).items()]
-    ranges = [(arm.name if key in arm.overrides else "", o) for arm, key, o in settings if o.is_interval_sweep()]
-    if trials is not None and not ranges:
+    found = [(arm.name if key in arm.overrides else "", o) for arm, key, o in settings if is_drawn(o)]
+    if trials is not None and not found:
         raise RequestError(
-            f"trials: found {trials}, and no range to draw from\n"
+            f"trials: found {trials}, and no range or choice(...) to draw from\n"
             "add one, such as 'lr.base=tag(log,interval(1e-4,1e-1))', or trials=null"
         )
-    for where, override in ranges:
+    for where, override in found:
         with located(where):
             if trials is None:
                 raise RequestError(
                     f"{override.key_or_group}: found {typed_value(override)}, a range without end\n"
                     "add trials=16 to draw from it, or list values with commas between"
                 )
-            check_range(override)
+            check_drawn(override)

@@ -48,11 +48,24 @@ class Line:
 
 
 def time_line(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Division, processes: int) -> str:
-    """A line on how long a sweep takes at most with `processes` parallel processes of this machine.
+    """A line on how long a sweep takes at most with `processes` parallel processes of this machine; see `seconds`."""
+    try:
+        taken = seconds(runs, sizes, divided, processes)
+    except NotMeasured as error:  # training will report the error and its run
+        return f"how long it takes is not known: a few steps of it ended with {error}"
+    stays = not any(size.length is not None and size.length.may_stop_early for size in sizes)
+    at_most = "" if stays else ", less where runs stop early"
+    at_once = max(1, min(processes, len(divided.stacks)))
+    where = f" on {at_once} processes" if at_once > 1 else ""
+    return f"about {in_words(taken)}{where}{at_most}"
+
+
+def seconds(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Division, processes: int) -> float:
+    """The seconds that a sweep takes at most with `processes` parallel processes of this machine.
 
     Measures a stack of one run, and one of up to four runs, of every shape: builds it, takes some steps, an evaluation
     and the end of each run. The measurements run in separate processes, as many in parallel as in training. The time of
-    a stack of R runs is assumed to be a + b R.
+    a stack of R runs is assumed to be a + b R. Raises NotMeasured if the few steps fail.
     """
     at_once = max(1, min(processes, len(divided.stacks)))
     largest: dict[int, list[int]] = {}
@@ -63,18 +76,12 @@ def time_line(runs: Sequence[PlannedRun], sizes: Sequence[Size], divided: Divisi
         spread = [stack[i * len(stack) // MEASURED_RUNS] for i in range(MEASURED_RUNS)]
         few = stack if len(stack) <= MEASURED_RUNS else list(dict.fromkeys(spread))
         shapes[group] = Shape([runs[n].config for n in few], sizes[few[0]].bytes)
-    try:
-        lines = _measured(shapes, at_once)
-    except NotMeasured as error:  # training will report the error and its run
-        return f"how long it takes is not known: a few steps of it ended with {error}"
+    lines = _measured(shapes, at_once)
     # the same order as in pool.train_all: the largest stack first, each to the process that is free first
     free = [0.0] * at_once
     for stack, group in sorted(zip(divided.stacks, divided.group, strict=True), key=lambda pair: -len(pair[0])):
         free[free.index(min(free))] += lines[group](len(stack))
-    stays = not any(size.length is not None and size.length.may_stop_early for size in sizes)
-    at_most = "" if stays else ", less where runs stop early"
-    where = f" on {at_once} processes" if at_once > 1 else ""
-    return f"about {in_words(max(free))}{where}{at_most}"
+    return max(free)
 
 
 def in_words(seconds: float) -> str:

@@ -26,8 +26,7 @@ MOST = 4  # tasks that a sentence names, and commands for nets on all rows
 def say_answer(base: Base, found: SearchResult, confirmed: Path, command: str) -> None:
     """Compares the confirmation, writes its report, prints its table, what to do, and a command for each next step."""
     comparison = analyse(collect([confirmed]), Options())
-    experiment = write_experiment(base, found.best, command) if found.best is not None else None
-    remarks = [*_brought(found, comparison), *_next(base, found.best, comparison, confirmed, experiment)]
+    remarks = [*_brought(found, comparison), *_next(base, found, comparison, confirmed, command)]
     out = confirmed / "compare"
     comparison = replace(comparison, page=shown(out / PAGE), remarks=remarks)
     from mtlrun.compare.report.page import write_outputs  # matplotlib, jinja2
@@ -44,6 +43,10 @@ def search_words(found: SearchResult) -> str:
     return f"Of {tried} the best on val, {-found.best.mean:.1f} % ahead of the default: {_values(found.best)}."
 
 
+def _learnt(comparison: Comparison) -> bool:
+    return comparison.recommendation is None or comparison.recommendation.state != "unlearnt"
+
+
 def _tried(found: SearchResult) -> str:
     return f"{counted(len(found.tried), 'setting')} in {counted(found.runs, 'run')}"
 
@@ -56,7 +59,12 @@ def _values(best: Tried) -> str:
 
 
 def _brought(found: SearchResult, comparison: Comparison) -> Iterator[str]:
-    """What the search has brought, by the test of the tuned setting against the default in the comparison."""
+    """What the search has brought, by the test of the tuned setting against the default in the comparison.
+
+    Nothing if no model has learnt anything.
+    """
+    if not _learnt(comparison):
+        return
     if found.best is None:
         yield f"The search brought nothing: of {_tried(found)} none was better than the default on val."
         return
@@ -113,12 +121,11 @@ def _gain(tuned: Row, default: Row, column: TaskColumn) -> Gain | None:
 # ---------------------------------------------------------------- what comes next
 
 
-def _next(
-    base: Base, best: Tried | None, comparison: Comparison, confirmed: Path, experiment: Path | None
-) -> Iterator[str]:
-    """The experiment of the tuned setting, and the commands that train what is recommended on all rows."""
-    if experiment is not None:
-        yield f"To train the tuned settings again:\n{quoted('mtlrun', f'experiment={experiment.stem}')}"
+def _next(base: Base, found: SearchResult, comparison: Comparison, confirmed: Path, command: str) -> Iterator[str]:
+    """Keeps the tuned setting as an experiment; and the commands that train what is recommended on all rows."""
+    best = found.best
+    if best is not None and _learnt(comparison) and (path := write_experiment(base, best, command)) is not None:
+        yield f"To train the tuned settings again:\n{quoted('mtlrun', f'experiment={path.stem}')}"
     commands = [*_on_all_rows(base, best, comparison, confirmed)]
     if commands and len(commands) <= MOST:
         nets = "the recommended net" if len(commands) == 1 else "the recommended nets"

@@ -15,7 +15,7 @@ from mtlrun.results.names import PLAN, TUNE
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
 from mtlrun.tune.finalists import FOLDER, confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
-from mtlrun.tune.search import Search, SearchResult
+from mtlrun.tune.search import SEARCH, Search, SearchResult
 from mtlrun.tune.setting_runs import Base, Setting
 from mtlrun.tune.settings import PREFIX, TuneSettings, take_settings
 from mtlrun.tune.space import Dimension, space_of
@@ -87,6 +87,7 @@ def _groups(folder: Path, base: Base, settings: TuneSettings) -> Sequence[str]:
         return []
     path = folder / GROUPS
     if not path.is_file():
+        say("estimating from short joint runs which tasks should share a trunk")
         configs = [run.config for run in base.runs([Setting("joint")], range(settings.splits), {})]
         found = propose(configs, [load_dataset(config) for config in configs])
         write_json(path, {"tasks": found.tasks, "affinity": found.affinity.tolist(), "groups": found.values()})
@@ -113,6 +114,10 @@ def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
     command = quoted("mtlrun", "tune", *base.request.overrides)
     space = _space(base, settings, _groups(folder, base, settings))
     say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
+    if not (folder / SEARCH).exists():
+        from mtlrun.tune.forecast import forecast_words  # loads torch
+
+        say(forecast_words(base, settings))
     search = Search(base, space, settings, folder, command, View(settings), (folder / FOLDER / PLAN).is_file())
     try:
         with at_work(folder, alone=True):

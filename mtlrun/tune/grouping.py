@@ -60,8 +60,8 @@ def can_be_grouped(config: Config) -> bool:
 def propose(configs: Sequence[Config], datasets: Sequence["Dataset"], most: int = MOST) -> Grouping:
     """Trains short joint runs as one stack and proposes up to `most` divisions of the tasks.
 
-    configs, datasets: runs that may be one stack, such as a setting on several splits. Each is trained with several
-    initial values, so that there are `RUNS`. `can_be_grouped` must hold.
+    configs, datasets: a setting on several splits. Each is trained with several initial values, so that there are
+    `RUNS`; those that cannot share a stack with the first are left out. `can_be_grouped` must hold.
     """
     tasks = tuple(datasets[0].targets)
     runs = affinities(configs, datasets)  # [R, T, T]
@@ -83,20 +83,21 @@ def affinities(configs: Sequence[Config], datasets: Sequence["Dataset"], steps: 
     The run has hard sharing, no edges between tasks and the sum of the losses; other settings are those of `configs`.
     """
     from mtlrun.runs.build import build_stack
+    from mtlrun.runs.size import size
 
-    count = _fitting(configs[0], datasets[0])
-    pairs = [(config, dataset, r) for r in range(RUNS) for config, dataset in zip(configs, datasets, strict=True)]
-    joint = [_joint(config, r) for config, _, r in pairs[:count]]
-    stack = build_stack(joint, [dataset for _, dataset, _ in pairs[:count]])
+    every = [(_joint(c, r), d) for r in range(RUNS) for c, d in zip(configs, datasets, strict=True)]
+    shared = size(*every[0]).shared
+    runs = [run for run in every if size(*run).shared == shared][: _fitting(configs[0], datasets[0])]
+    stack = build_stack([config for config, _ in runs], [dataset for _, dataset in runs])
     order = [stack.network.tasks.index(task) for task in datasets[0].targets]
     held_out, found = _held_out(stack), []
     for step, batch in enumerate(_batches(stack, steps)):
         if step % EVERY == 0:
             found.append(_cosines(stack, next(held_out), batch, step).cpu().numpy())
         stack.step(batch, step)
-    every = np.stack(found)[:, :, order][..., order]  # [S, R, T, T]
-    known = np.isfinite(every)
-    means: np.ndarray = np.where(known, every, 0).sum(0) / known.sum(0).clip(1)
+    cosines = np.stack(found)[:, :, order][..., order]  # [S, R, T, T]
+    known = np.isfinite(cosines)
+    means: np.ndarray = np.where(known, cosines, 0).sum(0) / known.sum(0).clip(1)
     return means
 
 

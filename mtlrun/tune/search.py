@@ -88,14 +88,17 @@ class Search:
     def _size(self) -> int:
         """The settings of the next batch: a whole one, or as many as fit into the runs and the time that are left.
 
-        A batch is assumed to take as long for each setting as the slowest so far. One that would be smaller than a
-        quarter for lack of time does not begin.
+        A batch is assumed to take as long for each setting as the slowest so far, the first one as long as the default
+        on its splits. One that would be smaller than a quarter for lack of time does not begin, unless it is the first.
         """
         most, minutes, sizes = self.settings.most_runs, self.settings.minutes, range(self.settings.batch, 0, -1)
         size = next((n for n in sizes if most is None or self._runs + runs_of(n, self.settings.splits) <= most), 0)
-        if minutes is None or not self._slowest:
+        if minutes is None:
             return size
-        fits = int((60 * minutes - self._seconds) / self._slowest)
+        left = 60 * minutes - self._seconds
+        if not self._runs:
+            return min(size, max(2, int(left / max(self._seconds, 1e-9))))
+        fits = int(left / max(self._slowest, 1e-9))
         return min(size, fits) if 4 * fits >= self.settings.batch else 0
 
     # ---------------------------------------------------------------- batches
@@ -131,6 +134,7 @@ class Search:
         alive, seconds = [*values], 0.0
         for split in range(self.settings.splits):
             began = time.monotonic()
+            self.view.begin(number, split, len(alive))
             self._split(folder, split, {trial: values[trial] for trial in alive}, drops, defaults[split])
             seconds += time.monotonic() - began
             self._runs += len(alive)

@@ -33,6 +33,7 @@ OF_OPTIONS = {
     "graph.gradient": ("stop,pass", ("graph", "chain")),
 }
 WEIGHTS, FIXED = "tag(log,interval(0.1,10))", ("loss", "fixed")
+LONGEST = 80  # characters of a value where the space is printed
 SEARCHED_GROUPS = ("model", "lr", "optimizer")  # groups whose fields are searched
 
 
@@ -60,7 +61,7 @@ class Dimension:
     def in_words(self) -> str:
         """`lr.base  from 0.0005 to 0.01, log scale`."""
         if self.values:
-            words = ", ".join(self.values)
+            words = ", ".join(v if len(v) <= LONGEST else f"{v[: LONGEST - 1]}…" for v in self.values)
         else:
             words = f"from {self.low:g} to {self.high:g}{', log scale' if self.log else ''}"
         return f"{words}  (with {'='.join(self.when)})" if self.when else words

@@ -46,23 +46,29 @@ class View:
     """Shows the progress of a search. above: the text for the lines above the bar."""
 
     settings: TuneSettings
-    _best: Tried | None = field(default=None, init=False)
     above: str = field(default="search: the default, to which all settings are compared", init=False)
+    _last: Progress | None = field(default=None, init=False)
+
+    def begin(self, batch: int, split: int, settings: int) -> None:
+        """Shows that the settings of a batch begin on a split."""
+        so_far = [] if self._last is None else [self._clock(self._last), *best_lines(self._last)]
+        self.above = "\n".join([f"search: {self._place(batch, split)}, {counted(settings, 'setting')}", *so_far])
 
     def __call__(self, progress: Progress) -> None:
-        """Shows the progress after a split of a batch."""
-        place = f"batch {progress.batch + 1}, split {progress.split + 1} of {self.settings.splits}"
-        lines = [f"{place}: {counted(progress.runs, 'run')} so far, {self._clock(progress)}", *best_lines(progress)]
-        self.above = "\n".join([f"search, after {lines[0]}", *lines[1:]])
+        """Shows the progress after a split of a batch. The figures of a setting are printed once."""
         if not on_terminal():
-            best = leading(progress.tried)
-            say("; ".join(lines if best != self._best else lines[:2]))  # the figures of a setting once
-            self._best = best
+            place, best = self._place(progress.batch, progress.split), [*best_lines(progress)]
+            known = self._last is not None and leading(self._last.tried) == leading(progress.tried)
+            alive = f"{counted(progress.alive, 'setting')} go on, " if progress.split + 1 < self.settings.splits else ""
+            say("; ".join([f"{place}: {alive}{self._clock(progress)}", *best[: 1 if known else None]]))
+        self._last = progress
+
+    def _place(self, batch: int, split: int) -> str:
+        return f"batch {batch + 1}, split {split + 1} of {self.settings.splits}"
 
     def _clock(self, progress: Progress) -> str:
         left = f"{progress.seconds_left(self.settings):.0f} s left at most"
-        alive = f"{counted(progress.alive, 'setting')} go on, " if progress.split + 1 < self.settings.splits else ""
-        return f"{alive}{progress.seconds:.0f} s, {left}"
+        return f"{counted(progress.runs, 'run')} so far in {progress.seconds:.0f} s, {left}"
 
 
 def best_lines(progress: Progress) -> Iterator[str]:

@@ -236,14 +236,14 @@ def test_a_sweep_of_arms_and_trials_trains_and_fills_its_table(capsys: pytest.Ca
     assert [f"{row['loss']} {row['loss.lr']} {row['seed']}" for row in rows] == [
         "sum  0",
         "sum  1",
-        "uncertainty 0.0762102 0",
-        "uncertainty 0.0762102 1",
-        "uncertainty 0.0404138 0",
-        "uncertainty 0.0404138 1",
+        "uncertainty 0.025 0",
+        "uncertainty 0.025 1",
+        "uncertainty 0.0736502 0",
+        "uncertainty 0.0736502 1",
     ]
     assert {row["status"] for row in rows} == {"completed"}
     tree = yaml.safe_load(Path("s", rows[-1]["run"], ".hydra/config.yaml").read_text())
-    assert tree["loss"]["lr"] == 0.0404138 and "arms" not in tree and "trials" not in tree
+    assert tree["loss"]["lr"] == 0.0736502 and "arms" not in tree and "trials" not in tree
     typed = yaml.safe_load(Path("s", rows[-1]["run"], ".hydra/overrides.yaml").read_text())
     assert typed == [
         "experiment=x",
@@ -251,7 +251,7 @@ def test_a_sweep_of_arms_and_trials_trains_and_fills_its_table(capsys: pytest.Ca
         "trainer=debug",
         "trainer.tensorboard=False",
         "loss=uncertainty",
-        "loss.lr=0.0404138",
+        "loss.lr=0.0736502",
     ]
 
 

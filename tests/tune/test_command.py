@@ -34,7 +34,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_it_searches_confirms_and_answers(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tune", *WORDS, *SHORT]) == 0
     said = capsys.readouterr().out
-    assert "lr.base" in said and "batch 1, split 2 of 2: 3 runs so far" in said
+    assert "lr.base" in said and "batch 1, split 2 of 2: 3 runs so far in" in said
+    assert "the search takes about" in said and "the confirmation after it: 10 runs, and those of" in said
     assert "the nets are not trained to the end" in said  # 12 steps are few, and compare says so
     plan = json.loads((here / "search/confirm/sweep.json").read_text())
     arms = {job["arm"] for job in plan}

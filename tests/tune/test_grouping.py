@@ -145,6 +145,14 @@ def test_fewer_runs_are_trained_where_memory_is_short(monkeypatch: pytest.Monkey
     assert np.isnan(found.spread).all() and len(found.proposals) == 3
 
 
+def test_splits_that_cannot_share_a_stack_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grouping, "RUNS", 2)
+    configs = [make_config(TASKS, seed=s) for s in (0, 1)]
+    datasets = [make_dataset(c, rows=rows) for c, rows in zip(configs, (120, 240), strict=True)]
+    found, first = affinities(configs, datasets, steps=3), affinities(configs[:1], datasets[:1], steps=3)
+    np.testing.assert_array_equal(found, first)
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

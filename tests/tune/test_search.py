@@ -125,6 +125,15 @@ def test_a_search_ends_in_time(tmp_path: Path, trained: list[Any]) -> None:
     assert found.runs == 3 * 7 + 4
 
 
+def test_the_first_batch_is_as_large_as_the_time_allows(tmp_path: Path, trained: list[Any]) -> None:
+    clock = iter(range(0, 100_000, 10))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search.time, "monotonic", lambda: float(next(clock)))
+        searched(tmp_path, TuneSettings(minutes=1, batch=16))
+    # the default took 10 of 60 s: 5 settings like it fit; the batch took 30 s, and 3 more would be under a quarter
+    assert [len(json.loads(path.read_text())) for path in sorted(tmp_path.glob("search/*/batch.json"))] == [5]
+
+
 def test_a_batch_of_failures_is_no_end(tmp_path: Path, trained: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     records = search.records
     monkeypatch.setattr(search, "records", lambda folder: records(folder) if folder.name == "default" else {})
@@ -143,9 +152,11 @@ def test_the_view_has_the_best_for_each_task_beside_the_default(
     default = sum(1 + 0.004 / BEST + 0.1 * seed for seed in range(3)) / 3
     best = sum(figures["val/price/rmse"] for figures in found.best.figures) / 3
     said = f"{-found.best.mean:.1f} % ahead of the default on val of 3 splits"
-    assert said in view.above and f"price rmse {best:.4g} (default {default:.4g})" in view.above
+    view.begin(6, 1, 3)
+    assert view.above.startswith("search: batch 7, split 2 of 3, 3 settings\n") and said in view.above
+    assert "54 runs so far in " in view.above and f"price rmse {best:.4g} (default {default:.4g})" in view.above
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("batch 1, split 1 of 3: 6 runs so far, 3 settings go on, ")
+    assert lines[0].startswith("batch 1, split 1 of 3: 3 settings go on, 6 runs so far in ")
     assert said in lines[-1]
 
 

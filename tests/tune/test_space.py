@@ -71,3 +71,9 @@ def test_a_wrong_space_is_named(word: str, said: str) -> None:
     with pytest.raises(RequestError) as error:
         space(word)
     assert said in str(error.value)
+
+
+def test_long_values_are_cut_where_they_are_printed() -> None:
+    names = ",".join(f"task{i}" for i in range(60))
+    words = Dimension("sharing.groups", (f"[[{names}]]", "[[a,b],[c]]"), when=("sharing", "groups")).in_words()
+    assert words.startswith("[[task0,task1,") and "…, [[a,b],[c]]  (with sharing=groups)" in words and len(words) < 130

@@ -138,7 +138,7 @@ def _same(found: Recommendation, margin: float) -> str:
 
 
 def _undecided(found: Recommendation, margin: float) -> str:
-    names = [_name(candidate, found) for candidate in (found.main, *found.rivals, *found.same)]
+    names = [_name(candidate, found) for candidate in (found.main, *(found.rivals or found.same))]
     return f"Not decided between {enumerated(names)}; for now {names[0]} is ahead."
 
 

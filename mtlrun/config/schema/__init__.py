@@ -12,11 +12,18 @@ stack (runs/size.py compares them, sweeps/division.py divides).
 from mtlrun.config.schema.config import Config, as_mapping, config_hash
 from mtlrun.config.schema.data import ColumnConfig, DataConfig, NumberConfig, SplitConfig
 from mtlrun.config.schema.edges import ChainGraphConfig, GraphConfig, ReverseConfig
-from mtlrun.config.schema.groups import DEFAULT_OPTION, GROUPS, NETWORK_GROUPS, TOP_LEVEL, TRAINER_OF_BOOSTING, conf_dir
 from mtlrun.config.schema.loss import LOSS_SETTINGS, GradientLossConfig, LossConfig
 from mtlrun.config.schema.lr import LrConfig, PerHeadLrConfig
 from mtlrun.config.schema.model import MODELS, BareModelConfig, BoostingConfig, ModelConfig, TabmConfig
 from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
+from mtlrun.config.schema.option_groups import (
+    DEFAULT_OPTION,
+    GROUPS,
+    NETWORK_GROUPS,
+    TOP_LEVEL,
+    TRAINER_OF_BOOSTING,
+    conf_dir,
+)
 from mtlrun.config.schema.sharing import SHARINGS, GroupsConfig, SharingConfig, TiedConfig
 from mtlrun.config.schema.tasks import SmoothConfig, TaskConfig
 from mtlrun.config.schema.trainer import OVER_TASKS, TrainerConfig

@@ -12,11 +12,11 @@ from mtlrun.config.graph import Graph
 from mtlrun.config.schema.data import DataConfig
 from mtlrun.config.schema.edge_parser import parse_graph
 from mtlrun.config.schema.edges import GraphConfig
-from mtlrun.config.schema.groups import NETWORK_GROUPS, TRAINER_OF_BOOSTING
 from mtlrun.config.schema.loss import LossConfig
 from mtlrun.config.schema.lr import LrConfig
 from mtlrun.config.schema.model import BareModelConfig, BoostingConfig, ModelConfig
 from mtlrun.config.schema.optimizers import AdamConfig, RmspropConfig, SgdConfig
+from mtlrun.config.schema.option_groups import NETWORK_GROUPS, TRAINER_OF_BOOSTING
 from mtlrun.config.schema.sharing import SharingConfig
 from mtlrun.config.schema.tasks import TaskConfig
 from mtlrun.config.schema.trainer import TrainerConfig

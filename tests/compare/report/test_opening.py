@@ -149,6 +149,11 @@ CASES: dict[str, tuple[Callable[[Outputs], Any], str, list[str]]] = {
         "targets (loss=sum) is ahead.",
         ["More seeds may decide it."],
     ),
+    "undecided against one, as good as the other": (
+        lambda o: (equal(o), o.setting("boost", figures(10.1, 0.1), figures(0.5), flat=BOOSTING)),
+        "Not decided between a net for each target and gradient boosting; for now a net for each target is ahead.",
+        ["A net for each target against one net for all targets: a the same within 1 %, b the same within 1 %."],
+    ),
     "two seeds": (
         lambda o: (net(o, 9.0, 0.5, seeds=2), alone(o, seeds=2)),
         "Not decided between one net for all targets (loss=sum) and a net for each target; for now one net for all "
