@@ -74,7 +74,8 @@ def written_arms(value: Any, common: Mapping[str, Override], loader: ConfigLoade
     for number, arm in enumerate(value):
         name = f"arms[{number}]"
         if not isinstance(arm, dict) or not arm:
-            raise RequestError(f"{name}: found {arm!r}\nallowed: {ARMS}")
+            default = "; an arm without settings of its own has a label: {label: default}" if arm == {} else ""
+            raise RequestError(f"{name}: found {arm!r}\nallowed: {ARMS}{default}")
         label = arm.get(LABEL, "")
         if not isinstance(label, str) or not label.isprintable() or (LABEL in arm and not label.strip()):
             raise RequestError(f"{name}.{LABEL}: found {label!r}\nallowed: a name for the arm, one line of text")

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,11 @@ def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
     elif end.few_steps:
         lines.append(f"only {summary['steps']} steps: train longer: {words}")
     if end.stalled:
+        models = [summary["settings"].get("model") or {}]
         more = f"; train longer: {words}" if end.untrained else ""
         lines.append(
             f"val was best at step {summary['best']['step']:,}, at the beginning, and stopped improving: "
-            f"{stalled_advice([summary])}{more}"
+            f"{stalled_advice(models)}{more}"
         )
     elif end.gave_up and not end.few_steps:
         waited = summary["steps"] - summary["best"]["step"]
@@ -95,9 +96,11 @@ def closing_words(end: TrainingEnd, summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def stalled_advice(summaries: Sequence[Mapping[str, Any]]) -> str:
-    """What may help runs that stopped improving at the beginning; dropout only where every model has it."""
-    models = [(summary["settings"].get("model") or {}) for summary in summaries]
+def stalled_advice(models: Iterable[Container[str]]) -> str:
+    """What may help runs that stopped improving at the beginning; dropout only where every model has it.
+
+    models: of each run the keys of its model's settings
+    """
     more = " or a larger model.dropout" if all("dropout" in model for model in models) else ""
     return f"a smaller lr.base{more} may help"
 

@@ -1,10 +1,11 @@
 """The text of `mtlrun check`: tasks, graph, data, sizes, warnings, and the resolved configuration."""
 
+import numpy as np
 import yaml
 
 from mtlrun.config.length import length_notes
 from mtlrun.config.schema import BoostingConfig, Config, as_mapping
-from mtlrun.data.columns import InputColumn
+from mtlrun.data.columns import MISSING, InputColumn
 from mtlrun.data.dataset import Dataset, load_dataset, load_table
 from mtlrun.data.facts import task_facts
 from mtlrun.data.inspect import inspect
@@ -14,7 +15,7 @@ from mtlrun.engine.boosting import categorical, run_notes
 from mtlrun.engine.stack import Stack
 from mtlrun.runs.single import PreparedRun, prepare
 from mtlrun.tasks import type_of
-from mtlrun.util.errors import listing
+from mtlrun.util.errors import counted, listing
 
 _CYCLES = {"year": "time of year", "week": "day of week", "day": "time of day"}
 
@@ -102,10 +103,24 @@ def _data(config: Config, dataset: Dataset) -> str:
             f"{', '.join([str(config.data.path), *files])}: {len(dataset.numeric):,} rows, SHA-256 {dataset.hash}",
             "rows: " + ", ".join(f"{part} {n:,}" for part, n in split.items()),
             f"{len(columns)} inputs: {listing(columns, 60)}",
+            *_gaps(dataset),
             *([f"hidden from the network, which reconstructs them: {listing(hidden, 60)}"] if hidden else []),
             *([f"not known when predicting, and never inputs: {listing(future, 60)}"] if future else []),
         ]
     )
+
+
+def _gaps(dataset: Dataset) -> list[str]:
+    """A line that counts the missing cells of each input, most first; none if no input has any."""
+    counts = {
+        column.name: int(((cells == MISSING) if column.is_category else np.isnan(cells)).sum())
+        for column, cells in dataset.cells()
+        if not column.hidden
+    }
+    found = sorted(((n, name) for name, n in counts.items() if n), key=lambda pair: -pair[0])
+    if not found:
+        return []
+    return [f"missing cells in {counted(len(found), 'input')}: {listing((f'{name} {n:,}' for n, name in found), 20)}"]
 
 
 def _input(column: InputColumn) -> str:

@@ -133,7 +133,8 @@ def _ends(folder: Path, rows: Sequence[Row]) -> Iterator[str]:
         yield f"{untrained_words([end for end, _ in ends])}: train longer: {in_words(longer_run(last))}"
     if stalled := [summary for end, summary in ends if end.stalled and not end.untrained]:
         of = f"{len(stalled)} of {counted(len(nets), 'net')}"
-        yield f"{of}: val was best at the first evaluations; {stalled_advice(stalled)}"
+        models = [summary["settings"].get("model") or {} for summary in stalled]
+        yield f"{of}: val was best at the first evaluations; {stalled_advice(models)}"
     yield from below_words([end for end, _ in ends])
 
 

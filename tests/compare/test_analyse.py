@@ -300,6 +300,13 @@ def test_tuning_chooses_on_val_and_reports_test(outputs: Outputs) -> None:
     assert "fresh seeds" in conditions(found) and "rate at the edge" not in conditions(found)
 
 
+def test_a_row_whose_loss_was_chosen_on_val_is_called_tuned(outputs: Outputs) -> None:
+    for name, loss in [("sum", 0.6), ("uncertainty", 0.4)]:
+        outputs.setting(name, [10.0, 11.0], [0.5, 0.5], flat={"loss": name}, val={"a": loss, "b": loss})
+    own = rows(compared(outputs, tune=("loss",)))
+    assert own["tuned"].chosen["loss"] == "uncertainty"
+
+
 def test_a_trial_with_fewer_seeds_than_others_is_not_chosen(outputs: Outputs) -> None:
     for rate, loss, seeds in [(0.001, 0.6, 2), (0.01, 0.4, 1), (0.1, 0.7, 2)]:
         val = {"a": loss, "b": loss}

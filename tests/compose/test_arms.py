@@ -267,6 +267,7 @@ WRONG = [
     ("arms={loss: sum}", "arms: found {'loss': 'sum'}\n" + MAPPINGS),
     ("arms=[]", "arms: found []\n" + MAPPINGS),
     ("arms=[{loss: sum},{}]", "arms[1]: found {}\n" + MAPPINGS),
+    ("arms=[{},{loss: sum}]", "an arm without settings of its own has a label: {label: default}"),
     ("arms=[{loss: sum},fixed]", "arms[1]: found 'fixed'\n" + MAPPINGS),
     ("arms=[{loss: sum}],[{loss: fixed}]", "arms: found [{loss: sum}],[{loss: fixed}], which is a sweep itself\n"),
     ("arms=range(3)", "arms: found range(3), which is a sweep itself\n" + MAPPINGS),

@@ -109,6 +109,16 @@ def test_columns_of_the_future_are_never_inputs(path: str) -> None:
     assert "not known when predicting, and never inputs: when, room_a, room_b" in report_
 
 
+def test_check_counts_the_missing_cells_of_inputs(tmp_path: Path) -> None:
+    frame = houses()
+    gaps = {name: int(frame[name].isna().sum()) for name in frame}
+    frame.loc[:1, "city"] = None
+    said = report(config({"price": {}}, path=save(frame, tmp_path), inputs=["area", "city", "room_*"]))
+    assert f"  missing cells in 2 inputs: room_a {gaps['room_a']}, city 2\n" in said
+    whole = report(config({"price": {}}, path=save(frame, tmp_path), inputs=["area"]))
+    assert "missing cells" not in whole
+
+
 @pytest.mark.parametrize(
     ("inputs", "future", "left", "noted"),
     [

@@ -9,7 +9,8 @@ from mtlrun.compare.analysis.setting_result import SettingResult
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.shell_commands import origin, with_values
 from mtlrun.compare.records import Against, Finding
-from mtlrun.results.training_end import below_words, longer, untrained_words
+from mtlrun.results.training_end import below_words, longer, stalled_advice, untrained_words
+from mtlrun.util.errors import counted
 
 LENGTHS = ("trainer.epochs", "trainer.max_steps")
 
@@ -47,7 +48,8 @@ def withhold(table: Table) -> Doubts:
             row = replace(row, like_leader=None)
         result.row = row
     untrained, below = _untrained(table), _below(table)
-    return Doubts([*untrained.first, *below.first], [*untrained.findings, *below.findings])
+    findings = [*untrained.findings, *_stalled(table), *below.findings]
+    return Doubts([*untrained.first, *below.first], findings)
 
 
 def _untold(against: Against) -> Against:
@@ -71,6 +73,18 @@ def _untrained(table: Table) -> Doubts:
     return Doubts([first], [Finding("missing", "trained to the end", f"{text}, see above")])
 
 
+def _stalled(table: Table) -> list[Finding]:
+    """A warning of nets that were best on val at the beginning."""
+    nets = [run for run in _runs(table.results) if not run.boosting]
+    stalled = [run for run in nets if run.end.stalled]
+    if not stalled:
+        return []
+    models = [{key.removeprefix("model.") for key in run.settings} for run in stalled]
+    of = f"{len(stalled)} of {counted(len(nets), 'net')}"
+    text = f"val was best at the first evaluations of {of}; {stalled_advice(models)}"
+    return [Finding("warning", "best at the beginning", text)]
+
+
 def _below(table: Table) -> Doubts:
     """What is said of runs below the trivial predictor on val: before all else, if more than half of a row are."""
     ends = [run.end for run in _runs(table.results)]
@@ -79,7 +93,9 @@ def _below(table: Table) -> Doubts:
     (text,) = texts
     rows = [result for result in table.results if _mostly_below(result)]
     if not rows:
-        return Doubts((), [Finding("warning", "below the trivial predictor", text)])
+        return Doubts(
+            (), [Finding("warning", "below the trivial predictor", text.removeprefix("below the trivial predictor "))]
+        )
     of_leader = table.leader in rows
     sentence = f"{text[0].upper()}{text[1:]}."
     return Doubts([sentence], [Finding("missing", "above the trivial predictor", f"{text}, see above")] * of_leader)

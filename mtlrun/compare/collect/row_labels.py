@@ -28,7 +28,8 @@ def _label(setting: Setting, telling: str, has_peers: bool) -> str:
     if setting.arm is not None:
         name = setting.arm
     elif setting.multi_task:
-        return telling or f"loss={setting.words.get('loss', '?')}"
+        loss = setting.words.get("loss")  # absent if the loss itself was chosen on val
+        return telling or (f"loss={loss}" if loss is not None else "tuned")
     else:
         name = setting.kind
     return f"{name} {telling}" if has_peers and telling and telling != name else name

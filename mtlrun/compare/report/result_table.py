@@ -67,11 +67,15 @@ def _delta_m(comparison: Comparison) -> list[Column]:
 
 
 def _rank(comparison: Comparison) -> list[Column]:
+    if all(row.rank is None for row in comparison.rows):
+        return []
     return [Column("mean", "rank", [ABSENT if row.rank is None else f"{row.rank:.2f}" for row in comparison.rows])]
 
 
 def _against_reference(comparison: Comparison) -> list[Column]:
     rows = comparison.rows
+    if not has_tests(comparison):
+        return []
     adjusted = [ABSENT if row.against is None else probability(row.against.p_holm) for row in rows]
     return [
         Column("P(better)", "%", [wins(row) for row in rows]),
@@ -155,6 +159,11 @@ def mark(comparison: Comparison, row: Row) -> str:
 def relative_time(cost: Cost | None) -> str:
     """Time per step as a multiple of that of the plain sum."""
     return ABSENT if cost is None or cost.relative is None else f"{cost.relative:.2f}"
+
+
+def has_tests(comparison: Comparison) -> bool:
+    """Whether some row is compared with the reference."""
+    return any(row.against is not None for row in comparison.rows)
 
 
 def timed(comparison: Comparison) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mtlrun.compare.records import Comparison, Effect, Finding, Row, TaskColumn
-from mtlrun.compare.report.result_table import LEADER, LIKE_LEADER, has_fixed_weights, mark, timed
+from mtlrun.compare.report.result_table import LEADER, LIKE_LEADER, has_fixed_weights, has_tests, mark, timed
 from mtlrun.compare.report.rounding import ABSENT, probability, with_interval
 from mtlrun.statistics import seeds_needed
 from mtlrun.util.errors import listing
@@ -59,6 +59,8 @@ def _differences(comparison: Comparison) -> Iterator[str]:
     yield f"Δm: the drop against {comparison.baseline}, in percent, mean over the tasks; below 0 is better."
     if any(row.rank is not None for row in comparison.rows):
         yield "Mean rank: the place among all rows, mean over tasks; 1 is first."
+    if not has_tests(comparison):
+        return
     asked, needed = comparison.asked, comparison.seeds_needed
     others = seeds_needed(asked.count) if asked is not None else needed
     yield (

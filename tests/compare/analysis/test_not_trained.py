@@ -16,6 +16,7 @@ from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.command import compare
 from mtlrun.compare.records import UNTRAINED, Comparison
+from mtlrun.compare.report.page import html
 from mtlrun.compare.report.render import render
 from mtlrun.results.training_end import TrainingEnd, longer, training_end
 
@@ -239,3 +240,42 @@ def test_a_leader_below_the_trivial_predictor_is_not_called_best(outputs: Output
     found = analyse(collect([outputs.root]), Options())
     assert "above the trivial predictor" in {f.condition for f in found.findings if f.kind == "missing"}
     assert not found.best
+
+
+@pytest.mark.parametrize("seeds", [1, 8])
+def test_a_single_setting_has_no_columns_and_legends_of_a_comparison(outputs: Outputs, seeds: int) -> None:
+    outputs.setting("sum", [10.0 + 0.01 * s for s in range(seeds)], [0.5] * seeds, sweep="s", **ended(TRAINED))
+    (outputs.root / "s/command.txt").write_text("mtlrun -m 'seed=range(8)'\n")
+    found = analyse(collect([outputs.root]), Options())
+    said = [render(found, "text", 100), render(found, "markdown"), html(found, [])]
+    for text in said:
+        assert not re.search(r"P\(better\)|Holm|[Mm]ean rank|Verdict", text), text
+    baselines = [finding for finding in found.findings if "experiment=baselines" in (finding.command or "")]
+    assert len(baselines) == 1, "the command is offered once"
+
+
+def test_two_settings_have_these_columns(outputs: Outputs) -> None:
+    for name, flat in {"sum": {}, "unc": {"loss": "uncertainty"}}.items():
+        outputs.setting(name, [10.0 + 0.01 * s for s in range(8)], [0.5] * 8, flat=flat)
+    shown = render(analyse(collect([outputs.root]), Options()), "text", None)
+    assert all(word in shown for word in ("P(better), the share", "Holm", "Mean rank: ", "verdict"))
+
+
+def test_nets_that_were_best_at_the_first_evaluations_are_a_warning(outputs: Outputs) -> None:
+    for name, losses, flat in (("sum", [0.4, *[0.5] * 9], {"trainer.patience": 9}), ("unc", TRAINED, {})):
+        given, own = ended(losses), {"loss": "uncertainty"} if name == "unc" else {}
+        outputs.setting(name, [10.0] * 8, [0.5] * 8, **{**given, "flat": {**given["flat"], **flat, **own}})
+    found = analyse(collect([outputs.root]), Options())
+    (text,) = [finding.text for finding in found.findings if finding.condition == "best at the beginning"]
+    assert text.startswith("val was best at the first evaluations of 8 of 16 nets; a smaller lr.base")
+
+
+def test_a_warning_says_its_condition_once(outputs: Outputs) -> None:
+    for seed in range(8):
+        given = {**ended(TRAINED), "val": {"b": 1.5}} if not seed else ended(TRAINED)
+        outputs.run(f"run{seed}", {"a": 10.0, "b": 0.5}, seed, **given)
+    found = analyse(collect([outputs.root]), Options())
+    assert all(not finding.text.startswith(finding.condition) for finding in found.findings)
+    assert any(
+        f.condition == "below the trivial predictor" and f.text == "on val: b in 1 of 8 runs" for f in found.findings
+    )

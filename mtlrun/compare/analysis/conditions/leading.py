@@ -54,8 +54,9 @@ def _nothing_leads(context: Context) -> Finding:
     if len({result.row.settings.get(TRAIN_ROWS) for result in context.results}) > 1:
         text = f"rows of different {TRAIN_ROWS} have baselines of their own: nothing leads among them"
         return Finding("missing", "a leader", text)
-    text = "no seeds that all settings share, or a single setting: nothing leads"
-    return Finding("missing", "a leader", text, context.baselines_command(range(8)))
+    alone = len(context.results) == 1
+    text = "a single setting" if alone else "no seeds that all settings share"
+    return Finding("missing", "a leader", f"{text}: nothing leads")  # other findings have the commands
 
 
 def _like_leader(context: Context, leader: Row) -> list[Row]:
