@@ -61,7 +61,8 @@ def judge(base: Base, folder: Path, chosen: dict[str, dict[str, str]], seeds: in
     labels = {"default": {}} | {f"side {i}": values for i, values in enumerate(chosen.values())}
     label_of = {str(values): label for label, values in reversed(labels.items())}  # equal settings train once
     settings = [Setting(label, labels[label]) for label in dict.fromkeys(label_of.values())]
-    train(folder, base.runs(settings, fresh, QUIETLY), "")
+    with open(os.devnull, "w") as none, contextlib.redirect_stdout(none):
+        train(folder, base.runs(settings, fresh, QUIETLY), "")
     found = records(folder)
     return {
         side: [drop(found[label_of[str(values)], seed], found["default", seed]) for seed in fresh]

@@ -40,7 +40,9 @@ def search_words(found: SearchResult) -> str:
     tried = _tried(found)
     if found.best is None:
         return f"The search tried {tried}; none was better than the default on val."
-    return f"Of {tried} the best on val, {-found.best.mean:.1f} % ahead of the default: {_values(found.best)}."
+    splits = counted(len(found.best.drops), "split")
+    ahead = f"{-found.best.mean:.1f} % ahead of the default on {splits}"
+    return f"Of {tried} the best on val, {ahead}: {_values(found.best)}."
 
 
 def _learnt(comparison: Comparison) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mtlrun.data.dataset import load_dataset, load_table
 from mtlrun.results.files import as_json, at_work, create, write_json
 from mtlrun.results.names import PLAN, TUNE
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
+from mtlrun.tune.candidates import leading
 from mtlrun.tune.finalists import FOLDER, confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
 from mtlrun.tune.search import SEARCH, Search, SearchResult
@@ -141,8 +143,10 @@ def _confirm(folder: Path, base: Base, found: SearchResult, settings: TuneSettin
 def _say_unconfirmed(found: SearchResult) -> None:
     from mtlrun.tune.answer import search_words
 
+    best = found.best or leading(found.tried)
     if found.tried:
-        say(f"{search_words(found)} This is the best so far, and not confirmed on fresh seeds.")
+        only = " This is the best so far, and not confirmed on fresh seeds." if best is not None else ""
+        say(f"{search_words(replace(found, best=best))}{only}")
 
 
 def _space_lines(space: Sequence[Dimension]) -> list[str]:

@@ -4,6 +4,7 @@ Optuna and its dashboard open the journal as any other.
 """
 
 import contextlib
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import Trial, TrialState
 
 from mtlrun.tune.space import Dimension
@@ -38,6 +39,7 @@ class Study:
 
     def __init__(self, folder: Path, space: Sequence[Dimension]) -> None:
         self.space = space
+        _cut_torn_line(folder / JOURNAL)
         storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
         self._study = optuna.create_study(storage=storage, study_name=NAME, direction="minimize", load_if_exists=True)
         self._study.sampler = self._sampler()
@@ -119,6 +121,27 @@ class Study:
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.number not in known:
                 self._study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _cut_torn_line(journal: Path) -> None:
+    """Cuts the last line of a journal if it is not whole, as a full disk or a power cut leaves it.
+
+    Optuna would append to it, and then read the journal no more. The search tells again what the line said.
+    """
+    if not journal.is_file() or _whole(journal.read_bytes()):
+        return
+    lock = JournalFileSymlinkLock(str(journal))
+    lock.acquire()
+    try:  # another process may have been in the middle of the line: now none is
+        content = journal.read_bytes()
+        if not _whole(content):
+            os.truncate(journal, content.rfind(b"\n") + 1)
+    finally:
+        lock.release()
+
+
+def _whole(content: bytes) -> bool:
+    return not content or content.endswith(b"\n")
 
 
 def _suggested(trial: Trial, d: Dimension) -> object:

@@ -110,7 +110,7 @@ class Contest:
             same=_of_verdict(verdicts, "equivalent"),
             worse=len(_of_verdict(verdicts, "better")),
             versus=[*self._versus(verdicts)],
-            absent=_absent(self.table.results),
+            absent=_absent(self.table.results, len(columns)),
         )
 
     def _state(
@@ -285,10 +285,10 @@ def _of_verdict(verdicts: Mapping[SettingResult, Verdict], *wanted: Verdict) -> 
     return [_candidate(other) for other, verdict in verdicts.items() if verdict in wanted]
 
 
-def _absent(results: Sequence[SettingResult]) -> list[Kind]:
-    """The main kinds of candidates that nobody trained."""
+def _absent(results: Sequence[SettingResult], tasks: int) -> list[Kind]:
+    """The main kinds of candidates that nobody trained. With a single task, no net can have several."""
     trained = {result.setting.kind for result in results}
-    return [kind for kind in MAIN_KINDS if kind not in trained]
+    return [kind for kind in MAIN_KINDS if kind not in trained and (tasks > 1 or kind != "method")]
 
 
 def _gains(figures: Figures, base: Figures, tests: Mapping[str, Tested], columns: Sequence[TaskColumn]) -> list[Gain]:

@@ -196,7 +196,10 @@ def _gains(found: Recommendation, versus: Versus, columns: Mapping[str, TaskColu
 
 def _short(candidate: Candidate, found: Recommendation) -> str:
     """A candidate in words, without the label of its row."""
-    return candidate.label if found.settings else NAMES.get(candidate.kind, candidate.label)
+    if found.settings:
+        return candidate.label
+    tasks = {gain.task for versus in found.versus for gain in versus.gains}
+    return "a net" if candidate.kind == "alone" and len(tasks) == 1 else NAMES.get(candidate.kind, candidate.label)
 
 
 def _verdict(verdict: Verdict, margin: float) -> str:
