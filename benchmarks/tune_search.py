@@ -28,8 +28,8 @@ from mtlrun.compose import compose
 from mtlrun.tune import study
 from mtlrun.tune.search import QUIETLY, Search
 from mtlrun.tune.setting_runs import Base, Setting, records, train
-from mtlrun.tune.settings import TuneSettings
 from mtlrun.tune.space import space_of
+from mtlrun.tune.tune_words import TuneSettings
 from mtlrun.tune.view import View
 
 SIDES = {"random, 1 split": (False, 1), "random, race": (False, 3), "TPE, 1 split": (True, 1), "TPE, race": (True, 3)}

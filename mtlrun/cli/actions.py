@@ -121,7 +121,7 @@ def compare(words: Words) -> int:
 
 def tune(words: Words) -> int:
     """`mtlrun tune [OVERRIDES]`: searches settings, confirms them, and says what to do. Returns the exit status."""
-    from mtlrun.tune.command import tune as search
+    from mtlrun.tune.tune_folder import tune as search
 
     return search(words.words, words.options.get("config_dir"))
 
@@ -130,7 +130,7 @@ def resume(words: Words) -> int:
     """`mtlrun resume DIR`: resumes an interrupted run, sweep or search. Returns the exit status."""
     (folder,) = words.operands(1)
     if (Path(folder) / TUNE).is_file():
-        from mtlrun.tune.command import resume_tune
+        from mtlrun.tune.tune_folder import resume_tune
 
         return resume_tune(Path(folder).resolve())
     from mtlrun.sweeps.resuming import resume as resume_folder

@@ -11,11 +11,11 @@ from mtlrun.compare.recommendation_records import Gain, Verdict
 from mtlrun.compare.records import Comparison, Row, TaskColumn
 from mtlrun.compare.report.opening import PAGE, gain_words
 from mtlrun.compare.report.writers.terminal_text import opening_text, table_text
-from mtlrun.tune.candidates import Tried
 from mtlrun.tune.experiment_file import write_experiment
 from mtlrun.tune.finalists import TUNED, finalists
 from mtlrun.tune.search import DEFAULT, SearchResult
 from mtlrun.tune.setting_runs import Base
+from mtlrun.tune.tried import Tried
 from mtlrun.util.errors import counted
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import columns, say, shown

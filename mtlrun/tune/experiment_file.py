@@ -9,8 +9,8 @@ import yaml
 
 from mtlrun.compose.overrides import OPTION_GROUPS, parse
 from mtlrun.results.files import create
-from mtlrun.tune.candidates import Tried
 from mtlrun.tune.setting_runs import Base
+from mtlrun.tune.tried import Tried
 from mtlrun.util.errors import counted
 from mtlrun.util.terminal import printable
 

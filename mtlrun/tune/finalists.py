@@ -9,10 +9,10 @@ from pathlib import Path
 from mtlrun import statistics
 from mtlrun.compose.request import PlannedRun
 from mtlrun.config.schema import config_hash
-from mtlrun.tune.candidates import Tried
 from mtlrun.tune.search import DEFAULT
 from mtlrun.tune.setting_runs import Base, Setting, train
-from mtlrun.tune.settings import TuneSettings
+from mtlrun.tune.tried import Tried
+from mtlrun.tune.tune_words import TuneSettings
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import say
 

@@ -16,11 +16,12 @@ from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import TaskColumn
 from mtlrun.results.files import write_json
-from mtlrun.tune.candidates import Tried, best_of
 from mtlrun.tune.racing import LOST, drop, runs_of, survivors
 from mtlrun.tune.setting_runs import Base, Setting, records, train
-from mtlrun.tune.settings import TuneSettings
 from mtlrun.tune.space import Dimension
+from mtlrun.tune.study import Study
+from mtlrun.tune.tried import Tried, best_of
+from mtlrun.tune.tune_words import TuneSettings
 from mtlrun.tune.view import Progress, View
 from mtlrun.util.errors import RequestError
 
@@ -66,7 +67,6 @@ class Search:
 
     def run(self) -> SearchResult:
         """Searches until the runs or minutes are used up. Raises RequestError, StorageError, KeyboardInterrupt."""
-        from mtlrun.tune.study import Study  # loads Optuna
 
         self.folder.mkdir(parents=True, exist_ok=True)
         study = Study(self.folder, self.space)

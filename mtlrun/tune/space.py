@@ -17,7 +17,7 @@ from mtlrun.compose.overrides import parse, typed_value
 from mtlrun.compose.trials import bounds_of, check_range
 from mtlrun.config.fields import SEARCH
 from mtlrun.config.schema import GROUPS, Config
-from mtlrun.tune.settings import PREFIX, SPACE, TuneSettings
+from mtlrun.tune.tune_words import PREFIX, SPACE, TuneSettings
 from mtlrun.util.errors import RequestError, listing, nearest
 
 SEVERAL_TASKS = {

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mtlrun.compare.records import TaskColumn
-from mtlrun.tune.candidates import Tried, leading
-from mtlrun.tune.settings import TuneSettings
+from mtlrun.tune.tried import Tried, leading
+from mtlrun.tune.tune_words import TuneSettings
 from mtlrun.util.errors import counted
 from mtlrun.util.terminal import say
 

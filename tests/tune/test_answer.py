@@ -10,9 +10,9 @@ from mtlrun.compare.recommendation_records import Candidate, Kind, Recommendatio
 from mtlrun.compare.records import Comparison, TaskColumn
 from mtlrun.compose import compose
 from mtlrun.tune import answer
-from mtlrun.tune.candidates import Tried
 from mtlrun.tune.search import SearchResult
 from mtlrun.tune.setting_runs import Base
+from mtlrun.tune.tried import Tried
 from tests.compare.comparisons import against, comparison, row
 
 COLUMNS = (TaskColumn("price", "rmse", False, "dollars", ("rmse",)), TaskColumn("cut", "accuracy", True))

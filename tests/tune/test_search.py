@@ -15,8 +15,8 @@ from mtlrun.compose.request import PlannedRun
 from mtlrun.tune import search, study
 from mtlrun.tune.search import Search, SearchResult
 from mtlrun.tune.setting_runs import Base
-from mtlrun.tune.settings import TuneSettings
 from mtlrun.tune.space import Dimension
+from mtlrun.tune.tune_words import TuneSettings
 from mtlrun.tune.view import Progress, View
 
 BEST = 0.005  # the rate with the lowest error

@@ -6,8 +6,8 @@ import pytest
 
 from mtlrun.compose import compose, single
 from mtlrun.compose.overrides import full_key, parse
-from mtlrun.tune.settings import take_settings
 from mtlrun.tune.space import Dimension, space_of
+from mtlrun.tune.tune_words import take_settings
 from mtlrun.util.errors import RequestError
 
 

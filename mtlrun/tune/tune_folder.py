@@ -14,13 +14,15 @@ from mtlrun.data.dataset import load_dataset, load_table
 from mtlrun.results.files import as_json, at_work, create, write_json
 from mtlrun.results.names import PLAN, TUNE
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
-from mtlrun.tune.candidates import leading
+from mtlrun.tune.answer import say_answer, search_words
+from mtlrun.tune.expected_time import forecast_words
 from mtlrun.tune.finalists import FOLDER, confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
 from mtlrun.tune.search import SEARCH, Search, SearchResult
 from mtlrun.tune.setting_runs import Base, Setting
-from mtlrun.tune.settings import PREFIX, TuneSettings, take_settings
 from mtlrun.tune.space import Dimension, space_of
+from mtlrun.tune.tried import leading
+from mtlrun.tune.tune_words import PREFIX, TuneSettings, take_settings
 from mtlrun.tune.view import View
 from mtlrun.util.errors import RequestError, StorageError, counted
 from mtlrun.util.lazy import importing
@@ -117,8 +119,6 @@ def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
     space = _space(base, settings, _groups(folder, base, settings))
     say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
     if not (folder / SEARCH).exists():
-        from mtlrun.tune.forecast import forecast_words  # loads torch
-
         say(forecast_words(base, settings))
     search = Search(base, space, settings, folder, command, View(settings), (folder / FOLDER / PLAN).is_file())
     try:
@@ -133,7 +133,6 @@ def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
 
 
 def _confirm(folder: Path, base: Base, found: SearchResult, settings: TuneSettings, command: str) -> None:
-    from mtlrun.tune.answer import say_answer, search_words
 
     say(search_words(found))
     say("now trained on fresh seeds and splits, beside the default, single-task nets and boosting")
@@ -141,7 +140,6 @@ def _confirm(folder: Path, base: Base, found: SearchResult, settings: TuneSettin
 
 
 def _say_unconfirmed(found: SearchResult) -> None:
-    from mtlrun.tune.answer import search_words
 
     best = found.best or leading(found.tried)
     if found.tried:

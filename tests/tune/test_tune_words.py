@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtlrun.tune.settings import TuneSettings, take_settings
+from mtlrun.tune.tune_words import TuneSettings, take_settings
 from mtlrun.util.errors import RequestError
 
 

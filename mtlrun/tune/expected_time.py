@@ -9,7 +9,8 @@ from mtlrun.sweeps.plan import sweep_plan
 from mtlrun.tune.finalists import planned
 from mtlrun.tune.search import DEFAULT
 from mtlrun.tune.setting_runs import Base, Setting
-from mtlrun.tune.settings import TuneSettings
+from mtlrun.tune.study import OF_ONE_SHAPE
+from mtlrun.tune.tune_words import TuneSettings
 from mtlrun.util.errors import counted
 
 
@@ -18,7 +19,6 @@ def forecast_words(base: Base, settings: TuneSettings) -> str:
 
     The search is assumed to take as long as the default in stacks as small as its own.
     """
-    from mtlrun.tune.study import OF_ONE_SHAPE  # loads Optuna
 
     confirmed = planned(base, None, settings)
     runs = f"the confirmation after it: {counted(len(confirmed), 'run')}, and those of the setting that is found"
