@@ -41,8 +41,10 @@ def search(base: Base, folder: Path, runs: int, tpe: bool, splits: int) -> dict[
     """The values that a side chooses; {} if nothing was better than the default."""
     settings = TuneSettings(runs=runs, splits=splits)
     space = space_of(base.config, ["data"], settings)
-    startup = study.STARTUP if tpe else NEVER
-    with patch.object(study, "STARTUP", startup), open(os.devnull, "w") as none, contextlib.redirect_stdout(none):
+    with contextlib.ExitStack() as at_random, open(os.devnull, "w") as none, contextlib.redirect_stdout(none):
+        if not tpe:
+            at_random.enter_context(patch.object(study, "STARTUP", NEVER))
+            at_random.enter_context(patch.object(study.Study, "_evenly", lambda self: {}))
         best = Search(base, space, settings, folder, "", View(settings)).run().best
     return dict(best.values) if best is not None else {}
 
