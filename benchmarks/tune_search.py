@@ -64,7 +64,7 @@ def judge(base: Base, folder: Path, chosen: dict[str, dict[str, str]], seeds: in
     label_of = {str(values): label for label, values in reversed(labels.items())}  # equal settings train once
     settings = [Setting(label, labels[label]) for label in dict.fromkeys(label_of.values())]
     with open(os.devnull, "w") as none, contextlib.redirect_stdout(none):
-        train(folder, base.runs(settings, fresh, QUIETLY), "")
+        train(base, folder, base.runs(settings, fresh, QUIETLY), "")
     found = records(folder)
     return {
         side: [drop(found[label_of[str(values)], seed], found["default", seed]) for seed in fresh]

@@ -1,4 +1,4 @@
-"""The lock of Optuna's journal, with the name of its owner, so that the lock of a process that was killed is removed."""
+"""The lock of Optuna's journal, with the name of its owner: that of a process that was killed is removed."""
 
 import contextlib
 import os

@@ -113,7 +113,7 @@ class Search:
         """The default on every split. Raises RequestError if it fails."""
         folder, began = self.folder / SEARCH / DEFAULT, time.monotonic()
         seeds = range(self.settings.splits)
-        train(folder, self.base.runs([Setting(DEFAULT)], seeds, QUIETLY), self.command, self.view.above)
+        train(self.base, folder, self.base.runs([Setting(DEFAULT)], seeds, QUIETLY), self.command, self.view.above)
         self._seconds += time.monotonic() - began
         found = records(folder)
         if missing := [seed for seed in seeds if (DEFAULT, seed) not in found]:
@@ -171,7 +171,7 @@ class Search:
         """Trains settings on a split and adds the drop of each to `drops`."""
         place = folder / f"split_{split}"
         settings = [Setting(f"trial {trial}", of_trial) for trial, of_trial in values.items()]
-        train(place, self.base.runs(settings, [split], QUIETLY), self.command, self.view.above)
+        train(self.base, place, self.base.runs(settings, [split], QUIETLY), self.command, self.view.above)
         found = records(place)
         for trial in values:
             run = found.get((f"trial {trial}", split))

@@ -23,8 +23,8 @@ from mtlrun.tune.setting_runs import Base, Setting
 from mtlrun.tune.space import Dimension, space_of
 from mtlrun.tune.tried import leading
 from mtlrun.tune.tune_words import PREFIX, TuneSettings, take_settings
-from mtlrun.tune.view import View
-from mtlrun.util.errors import RequestError, StorageError, counted
+from mtlrun.tune.view import View, on_terminal
+from mtlrun.util.errors import RequestError, StorageError, TrainingError, counted
 from mtlrun.util.lazy import importing
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import say, shown
@@ -75,6 +75,7 @@ def _composed(words: Sequence[str], config_dir: str | None, settings: TuneSettin
     config = base.config
     if config.boosting:
         raise RequestError("model: found boosting\nallowed with tune: a net; boosting takes part by itself")
+    _ = base.stacks  # before anything is written
     if not _space(base, settings):
         raise RequestError(f"{PREFIX}fixed: nothing is left to search\nleave a key out of it")
     return base
@@ -120,12 +121,13 @@ def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
     say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
     if not (folder / SEARCH).exists():
         say(forecast_words(base, settings))
-    search = Search(base, space, settings, folder, command, View(settings), (folder / FOLDER / PLAN).is_file())
+    view = View(settings, bar=on_terminal() and base.stacks.over is None)
+    search = Search(base, space, settings, folder, command, view, (folder / FOLDER / PLAN).is_file())
     try:
         with at_work(folder, alone=True):
             found = search.run()
             _confirm(folder, base, found, settings, command)
-    except (KeyboardInterrupt, StorageError):
+    except (KeyboardInterrupt, StorageError, TrainingError):
         _say_unconfirmed(search.result())
         say_how_to_go_on(folder)
         raise

@@ -37,7 +37,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     """Replaces trainings by a formula. Gives the runs that were trained: folder, setting, seed."""
     done: list[tuple[str, str, int]] = []
 
-    def train(folder: Path, runs: Sequence[PlannedRun], command: str, above: str) -> None:
+    def train(base: Base, folder: Path, runs: Sequence[PlannedRun], command: str, above: str) -> None:
         path = folder / "figures.json"
         if path.is_file():
             return

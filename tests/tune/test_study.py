@@ -166,7 +166,9 @@ def test_a_full_disk_is_said_and_the_search_goes_on_when_there_is_room(
 
     with monkeypatch.context() as patch:
         patch.setattr(optuna.storages.journal._file, "open", full, raising=False)
-        with pytest.raises(StorageError, match=r"study\.log: cannot be written \(No space left on device\)\n.*make room"):
+        with pytest.raises(
+            StorageError, match=r"study\.log: cannot be written \(No space left on device\)\n.*make room"
+        ):
             asked_and_told(tmp_path)
     study = Study(tmp_path, SPACE)
     study.forget(numbers)
