@@ -148,7 +148,7 @@ def predict(words: Words) -> int:
     from mtlrun.data.paths import require_file, resolve_path
 
     require_file(resolve_path(table, "predict"), "predict")
-    from mtlrun.cli.models import load
+    from mtlrun.api.models import load
     from mtlrun.runs.prediction_file import write_predictions
 
     model = load(folder, words.names("tasks"), " ".join(setting))

@@ -201,7 +201,7 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
         length=summary["length"],
         end=training_end(folder, summary),
     )
-    if record.completed and not record.on_all_rows:
+    if record.completed and not record.untested:
         _check_completed(folder, record.figures, problems)
     return record
 

@@ -136,9 +136,11 @@ class Boosting:
         )
 
     def _selected(self, trees: Mapping[str, Trees], chosen: Mapping[str, int], split: str) -> list[Tensor]:
-        """Returns the outputs of each block on a split, after the chosen iterations."""
-        x = self._inputs(getattr(self.member.dataset.split, split))
+        """Returns the outputs of each block on a split, after the chosen iterations; nothing if it is empty."""
         evaluation = self.stack.val if split == "val" else self.stack.test
+        if evaluation.empty:
+            return []
+        x = self._inputs(getattr(self.member.dataset.split, split))
         return evaluation.in_blocks({task: _after(own.staged(x), chosen[task]) for task, own in trees.items()})
 
     def _inputs(self, rows: np.ndarray) -> np.ndarray:
