@@ -20,8 +20,8 @@ from mtlrun.api.study import Study, compared, tuned
 from mtlrun.api.tables import Targets, TrainingTable, as_pandas, input_frame, is_frame, like, training_table
 from mtlrun.api.training import DEFAULTS, QUIET, RUN, train_run, workplace
 from mtlrun.api.words import choices, key_of, words_of
-from mtlrun.results.names import METRICS, SUMMARY
 from mtlrun.runs.predictor import Predictor
+from mtlrun.storage.names import METRICS, SUMMARY
 from mtlrun.util.errors import RequestError
 
 KEPT = (".hydra", "checkpoints", METRICS, SUMMARY)  # what a fitted estimator remembers of its run

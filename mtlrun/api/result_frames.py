@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from mtlrun.compare.collect.folders import collect
-from mtlrun.results.names import METRICS
-from mtlrun.results.summary import read
+from mtlrun.storage.names import METRICS
+from mtlrun.storage.summary import read
 
 
 @dataclass(frozen=True)

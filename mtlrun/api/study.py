@@ -19,7 +19,7 @@ from mtlrun.compare.report.opening import PAGE, opening
 from mtlrun.compare.report.page import write_outputs
 from mtlrun.compose import compose
 from mtlrun.compose.overrides import parse
-from mtlrun.results.sweep_folder import read_plan
+from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.tune.finalists import FOLDER, TUNED, allowed, finalists
 from mtlrun.tune.search import DEFAULT
 from mtlrun.tune.setting_runs import Base, Setting, train

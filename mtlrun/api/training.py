@@ -15,8 +15,8 @@ from mtlrun.api.tables import TrainingTable
 from mtlrun.compose import compose, single
 from mtlrun.config.schema import as_mapping
 from mtlrun.data.table import forgetting
-from mtlrun.results import hydra_folder
 from mtlrun.runs.single import prepare
+from mtlrun.storage import hydra_folder
 from mtlrun.util.errors import RequestError
 
 RUN = "run"

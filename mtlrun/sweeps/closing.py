@@ -7,11 +7,13 @@ from typing import Any
 
 from mtlrun.compose.plans import tune_of
 from mtlrun.config.schema import Config, TaskConfig
-from mtlrun.results.names import RESULTS
-from mtlrun.results.results_table import best, causes, primary_metric, seed_groups
-from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep_folder import read_plan, without_seed
-from mtlrun.results.training_end import (
+from mtlrun.runs.folder import say_how_to_go_on
+from mtlrun.runs.logs import tensorboard_command
+from mtlrun.storage.names import RESULTS
+from mtlrun.storage.results_table import best, causes, primary_metric, seed_groups
+from mtlrun.storage.summary import ENDED, read
+from mtlrun.storage.sweep_folder import read_plan, without_seed
+from mtlrun.storage.training_end import (
     below_words,
     in_words,
     longer_run,
@@ -19,8 +21,6 @@ from mtlrun.results.training_end import (
     training_end,
     untrained_words,
 )
-from mtlrun.runs.folder import say_how_to_go_on
-from mtlrun.runs.logs import tensorboard_command
 from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import counted
 from mtlrun.util.shell import compare_command, quoted

@@ -1,4 +1,4 @@
-"""`mtlrun.results`: the files of a sweep as frames."""
+"""`mtlrun.storage`: the files of a sweep as frames."""
 
 from pathlib import Path
 

@@ -13,8 +13,8 @@ from mtlrun.compare.collect.choice import Choice, read_choices
 from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.summaries import PlanEntry, read_run
-from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, SUMMARY
-from mtlrun.results.sweep_folder import read_plan
+from mtlrun.storage.names import HYDRA_FOLDER, METRICS, PLAN, SUMMARY
+from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.util.errors import RequestError, listing
 
 SKIPPED = ("compare", "checkpoints")  # folders without runs; folders that begin with a dot are skipped too

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mtlrun.compare.collect.choice import Choice
 from mtlrun.compare.records import Finding
-from mtlrun.results.training_end import TrainingEnd
+from mtlrun.storage.training_end import TrainingEnd
 
 Status = Literal["completed", "failed", "unfinished"]
 

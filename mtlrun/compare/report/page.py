@@ -19,7 +19,7 @@ from mtlrun.compare.report.render import render
 from mtlrun.compare.report.result_table import diagnostics, lines, mark, relative_time, table
 from mtlrun.compare.report.rounding import number, probability, with_interval
 from mtlrun.compare.report.table_notes import by_kind, reading
-from mtlrun.results.files import remove_abandoned, write_atomic, write_text
+from mtlrun.storage.files import remove_abandoned, write_atomic, write_text
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import printable
 

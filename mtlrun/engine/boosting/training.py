@@ -16,10 +16,10 @@ from mtlrun.engine.evaluate import Figures
 from mtlrun.engine.measure import finite
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import Stack
-from mtlrun.results.environment import peak_memory
-from mtlrun.results.names import BEST, LAST
-from mtlrun.results.progress import Progress
-from mtlrun.results.writer import Row, RunWriter
+from mtlrun.storage.environment import peak_memory
+from mtlrun.storage.names import BEST, LAST
+from mtlrun.storage.progress import Progress
+from mtlrun.storage.writer import Row, RunWriter
 
 
 def figures(stack: Stack, outputs: Mapping[str, np.ndarray], split: str) -> Figures:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.results.summary import LENGTH
-from mtlrun.results.training_end import TrainingEnd, closing_words
+from mtlrun.storage.summary import LENGTH
+from mtlrun.storage.training_end import TrainingEnd, closing_words
 from mtlrun.tasks import type_of
 from mtlrun.util.lazy import LazyModule
 from mtlrun.util.terminal import printable, say, shown
