@@ -12,7 +12,8 @@ class SplitConfig:
 
     `column` names a column with the words train, val and test. `files` maps `val` and `test` to separate tables;
     `data.path` is then train. If such a given split has no val part, the fraction `val` of the part `val_from` becomes
-    val. With `val` and `test` 0, all rows are train, also those that `column` or `files` put elsewhere.
+    val. With `test` 0 there need be no test rows, and a run has no test figures. With `val` and `test` 0, all rows are
+    train, also those that `column` or `files` put elsewhere.
     """
 
     train: float = bounded(0.7, above=0.0, at_most=1.0)
@@ -28,6 +29,11 @@ class SplitConfig:
     def all_rows(self) -> bool:
         """Whether all rows are train, and none val or test."""
         return self.val == self.test == 0
+
+    @property
+    def untested(self) -> bool:
+        """Whether no row is test, so that a run has no figures to compare."""
+        return self.all_rows or (self.test == 0 and self.column is None and self.files is None)
 
 
 @dataclass(frozen=True, kw_only=True)
