@@ -19,7 +19,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState
 
 from mtlrun.compose.trials import Draw, draws
-from mtlrun.results.files import disk
+from mtlrun.storage.files import disk
 from mtlrun.tune.journal_lock import JournalLock
 from mtlrun.tune.space import Dimension
 from mtlrun.util.errors import RequestError

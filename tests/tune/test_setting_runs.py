@@ -16,7 +16,7 @@ from fake_launcher import fake_launcher
 from hydra.core.utils import JobReturn, JobStatus
 
 from mtlrun.compose import compose
-from mtlrun.results.sweep_folder import STACKS
+from mtlrun.storage.sweep_folder import STACKS
 from mtlrun.sweeps import local_stacks
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.study import JOURNAL, NAME
