@@ -26,6 +26,7 @@ from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compose import compose
 from mtlrun.tune import study
+from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.search import QUIETLY, Search
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.space import space_of
@@ -45,7 +46,8 @@ def search(base: Base, folder: Path, runs: int, tpe: bool, splits: int) -> dict[
         if not tpe:
             at_random.enter_context(patch.object(study, "STARTUP", NEVER))
             at_random.enter_context(patch.object(study.Study, "_evenly", lambda self: {}))
-        best = Search(base, space, settings, folder, "", View(settings)).run().best
+        clock = Clock(folder / CLOCK, folder)
+        best = Search(base, space, settings, folder, "", View(settings), clock).run().best
     return dict(best.values) if best is not None else {}
 
 

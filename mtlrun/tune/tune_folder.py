@@ -15,6 +15,7 @@ from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
 from mtlrun.storage.files import as_json, at_work, create, write_json
 from mtlrun.storage.names import PLAN, TUNE
 from mtlrun.tune.answer import say_answer, search_words
+from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.expected_time import forecast_words
 from mtlrun.tune.finalists import FOLDER, confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
@@ -116,22 +117,30 @@ def _free_folder(base: Base) -> Path:
 
 
 def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
-    command = quoted("mtlrun", "tune", *base.request.overrides)
+    search: Search | None = None
+    try:
+        with at_work(folder, alone=True):
+            search = _search(folder, base, settings)
+            found = search.run()
+            _confirm(folder, base, found, settings, search.command)
+    except (KeyboardInterrupt, StorageError, TrainingError):
+        if search is not None:
+            _say_unconfirmed(search.result())
+        say_how_to_go_on(folder)
+        raise
+    return 0
+
+
+def _search(folder: Path, base: Base, settings: TuneSettings) -> Search:
+    """The search in `folder`. Prints what it searches, and how long it takes."""
+    clock = Clock(folder / CLOCK, folder / SEARCH)
     space = _space(base, settings, _groups(folder, base, settings))
     say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
     if not (folder / SEARCH).exists():
         say(forecast_words(base, settings))
     view = View(settings, bar=on_terminal() and base.stacks.over is None)
-    search = Search(base, space, settings, folder, command, view, (folder / FOLDER / PLAN).is_file())
-    try:
-        with at_work(folder, alone=True):
-            found = search.run()
-            _confirm(folder, base, found, settings, command)
-    except (KeyboardInterrupt, StorageError, TrainingError):
-        _say_unconfirmed(search.result())
-        say_how_to_go_on(folder)
-        raise
-    return 0
+    command = quoted("mtlrun", "tune", *base.request.overrides)
+    return Search(base, space, settings, folder, command, view, clock, closed=(folder / FOLDER / PLAN).is_file())
 
 
 def _confirm(folder: Path, base: Base, found: SearchResult, settings: TuneSettings, command: str) -> None:
