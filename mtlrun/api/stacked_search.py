@@ -87,8 +87,8 @@ class StackedSearchCV(GridSearchCV):
             for k, (run, (_, test)) in enumerate(zip(own, folds, strict=True)):
                 summary = read(run) or {}
                 fit_times[i, k] = summary["seconds"]
-                if self.scoring is None:
-                    scores[i, k] = _score_of(summary)
+                if self.scoring is None and (known := _score_of(summary)) is not None:
+                    scores[i, k] = known
                     continue
                 fitted = clone(self.estimator).set_params(**candidates[i])
                 fitted._remember(table, run)
@@ -100,15 +100,15 @@ class StackedSearchCV(GridSearchCV):
         self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
 
 
-def _score_of(summary: Mapping[str, Any]) -> float:
+def _score_of(summary: Mapping[str, Any]) -> float | None:
     """The estimator's `score` from the summary of a run: the mean over the main tasks of r² or accuracy on test.
 
-    NaN if it is undefined for a target, as r² of a single row is.
+    None if a task has neither, as a count has not.
     """
     figures = summary["figures"]
     main = [task for task, own in summary["settings"]["tasks"].items() if own["role"] == "main"]
-    found = [figures.get(f"test/{task}/accuracy", figures.get(f"test/{task}/r2", np.nan)) for task in main]
-    return float(np.mean(found))
+    found = [figures.get(f"test/{task}/accuracy", figures.get(f"test/{task}/r2")) for task in main]
+    return None if None in found else float(np.mean(found))
 
 
 def _common(estimator: MultiTaskEstimator) -> list[str]:
