@@ -70,7 +70,7 @@ def machine() -> str:
     # torch comes with this: a benchmark that measures its children's memory calls it last
     import torch
 
-    from mtlrun.results import environment
+    from mtlrun.storage import environment
 
     hardware, versions, git = environment.hardware(torch.device("cpu")), environment.versions(), environment.git()
     commit = f", commit {git['commit'][:10]}{' with changes' if git['dirty'] else ''}" if git else ""

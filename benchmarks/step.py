@@ -34,8 +34,8 @@ from mtlrun.data.split import Split
 from mtlrun.data.targets import Target
 from mtlrun.engine.loop import Training
 from mtlrun.engine.measure import rows_of, training_figures
-from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
+from mtlrun.storage.progress import Progress
 
 ROWS, INPUTS, TASKS, HEAD = 20_000, 50, 3, 64
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from mtlrun.results.sweep_folder import read_plan
 from mtlrun.statistics import paired_t, t_interval
+from mtlrun.storage.sweep_folder import read_plan
 
 # The plain net and training, for experiments that ship with mtlrun: their defaults aim at good nets, and a row shows a
 # mechanism. `PLAIN` has the length too.

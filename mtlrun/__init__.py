@@ -5,8 +5,14 @@ from typing import Any
 
 from mtlrun.util.version import __version__
 
-__all__ = ["__version__", "load"]
-LATE = {"load": "mtlrun.cli.models"}  # it imports torch: the command line answers a wrong request without that
+__all__ = ["MultiTaskEstimator", "StackedSearchCV", "__version__", "load", "results"]
+# They import torch: the command line answers a wrong request without that.
+LATE = {
+    "load": "mtlrun.api.models",
+    "results": "mtlrun.api.result_frames",
+    "MultiTaskEstimator": "mtlrun.api.estimator",
+    "StackedSearchCV": "mtlrun.api.stacked_search",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -416,31 +416,31 @@ COMPARE = (
 RESULTS = (
     Fault(
         "half a line stays behind on a full disk",
-        "results/files.py",
+        "storage/files.py",
         "os.ftruncate(file, size)",
         "pass",
-        "reliability/test_storage.py results",
+        "reliability/test_storage.py storage",
     ),
     Fault(
         "files are written in their place",
-        "results/files.py",
+        "storage/files.py",
         "        write(beside)\n        os.replace(beside, path)",
         "        write(path)",
-        "reliability/test_storage.py results engine/test_loop.py reliability/test_kills.py",
+        "reliability/test_storage.py storage engine/test_loop.py reliability/test_kills.py",
     ),
     Fault(
         "a sweep's table is rebuilt without a lock",
-        "results/results_table.py",
+        "storage/results_table.py",
         "with locked(sweep_dir / LOCK):",
         "if locked:",
-        "results sweeps/test_sweep.py reliability/test_two_at_once.py",
+        "storage sweeps/test_sweep.py reliability/test_two_at_once.py",
     ),
     Fault(
         "metrics.csv is not cut on resuming",
-        "results/writer.py",
+        "storage/writer.py",
         "os.truncate(self.path, offset)",
         "pass",
-        "results engine/test_loop.py runs/test_run.py",
+        "storage engine/test_loop.py runs/test_run.py",
     ),
 )
 

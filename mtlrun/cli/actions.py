@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
-from mtlrun.results.names import TUNE
+from mtlrun.storage.names import TUNE
 from mtlrun.util.errors import RequestError
 from mtlrun.util.lazy import importing
 from mtlrun.util.sections import say_sections
@@ -45,7 +45,7 @@ def _print_configuration(request: "Request", part: str) -> int:
     """`--cfg job`: prints the checked configuration of a run as YAML. Reads no table and trains nothing."""
     from mtlrun.compose import single
     from mtlrun.config.schema import as_mapping
-    from mtlrun.results.hydra_folder import dump
+    from mtlrun.storage.hydra_folder import dump
 
     if part != "job":
         raise RequestError(f"--cfg: found {part}\nallowed: job; Hydra's part is in .hydra/hydra.yaml of each run")
@@ -149,7 +149,7 @@ def predict(words: Words) -> int:
     from mtlrun.data.paths import require_file, resolve_path
 
     require_file(resolve_path(table, "predict"), "predict")
-    from mtlrun.cli.models import load
+    from mtlrun.api.models import load
     from mtlrun.runs.prediction_file import write_predictions
 
     model = load(folder, words.names("tasks"), " ".join(setting))

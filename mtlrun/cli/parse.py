@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mtlrun.cli.commands import ALWAYS, BY_TYPED, COMMANDS, INSTEAD, OPTIONS, command_of
 from mtlrun.config.data_options import option_of
-from mtlrun.results.files import remove_abandoned
+from mtlrun.storage.files import remove_abandoned
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.shell import quoted
 

@@ -21,7 +21,7 @@ from mtlrun.compare.analysis.inference import inference_of
 from mtlrun.compare.analysis.input_importance import importances
 from mtlrun.compare.analysis.not_trained import withhold
 from mtlrun.compare.analysis.options import Options
-from mtlrun.compare.analysis.provenance import provenance
+from mtlrun.compare.analysis.provenance import data_names, provenance
 from mtlrun.compare.analysis.recommendation import recommend
 from mtlrun.compare.analysis.rows import one_split_only, over_rows, refuse_varying
 from mtlrun.compare.analysis.setting_result import Criteria
@@ -97,6 +97,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
         tuned=tuned,
         shared=shared(settings),
         provenance=provenance(collection),
+        data=data_names(completed),
     )
 
 

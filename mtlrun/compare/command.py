@@ -38,15 +38,15 @@ def compare(folders: Sequence[Path], words: Mapping[str, str]) -> int:
         return compare([folder], {k: v for k, v in words.items() if k not in ("confirm", "tune", "by")})
     comparison = replace(comparison, page=shown(out / PAGE))
     say(render(comparison, shape, columns()).removesuffix("\n"))
-    from mtlrun.compare.report.page import write_outputs  # matplotlib, jinja2
+    from mtlrun.compare.report.page import PICTURES, write_outputs  # matplotlib, jinja2
 
     with _writing(out):
         written = write_outputs(comparison, out)
     if shape == TEXT:
         names = [os.path.relpath(path) for path in written]
-        others = [name for name in names if not name.endswith(".png")]
-        pictures = len(names) - len(others)
-        say("\n" + "\n".join([*others, *([f"{pictures} pictures"] if pictures else [])]))
+        others = [name for name in names if not name.endswith(PICTURES)]
+        pictures = (len(names) - len(others)) // len(PICTURES)
+        say("\n" + "\n".join([*others, *([f"{pictures} pictures, as PNG and SVG"] if pictures else [])]))
     return 0
 
 

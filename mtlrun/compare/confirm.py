@@ -15,12 +15,12 @@ from mtlrun.compare.collect.settings import Setting
 from mtlrun.compose.request import PlannedRun
 from mtlrun.config.check import check_stored
 from mtlrun.config.schema import Config
-from mtlrun.results.files import at_work
-from mtlrun.results.names import PLAN
-from mtlrun.results.results_table import rebuild
-from mtlrun.results.summary import read
-from mtlrun.results.sweep_folder import folder_name, write_plan
 from mtlrun.runs.folder import claimed, to_be_resumed
+from mtlrun.storage.files import at_work
+from mtlrun.storage.names import PLAN
+from mtlrun.storage.results_table import rebuild
+from mtlrun.storage.summary import read
+from mtlrun.storage.sweep_folder import folder_name, write_plan
 from mtlrun.sweeps.launchers import StackSettings
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.plan import sweep_plan

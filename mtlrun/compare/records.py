@@ -277,6 +277,8 @@ class Affinity:
 class Comparison:
     """Everything that is shown.
 
+    title: the names of the compared folders
+    data: the name of the table; of several tables their names
     verdict: sentences, the most important first
     recommendation: what to do; None if the runs answer another question (a learning curve, contrasts, pairs of tasks)
     reference: label of the row that other rows are compared with
@@ -326,3 +328,4 @@ class Comparison:
     provenance: Mapping[str, str] = field(default_factory=dict)
     page: str = ""
     remarks: Sequence[str] = ()
+    data: str = ""

@@ -7,9 +7,9 @@ from statistics import median
 from typing import Any
 
 from mtlrun.config.schema import Config, as_mapping
-from mtlrun.results import summary
-from mtlrun.results.names import PLAN
-from mtlrun.results.sweep_folder import read_plan
+from mtlrun.storage import summary
+from mtlrun.storage.names import PLAN
+from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.shell import resume_command
 

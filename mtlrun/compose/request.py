@@ -26,7 +26,7 @@ from mtlrun.compose.overrides import SWEEP_KEYS, hydra_line, parse, typed_value
 from mtlrun.compose.sweep_jobs import Job, jobs
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import GROUPS, Config, conf_dir, config_hash
-from mtlrun.results.sweep_folder import folder_name, read_plan
+from mtlrun.storage.sweep_folder import folder_name, read_plan
 from mtlrun.util.errors import RequestError, counted
 from mtlrun.util.shell import quoted
 

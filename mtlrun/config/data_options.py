@@ -6,10 +6,18 @@ from pathlib import PurePath
 from mtlrun.config.extensions import SUFFIXES, yaml_of
 
 
+def table_name(path: str) -> str:
+    """The name of a table, from its path: `houses` for `data/houses.csv` and for `package:houses.csv.gz`."""
+    return _stem(re.split(r"[/:]", path)[-1])
+
+
+def _stem(file: str) -> str:
+    return re.sub(r"(\.csv\.gz|\.csv|\.parquet)$", "", file, flags=re.IGNORECASE)
+
+
 def option_name(file: str) -> str:
     """The option that `mtlrun init` writes for a file: letters, digits and _, and not a shipped option."""
-    stem = re.sub(r"(\.csv\.gz|\.csv|\.parquet)$", "", file, flags=re.IGNORECASE)
-    name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_") or "data"
+    name = re.sub(r"\W+", "_", _stem(file), flags=re.ASCII).strip("_") or "data"
     if name[0].isdigit() or name.lower() in ("null", "true", "false", "nan", "inf"):
         name = f"data_{name}"
     # ./conf cannot replace an option of mtlrun or of an installed package

@@ -18,7 +18,7 @@ from mtlrun.data.split import PARTS, Split, require_column, split_rows
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.targets import Target, make_target, target_notes
 from mtlrun.data.words import word_notes
-from mtlrun.results import summary
+from mtlrun.storage import summary
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError, data_row, listing
 

@@ -23,7 +23,7 @@ from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.tabular_files import separator_of
 from mtlrun.data.words import taken_and_kept
-from mtlrun.results.files import create, remove_abandoned
+from mtlrun.storage.files import create, remove_abandoned
 from mtlrun.tasks import DECLARED, INFERRED, type_of
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.interpolation import escaped

@@ -40,7 +40,8 @@ def split_rows(
 
     A split by fractions leaves out the rest if the fractions add up to less than 1. With `config.by` no group is split
     and the fractions hold approximately; a row without a group is a group by itself. If a given split has no val part,
-    the fraction `val` of the part `val_from` becomes val. With `config.all_rows` all rows are train.
+    the fraction `val` of the part `val_from` becomes val. With `config.test` 0, test may be
+    empty. With `config.all_rows` all rows are train.
 
     Raises RequestError for a missing column, for other words than those in WORDS in the split column, for an empty
     part, and for more `train_rows` than training rows.
@@ -60,7 +61,7 @@ def split_rows(
         part = _draw(groups, len(frame), [config.train, config.val, config.test], seed)
     rows = [np.flatnonzero(part == p) for p in range(3)]
     for name, members in zip(PARTS, rows, strict=True):
-        if not len(members) and not config.all_rows:
+        if not len(members) and not config.all_rows and (name, config.test) != ("test", 0):
             raise RequestError(
                 f"data.split: no row is in {name} ({_origin(frame, config, groups)})\n"
                 "allowed: at least one row in each of train, val, test"

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +58,17 @@ class Table:
 
 
 _TABLES: dict[Any, Table] = {}
+
+
+@contextmanager
+def forgetting() -> Iterator[None]:
+    """Forgets afterwards the tables that are loaded meanwhile, so that a long process frees their memory."""
+    before = dict(_TABLES)
+    try:
+        yield
+    finally:
+        _TABLES.clear()
+        _TABLES.update(before)
 
 
 def load_tables(

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mtlrun.results.files import write_atomic
+from mtlrun.storage.files import write_atomic
 from mtlrun.util.errors import RequestError, in_one_line
 
 SCHEMA = 1

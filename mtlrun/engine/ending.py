@@ -10,8 +10,8 @@ from mtlrun.engine.measure import finite, rows_of
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import model_tree
 from mtlrun.engine.state import TrainingState, part_of
-from mtlrun.results.names import BEST, LAST
-from mtlrun.results.writer import write_importance
+from mtlrun.storage.names import BEST, LAST
+from mtlrun.storage.writer import write_importance
 
 
 def finish(state: TrainingState, members: Sequence[Member]) -> None:

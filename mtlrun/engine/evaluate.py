@@ -72,7 +72,7 @@ class Evaluation:
 
     @property
     def empty(self) -> bool:
-        """Whether the split has no rows, in a run that trains on all of them. There are then no figures."""
+        """Whether the split has no rows, and so no figures: test may have none, in a run on all rows also val."""
         return self.index.shape[1] == 0
 
     def outputs(self, exchange: Exchange | None = None) -> list[Tensor]:
@@ -85,7 +85,7 @@ class Evaluation:
 
     def scaled(self, outputs: Sequence[Tensor], temperatures: Tensor | None) -> list[Tensor]:
         """Returns outputs `[R, N, T, K]` of each block, divided by the temperatures `[R, T]` of the network's tasks."""
-        if temperatures is None:
+        if temperatures is None or self.empty:
             return list(outputs)
         of_blocks = [temperatures[:, None, block.columns, None] for block in self.network.blocks]
         return [out / own for out, own in zip(outputs, of_blocks, strict=True)]

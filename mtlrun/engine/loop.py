@@ -20,8 +20,8 @@ from mtlrun.engine.signals import Signals
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.state import TrainingState
 from mtlrun.lr import is_constant, schedule_factors
-from mtlrun.results.progress import Progress
-from mtlrun.results.writer import Row, RunWriter
+from mtlrun.storage.progress import Progress
+from mtlrun.storage.writer import Row, RunWriter
 from mtlrun.util.errors import Interrupted, StorageError
 
 CHECK_STEPS = 256  # steps between two checks that losses and parameters are finite

@@ -11,7 +11,7 @@ from mtlrun.engine.history import Past
 from mtlrun.engine.state import TrainingState
 from mtlrun.lr import schedule_factors
 from mtlrun.network.penalties import scheme_figures
-from mtlrun.results.writer import Row
+from mtlrun.storage.writer import Row
 
 FINAL = ("loss", "sigma")  # training figures of a task at the selected evaluation, which summary.json has
 

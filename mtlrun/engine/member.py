@@ -10,10 +10,10 @@ from mtlrun.config.schema import Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.evaluate import Figures
 from mtlrun.engine.select import Selection
-from mtlrun.results import hydra_folder
-from mtlrun.results.progress import evaluation_line
-from mtlrun.results.summary import ENDED, flatten
-from mtlrun.results.writer import RunWriter
+from mtlrun.storage import hydra_folder
+from mtlrun.storage.progress import evaluation_line
+from mtlrun.storage.summary import ENDED, flatten
+from mtlrun.storage.writer import RunWriter
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from mtlrun.config.schema import OVER_TASKS, Config
 from mtlrun.data.dataset import Dataset
 from mtlrun.engine.evaluate import Figures
-from mtlrun.results.summary import LENGTH
+from mtlrun.storage.summary import LENGTH
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from mtlrun.engine.history import History
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import Stack
-from mtlrun.results.environment import peak_memory
+from mtlrun.storage.environment import peak_memory
 
 
 class TrainingState:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.config.schema import Config, as_mapping
-from mtlrun.results.summary import record_end
+from mtlrun.storage.summary import record_end
 from mtlrun.util.errors import RequestError, StorageError, in_one_line
 from mtlrun.util.terminal import say, shown
 

@@ -10,9 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtlrun.compose import answered
 from mtlrun.data.paths import absolute
-from mtlrun.results.files import made, remove_abandoned
-from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, RESULTS, SUMMARY
-from mtlrun.results.summary import status_of
+from mtlrun.storage.files import made, remove_abandoned
+from mtlrun.storage.names import HYDRA_FOLDER, METRICS, PLAN, RESULTS, SUMMARY
+from mtlrun.storage.summary import status_of
 from mtlrun.util.errors import RequestError, StorageError
 from mtlrun.util.interpolation import escaped
 from mtlrun.util.shell import resume_command

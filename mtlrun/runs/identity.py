@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.engine.checkpoint import BEGIN_ANEW, MEND
-from mtlrun.results import summary
-from mtlrun.results.names import SUMMARY
+from mtlrun.storage import summary
+from mtlrun.storage.names import SUMMARY
 from mtlrun.util.errors import RequestError, listing
 from mtlrun.util.shell import resume_command
 

@@ -7,8 +7,8 @@ from mtlrun.config.extensions import used_by
 from mtlrun.config.schema import as_mapping, config_hash
 from mtlrun.engine.hardware import set_up
 from mtlrun.engine.stack import Stack
-from mtlrun.results import environment
-from mtlrun.results.summary import EMPTY
+from mtlrun.storage import environment
+from mtlrun.storage.summary import EMPTY
 
 
 def initial_summaries(stack: Stack) -> list[dict[str, Any]]:

@@ -19,12 +19,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from mtlrun.compose import ROOT, Request, single
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.paths import require_files
-from mtlrun.results import hydra_folder
-from mtlrun.results.files import at_work, disk
-from mtlrun.results.names import HYDRA_FOLDER, LOG
 from mtlrun.runs.failure import guarded, say_failed
 from mtlrun.runs.folder import claimed, free_folder, to_be_resumed
 from mtlrun.runs.logs import tensorboard_command
+from mtlrun.storage import hydra_folder
+from mtlrun.storage.files import at_work, disk
+from mtlrun.storage.names import HYDRA_FOLDER, LOG
 from mtlrun.util.errors import RequestError, StorageError, in_one_line
 from mtlrun.util.interpolation import escaped
 from mtlrun.util.terminal import say, shown

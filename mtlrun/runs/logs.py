@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from mtlrun.results.writer import LOG_FORMAT
+from mtlrun.storage.writer import LOG_FORMAT
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import shown
 

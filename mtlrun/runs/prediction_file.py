@@ -8,8 +8,8 @@ import pandas as pd
 
 from mtlrun.data.paths import resolve_path
 from mtlrun.data.table import unchanged_columns
-from mtlrun.results.files import write_text
 from mtlrun.runs.predictor import Predictor
+from mtlrun.storage.files import write_text
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.terminal import say
 

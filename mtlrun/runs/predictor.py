@@ -26,9 +26,6 @@ from mtlrun.engine.evaluate import rows_at_once
 from mtlrun.engine.stack import Stack
 from mtlrun.network.network import Network, TaskSpec
 from mtlrun.network.prune import pruned, without_discarded
-from mtlrun.results.names import BEST
-from mtlrun.results.summary import read
-from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs import new_rows
 from mtlrun.runs.build import build_network, build_stack
 from mtlrun.runs.identity import require_own_model, unfinished
@@ -36,6 +33,9 @@ from mtlrun.runs.new_rows import Trained, cells_of
 from mtlrun.runs.predicted_tasks import leaving, task_outputs
 from mtlrun.runs.prediction_columns import columns_of, interval_columns
 from mtlrun.statistics import LEVEL, Residuals, mean_half_width
+from mtlrun.storage.names import BEST
+from mtlrun.storage.summary import read
+from mtlrun.storage.sweep_folder import how_to_get_a_model
 from mtlrun.tasks import TYPES, TaskType
 from mtlrun.util.errors import RequestError, listing
 

@@ -13,10 +13,10 @@ from mtlrun.config.stages import PRETRAIN, first_stage
 from mtlrun.data.dataset import Dataset, load_dataset
 from mtlrun.engine.boosting import Boosting
 from mtlrun.engine.loop import Training
-from mtlrun.results.names import LAST
-from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.initial_summary import initial_summaries
+from mtlrun.storage.names import LAST
+from mtlrun.storage.progress import Progress
 
 REHEARSED_STEPS, REHEARSED_SECONDS = 12, 0.03
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from mtlrun.config.schema import Config
 from mtlrun.engine.member import Member
-from mtlrun.results.names import LOG
-from mtlrun.results.progress import Progress, closing_lines
-from mtlrun.results.summary import record_end
-from mtlrun.results.training_end import training_end
-from mtlrun.results.writer import LOG_FORMAT, log_lines
 from mtlrun.runs.stack_of_runs import StackOfRuns
+from mtlrun.storage.names import LOG
+from mtlrun.storage.progress import Progress, closing_lines
+from mtlrun.storage.summary import record_end
+from mtlrun.storage.training_end import training_end
+from mtlrun.storage.writer import LOG_FORMAT, log_lines
 
 log = logging.getLogger("mtlrun")
 Display = Callable[[int, Sequence[str]], Progress]  # called with the number of steps and the tasks

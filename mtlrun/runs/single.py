@@ -13,16 +13,16 @@ from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint
 from mtlrun.engine.checkpoint import BEGIN_ANEW
 from mtlrun.engine.stack import Stack
-from mtlrun.results import hydra_folder
-from mtlrun.results.files import write_json
-from mtlrun.results.names import LAST, SUMMARY
-from mtlrun.results.summary import read, status_of
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.initial_summary import initial_summaries
 from mtlrun.runs.reporting import Console, State
 from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.stack_training import Built, train_stack
 from mtlrun.runs.transfer import Start, from_state, saved_length, start_of
+from mtlrun.storage import hydra_folder
+from mtlrun.storage.files import write_json
+from mtlrun.storage.names import LAST, SUMMARY
+from mtlrun.storage.summary import read, status_of
 from mtlrun.util.errors import RequestError, TrainingError
 
 log = logging.getLogger("mtlrun")

@@ -10,8 +10,8 @@ from mtlrun.config.stages import PRETRAIN, first_stage
 from mtlrun.data.dataset import Dataset, load_dataset, require_unchanged
 from mtlrun.engine import checkpoint
 from mtlrun.engine.checkpoint import BEGIN_ANEW
-from mtlrun.results.names import LAST
 from mtlrun.runs.identity import require_own_state
+from mtlrun.storage.names import LAST
 
 
 @dataclass(frozen=True)

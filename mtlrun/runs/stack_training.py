@@ -14,16 +14,16 @@ from mtlrun.engine.boosting import Boosting, run_notes
 from mtlrun.engine.checkpoint import BEGIN_ANEW
 from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
-from mtlrun.results import hydra_folder
-from mtlrun.results.files import write_json
-from mtlrun.results.names import SUMMARY
-from mtlrun.results.summary import EMPTY, ENDED, read, record_end, status_of
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.initial_summary import initial_summaries
 from mtlrun.runs.reporting import Reporter, State
 from mtlrun.runs.size import size
 from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.transfer import Start, from_state, saved_length, start_of
+from mtlrun.storage import hydra_folder
+from mtlrun.storage.files import write_json
+from mtlrun.storage.names import SUMMARY
+from mtlrun.storage.summary import EMPTY, ENDED, read, record_end, status_of
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from mtlrun.data.columns import InputSpec
 from mtlrun.engine import checkpoint
 from mtlrun.network.inputs import completed
 from mtlrun.network.network import Network
-from mtlrun.results.names import BEST
-from mtlrun.results.sweep_folder import how_to_get_a_model
 from mtlrun.runs.identity import require_own_model, unfinished
+from mtlrun.storage.names import BEST
+from mtlrun.storage.sweep_folder import how_to_get_a_model
 from mtlrun.util.errors import RequestError, counted, listing
 
 KEY = "model.init_from"

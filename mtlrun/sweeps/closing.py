@@ -7,11 +7,13 @@ from typing import Any
 
 from mtlrun.compose.plans import tune_of
 from mtlrun.config.schema import Config, TaskConfig
-from mtlrun.results.names import RESULTS
-from mtlrun.results.results_table import best, causes, primary_metric, seed_groups
-from mtlrun.results.summary import ENDED, read
-from mtlrun.results.sweep_folder import read_plan, without_seed
-from mtlrun.results.training_end import (
+from mtlrun.runs.folder import say_how_to_go_on
+from mtlrun.runs.logs import tensorboard_command
+from mtlrun.storage.names import RESULTS
+from mtlrun.storage.results_table import best, causes, primary_metric, seed_groups
+from mtlrun.storage.summary import ENDED, read
+from mtlrun.storage.sweep_folder import read_plan, without_seed
+from mtlrun.storage.training_end import (
     below_words,
     in_words,
     longer_run,
@@ -19,8 +21,6 @@ from mtlrun.results.training_end import (
     training_end,
     untrained_words,
 )
-from mtlrun.runs.folder import say_how_to_go_on
-from mtlrun.runs.logs import tensorboard_command
 from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import counted
 from mtlrun.util.shell import compare_command, quoted
@@ -71,7 +71,7 @@ def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Conf
         say(f"{unfinished} of {len(rows)} runs are left")
         say_how_to_go_on(folder)
     say(f"results: {shown(folder / RESULTS)}")
-    if completed and _on_all_rows(configs):
+    if completed and _untested(configs):
         say(f"predict with their mean: {quoted('mtlrun', 'predict', shown(folder), 'TABLE', '-o', 'OUT.csv')}")
     elif len(rows) > 1 and tasks:
         say(_how_to_compare(folder))
@@ -80,9 +80,9 @@ def close_sweep(folder: Path, rows: list[dict[str, Any]], configs: Sequence[Conf
     return 0 if completed == len(rows) else 1
 
 
-def _on_all_rows(configs: Sequence[Config]) -> bool:
-    """Whether the runs train on all rows, so that there are no figures."""
-    return all(config.data.split.all_rows for config in configs)
+def _untested(configs: Sequence[Config]) -> bool:
+    """Whether the runs have no test rows, so that there are no figures to compare."""
+    return all(config.data.split.untested for config in configs)
 
 
 def _main_tasks(configs: Sequence[Config]) -> dict[str, TaskConfig]:
@@ -142,7 +142,7 @@ def _splits(configs: Sequence[Config], completed: int) -> Iterator[str]:
     """A line if seeds draw different test rows."""
     splits = [config.data.split for config in configs]
     seeds = {split.seed for split in splits if split.column is None and "test" not in (split.files or {})}
-    if len(seeds) > 1 and completed and not _on_all_rows(configs):
+    if len(seeds) > 1 and completed and not _untested(configs):
         yield "seeds have different splits: compare settings by their means over seeds"
 
 

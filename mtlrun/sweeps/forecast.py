@@ -14,9 +14,9 @@ from mtlrun.compose import PlannedRun
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import hardware
-from mtlrun.results import hydra_folder
 from mtlrun.runs.rehearse import rehearse
 from mtlrun.runs.size import Size
+from mtlrun.storage import hydra_folder
 from mtlrun.sweeps.division import Division
 
 MEASURED_RUNS = 4  # runs in the larger of the two stacks that are measured

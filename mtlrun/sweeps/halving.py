@@ -2,7 +2,7 @@
 
 from mtlrun.engine import checkpoint
 from mtlrun.engine.state import part_of
-from mtlrun.results.sweep_folder import restacked
+from mtlrun.storage.sweep_folder import restacked
 from mtlrun.sweeps.work import Work
 
 

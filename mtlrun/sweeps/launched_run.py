@@ -6,8 +6,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from mtlrun.compose import checked_config, literally
-from mtlrun.results.files import at_work
-from mtlrun.results.sweep_folder import read_plan
+from mtlrun.storage.files import at_work
+from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.util.terminal import encodable
 
 

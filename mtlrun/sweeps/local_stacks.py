@@ -8,10 +8,10 @@ from typing import Any
 
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
-from mtlrun.results.progress import SweepProgress
-from mtlrun.results.results_table import rebuild
-from mtlrun.results.summary import ENDED, status_of
-from mtlrun.results.sweep_folder import read_plan
+from mtlrun.storage.progress import SweepProgress
+from mtlrun.storage.results_table import rebuild
+from mtlrun.storage.summary import ENDED, status_of
+from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.sweeps.closing import run_line
 from mtlrun.sweeps.plan import default_processes
 from mtlrun.sweeps.pool import train_all

@@ -7,12 +7,12 @@ from typing import Any
 
 from mtlrun.config.schema import Config, as_mapping
 from mtlrun.data.dataset import load_dataset, require_unchanged
-from mtlrun.results import hydra_folder
-from mtlrun.results.names import LAST
-from mtlrun.results.progress import quiet_console
-from mtlrun.results.results_table import rebuild
 from mtlrun.runs import single
 from mtlrun.runs.failure import guarded
+from mtlrun.storage import hydra_folder
+from mtlrun.storage.names import LAST
+from mtlrun.storage.progress import quiet_console
+from mtlrun.storage.results_table import rebuild
 from mtlrun.sweeps.closing import headline, place
 
 log = logging.getLogger("mtlrun.sweeps.member_run")

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from mtlrun.engine import hardware
-from mtlrun.results.progress import SweepProgress
+from mtlrun.storage.progress import SweepProgress
 from mtlrun.sweeps.halving import halves
 from mtlrun.sweeps.stack_process import REPORT_SECONDS, note_failure, train_here
 from mtlrun.sweeps.work import Broken, Ended, Message, OutOfMemory, Refused, Steps, Work

@@ -13,17 +13,17 @@ from mtlrun.config.schema import Config
 from mtlrun.config.stages import PRETRAIN
 from mtlrun.data.dataset import load_table, require_unchanged
 from mtlrun.engine import checkpoint
-from mtlrun.results import hydra_folder
-from mtlrun.results.files import at_work, take_over
-from mtlrun.results.names import BEST, HYDRA_FOLDER, LOG, PLAN
-from mtlrun.results.results_table import rebuild
-from mtlrun.results.summary import ENDED, read, status_of
-from mtlrun.results.sweep_folder import STACKS, read_plan
 from mtlrun.runs import single
 from mtlrun.runs.failure import note_failure, say_failed
 from mtlrun.runs.folder import to_be_resumed
 from mtlrun.runs.identity import require_own_model
 from mtlrun.runs.logs import logged_to, tensorboard_command
+from mtlrun.storage import hydra_folder
+from mtlrun.storage.files import at_work, take_over
+from mtlrun.storage.names import BEST, HYDRA_FOLDER, LOG, PLAN
+from mtlrun.storage.results_table import rebuild
+from mtlrun.storage.summary import ENDED, read, status_of
+from mtlrun.storage.sweep_folder import STACKS, read_plan
 from mtlrun.sweeps.closing import close_sweep
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.member_run import train_member

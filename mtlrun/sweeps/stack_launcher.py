@@ -9,9 +9,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from mtlrun.engine import hardware
-from mtlrun.results.files import at_work
-from mtlrun.results.summary import status_of
-from mtlrun.results.sweep_folder import read_plan
+from mtlrun.storage.files import at_work
+from mtlrun.storage.summary import status_of
+from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.sweeps.launchers import launch, over_config
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.util.terminal import encodable

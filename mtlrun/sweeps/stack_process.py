@@ -10,13 +10,13 @@ from mtlrun.config.schema import as_mapping
 from mtlrun.data.dataset import load_dataset, require_unchanged
 from mtlrun.engine import checkpoint
 from mtlrun.engine.member import Member
-from mtlrun.results import hydra_folder
-from mtlrun.results.progress import Progress
-from mtlrun.results.summary import record_end
-from mtlrun.results.writer import log_lines
 from mtlrun.runs.reporting import RunLogs
 from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.stack_training import train_stack
+from mtlrun.storage import hydra_folder
+from mtlrun.storage.progress import Progress
+from mtlrun.storage.summary import record_end
+from mtlrun.storage.writer import log_lines
 from mtlrun.sweeps.work import Broken, Ended, OutOfMemory, Refused, Send, Steps, Work
 from mtlrun.util.errors import RequestError, StorageError, TrainingError, in_one_line
 

@@ -13,10 +13,10 @@ from hydra.types import HydraContext
 
 from mtlrun.compose import ROOT, PlannedRun, Request, planned_runs
 from mtlrun.config.schema import config_hash
-from mtlrun.results.files import at_work
-from mtlrun.results.results_table import rebuild
-from mtlrun.results.sweep_folder import write_plan
 from mtlrun.runs.folder import claimed, free_folder, to_be_resumed
+from mtlrun.storage.files import at_work
+from mtlrun.storage.results_table import rebuild
+from mtlrun.storage.sweep_folder import write_plan
 from mtlrun.sweeps.closing import close_sweep
 from mtlrun.sweeps.launched_run import run_member
 from mtlrun.sweeps.launchers import SlimCallbacks, StackSettings, launch, stack_settings

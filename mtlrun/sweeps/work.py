@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtlrun.config.schema import Config
-from mtlrun.results.names import LAST
-from mtlrun.results.summary import ENDED, status_of
-from mtlrun.results.sweep_folder import STACKS
 from mtlrun.runs.stack_of_runs import first_checkpoint
+from mtlrun.storage.names import LAST
+from mtlrun.storage.summary import ENDED, status_of
+from mtlrun.storage.sweep_folder import STACKS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from mtlrun.compose.overrides import OPTION_GROUPS, parse
-from mtlrun.results.files import create
+from mtlrun.storage.files import create
 from mtlrun.tune.setting_runs import Base
 from mtlrun.tune.tried import Tried
 from mtlrun.util.errors import counted

@@ -57,10 +57,17 @@ def _alone(base: Base, task: str) -> dict[str, str]:
 
 
 def planned(base: Base, best: Tried | None, settings: TuneSettings) -> list[PlannedRun]:
-    """The runs of the confirmation: equal settings once, and without those that the data do not allow."""
+    """The runs of the confirmation."""
+    arms = allowed(base, finalists(base, best))
+    labels = len({setting.label for setting in arms})
+    return base.runs(arms, seeds_of(settings, labels), {})
+
+
+def allowed(base: Base, settings: Sequence[Setting]) -> list[Setting]:
+    """Equal settings once, and without those that the data do not allow, each of which is named."""
     arms: list[Setting] = []
     known: set[str] = set()
-    for setting in finalists(base, best):
+    for setting in settings:
         try:
             key = config_hash(base.runs([setting], [0], {})[0].config)
         except RequestError as error:
@@ -69,8 +76,7 @@ def planned(base: Base, best: Tried | None, settings: TuneSettings) -> list[Plan
         if key not in known:
             known.add(key)
             arms.append(setting)
-    labels = len({setting.label for setting in arms})
-    return base.runs(arms, seeds_of(settings, labels), {})
+    return arms
 
 
 def confirm(base: Base, best: Tried | None, settings: TuneSettings, folder: Path, command: str) -> Path:

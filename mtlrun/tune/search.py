@@ -15,7 +15,7 @@ from typing import Any
 from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import TaskColumn
-from mtlrun.results.files import write_json
+from mtlrun.storage.files import write_json
 from mtlrun.tune.racing import LOST, drop, runs_of, survivors
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.space import Dimension

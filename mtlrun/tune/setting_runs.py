@@ -13,12 +13,12 @@ from mtlrun.compose.composition import Compositions
 from mtlrun.compose.overrides import full_key, parse, typed_value
 from mtlrun.compose.request import PlannedRun, Request, single
 from mtlrun.config.schema import Config
-from mtlrun.results.files import at_work
-from mtlrun.results.names import PLAN
-from mtlrun.results.results_table import rebuild
-from mtlrun.results.summary import ENDED, status_of
-from mtlrun.results.sweep_folder import folder_name, read_plan, write_plan
 from mtlrun.runs.folder import claimed
+from mtlrun.storage.files import at_work
+from mtlrun.storage.names import PLAN
+from mtlrun.storage.results_table import rebuild
+from mtlrun.storage.summary import ENDED, status_of
+from mtlrun.storage.sweep_folder import folder_name, read_plan, write_plan
 from mtlrun.sweeps.launchers import StackSettings
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.plan import sweep_plan

@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 from mtlrun.compose import compose
 from mtlrun.compose.overrides import full_key, parse
 from mtlrun.data.dataset import load_dataset, load_table
-from mtlrun.results.files import as_json, at_work, create, write_json
-from mtlrun.results.names import PLAN, TUNE
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
+from mtlrun.storage.files import as_json, at_work, create, write_json
+from mtlrun.storage.names import PLAN, TUNE
 from mtlrun.tune.answer import say_answer, search_words
 from mtlrun.tune.expected_time import forecast_words
 from mtlrun.tune.finalists import FOLDER, confirm

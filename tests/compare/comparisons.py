@@ -88,7 +88,8 @@ def columns(tasks: int = 2) -> list[TaskColumn]:
 def comparison(rows: Sequence[Row], tasks: Sequence[TaskColumn], **more: object) -> Comparison:
     """A comparison of rows, the first of which is the reference and baseline, the second the leader."""
     made = Comparison(
-        title="diamonds: two settings",
+        title="two_settings",
+        data="diamonds",
         verdict=["uncertainty is better than sum by 1.5 % (0.9 to 2.1).", "Nothing else can be told apart."],
         columns=tasks,
         rows=rows,
@@ -217,6 +218,7 @@ def hostile() -> Comparison:
         reference=HOSTILE,
         baseline=HOSTILE,
         title=HOSTILE,
+        data=HOSTILE,
         verdict=[HOSTILE],
         series=drawn,
         findings=[finding],

@@ -288,7 +288,7 @@ def test_composing_many_members_is_fast() -> None:
 
 
 def test_values_survive_yaml(tmp_path: Path) -> None:
-    from mtlrun.results import hydra_folder
+    from mtlrun.storage import hydra_folder
 
     found = config("lr=per_head", "optimizer=rmsprop", "tasks.kind.where='a == 1'")
     hydra_folder.write(tmp_path, as_mapping(found), [])

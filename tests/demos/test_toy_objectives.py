@@ -20,9 +20,9 @@ from mtlrun.data.dataset import load_dataset
 from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.step import Step
-from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.size import size
+from mtlrun.storage.progress import Progress
 from mtlrun.sweeps.division import Limits, divide
 from mtlrun.util.errors import Interrupted, RequestError
 

@@ -12,8 +12,8 @@ from support import make_config, make_dataset, make_stack, train_steps
 from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
 from mtlrun.model.layers import dropout_mask
-from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
+from mtlrun.storage.progress import Progress
 from mtlrun.util.errors import RequestError
 
 TWO = {"a": {"type": "regression"}, "b": {"type": "binary"}}

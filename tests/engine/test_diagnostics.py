@@ -12,7 +12,7 @@ from support import make_config, make_stack
 from mtlrun.engine.diagnostics import dead_units
 from mtlrun.engine.loop import Training
 from mtlrun.engine.stack import Stack
-from mtlrun.results.progress import Progress
+from mtlrun.storage.progress import Progress
 from mtlrun.util.errors import RequestError
 
 DEEP = {"hidden": [12, 9], "head_hidden": [7, 5]}

@@ -15,8 +15,8 @@ import mtlrun
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine.importance import PERMUTATIONS
 from mtlrun.model.layers import generator
-from mtlrun.results.progress import Progress
 from mtlrun.runs.single import prepare
+from mtlrun.storage.progress import Progress
 
 TASKS: dict[str, Any] = {
     "a": {"type": "regression"},

@@ -12,8 +12,8 @@ from support import make_config, make_dataset, make_stack
 from trainings import InterruptAt, training
 
 from mtlrun.engine import checkpoint
-from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
+from mtlrun.storage.progress import Progress
 from mtlrun.util.errors import Interrupted, StorageError
 
 
@@ -110,7 +110,7 @@ def test_a_signal_during_the_last_evaluation_lets_the_run_end_and_is_not_forgott
 
 def test_a_signal_while_the_last_files_are_written_repeats_no_row(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "mtlrun.results.writer.RunWriter.hyperparameters", lambda *args: os.kill(os.getpid(), signal.SIGTERM)
+        "mtlrun.storage.writer.RunWriter.hyperparameters", lambda *args: os.kill(os.getpid(), signal.SIGTERM)
     )
     with pytest.raises(Interrupted):
         run(make_config(), tmp_path)

@@ -20,7 +20,7 @@ from support import make_config, make_dataset
 from mtlrun.runs.build import build_stack
 from mtlrun.engine.memory import run_bytes
 from mtlrun.engine.loop import Training
-from mtlrun.results.progress import Progress
+from mtlrun.storage.progress import Progress
 
 def peak():  # of this program alone: ru_maxrss begins with that of the process that started it
     line = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))

@@ -11,7 +11,7 @@ from trainings import InterruptAt, training
 
 from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.engine import checkpoint
-from mtlrun.results.progress import Progress
+from mtlrun.storage.progress import Progress
 from mtlrun.util.errors import Interrupted
 
 STEPS, POISONED = 8, 4

@@ -28,10 +28,10 @@ from mtlrun.engine.saving import Saver
 from mtlrun.engine.stack import Stack
 from mtlrun.engine.state import part_of
 from mtlrun.model.layers import GradientScale, dropout_mask
-from mtlrun.results.progress import Progress
-from mtlrun.results.writer import RunWriter
 from mtlrun.runs.build import build_stack
 from mtlrun.runs.predictor import load
+from mtlrun.storage.progress import Progress
+from mtlrun.storage.writer import RunWriter
 from mtlrun.util.errors import Interrupted
 
 # ---------------------------------------------------------------- training in folders

@@ -4,7 +4,7 @@ import os
 import signal
 
 from mtlrun.engine.loop import Training
-from mtlrun.results.progress import Progress
+from mtlrun.storage.progress import Progress
 
 
 def training(stack, folder, state=None, console=print):

@@ -15,7 +15,7 @@ from torchjd.aggregation import IMTLGWeighting
 from mtlrun.engine.loop import Training
 from mtlrun.loss import StepInputs
 from mtlrun.loss.imtl_g import ImtlG
-from mtlrun.results.progress import Progress
+from mtlrun.storage.progress import Progress
 
 
 def impartial(gradients: Tensor) -> tuple[Tensor, ImtlG]:

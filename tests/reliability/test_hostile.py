@@ -23,7 +23,7 @@ from small_table import YAML, houses
 
 from mtlrun.compare.collect.shell_commands import with_seeds
 from mtlrun.engine import checkpoint
-from mtlrun.results.environment import git
+from mtlrun.storage.environment import git
 
 SECRET = "a-value-of-the-environment"
 SMALL = [

@@ -16,7 +16,7 @@ import torch
 from children import KILLED, command, hurt_at, often_saved, started, wait
 
 from mtlrun.engine import checkpoint
-from mtlrun.results.files import BESIDE
+from mtlrun.storage.files import BESIDE
 
 SMALL = [
     "data=houses",

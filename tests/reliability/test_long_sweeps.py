@@ -16,7 +16,7 @@ import torch
 from children import Ended, started, wait
 
 import mtlrun.engine.step
-from mtlrun.results.results_table import causes
+from mtlrun.storage.results_table import causes
 
 SMALL = [
     "data=houses",

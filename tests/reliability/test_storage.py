@@ -20,7 +20,7 @@ from test_kills import BASIC, PRETRAIN, RUN, STACK, moments, require_same_run, r
 
 import mtlrun.engine.step
 from mtlrun.engine import checkpoint
-from mtlrun.results.files import append, create, create_folder, write_text
+from mtlrun.storage.files import append, create, create_folder, write_text
 from mtlrun.util.errors import StorageError
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -14,7 +14,7 @@ import pytest
 from children import Ended, command, often_saved, started, wait
 from test_kills import RUN, STACK, require_same_run, require_same_sweep
 
-import mtlrun.results.files
+import mtlrun.storage.files
 
 NO_FOLDER = [word for word in RUN if not word.startswith("hydra.run.dir")]
 
@@ -25,7 +25,7 @@ def at_once(lines: Sequence[list[str]]) -> list[Ended]:
 
     def begin() -> None:
         often_saved()
-        mtlrun.results.files.PATIENCE = 0.5
+        mtlrun.storage.files.PATIENCE = 0.5
         time.sleep(max(0.0, ready - time.monotonic()))
 
     with contextlib.ExitStack() as stack:

@@ -138,9 +138,9 @@ def test_of_a_sweep_the_length_is_the_median_and_the_kept_runs_form_an_ensemble(
     kept = [json.loads(path.read_text()) for path in sorted(Path("kept").glob("*/summary.json"))]
     assert [run["steps"] for run in kept] == [median, median] and kept[0]["stack"]["size"] == 2
     assert mtlrun.load("kept").predict("t.csv").shape == (160, 5)  # y, its spread, k, two probabilities
-    assert "trained on all rows, so there is nothing to compare" in refused(["compare", "kept"], capsys)
+    assert "trained without test rows, so there is nothing to compare" in refused(["compare", "kept"], capsys)
     assert main(["compare", "sweep", "kept", "-o", "out"]) == 0
-    assert "no test rows: kept/000_seed=0: trained on all rows, and left out" in capsys.readouterr().out
+    assert "no test rows: kept/000_seed=0: trained without test rows, and left out" in capsys.readouterr().out
 
 
 def test_wrong_requests_say_what_to_type(table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,10 +155,11 @@ def test_wrong_requests_say_what_to_type(table: pd.DataFrame, capsys: pytest.Cap
     for typed, answer in {
         "": "data.split: val is 0 and test 0, so there are no rows to choose the length of the training by\n"
         f"name the run that chose it: {KEY}=outputs/runs/RUN\n",
-        "data.split.test=0.2": "data.split: val is 0 and test 0.2\nallowed: both above 0, or both 0",
+        "data.split.test=0.2": "data.split: val is 0 and test 0.2\nallowed: val above 0, or both 0",
         f"data.split.val=0.1 data.split.test=0.1 {KEY}=chosen": f"{KEY}: only to train on all rows",
         f"model=boosting {KEY}=chosen": "data.split: val is 0, and model=boosting chooses its iterations on val\n",
-        f"{KEY}=chosen trainer.importance=true": "trainer.importance: needs rows of val or test\n",
+        f"{KEY}=chosen trainer.importance=true": "trainer.importance: needs rows of test\n",
+        "data.split.val=0.2 trainer.importance=true": "trainer.importance: needs rows of test\n",
         f"{KEY}=chosen model.pretrain=[k]": "model.pretrain: with data.split.val=0 the first stage has no length\n",
         f"{KEY}=nowhere": f"{KEY}: there is no folder",
         f"{KEY}=empty": f"{KEY}: {Path('empty').resolve()} holds no run\n",
@@ -170,3 +171,19 @@ def test_wrong_requests_say_what_to_type(table: pd.DataFrame, capsys: pytest.Cap
         zeros = [word for word in ALL if not any(other.startswith(word[:-1]) for other in words)]
         assert refused([*WORDS, *small, *zeros, *words, "hydra.run.dir=none"], capsys).startswith(answer)
     assert not Path("none").exists()
+
+
+@pytest.mark.parametrize(
+    "model", [[*SMALL, "trainer.epochs=3", "trainer.calibrate=true"], ["model=boosting", "model.iterations=4"]]
+)
+def test_a_run_may_have_val_and_no_test(
+    table: pd.DataFrame, capsys: pytest.CaptureFixture[str], model: list[str]
+) -> None:
+    words = [*WORDS, *model, "data.split.train=0.8", "data.split.val=0.2", "data.split.test=0"]
+    assert main([*words, "hydra.run.dir=kept"]) == 0
+    assert "val  " in capsys.readouterr().out, "its closing table shows the figures of val"
+    kept = json.loads(Path("kept/summary.json").read_text())
+    assert kept["rows"] == {"table": 160, "train": 128, "val": 32, "test": 0}
+    assert {name.split("/")[0] for name in kept["figures"]} == {"train", "val"}
+    assert mtlrun.load("kept").predict("t.csv", interval=0.8).columns[:3].tolist() == ["y", "y[low]", "y[high]"]
+    assert "trained without test rows" in refused(["compare", "kept"], capsys)

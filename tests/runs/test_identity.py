@@ -12,7 +12,7 @@ import pytest
 from commands import main
 
 from mtlrun.engine import checkpoint
-from mtlrun.results.progress import Progress
+from mtlrun.storage.progress import Progress
 
 SMALL = [
     "data=table",

@@ -13,7 +13,7 @@ from support import by_rule
 
 from mtlrun.cli.main import main
 from mtlrun.config import length
-from mtlrun.results.progress import Progress
+from mtlrun.storage.progress import Progress
 
 SMALL = ("model.hidden=[4]", "model.head_hidden=[]", "trainer.tensorboard=false", "trainer.threads=1")
 TASKS = "tasks={price: {type: regression}, sold: {type: binary}}"

@@ -31,10 +31,10 @@ from mtlrun.config.stages import first_stage
 from mtlrun.data.columns import InputColumn, InputSpec
 from mtlrun.data.dataset import load_dataset
 from mtlrun.engine import checkpoint
-from mtlrun.results.progress import Progress
 from mtlrun.runs.single import prepare
 from mtlrun.runs.stack_of_runs import StackOfRuns
 from mtlrun.runs.transfer import from_run
+from mtlrun.storage.progress import Progress
 from mtlrun.util.errors import RequestError
 
 SMALL = [

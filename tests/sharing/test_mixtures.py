@@ -21,8 +21,8 @@ from mtlrun.config.schema.loss import LOSS_SETTINGS
 from mtlrun.engine.backward import PerTaskBackward
 from mtlrun.engine.diagnostics import mean_gates
 from mtlrun.engine.stack import Stack
-from mtlrun.results.progress import Progress
 from mtlrun.runs.predictor import load
+from mtlrun.storage.progress import Progress
 from mtlrun.util.errors import Interrupted, RequestError
 
 TASKS = {"a": {"type": "regression"}, "b": {"type": "binary"}, "c": {"type": "regression"}}

@@ -18,8 +18,8 @@ from mtlrun.config.schema.sharing import SHARINGS
 from mtlrun.engine import checkpoint
 from mtlrun.engine.stack import Stack
 from mtlrun.loss import STRATEGIES
-from mtlrun.results.progress import Progress
 from mtlrun.runs.build import build_stack
+from mtlrun.storage.progress import Progress
 from mtlrun.util.errors import Interrupted
 
 OWN = [name for name, kind in SHARINGS.items() if kind.own_trunks]

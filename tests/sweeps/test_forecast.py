@@ -16,9 +16,9 @@ from mtlrun.compare.collect.folders import collect
 from mtlrun.compose import PlannedRun, compose, planned_runs
 from mtlrun.compose.plans import PLANS, tune_of
 from mtlrun.config.schema import as_mapping
-from mtlrun.results.names import METRICS, PLAN, SUMMARY
-from mtlrun.results.summary import EMPTY
 from mtlrun.statistics import seeds_needed
+from mtlrun.storage.names import METRICS, PLAN, SUMMARY
+from mtlrun.storage.summary import EMPTY
 from mtlrun.sweeps.division import Division, Limits, divide
 from mtlrun.sweeps.forecast import Line, Shape, in_words, time_line
 from mtlrun.sweeps.plan import check_members

@@ -12,9 +12,9 @@ import torch
 from support import make_config
 
 from mtlrun.engine.checkpoint import is_out_of_memory
-from mtlrun.results.progress import SweepProgress
-from mtlrun.results.summary import read, record_end
-from mtlrun.results.sweep_folder import read_plan, restacked, write_plan
+from mtlrun.storage.progress import SweepProgress
+from mtlrun.storage.summary import read, record_end
+from mtlrun.storage.sweep_folder import read_plan, restacked, write_plan
 from mtlrun.sweeps.pool import Pool, train_all
 from mtlrun.sweeps.work import Broken, Ended, Job, Work, stack_checkpoint
 from mtlrun.util.errors import RequestError

@@ -252,7 +252,7 @@ def test_one_run_per_job(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert main([*words, "hydra.sweep.dir=whole"]) == 0
     assert statuses("whole") == ["completed"] * 3 and {s["stack"]["size"] for s in summaries("whole")} == {1}
 
-    from mtlrun.results.progress import Progress
+    from mtlrun.storage.progress import Progress
 
     before = Progress.step
 
@@ -642,7 +642,7 @@ def test_the_memory_of_a_long_sweep_stays(tmp_path: Path) -> None:
 def test_two_commands_do_not_train_the_same_runs(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mtlrun.results import files
+    from mtlrun.storage import files
 
     monkeypatch.setattr(files, "PATIENCE", 0.3)
     assert main(["-m", *SMALL, "seed=1,2", "hydra.sweep.dir=s"]) == 0

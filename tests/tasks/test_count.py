@@ -267,7 +267,7 @@ def test_comparisons_show_the_deviance_and_score_rows_by_it(here: Path, capsys: 
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bytes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mtlrun.results.progress import Progress
+    from mtlrun.storage.progress import Progress
 
     before = Progress.step
 

@@ -14,8 +14,8 @@ from mtlrun.config.check import check
 from mtlrun.data.columns import InputSpec
 from mtlrun.engine import checkpoint
 from mtlrun.network.network import TaskSpec
-from mtlrun.results.names import BEST
 from mtlrun.runs.build import build_network
+from mtlrun.storage.names import BEST
 from mtlrun.util.errors import RequestError
 
 MOST_FILES = 200  # largest number of checkpoints that are read, first seeds first

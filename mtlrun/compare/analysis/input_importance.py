@@ -7,7 +7,7 @@ from pathlib import Path
 from mtlrun.compare.analysis.inference import Inference
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import Finding, Importance, TaskColumn
-from mtlrun.results.names import IMPORTANCE
+from mtlrun.storage.names import IMPORTANCE
 
 
 def importances(

@@ -9,7 +9,7 @@ from mtlrun.compare.analysis.setting_result import SettingResult
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.shell_commands import origin, with_values
 from mtlrun.compare.records import Against, Finding
-from mtlrun.results.training_end import below_words, longer, stalled_advice, untrained_words
+from mtlrun.storage.training_end import below_words, longer, stalled_advice, untrained_words
 from mtlrun.util.errors import counted
 
 LENGTHS = ("trainer.epochs", "trainer.max_steps")

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from mtlrun.compare.collect.run_record import Collection
+from mtlrun.compare.collect.run_record import Collection, RunRecord
+from mtlrun.config.data_options import table_name
 from mtlrun.util.errors import listing
 
 
@@ -25,3 +26,9 @@ def provenance(collection: Collection) -> dict[str, str]:
         "tables": every([run.settings.get("data.path") for run in runs]),
     }
     return {key: value for key, value in found.items() if value != "none"}
+
+
+def data_names(runs: Sequence[RunRecord]) -> str:
+    """The names of the tables of runs: `diamonds`."""
+    paths = [str(run.settings["data.path"]) for run in runs if "data.path" in run.settings]
+    return listing(dict.fromkeys(map(table_name, paths)), 3) if paths else ""

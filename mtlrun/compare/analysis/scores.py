@@ -19,9 +19,9 @@ from mtlrun.engine import checkpoint
 from mtlrun.engine.calibration import Calibration
 from mtlrun.engine.evaluate import Evaluation
 from mtlrun.network.network import Network
-from mtlrun.results.names import BEST
 from mtlrun.runs.build import evaluation
 from mtlrun.statistics import Scored, interval_figures, lacking
+from mtlrun.storage.names import BEST
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import RequestError
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtlrun.results.files import write_json
+from mtlrun.storage.files import write_json
 
 FILE = "chosen.json"
 Trial = tuple[tuple[str, str], ...]

@@ -13,8 +13,8 @@ from mtlrun.compare.collect.choice import Choice, read_choices
 from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.summaries import PlanEntry, read_run
-from mtlrun.results.names import HYDRA_FOLDER, METRICS, PLAN, SUMMARY
-from mtlrun.results.sweep_folder import read_plan
+from mtlrun.storage.names import HYDRA_FOLDER, METRICS, PLAN, SUMMARY
+from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.util.errors import RequestError, listing
 
 SKIPPED = ("compare", "checkpoints")  # folders without runs; folders that begin with a dot are skipped too
@@ -96,15 +96,15 @@ def _choices(sweep: Path, problems: Problems) -> dict[str, Choice]:
 
 def _with_test(runs: Sequence[RunRecord], problems: Problems) -> list[RunRecord]:
     """The runs that have test rows. The others are noted. Raises RequestError if no run has any."""
-    without = [run for run in runs if run.on_all_rows]
+    without = [run for run in runs if run.untested]
     if without and len(without) == len(runs):
         raise RequestError(
-            f"compare: {listing((run.name for run in runs), 3)}: trained on all rows, so there is nothing to compare\n"
-            "allowed: runs with rows of val and test; predict and export take these"
+            f"compare: {listing((run.name for run in runs), 3)}: trained without test rows, so there is nothing to "
+            "compare\nallowed: runs with rows of test; predict and export take these"
         )
     for run in without:
-        problems.add("no test rows", run.name, "trained on all rows, and left out")
-    return [run for run in runs if not run.on_all_rows]
+        problems.add("no test rows", run.name, "trained without test rows, and left out")
+    return [run for run in runs if not run.untested]
 
 
 def _each_once(runs: Sequence[RunRecord], problems: Problems) -> list[RunRecord]:

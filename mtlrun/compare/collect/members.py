@@ -8,7 +8,7 @@ from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import RESTART, Setting, named
-from mtlrun.results.names import BEST, PLAN
+from mtlrun.storage.names import BEST, PLAN
 from mtlrun.util.errors import RequestError, counted, listing
 from mtlrun.util.shell import quoted, resume_command
 from mtlrun.util.terminal import shown

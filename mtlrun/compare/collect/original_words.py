@@ -14,10 +14,10 @@ import yaml
 from mtlrun.compare.collect.settings import text
 from mtlrun.config.extensions import conf_dirs
 from mtlrun.config.schema import conf_dir
-from mtlrun.results import hydra_folder
-from mtlrun.results.names import HYDRA_FOLDER, PLAN
-from mtlrun.results.summary import flatten
-from mtlrun.results.sweep_folder import COMMAND, read_plan
+from mtlrun.storage import hydra_folder
+from mtlrun.storage.names import HYDRA_FOLDER, PLAN
+from mtlrun.storage.summary import flatten
+from mtlrun.storage.sweep_folder import COMMAND, read_plan
 from mtlrun.util.errors import RequestError
 
 NOT_SPELLED = ("hydra", "name", "notes", "trials", "focus")  # keys of an experiment's file that are not about its runs

@@ -9,7 +9,7 @@ import yaml
 from mtlrun.compare.collect.settings import Setting, Words, in_order, text
 from mtlrun.config.extensions import yaml_of
 from mtlrun.config.schema import GROUPS
-from mtlrun.results.summary import flatten
+from mtlrun.storage.summary import flatten
 
 
 def label(settings: Sequence[Setting]) -> None:

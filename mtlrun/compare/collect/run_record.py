@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mtlrun.compare.collect.choice import Choice
 from mtlrun.compare.records import Finding
-from mtlrun.results.training_end import TrainingEnd
+from mtlrun.storage.training_end import TrainingEnd
 
 Status = Literal["completed", "failed", "unfinished"]
 
@@ -94,9 +94,10 @@ class RunRecord:
         return any(self.settings.get(key) is not None for key in ("model.pretrain", "model.init_from"))
 
     @property
-    def on_all_rows(self) -> bool:
-        """Whether it trains on all rows, without val and test, so that it has no figures to compare."""
-        return self.settings.get("data.split.val") == self.settings.get("data.split.test") == 0
+    def untested(self) -> bool:
+        """Whether none of its rows are test rows, so that it has no figures to compare."""
+        split = {key: self.settings.get(f"data.split.{key}") for key in ("val", "test", "column", "files")}
+        return split["test"] == 0 and (split["val"] == 0 or split["column"] is split["files"] is None)
 
     @property
     def boosting(self) -> bool:

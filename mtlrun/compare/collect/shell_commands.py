@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mtlrun.compare.collect.original_words import TUNE, confirmed, is_confirmation, is_search, spelled_out, words_of
 from mtlrun.compare.collect.run_record import RunRecord
-from mtlrun.results.names import PLAN
-from mtlrun.results.sweep_folder import read_plan
+from mtlrun.storage.names import PLAN
+from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.util.errors import RequestError
 from mtlrun.util.shell import compare_command, quoted
 

@@ -19,9 +19,9 @@ from mtlrun.compare.collect.run_record import RunRecord, Status
 from mtlrun.config.extensions import require
 from mtlrun.config.length import Length
 from mtlrun.config.schema import DEFAULT_OPTION, GROUPS, TaskConfig
-from mtlrun.results.names import METRICS, PLAN, SUMMARY
-from mtlrun.results.summary import EMPTY, METRICS_HEADER, NewerSchema, flatten, read
-from mtlrun.results.training_end import training_end
+from mtlrun.storage.names import METRICS, PLAN, SUMMARY
+from mtlrun.storage.summary import EMPTY, METRICS_HEADER, NewerSchema, flatten, read
+from mtlrun.storage.training_end import training_end
 from mtlrun.tasks import known_metrics, names, stated_primary
 from mtlrun.util.errors import RequestError, listing
 
@@ -201,7 +201,7 @@ def _record(folder: Path, planned: PlanEntry, summary: Mapping[str, Any], proble
         length=summary["length"],
         end=training_end(folder, summary),
     )
-    if record.completed and not record.on_all_rows:
+    if record.completed and not record.untested:
         _check_completed(folder, record.figures, problems)
     return record
 

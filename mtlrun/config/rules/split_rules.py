@@ -26,11 +26,13 @@ def fractions(config: Config) -> None:
 def all_rows(config: Config) -> None:
     """A run on all rows, without val and test, has its length from another run; any other run chooses it on val."""
     split, length_of = config.data.split, config.trainer.length_of
+    if split.untested and config.trainer.importance:
+        raise RequestError("trainer.importance: needs rows of test\nset it: trainer.importance=false")
     if not split.all_rows:
-        if split.val == 0 or split.test == 0:
+        if split.val == 0:
             raise RequestError(
-                f"data.split: val is {split.val:g} and test {split.test:g}\n"
-                "allowed: both above 0, or both 0 to train on all rows for the length of another run"
+                f"data.split: val is 0 and test {split.test:g}\n"
+                "allowed: val above 0, or both 0 to train on all rows for the length of another run"
             )
         if length_of is not None:
             raise RequestError(
@@ -47,9 +49,9 @@ def all_rows(config: Config) -> None:
             "data.split: val is 0 and test 0, so there are no rows to choose the length of the training by\n"
             "name the run that chose it: trainer.length_of=outputs/runs/RUN"
         )
-    for key in ("importance", "log_activations", "calibrate"):
+    for key in ("log_activations", "calibrate"):
         if getattr(config.trainer, key):
-            raise RequestError(f"trainer.{key}: needs rows of val or test\nset it: trainer.{key}=false")
+            raise RequestError(f"trainer.{key}: needs rows of val\nset it: trainer.{key}=false")
     if config.net.pretrain is not None:
         raise RequestError(
             "model.pretrain: with data.split.val=0 the first stage has no length\n"

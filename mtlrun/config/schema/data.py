@@ -12,7 +12,8 @@ class SplitConfig:
 
     `column` names a column with the words train, val and test. `files` maps `val` and `test` to separate tables;
     `data.path` is then train. If such a given split has no val part, the fraction `val` of the part `val_from` becomes
-    val. With `val` and `test` 0, all rows are train, also those that `column` or `files` put elsewhere.
+    val. With `test` 0 there need be no test rows, and a run has no test figures. With `val` and `test` 0, all rows are
+    train, also those that `column` or `files` put elsewhere.
     """
 
     train: float = bounded(0.7, above=0.0, at_most=1.0)
@@ -29,12 +30,19 @@ class SplitConfig:
         """Whether all rows are train, and none val or test."""
         return self.val == self.test == 0
 
+    @property
+    def untested(self) -> bool:
+        """Whether no row is test, so that a run has no figures to compare."""
+        return self.all_rows or (self.test == 0 and self.column is None and self.files is None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NumberConfig:
-    """How a column writes numbers. `unit` is a unit, a currency or %, before or after the number, and may be absent.
+    """How a column writes numbers. A minus may stand before or after the number; brackets mean a negative number.
 
-    A minus may stand before or after the number; brackets mean a negative number.
+    decimal: the decimal sign.
+    thousands: the sign between thousands; a blank stands for any blank.
+    unit: a unit, a currency or %, before or after the number; it may be absent.
     """
 
     decimal: Literal[".", ","] = "."
@@ -46,9 +54,11 @@ class NumberConfig:
 class ColumnConfig:
     """How the cells of a column are read. At most one of `number`, `date`, `time` and `text` is given; else inferred.
 
-    date: strptime's directives, such as %d.%m.%Y, or ISO8601. time: a time of day, such as %H:%M.
+    number: the cells are numbers in this notation; {} for plain numbers.
+    date: the cells are dates: strptime's directives, such as %d.%m.%Y, or ISO8601.
+    time: the cells are times of day, such as %H:%M.
     text: the cells are text, even if all of them are numbers or dates.
-    missing: the words that stand for a missing value; see `DataConfig.missing`.
+    missing: the words that stand for a missing value in this column.
     """
 
     number: NumberConfig | None = None

@@ -16,10 +16,10 @@ from mtlrun.engine.evaluate import Figures
 from mtlrun.engine.measure import finite
 from mtlrun.engine.member import Member
 from mtlrun.engine.stack import Stack
-from mtlrun.results.environment import peak_memory
-from mtlrun.results.names import BEST, LAST
-from mtlrun.results.progress import Progress
-from mtlrun.results.writer import Row, RunWriter
+from mtlrun.storage.environment import peak_memory
+from mtlrun.storage.names import BEST, LAST
+from mtlrun.storage.progress import Progress
+from mtlrun.storage.writer import Row, RunWriter
 
 
 def figures(stack: Stack, outputs: Mapping[str, np.ndarray], split: str) -> Figures:
@@ -136,9 +136,11 @@ class Boosting:
         )
 
     def _selected(self, trees: Mapping[str, Trees], chosen: Mapping[str, int], split: str) -> list[Tensor]:
-        """Returns the outputs of each block on a split, after the chosen iterations."""
-        x = self._inputs(getattr(self.member.dataset.split, split))
+        """Returns the outputs of each block on a split, after the chosen iterations; nothing if it is empty."""
         evaluation = self.stack.val if split == "val" else self.stack.test
+        if evaluation.empty:
+            return []
+        x = self._inputs(getattr(self.member.dataset.split, split))
         return evaluation.in_blocks({task: _after(own.staged(x), chosen[task]) for task, own in trees.items()})
 
     def _inputs(self, rows: np.ndarray) -> np.ndarray:

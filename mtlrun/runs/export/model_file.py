@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.config.schema import Config
-from mtlrun.results.files import write_atomic
 from mtlrun.runs.ensemble import load_ensemble
 from mtlrun.runs.export.onnx_model import UNITS, onnx_model
 from mtlrun.runs.export.onnx_packages import TensorProto, onnx
 from mtlrun.runs.export.parity import parity
 from mtlrun.runs.predictor import load, networks_of, selected
+from mtlrun.storage.files import write_atomic
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import say
 

@@ -18,7 +18,7 @@ from mtlrun.compare.command import compare
 from mtlrun.compare.records import UNTRAINED, Comparison
 from mtlrun.compare.report.page import html
 from mtlrun.compare.report.render import render
-from mtlrun.results.training_end import TrainingEnd, longer, training_end
+from mtlrun.storage.training_end import TrainingEnd, longer, training_end
 
 CONCLUDES = re.compile(r"[Bb]etter|[Ww]orse|\bbest of|told apart|gains?\b|loses?\b|equivalent")
 SHORT, TRAINED = [0.9, 0.8, 0.7, 0.6, 0.5], [0.9, 0.5, 0.4, 0.4, 0.4]  # losses on val; the trivial predictor has 1

@@ -13,7 +13,7 @@ from mtlrun.compare.collect.shell_commands import (
     with_values,
     without_sweeps,
 )
-from mtlrun.results.sweep_folder import COMMAND
+from mtlrun.storage.sweep_folder import COMMAND
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from mtlrun.compare.records import Comparison
 from mtlrun.compare.report.opening import _together, details, next_steps, opening
 from mtlrun.compare.report.page import html
 from mtlrun.compare.report.render import render
-from mtlrun.results.names import BEST
+from mtlrun.storage.names import BEST
 
 SEEDS = 8
 SIGNS = [1, -1, -1, 1, 1, -1, 1, -1]  # of mean 0

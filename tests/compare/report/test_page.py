@@ -1,5 +1,6 @@
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -7,9 +8,16 @@ import comparisons
 import pytest
 from PIL import Image
 
+from mtlrun.compare.recommendation_records import Candidate, Recommendation
+from mtlrun.compare.report.column_blocks import ROOM, in_blocks, least_width
 from mtlrun.compare.report.page import write_outputs
 from mtlrun.compare.report.render import render
+from mtlrun.compare.report.result_table import table
+from mtlrun.compare.report.sections import SECTIONS, ordered, section_of
 from mtlrun.util.errors import RequestError
+
+NET = Candidate("loss=uncertainty", "method")
+OPEN = Recommendation("undecided", True, NET, {})
 
 
 class Page(HTMLParser):
@@ -58,8 +66,10 @@ def test_the_files_are_those_that_are_named(written):
     pictures = [path for path in paths if path.suffix == ".png"]
     assert len(pictures) == 20
     for path in pictures:
+        svg = path.with_suffix(".svg").read_text(encoding="utf-8")
+        assert "mtlrun compare" in svg and "sans-serif" in svg and ElementTree.fromstring(svg) is not None
         with Image.open(path) as image:
-            assert image.width == 470
+            assert image.width == 940
             assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
@@ -84,33 +94,35 @@ def test_ids_are_one_of_a_kind_and_every_reference_has_its_target(text):
     assert {one or other for one, other in wanted} <= set(ids)
 
 
-def test_the_order_is_verdict_table_figures_what_is_missing_how(text):
+def test_the_order_is_answer_table_what_answers_the_question_figures_how(text):
     comparison = comparisons.rich()
     page = Page(text)
     assert page.headings == [
-        comparison.title,
+        f"diamonds {comparison.title}",
         "All settings",
-        "Before believing it",
-        "Each task by itself",
+        "Which tasks help each other",
+        "How figures change with a setting",
         "Main effects",
+        "Before believing it",
+        "What is missing for a stronger claim",
+        "Each task by itself",
         "What is gained in one task and lost in another",
+        "What the tasks are learnt from",
         "Learning curves",
+        "Steps to a target",
         "Weights of the losses",
         "Learning rates",
         "Gradient conflicts",
-        "Steps to a target",
         "Conflicts and dead units",
-        "What the tasks are learnt from",
-        "Which tasks help each other",
-        "How figures change with a setting",
         "Cost",
         "What choosing among n trials brings",
-        "What is missing for a stronger claim",
         "Settings and versions",
         "How it was computed",
     ]
+    assert f"<title>diamonds: {comparison.title}</title>" in text
     assert text.index(comparison.verdict[0]) < text.index("<table")
     assert page.commands == [comparison.findings[1].command]
+    plain = re.sub(r"</?span[^>]*>", "", text)
     for shown in (
         "591.0 ± 3.0",
         "0.7714 ± 0.0038",
@@ -121,7 +133,38 @@ def test_the_order_is_verdict_table_figures_what_is_missing_how(text):
         "3 of 8",
         "sha256 9f86d081884c7d659a2feaa0c55ad015",
     ):
-        assert shown in text
+        assert shown in plain
+
+
+def test_with_a_recommendation_warnings_come_before_contrasts():
+    answered = replace(comparisons.rich(), recommendation=OPEN)
+    names = [section.name for section in ordered(answered, {section.name for section in SECTIONS})]
+    assert names == [section.name for section in SECTIONS]
+    assert names.index("warnings") < names.index("interval") < names.index("effects") < names.index("rate")
+
+
+def test_every_picture_has_a_section_and_every_link_its_heading(text):
+    drawn = {section_of(name) for name in re.findall(r'aria-labelledby="([^"]+)-title"', text)}
+    headings = re.findall(r'<h2 id="([^"]+)"', text)
+    assert drawn <= set(headings)
+    assert re.findall(r'<a href="#([^"]+)"', text) == headings
+
+
+def test_a_command_that_ends_a_sentence_is_set_apart(tmp_path):
+    made = replace(comparisons.minimal(), remarks=["The search has brought little.\nmtlrun tune data=diamonds"])
+    write_outputs(made, tmp_path)
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert page.commands[0] == "mtlrun tune data=diamonds"
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 4, 12, 40])
+def test_tables_are_divided_into_blocks_that_fit_the_page(tasks):
+    columns = table(comparisons.rich(6, tasks))
+    blocks = in_blocks(columns)
+    assert [column for block in blocks for column in block] == columns
+    widths = [sum(least_width(column) for column in block) for block in blocks]
+    assert max(widths) <= ROOM and (len(blocks) == 1) == (tasks <= 4)
+    assert min(widths) > 0.6 * max(widths)
 
 
 def test_pictures_have_titles_and_the_colours_of_the_page(text):
@@ -135,7 +178,9 @@ def test_pictures_have_titles_and_the_colours_of_the_page(text):
         assert not re.search(r"#(0072b2|d55e00|16191d|5c6570|d4d8dd|ffffff)", svg)
     defined = set(re.findall(r"(--[a-z]+):", text))
     assert set(re.findall(r"var\((--[a-z]+)\)", text)) <= defined
-    light, dark = (re.findall(r"(--[a-z]+): #", part) for part in text.split("@media (prefers-color-scheme: dark)"))
+    light, dark = (
+        re.findall(r"(--[a-z]+): #", part) for part in text.split("@media screen and (prefers-color-scheme: dark)")
+    )
     assert set(light) == set(dark[: len(light)])
 
 
@@ -166,7 +211,7 @@ def test_labels_are_text_and_nothing_else(tmp_path):
     page_text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(page_text)
     assert "script" not in {tag for tag, _ in page.elements}
-    assert page.headings[0] == comparisons.HOSTILE.replace("\x1b", "\\x1b")
+    assert page.headings[0] == " ".join([comparisons.HOSTILE.replace("\x1b", "\\x1b")] * 2)
     assert page.commands == [f"mtlrun -m '{comparisons.HOSTILE}'".replace("\x1b", "\\x1b")]
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", page_text)
     for svg in re.findall(r"<svg.*?</svg>", page_text, flags=re.DOTALL):

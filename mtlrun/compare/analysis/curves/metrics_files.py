@@ -7,7 +7,7 @@ from pathlib import Path
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.collect.settings import Setting
 from mtlrun.compare.records import CONFLICTS, STITCH, Finding
-from mtlrun.results.names import METRICS
+from mtlrun.storage.names import METRICS
 
 COSINE = "cosine_"  # beginning of a metric's name; the other task follows
 LARGEST_STEP = 2**53  # larger steps are not exact in float64

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mtlrun.results.files import write_json, write_text
-from mtlrun.results.names import METRICS, SUMMARY
+from mtlrun.storage.files import write_json, write_text
+from mtlrun.storage.names import METRICS, SUMMARY
 from mtlrun.util.errors import RequestError
 
 SCHEMA = 1

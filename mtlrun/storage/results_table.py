@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from mtlrun.results import events
-from mtlrun.results.files import locked, write_atomic, write_text
-from mtlrun.results.names import RESULTS
-from mtlrun.results.summary import read
-from mtlrun.results.sweep_folder import LOCK, SEEDS, read_plan
+from mtlrun.storage import events
+from mtlrun.storage.files import locked, write_atomic, write_text
+from mtlrun.storage.names import RESULTS
+from mtlrun.storage.summary import read
+from mtlrun.storage.sweep_folder import LOCK, SEEDS, read_plan
 from mtlrun.tasks import higher_is_better, inferred_primaries
 from mtlrun.util.terminal import cell
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlrun.results.files import as_json, create, locked, write_json, write_text
-from mtlrun.results.names import BEST, PLAN, SUMMARY
+from mtlrun.storage.files import as_json, create, locked, write_json, write_text
+from mtlrun.storage.names import BEST, PLAN, SUMMARY
 from mtlrun.util.errors import RequestError
 from mtlrun.util.shell import resume_command
 from mtlrun.util.terminal import typed

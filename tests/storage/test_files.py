@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mtlrun.cli.main import main
-from mtlrun.results.files import create, create_folder, made, remove_abandoned, write_atomic, write_text
+from mtlrun.storage.files import create, create_folder, made, remove_abandoned, write_atomic, write_text
 from mtlrun.util.errors import StorageError
 
 LEFT = ".front.png.beside-0123abcd"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtlrun.results.sweep_folder import RUN, folder_name
+from mtlrun.storage.sweep_folder import RUN, folder_name
 
 
 def test_names_are_numbered_safe_and_short() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mtlrun.results.summary import LENGTH
-from mtlrun.results.training_end import TrainingEnd, closing_words
+from mtlrun.storage.summary import LENGTH
+from mtlrun.storage.training_end import TrainingEnd, closing_words
 from mtlrun.tasks import type_of
 from mtlrun.util.lazy import LazyModule
 from mtlrun.util.terminal import printable, say, shown
@@ -227,16 +227,17 @@ def closing_lines(
 def results_table(
     types: Mapping[str, str], figures: Mapping[str, float], trivial: Mapping[str, float], primary: Mapping[str, str]
 ) -> str:
-    """A table of the test figures of a run and of the trivial predictor, one line per metric.
+    """A table of the figures of a run and of the trivial predictor on test, or on val without test rows; a line each.
 
     An arrow shows whether higher or lower is better. An asterisk marks the task's primary metric.
     """
     rows = []
+    split = "test" if any(name.startswith("test/") for name in figures) else "val"
     for task, kind in types.items():
         for metric, declared in type_of(kind).metrics.items():
-            key = f"test/{task}/{metric}"
+            key = f"{split}/{task}/{metric}"
             if key in figures and (declared.listed or primary[task] == metric):
                 mark = "*" if primary[task] == metric else " "
                 name = f"  {task} {metric}{mark} {'↑' if declared.sign > 0 else '↓'}"
                 rows.append([name, f"{figures[key]:.5g}", f"{trivial[key]:.5g}" if key in trivial else "-"])
-    return "\n".join(table_lines(["test", "this run", "trivial"], rows))
+    return "\n".join(table_lines([split, "this run", "trivial"], rows))

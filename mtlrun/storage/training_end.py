@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlrun.config.length import FEW_STEPS, steps_by_rule
-from mtlrun.results.names import METRICS
+from mtlrun.storage.names import METRICS
 from mtlrun.tasks import higher_is_better
 from mtlrun.util.errors import counted
 

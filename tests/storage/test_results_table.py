@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from mtlrun.results.files import write_text
-from mtlrun.results.results_table import Best, best, rebuild
-from mtlrun.results.summary import EMPTY, record_end
-from mtlrun.results.sweep_folder import read_plan, write_plan
+from mtlrun.storage.files import write_text
+from mtlrun.storage.results_table import Best, best, rebuild
+from mtlrun.storage.summary import EMPTY, record_end
+from mtlrun.storage.sweep_folder import read_plan, write_plan
 
 PLAN = [
     {"run": "000_loss=sum", "overrides": {"loss": "sum", "seed": "0"}},

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from mtlrun.results import events
-from mtlrun.results.writer import RunWriter
+from mtlrun.storage import events
+from mtlrun.storage.writer import RunWriter
 from mtlrun.util.errors import RequestError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -246,7 +246,7 @@ def test_log_writes_what_the_handler_of_conf_config_yaml_writes(
 MANY = """
 import resource, sys, threading
 from pathlib import Path
-from mtlrun.results.writer import RunWriter
+from mtlrun.storage.writer import RunWriter
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 writers = [RunWriter(Path("runs", str(i)), True) for i in range(2000)]
 for step in (1, 2):

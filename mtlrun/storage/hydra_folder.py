@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from mtlrun.results.files import create_folder, write_text
-from mtlrun.results.names import HYDRA_FOLDER
+from mtlrun.storage.files import create_folder, write_text
+from mtlrun.storage.names import HYDRA_FOLDER
 from mtlrun.util.errors import RequestError
 
 CONFIG, WORDS, HYDRA = "config.yaml", "overrides.yaml", "hydra.yaml"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlrun.results import events
-from mtlrun.results.files import append, disk, write_json, write_text
-from mtlrun.results.names import IMPORTANCE, LOG, METRICS, PLAN, SUMMARY
-from mtlrun.results.summary import IMPORTANCE_HEADER, METRICS_HEADER
+from mtlrun.storage import events
+from mtlrun.storage.files import append, disk, write_json, write_text
+from mtlrun.storage.names import IMPORTANCE, LOG, METRICS, PLAN, SUMMARY
+from mtlrun.storage.summary import IMPORTANCE_HEADER, METRICS_HEADER
 from mtlrun.util.errors import RequestError
 
 Row = tuple[int, int, str, str, str, float]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mtlrun.results import progress
-from mtlrun.results.progress import SweepProgress
-from mtlrun.results.training_end import TrainingEnd, stalled_advice
+from mtlrun.storage import progress
+from mtlrun.storage.progress import SweepProgress
+from mtlrun.storage.training_end import TrainingEnd, stalled_advice
 
 
 def display(**settings: bool) -> SweepProgress:
