@@ -4,12 +4,13 @@ DIST ?= dist
 BIN := .venv/bin
 READY := .venv/.mtlrun-ready
 
-.PHONY: help setup run test test-all evidence lint format wheel clean
+.PHONY: help setup run test test-all evidence docs lint format wheel clean
 help:
 	@echo "make run        set up, then train: mtlrun loss=uncertainty lr=per_head"
 	@echo "make test       set up, then lint, types and tests (about 5 minutes)"
 	@echo "make test-all   the same with the slow tests"
 	@echo "make evidence   run the experiment of every mechanism (12 minutes), write docs/evidence.md"
+	@echo "make docs       the documents as a site in dist/site, with every link checked"
 	@echo "make setup      create .venv with mtlrun and demos/ (PYTHON=python3.12 chooses another Python)"
 	@echo "make lint       ruff and mypy        make format   ruff's formatter"
 	@echo "make wheel      sdist and wheel in dist/"
@@ -38,6 +39,12 @@ test-all: lint
 
 evidence: setup
 	$(BIN)/python -m evidence
+
+docs: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python docs/site/pages.py dist/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "read it: $(BIN)/python -m http.server --directory dist/site, then http://localhost:8000"
 
 lint: setup
 	$(BIN)/ruff check .

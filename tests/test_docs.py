@@ -16,6 +16,7 @@ from mtlrun.compose import compose, planned_runs, single
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [*DOCUMENTS, *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md"))]
 CONF = ("conf", "demos/mtlrun_demos/conf")
 HOUSES = """# @package _global_
 data: {path: houses.csv}
@@ -134,7 +135,17 @@ def test_the_example_of_a_data_yaml_in_the_documents_trains(tmp_path, monkeypatc
     assert (tmp_path / "out/summary.json").exists()
 
 
-def test_links_between_documents_lead_somewhere():
-    for path in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+def anchors(text):
+    """The anchors that GitHub and the site give to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.S), re.M)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("path", LINKED, ids=lambda path: path.name)
+def test_links_lead_to_a_file_and_a_heading_that_exist(path):
+    links = re.findall(r"\]\(([^)\s:]+)\)", re.sub(r"`[^`\n]*`", "", path.read_text()))
+    for link in links:
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mtlrun.cli.commands import COMMANDS, TRAIN
 from mtlrun.config.extensions import package_conf_dirs
+from mtlrun.config.reference import about
 from mtlrun.config.schema import GROUPS, conf_dir
 from mtlrun.util.terminal import shown
 
@@ -80,10 +81,7 @@ def _names(group: str, files: Sequence[Path]) -> list[str]:
 
 def _description(file: Path, width: int) -> str:
     """Returns what an option is for: the first sentence of the comment at the top of its YAML, cut to fit."""
-    with file.open(encoding="utf-8") as lines:
-        comments = (line.lstrip("# ").strip() for line in lines if line.startswith("#"))
-        text = next((line for line in comments if line and not line.startswith(("@package", "mtlrun "))), "")
-    sentence = re.split(r"(?<=[.?]) ", text)[0].rstrip(".:")
+    sentence = re.split(r"(?<=[.?]) ", about(file.read_text(encoding="utf-8")))[0].rstrip(".:")
     if len(sentence) <= width:
         return sentence
     clauses = [sentence[: mark.start()] for mark in re.finditer(r"[:;] ", sentence) if mark.start() <= width]

@@ -60,16 +60,18 @@ def mapping_like(key: str) -> str | None:
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
-def _describe(hint: Any, key: str) -> str:
+def described(hint: Any, key: str) -> str:
+    """The values of a type, in words. key: for the example of a mapping."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return " | ".join(map(str, args))
     if origin in (typing.Union, types.UnionType):
-        return " or ".join("null" if a is type(None) else _describe(a, key) for a in args)
+        return " or ".join("null" if a is type(None) else described(a, key) for a in args)
     if origin is list and typing.get_origin(args[0]) is list:
         return "a list of lists: [[..., ...], [...]]"
     if origin is list:
-        return f"a list of {_describe(args[0], key).removeprefix('a ')}s: [..., ...]"
+        items = typing.get_args(args[0]) or args
+        return f"a list of {' or '.join(described(item, key).removeprefix('a ') + 's' for item in items)}: [..., ...]"
     if origin is dict or dataclasses.is_dataclass(hint):
         return f"a mapping: {mapping_like(key) or '{KEY: VALUE}'}"
     return _WORDS.get(hint, str(hint))
@@ -82,7 +84,7 @@ def typed(value: Any, hint: Any, key: str, bounds: Mapping[str, Any]) -> Any:
     if result is _MISMATCH or (names is not None and result is not None and result not in names):
         words = f"found {value!r}" if not isinstance(value, str) else f"found '{value}'"
         literals = names or [a for a in _flat(hint) if isinstance(a, str)]
-        allowed = f"{' | '.join(names)} or null{unusable()}" if names else _describe(hint, key)
+        allowed = f"{' | '.join(names)} or null{unusable()}" if names else described(hint, key)
         if isinstance(value, str) and (point := with_points(value)) is not None and "," not in point:
             allowed += f", with a decimal point: {point}"
         raise RequestError(f"{key}: {words}{nearest(str(value), literals)}\nallowed: {allowed}")
@@ -203,8 +205,12 @@ def bound(value: float, key: str, bounds: Mapping[str, Any]) -> None:
             f"{key}: found a whole number of {value.bit_length()} bits\nallowed: below {LARGEST_WHOLE:,}"
         )
     if not math.isfinite(value) or any(not _BOUNDS[k][1](value, b) for k, b in bounds.items()):
-        limits = " and ".join(f"{_BOUNDS[k][0]} {b}" for k, b in bounds.items())
-        raise RequestError(f"{key}: found {value}\nallowed: a number {limits or 'that is finite'}")
+        raise RequestError(f"{key}: found {value}\nallowed: a number {limits(bounds) or 'that is finite'}")
+
+
+def limits(bounds: Mapping[str, Any]) -> str:
+    """The bounds of a number in words: "above 0 and at most 1"; "" if it has none."""
+    return " and ".join(f"{_BOUNDS[name][0]} {bound:g}" for name, bound in bounds.items() if name in _BOUNDS)
 
 
 def require_task(name: Any, tasks: Mapping[str, Any], key: str) -> None:

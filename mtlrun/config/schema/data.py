@@ -38,9 +38,11 @@ class SplitConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class NumberConfig:
-    """How a column writes numbers. `unit` is a unit, a currency or %, before or after the number, and may be absent.
+    """How a column writes numbers. A minus may stand before or after the number; brackets mean a negative number.
 
-    A minus may stand before or after the number; brackets mean a negative number.
+    decimal: the decimal sign.
+    thousands: the sign between thousands; a blank stands for any blank.
+    unit: a unit, a currency or %, before or after the number; it may be absent.
     """
 
     decimal: Literal[".", ","] = "."
@@ -52,9 +54,11 @@ class NumberConfig:
 class ColumnConfig:
     """How the cells of a column are read. At most one of `number`, `date`, `time` and `text` is given; else inferred.
 
-    date: strptime's directives, such as %d.%m.%Y, or ISO8601. time: a time of day, such as %H:%M.
+    number: the cells are numbers in this notation; {} for plain numbers.
+    date: the cells are dates: strptime's directives, such as %d.%m.%Y, or ISO8601.
+    time: the cells are times of day, such as %H:%M.
     text: the cells are text, even if all of them are numbers or dates.
-    missing: the words that stand for a missing value; see `DataConfig.missing`.
+    missing: the words that stand for a missing value in this column.
     """
 
     number: NumberConfig | None = None

@@ -9,7 +9,11 @@ from mtlrun.tasks import Declaration, losses, names, type_of
 
 @dataclass(frozen=True, kw_only=True)
 class SmoothConfig:
-    """Labels are means over the `window` nearest rows in the order of the column `over`; see data/labels.py."""
+    """Labels are means over neighbouring rows; see data/labels.py.
+
+    over: the column that orders the rows.
+    window: the number of rows whose labels are averaged.
+    """
 
     over: str = field(metadata=COLUMN)
     window: int = bounded(5, at_least=1)
