@@ -9,7 +9,7 @@ CHECK_DETAILS = """
   -m                  the runs of a sweep, and how it divides into stacks"""
 COMPARE_DETAILS = """
 
-DIR: a run, a sweep, or a folder above them; unfinished ones count too
+DIR: a run, a sweep, or a folder above them; unfinished ones count too; latest: the last one below outputs/
 
   --by KEYS           the keys that make a setting: keys, prefixes of keys, arm; default: all that differ
   --reference LABEL   the setting that others are compared with: a row's label, or settings: 'loss=sum lr=single'
@@ -35,7 +35,7 @@ TUNE_DETAILS = """
 MODEL_DETAILS = """
 
 RUN: a run, or a sweep: the mean over its runs of one setting. If it holds several, name one after the other words,
-as compare does (loss=sum lr=single, or the label of a row)
+as compare does (loss=sum lr=single, or the label of a row). latest: the last one below outputs/
 
   --tasks a,b         the tasks to write, any that was trained; default: the main tasks
   -o {:16} the file to write; it must not exist"""
@@ -122,7 +122,7 @@ COMMANDS = {
         COMPARE_DETAILS,
     ),
     "tune": Command("tune [OVERRIDES]", "find settings, and say what to do", ("config_dir",), TUNE_DETAILS),
-    "resume": Command("resume DIR", "continue an interrupted run or sweep"),
+    "resume": Command("resume DIR", "continue an interrupted run or sweep; latest: the last"),
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
         "predict new rows with a trained run",
