@@ -144,8 +144,8 @@ COMMANDS = {
         MODEL_DETAILS.format("MODEL.onnx"),
     ),
     "log": Command(
-        "log DIR... --to mlflow",
-        "send finished runs to MLflow or W&B (--to wandb)",
+        "log DIR... --to mlflow|wandb",
+        "send finished runs to MLflow or W&B",
         ("to", "project", "uri", "checkpoints"),
         LOG_DETAILS,
     ),

@@ -89,7 +89,7 @@ def test_wrong_words(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     for path in sweep.glob("0*"):
         status(path, "interrupted")
     for words, message in [
-        ([], "log: found 0 words, expected 1 or more\nusage: mtlrun log DIR... --to mlflow"),
+        ([], "log: found 0 words, expected 1 or more\nusage: mtlrun log DIR... --to mlflow|wandb"),
         ([str(sweep)], "log: --to is missing"),
         (["nowhere", "--to", "mlflow"], "log: there is no folder nowhere"),
         ([str(sweep), "--to", "mlflo"], "--to: found mlflo; did you mean mlflow?\nallowed: mlflow, wandb"),
