@@ -184,6 +184,17 @@ def export(words: Words) -> int:
     return 0
 
 
+def log(words: Words) -> int:
+    """`mtlrun log DIR... --to mlflow|wandb`: sends finished runs to another tool. Returns the exit status."""
+    folders = [words.run_folder(word) for word in words.operands(1, more=True)]
+    if "to" not in words.options:
+        raise RequestError(f"log: --to is missing\n{words.usage}")
+    from mtlrun.shelves.send import send
+
+    options = words.options
+    return send(folders, options["to"], options.get("uri"), options.get("project"), "checkpoints" in options)
+
+
 ACTIONS: dict[str, Callable[[Words], int]] = {
     "": train,
     "check": check,
@@ -194,4 +205,5 @@ ACTIONS: dict[str, Callable[[Words], int]] = {
     "resume": resume,
     "predict": predict,
     "export": export,
+    "log": log,
 }
