@@ -137,7 +137,7 @@ COMMANDS = {
         COMPARE_DETAILS,
     ),
     "tune": Command("tune [OVERRIDES]", "find settings, and say what to do", ("config_dir",), TUNE_DETAILS),
-    "resume": Command("resume DIR", "continue an interrupted run or sweep; latest: the last"),
+    "resume": Command("resume DIR", "continue an interrupted run, or latest"),
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
         "predict new rows with a trained run",
