@@ -10,6 +10,7 @@ from mtlrun.cli.parse import Words
 from mtlrun.storage.names import TUNE
 from mtlrun.util.errors import RequestError
 from mtlrun.util.lazy import importing
+from mtlrun.util.sections import say_sections
 from mtlrun.util.terminal import say
 from mtlrun.util.text_tables import table_lines
 
@@ -74,19 +75,19 @@ def check(words: Words) -> int:
     if request.sweep:
         from mtlrun.sweeps.sweep import describe
 
-        text = describe(request)
-    else:
-        from mtlrun.compose import single
+        say("\n".join([*request.notes, describe(request)]))
+        return 0
+    from mtlrun.compose import single
 
-        config = single(request)
-        from mtlrun.data.dataset import load_table
+    config = single(request)
+    from mtlrun.data.dataset import load_table
 
-        with importing("torch"):  # only if the request is valid
-            load_table(config)  # once per process
-        from mtlrun.runs.preview import report
+    with importing("torch"):  # only if the request is valid
+        load_table(config)  # once per process
+    from mtlrun.runs.preview import configuration, report
 
-        text = report(config)
-    say("\n".join([*request.notes, text]))
+    sections = report(config, request.notes, "all" in words.options)
+    say_sections([*sections, *([configuration(config)] if "config" in words.options else [])])
     return 0
 
 
@@ -175,7 +176,7 @@ def export(words: Words) -> int:
         rows = [[f"  {name}", kind, str(shape)] for name, (kind, shape) in values.items()]
         say("\n".join(table_lines([what, "type", "shape"], rows[:SHOWN])))
         if len(values) > SHOWN:
-            say(f"  … ({len(values)} in all)")
+            say(f"  and {len(values) - SHOWN} more")
     say(f"parity with predict on {exported.rows}: largest difference {exported.difference:.1g}".replace("e-0", "e-"))
     say(f"{exported.size:,} bytes: {out}")
     return 0

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+CHECK_DETAILS = """
+
+  --config            also print the whole configuration; --cfg job prints it alone and reads no table
+  --all               shorten no list
+  -m                  the runs of a sweep, and how it divides into stacks"""
 COMPARE_DETAILS = """
 
 DIR: a run, a sweep, or a folder above them; unfinished ones count too
@@ -58,6 +63,8 @@ OPTIONS = {
     "ensemble": Option(("--ensemble",)),
     "config_dir": Option(("--config-dir", "-cd"), "settings"),
     "cfg": Option(("--cfg", "-c"), "job"),
+    "config": Option(("--config",)),
+    "all": Option(("--all",)),
     "completion": Option(("--shell-completion", "-sc"), "install=bash"),
     "targets": Option(("--targets",), "price,kind"),
     "tasks": Option(("--tasks",), "price,kind"),
@@ -103,7 +110,9 @@ class Command:
 
 TRAIN = Command("[OVERRIDES]", "train one run", ("multirun", "config_dir", "cfg"))
 COMMANDS = {
-    "check": Command("check [OVERRIDES]", "show tasks, graph and data; no training", TRAIN.options),
+    "check": Command(
+        "check [OVERRIDES]", "show tasks, graph and data; no training", (*TRAIN.options, "config", "all"), CHECK_DETAILS
+    ),
     "init": Command("init TABLE --targets a,b", "describe a table: ./conf/data/TABLE.yaml", ("targets",)),
     "fetch": Command("fetch NAME", "download a benchmark data set"),
     "compare": Command(
