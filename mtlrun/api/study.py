@@ -19,8 +19,9 @@ from mtlrun.compare.report.opening import PAGE, opening
 from mtlrun.compare.report.page import write_outputs
 from mtlrun.compose import compose
 from mtlrun.compose.overrides import parse
+from mtlrun.storage.names import CONFIRMATION
 from mtlrun.storage.sweep_folder import read_plan
-from mtlrun.tune.finalists import FOLDER, TUNED, allowed, finalists
+from mtlrun.tune.finalists import TUNED, allowed, finalists
 from mtlrun.tune.search import DEFAULT
 from mtlrun.tune.setting_runs import Base, Setting, train
 from mtlrun.tune.tune_folder import tune as search
@@ -88,7 +89,7 @@ def tuned(words: Sequence[str], folder: Path) -> Study:
     """
     with contextlib.chdir(folder):
         search([*words, "hydra.sweep.dir=tune"], None)
-        confirmed = Path("tune", FOLDER).resolve()
+        confirmed = Path("tune", CONFIRMATION).resolve()
         study = study_of(confirmed)
         means = dict(zip(study.table["label"], study.table["delta_m"], strict=True))
         if not means.get(TUNED, math.inf) < means[DEFAULT]:  # a drop in percent: lower is better

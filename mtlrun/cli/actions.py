@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
+from mtlrun.storage.latest import model_folder, named_folder
 from mtlrun.storage.names import TUNE
 from mtlrun.util.errors import RequestError
 from mtlrun.util.lazy import importing
@@ -117,7 +118,7 @@ def compare(words: Words) -> int:
     """`mtlrun compare DIR...`: compares the results of runs. Returns the exit status."""
     from mtlrun.compare.command import compare as compare_folders
 
-    return compare_folders([Path(word) for word in words.words], words.options)
+    return compare_folders([model_folder(word) for word in words.words], words.options)
 
 
 def tune(words: Words) -> int:
@@ -129,14 +130,15 @@ def tune(words: Words) -> int:
 
 def resume(words: Words) -> int:
     """`mtlrun resume DIR`: resumes an interrupted run, sweep or search. Returns the exit status."""
-    (folder,) = words.operands(1)
-    if (Path(folder) / TUNE).is_file():
+    (word,) = words.operands(1)
+    folder = named_folder(word)
+    if (folder / TUNE).is_file():
         from mtlrun.tune.tune_folder import resume_tune
 
-        return resume_tune(Path(folder).resolve())
+        return resume_tune(folder.resolve())
     from mtlrun.sweeps.resuming import resume as resume_folder
 
-    return resume_folder(Path(folder))
+    return resume_folder(folder)
 
 
 def predict(words: Words) -> int:
@@ -182,6 +184,17 @@ def export(words: Words) -> int:
     return 0
 
 
+def log(words: Words) -> int:
+    """`mtlrun log DIR... --to mlflow|wandb`: sends finished runs to another tool. Returns the exit status."""
+    folders = [words.run_folder(word) for word in words.operands(1, more=True)]
+    if "to" not in words.options:
+        raise RequestError(f"log: --to is missing\n{words.usage}")
+    from mtlrun.shelves.send import send
+
+    options = words.options
+    return send(folders, options["to"], options.get("uri"), options.get("project"), "checkpoints" in options)
+
+
 ACTIONS: dict[str, Callable[[Words], int]] = {
     "": train,
     "check": check,
@@ -192,4 +205,5 @@ ACTIONS: dict[str, Callable[[Words], int]] = {
     "resume": resume,
     "predict": predict,
     "export": export,
+    "log": log,
 }

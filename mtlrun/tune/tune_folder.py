@@ -13,10 +13,10 @@ from mtlrun.compose.overrides import full_key, parse
 from mtlrun.data.dataset import load_dataset, load_table
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
 from mtlrun.storage.files import as_json, at_work, create, write_json
-from mtlrun.storage.names import PLAN, TUNE
+from mtlrun.storage.names import CONFIRMATION, PLAN, TUNE
 from mtlrun.tune.answer import say_answer, search_words
 from mtlrun.tune.expected_time import forecast_words
-from mtlrun.tune.finalists import FOLDER, confirm
+from mtlrun.tune.finalists import confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
 from mtlrun.tune.search import SEARCH, Search, SearchResult
 from mtlrun.tune.setting_runs import Base, Setting
@@ -120,7 +120,7 @@ def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
     say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
     if not (folder / SEARCH).exists():
         say(forecast_words(base, settings))
-    search = Search(base, space, settings, folder, command, View(settings), (folder / FOLDER / PLAN).is_file())
+    search = Search(base, space, settings, folder, command, View(settings), (folder / CONFIRMATION / PLAN).is_file())
     try:
         with at_work(folder, alone=True):
             found = search.run()

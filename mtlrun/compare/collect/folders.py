@@ -36,9 +36,7 @@ def collect(folders: Sequence[Path], to_compare: bool = True) -> Collection:
         if not found:
             texts = [problem.text for problem in problems.noted]
             unreadable = f" that can be read ({listing(texts, 2)})" if texts else ""
-            raise RequestError(
-                f"compare: {folder} holds no runs{unreadable}\nallowed: folders of runs and sweeps, outputs/..."
-            )
+            raise RequestError(f"{folder} holds no runs{unreadable}\nallowed: folders of runs and sweeps, outputs/...")
         runs += found
     runs = _each_once(_with_test(runs, problems) if to_compare else runs, problems)
     return Collection(tuple(folders), tuple(runs), tuple(problems.findings()))
