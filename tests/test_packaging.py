@@ -27,7 +27,12 @@ PLUGIN = "hydra_plugins/mtlrun_stack"
 EVERY = [*CORE, *(r for rs in EXTRAS.values() for r in rs)]
 
 # Where the name of the import is not that of the distribution.
-DISTRIBUTION = {"yaml": "pyyaml", "hydra": "hydra-core", "sklearn": "scikit-learn"}
+DISTRIBUTION = {"yaml": "pyyaml", "hydra": "hydra-core", "sklearn": "scikit-learn", "mlflow": "mlflow-skinny"}
+OF_EXTRA = {
+    "onnx_packages.py": "export",
+    "to_mlflow.py": "mlflow",
+    "to_wandb.py": "wandb",
+}  # modules that only an extra needs
 
 
 def pins() -> dict[str, str]:
@@ -68,8 +73,7 @@ def test_constraints_pin_exact_versions_within_the_bounds():
 def test_every_import_is_a_declared_dependency():
     core = {canonicalize_name(r.name) for r in CORE}
     for path in (ROOT / "mtlrun").rglob("*.py"):
-        # a module that only its extra needs
-        declared = core | {canonicalize_name(r.name) for r in EXTRAS["export"] if path.name == "onnx_packages.py"}
+        declared = core | {canonicalize_name(r.name) for r in EXTRAS.get(OF_EXTRA.get(path.name, ""), [])}
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = []
             if isinstance(node, ast.Import):

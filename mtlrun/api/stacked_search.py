@@ -13,10 +13,11 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import _safe_indexing
 
 from mtlrun.api.estimator import MultiTaskEstimator
-from mtlrun.api.tables import TrainingTable, training_table
-from mtlrun.api.training import DEFAULTS, workplace
-from mtlrun.api.words import values_of
+from mtlrun.api.parameters import values_of
+from mtlrun.api.training_table import TrainingTable, training_table
+from mtlrun.api.workplace import DEFAULTS, workplace
 from mtlrun.compose import compose
+from mtlrun.storage.summary import read
 from mtlrun.tune.setting_runs import Base, Setting, train
 from mtlrun.util.errors import TrainingError
 
@@ -84,14 +85,30 @@ class StackedSearchCV(GridSearchCV):
         scores, fit_times = np.empty((len(candidates), len(folds))), np.empty((len(candidates), len(folds)))
         for i, own in enumerate(runs):
             for k, (run, (_, test)) in enumerate(zip(own, folds, strict=True)):
+                summary = read(run) or {}
+                fit_times[i, k] = summary["seconds"]
+                if self.scoring is None and (known := _score_of(summary)) is not None:
+                    scores[i, k] = known
+                    continue
                 fitted = clone(self.estimator).set_params(**candidates[i])
-                fitted._remember(table, run)
+                fitted._take(table, run)
                 held = _safe_indexing(X, test), None if y is None else _safe_indexing(y, test)
-                scores[i, k], fit_times[i, k] = self.scorer_(fitted, *held), fitted.seconds_
+                scores[i, k] = self.scorer_(fitted, *held)
         self.cv_results_ = _results(candidates, scores, fit_times)
         self.best_index_ = int(self.cv_results_["rank_test_score"].argmin())
         self.best_params_ = dict(candidates[self.best_index_])
         self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
+
+
+def _score_of(summary: Mapping[str, Any]) -> float | None:
+    """The estimator's `score` from the summary of a run: the mean over the main tasks of r² or accuracy on test.
+
+    None if a task has neither, as a count has not.
+    """
+    figures = summary["figures"]
+    main = [task for task, own in summary["settings"]["tasks"].items() if own["role"] == "main"]
+    found = [figures.get(f"test/{task}/accuracy", figures.get(f"test/{task}/r2")) for task in main]
+    return None if None in found else float(np.mean(found))
 
 
 def _common(estimator: MultiTaskEstimator) -> list[str]:

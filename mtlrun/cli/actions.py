@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtlrun.cli.parse import Words
+from mtlrun.storage.latest import model_folder, named_folder
 from mtlrun.storage.names import TUNE
 from mtlrun.util.errors import RequestError
 from mtlrun.util.lazy import importing
+from mtlrun.util.sections import say_sections
 from mtlrun.util.terminal import say
 from mtlrun.util.text_tables import table_lines
 
@@ -74,19 +76,19 @@ def check(words: Words) -> int:
     if request.sweep:
         from mtlrun.sweeps.sweep import describe
 
-        text = describe(request)
-    else:
-        from mtlrun.compose import single
+        say("\n".join([*request.notes, describe(request)]))
+        return 0
+    from mtlrun.compose import single
 
-        config = single(request)
-        from mtlrun.data.dataset import load_table
+    config = single(request)
+    from mtlrun.data.dataset import load_table
 
-        with importing("torch"):  # only if the request is valid
-            load_table(config)  # once per process
-        from mtlrun.runs.preview import report
+    with importing("torch"):  # only if the request is valid
+        load_table(config)  # once per process
+    from mtlrun.runs.preview import configuration, report
 
-        text = report(config)
-    say("\n".join([*request.notes, text]))
+    sections = report(config, request.notes, "all" in words.options)
+    say_sections([*sections, *([configuration(config)] if "config" in words.options else [])])
     return 0
 
 
@@ -116,7 +118,7 @@ def compare(words: Words) -> int:
     """`mtlrun compare DIR...`: compares the results of runs. Returns the exit status."""
     from mtlrun.compare.command import compare as compare_folders
 
-    return compare_folders([Path(word) for word in words.words], words.options)
+    return compare_folders([model_folder(word) for word in words.words], words.options)
 
 
 def tune(words: Words) -> int:
@@ -128,14 +130,15 @@ def tune(words: Words) -> int:
 
 def resume(words: Words) -> int:
     """`mtlrun resume DIR`: resumes an interrupted run, sweep or search. Returns the exit status."""
-    (folder,) = words.operands(1)
-    if (Path(folder) / TUNE).is_file():
+    (word,) = words.operands(1)
+    folder = named_folder(word)
+    if (folder / TUNE).is_file():
         from mtlrun.tune.tune_folder import resume_tune
 
-        return resume_tune(Path(folder).resolve())
+        return resume_tune(folder.resolve())
     from mtlrun.sweeps.resuming import resume as resume_folder
 
-    return resume_folder(Path(folder))
+    return resume_folder(folder)
 
 
 def predict(words: Words) -> int:
@@ -175,9 +178,28 @@ def export(words: Words) -> int:
         rows = [[f"  {name}", kind, str(shape)] for name, (kind, shape) in values.items()]
         say("\n".join(table_lines([what, "type", "shape"], rows[:SHOWN])))
         if len(values) > SHOWN:
-            say(f"  … ({len(values)} in all)")
+            say(f"  and {len(values) - SHOWN} more")
     say(f"parity with predict on {exported.rows}: largest difference {exported.difference:.1g}".replace("e-0", "e-"))
     say(f"{exported.size:,} bytes: {out}")
+    return 0
+
+
+def log(words: Words) -> int:
+    """`mtlrun log DIR... --to mlflow|wandb`: sends finished runs to another tool. Returns the exit status."""
+    folders = [words.run_folder(word) for word in words.operands(1, more=True)]
+    if "to" not in words.options:
+        raise RequestError(f"log: --to is missing\n{words.usage}")
+    from mtlrun.shelves.send import send
+
+    options = words.options
+    return send(folders, options["to"], options.get("uri"), options.get("project"), "checkpoints" in options)
+
+
+def explain(words: Words) -> int:
+    """`mtlrun explain WORD`: explains a word of statistics. Without a word it lists them all."""
+    from mtlrun.cli.explain import explanation, list_of_words
+
+    say(explanation(" ".join(words.words)) if words.words else list_of_words())
     return 0
 
 
@@ -191,4 +213,6 @@ ACTIONS: dict[str, Callable[[Words], int]] = {
     "resume": resume,
     "predict": predict,
     "export": export,
+    "explain": explain,
+    "log": log,
 }

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 
+CHECK_DETAILS = """
+
+  --config            also print the whole configuration; --cfg job prints it alone and reads no table
+  --all               shorten no list
+  -m                  the runs of a sweep, and how it divides into stacks"""
 COMPARE_DETAILS = """
 
-DIR: a run, a sweep, or a folder above them; unfinished ones count too
+DIR: a run, a sweep, or a folder above them; unfinished ones count too; latest: the last one below outputs/
 
   --by KEYS           the keys that make a setting: keys, prefixes of keys, arm; default: all that differ
   --reference LABEL   the setting that others are compared with: a row's label, or settings: 'loss=sum lr=single'
@@ -27,10 +32,21 @@ TUNE_DETAILS = """
   tune.seeds=8          the seeds of the confirmation
   tune.batch=16         the settings that train at a time
   hydra.sweep.dir=DIR   the folder; an interrupted search goes on with mtlrun resume DIR"""
+LOG_DETAILS = """
+
+DIR: a run, a sweep, or a folder above them. Sends settings, final figures, curves, summary.json and metrics.csv, and of
+a sweep the files of mtlrun compare. What was sent before is not sent again. Unfinished runs are left out.
+
+  --to NAME           mlflow: a sweep is a run with nested runs; wandb: a group
+  --project NAME      the experiment or project; default: $MLFLOW_EXPERIMENT_NAME, $WANDB_PROJECT, the table's name
+  --uri URI           the server of mlflow; default: $MLFLOW_TRACKING_URI. W&B reads $WANDB_MODE and $WANDB_DIR
+  --checkpoints       with checkpoints/best.pt, the trained net
+
+Needs: pip install "mtlrun[mlflow]" or "mtlrun[wandb]\""""
 MODEL_DETAILS = """
 
 RUN: a run, or a sweep: the mean over its runs of one setting. If it holds several, name one after the other words,
-as compare does (loss=sum lr=single, or the label of a row)
+as compare does (loss=sum lr=single, or the label of a row). latest: the last one below outputs/
 
   --tasks a,b         the tasks to write, any that was trained; default: the main tasks
   -o {:16} the file to write; it must not exist"""
@@ -58,6 +74,8 @@ OPTIONS = {
     "ensemble": Option(("--ensemble",)),
     "config_dir": Option(("--config-dir", "-cd"), "settings"),
     "cfg": Option(("--cfg", "-c"), "job"),
+    "config": Option(("--config",)),
+    "all": Option(("--all",)),
     "completion": Option(("--shell-completion", "-sc"), "install=bash"),
     "targets": Option(("--targets",), "price,kind"),
     "tasks": Option(("--tasks",), "price,kind"),
@@ -71,6 +89,10 @@ OPTIONS = {
     "margin": Option(("--margin",), "1"),
     "tune": Option(("--tune",), "lr.base,loss.lr"),
     "format": Option(("--format",), "markdown"),
+    "to": Option(("--to",), "mlflow"),
+    "uri": Option(("--uri",), "http://localhost:5000"),
+    "project": Option(("--project",), "houses"),
+    "checkpoints": Option(("--checkpoints",)),
 }
 BY_TYPED = {typed: name for name, option in OPTIONS.items() for typed in option.typed}
 ALWAYS = ("help", "version", "completion")
@@ -103,7 +125,9 @@ class Command:
 
 TRAIN = Command("[OVERRIDES]", "train one run", ("multirun", "config_dir", "cfg"))
 COMMANDS = {
-    "check": Command("check [OVERRIDES]", "show tasks, graph and data; no training", TRAIN.options),
+    "check": Command(
+        "check [OVERRIDES]", "show tasks, graph and data; no training", (*TRAIN.options, "config", "all"), CHECK_DETAILS
+    ),
     "init": Command("init TABLE --targets a,b", "describe a table: ./conf/data/TABLE.yaml", ("targets",)),
     "fetch": Command("fetch NAME", "download a benchmark data set"),
     "compare": Command(
@@ -113,7 +137,7 @@ COMMANDS = {
         COMPARE_DETAILS,
     ),
     "tune": Command("tune [OVERRIDES]", "find settings, and say what to do", ("config_dir",), TUNE_DETAILS),
-    "resume": Command("resume DIR", "continue an interrupted run or sweep"),
+    "resume": Command("resume DIR", "continue an interrupted run, or latest"),
     "predict": Command(
         "predict RUN TABLE -o OUT.csv",
         "predict new rows with a trained run",
@@ -128,6 +152,13 @@ COMMANDS = {
         ("output", "tasks"),
         MODEL_DETAILS.format("MODEL.onnx"),
     ),
+    "log": Command(
+        "log DIR... --to mlflow|wandb",
+        "send finished runs to MLflow or W&B",
+        ("to", "project", "uri", "checkpoints"),
+        LOG_DETAILS,
+    ),
+    "explain": Command("explain [WORD]", "explain a word of statistics"),
 }
 
 

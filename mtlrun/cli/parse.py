@@ -9,6 +9,7 @@ from pathlib import Path
 from mtlrun.cli.commands import ALWAYS, BY_TYPED, COMMANDS, INSTEAD, OPTIONS, command_of
 from mtlrun.config.data_options import option_of
 from mtlrun.storage.files import remove_abandoned
+from mtlrun.storage.latest import model_folder
 from mtlrun.util.errors import RequestError, listing, nearest
 from mtlrun.util.shell import quoted
 
@@ -74,8 +75,8 @@ class Words:
         return out
 
     def run_folder(self, word: str) -> Path:
-        """The folder that a word names. Raises RequestError if it does not exist."""
-        folder = Path(word)
+        """The folder of a run or sweep that a word names, or `latest`. Raises RequestError if it does not exist."""
+        folder = model_folder(word)
         if not folder.is_dir():
             raise RequestError(f"{self.command}: there is no folder {folder}\n{self.usage}")
         return folder

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mtlrun.config.fields import PER_RUN, per_run
+from mtlrun.util.errors import listing
 
 WHAT = ("prediction", "logits", "embedding", "label")
 NOTHING = -1  # `at` of a task that does not read the trunk
@@ -86,15 +87,18 @@ class Graph:
             notes=self.notes,
         )
 
-    def draw(self) -> str:
-        """The graph as lines of text: the trunk, who reads its layers, the task edges and the constants."""
+    def draw(self, most: int = 12) -> str:
+        """The graph as lines of text: the trunk, what reads its layers, the task edges and the constants.
+
+        A line names at most `most` tasks.
+        """
         lines = ["inputs -> " + " -> ".join(f"layer{i}" for i in range(1, self.depth + 1)) if self.depth else "inputs"]
         for at in range(self.depth, -1, -1):
             for word in dict.fromkeys(e.gradient.word for e in self.trunk.values()):
                 readers = [t for t, e in self.trunk.items() if e.at == at and e.gradient.word == word]
                 if readers:
                     arrow = "->" if word == "pass" else f"={word}=>"
-                    lines.append(f"{f'layer{at}' if at else 'inputs'} {arrow} {', '.join(readers)}")
+                    lines.append(f"{f'layer{at}' if at else 'inputs'} {arrow} {listing(readers, most)}")
         lines += [f"no layer -> {t}" for t, e in self.trunk.items() if e.at == NOTHING]
         lines += [f"{e.source} ={e.gradient.word}=> {e.task}  ({e.what})" for e in self.edges]
         lines += [f"the loss of {task} holds constant: {', '.join(names)}" for task, names in self.constants.items()]

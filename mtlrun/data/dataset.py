@@ -200,17 +200,16 @@ def _one_value(targets: dict[str, Target], split: Split) -> list[str]:
 
 
 def _unseen_categories(dataset: Dataset) -> list[str]:
-    notes, split = [], dataset.split
+    """A note on the text columns with values of which train has no row, and the number of such rows in val and test."""
+    found, split = [], dataset.split
     for column, codes in zip(dataset.spec.category, dataset.codes.T, strict=True):
         unseen = np.ones(len(column.categories) + 2, dtype=bool)  # the last two entries are for the codes -2 and -1
         unseen[codes[split.train]] = False
         unseen[[MISSING, UNKNOWN]] = False
         val, test = (int(unseen[codes[rows]].sum()) for rows in (split.val, split.test))
         if val or test:
-            notes.append(
-                f"{column.name}: {val} val and {test} test rows hold values that train has not: treated as unknown"
-            )
-    return notes
+            found.append(f"{column.name} {val:,} and {test:,}")
+    return [f"val and test rows whose value no train row has, treated as unknown: {listing(found, 6)}"] if found else []
 
 
 def unseen_classes(targets: dict[str, Target], split: Split) -> list[str]:

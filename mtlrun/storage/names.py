@@ -1,4 +1,4 @@
-"""The names of the files in the folder of a run and in the folder of a sweep."""
+"""The names of the files in the folders of a run, a sweep and a search."""
 
 from pathlib import Path
 
@@ -17,3 +17,7 @@ RESULTS = "results.csv"
 
 # of a search
 TUNE = "tune.json"
+CONFIRMATION = "confirm"  # a folder: the sweep that confirms the best settings
+REMARKS = "remarks.json"  # in the confirmation: what the search has brought, for every comparison of it
+
+OUTPUTS = "outputs"  # all results of a working directory, unless hydra.run.dir or hydra.sweep.dir says otherwise

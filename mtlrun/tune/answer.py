@@ -12,6 +12,8 @@ from mtlrun.compare.recommendation_records import Gain, Verdict
 from mtlrun.compare.records import Comparison, Row, TaskColumn
 from mtlrun.compare.report.opening import PAGE, gain_words
 from mtlrun.compare.report.writers.terminal_text import opening_text, table_text
+from mtlrun.storage.files import write_json
+from mtlrun.storage.names import REMARKS
 from mtlrun.tune.experiment_file import write_experiment
 from mtlrun.tune.finalists import TUNED, finalists
 from mtlrun.tune.search import DEFAULT, SearchResult
@@ -28,6 +30,7 @@ def say_answer(base: Base, found: SearchResult, confirmed: Path, command: str) -
     """Compares the confirmation, writes its report, prints its table, what to do, and a command for each next step."""
     comparison = analyse(collect([confirmed]), Options())
     remarks = [*_brought(found, comparison), *_next(base, found, comparison, confirmed, command)]
+    write_json(confirmed / REMARKS, remarks)
     out = confirmed / "compare"
     comparison = replace(comparison, page=shown(out / PAGE), remarks=remarks)
     from mtlrun.compare.report.page import write_outputs  # matplotlib, jinja2

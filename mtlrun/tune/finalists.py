@@ -9,6 +9,7 @@ from pathlib import Path
 from mtlrun import statistics
 from mtlrun.compose.request import PlannedRun
 from mtlrun.config.schema import config_hash
+from mtlrun.storage.names import CONFIRMATION
 from mtlrun.tune.search import DEFAULT
 from mtlrun.tune.setting_runs import Base, Setting, train
 from mtlrun.tune.tried import Tried
@@ -16,7 +17,6 @@ from mtlrun.tune.tune_words import TuneSettings
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import say
 
-FOLDER = "confirm"
 TUNED, ALONE, BOOSTING = "tuned", "alone", "boosting"
 FEWEST_SEEDS = 8
 OF_SEVERAL_TASKS = ("loss", "sharing", "graph", "lr")  # groups that a single-task net does not take from the tuned one
@@ -81,7 +81,7 @@ def allowed(base: Base, settings: Sequence[Setting]) -> list[Setting]:
 
 def confirm(base: Base, best: Tried | None, settings: TuneSettings, folder: Path, command: str) -> Path:
     """Trains the confirmation in `folder`/confirm, or what is left of it. Returns its folder."""
-    place = folder / FOLDER
+    place = folder / CONFIRMATION
     runs: Sequence[PlannedRun] = planned(base, best, settings)
     train(base, place, runs, command, "confirmation on fresh seeds and splits, beside the default and boosting")
     return place

@@ -13,11 +13,11 @@ from mtlrun.compose.overrides import full_key, parse
 from mtlrun.data.dataset import load_dataset, load_table
 from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
 from mtlrun.storage.files import as_json, at_work, create, write_json
-from mtlrun.storage.names import PLAN, TUNE
+from mtlrun.storage.names import CONFIRMATION, PLAN, TUNE
 from mtlrun.tune.answer import say_answer, search_words
 from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.expected_time import forecast_words
-from mtlrun.tune.finalists import FOLDER, confirm
+from mtlrun.tune.finalists import confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
 from mtlrun.tune.search import SEARCH, Search, SearchResult
 from mtlrun.tune.setting_runs import Base, Setting
@@ -140,7 +140,7 @@ def _search(folder: Path, base: Base, settings: TuneSettings) -> Search:
         say(forecast_words(base, settings))
     view = View(settings, bar=on_terminal() and base.stacks.over is None)
     command = quoted("mtlrun", "tune", *base.request.overrides)
-    return Search(base, space, settings, folder, command, view, clock, closed=(folder / FOLDER / PLAN).is_file())
+    return Search(base, space, settings, folder, command, view, clock, closed=(folder / CONFIRMATION / PLAN).is_file())
 
 
 def _confirm(folder: Path, base: Base, found: SearchResult, settings: TuneSettings, command: str) -> None:

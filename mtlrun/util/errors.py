@@ -50,10 +50,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def listing(words: Iterable[object], limit: int = 12) -> str:
-    """The first `limit` words, separated by commas, or by semicolons if one of them contains a comma."""
+    """The first `limit` words, separated by commas, or by semicolons if one of them contains a comma.
+
+    The number of the others follows: `a, b and 7 more`.
+    """
     items = [printable(str(word)) for word in words]
     shown = ("; " if any(", " in item for item in items[:limit]) else ", ").join(items[:limit])
-    return shown + (f", … ({len(items)} in all)" if len(items) > limit else "") if items else "none"
+    return shown + (f" and {len(items) - limit} more" if len(items) > limit else "") if items else "none"
 
 
 def data_row(index: int) -> str:

@@ -1,7 +1,7 @@
 """Lays out tables of text with rich, for a terminal, a pipe or a log."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mtlrun.util.terminal import plain_lines
@@ -13,13 +13,15 @@ UNLIMITED = 1_000_000  # columns of the page that rich prints to, so that it nev
 GAP = 2  # characters between columns
 
 
-def table_lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table_lines(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,), rule: bool = True
+) -> list[str]:
     """The lines of a table: headings, a rule, and the rows. Text columns and headings may have several lines.
 
-    The first column is aligned left, the others right. Nothing is cut or wrapped: a table is as wide as its cells.
+    The columns `left` are aligned left, the others right. Nothing is cut or wrapped: a table is as wide as its cells.
     """
     console = _console()
-    console.print(_table(headings, rows))
+    console.print(_table(headings, rows, left, rule))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -32,17 +34,19 @@ def table_width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 def _console() -> Any:
     from rich.console import Console  # takes 50 ms, so it is imported only for a table
 
-    return Console(file=io.StringIO(), width=UNLIMITED, color_system=None, force_terminal=False)
+    return Console(file=io.StringIO(), width=UNLIMITED, color_system=None, force_terminal=False, force_jupyter=False)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
+def _table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,), rule: bool = True
+) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD if rule else None, show_edge=False, pad_edge=False, padding=(0, GAP - rule, 0, 0))
     for index, heading in enumerate(headings):
-        table.add_column(Text(plain_lines(heading)), justify="right" if index else "left", no_wrap=True)
+        table.add_column(Text(plain_lines(heading)), justify="left" if index in left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(plain_lines(cell)) for cell in row))
     return table

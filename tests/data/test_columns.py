@@ -13,6 +13,7 @@ from mtlrun.data.dataset import load_dataset
 from mtlrun.data.table import read_table
 from mtlrun.runs.preview import report
 from mtlrun.util.errors import RequestError
+from mtlrun.util.sections import as_text
 
 
 @pytest.fixture
@@ -105,17 +106,17 @@ def test_columns_of_the_future_are_never_inputs(path: str) -> None:
     assert [c.name for c in data.spec.columns] == ["area", "city", "kind", "sold", "listed", "w", "site"]
     known = load_dataset(config({"price": {}}, path=path, inputs=["area", "s*"], future=["room_*"]))
     assert [c.name for c in known.spec.columns] == ["area", "sold", "site"]
-    report_ = report(config({"price": {}}, path=path, inputs=["area"], future=["when", "room_*"]))
-    assert "not known when predicting, and never inputs: when, room_a, room_b" in report_
+    shown = as_text(report(config({"price": {}}, path=path, inputs=["area"], future=["when", "room_*"])))
+    assert "not known when predicting, and never inputs: when, room_a, room_b" in shown
 
 
 def test_check_counts_the_missing_cells_of_inputs(tmp_path: Path) -> None:
     frame = houses()
     gaps = {name: int(frame[name].isna().sum()) for name in frame}
     frame.loc[:1, "city"] = None
-    said = report(config({"price": {}}, path=save(frame, tmp_path), inputs=["area", "city", "room_*"]))
+    said = as_text(report(config({"price": {}}, path=save(frame, tmp_path), inputs=["area", "city", "room_*"])))
     assert f"  missing cells in 2 inputs: room_a {gaps['room_a']}, city 2\n" in said
-    whole = report(config({"price": {}}, path=save(frame, tmp_path), inputs=["area"]))
+    whole = as_text(report(config({"price": {}}, path=save(frame, tmp_path), inputs=["area"])))
     assert "missing cells" not in whole
 
 

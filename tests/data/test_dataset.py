@@ -56,7 +56,7 @@ def test_rare_categories_and_notes(tmp_path: Path) -> None:
         "city: 10 rare values pooled as unknown (data.max_categories=3)",
         "5 of 19 train rows have no label of any task",
         "price has no label in val",
-        "city: 10 val and 20 test rows hold values that train has not: treated as unknown",
+        "val and test rows whose value no train row has, treated as unknown: city 10 and 20",
     ]
 
 

@@ -85,7 +85,7 @@ def test_predict_export_resume_and_check_take_such_a_run(
     assert "parity with predict on 160 rows of train and 64 made up" in capsys.readouterr().out
     assert main(["resume", "kept"]) == 0
     assert main(["check", *WORDS, *SMALL, *ALL, f"{KEY}=chosen"]) == 0
-    assert "rows: train 160, val 0, test 0" in capsys.readouterr().out
+    assert "train 160, val 0, test 0 rows; all rows are train\n" in capsys.readouterr().out
 
 
 def test_an_interrupted_run_is_resumed_without_the_run_that_chose_its_length(

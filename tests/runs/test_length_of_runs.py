@@ -57,7 +57,7 @@ def test_check_says_the_length_and_warns_of_few_steps(capsys: pytest.CaptureFixt
     assert main(["check", *WORDS, *by_rule(epochs=5)]) == 0
     out = capsys.readouterr().out
     assert "trains 20 steps of 64 rows, about 5 epochs; evaluates every 4 steps; does not stop early" in out
-    assert "few steps: trainer.epochs=5 makes 20; trainer.epochs=auto makes 2,000" in out.partition("warnings")[2]
+    assert "few steps: trainer.epochs=5 makes 20; trainer.epochs=auto makes 2,000" in out.partition("\ntable ")[0]
 
 
 def test_a_resumed_run_keeps_its_length(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

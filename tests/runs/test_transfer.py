@@ -324,7 +324,7 @@ def test_check_says_where_the_trunk_comes_from(capsys: pytest.CaptureFixture[str
 
     out = shown("model.init_from=donor", "model.freeze=true")
     assert f"trunk from {Path('donor').absolute()} (trained on price, 3 epochs; SHA-256 " in out
-    assert "), frozen\n" in out and "trunk 0, sold 0.001" in out and "another split" not in out
+    assert "), frozen\n" in out and "trunk 0, sold 0.001\n" in out and "another split" not in out
     out = shown("model.init_from=donor", "seed=4")
     assert "frozen" not in out and "has another split of the same table: rows that its trunk was trained on" in out
     assert "trunk from a first stage (trained on price, tax, 24 steps at most)" in shown("model.pretrain=[price,tax]")

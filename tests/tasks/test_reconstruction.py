@@ -21,6 +21,7 @@ from mtlrun.runs.preview import report
 from mtlrun.runs.single import prepare
 from mtlrun.tasks import Reconstruction
 from mtlrun.util.errors import RequestError
+from mtlrun.util.sections import as_text
 
 TASKS: dict[str, Any] = {"a": {"type": "regression"}, "x": {"type": "reconstruction"}}
 
@@ -126,7 +127,7 @@ def test_it_is_auxiliary_and_leaves_no_trace_in_selection_and_predictions(tmp_pa
     assert summary["best"]["value"] == pytest.approx(skill)
     frame = pd.read_csv(config.data.path)
     assert list(mtlrun.load(tmp_path / "run").predict(frame).columns) == ["a"]
-    assert "the 6 encoded inputs are the target" in report(config)
+    assert "the 6 encoded inputs are the target" in as_text(report(config))
 
 
 def test_the_memory_of_a_run_counts_an_output_for_every_input(tmp_path: Path) -> None:
@@ -270,7 +271,7 @@ def test_predictions_and_check_do_without_hidden_columns(tmp_path: Path) -> None
     assert list(found.columns) == ["a"] and loaded.unknown(frame.assign(k="new")) == {}
     with pytest.raises(RequestError, match="lacks 1 of 1 input columns: 'u'"):
         loaded.predict(frame[["v"]])
-    text = report(config)
-    assert "1 inputs: u" in text and "hidden from the network, which reconstructs them: v, k, w" in text
+    text = as_text(report(config))
+    assert "1 number: u\n" in text and "hidden from the network, which reconstructs them: v, k, w" in text
     assert "the 2 encoded columns v, hidden from the network, are the target" in text
     assert "1 encoded inputs; parameters: trunk 16" in text

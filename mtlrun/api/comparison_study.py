@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mtlrun.api.words import values_of
+from mtlrun.api.parameters import values_of
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
@@ -19,14 +19,15 @@ from mtlrun.compare.report.opening import PAGE, opening
 from mtlrun.compare.report.page import write_outputs
 from mtlrun.compose import compose
 from mtlrun.compose.overrides import parse
+from mtlrun.storage.names import CONFIRMATION
 from mtlrun.storage.sweep_folder import read_plan
-from mtlrun.tune.finalists import FOLDER, TUNED, allowed, finalists
+from mtlrun.tune.finalists import TUNED, allowed, finalists
 from mtlrun.tune.search import DEFAULT
 from mtlrun.tune.setting_runs import Base, Setting, train
 from mtlrun.tune.tune_folder import tune as search
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A comparison of settings on test rows.
 
@@ -41,7 +42,7 @@ class Study:
     pictures: dict[str, bytes]
     best: dict[str, Any] = field(default_factory=dict)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text
 
     def _repr_html_(self) -> str:
@@ -88,7 +89,7 @@ def tuned(words: Sequence[str], folder: Path) -> Study:
     """
     with contextlib.chdir(folder):
         search([*words, "hydra.sweep.dir=tune"], None)
-        confirmed = Path("tune", FOLDER).resolve()
+        confirmed = Path("tune", CONFIRMATION).resolve()
         study = study_of(confirmed)
         means = dict(zip(study.table["label"], study.table["delta_m"], strict=True))
         if not means.get(TUNED, math.inf) < means[DEFAULT]:  # a drop in percent: lower is better
@@ -103,7 +104,8 @@ def study_of(folder: Path) -> Study:
     """Compares the runs in `folder`, and writes the files of the comparison there on the way."""
     comparison, out = analyse(collect([folder]), Options()), folder / "compare"
     write_outputs(comparison, out)
-    sentences = [sentence.partition("\n")[0] for sentence in opening(comparison)]
+    sentences = [sentence.partition("\n")[0] for sentence in opening(comparison)]  # without their commands
+    sentences = [sentence for sentence in sentences if not sentence.endswith(":")]
     table = pd.read_csv(io.StringIO((out / "comparison.csv").read_text(encoding="utf-8")))
     pictures = {path.stem: path.read_bytes() for path in sorted(out.glob("*.png"))}
     page = (out / PAGE).read_text(encoding="utf-8")
