@@ -1,13 +1,14 @@
 """The budget of a search in runs and minutes: what it has spent, and how many settings still fit."""
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mtlrun.storage.files import write_json
 from mtlrun.tune.racing import runs_of
+from mtlrun.tune.stored import read_stored
 from mtlrun.tune.tune_words import TuneSettings
 
 CLOCK = "clock.json"
@@ -15,18 +16,26 @@ UNSEEN = 1.5  # a setting is assumed to take so many times as long as the defaul
 MARGIN = 1.25  # and so many times as long as the mean of those before it
 
 
+class Training(NamedTuple):
+    """The training of settings on a split: the number of its runs, and the seconds that it took."""
+
+    runs: int
+    seconds: float
+
+
 class Clock:
     """The seconds that the commands of a search have taken together, kept in a file.
 
     What a killed command has taken since it last saved them ends with the last file that it wrote below `watched`.
+    Raises RequestError if the file is damaged, and StorageError.
     """
 
     def __init__(self, path: Path, watched: Path) -> None:
         self._path, self._began, self._before = path, time.monotonic(), 0.0
         if path.is_file():
-            saved = json.loads(path.read_text(encoding="utf-8"))
+            seconds, saved_at = read_stored(path, lambda tree: (float(tree["seconds"]), float(tree["at"])))
             last = max(_written(watched), default=0.0)
-            self._before = saved["seconds"] + max(0.0, last - saved["at"])
+            self._before = seconds + max(0.0, last - saved_at)
         self.save()
 
     @property
@@ -50,21 +59,20 @@ def _written(folder: Path) -> Iterator[float]:
 class Budget:
     """What a search may spend and has spent.
 
-    runs: those so far, without the default's; default, trained: for each training of the default, and of a batch on a
-    split, the number of runs and the seconds
+    runs: those so far, without the default's; default, trained: the trainings of the default and of batches
     """
 
     settings: TuneSettings
     clock: Clock
     runs: int = 0
-    default: Sequence[Sequence[float]] = ()
-    trained: list[Sequence[float]] = field(default_factory=list)
+    default: Sequence[Training] = ()
+    trained: list[Training] = field(default_factory=list)
 
     @property
     def each(self) -> float:
         """The seconds that a setting is assumed to take on a split."""
         known, times = (self.trained, MARGIN) if self.trained else (self.default, UNSEEN)
-        seconds, runs = sum(seconds for _, seconds in known), sum(runs for runs, _ in known)
+        seconds, runs = sum(training.seconds for training in known), sum(training.runs for training in known)
         return max(times * seconds, 1e-9) / max(runs, 1)
 
     def batch(self) -> int:

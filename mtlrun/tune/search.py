@@ -5,7 +5,6 @@ done.json ends it. So a search that was killed at any moment goes on: what is in
 study is told what it has not been told.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +16,11 @@ from mtlrun.compare.records import TaskColumn
 from mtlrun.storage.files import write_json
 from mtlrun.storage.names import PLAN
 from mtlrun.storage.sweep_folder import read_plan
-from mtlrun.tune.budget import Budget, Clock
+from mtlrun.tune.budget import Budget, Clock, Training
 from mtlrun.tune.racing import LOST, drop, survivors
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.space import Dimension
+from mtlrun.tune.stored import read_stored
 from mtlrun.tune.study import Study
 from mtlrun.tune.tried import Tried, best_of
 from mtlrun.tune.tune_words import TuneSettings
@@ -72,15 +72,12 @@ class Search:
         self._budget = Budget(self.settings, self.clock)
 
     def run(self) -> SearchResult:
-        """Searches until the runs or minutes are used up.
-
-        Raises RequestError, StorageError, TrainingError, KeyboardInterrupt.
-        """
+        """Searches until the runs or minutes are used up. Raises RequestError, StorageError, KeyboardInterrupt."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             study = Study(self.folder, self.space)
             defaults = self._train_default()
-            study.forget([trial for batch in self._batches() for trial in _trials(batch)])
+            study.forget([trial for batch in self._batches() for trial in _values(batch)])
             number = 0
             while (self._folder(number) / BATCH).is_file() or (not self.closed and self._budget.batch()):
                 self._batch(number, study, defaults)
@@ -109,7 +106,7 @@ class Search:
         began = 0.0 if (folder / PLAN).is_file() else self.clock.seconds  # at most all, if an earlier command began
         train(self.base, folder, self.base.runs([Setting(DEFAULT)], seeds, QUIETLY), self.command, self.view.above)
         if not (folder / DONE).is_file():
-            write_json(folder / DONE, {"trained": [[len(seeds), self.clock.seconds - began]]})
+            write_json(folder / DONE, {"trained": [Training(len(seeds), self.clock.seconds - began)]})
         self._budget.default = _trained(folder)
         self.clock.save()
         found = records(folder)
@@ -126,7 +123,7 @@ class Search:
             asked = [{"trial": trial, "values": values} for trial, values in study.ask(self._budget.batch())]
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / BATCH, asked)
-        values = {entry["trial"]: entry["values"] for entry in _read(folder / BATCH)}
+        values = _values(folder)
         drops: dict[int, list[float]] = {trial: [] for trial in values}
         alive, trained, done = [*values], [], (folder / DONE).is_file()
         self._budget.trained += _trained(folder) if done else []
@@ -138,7 +135,7 @@ class Search:
             self.view.begin(number, split, len(alive))
             self._split(folder, split, {trial: values[trial] for trial in alive}, drops, defaults[split])
             if anew:
-                trained.append([len(alive), self.clock.seconds - began])
+                trained.append(Training(len(alive), self.clock.seconds - began))
                 self._budget.trained.append(trained[-1])
             self._budget.runs += len(alive)
             self.clock.save()
@@ -190,19 +187,23 @@ class Search:
             self._figures.setdefault(trial, []).append({} if run is None else run.figures)
 
 
-def _trained(folder: Path) -> list[Sequence[float]]:
-    """For each training of a batch that is done the number of settings and the seconds. Not of those resumed."""
-    found: list[Sequence[float]] = _read(folder / DONE).get("trained", [])
-    return found
+def _values(folder: Path) -> dict[int, dict[str, str]]:
+    """The settings of a batch: number of the trial -> values by key. Raises RequestError."""
+
+    def take(tree: Any) -> dict[int, dict[str, str]]:
+        return {int(entry["trial"]): {**entry["values"]} for entry in tree}
+
+    return read_stored(folder / BATCH, take)
+
+
+def _trained(folder: Path) -> list[Training]:
+    """The trainings of a batch that is done, without those resumed. Raises RequestError."""
+
+    def take(tree: Any) -> list[Training]:
+        return [Training(int(runs), float(seconds)) for runs, seconds in tree.get("trained", [])]
+
+    return read_stored(folder / DONE, take)
 
 
 def _label(trial: int) -> str:
     return f"trial {trial}"
-
-
-def _trials(batch: Path) -> list[int]:
-    return [entry["trial"] for entry in _read(batch / BATCH)]
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,5 +1,6 @@
 """The search, with the figures of a formula in place of trainings; and killed at every write."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from mtlrun.tune.setting_runs import Base
 from mtlrun.tune.space import Dimension
 from mtlrun.tune.tune_words import TuneSettings
 from mtlrun.tune.view import Progress, View
+from mtlrun.util.errors import RequestError
 
 BEST = 0.005  # the rate with the lowest error
 SPACE = [
@@ -308,3 +310,28 @@ def test_a_search_killed_at_any_write_goes_on(tmp_path: Path, trained: list[Any]
         assert sorted([0, *failed, *(tried.number for tried in found.tried)]) == sorted(states)
         number += 3
     assert kills >= 5
+
+
+@pytest.mark.parametrize(
+    "name", ["clock.json", "search/default/done.json", "search/000/batch.json", "search/000/done.json"]
+)
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", '{"seconds": "long"}', '[{"trial": "x"}]', '{"trained": [1]}', "\udcff"]
+)
+def test_a_damaged_file_is_named(tmp_path: Path, trained: list[Any], name: str, content: str) -> None:
+    settings = TuneSettings(runs=5, batch=3, splits=2)
+    searched(tmp_path, settings)
+    path = tmp_path / name
+    assert path.is_file()
+    path.write_text(content, errors="surrogateescape")
+    allowed = name.endswith("done.json") and content == '{"seconds": "long"}'  # of an older version
+    with contextlib.nullcontext() if allowed else pytest.raises(RequestError, match=f"{name}: not readable\n"):
+        searched(tmp_path, settings)
+
+
+def test_a_journal_that_is_gone_is_named(tmp_path: Path, trained: list[Any]) -> None:
+    settings = TuneSettings(runs=5, batch=3, splits=2)
+    searched(tmp_path, settings)
+    (tmp_path / study.JOURNAL).unlink()
+    with pytest.raises(RequestError, match=r"study\.log: not readable\n"):
+        searched(tmp_path, settings)
