@@ -1,6 +1,7 @@
 """mtlrun: a command-line experiment runner for multi-task learning in PyTorch."""
 
 import importlib
+import warnings
 from typing import Any
 
 from mtlrun.util.version import __version__
@@ -17,5 +18,7 @@ LATE = {
 
 def __getattr__(name: str) -> Any:
     if name in LATE:
-        return getattr(importlib.import_module(LATE[name]), name)
+        with warnings.catch_warnings():  # Optuna loads tqdm, which misses widgets in a notebook; mtlrun shows none
+            warnings.filterwarnings("ignore", "IProgress not found")
+            return getattr(importlib.import_module(LATE[name]), name)
     raise AttributeError(f"module 'mtlrun' has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 
 from mtlrun.cli.commands import COMMANDS
@@ -96,8 +97,13 @@ def _coded(names: Iterable[str]) -> str:
 
 
 def _text(words: str) -> str:
-    """Plain words as a sentence of Markdown."""
+    """Plain words as a sentence of Markdown. Pages of docs/ become links; what stands in backticks stays code."""
     sentence = words if words.endswith((".", "?")) else f"{words}."
     if re.match(r"[a-z]+ ", sentence):
         sentence = sentence[0].upper() + sentence[1:]
-    return re.sub(r"([\\`*_<>\[\]|])", r"\\\1", sentence)
+    return re.sub(r"(`[^`]*`)|docs/(\w+)\.md|([\\*_\[\]])|([&<>])", _escaped, sentence)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code, page, mark, _ = found.groups()
+    return code or (f"[{page}](../{page}.md)" if page else f"\\{mark}" if mark else escape(found[0]))

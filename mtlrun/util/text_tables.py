@@ -34,7 +34,7 @@ def table_width(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 def _console() -> Any:
     from rich.console import Console  # takes 50 ms, so it is imported only for a table
 
-    return Console(file=io.StringIO(), width=UNLIMITED, color_system=None, force_terminal=False)
+    return Console(file=io.StringIO(), width=UNLIMITED, color_system=None, force_terminal=False, force_jupyter=False)
 
 
 def _table(

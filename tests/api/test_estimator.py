@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -97,6 +98,14 @@ def test_it_leaves_nothing_behind(
     pd.testing.assert_frame_equal(table, before)
     MultiTaskEstimator(TARGETS, verbose=True, **SHORT).fit(table)
     assert "checkpoint of epoch" in capfd.readouterr().err
+
+
+def test_it_warns_of_a_leak_and_of_a_short_training() -> None:
+    table = frame().assign(copy=lambda t: 2 * t["my price"])
+    with pytest.warns(UserWarning, match="copy: alone tells my_price") as warned:
+        MultiTaskEstimator(["my price"], **SHORT).fit(table)
+    assert any("train longer" in str(w.message) and w.category is ConvergenceWarning for w in warned)
+    assert all(w.filename == __file__ for w in warned)
 
 
 def test_parameters_are_those_of_scikit_learn() -> None:

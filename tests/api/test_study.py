@@ -27,11 +27,12 @@ def test_compare_of_named_settings(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert set(table.index) == {"slow", "fast", "trivial"} and table["seeds"]["slow"] == "0 1 2"
     assert table["a/rmse"]["fast"] < table["a/rmse"]["slow"]
     assert "nets" in str(study) and "/tmp" not in study.text
+    assert repr(study) == study.text, "a notebook stores it beside the HTML"
     page = study._repr_html_()
     assert page.startswith("<p>") and "<table" in page and "a/rmse/low" not in page
     study.save(tmp_path / "kept")
     assert {"report.html", "comparison.csv", "delta_m.png"} <= {path.name for path in (tmp_path / "kept").iterdir()}
-    assert not hasattr(estimator, "predictor_"), "it compares, and fits nothing"
+    assert not hasattr(estimator, "run_"), "it compares, and fits nothing"
 
 
 def test_tune_sets_what_it_confirms_and_fits(

@@ -21,3 +21,10 @@ def test_a_table_does_not_depend_on_the_terminal(variable: str, monkeypatch: pyt
     before = table_lines(HEADINGS, ROWS)
     monkeypatch.setenv(variable, "40" if variable == "COLUMNS" else "1")
     assert table_lines(HEADINGS, ROWS) == before
+
+
+def test_a_table_in_a_notebook_is_text_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There rich would show it, whatever the file of the console."""
+    expected = table_lines(HEADINGS, ROWS)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert table_lines(HEADINGS, ROWS) == expected != []

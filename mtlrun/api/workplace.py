@@ -4,19 +4,23 @@ import contextlib
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from hydra.core.singleton import Singleton
+from sklearn.exceptions import ConvergenceWarning
 
-from mtlrun.api.tables import TrainingTable
+from mtlrun.api.training_table import TrainingTable
 from mtlrun.compose import compose, single
 from mtlrun.config.schema import as_mapping
+from mtlrun.data.inspect import inspect
 from mtlrun.data.table import forgetting
 from mtlrun.runs.single import prepare
 from mtlrun.storage import hydra_folder
+from mtlrun.storage.training_end import closing_words, training_end
 from mtlrun.util.errors import RequestError
 
 RUN = "run"
@@ -42,11 +46,18 @@ def workplace(table: TrainingTable, verbose: bool = False) -> Iterator[tuple[Pat
 
 
 def train_run(words: Sequence[str], folder: Path) -> None:
-    """Trains one run into `folder` as `mtlrun WORDS` does. Raises RequestError, TrainingError and StorageError."""
+    """Trains one run into `folder` as `mtlrun WORDS` does. Raises RequestError, TrainingError and StorageError.
+
+    Warns of what `mtlrun check` warns of, and as ConvergenceWarning of a training that did not go well.
+    """
     config = single(compose(words))
     run = prepare(config)
+    for line in inspect(config, run.stack.datasets[0]):
+        warnings.warn(line, UserWarning, stacklevel=3)
     hydra_folder.write(folder, as_mapping(config), words)
-    run.train(folder)
+    summary = run.train(folder)
+    for line in closing_words(training_end(folder, summary), summary):
+        warnings.warn(line, ConvergenceWarning, stacklevel=3)
 
 
 @contextmanager

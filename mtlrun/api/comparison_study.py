@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mtlrun.api.words import values_of
+from mtlrun.api.parameters import values_of
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
@@ -27,7 +27,7 @@ from mtlrun.tune.setting_runs import Base, Setting, train
 from mtlrun.tune.tune_folder import tune as search
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study:
     """A comparison of settings on test rows.
 
@@ -42,7 +42,7 @@ class Study:
     pictures: dict[str, bytes]
     best: dict[str, Any] = field(default_factory=dict)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text
 
     def _repr_html_(self) -> str:
