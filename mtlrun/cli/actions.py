@@ -195,6 +195,14 @@ def log(words: Words) -> int:
     return send(folders, options["to"], options.get("uri"), options.get("project"), "checkpoints" in options)
 
 
+def explain(words: Words) -> int:
+    """`mtlrun explain WORD`: explains a word of statistics. Without a word it lists them all."""
+    from mtlrun.cli.explain import explanation, list_of_words
+
+    say(explanation(" ".join(words.words)) if words.words else list_of_words())
+    return 0
+
+
 ACTIONS: dict[str, Callable[[Words], int]] = {
     "": train,
     "check": check,
@@ -205,5 +213,6 @@ ACTIONS: dict[str, Callable[[Words], int]] = {
     "resume": resume,
     "predict": predict,
     "export": export,
+    "explain": explain,
     "log": log,
 }

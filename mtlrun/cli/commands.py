@@ -158,6 +158,7 @@ COMMANDS = {
         ("to", "project", "uri", "checkpoints"),
         LOG_DETAILS,
     ),
+    "explain": Command("explain [WORD]", "explain a word of statistics"),
 }
 
 

@@ -34,7 +34,7 @@ def test_compare_of_named_settings(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert re.findall("<th>(.*?)</th>", page) == ["label", "a/rmse", "b/auroc", "delta_m", "verdict"]
     study.save(tmp_path / "kept")
     assert {"report.html", "comparison.csv", "delta_m.png"} <= {path.name for path in (tmp_path / "kept").iterdir()}
-    assert not hasattr(estimator, "predictor_"), "it compares, and fits nothing"
+    assert not hasattr(estimator, "run_"), "it compares, and fits nothing"
 
 
 def test_tune_sets_what_it_confirms_and_fits(

@@ -22,6 +22,7 @@ from mtlrun.compare.report.result_table import Column, diagnostics, lines, mark,
 from mtlrun.compare.report.rounding import ABSENT, number, probability, with_interval
 from mtlrun.compare.report.sections import ordered, section_of
 from mtlrun.compare.report.table_notes import by_kind, reading
+from mtlrun.compare.report.tooltips import Tooltips
 from mtlrun.storage.files import remove_abandoned, write_atomic, write_text
 from mtlrun.util.errors import RequestError
 from mtlrun.util.terminal import printable
@@ -180,6 +181,7 @@ def html(comparison: Comparison, pictures: list[Picture]) -> str:
         next_steps=next_steps(replace(comparison, page="")),
         details=details(comparison),
         signature=SIGNATURE,
+        tips=Tooltips(),
         sections=ordered(comparison, {*by_section, *contents}),
         contents=contents,
         pictures=by_section,

@@ -29,6 +29,7 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
         out += [*_sentences(found, width), ""]
     for line in reading(comparison):
         out += fill(line, width, "  ")
+    out.append("What a word means: mtlrun explain 'Holm p'")
     for pairs in pair_tables(comparison):
         labels = [wrap(task, LABEL, 3, f"[{index}]")[0] for index, task in enumerate(pairs.tasks, start=1)]
         blocks = _in_blocks("task", ["\n".join(label) for label in labels], pairs.columns, room)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mtlrun.api.words import values_of
+from mtlrun.api.parameters import values_of
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
