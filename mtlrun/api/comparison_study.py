@@ -79,7 +79,7 @@ def compared(
         arms = allowed(base, finalists(base, None))
     else:
         arms = [Setting(label, values_of(changed)) for label, changed in settings.items()]
-    train(folder, base.runs(arms, range(first, first + seeds), {}), "MultiTaskEstimator.compare")
+    train(base, folder, base.runs(arms, range(first, first + seeds), {}), "MultiTaskEstimator.compare")
     return study_of(folder)
 
 
@@ -105,7 +105,8 @@ def study_of(folder: Path) -> Study:
     """Compares the runs in `folder`, and writes the files of the comparison there on the way."""
     comparison, out = analyse(collect([folder]), Options()), folder / "compare"
     write_outputs(comparison, out)
-    sentences = [sentence.partition("\n")[0] for sentence in opening(comparison)]
+    sentences = [sentence.partition("\n")[0] for sentence in opening(comparison)]  # without their commands
+    sentences = [sentence for sentence in sentences if not sentence.endswith(":")]
     table = pd.read_csv(io.StringIO((out / "comparison.csv").read_text(encoding="utf-8")))
     pictures = {path.stem: path.read_bytes() for path in sorted(out.glob("*.png"))}
     page = (out / PAGE).read_text(encoding="utf-8")

@@ -149,7 +149,7 @@ def _train(
         for k in range(folds)
     ]
     planned = base.runs(settings, [seed], {})
-    train(folder, planned, "StackedSearchCV")
+    train(base, folder, planned, "StackedSearchCV")
     runs = [folder / run.run for run in planned]
     for run in runs:
         if not (run / "checkpoints" / "best.pt").is_file():
