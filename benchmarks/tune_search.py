@@ -26,6 +26,7 @@ from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compose import compose
 from mtlrun.tune import study
+from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.search import QUIETLY, Search
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.space import space_of
@@ -41,9 +42,12 @@ def search(base: Base, folder: Path, runs: int, tpe: bool, splits: int) -> dict[
     """The values that a side chooses; {} if nothing was better than the default."""
     settings = TuneSettings(runs=runs, splits=splits)
     space = space_of(base.config, ["data"], settings)
-    startup = study.STARTUP if tpe else NEVER
-    with patch.object(study, "STARTUP", startup), open(os.devnull, "w") as none, contextlib.redirect_stdout(none):
-        best = Search(base, space, settings, folder, "", View(settings)).run().best
+    with contextlib.ExitStack() as at_random, open(os.devnull, "w") as none, contextlib.redirect_stdout(none):
+        if not tpe:
+            at_random.enter_context(patch.object(study, "STARTUP", NEVER))
+            at_random.enter_context(patch.object(study.Study, "_evenly", lambda self: {}))
+        clock = Clock(folder / CLOCK, folder)
+        best = Search(base, space, settings, folder, "", View(settings), clock).run().best
     return dict(best.values) if best is not None else {}
 
 
@@ -62,7 +66,7 @@ def judge(base: Base, folder: Path, chosen: dict[str, dict[str, str]], seeds: in
     label_of = {str(values): label for label, values in reversed(labels.items())}  # equal settings train once
     settings = [Setting(label, labels[label]) for label in dict.fromkeys(label_of.values())]
     with open(os.devnull, "w") as none, contextlib.redirect_stdout(none):
-        train(folder, base.runs(settings, fresh, QUIETLY), "")
+        train(base, folder, base.runs(settings, fresh, QUIETLY), "")
     found = records(folder)
     return {
         side: [drop(found[label_of[str(values)], seed], found["default", seed]) for seed in fresh]

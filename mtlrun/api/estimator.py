@@ -1,7 +1,7 @@
 """A net for several targets as a scikit-learn estimator."""
 
+import io
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -15,20 +15,18 @@ from sklearn.utils import InputTags, Tags, TargetTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from mtlrun.api.models import load
-from mtlrun.api.study import Study, compared, tuned
-from mtlrun.api.tables import Targets, TrainingTable, as_pandas, input_frame, is_frame, like, training_table
-from mtlrun.api.training import DEFAULTS, QUIET, RUN, train_run, workplace
-from mtlrun.api.words import choices, key_of, words_of
-from mtlrun.runs.predictor import Predictor
+from mtlrun.api.comparison_study import Study, compared, tuned
+from mtlrun.api.fitted_run import FittedRun
+from mtlrun.api.parameters import choices, key_of, words_of
+from mtlrun.api.training_table import Targets, TrainingTable, training_table
+from mtlrun.api.workplace import DEFAULTS, QUIET, RUN, train_run, workplace
 from mtlrun.storage.names import METRICS, SUMMARY
-from mtlrun.util.errors import RequestError
 
-KEPT = (".hydra", "checkpoints", METRICS, SUMMARY)  # what a fitted estimator remembers of its run
+OWN = ("targets", "seed", "verbose")  # the parameters that are no overrides
 
 
-def _has_classes(estimator: "MultiTaskEstimator") -> bool:
-    return not hasattr(estimator, "predictor_") or any(estimator.predictor_.classes[t] for t in estimator.tasks_)
+def _may_have_classes(estimator: "MultiTaskEstimator") -> bool:
+    return not hasattr(estimator, "run_") or bool(estimator.run_.classes)
 
 
 class MultiTaskEstimator(BaseEstimator):
@@ -46,8 +44,8 @@ class MultiTaskEstimator(BaseEstimator):
     `data__split__test=0.15, data__split__train=0.7` keeps test rows, whose figures are then in `figures_`.
 
     After `fit`:
+    run_: the trained run; `run_.predictor` is its model, `mtlrun.runs.predictor.Predictor`
     tasks_: task -> its column
-    predictor_: the trained model, `mtlrun.runs.predictor.Predictor`
     figures_: SPLIT/TASK/METRIC -> value, of the selected parameters
     curves_: the rows of metrics.csv: epoch, step, split, task, metric, value
     seconds_: the time of the training
@@ -65,12 +63,12 @@ class MultiTaskEstimator(BaseEstimator):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name, with the overrides."""
-        return {"targets": self.targets, "seed": self.seed, "verbose": self.verbose, **self._overrides}
+        return {name: getattr(self, name) for name in OWN} | self._overrides
 
     def set_params(self, **params: Any) -> Self:
-        """Sets parameters and overrides. An override that is None is as the configuration's null, and not removed."""
+        """Sets parameters and overrides. An override that is None is the null of the configuration: it is kept."""
         for name, value in params.items():
-            if name in ("targets", "seed", "verbose"):
+            if name in OWN:
                 setattr(self, name, value)
             else:
                 same = next((known for known in self._overrides if key_of(known) == key_of(name)), name)
@@ -92,39 +90,29 @@ class MultiTaskEstimator(BaseEstimator):
         and the row still counts for the other targets. sample_weight: `[N]`, from 0.
 
         Raises ValueError if the data or an override is wrong, and mtlrun.util.errors.TrainingError if the training
-        fails.
+        fails. Warns of leaks and of a training that did not end well.
         """
         table = training_table(X, y, self.targets, sample_weight)
         with workplace(table, self.verbose) as (folder, words):
             train_run([*words, *self.words()], folder / RUN)
-            self._remember(table, folder / RUN)
+            self._take(table, folder / RUN)
         return self
 
-    def _remember(self, table: TrainingTable, run: Path) -> None:
-        """Takes over the trained run."""
-        self.predictor_: Predictor = load(run)
-        self._files = {
-            str(path.relative_to(run)): path.read_bytes()
-            for name in KEPT
-            for path in ([run / name] if (run / name).is_file() else sorted((run / name).glob("*")))
-        }
-        self.tasks_ = {task: table.columns[task] for task in self.predictor_.tasks}
-        summary = json.loads(self._files[SUMMARY])
+    def _take(self, table: TrainingTable, folder: Path) -> None:
+        """Takes over a trained run."""
+        for name in ("classes_", "feature_names_in_"):  # of an earlier fit
+            self.__dict__.pop(name, None)
+        self.run_ = FittedRun(table, folder)
+        self.tasks_ = self.run_.columns
+        summary = json.loads(self.run_.files[SUMMARY])
         self.figures_: dict[str, float] = summary["figures"]
         self.seconds_: float = summary["seconds"]
-        self.curves_ = pd.read_csv(run / METRICS)
-        self._single, self._named = table.single, table.named
-        known = {column: self.predictor_.classes[task] for task, column in self.tasks_.items()}
-        classes = {column: np.array(own) for column, own in known.items() if own}
-        if classes:
+        self.curves_ = pd.read_csv(io.BytesIO(self.run_.files[METRICS]))
+        if classes := self.run_.classes:
             self.classes_ = next(iter(classes.values())) if table.single else classes
-        elif hasattr(self, "classes_"):
-            del self.classes_
         self.n_features_in_ = len(table.inputs)
         if table.named:
             self.feature_names_in_ = np.array(table.inputs, dtype=object)
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
 
     # ------------------------------------------------------------ predicting
 
@@ -133,24 +121,24 @@ class MultiTaskEstimator(BaseEstimator):
 
         Of a single target `[N]`; of several a frame of the kind of X, or an array `[N, T]` if X is one.
         """
-        found = self._predicted(X)
-        return self._in_form(pd.DataFrame({column: found[task] for task, column in self.tasks_.items()}), X)
+        check_is_fitted(self, "run_")
+        found = self.run_.predicted(X)
+        return self.run_.in_form(pd.DataFrame({column: found[task] for task, column in self.tasks_.items()}), X)
 
-    @available_if(_has_classes)
+    @available_if(_may_have_classes)
     def predict_proba(self, X: Any) -> Any:
         """The probabilities of the classes, in the order of `classes_`.
 
         Of a single target `[N, K]`; of several a mapping of each target with classes to its `[N, K]`.
         """
-        found, classes = self._predicted(X), self.predictor_.classes
+        check_is_fitted(self, "run_")
+        found, classes = self.run_.predicted(X), self.run_.classes
         values = {
             column: found[[name for name in found.columns if name.startswith(f"{task}[")]].to_numpy()
             for task, column in self.tasks_.items()
-            if classes[task]
+            if column in classes
         }
-        if not values:
-            raise AttributeError("predict_proba: no target has classes")
-        return next(iter(values.values())) if self._single else values
+        return next(iter(values.values())) if self.run_.single else values
 
     def predict_interval(self, X: Any, level: float = 0.9) -> Any:
         """Intervals that hold this share of new rows, by conformal residuals of the val rows, for targets with numbers.
@@ -158,61 +146,31 @@ class MultiTaskEstimator(BaseEstimator):
         Of a single target `[N, 2]`, the ends; of several a frame with the columns TARGET[low] and TARGET[high].
         Raises ValueError if no target has numbers, or if val has too few rows for the level.
         """
-        found = self._predicted(X, level)
+        check_is_fitted(self, "run_")
+        found = self.run_.predicted(X, level)
         columns = {
             f"{column}[{end}]": found[f"{task}[{end}]"].to_numpy()
             for task, column in self.tasks_.items()
             if f"{task}[low]" in found
             for end in ("low", "high")
         }
-        return self._in_form(pd.DataFrame(columns), X, one=False)
-
-    def _predicted(self, X: Any, interval: float | None = None) -> pd.DataFrame:
-        check_is_fitted(self, "predictor_")
-        frame = self._checked(X)
-        try:
-            return self.predictor_.predict(frame, interval).infer_objects()
-        except RequestError as error:
-            raise ValueError(str(error)) from error
-
-    def _checked(self, X: Any) -> pd.DataFrame:
-        """X as a frame with the columns that the model reads; more are ignored in a frame."""
-        if is_frame(X):
-            if not self._named:
-                raise ValueError("X has feature names, but MultiTaskEstimator was fitted without feature names")
-            frame = as_pandas(X)
-            absent = [name for name in self.feature_names_in_ if name not in frame.columns]
-            if absent:
-                raise ValueError(f"columns are missing: {', '.join(map(str, absent))}")
-            return frame
-        array = input_frame(X)
-        if array.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {array.shape[1]} features, but MultiTaskEstimator is expecting {self.n_features_in_} features "
-                "as input"
-            )
-        return array.set_axis(self.feature_names_in_, axis=1) if self._named else array
-
-    def _in_form(self, frame: pd.DataFrame, X: Any, one: bool = True) -> Any:
-        """Predictions in the form of the user's data; `one`: a single target has a single column."""
-        if self._single:
-            return frame.iloc[:, 0].to_numpy() if one else frame.to_numpy()
-        return like(frame, X) if is_frame(X) else frame.to_numpy()
+        return self.run_.in_form(pd.DataFrame(columns), X, one=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The mean over the targets of r² (numbers) or accuracy (classes), as scikit-learn's estimators score.
 
         Rows without a label of a target are left out for it. X may hold the targets, as in `fit`.
         """
-        found = self._predicted(X)
-        targets = list(self.tasks_.values()) if y is None or not self._single else self.targets
+        check_is_fitted(self, "run_")
+        found = self.run_.predicted(X)
+        targets = list(self.tasks_.values()) if y is None or not self.run_.single else self.targets
         labels = training_table(X, y, targets).frame
         scores = []
         for task, column in self.tasks_.items():
             known = labels[column].notna().to_numpy()
             weight = None if sample_weight is None else np.asarray(sample_weight)[known]
             true, predicted = labels[column][known].to_numpy(), found[task][known].to_numpy()
-            if self.predictor_.classes[task]:
+            if column in self.run_.classes:
                 scores.append(np.average(true == predicted, weights=weight))
             else:
                 scores.append(r2_score(true, predicted, sample_weight=weight))
@@ -267,34 +225,14 @@ class MultiTaskEstimator(BaseEstimator):
         Raises FileExistsError if the folder holds anything, ValueError for model=boosting, whose trees are fitted
         again from the table: train it by the command line.
         """
-        check_is_fitted(self, "predictor_")
-        if self.predictor_.config.boosting:
+        check_is_fitted(self, "run_")
+        if self.run_.predictor.config.boosting:
             raise ValueError("save: model=boosting keeps no trees; train it by the command line to keep it")
         path = Path(folder)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise FileExistsError(f"save: {path} exists and is not an empty folder")
-        self._write(path)
+        self.run_.write(path)
         return path
-
-    def _write(self, folder: Path) -> None:
-        for name, content in self._files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For pickle and copy: the files of the run in place of the network."""
-        state: dict[str, Any] = super().__getstate__()
-        fitted = state.get("predictor_")
-        if fitted is None or fitted.config.boosting:
-            return state
-        return {name: value for name, value in state.items() if value is not fitted}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "_files" in state and "predictor_" not in state:
-            with tempfile.TemporaryDirectory(prefix="mtlrun-") as name:
-                self._write(Path(name))
-                self.predictor_ = load(name)
 
     def __sklearn_tags__(self) -> Tags:
         """What scikit-learn may expect: several targets, text, categories and missing values as inputs."""

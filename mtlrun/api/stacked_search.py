@@ -13,9 +13,9 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import _safe_indexing
 
 from mtlrun.api.estimator import MultiTaskEstimator
-from mtlrun.api.tables import TrainingTable, training_table
-from mtlrun.api.training import DEFAULTS, workplace
-from mtlrun.api.words import values_of
+from mtlrun.api.parameters import values_of
+from mtlrun.api.training_table import TrainingTable, training_table
+from mtlrun.api.workplace import DEFAULTS, workplace
 from mtlrun.compose import compose
 from mtlrun.storage.summary import read
 from mtlrun.tune.setting_runs import Base, Setting, train
@@ -91,7 +91,7 @@ class StackedSearchCV(GridSearchCV):
                     scores[i, k] = known
                     continue
                 fitted = clone(self.estimator).set_params(**candidates[i])
-                fitted._remember(table, run)
+                fitted._take(table, run)
                 held = _safe_indexing(X, test), None if y is None else _safe_indexing(y, test)
                 scores[i, k] = self.scorer_(fitted, *held)
         self.cv_results_ = _results(candidates, scores, fit_times)
@@ -149,7 +149,7 @@ def _train(
         for k in range(folds)
     ]
     planned = base.runs(settings, [seed], {})
-    train(folder, planned, "StackedSearchCV")
+    train(base, folder, planned, "StackedSearchCV")
     runs = [folder / run.run for run in planned]
     for run in runs:
         if not (run / "checkpoints" / "best.pt").is_file():

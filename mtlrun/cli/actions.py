@@ -222,7 +222,7 @@ def log(words: Words) -> int:
 
 
 def explain(words: Words) -> int:
-    """`mtlrun explain WORD`: explains a word of statistics. Without a word it lists them all."""
+    """`mtlrun explain WORD`: explains a word of statistics, a key or an option. Without a word it lists them."""
     from mtlrun.cli.explain import explanation, list_of_words
 
     say(explanation(" ".join(words.words)) if words.words else list_of_words())

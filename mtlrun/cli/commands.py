@@ -168,7 +168,7 @@ COMMANDS = {
         ("to", "project", "uri", "checkpoints"),
         LOG_DETAILS,
     ),
-    "explain": Command("explain [WORD]", "explain a word of statistics"),
+    "explain": Command("explain [WORD]", "explain a word of statistics or a key"),
 }
 
 

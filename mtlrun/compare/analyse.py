@@ -97,6 +97,7 @@ def analyse(collection: Collection, options: Options) -> Comparison:
         tuned=tuned,
         shared=shared(settings),
         provenance=provenance(collection),
+        remarks=collection.remarks,
         data=data_names(completed),
     )
 

@@ -18,5 +18,6 @@ RESULTS = "results.csv"
 # of a search
 TUNE = "tune.json"
 CONFIRMATION = "confirm"  # a folder: the sweep that confirms the best settings
+REMARKS = "remarks.json"  # in the confirmation: what the search has brought, for every comparison of it
 
 OUTPUTS = "outputs"  # all results of a working directory, unless hydra.run.dir or hydra.sweep.dir says otherwise

@@ -1,5 +1,6 @@
 """The answer: what to do, by the comparison of the confirmation, and what the search has brought."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from mtlrun.compare.recommendation_records import Gain, Verdict
 from mtlrun.compare.records import Comparison, Row, TaskColumn
 from mtlrun.compare.report.opening import PAGE, gain_words
 from mtlrun.compare.report.writers.terminal_text import opening_text, table_text
+from mtlrun.storage.files import write_json
+from mtlrun.storage.names import REMARKS
 from mtlrun.tune.experiment_file import write_experiment
 from mtlrun.tune.finalists import TUNED, finalists
 from mtlrun.tune.search import DEFAULT, SearchResult
@@ -27,6 +30,7 @@ def say_answer(base: Base, found: SearchResult, confirmed: Path, command: str) -
     """Compares the confirmation, writes its report, prints its table, what to do, and a command for each next step."""
     comparison = analyse(collect([confirmed]), Options())
     remarks = [*_brought(found, comparison), *_next(base, found, comparison, confirmed, command)]
+    write_json(confirmed / REMARKS, remarks)
     out = confirmed / "compare"
     comparison = replace(comparison, page=shown(out / PAGE), remarks=remarks)
     from mtlrun.compare.report.page import write_outputs  # matplotlib, jinja2
@@ -37,12 +41,20 @@ def say_answer(base: Base, found: SearchResult, confirmed: Path, command: str) -
 
 def search_words(found: SearchResult) -> str:
     """What the search has found, on val: `Of 64 settings in 112 runs the best on val, 2.1 % ahead …`."""
+    if not found.runs:
+        return _nothing(found)
     tried = _tried(found)
     if found.best is None:
         return f"The search tried {tried}; none was better than the default on val."
     splits = counted(len(found.best.drops), "split")
     ahead = f"{-found.best.mean:.1f} % ahead of the default on {splits}"
     return f"Of {tried} the best on val, {ahead}: {_values(found.best)}."
+
+
+def _nothing(found: SearchResult) -> str:
+    """What a search says that had no time to try a setting."""
+    minutes = math.ceil(10 * (found.minutes or 0)) / 10
+    return f"The search has tried nothing in its time. With tune.minutes={minutes:g} it would try two settings."
 
 
 def _learnt(comparison: Comparison) -> bool:
@@ -66,6 +78,9 @@ def _brought(found: SearchResult, comparison: Comparison) -> Iterator[str]:
     Nothing if no model has learnt anything.
     """
     if not _learnt(comparison):
+        return
+    if not found.runs:
+        yield _nothing(found)
         return
     if found.best is None:
         yield f"The search brought nothing: of {_tried(found)} none was better than the default on val."

@@ -83,5 +83,5 @@ def confirm(base: Base, best: Tried | None, settings: TuneSettings, folder: Path
     """Trains the confirmation in `folder`/confirm, or what is left of it. Returns its folder."""
     place = folder / CONFIRMATION
     runs: Sequence[PlannedRun] = planned(base, best, settings)
-    train(place, runs, command, "confirmation on fresh seeds and splits, beside the default and boosting")
+    train(base, place, runs, command, "confirmation on fresh seeds and splits, beside the default and boosting")
     return place

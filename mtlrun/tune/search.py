@@ -1,12 +1,11 @@
 """The search: batches of settings, each trained over one split after the other, the better half of a batch on the next.
 
 A batch has a folder search/NNN: batch.json names its trials before any trains, split_S is the sweep on split S,
-done.json has the seconds. So a search that was killed at any moment goes on: what is in a folder is not trained
-again, and the study is told what it has not been told.
+done.json ends it. So a search that was killed at any moment goes on: what is in a folder is not trained again, and the
+study is told what it has not been told.
 """
 
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,10 @@ from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compare.records import TaskColumn
 from mtlrun.storage.files import write_json
-from mtlrun.tune.racing import LOST, drop, runs_of, survivors
+from mtlrun.storage.names import PLAN
+from mtlrun.storage.sweep_folder import read_plan
+from mtlrun.tune.budget import Budget, Clock
+from mtlrun.tune.racing import LOST, drop, survivors
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.space import Dimension
 from mtlrun.tune.study import Study
@@ -35,12 +37,14 @@ class SearchResult:
     """What a search has found.
 
     tried: all settings, in the order of their trials; best: the one with the lowest mean drop of those that were
-    trained on all splits, if it is below 0, the default's; runs: the number of runs, without the default's
+    trained on all splits, if it is below 0, the default's; runs: the number of runs, without the default's; minutes:
+    those with which the search would have tried something, if it has tried nothing
     """
 
     tried: Sequence[Tried]
     best: Tried | None
     runs: int
+    minutes: float | None = None
 
 
 @dataclass
@@ -48,6 +52,7 @@ class Search:
     """A search in a folder.
 
     view: shows its progress after each split of a batch
+    clock: the seconds that the commands of the search have taken
     closed: no further batch begins, because what it has found is being confirmed
     """
 
@@ -57,49 +62,38 @@ class Search:
     folder: Path
     command: str
     view: View
+    clock: Clock
     closed: bool = False
     _tried: dict[int, Tried] = field(default_factory=dict)
-    _runs: int = 0
-    _seconds: float = 0.0
-    _slowest: float = 0.0  # seconds for each setting of a batch
     _figures: dict[int, list[Mapping[str, float]]] = field(default_factory=dict)
     _columns: Sequence[TaskColumn] = ()
 
-    def run(self) -> SearchResult:
-        """Searches until the runs or minutes are used up. Raises RequestError, StorageError, KeyboardInterrupt."""
+    def __post_init__(self) -> None:
+        self._budget = Budget(self.settings, self.clock)
 
+    def run(self) -> SearchResult:
+        """Searches until the runs or minutes are used up.
+
+        Raises RequestError, StorageError, TrainingError, KeyboardInterrupt.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        study = Study(self.folder, self.space)
-        defaults = self._train_default()
-        study.forget([trial for batch in self._batches() for trial in _trials(batch)])
-        number = 0
-        while (self._folder(number) / BATCH).is_file() or (not self.closed and self._size()):
-            self._batch(number, study, defaults)
-            number += 1
+        try:
+            study = Study(self.folder, self.space)
+            defaults = self._train_default()
+            study.forget([trial for batch in self._batches() for trial in _trials(batch)])
+            number = 0
+            while (self._folder(number) / BATCH).is_file() or (not self.closed and self._budget.batch()):
+                self._batch(number, study, defaults)
+                number += 1
+        finally:
+            self.clock.save()
         return self.result()
 
     def result(self) -> SearchResult:
         """What is found so far."""
         tried = [self._tried[number] for number in sorted(self._tried)]
-        return SearchResult(tried, best_of(tried, self.settings.splits), self._runs)
-
-    # ---------------------------------------------------------------- budget
-
-    def _size(self) -> int:
-        """The settings of the next batch: a whole one, or as many as fit into the runs and the time that are left.
-
-        A batch is assumed to take as long for each setting as the slowest so far, the first one as long as the default
-        on its splits. One that would be smaller than a quarter for lack of time does not begin, unless it is the first.
-        """
-        most, minutes, sizes = self.settings.most_runs, self.settings.minutes, range(self.settings.batch, 0, -1)
-        size = next((n for n in sizes if most is None or self._runs + runs_of(n, self.settings.splits) <= most), 0)
-        if minutes is None:
-            return size
-        left = 60 * minutes - self._seconds
-        if not self._runs:
-            return min(size, max(2, int(left / max(self._seconds, 1e-9))))
-        fits = int(left / max(self._slowest, 1e-9))
-        return min(size, fits) if 4 * fits >= self.settings.batch else 0
+        best = best_of(tried, self.settings.splits)
+        return SearchResult(tried, best, self._budget.runs, None if self._budget.runs else self._budget.least_minutes)
 
     # ---------------------------------------------------------------- batches
 
@@ -111,10 +105,13 @@ class Search:
 
     def _train_default(self) -> Sequence[RunRecord]:
         """The default on every split. Raises RequestError if it fails."""
-        folder, began = self.folder / SEARCH / DEFAULT, time.monotonic()
-        seeds = range(self.settings.splits)
-        train(folder, self.base.runs([Setting(DEFAULT)], seeds, QUIETLY), self.command, self.view.above)
-        self._seconds += time.monotonic() - began
+        folder, seeds = self.folder / SEARCH / DEFAULT, range(self.settings.splits)
+        began = 0.0 if (folder / PLAN).is_file() else self.clock.seconds  # at most all, if an earlier command began
+        train(self.base, folder, self.base.runs([Setting(DEFAULT)], seeds, QUIETLY), self.command, self.view.above)
+        if not (folder / DONE).is_file():
+            write_json(folder / DONE, {"trained": [[len(seeds), self.clock.seconds - began]]})
+        self._budget.default = _trained(folder)
+        self.clock.save()
         found = records(folder)
         if missing := [seed for seed in seeds if (DEFAULT, seed) not in found]:
             raise RequestError(f"tune: the default failed on seed {missing[0]}\nwhy is in the run.log below {folder}")
@@ -122,43 +119,57 @@ class Search:
         self._columns = find_columns(runs, {}, "val", [])
         return runs
 
-    def _batch(self, number: int, study: Any, defaults: Sequence[RunRecord]) -> None:
+    def _batch(self, number: int, study: Study, defaults: Sequence[RunRecord]) -> None:
         """Trains a batch, or what is left of it, and tells the study."""
         folder = self._folder(number)
         if not (folder / BATCH).is_file():
-            asked = [{"trial": trial, "values": values} for trial, values in study.ask(self._size())]
+            asked = [{"trial": trial, "values": values} for trial, values in study.ask(self._budget.batch())]
             folder.mkdir(parents=True, exist_ok=True)
             write_json(folder / BATCH, asked)
         values = {entry["trial"]: entry["values"] for entry in _read(folder / BATCH)}
         drops: dict[int, list[float]] = {trial: [] for trial in values}
-        alive, seconds = [*values], 0.0
+        alive, trained, done = [*values], [], (folder / DONE).is_file()
+        self._budget.trained += _trained(folder) if done else []
         for split in range(self.settings.splits):
-            began = time.monotonic()
-            self.view.begin(number, split, len(alive))
-            self._split(folder, split, {trial: values[trial] for trial in alive}, drops, defaults[split])
-            seconds += time.monotonic() - began
-            self._runs += len(alive)
-            kept = {t: d for t, d in drops.items() if d and LOST not in d}
-            self._tried |= {t: Tried(t, values[t], d, self._figures[t]) for t, d in kept.items()}
-            done = _read(folder / DONE) if (folder / DONE).is_file() else None
-            if split + 1 < self.settings.splits:
-                alive = survivors({trial: drops[trial] for trial in alive})
-            spent = self._seconds + (done["seconds"] if done else seconds)
-            self._show(spent, number, split, len(alive), defaults)
+            alive = self._of_split(folder, split, alive)
             if not alive:
                 break
-        if not (folder / DONE).is_file():
-            write_json(folder / DONE, {"seconds": seconds})
-        took = _read(folder / DONE)["seconds"]
-        self._seconds += took
-        self._slowest = max(self._slowest, took / len(values))
+            began, anew = self.clock.seconds, not (folder / f"split_{split}" / PLAN).is_file()
+            self.view.begin(number, split, len(alive))
+            self._split(folder, split, {trial: values[trial] for trial in alive}, drops, defaults[split])
+            if anew:
+                trained.append([len(alive), self.clock.seconds - began])
+                self._budget.trained.append(trained[-1])
+            self._budget.runs += len(alive)
+            self.clock.save()
+            kept = {t: d for t, d in drops.items() if d and LOST not in d}
+            self._tried |= {t: Tried(t, values[t], d, self._figures[t]) for t, d in kept.items()}
+            if split + 1 < self.settings.splits:
+                alive = survivors({trial: drops[trial] for trial in alive})
+            self._show(number, split, len(alive), defaults)
+        if not done:
+            write_json(folder / DONE, {"trained": trained})
         for trial, found in drops.items():
             known = [] if LOST in found else found
             study.tell(trial, known, whole=len(known) == self.settings.splits)
 
-    def _show(self, spent: float, number: int, split: int, alive: int, defaults: Sequence[RunRecord]) -> None:
+    def _of_split(self, folder: Path, split: int, alive: Sequence[int]) -> list[int]:
+        """The settings of a batch that train on a split, of those that are `alive`, best first.
+
+        They are those of the split's sweep if it has begun, else as many as can end in time.
+        """
+        place = folder / f"split_{split}"
+        if (place / PLAN).is_file():
+            begun = {job.get("arm") for job in read_plan(place)}
+            return [trial for trial in alive if _label(trial) in begun]
+        if (folder / DONE).is_file():
+            return []
+        return [*alive] if split == 0 else [*alive][: self._budget.fits(len(alive))]
+
+    def _show(self, number: int, split: int, alive: int, defaults: Sequence[RunRecord]) -> None:
         tried, default = self.result().tried, [run.figures for run in defaults]
-        self.view(Progress(self._runs, spent, number, split, alive, tried, self._columns, default))
+        spent = self.clock.seconds
+        self.view(Progress(self._budget.runs, spent, number, split, alive, tried, self._columns, default))
 
     def _split(
         self,
@@ -170,13 +181,23 @@ class Search:
     ) -> None:
         """Trains settings on a split and adds the drop of each to `drops`."""
         place = folder / f"split_{split}"
-        settings = [Setting(f"trial {trial}", of_trial) for trial, of_trial in values.items()]
-        train(place, self.base.runs(settings, [split], QUIETLY), self.command, self.view.above)
+        settings = [Setting(_label(trial), of_trial) for trial, of_trial in values.items()]
+        train(self.base, place, self.base.runs(settings, [split], QUIETLY), self.command, self.view.above)
         found = records(place)
         for trial in values:
-            run = found.get((f"trial {trial}", split))
+            run = found.get((_label(trial), split))
             drops[trial].append(drop(run, default, self._columns))
             self._figures.setdefault(trial, []).append({} if run is None else run.figures)
+
+
+def _trained(folder: Path) -> list[Sequence[float]]:
+    """For each training of a batch that is done the number of settings and the seconds. Not of those resumed."""
+    found: list[Sequence[float]] = _read(folder / DONE).get("trained", [])
+    return found
+
+
+def _label(trial: int) -> str:
+    return f"trial {trial}"
 
 
 def _trials(batch: Path) -> list[int]:

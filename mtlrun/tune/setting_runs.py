@@ -1,10 +1,13 @@
 """Trains settings, each on several seeds, as a sweep in a folder of its own."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from hydra.types import HydraContext
 
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import RunRecord
@@ -17,13 +20,17 @@ from mtlrun.runs.folder import claimed
 from mtlrun.storage.files import at_work
 from mtlrun.storage.names import PLAN
 from mtlrun.storage.results_table import rebuild
-from mtlrun.storage.summary import ENDED, status_of
-from mtlrun.storage.sweep_folder import folder_name, read_plan, write_plan
-from mtlrun.sweeps.launchers import StackSettings
+from mtlrun.storage.summary import ENDED, record_end, status_of
+from mtlrun.storage.sweep_folder import STACKS, folder_name, read_plan, write_plan
+from mtlrun.sweeps.launchers import OVER, SlimCallbacks, StackSettings, stack_settings
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.plan import sweep_plan
+from mtlrun.sweeps.stack_launcher import train_over
+from mtlrun.util.errors import RequestError, TrainingError, counted, listing
+from mtlrun.util.terminal import shown
 
 SEEDS = ("seed", "data.split.seed")
+ATTEMPTS = 2  # to train a run whose process is lost
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,18 @@ class Base:
     def compositions(self) -> Compositions:
         """Composes the configuration of each run."""
         return Compositions(self.request.loader, self.request.cfg)
+
+    @cached_property
+    def stacks(self) -> StackSettings:
+        """How stacks train: `hydra.launcher.over`, and so on. Raises RequestError."""
+        settings = stack_settings(self.request)
+        if settings is None:
+            launcher = self.request.cfg.hydra.runtime.choices["hydra/launcher"]
+            raise RequestError(
+                f"hydra/launcher: found {launcher}, and a search trains stacks\n"
+                f"allowed: hydra.launcher.over with one of {listing(OVER)}, or neither"
+            )
+        return settings
 
     @cached_property
     def config(self) -> Config:
@@ -79,24 +98,55 @@ class Base:
         return {key: typed_value(parse(line)) for key, line in self.lines.items()}
 
 
-def train(folder: Path, runs: Sequence[PlannedRun], command: str, above: str = "") -> None:
+def train(base: Base, folder: Path, runs: Sequence[PlannedRun], command: str, above: str = "") -> None:
     """Trains runs as a sweep in `folder`, or what is left of them if the folder has their plan.
 
-    above: text for the lines above the bar on a terminal. Raises RequestError, StorageError, and KeyboardInterrupt
-    after the runs are saved.
+    A run whose process is lost is trained again, and then counts as failed. above: text for the lines above the bar on
+    a terminal. Raises RequestError, StorageError, TrainingError if runs did not begin or were interrupted, and
+    KeyboardInterrupt after the runs are saved.
     """
     if not (folder / PLAN).is_file():
-        plan = sweep_plan(runs, StackSettings(None, {}, None, None), "stack")
+        plan = sweep_plan(runs, base.stacks, "stack")
         with claimed(folder, "tune"):
             write_plan(folder, plan.jobs(), command)
-    jobs = read_plan(folder)
-    left = [job for job in jobs if status_of(folder / job["run"]) not in ENDED]
-    if left:
-        try:
-            with at_work(folder):
-                train_stacks(folder, sorted({job["stack"] for job in left}), left[0].get("processes"), True, above)
-        finally:
-            rebuild(folder, ended=True)
+    for _ in range(ATTEMPTS):
+        if left := _left(folder):
+            try:
+                with at_work(folder):
+                    _train(base, folder, left, above)
+            finally:
+                rebuild(folder, ended=True)
+    _end_lost(folder)
+    shutil.rmtree(folder / STACKS, ignore_errors=True)
+
+
+def _left(folder: Path) -> list[dict[str, Any]]:
+    """The jobs of a sweep that have not ended."""
+    return [job for job in read_plan(folder) if status_of(folder / job["run"]) not in ENDED]
+
+
+def _train(base: Base, folder: Path, jobs: Sequence[Mapping[str, Any]], above: str) -> None:
+    """Trains the stacks of jobs here, or by the workers of another launcher."""
+    numbers, settings = sorted({job["stack"] for job in jobs}), base.stacks
+    if settings.over is None:
+        train_stacks(folder, numbers, jobs[0].get("processes"), True, above)
+    else:
+        context = HydraContext(base.request.loader, SlimCallbacks(base.request.cfg))
+        train_over(context, settings.over, settings.options, folder, numbers, quiet=True)
+
+
+def _end_lost(folder: Path) -> None:
+    """Records runs whose process was lost each time as failed. Raises TrainingError for runs that can go on later."""
+    left = _left(folder)
+    lost = [job for job in left if status_of(folder / job["run"]) == "running"]
+    for job in lost:
+        why = f"the process that trained it was lost {ATTEMPTS} times, perhaps for want of memory"
+        record_end(folder / job["run"], "failed", why, seed=job["config"]["seed"], settings=job["config"])
+    if len(left) > len(lost):
+        raise TrainingError(
+            f"{counted(len(left) - len(lost), 'run')} in {shown(folder)} did not end; why stands above\n"
+            "mend that, and go on: nothing is lost"
+        )
 
 
 def records(folder: Path) -> Mapping[tuple[str, int], RunRecord]:

@@ -15,6 +15,7 @@ from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
 from mtlrun.storage.files import as_json, at_work, create, write_json
 from mtlrun.storage.names import CONFIRMATION, PLAN, TUNE
 from mtlrun.tune.answer import say_answer, search_words
+from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.expected_time import forecast_words
 from mtlrun.tune.finalists import confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
@@ -23,8 +24,8 @@ from mtlrun.tune.setting_runs import Base, Setting
 from mtlrun.tune.space import Dimension, space_of
 from mtlrun.tune.tried import leading
 from mtlrun.tune.tune_words import PREFIX, TuneSettings, take_settings
-from mtlrun.tune.view import View
-from mtlrun.util.errors import RequestError, StorageError, counted
+from mtlrun.tune.view import View, on_terminal
+from mtlrun.util.errors import RequestError, StorageError, TrainingError, counted
 from mtlrun.util.lazy import importing
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import say, shown
@@ -75,6 +76,7 @@ def _composed(words: Sequence[str], config_dir: str | None, settings: TuneSettin
     config = base.config
     if config.boosting:
         raise RequestError("model: found boosting\nallowed with tune: a net; boosting takes part by itself")
+    _ = base.stacks  # before anything is written
     if not _space(base, settings):
         raise RequestError(f"{PREFIX}fixed: nothing is left to search\nleave a key out of it")
     return base
@@ -115,21 +117,30 @@ def _free_folder(base: Base) -> Path:
 
 
 def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
-    command = quoted("mtlrun", "tune", *base.request.overrides)
+    search: Search | None = None
+    try:
+        with at_work(folder, alone=True):
+            search = _search(folder, base, settings)
+            found = search.run()
+            _confirm(folder, base, found, settings, search.command)
+    except (KeyboardInterrupt, StorageError, TrainingError):
+        if search is not None:
+            _say_unconfirmed(search.result())
+        say_how_to_go_on(folder)
+        raise
+    return 0
+
+
+def _search(folder: Path, base: Base, settings: TuneSettings) -> Search:
+    """The search in `folder`. Prints what it searches, and how long it takes."""
+    clock = Clock(folder / CLOCK, folder / SEARCH)
     space = _space(base, settings, _groups(folder, base, settings))
     say("\n".join(["searched:", *_space_lines(space), _length_words(settings), f"in {shown(folder)}"]))
     if not (folder / SEARCH).exists():
         say(forecast_words(base, settings))
-    search = Search(base, space, settings, folder, command, View(settings), (folder / CONFIRMATION / PLAN).is_file())
-    try:
-        with at_work(folder, alone=True):
-            found = search.run()
-            _confirm(folder, base, found, settings, command)
-    except (KeyboardInterrupt, StorageError):
-        _say_unconfirmed(search.result())
-        say_how_to_go_on(folder)
-        raise
-    return 0
+    view = View(settings, bar=on_terminal() and base.stacks.over is None)
+    command = quoted("mtlrun", "tune", *base.request.overrides)
+    return Search(base, space, settings, folder, command, view, clock, closed=(folder / CONFIRMATION / PLAN).is_file())
 
 
 def _confirm(folder: Path, base: Base, found: SearchResult, settings: TuneSettings, command: str) -> None:

@@ -17,7 +17,7 @@ PREFIX, SPACE = "tune.", "tune.space."
 class TuneSettings:
     """The settings of a search.
 
-    minutes: the time of the search, the confirmation not included; None: `runs` alone bound it
+    minutes: the time of the search with the estimates before it, without the confirmation; None: `runs` alone bound it
     runs: the largest number of runs of the search, without the default's; see `most_runs`
     splits: the splits, and seeds, over which a setting is judged
     batch: the settings that begin together

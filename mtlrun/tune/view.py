@@ -1,6 +1,6 @@
 """What a search shows while it trains: how far it is, and the best setting so far for each task beside the default.
 
-On a terminal these are the lines above the bar of the runs in training; otherwise lines are printed.
+On a terminal these are the lines above the bar of the runs in training. Where there is no bar, lines are printed.
 """
 
 import sys
@@ -43,9 +43,13 @@ class Progress:
 
 @dataclass
 class View:
-    """Shows the progress of a search. above: the text for the lines above the bar."""
+    """Shows the progress of a search.
+
+    bar: whether there is a bar, on a terminal of the machine that trains; above: the text for the lines above it
+    """
 
     settings: TuneSettings
+    bar: bool = False
     above: str = field(default="search: the default, to which all settings are compared", init=False)
     _last: Progress | None = field(default=None, init=False)
 
@@ -56,10 +60,12 @@ class View:
 
     def __call__(self, progress: Progress) -> None:
         """Shows the progress after a split of a batch. The figures of a setting are printed once."""
-        if not on_terminal():
+        if not self.bar:
             place, best = self._place(progress.batch, progress.split), [*best_lines(progress)]
             known = self._last is not None and leading(self._last.tried) == leading(progress.tried)
-            alive = f"{counted(progress.alive, 'setting')} go on, " if progress.split + 1 < self.settings.splits else ""
+            goes = "goes" if progress.alive == 1 else "go"
+            alive = f"{counted(progress.alive, 'setting')} {goes} on, "
+            alive = alive if progress.split + 1 < self.settings.splits else ""
             say("; ".join([f"{place}: {alive}{self._clock(progress)}", *best[: 1 if known else None]]))
         self._last = progress
 

@@ -9,10 +9,8 @@ import runpy
 import shlex
 import shutil
 import signal
-import sys
 import threading
 import time
-import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,7 @@ import pytest
 import torch
 import yaml
 from commands import main
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
+from fake_launcher import fake_launcher
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -504,25 +500,8 @@ def test_a_bug_fails_the_runs_that_have_it_alone(here: Path, monkeypatch: pytest
 
 @pytest.fixture
 def fake(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type]:
-    """A launcher by the name of ray that does every job in this process, one after the other."""
-
-    class FakeLauncher(BasicLauncher):
-        def __init__(self, workers: int = 1) -> None:
-            super().__init__()
-            type(self).workers = workers  # type: ignore[attr-defined]
-
-    module = types.ModuleType("hydra_plugins.fake_launcher")
-    module.FakeLauncher = FakeLauncher  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "hydra_plugins.fake_launcher", module)
-    FakeLauncher.__module__, FakeLauncher.__qualname__ = "hydra_plugins.fake_launcher", "FakeLauncher"
-    monkeypatch.setitem(
-        Plugins.instance().class_name_to_class, "hydra_plugins.fake_launcher.FakeLauncher", FakeLauncher
-    )
-    store = ConfigStore.instance()
-    node = OmegaConf.create({"_target_": "hydra_plugins.fake_launcher.FakeLauncher", "workers": 1})
-    store.store(group="hydra/launcher", name="ray", node=node, provider="test")
-    yield FakeLauncher
-    del store.repo["hydra"]["launcher"]["ray.yaml"]
+    with fake_launcher(monkeypatch) as launcher:
+        yield launcher
 
 
 def test_another_launcher_s_workers_train_stacks(fake: Any, whole: Path, capsys: pytest.CaptureFixture[str]) -> None:

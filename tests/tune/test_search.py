@@ -1,7 +1,8 @@
 """The search, with the figures of a formula in place of trainings; and killed at every write."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ import pytest
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compose import compose
 from mtlrun.compose.request import PlannedRun
-from mtlrun.tune import search, study
+from mtlrun.storage.names import PLAN
+from mtlrun.tune import budget, search, study
+from mtlrun.tune.answer import search_words
+from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.search import Search, SearchResult
 from mtlrun.tune.setting_runs import Base
 from mtlrun.tune.space import Dimension
@@ -37,11 +41,12 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
     """Replaces trainings by a formula. Gives the runs that were trained: folder, setting, seed."""
     done: list[tuple[str, str, int]] = []
 
-    def train(folder: Path, runs: Sequence[PlannedRun], command: str, above: str) -> None:
+    def train(base: Base, folder: Path, runs: Sequence[PlannedRun], command: str, above: str) -> None:
         path = folder / "figures.json"
         if path.is_file():
             return
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / PLAN).write_text(json.dumps([{"run": run.run, "arm": run.arm} for run in runs]))
         figures = {}
         for run in runs:
             rate, loss = run.config.lr.base, run.config.loss.name
@@ -78,9 +83,12 @@ class Shown(View):
         super().__call__(progress)
 
 
-def searched(folder: Path, settings: TuneSettings = SETTINGS, view: View | None = None) -> SearchResult:
+def searched(
+    folder: Path, settings: TuneSettings = SETTINGS, view: View | None = None, space: Sequence[Dimension] = SPACE
+) -> SearchResult:
     base = Base(compose(["only=[price]"], None, True))
-    return Search(base, SPACE, settings, folder, "command", view or View(settings)).run()
+    clock = Clock(folder / CLOCK, folder / "search")
+    return Search(base, space, settings, folder, "command", view or View(settings), clock).run()
 
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
@@ -115,23 +123,107 @@ def test_settings_of_one_shape_are_neighbours(tmp_path: Path, trained: list[Any]
     assert len(set(shapes[:4])) == 1 and len(set(shapes[4:])) == 1
 
 
-def test_a_search_ends_in_time(tmp_path: Path, trained: list[Any]) -> None:
-    clock = iter(range(0, 100_000, 10))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search.time, "monotonic", lambda: float(next(clock)))
-        found = searched(tmp_path, TuneSettings(minutes=2, batch=4))
-    # 10 s for the default and 30 s for a batch: 10 + 3 · 30 = 100, and half a batch fits into the 20 s that are left
-    assert len([*(tmp_path / "search").glob("0*")]) == 4
-    assert found.runs == 3 * 7 + 4
+# ---------------------------------------------------------------- time
 
 
-def test_the_first_batch_is_as_large_as_the_time_allows(tmp_path: Path, trained: list[Any]) -> None:
-    clock = iter(range(0, 100_000, 10))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search.time, "monotonic", lambda: float(next(clock)))
-        searched(tmp_path, TuneSettings(minutes=1, batch=16))
-    # the default took 10 of 60 s: 5 settings like it fit; the batch took 30 s, and 3 more would be under a quarter
-    assert [len(json.loads(path.read_text())) for path in sorted(tmp_path.glob("search/*/batch.json"))] == [5]
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of the clock in seconds, which only trainings change: see `taking`."""
+    time = [1e9]
+    monkeypatch.setattr(budget.time, "monotonic", lambda: time[0])
+    monkeypatch.setattr(budget.time, "time", lambda: time[0])
+    return time
+
+
+def taking(seconds: float | Callable[[str], float], now: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets each run take so many seconds, by its label."""
+    train = search.train
+
+    def slow(base: Base, folder: Path, runs: Sequence[PlannedRun], command: str, above: str) -> None:
+        if not (folder / PLAN).is_file():
+            now[0] += sum(seconds if isinstance(seconds, float) else seconds(run.arm) for run in runs)
+        train(base, folder, runs, command, above)
+
+    monkeypatch.setattr(search, "train", slow)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "of_setting"),
+    [(0.25, 1.0), (0.5, 1.0), (2.0, 1.0), (0.5, 3.0), (1.0, 3.0), (3.0, 3.0), (1.0, 10.0), (5.0, 10.0), (13.0, 10.0)],
+)
+def test_a_search_ends_by_its_time(
+    tmp_path: Path,
+    trained: list[Any],
+    now: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    minutes: float,
+    of_setting: float,
+) -> None:
+    """Whatever a setting takes beside the default, with a spread of a factor of two; if the default is no longer."""
+
+    def seconds(label: str) -> float:
+        spread = 2 ** (int(label.rpartition(" ")[2]) * 7 % 11 / 10 - 0.5) if label != "default" else 0
+        return of_setting * spread if spread else 4.0
+
+    taking(seconds, now, monkeypatch)
+    began = now[0]
+    found = searched(tmp_path, TuneSettings(minutes=minutes, batch=16))
+    took = (now[0] - began) / 60
+    assert took <= 1.1 * minutes
+    # at its end less than a quarter of a batch would fit
+    left = 60 * minutes - (now[0] - began)
+    assert found.runs == 0 or left <= 1.25 * 1.5 * of_setting * 7 + 0.1 * 60 * minutes
+    assert found.runs > 0 or minutes <= 0.5  # 12 s for the default, and 1.5 times as long for each of four runs
+
+
+def test_a_search_without_time_says_how_much_it_needs(
+    tmp_path: Path, trained: list[Any], now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking(20.0, now, monkeypatch)
+    found = searched(tmp_path / "short", TuneSettings(minutes=1, batch=4))
+    assert found.runs == 0 and found.minutes is not None
+    words = search_words(found)
+    assert words == "The search has tried nothing in its time. With tune.minutes=3 it would try two settings."
+    assert searched(tmp_path / "longer", TuneSettings(minutes=3, batch=4)).runs == 4
+
+
+def test_the_last_batch_goes_on_with_as_many_as_fit(
+    tmp_path: Path, trained: list[Any], now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings turn out to take eight times as long as the default."""
+    taking(lambda label: 1.0 if label == "default" else 8.0, now, monkeypatch)
+    began = now[0]
+    settings = TuneSettings(minutes=1.75, batch=8)
+    found = searched(tmp_path, settings)
+    assert now[0] - began <= 1.1 * 105
+    plans = sorted(tmp_path.glob("search/0*/split_*/sweep.json"))
+    assert [len(json.loads(path.read_text())) for path in plans] == [8, 3, 1]
+    again = searched(tmp_path, settings)
+    assert again == found and {t.state.name for t in trials(tmp_path)} == {"COMPLETE", "PRUNED"}
+
+
+def test_the_time_of_a_killed_command_counts(
+    tmp_path: Path, trained: list[Any], now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = tmp_path / "search"
+    watched.mkdir()
+    clock = Clock(tmp_path / CLOCK, watched)
+    now[0] += 10
+    clock.save()
+    for name, seconds in (("000/run/metrics.csv", 25), ("000/run/summary.json", 5), ("000/compare/report.html", 60)):
+        path = watched / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (now[0] + seconds, now[0] + seconds))
+    now[0] += 1000  # until the search is resumed
+    again = Clock(tmp_path / CLOCK, watched)
+    assert again.seconds == 35
+    now[0] += 2
+    assert Clock(tmp_path / CLOCK, watched).seconds == 35  # killed at once: nothing was written after it began
+    assert again.seconds == 37
+
+
+# ---------------------------------------------------------------- what it shows
 
 
 def test_a_batch_of_failures_is_no_end(tmp_path: Path, trained: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +261,7 @@ def test_the_time_left_is_that_of_the_runs_and_of_the_minutes() -> None:
 
 def test_without_a_better_setting_there_is_no_best(tmp_path: Path, trained: list[Any]) -> None:
     worse = [Dimension("lr.base", (), 0.02, 0.1)]
-    found = Search(Base(compose(["only=[price]"], None, True)), worse, SETTINGS, tmp_path, "", View(SETTINGS)).run()
+    found = searched(tmp_path, space=worse)
     assert found.best is None and len(found.tried) >= 6
 
 

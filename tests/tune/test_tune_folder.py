@@ -42,12 +42,20 @@ def test_it_searches_confirms_and_answers(here: Path, capsys: pytest.CaptureFixt
     assert {"default", "uncertainty", "alone", "boosting"} <= arms
     assert "plain sum" not in arms  # it is the default
     assert {job["config"]["seed"] for job in plan} == {2, 3}  # the search has used 0 and 1
-    assert (here / "search/confirm/compare/report.html").is_file()
+    page = here / "search/confirm/compare/report.html"
+    brought = ("The search brought nothing", "The search has tried nothing", "Tuned, the best of 2 settings in 3 runs")
+    assert any(words in page.read_text() for words in brought)
     experiments = [*here.glob("conf/experiment/*.yaml")]
     assert [path.stem for path in experiments] == (["houses_tuned"] if "tuned" in arms else [])
     if experiments:
         found = single(compose(["experiment=houses_tuned"]))
         assert [*found.active] == ["price", "sold"] and found.trainer.max_steps == 12
+    # a later comparison keeps what the search has brought, on the terminal and on the page
+    page.unlink()
+    assert main(["compare", "search/confirm"]) == 0
+    compared = " ".join(capsys.readouterr().out.split())
+    assert any(words in compared for words in brought)
+    assert any(words in page.read_text() for words in brought)
     # again, nothing is trained; the answer is the same
     assert main(["resume", "search"]) == 0
     again = capsys.readouterr().out

@@ -1,9 +1,10 @@
 """Collects the runs in and below folders, each once, and notes problems with their files.
 
-Only summary.json, sweep.json, chosen.json and the end of metrics.csv are read, with the standard library. The code that
-draws curves reads the whole metrics.csv.
+Only summary.json, sweep.json, chosen.json, remarks.json and the end of metrics.csv are read, with the standard library.
+The code that draws curves reads the whole metrics.csv.
 """
 
+import json
 import os
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from mtlrun.compare.collect.choice import Choice, read_choices
 from mtlrun.compare.collect.damage import Problems
 from mtlrun.compare.collect.run_record import Collection, RunRecord
 from mtlrun.compare.collect.summaries import PlanEntry, read_run
-from mtlrun.storage.names import HYDRA_FOLDER, METRICS, PLAN, SUMMARY
+from mtlrun.storage.names import HYDRA_FOLDER, METRICS, PLAN, REMARKS, SUMMARY
 from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.util.errors import RequestError, listing
 
@@ -39,7 +40,8 @@ def collect(folders: Sequence[Path], to_compare: bool = True) -> Collection:
             raise RequestError(f"{folder} holds no runs{unreadable}\nallowed: folders of runs and sweeps, outputs/...")
         runs += found
     runs = _each_once(_with_test(runs, problems) if to_compare else runs, problems)
-    return Collection(tuple(folders), tuple(runs), tuple(problems.findings()))
+    remarks = _remarks(folders[0], problems) if len(folders) == 1 else ()
+    return Collection(tuple(folders), tuple(runs), tuple(problems.findings()), remarks)
 
 
 def _places(folder: Path, problems: Problems, visited: set[Path]) -> Iterator[tuple[Path, PlanEntry]]:
@@ -90,6 +92,20 @@ def _choices(sweep: Path, problems: Problems) -> dict[str, Choice]:
     except (OSError, ValueError):
         problems.add("unreadable", sweep.name, f"{CHOSEN} cannot be read: what was tried before is not known")
         return {}
+
+
+def _remarks(folder: Path, problems: Problems) -> tuple[str, ...]:
+    """What a search has brought, if the folder is its confirmation."""
+    if not (folder / REMARKS).is_file():
+        return ()
+    try:
+        remarks = json.loads((folder / REMARKS).read_text(encoding="utf-8"))
+        if isinstance(remarks, list) and all(isinstance(remark, str) for remark in remarks):
+            return tuple(remarks)
+    except (OSError, ValueError, RecursionError):
+        pass
+    problems.add("unreadable", folder.name, f"{REMARKS} cannot be read: what the search has brought is not known")
+    return ()
 
 
 def _with_test(runs: Sequence[RunRecord], problems: Problems) -> list[RunRecord]:

@@ -107,8 +107,12 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Collection:
-    """The runs of the named folders, each once, and the findings from reading them."""
+    """The runs of the named folders, each once, and the findings from reading them.
+
+    remarks: what a search has brought, if the only folder is its confirmation
+    """
 
     folders: tuple[Path, ...]
     runs: tuple[RunRecord, ...]
     findings: tuple[Finding, ...]
+    remarks: tuple[str, ...] = ()

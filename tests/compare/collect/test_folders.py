@@ -85,3 +85,16 @@ def test_folders_that_hold_nothing(outputs: Outputs) -> None:
     outputs.run("new", {"a": 1.0, "b": 0.5}, schema=99)
     with pytest.raises(RequestError, match="schema 99, this mtlrun reads up to 1\nuse a newer mtlrun"):
         collect([outputs.root])
+
+
+def test_remarks_of_a_search_belong_to_its_confirmation_alone(outputs: Outputs) -> None:
+    for name in ("one", "other"):
+        outputs.run(name, {"a": 1.0, "b": 0.5}, seed=len(name), sweep=name)
+    remarks = outputs.root / "one/remarks.json"
+    remarks.write_text('["The search paid."]')
+    assert collect([outputs.root / "one"]).remarks == ("The search paid.",)
+    assert collect([outputs.root / "one", outputs.root / "other"]).remarks == collect([outputs.root]).remarks == ()
+    for damaged in ("", "{}", "[1]", "[" * 100_000, "\0"):
+        remarks.write_text(damaged)
+        found = collect([outputs.root / "one"])
+        assert found.remarks == () and "remarks.json cannot be read" in found.findings[0].text

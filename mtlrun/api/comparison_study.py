@@ -11,12 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from mtlrun.api.words import values_of
+from mtlrun.api.parameters import values_of
 from mtlrun.compare.analyse import analyse
 from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.report.opening import PAGE, opening
 from mtlrun.compare.report.page import write_outputs
+from mtlrun.compare.report.rounding import number
 from mtlrun.compose import compose
 from mtlrun.compose.overrides import parse
 from mtlrun.storage.names import CONFIRMATION
@@ -47,7 +48,7 @@ class Study:
 
     def _repr_html_(self) -> str:
         paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.text.split("\n"))
-        return paragraphs + str(short(self.table).to_html(index=False))
+        return paragraphs + str(short(self.table).to_html(index=False, float_format=number, na_rep="–"))
 
     def save(self, folder: str | Path) -> Path:
         """Writes report.html, comparison.csv and the pictures into a folder. Returns its path."""
@@ -62,8 +63,8 @@ class Study:
 
 def short(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of a study's table to look at first: labels, means of the tasks' figures and Δm, verdicts."""
-    means = [column for column in table.columns if f"{column}/low" in table.columns]
-    return table[["label", *means, "verdict"]]
+    figures = [column for column in table.columns if "/" in column and f"{column}/low" in table.columns]
+    return table[["label", *figures, "delta_m", "verdict"]]
 
 
 def compared(
@@ -78,7 +79,7 @@ def compared(
         arms = allowed(base, finalists(base, None))
     else:
         arms = [Setting(label, values_of(changed)) for label, changed in settings.items()]
-    train(folder, base.runs(arms, range(first, first + seeds), {}), "MultiTaskEstimator.compare")
+    train(base, folder, base.runs(arms, range(first, first + seeds), {}), "MultiTaskEstimator.compare")
     return study_of(folder)
 
 
@@ -104,7 +105,8 @@ def study_of(folder: Path) -> Study:
     """Compares the runs in `folder`, and writes the files of the comparison there on the way."""
     comparison, out = analyse(collect([folder]), Options()), folder / "compare"
     write_outputs(comparison, out)
-    sentences = [sentence.partition("\n")[0] for sentence in opening(comparison)]
+    sentences = [sentence.partition("\n")[0] for sentence in opening(comparison)]  # without their commands
+    sentences = [sentence for sentence in sentences if not sentence.endswith(":")]
     table = pd.read_csv(io.StringIO((out / "comparison.csv").read_text(encoding="utf-8")))
     pictures = {path.stem: path.read_bytes() for path in sorted(out.glob("*.png"))}
     page = (out / PAGE).read_text(encoding="utf-8")

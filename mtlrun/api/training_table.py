@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_array, column_or_1d
 
-from mtlrun.api.words import plain
+from mtlrun.api.parameters import plain
 from mtlrun.compose.override_lines import plain_line
 from mtlrun.config.task_names import task_name
 

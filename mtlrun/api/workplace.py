@@ -13,7 +13,7 @@ import torch
 from hydra.core.singleton import Singleton
 from sklearn.exceptions import ConvergenceWarning
 
-from mtlrun.api.tables import TrainingTable
+from mtlrun.api.training_table import TrainingTable
 from mtlrun.compose import compose, single
 from mtlrun.config.schema import as_mapping
 from mtlrun.data.inspect import inspect
