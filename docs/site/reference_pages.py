@@ -1,16 +1,18 @@
 """Writes the pages of the reference: every command, option and key, from what mtlrun itself reads."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from html import escape
 from pathlib import Path
 
 from mtlrun.cli.commands import COMMANDS
 from mtlrun.cli.usage import help_text
-from mtlrun.config.reference import (
+from mtlrun.config.key_reference import (
+    Entry,
     Setting,
     about,
     column_settings,
+    entries,
     group_settings,
     option_names,
     settings_of,
@@ -19,6 +21,7 @@ from mtlrun.config.reference import (
 )
 from mtlrun.config.schema import GROUPS, conf_dir
 from mtlrun.hydra_plugin.launcher import StackLauncherConf
+from mtlrun.util.glossary import Term, terms
 
 RUNS = """# Runs, sweeps, experiments
 
@@ -34,7 +37,7 @@ TASKS = """# tasks
 
 def pages() -> dict[str, str]:
     """The Markdown of every page, by its path in the site."""
-    made = {"commands": _commands(), "runs": _runs(), "tasks": TASKS + _keys(task_settings())}
+    made = {"commands": _commands(), "runs": _runs(), "tasks": TASKS + _keys(task_settings()), "words": _words()}
     made |= {group: _group(group) for group in GROUPS}
     return {f"reference/{name}.md": text for name, text in made.items()}
 
@@ -43,6 +46,17 @@ def _commands() -> str:
     without_packages = re.sub(r"^added by .*?(?=^your own options)", "", help_text(""), flags=re.M | re.S)
     texts = {"mtlrun": without_packages, **{f"mtlrun {name}": help_text(name) for name in COMMANDS}}
     return "# Commands\n\n" + "".join(f"## {name}\n\n```text\n{text}\n```\n\n" for name, text in texts.items())
+
+
+def _words() -> str:
+    """The words of statistics, as `mtlrun explain` explains them."""
+    groups = (f"## {group}\n\n{''.join(map(_term, found))}" for group, found in terms().items())
+    return "# Words of statistics\n\n`mtlrun explain WORD` prints the same.\n\n" + "".join(groups)
+
+
+def _term(term: Term) -> str:
+    also = f" (also {_text(', '.join(term.names[1:])).rstrip('.')})" if term.names[1:] else ""
+    return f"### {_text(term.name).rstrip('.')}\n\n{_text(term.text)}{also} [More](../{term.page})\n\n"
 
 
 def _runs() -> str:
@@ -67,29 +81,21 @@ def _options(group: str, yamls: dict[str, Path]) -> str:
     return "".join(lines) + "\n"
 
 
-def _keys(settings: Iterable[Setting], level: int = 2, options: Iterable[str] = ()) -> str:
+def _keys(settings: Iterable[Setting], level: int = 2, options: Collection[str] = ()) -> str:
     """A section for each key, with a paragraph for each of its meanings. It names the options if they are not all."""
-    keys: dict[str, dict[tuple[str, tuple[str, ...]], list[Setting]]] = {}
-    for each in settings:
-        keys.setdefault(each.key, {}).setdefault((each.meaning, each.allowed), []).append(each)
-    all_options = set(options)
     return "".join(
-        f"{'#' * level} `{key}`\n\n{''.join(_paragraph(same, all_options) for same in meanings.values())}"
-        for key, meanings in keys.items()
+        f"{'#' * level} `{key}`\n\n{''.join(map(_paragraph, found))}"
+        for key, found in entries(settings, options).items()
     )
 
 
-def _paragraph(same: list[Setting], all_options: set[str]) -> str:
-    """What one or several options say of a key."""
-    names = [each.option for each in same if each.option]
-    to = f"({_coded(names)}) " if set(names) != all_options and names else ""
-    defaults: dict[str, list[str]] = {}
-    for each in same:
-        defaults.setdefault(each.default, []).append(each.option)
-    of = [f"`{text}`" + (f" ({_coded(of)})" if len(defaults) > 1 else "") for text, of in defaults.items()]
-    default = f"Default: {', '.join(of)}." if "" not in defaults else "It must be set."
-    kinds = [words if " " in words.strip("'") else f"`{words}`" for words in same[0].allowed]
-    return f"{to}{_text(same[0].meaning)}\n\n{default}{' Allowed: ' + ', '.join(kinds) + '.' if kinds else ''}\n\n"
+def _paragraph(entry: Entry) -> str:
+    to = f"({_coded(entry.options)}) " if entry.options else ""
+    several = len(entry.defaults) > 1
+    of = [f"`{text}`" + (f" ({_coded(names)})" if several else "") for text, names in entry.defaults.items()]
+    default = f"Default: {', '.join(of)}." if "" not in entry.defaults else "It must be set."
+    kinds = [words if " " in words.strip("'") else f"`{words}`" for words in entry.allowed]
+    return f"{to}{_text(entry.meaning)}\n\n{default}{' Allowed: ' + ', '.join(kinds) + '.' if kinds else ''}\n\n"
 
 
 def _coded(names: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from mtlrun.compare.analysis.options import Options
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.report.opening import PAGE, opening
 from mtlrun.compare.report.page import write_outputs
+from mtlrun.compare.report.rounding import number
 from mtlrun.compose import compose
 from mtlrun.compose.overrides import parse
 from mtlrun.storage.names import CONFIRMATION
@@ -47,7 +48,7 @@ class Study:
 
     def _repr_html_(self) -> str:
         paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.text.split("\n"))
-        return paragraphs + str(short(self.table).to_html(index=False))
+        return paragraphs + str(short(self.table).to_html(index=False, float_format=number, na_rep="–"))
 
     def save(self, folder: str | Path) -> Path:
         """Writes report.html, comparison.csv and the pictures into a folder. Returns its path."""
@@ -62,8 +63,8 @@ class Study:
 
 def short(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of a study's table to look at first: labels, means of the tasks' figures and Δm, verdicts."""
-    means = [column for column in table.columns if f"{column}/low" in table.columns]
-    return table[["label", *means, "verdict"]]
+    figures = [column for column in table.columns if "/" in column and f"{column}/low" in table.columns]
+    return table[["label", *figures, "delta_m", "verdict"]]
 
 
 def compared(

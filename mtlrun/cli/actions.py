@@ -94,14 +94,40 @@ def check(words: Words) -> int:
 
 @_seldom_collected()
 def init(words: Words) -> int:
-    """`mtlrun init TABLE --targets a,b`: writes ./conf/data/TABLE.yaml, a data option for a user's table."""
+    """`mtlrun init TABLE --targets a,b`: writes ./conf/data/TABLE.yaml, a data option for a user's table.
+
+    `--add-target c` adds a target to one that exists. Prints the types that were inferred, and what was left out.
+    """
     (table,) = words.operands(1)
+    added = words.names("add_target")
+    if added and words.options.get("targets"):
+        raise RequestError("init: found --targets and --add-target\nallowed: one of them")
+    if added:
+        return _add_targets(table, added)
     if not words.options.get("targets"):
         raise RequestError(f"init: --targets is missing\n{words.usage}")
     from mtlrun.data.init_yaml import write_yaml
 
-    path = write_yaml(Path(table), words.names("targets") or [], Path("."))
-    say(f"{path}\nlook at it, then: mtlrun check data={path.stem}")
+    written = write_yaml(Path(table), words.names("targets") or [], Path("."))
+    say(str(written.path))
+    say_sections(written.sections())
+    say(f"look at it, then: mtlrun check data={written.path.stem}")
+    return 0
+
+
+def _add_targets(table: str, names: list[str]) -> int:
+    """Adds targets to ./conf/data/TABLE.yaml. Returns the exit status."""
+    from mtlrun.compose import compose, single
+    from mtlrun.data.added_target import add_targets, option_file
+    from mtlrun.data.dataset import load_table
+    from mtlrun.data.init_targets import target_sections
+
+    file = option_file(table, Path("."))
+    frame = load_table(single(compose([f"data={file.stem}"])))[0].frame
+    targets = add_targets(file, names, frame)
+    say(str(file))
+    say_sections(target_sections(targets))
+    say(f"look at it, then: mtlrun check data={file.stem}")
     return 0
 
 
@@ -196,7 +222,7 @@ def log(words: Words) -> int:
 
 
 def explain(words: Words) -> int:
-    """`mtlrun explain WORD`: explains a word of statistics. Without a word it lists them all."""
+    """`mtlrun explain WORD`: explains a word of statistics, a key or an option. Without a word it lists them."""
     from mtlrun.cli.explain import explanation, list_of_words
 
     say(explanation(" ".join(words.words)) if words.words else list_of_words())

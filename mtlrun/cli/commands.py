@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+INIT_DETAILS = """
+
+  --targets a,b       the columns to predict; the others become inputs
+  --add-target c      add a target to the YAML that is there, and keep what you changed in it"""
 CHECK_DETAILS = """
 
   --config            also print the whole configuration; --cfg job prints it alone and reads no table
@@ -78,6 +82,7 @@ OPTIONS = {
     "all": Option(("--all",)),
     "completion": Option(("--shell-completion", "-sc"), "install=bash"),
     "targets": Option(("--targets",), "price,kind"),
+    "add_target": Option(("--add-target",), "sold"),
     "tasks": Option(("--tasks",), "price,kind"),
     "interval": Option(("--interval",), "0.9"),
     "output": Option(("-o",), "out.csv"),
@@ -128,7 +133,12 @@ COMMANDS = {
     "check": Command(
         "check [OVERRIDES]", "show tasks, graph and data; no training", (*TRAIN.options, "config", "all"), CHECK_DETAILS
     ),
-    "init": Command("init TABLE --targets a,b", "describe a table: ./conf/data/TABLE.yaml", ("targets",)),
+    "init": Command(
+        "init TABLE --targets a,b",
+        "describe a table: ./conf/data/TABLE.yaml",
+        ("targets", "add_target"),
+        INIT_DETAILS,
+    ),
     "fetch": Command("fetch NAME", "download a benchmark data set"),
     "compare": Command(
         "compare DIR... [OPTIONS]",
@@ -158,7 +168,7 @@ COMMANDS = {
         ("to", "project", "uri", "checkpoints"),
         LOG_DETAILS,
     ),
-    "explain": Command("explain [WORD]", "explain a word of statistics"),
+    "explain": Command("explain [WORD]", "explain a word of statistics or a key"),
 }
 
 

@@ -41,6 +41,11 @@ class Dataset:
     reconstructed: dict[str, list[str]] = field(default_factory=dict)  # task -> the columns that a reconstruction names
     reading: Reading = field(default_factory=Reading)
 
+    @property
+    def primary(self) -> dict[str, str]:
+        """Task -> its primary metric."""
+        return {name: target.primary for name, target in self.targets.items()}
+
     def cells(self) -> list[tuple[InputColumn, np.ndarray]]:
         """Each column of `spec` with its cells [N]: numbers float64, codes of a category int32.
 

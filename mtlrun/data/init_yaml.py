@@ -1,39 +1,71 @@
 """`mtlrun init TABLE --targets a,b`: writes a commented data YAML for a table of the user."""
 
 import glob
-import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-import yaml
 
 from mtlrun.config.data_options import option_name
 from mtlrun.config.schema import ColumnConfig, DataConfig
-from mtlrun.config.task_names import task_name
-from mtlrun.data.doubts import code_of_digits, in_words, is_identifier, no_classes, notations_of, one_class_twice
-from mtlrun.data.encoding import classes_of, infer_type
-from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
+from mtlrun.data.doubts import code_of_digits, in_words, is_identifier, notations_of
+from mtlrun.data.init_targets import InitTarget, init_targets, target_sections
+from mtlrun.data.kinds import kind_of
 from mtlrun.data.notation import as_yaml, is_sure
 from mtlrun.data.paths import resolve_path
-from mtlrun.data.positive import positive_of
 from mtlrun.data.reading import declared
 from mtlrun.data.split import require_column
 from mtlrun.data.table import Table, load_tables
 from mtlrun.data.tabular_files import separator_of
 from mtlrun.data.words import taken_and_kept
+from mtlrun.data.yaml_words import key, one_line, scalar
 from mtlrun.storage.files import create, remove_abandoned
-from mtlrun.tasks import DECLARED, INFERRED, type_of
-from mtlrun.util.errors import RequestError, listing
-from mtlrun.util.interpolation import escaped
+from mtlrun.util.errors import RequestError, counted, listing
+from mtlrun.util.sections import Section
+from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import typed
 
-MOST_COUNTS = 50  # a target with more different numbers is probably not a count
+
+@dataclass(frozen=True)
+class Inputs:
+    """The columns besides the targets.
+
+    kinds: input -> its kind; in_notation: the inputs in a local notation, which `columns` declares
+    left_out: column -> why it is no input
+    """
+
+    kinds: dict[str, str]
+    left_out: dict[str, str]
+    in_notation: set[str]
 
 
-def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
-    """Writes `folder`/conf/data/STEM.yaml for the table and returns its path. `folder` is the working directory.
+@dataclass(frozen=True)
+class Written:
+    """The file that `mtlrun init` has written, and what it holds.
+
+    notation: a line for each column in a local notation
+    """
+
+    path: Path
+    targets: Sequence[InitTarget]
+    inputs: Inputs
+    notation: Sequence[str]
+
+    def sections(self) -> list[Section]:
+        """What is learnt from what, for a terminal."""
+        kinds = Counter(self.inputs.kinds.values())
+        inputs = [", ".join(counted(count, f"{kind} column") for kind, count in kinds.items()), *self.notation]
+        reasons: dict[str, list[str]] = {}
+        for name, why in self.inputs.left_out.items():
+            reasons.setdefault(why, []).append(name)
+        left_out = [f"{listing(names)}: {why}" for why, names in reasons.items()]
+        return [*target_sections(self.targets), Section("inputs", inputs), Section("left out", left_out or ["none"])]
+
+
+def write_yaml(table: Path, targets: Sequence[str], folder: Path) -> Written:
+    """Writes `folder`/conf/data/STEM.yaml for the table. `folder` is the working directory.
 
     The YAML has the inferred task types and lists the inputs. Identifiers, empty columns and dates written as text are
     commented out. Comments name doubts about an input or a target. Raises RequestError for a table that cannot be read,
@@ -53,15 +85,23 @@ def write_yaml(table: Path, targets: list[str], folder: Path) -> Path:
     file = folder / "conf" / "data" / f"{option}.yaml"
     columns = [f'  separator: "{separator}"  # the sign between the columns'] if separator != "," else []
     columns += _columns(frame, found, table_)
-    text = _text(typed(table), option, table_.frame, list(dict.fromkeys(targets)), columns)
+    inputs, tasks = _inputs(table_.frame, targets), init_targets(targets, table_.frame)
     try:
         remove_abandoned(file.parent, glob.escape(file.name))
-        create(file, text)
+        create(file, _text(typed(table), option, inputs, tasks, columns))
     except FileExistsError:
-        raise RequestError(f"init: {file} exists already\nremove or rename it first: it is never overwritten") from None
+        raise RequestError(
+            f"init: {file} exists already, and is never overwritten\n"
+            f"remove or rename it, or add a target to it: {quoted('mtlrun', 'init', typed(table))} --add-target NAME"
+        ) from None
     except OSError as error:
         raise RequestError(f"init: cannot write {file} ({error.strerror})\ncheck the folder") from None
-    return file
+    notation = [
+        f"{name}: {in_words(notations, frame[name].dropna().unique())}"
+        + ("" if name in sure else "; in doubt: see columns")
+        for name, notations in found.items()
+    ]
+    return Written(file, tasks, inputs, notation)
 
 
 def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: Table) -> list[str]:
@@ -73,18 +113,18 @@ def _columns(cells: pd.DataFrame, found: dict[str, list[ColumnConfig]], table: T
     for name, notations in found.items():
         what = in_words(notations, cells[name].dropna().unique())
         mark, end = ("", "") if is_sure(notations) else ("# ", "".join(f"; or {as_yaml(n)}" for n in notations[1:]))
-        lines.append(f"    {mark}{_key(name)}: {as_yaml(notations[0])}  # {_one_line(what + end)}")
+        lines.append(f"    {mark}{key(name)}: {as_yaml(notations[0])}  # {one_line(what + end)}")
     for name in cells.columns:
         if (cell := code_of_digits(cells[name])) is not None:
             what = f"text, as {cell!r} has a leading zero; this line reads numbers"
-            lines.append(f"    # {_key(str(name))}: {{number: {{}}}}  # {_one_line(what)}")
+            lines.append(f"    # {key(str(name))}: {{number: {{}}}}  # {one_line(what)}")
     none = all(line.startswith("    #") for line in lines)
     taken, kept = taken_and_kept(table.words, table.reading)
     for name, counts in kept.items():
         missing = ColumnConfig(missing=list(counts))
         what = f"{_counts(counts)} are values of text; this line makes them missing"
-        lines.append(f"    # {_key(name)}: {as_yaml(missing)}  # {_one_line(what)}")
-    lines += [f"    # {_key(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
+        lines.append(f"    # {key(name)}: {as_yaml(missing)}  # {one_line(what)}")
+    lines += [f"    # {key(name)}: {_counts(counts)} taken for missing values" for name, counts in taken.items()]
     return [f"  columns:{' null' * none}  # how cells are read that do not say so themselves", *lines]
 
 
@@ -92,33 +132,42 @@ def _counts(words: dict[str, int]) -> str:
     return listing(f"{word!r} in {count:,} cells" for word, count in words.items())
 
 
-def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], columns: list[str]) -> str:
-    inputs, left_out = [], []
+def _inputs(frame: pd.DataFrame, targets: Collection[str]) -> Inputs:
+    """The inputs of a table, and the columns that are left out. Raises RequestError if no input is left."""
+    found = Inputs({}, {}, set())
     for column in (str(c) for c in frame.columns if c not in targets):
         series = frame[column]
         if not series.notna().any():
-            left_out.append(f"    # - {_scalar(column)}  # empty")
+            found.left_out[column] = "empty"
         elif notations_of(series):
-            inputs.append(f"    - {_scalar(column)}  # read as {kind_of(series).name}: see columns")
+            found.kinds[column] = kind_of(series).name
+            found.in_notation.add(column)
         elif is_identifier(series, column):
-            left_out.append(f"    # - {_scalar(column)}  # like an identifier: nearly every value is different")
+            found.left_out[column] = "like an identifier: nearly every value is different"
         else:
-            inputs.append(f"    - {_scalar(column)}")
-    if not inputs:
+            found.kinds[column] = kind_of(series).name
+    if not found.kinds:
         raise RequestError(
             "init: no column is left for the inputs beside targets, identifiers, empty columns\n"
             "give fewer --targets, or write the YAML by hand (see data=table)"
         )
+    return found
+
+
+def _text(path: str, option: str, inputs: Inputs, targets: Sequence[InitTarget], columns: Sequence[str]) -> str:
     lines = [
         "# @package _global_",
         f"# mtlrun check data={option}    shows what is read, and warns",
         f"# mtlrun data={option} loss=uncertainty lr=per_head",
         "data:",
-        f"  path: {_scalar(path)}  # relative to the working directory",
+        f"  path: {scalar(path)}  # relative to the working directory",
         *columns,
         "  inputs:  # null: every column that is no target, split, group or weight column",
-        *inputs,
-        *left_out,
+        *(
+            f"    - {scalar(name)}" + (f"  # read as {kind}: see columns" if name in inputs.in_notation else "")
+            for name, kind in inputs.kinds.items()
+        ),
+        *(f"    # - {scalar(name)}  # {why}" for name, why in inputs.left_out.items()),
         "  future: null  # columns, or patterns, that are not known when predicting: never inputs",
         "  weight: null  # a column of row weights",
         "  split: {train: 0.7, val: 0.15, test: 0.15, by: null, column: null, files: null}"
@@ -126,78 +175,6 @@ def _text(path: str, option: str, frame: pd.DataFrame, targets: list[str], colum
         "  train_rows: null  # fewer training rows, same val and test",
         "  standardize_targets: true",
         "tasks:  # type: regression, binary, categorical or count",
+        *(line for target in targets for line in target.lines()),
     ]
-    taken: set[str] = set()
-    for column in targets:
-        name = task_name(column, taken)
-        taken.add(name)
-        series = frame[column]
-        missing = int(series.isna().sum())
-        comment = f"{series.nunique()} different values, {missing} of {len(series)} missing"
-        no_type, doubts = _doubts(series.dropna())
-        # no type: a run then refuses the target and says what to do
-        settings = [] if no_type else [f"type: {infer_type(series)}"]
-        settings += [f"target: {_scalar(column)}"] if name != column else []
-        positive, note = _positive(series.dropna())
-        settings += positive
-        lines.append(f"  {name}: {{{', '.join(settings)}}}  # {comment}")
-        lines += [f"  # {line}" for line in [*note, *doubts]]
-        lines += _alternatives(series.dropna(), name, settings)
     return "\n".join(lines) + "\n"
-
-
-def _positive(labels: pd.Series) -> tuple[list[str], list[str]]:
-    """The setting `positive` of a target of two values, and a comment on it; both empty for other targets."""
-    classes, codes = classes_of(labels, "--targets") if labels.nunique() == 2 else ([], np.empty(0))
-    if len(classes) != 2:
-        return [], []
-    at, why = positive_of(classes, np.bincount(codes, minlength=2))
-    taken, other = (_class(value) for value in (classes[at], classes[1 - at]))
-    return [f"positive: {taken}"], [
-        _one_line(f"{taken} is the positive class, as {why}; to change it: positive: {other}")
-    ]
-
-
-def _class(value: Any) -> str:
-    """A class as YAML."""
-    return _scalar(value) if isinstance(value, str) else str(yaml.safe_dump(value)).split("\n")[0]
-
-
-def _alternatives(labels: pd.Series, name: str, settings: list[str]) -> list[str]:
-    """Comments with types that a target of few different numbers may have, and that `infer_type` never chooses."""
-    if kind_of(labels) is not NUMBER or not 2 < labels.nunique() <= MOST_COUNTS:
-        return []
-    numbers, lines = as_numbers(labels), []
-    for kind, other in DECLARED.items():
-        accepts = other.accepts
-        if kind not in INFERRED and other.has_numbers and callable(accepts) and accepts(numbers).all():
-            others = [setting for setting in settings if not setting.startswith("type:")]
-            typed_settings = ", ".join([f"type: {kind}", *others])
-            lines.append(f"  # {name}: {{{typed_settings}}}  # instead, if it counts something: {other.allowed}")
-    return lines
-
-
-def _doubts(labels: pd.Series) -> tuple[bool, list[str]]:
-    """Whether a text target does not look like classes, and all doubts about it in the words of the notes of a run."""
-    if kind_of(labels) is not TEXT:
-        return False, []
-    classes, codes = classes_of(labels, "--targets")
-    doubt = no_classes(classes, np.bincount(codes)) if type_of(infer_type(labels)).has_many_classes else None
-    return doubt is not None, [*([doubt] if doubt else []), *one_class_twice(classes)]
-
-
-def _scalar(text: str) -> str:
-    """A text as a value in YAML. `${` is escaped so that it is no interpolation."""
-    return _key(escaped(text))
-
-
-def _key(text: str) -> str:
-    """A text as a key in YAML, quoted unless it is a plain word."""
-    if re.fullmatch(r"[A-Za-z_][\w./-]*", text, flags=re.ASCII) and yaml.safe_load(text) == text:
-        return text
-    return str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=10**9)).strip()
-
-
-def _one_line(text: str) -> str:
-    """A comment without line breaks."""
-    return " ".join(text.split())

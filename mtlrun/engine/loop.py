@@ -56,7 +56,8 @@ class Training:
             self.state.restore(saved)
         for member in self.state.running:
             offset = saved["members"][member.at]["offset"] if saved else 0
-            member.writer = RunWriter(member.folder, self.trainer.tensorboard, offset, self.state.step)
+            primary = member.dataset.primary
+            member.writer = RunWriter(member.folder, self.trainer.tensorboard, offset, self.state.step, primary)
         self._freeze()
         self.saver, self.signals = Saver(checkpoint_path, self.state), Signals()
 

@@ -101,9 +101,8 @@ class Member:
             named = {f"val/{task}/{metric}": value for (task, metric), value in figures.items()}
             named |= {f"train/{task}/{metric}": value for (task, metric), value in training.items()}
             self.best = Best(score, step, epoch, named)
-        primary = {task: target.primary for task, target in self.dataset.targets.items()}
         by, shown = self.selection.name, self.selection.sign * score
-        self.say(evaluation_line(epoch, self.epochs, step, figures, primary, by, shown, better))
+        self.say(evaluation_line(epoch, self.epochs, step, figures, self.dataset.primary, by, shown, better))
         return better
 
     def selected_summary(self) -> dict[str, Any] | None:
@@ -115,7 +114,7 @@ class Member:
 
     def write_hyperparameters(self, figures: Mapping[str, float]) -> None:
         """Writes settings and test figures for TensorBoard, each task's primary metric first."""
-        primary = [f"test/{task}/{target.primary}" for task, target in self.dataset.targets.items()]
+        primary = [f"test/{task}/{metric}" for task, metric in self.dataset.primary.items()]
         names = [name for name in dict.fromkeys([*primary, *figures]) if name.startswith("test/") and name in figures]
         self.files.hyperparameters(self._hyperparameters(), {name: figures[name] for name in names})
 

@@ -150,9 +150,8 @@ class RunLogs(Reporter):
 
 def closing(member: Member) -> list[str]:
     """The lines that report a completed run."""
-    targets = member.dataset.targets.items()
-    end = training_end(member.folder, member.summary)
-    return closing_lines(member.summary, end, {t: v.type for t, v in targets}, {t: v.primary for t, v in targets})
+    end, types = training_end(member.folder, member.summary), {t: v.type for t, v in member.dataset.targets.items()}
+    return closing_lines(member.summary, end, types, member.dataset.primary)
 
 
 def _words_of_first(first: Config) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.config.data_options import table_name
-from mtlrun.storage.names import BEST, IMPORTANCE, METRICS, RESULTS, SUMMARY
+from mtlrun.storage.names import BEST, IMPORTANCE, METRICS, RESULTS, SUMMARY, TUNE
 from mtlrun.storage.summary import METRICS_HEADER
 from mtlrun.storage.sweep_folder import COMMAND, read_plan
 from mtlrun.util.errors import RequestError
@@ -25,8 +25,8 @@ class Content:
 
     key: identifies it: its name and what it was trained from, so that a second copy of its folder is the same
     params: the settings, without those that are null; of a sweep, those that all its runs share
-    figures: the final ones: test/TASK/METRIC; selected/SPLIT/TASK/METRIC for the other splits at the selected
-        checkpoint; trivial/test/TASK/METRIC; seconds, steps, parameters
+    figures: the final ones: test/TASK/METRIC; val_selected/TASK/METRIC and train_selected/TASK/METRIC, at the selected
+        checkpoint, beside the curves val/TASK/METRIC; trivial/test/TASK/METRIC; seconds, steps, parameters
     tags: where it comes from
     files: folder on the shelf ("" is the top) -> paths
     ended: seconds since 1970
@@ -93,10 +93,11 @@ def content_of_run(run: RunRecord, checkpoints: bool) -> Content:
 
 def content_of_sweep(sweep: Path, runs: Sequence[Content]) -> Content:
     """What is sent of a sweep beside its runs: the settings that they share, its table, its comparison."""
+    ended, began = max(run.ended for run in runs), min(run.ended - run.seconds for run in runs)
     tops = [path for path in (sweep / RESULTS, sweep / COMMAND) if path.is_file()]
     compared = sorted(path for path in (sweep / COMPARISON).glob("[!.]*") if path.is_file())
     jobs = [(job["run"], job.get("overrides", {})) for job in read_plan(sweep)]
-    name = sweep.resolve().name
+    name = sweep_name(sweep)
     return Content(
         name=name,
         key=_digest(name, json.dumps(jobs, sort_keys=True)),
@@ -106,8 +107,16 @@ def content_of_sweep(sweep: Path, runs: Sequence[Content]) -> Content:
         figures={},
         tags={"mtlrun.folder": str(sweep.resolve())},
         files={"": tops} | ({COMPARISON: compared} if compared else {}),
-        ended=max(run.ended for run in runs),
+        ended=ended,
+        seconds=ended - began,
     )
+
+
+def sweep_name(sweep: Path) -> str:
+    """The name of a sweep: that of its folder; for a batch of `mtlrun tune` the path from the folder of the search."""
+    folder = sweep.resolve()
+    search = next((parent for parent in folder.parents if (parent / TUNE).is_file()), None)
+    return folder.name if search is None else folder.relative_to(search.parent).as_posix()
 
 
 def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -129,7 +138,10 @@ def as_text(value: Any, longest: int) -> str:
 
 
 def _figures(run: RunRecord) -> dict[str, float]:
-    found = {(name if name.startswith("test/") else f"selected/{name}"): value for name, value in run.figures.items()}
+    found = {}
+    for name, value in run.figures.items():
+        split, _, rest = name.partition("/")
+        found[name if split == "test" else f"{split}_selected/{rest}"] = value
     found |= {f"trivial/{name}": value for name, value in run.trivial.items() if name.startswith("test/")}
     counts = {"seconds": run.seconds, "steps": run.steps, "parameters": run.parameters}
     return found | {name: float(value) for name, value in counts.items() if value is not None}
@@ -140,8 +152,8 @@ def _tag(split: str, task: str, metric: str) -> str:
 
 
 def _named(run: RunRecord) -> str:
-    folder = run.folder.resolve()
-    return f"{folder.parent.name}/{folder.name}" if run.sweep is not None else folder.name
+    name = run.folder.resolve().name
+    return f"{sweep_name(run.sweep)}/{name}" if run.sweep is not None else name
 
 
 def _digest(*parts: Any) -> str:

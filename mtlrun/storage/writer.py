@@ -4,8 +4,9 @@ import csv
 import io
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mtlrun.storage import events
@@ -15,6 +16,7 @@ from mtlrun.storage.summary import IMPORTANCE_HEADER, METRICS_HEADER
 from mtlrun.util.errors import RequestError
 
 Row = tuple[int, int, str, str, str, float]
+FIRST = "primary"  # a group of tags: TensorBoard opens with the first two groups in alphabetical order
 
 LOG_FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")  # the same as in conf/config.yaml
 
@@ -22,6 +24,8 @@ LOG_FORMAT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")  # the s
 class RunWriter:
     """Appends rows to metrics.csv and, if asked for, to TensorBoard; writes summary.json and run.log.
 
+    primary: task -> its primary metric; TensorBoard gets its curve on val and its figure on test a second time, as
+        primary/TASK/METRIC/SPLIT, so that they are on the first screen
     offset, step: for a resumed run the size of metrics.csv and the step when the checkpoint was written. Later rows are
     cut from metrics.csv, and TensorBoard is told to ignore later steps.
     Every method closes its files before it returns, because one process writes any number of runs.
@@ -29,8 +33,15 @@ class RunWriter:
     Raises RequestError if metrics.csv is shorter than `offset`.
     """
 
-    def __init__(self, folder: Path, tensorboard: bool, offset: int = 0, step: int = 0) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        tensorboard: bool,
+        offset: int = 0,
+        step: int = 0,
+        primary: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.folder, self.primary = folder, primary
         self.path = folder / METRICS
         if offset:
             size = self.offset if self.path.exists() else 0
@@ -65,8 +76,10 @@ class RunWriter:
         if self.events is not None:
             steps: dict[int, list[tuple[str, float]]] = {}
             for _, step, split, task, metric, value in rows:
-                tag = f"{split}/{task}/{metric}" if task else f"{split}/{metric}"
-                steps.setdefault(step, []).append((tag, value))
+                tags = [f"{split}/{task}/{metric}" if task else f"{split}/{metric}"]
+                if split != "train" and self.primary.get(task) == metric:
+                    tags.append(f"{FIRST}/{task}/{metric}/{split}")
+                steps.setdefault(step, []).extend((tag, value) for tag in tags)
             append(self.events, b"".join(events.scalars(step, values) for step, values in steps.items()))
 
     def hyperparameters(self, settings: dict[str, Any], figures: dict[str, float]) -> None:

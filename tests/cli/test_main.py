@@ -471,7 +471,7 @@ def test_what_init_writes_is_found(prepared: list[Config], capsys: pytest.Captur
         "area,price,kind\n" + "".join(f"{i}.5,{i * i}.25,{'xyz'[i % 3]}\n" for i in range(30))
     )
     assert main(["init", "my homes.csv", "--targets", "price, kind"]) == 0
-    path, hint = capsys.readouterr().out.splitlines()
+    path, *_, hint = capsys.readouterr().out.splitlines()
     assert Path(path).parent == Path("conf/data") and Path(path).is_file()
     assert hint == f"look at it, then: mtlrun check data={Path(path).stem}"
     assert main([f"data={Path(path).stem}"]) == 0

@@ -100,7 +100,7 @@ def test_init_writes_the_line_and_check_names_it(name: str, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     _, settings, _ = COLUMNS[name]
     path = written(name, tmp_path)
-    plain = yaml.safe_load(write_yaml(Path(path), ["y"], tmp_path).read_text(encoding="utf-8"))
+    plain = yaml.safe_load(write_yaml(Path(path), ["y"], tmp_path).path.read_text(encoding="utf-8"))
     assert plain["data"]["columns"] == {"z": settings} and plain["data"]["inputs"] == ["z", "x"]
     undeclared = config(TASK, path=path)
     warned = [w for w in inspect(undeclared, load_dataset(undeclared)) if w.startswith("z: read as ")]
@@ -160,7 +160,7 @@ def test_the_setting_that_messages_offer_works(name: str, tmp_path: Path, monkey
 def test_a_notation_in_doubt_is_a_comment(tmp_path: Path) -> None:
     frame = pd.DataFrame({"when": ["8/6/2021", "3/4/2022", "1/2/2020"] * 20, "mass": ["1,000", "2,500", "4,125"] * 20})
     frame.assign(y=np.arange(60) * 1.5).to_csv(tmp_path / "t.csv", index=False)
-    text = write_yaml(tmp_path / "t.csv", ["y"], tmp_path).read_text(encoding="utf-8")
+    text = write_yaml(tmp_path / "t.csv", ["y"], tmp_path).path.read_text(encoding="utf-8")
     assert yaml.safe_load(text)["data"]["columns"] is None
     assert '    # when: {date: "%d/%m/%Y"}  # dates such as \'8/6/2021\'; or {date: "%m/%d/%Y"}' in text
     assert '    # mass: {number: {thousands: ","}}  # numbers such as \'1,000\'; or {number: {decimal: ","}}' in text
@@ -232,7 +232,8 @@ def test_digits_with_a_leading_zero_are_codes_until_declared(
     old = load_dataset(config({"y": {"type": "regression"}}, path="t.csv", reading="0.1"))
     assert old.reading.columns["z"].kind == "number"
     assert (
-        f"# z: {{number: {{}}}}  # text, as {cells[0]!r} has" in write_yaml(Path("t.csv"), ["y"], tmp_path).read_text()
+        f"# z: {{number: {{}}}}  # text, as {cells[0]!r} has"
+        in write_yaml(Path("t.csv"), ["y"], tmp_path).path.read_text()
     )
     reading = Reading.from_plain(json.loads(json.dumps(data.reading.to_plain())))
     pd.DataFrame(rows)[["z"]].iloc[:1].to_csv("new.csv", index=False)
@@ -315,7 +316,7 @@ def test_words_for_missing_values_are_declared(settings: dict[str, Any], ending:
 
 
 def test_init_names_the_words(tmp_path: Path) -> None:
-    text = write_yaml(Path(words_table(tmp_path)), ["y"], tmp_path).read_text(encoding="utf-8")
+    text = write_yaml(Path(words_table(tmp_path)), ["y"], tmp_path).path.read_text(encoding="utf-8")
     assert (
         "    # severity: {missing: [None]}  # 'None' in 30 cells are values of text; this line makes them missing"
         in text

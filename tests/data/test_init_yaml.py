@@ -14,8 +14,9 @@ from omegaconf import OmegaConf
 from mtlrun.config.check import check
 from mtlrun.config.task_names import LEGAL, task_name
 from mtlrun.data.dataset import load_dataset
-from mtlrun.data.init_yaml import _key, _scalar, write_yaml
+from mtlrun.data.init_yaml import write_yaml
 from mtlrun.data.notation.declared_cells import yaml_flow
+from mtlrun.data.yaml_words import key, scalar
 from mtlrun.util.errors import RequestError
 
 N = 80
@@ -46,7 +47,7 @@ def table(folder: Path) -> Path:
 
 
 def test_what_it_writes_loads(tmp_path: Path) -> None:
-    file = write_yaml(table(tmp_path), ["kind", "price in €", "trunk"], tmp_path)
+    file = write_yaml(table(tmp_path), ["kind", "price in €", "trunk"], tmp_path).path
     assert file == tmp_path / "conf" / "data" / "houses_2024.yaml"
     text = file.read_text(encoding="utf-8")
     assert text.startswith("# @package _global_\n")
@@ -66,7 +67,7 @@ def test_what_it_writes_loads(tmp_path: Path) -> None:
 
 
 def test_never_overwrites(tmp_path: Path) -> None:
-    file = write_yaml(table(tmp_path), ["kind"], tmp_path)
+    file = write_yaml(table(tmp_path), ["kind"], tmp_path).path
     file.write_text("mine")
     with pytest.raises(RequestError, match="exists already"):
         write_yaml(table(tmp_path), ["kind"], tmp_path)
@@ -106,7 +107,7 @@ def test_task_name(column: str, task: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20))
 def test_any_name_survives_yaml_and_interpolation(name: str) -> None:
-    text = f"list:\n  - {_scalar(name)}\n{_key(name)}: {yaml_flow({name: [name]})}\n"
+    text = f"list:\n  - {scalar(name)}\n{key(name)}: {yaml_flow({name: [name]})}\n"
     assert OmegaConf.to_container(OmegaConf.create(text), resolve=True) == {"list": [name]} | {name: {name: [name]}}
 
 
@@ -124,7 +125,7 @@ def test_comments_beside_what_looks_wrong(tmp_path: Path) -> None:
         }
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
-    text = write_yaml(tmp_path / "t.csv", ["price", "cost", "sold"], tmp_path).read_text(encoding="utf-8")
+    text = write_yaml(tmp_path / "t.csv", ["price", "cost", "sold"], tmp_path).path.read_text(encoding="utf-8")
     assert yaml.safe_load(text)["data"]["inputs"] == ["size", "day"]
     assert yaml.safe_load(text)["data"]["columns"] == {"cost": {"number": {"unit": "CHF"}}}
     lines = text.splitlines()
@@ -158,7 +159,7 @@ def test_a_target_that_may_be_a_count_has_that_type_as_a_comment(
     rows = [value for _ in range(max(1, N // len(values))) for value in values]
     frame = pd.DataFrame({"area": np.random.default_rng(0).normal(size=len(rows)), "n of x": rows})
     frame.to_csv(tmp_path / "visits.csv", index=False)
-    text = write_yaml(tmp_path / "visits.csv", ["n of x"], tmp_path).read_text()
+    text = write_yaml(tmp_path / "visits.csv", ["n of x"], tmp_path).path.read_text()
     assert f"  n_of_x: {{type: {inferred}, target: " in text
     instead = '  # n_of_x: {type: count, target: "n of x"}  # instead, if it counts something: whole numbers from 0\n'
     assert (instead in text) == counts and "count}" not in text.replace(instead, "")
@@ -170,7 +171,7 @@ def test_a_target_that_may_be_a_count_has_that_type_as_a_comment(
 def test_init_writes_the_separator_of_a_table_with_decimal_commas(tmp_path: Path, separator: str) -> None:
     rows = [["city", "area", "rent"], *(["Köln", f"{i},5", f"{2 * i},25"] for i in range(1, N))]
     (tmp_path / "flats.csv").write_text("\n".join(map(separator.join, rows)), encoding="utf-8")
-    settings = yaml.safe_load(write_yaml(tmp_path / "flats.csv", ["rent"], tmp_path).read_text(encoding="utf-8"))
+    settings = yaml.safe_load(write_yaml(tmp_path / "flats.csv", ["rent"], tmp_path).path.read_text(encoding="utf-8"))
     assert settings["data"]["separator"] == {"\t": "tab"}.get(separator, separator)
     settings["data"] |= {"name": "table", "path": str(tmp_path / "flats.csv")}
     dataset = load_dataset(check({"seed": 0, **settings, **REST}))

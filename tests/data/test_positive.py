@@ -42,7 +42,7 @@ def test_init_says_which_was_taken(tmp_path: Path) -> None:
     columns = {"x": range(8), "buys": ["ja", "nein"] * 4, "ok": ["yes", "no"] * 4, "ill": [True] * 7 + [False]}
     pd.DataFrame(columns | {"sex": ["m"] * 3 + ["f"] * 5, "n": [7, 9] * 4}).to_csv(tmp_path / "t.csv", index=False)
     targets = ["buys", "ok", "ill", "sex", "n"]
-    text = write_yaml(tmp_path / "t.csv", targets, tmp_path).read_text(encoding="utf-8")
+    text = write_yaml(tmp_path / "t.csv", targets, tmp_path).path.read_text(encoding="utf-8")
     tasks = yaml.safe_load(text)["tasks"]
     assert [tasks[name]["positive"] for name in targets] == ["ja", "yes", True, "m", 9]
     assert "  # ja is the positive class, as it means yes; to change it: positive: nein\n" in text

@@ -19,7 +19,7 @@ def test_settings_final_figures_and_files(sweep: Path) -> None:
     assert run.params["loss"] == "uncertainty" and run.params["model.hidden"] == [64, 64]
     assert None not in run.params.values()
     assert run.figures["test/price/rmse"] == summary["figures"]["test/price/rmse"]
-    assert run.figures["selected/val/price/rmse"] == summary["figures"]["val/price/rmse"]
+    assert run.figures["val_selected/price/rmse"] == summary["figures"]["val/price/rmse"]
     assert run.figures["trivial/test/price/rmse"] == summary["trivial"]["test/price/rmse"]
     assert run.figures["steps"] == summary["steps"] and run.figures["seconds"] == summary["seconds"]
     assert run.tags["mtlrun.config_hash"] == summary["config_hash"]
@@ -65,10 +65,23 @@ def test_of_a_sweep_what_its_runs_share_and_its_comparison(sweep: Path) -> None:
     (sweep / "compare").mkdir()
     (sweep / "compare/report.html").write_text("a page")
     content = content_of_sweep(sweep, contents(sweep))
+    assert content.ended - content.seconds == min(run.ended - run.seconds for run in contents(sweep))
     assert content.name == "sweep" and content.figures == {} and content.curves() == {}
     assert content.params["lr"] == "single" and not {"loss", "seed"} & set(content.params)
     assert [path.name for path in content.files[""]] == ["results.csv", "command.txt"]
     assert [path.name for path in content.files["compare"]] == ["report.html"]
+
+
+def test_a_batch_of_a_search_has_a_name_of_its_own(sweep: Path, tmp_path: Path) -> None:
+    search = tmp_path / "search_of_today"
+    batches = [Path(shutil.copytree(sweep, search / f"search/{number}/split_0")) for number in ("000", "001")]
+    (search / "tune.json").write_text("{}")
+    sent = [content_of_sweep(batch, contents(batch)) for batch in batches]
+    assert [content.name for content in sent] == [
+        f"search_of_today/search/{number}/split_0" for number in ("000", "001")
+    ]
+    assert sent[0].key != sent[1].key
+    assert not {run.key for run in contents(batches[0])} & {run.key for run in contents(batches[1])}
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3])])

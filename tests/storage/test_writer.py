@@ -84,6 +84,27 @@ def test_each_step_is_one_event_also_where_a_call_holds_several(tmp_path: Path) 
     assert shown == [(10, 5), (20, 4), (30, 4)]
 
 
+def test_the_first_group_of_tags_has_the_primary_figures(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path, tensorboard=True, primary={"price": "rmse", "cut": "accuracy"})
+    for step in (10, 20):
+        keys = [
+            ("train", "price", "rmse"),
+            ("val", "price", "rmse"),
+            ("val", "price", "mae"),
+            ("val", "cut", "accuracy"),
+        ]
+        writer.rows([(1, step, *key, step + i / 8) for i, key in enumerate(keys)])
+    writer.rows([(1, 10, "test", "price", "rmse", 9.0), (1, 10, "test", "price", "mae", 8.0)])
+    shown = scalars(tmp_path)
+    extra = {tag: points for tag, points in shown.items() if tag not in csv_scalars(tmp_path)}
+    assert extra == {
+        "primary/price/rmse/val": [(10, 10.125), (20, 20.125)],
+        "primary/cut/accuracy/val": [(10, 10.375), (20, 20.375)],
+        "primary/price/rmse/test": [(10, 9.0)],
+    }
+    assert min(tag.split("/")[0] for tag in shown) == "primary"  # TensorBoard opens the first two groups
+
+
 def test_records_are_those_of_tensorboard_s_own_writer(tmp_path: Path) -> None:
     from tensorboard.summary.writer.record_writer import RecordWriter
 

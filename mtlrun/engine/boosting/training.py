@@ -41,7 +41,7 @@ class Boosting:
         assert config.boosting is not None, "runs/stack_training.py decides"
         self.stack, self.on_end = stack, ended
         self.total, self.patience = stack.length.steps, stack.length.patience_steps
-        writer = RunWriter(folder, config.trainer.tensorboard)
+        writer = RunWriter(folder, config.trainer.tensorboard, primary=dataset.primary)
         self.member = Member(0, config, dataset, stack.selections[0], folder, summary, self.total, writer=writer)
         self.running = [self.member]
         self.started = time.monotonic()

@@ -8,7 +8,7 @@ import dataclasses
 import inspect
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, takewhile
@@ -39,6 +39,20 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What one or several options say alike of a key.
+
+    options: their names; empty if all options of the group say it, or if there are none
+    defaults: default -> the options that have it
+    """
+
+    options: tuple[str, ...]
+    defaults: dict[str, list[str]]
+    allowed: tuple[str, ...]
+    meaning: str
+
+
+@dataclass(frozen=True)
 class OptionFile:
     """A YAML of conf/. Keys have dots: `split.train`.
 
@@ -50,6 +64,30 @@ class OptionFile:
     defaults: dict[str, Any] = field(default_factory=dict)
     meanings: dict[str, str] = field(default_factory=dict)
     listed: dict[str, str] = field(default_factory=dict)
+
+
+def entries(settings: Iterable[Setting], options: Collection[str] = ()) -> dict[str, list[Entry]]:
+    """The entries of each key. options: all options of the group."""
+    alike: dict[str, dict[tuple[str, tuple[str, ...]], list[Setting]]] = {}
+    for each in settings:
+        alike.setdefault(each.key, {}).setdefault((each.meaning, each.allowed), []).append(each)
+    return {key: [_entry(same, options) for same in meanings.values()] for key, meanings in alike.items()}
+
+
+def _entry(same: Sequence[Setting], options: Collection[str]) -> Entry:
+    names = tuple(each.option for each in same if each.option)
+    defaults: dict[str, list[str]] = {}
+    for each in same:
+        defaults.setdefault(each.default, []).append(each.option)
+    return Entry(() if set(names) == set(options) else names, defaults, same[0].allowed, same[0].meaning)
+
+
+@cache
+def every_entry() -> dict[str, list[Entry]]:
+    """The entries of every key of a configuration."""
+    groups = {group: entries(group_settings(group), option_names(group)) for group in GROUPS}
+    found = entries([*top_settings(), *task_settings(), *column_settings()])
+    return found | {key: own for group in groups.values() for key, own in group.items()}
 
 
 def option_names(group: str) -> list[str]:
