@@ -1,5 +1,6 @@
 """The budget of a search in runs and minutes: what it has spent, and how many settings still fit."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from mtlrun.tune.stored import read_stored
 from mtlrun.tune.tune_words import TuneSettings
 
 CLOCK = "clock.json"
-UNSEEN = 1.5  # a setting is assumed to take so many times as long as the default, until settings are trained
-MARGIN = 1.25  # and so many times as long as the mean of those before it
+# A setting is assumed to take so many times as long as
+UNSEEN = 8.0  # the default, until settings are trained: a larger shape takes up to nine times as long
+HOPED = 1.5  # the default, for two settings, below which there is no search
+MARGIN = 1.25  # the mean of those before it
 
 
 class Training(NamedTuple):
@@ -68,10 +71,9 @@ class Budget:
     default: Sequence[Training] = ()
     trained: list[Training] = field(default_factory=list)
 
-    @property
-    def each(self) -> float:
-        """The seconds that a setting is assumed to take on a split."""
-        known, times = (self.trained, MARGIN) if self.trained else (self.default, UNSEEN)
+    def each(self, times: float = UNSEEN) -> float:
+        """The seconds that a setting is assumed to take on a split. times: beside the default, if none was trained."""
+        known, times = (self.trained, MARGIN) if self.trained else (self.default, times)
         seconds, runs = sum(training.seconds for training in known), sum(training.runs for training in known)
         return max(times * seconds, 1e-9) / max(runs, 1)
 
@@ -82,19 +84,26 @@ class Budget:
         """
         most, splits = self.settings.most_runs, self.settings.splits
         sizes = [n for n in range(self.settings.batch, 0, -1) if most is None or self.runs + runs_of(n, splits) <= most]
-        size = next((n for n in sizes if self.fits(runs_of(n, splits)) == runs_of(n, splits)), 0)
-        if self.settings.minutes is None:
+        if self.settings.minutes is None or not sizes:
+            return max(sizes, default=0)
+        least = min(sizes[0], math.ceil(self.settings.batch / 4) if self.trained else 2)
+        size = self.fits(sizes[0], splits)
+        if size >= least:
             return size
-        least = self.settings.batch / 4 if self.trained else 2
-        return size if size >= min(least, max(sizes, default=0)) else 0
+        return 0 if self.trained or self.each(HOPED) * runs_of(least, splits) > self._left else least
 
-    def fits(self, settings: int) -> int:
-        """How many of so many settings can be trained on a split in the time that is left."""
+    def fits(self, settings: int, splits: int) -> int:
+        """How many of so many settings can train on so many splits, on each the better half, in the time left."""
         if self.settings.minutes is None:
             return settings
-        return max(0, min(settings, int((60 * self.settings.minutes - self.clock.seconds) / self.each)))
+        runs = self._left / self.each()
+        return next((n for n in range(settings, 0, -1) if runs_of(n, splits) <= runs), 0)
 
     @property
     def least_minutes(self) -> float:
         """The minutes with which a search as slow as this one would try two settings."""
-        return (self.clock.seconds + self.each * runs_of(2, self.settings.splits)) / 60
+        return (self.clock.seconds + self.each(HOPED) * runs_of(2, self.settings.splits)) / 60
+
+    @property
+    def _left(self) -> float:
+        return 60 * (self.settings.minutes or 0.0) - self.clock.seconds

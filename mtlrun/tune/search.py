@@ -6,7 +6,7 @@ study is told what it has not been told.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class SearchResult:
 
     tried: all settings, in the order of their trials; best: the one with the lowest mean drop of those that were
     trained on all splits, if it is below 0, the default's; runs: the number of runs, without the default's; minutes:
-    those with which the search would have tried something, if it has tried nothing
+    those with which the search would have trained two settings on all splits, if it had no time for any
     """
 
     tried: Sequence[Tried]
@@ -79,18 +79,19 @@ class Search:
             defaults = self._train_default()
             study.forget([trial for batch in self._batches() for trial in _values(batch)])
             number = 0
-            while (self._folder(number) / BATCH).is_file() or (not self.closed and self._budget.batch()):
+            while (self._folder(number) / BATCH).is_file() or self._ask(number, study):
                 self._batch(number, study, defaults)
                 number += 1
         finally:
             self.clock.save()
-        return self.result()
+        found = self.result()
+        in_time = self.settings.minutes is None or any(len(t.drops) == self.settings.splits for t in found.tried)
+        return found if in_time else replace(found, minutes=self._budget.least_minutes)
 
     def result(self) -> SearchResult:
         """What is found so far."""
         tried = [self._tried[number] for number in sorted(self._tried)]
-        best = best_of(tried, self.settings.splits)
-        return SearchResult(tried, best, self._budget.runs, None if self._budget.runs else self._budget.least_minutes)
+        return SearchResult(tried, best_of(tried, self.settings.splits), self._budget.runs)
 
     # ---------------------------------------------------------------- batches
 
@@ -116,13 +117,17 @@ class Search:
         self._columns = find_columns(runs, {}, "val", [])
         return runs
 
+    def _ask(self, number: int, study: Study) -> bool:
+        """Asks the study for the settings of a batch, and writes them. False if the search is at its end."""
+        size = 0 if self.closed else self._budget.batch()
+        if size:
+            asked = [{"trial": trial, "values": values} for trial, values in study.ask(size)]
+            write_json(self._folder(number) / BATCH, asked)
+        return size > 0
+
     def _batch(self, number: int, study: Study, defaults: Sequence[RunRecord]) -> None:
         """Trains a batch, or what is left of it, and tells the study."""
         folder = self._folder(number)
-        if not (folder / BATCH).is_file():
-            asked = [{"trial": trial, "values": values} for trial, values in study.ask(self._budget.batch())]
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / BATCH, asked)
         values = _values(folder)
         drops: dict[int, list[float]] = {trial: [] for trial in values}
         alive, trained, done = [*values], [], (folder / DONE).is_file()
@@ -161,7 +166,7 @@ class Search:
             return [trial for trial in alive if _label(trial) in begun]
         if (folder / DONE).is_file():
             return []
-        return [*alive] if split == 0 else [*alive][: self._budget.fits(len(alive))]
+        return [*alive] if split == 0 else [*alive][: self._budget.fits(len(alive), self.settings.splits - split)]
 
     def _show(self, number: int, split: int, alive: int, defaults: Sequence[RunRecord]) -> None:
         tried, default = self.result().tried, [run.figures for run in defaults]
