@@ -27,7 +27,13 @@ PLUGIN = "hydra_plugins/mtlrun_stack"
 EVERY = [*CORE, *(r for rs in EXTRAS.values() for r in rs)]
 
 # Where the name of the import is not that of the distribution.
-DISTRIBUTION = {"yaml": "pyyaml", "hydra": "hydra-core", "sklearn": "scikit-learn", "mlflow": "mlflow-skinny"}
+DISTRIBUTION = {
+    "yaml": "pyyaml",
+    "hydra": "hydra-core",
+    "sklearn": "scikit-learn",
+    "mlflow": "mlflow-skinny",
+    "markupsafe": "jinja2",
+}
 OF_EXTRA = {
     "onnx_packages.py": "export",
     "to_mlflow.py": "mlflow",

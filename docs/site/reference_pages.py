@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mtlrun.cli.commands import COMMANDS
 from mtlrun.cli.usage import help_text
-from mtlrun.config.reference import (
+from mtlrun.config.key_reference import (
     Entry,
     Setting,
     about,

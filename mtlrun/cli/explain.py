@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from mtlrun.config.reference import Entry, every_entry, option_file, option_names
+from mtlrun.config.key_reference import Entry, every_entry, option_file, option_names
 from mtlrun.config.schema import GROUPS
 from mtlrun.util.errors import RequestError, nearest
 from mtlrun.util.glossary import nearest_name, term_of, terms

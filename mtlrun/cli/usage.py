@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mtlrun.cli.commands import COMMANDS, TRAIN
 from mtlrun.config.extensions import package_conf_dirs
-from mtlrun.config.reference import about
+from mtlrun.config.key_reference import about
 from mtlrun.config.schema import GROUPS, conf_dir
 from mtlrun.util.terminal import shown
 

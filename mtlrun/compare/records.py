@@ -100,6 +100,7 @@ class Row:
     delta_m_metrics: percent, mean over all metrics
     like_leader: cannot be distinguished from the leading row; None if unknown
     ensemble: the number of runs whose mean prediction it is, in each seed; 0 for a row of single runs
+    restarts: the number of runs whose mean figures are those of a seed
     """
 
     label: str
@@ -122,6 +123,7 @@ class Row:
     dominated: bool | None = None  # by another row, in every task
     untrained: bool = False  # more than half of its runs are not trained to the end
     ensemble: int = 0
+    restarts: int = 1
     dominated_by_fixed: bool | None = None  # by a setting of the sweep of fixed weights; None without such a sweep
 
     @property

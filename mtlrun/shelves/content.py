@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.config.data_options import table_name
-from mtlrun.storage.names import BEST, IMPORTANCE, METRICS, RESULTS, SUMMARY
+from mtlrun.storage.names import BEST, IMPORTANCE, METRICS, RESULTS, SUMMARY, TUNE
 from mtlrun.storage.summary import METRICS_HEADER
 from mtlrun.storage.sweep_folder import COMMAND, read_plan
 from mtlrun.util.errors import RequestError
@@ -97,7 +97,7 @@ def content_of_sweep(sweep: Path, runs: Sequence[Content]) -> Content:
     tops = [path for path in (sweep / RESULTS, sweep / COMMAND) if path.is_file()]
     compared = sorted(path for path in (sweep / COMPARISON).glob("[!.]*") if path.is_file())
     jobs = [(job["run"], job.get("overrides", {})) for job in read_plan(sweep)]
-    name = sweep.resolve().name
+    name = sweep_name(sweep)
     return Content(
         name=name,
         key=_digest(name, json.dumps(jobs, sort_keys=True)),
@@ -110,6 +110,13 @@ def content_of_sweep(sweep: Path, runs: Sequence[Content]) -> Content:
         ended=ended,
         seconds=ended - began,
     )
+
+
+def sweep_name(sweep: Path) -> str:
+    """The name of a sweep: that of its folder; for a batch of `mtlrun tune` the path from the folder of the search."""
+    folder = sweep.resolve()
+    search = next((parent for parent in folder.parents if (parent / TUNE).is_file()), None)
+    return folder.name if search is None else folder.relative_to(search.parent).as_posix()
 
 
 def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -145,8 +152,8 @@ def _tag(split: str, task: str, metric: str) -> str:
 
 
 def _named(run: RunRecord) -> str:
-    folder = run.folder.resolve()
-    return f"{folder.parent.name}/{folder.name}" if run.sweep is not None else folder.name
+    name = run.folder.resolve().name
+    return f"{sweep_name(run.sweep)}/{name}" if run.sweep is not None else name
 
 
 def _digest(*parts: Any) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mtlrun.compose import PlannedRun
-from mtlrun.compose.plans import reading_of, restarts_of, tune_of
+from mtlrun.compose.plans import reading_of, tune_of
 from mtlrun.compose.plans.affinity import PAIRS
 from mtlrun.compose.question_counts import against_reference, asked, grid
 from mtlrun.statistics import seeds_needed
@@ -57,13 +57,13 @@ def seeds_line(runs: Sequence[PlannedRun]) -> str | None:
 
 def _settings(runs: Sequence[PlannedRun]) -> list[_Setting]:
     arms = dict.fromkeys(run.arm for run in runs if run.arm)
-    chosen = tune_of(arms) | dict.fromkeys(restarts_of(arms), (RESTART,))  # all draws of an arm are one row
+    chosen = tune_of(arms)
     keys = dict.fromkeys(key for run in runs for key in run.overrides if key not in SEED_KEYS)
     varied = [key for key in keys if len({run.overrides.get(key) for run in runs}) > 1]
     found: dict[tuple[object, ...], _Setting] = {}
     for run in runs:
         single_task = len(run.config.active) == 1
-        on_val = (*chosen.get(run.arm, ()), *run.drawn)
+        on_val = (*chosen.get(run.arm, ()), *run.drawn, RESTART)  # the restarts of a seed are one figure
         kept = [key for key in varied if not (single_task and key == "only") and not key.startswith(on_val)]
         words = {key: str(run.overrides[key]) for key in kept if key in run.overrides}
         own = _Setting(run.arm, single_task, not run.config.boosting, run.config.data.train_rows, words)

@@ -72,6 +72,18 @@ def test_of_a_sweep_what_its_runs_share_and_its_comparison(sweep: Path) -> None:
     assert [path.name for path in content.files["compare"]] == ["report.html"]
 
 
+def test_a_batch_of_a_search_has_a_name_of_its_own(sweep: Path, tmp_path: Path) -> None:
+    search = tmp_path / "search_of_today"
+    batches = [Path(shutil.copytree(sweep, search / f"search/{number}/split_0")) for number in ("000", "001")]
+    (search / "tune.json").write_text("{}")
+    sent = [content_of_sweep(batch, contents(batch)) for batch in batches]
+    assert [content.name for content in sent] == [
+        f"search_of_today/search/{number}/split_0" for number in ("000", "001")
+    ]
+    assert sent[0].key != sent[1].key
+    assert not {run.key for run in contents(batches[0])} & {run.key for run in contents(batches[1])}
+
+
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (6, [3, 3])])
 def test_batches(count: int, sizes: list[int]) -> None:
     batches = list(in_batches(range(count), 3))

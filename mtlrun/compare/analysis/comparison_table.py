@@ -117,6 +117,7 @@ def _set_rows(results: Sequence[SettingResult], comparators: Comparators, criter
             failed=setting.failed,
             unfinished=setting.unfinished,
             runs=tuple(str(run.folder) for run in setting.members),
+            restarts=max((len(run.draws) for seed in setting.seeds for run in setting.of_seed(seed)), default=1),
             dominated=in_all_tasks.get(result),
             dominated_by_fixed=by_fixed.get(result),
         )

@@ -28,12 +28,12 @@ RESTARTS = "0,1,2,3"  # of the command that gives each seed an ensemble
 
 @dataclass(frozen=True)
 class Group:
-    """The settings that differ only in `model.restart`, and the members of an ensemble for each seed and task.
+    """A setting of single runs, and the members of its ensembles for each seed and task.
 
     seeds: seed -> task -> the runs. Of an ensemble of all seeds: only the first seed.
     """
 
-    results: Sequence[SettingResult]
+    result: SettingResult
     seeds: Mapping[int, Mapping[str, Sequence[RunRecord]]]
 
     @property
@@ -44,7 +44,7 @@ class Group:
     @property
     def of_all_seeds(self) -> bool:
         """Whether all seeds are one ensemble."""
-        return len(self.results) == 1
+        return not _restarted(self.result.setting)
 
 
 def add_ensembles(table: Table, findings: list[Finding]) -> None:
@@ -53,8 +53,10 @@ def add_ensembles(table: Table, findings: list[Finding]) -> None:
 
     found: list[tuple[Group, SettingResult]] = []
     without: dict[str, list[str]] = {}
-    for results in _alike(table.results):
-        group = Group(results, _members(results, table.criteria.inference.varies))
+    for single in table.results:
+        if not single.setting.runs:
+            continue
+        group = Group(single, _members(single.setting, table.criteria.inference.varies))
         why = _why_not(group, table)
         if not why:
             try:
@@ -65,31 +67,24 @@ def add_ensembles(table: Table, findings: list[Finding]) -> None:
                 why = "" if any(result.figures.values()) else "its types of tasks do not say what the mean gives"
                 found += [] if why else [(group, result)]
         if why:
-            without.setdefault(why, []).append(results[0].label)
+            without.setdefault(why, []).append(single.label)
     _set_rows(found, table)
-    table.ensembles.extend(Ensemble(group.results[0], result.row) for group, result in found)
+    table.ensembles.extend(Ensemble(group.result, result.row) for group, result in found)
     findings += [_finding(why, labels, table) for why, labels in without.items()]
 
 
-def _alike(results: Sequence[SettingResult]) -> list[list[SettingResult]]:
-    """The completed settings, those that differ only in `model.restart` together."""
-    groups: dict[object, list[SettingResult]] = {}
-    for result in results:
-        setting = result.setting
-        values = tuple((key, value) for key, value in setting.values.items() if key != RESTART)
-        if setting.runs:
-            groups.setdefault((setting.kind, setting.arm, values), []).append(result)
-    return [*groups.values()]
-
-
-def _members(results: Sequence[SettingResult], varies: bool) -> dict[int, dict[str, list[RunRecord]]]:
+def _members(setting: Setting, varies: bool) -> dict[int, dict[str, list[RunRecord]]]:
     """The members by seed and task: all restarts of a seed, or all seeds of a setting whose split does not vary."""
-    settings = [result.setting for result in results]
-    if len(settings) > 1:
-        seeds = sorted(set.intersection(*(set(setting.runs) for setting in settings)))
-        return {seed: _by_task([setting.runs[seed] for setting in settings]) for seed in seeds}
-    runs: Runs = settings[0].runs
+    runs: Runs = setting.runs
+    if _restarted(setting):
+        return {seed: {task: [*run.draws] for task, run in by_task.items()} for seed, by_task in runs.items()}
     return {} if varies or len(runs) < 2 else {min(runs): _by_task([runs[seed] for seed in sorted(runs)])}
+
+
+def _restarted(setting: Setting) -> bool:
+    """Whether every seed has several restarts."""
+    nets = [run for by_task in setting.runs.values() for run in by_task.values()]
+    return bool(nets) and all(len(run.draws) > 1 for run in nets)
 
 
 def _by_task(runs: Sequence[Mapping[str, RunRecord]]) -> dict[str, list[RunRecord]]:
@@ -99,12 +94,10 @@ def _by_task(runs: Sequence[Mapping[str, RunRecord]]) -> dict[str, list[RunRecor
 
 def _why_not(group: Group, table: Table) -> str:
     """Why there is no ensemble, or ""."""
-    if any(result.setting.boosting for result in group.results):
+    if group.result.setting.boosting:
         return "the checkpoint of boosting holds no trees"
     if group.seeds:
         return ""
-    if not group.of_all_seeds:
-        return "no seed has all restarts"
     return "its runs have different test rows" if table.criteria.inference.varies else "a single run"
 
 
@@ -120,7 +113,7 @@ def _finding(why: str, labels: Sequence[str], table: Table) -> Finding:
 
 def _result(group: Group, table: Table, figures_of: Figure) -> SettingResult:
     """The ensemble as a setting with figures. Its `row` is not set yet."""
-    criteria, first = table.criteria, group.results[0]
+    criteria, first = table.criteria, group.result
     figures = {seed: dict(_of_seed(by_task, criteria.split, figures_of)) for seed, by_task in group.seeds.items()}
     setting = replace(first.setting, label=_label(group), tried={}, runs={}, failed=0, unfinished=0)
     result = SettingResult(setting, figures, complete(figures, criteria.columns))
@@ -148,10 +141,8 @@ def _of_seed(
 
 
 def _label(group: Group) -> str:
-    """The label of the row of single runs, without its restart, and the number of runs."""
-    setting: Setting = group.results[0].setting
-    words = [word for word in setting.label.split(" ") if not (len(group.results) > 1 and word.startswith(RESTART))]
-    return ", ".join([*([" ".join(words)] if words else []), f"ensemble of {group.size}"])
+    """The label of the row of single runs, and the number of runs."""
+    return f"{group.result.label}, ensemble of {group.size}"
 
 
 def _set_rows(found: Sequence[tuple[Group, SettingResult]], table: Table) -> None:
@@ -159,15 +150,13 @@ def _set_rows(found: Sequence[tuple[Group, SettingResult]], table: Table) -> Non
     criteria, comparators = table.criteria, table.comparators
     tested = against_reference([r for group, r in found if not group.of_all_seeds], comparators, criteria)
     for group, result in found:
-        members = [result.row for result in group.results]
-        untrained = any(row.untrained for row in members)
+        single = group.result.row
+        untrained = single.untrained
         against = tested.get(result)
         if against is not None and (untrained or comparators.reference.row.untrained):
             against = replace(against, verdict="untrained")
-        counts = [row.parameters for row in members if row.parameters is not None]
-        each = group.size if group.of_all_seeds else 1
         result.row = replace(
-            members[0],
+            single,
             label=result.label,
             seeds=() if group.of_all_seeds else whole_seeds(result.figures, criteria.columns),
             figures=estimates(result.figures, criteria),
@@ -177,10 +166,9 @@ def _set_rows(found: Sequence[tuple[Group, SettingResult]], table: Table) -> Non
             against=against,
             like_leader=None,
             cost=None,
-            parameters=each * sum(counts) if counts else None,
+            parameters=None if single.parameters is None else group.size * single.parameters,
             failed=0,
             unfinished=0,
-            runs=tuple(dict.fromkeys(run for row in members for run in row.runs)),
             dominated=None,
             dominated_by_fixed=None,
             untrained=untrained,

@@ -145,11 +145,16 @@ class RowDraws:
         return max(0, len(self.counts) - 1)
 
     def metrics(self, run: RunRecord) -> dict[tuple[str, str], Floats]:
-        """The metrics of a run over the draws, each `[1 + D]`.
+        """The metrics of a run over the draws, each `[1 + D]`; of several restarts their means.
 
         Raises NotScored if the run cannot be scored or does not reproduce the recorded figures, and RequestError if it
         was evaluated on other rows than earlier runs.
         """
+        each = [self._of_one(draw) for draw in run.draws]
+        common = [key for key in each[0] if all(key in own for own in each)]
+        return {key: np.mean([own[key] for own in each], axis=0) for key in common}
+
+    def _of_one(self, run: RunRecord) -> dict[tuple[str, str], Floats]:
         try:
             scores = self.score(run.folder, self.split, run.data_hash)
         except RequestError as error:
@@ -181,9 +186,10 @@ def _resample(result: SettingResult, draws: RowDraws) -> Resampled:
         return Resampled(result, {}, "the checkpoint of boosting holds no trees")
     metrics: dict[int, dict[tuple[str, str], Floats]] = {}
     try:
-        for run in result.setting.members:
-            if drawn := draws.metrics(run):
-                metrics.setdefault(run.seed, {}).update(drawn)
+        for seed in result.setting.seeds:
+            for run in result.setting.of_seed(seed):
+                if drawn := draws.metrics(run):
+                    metrics.setdefault(seed, {}).update(drawn)
     except NotScored as problem:
         return Resampled(result, {}, str(problem))
     return Resampled(result, metrics)

@@ -2,15 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from mtlrun.compare.collect.choice import Trial
 from mtlrun.compare.collect.damage import first_few
 from mtlrun.compare.collect.row_labels import label
-from mtlrun.compare.collect.run_record import RunRecord
-from mtlrun.compare.collect.settings import NOT_A_SETTING, ONLY, SPLIT, Runs, Setting, Words, agreed, in_order, text
+from mtlrun.compare.collect.run_record import RunRecord, mean_of
+from mtlrun.compare.collect.settings import (
+    NOT_A_SETTING,
+    ONLY,
+    RESTART,
+    SPLIT,
+    Runs,
+    Setting,
+    Words,
+    agreed,
+    in_order,
+    text,
+)
 from mtlrun.compare.recommendation_records import Kind
 from mtlrun.compare.records import SINGLE_TASK, Finding
+from mtlrun.compose.plans import restarts_of
 from mtlrun.config.schema import GROUPS
 from mtlrun.util.errors import RequestError, listing, nearest
 
@@ -47,8 +60,9 @@ def fold(
     """The rows in the order of their first runs, and a warning for each row that has a seed twice.
 
     Rows are distinguished by the keys in which runs differ, or by the keys `by` (also prefixes of keys, or `arm`).
-    `tuned` keys distinguish no rows. Single-task nets that agree otherwise are one row, with a run per task and seed.
-    Raises RequestError for a key that no run has.
+    `tuned` keys distinguish no rows. Nor does `model.restart`, unless `by` names it or a plan compares restarts: the
+    figures of a seed are means over its restarts. Single-task nets that agree otherwise are one row, with a run per
+    task and seed. Raises RequestError for a key that no run has.
     """
     folded = _folded_runs(runs)
     known = list(dict.fromkeys(key for one in folded for key in one.words))
@@ -134,11 +148,12 @@ def _rows_by(runs: Sequence[FoldedRun], keys: Sequence[str]) -> list[RowKey]:
 def _rows(runs: Sequence[FoldedRun], tuned: Sequence[str]) -> list[RowKey]:
     """The row of each run by the keys in which runs of its kind and arm differ, except those that --tune chooses."""
     keys: dict[tuple[Kind, str | None], set[str]] = {}
+    compared = restarts_of(one.arm for one in runs if one.arm is not None)  # arms whose restarts a plan compares
     for kind, arm in dict.fromkeys((one.kind, one.arm) for one in runs):
         # runs without an arm are compared with all runs of their kind
         peers = [one for one in runs if one.kind == kind and arm in (None, one.arm)]
         differing = _differing_per_task(peers) if kind in SINGLE_TASK else _differing_runs(peers)
-        keys[kind, arm] = differing - {*tuned}
+        keys[kind, arm] = differing - {*tuned, *([] if arm in compared else [RESTART])}
     return [one.row(keys[one.kind, one.arm]) for one in runs]
 
 
@@ -217,8 +232,12 @@ def _setting(key: RowKey, members: Sequence[FoldedRun], tune: Sequence[str], fin
 def _tried(
     members: Sequence[FoldedRun], tune: Sequence[str]
 ) -> tuple[dict[Trial, Runs], list[tuple[FoldedRun, FoldedRun]]]:
-    """The completed runs by trial, seed and task; and pairs of a repeated run and the first run, which counts."""
+    """The completed runs by trial, seed and task; and pairs of a repeated run and the first run, which counts.
+
+    Restarts of a run are no repeats: their figures are averaged.
+    """
     first: dict[tuple[Trial, int, str], FoldedRun] = {}
+    restarts: dict[Path, dict[str, RunRecord]] = {}  # folder of a first run -> value of model.restart -> run
     repeats: list[tuple[FoldedRun, FoldedRun]] = []
     for one in members:
         if not one.run.completed:
@@ -226,11 +245,21 @@ def _tried(
         trial = tuple((key, one.words[key]) for key in tune if key in one.words)
         places = [(trial, one.run.seed, task) for task in one.run.tasks]
         taken = [first[place] for place in places if place in first]
-        if taken:
+        known = restarts.setdefault((taken[0] if taken else one).run.folder, {})
+        if taken and not (_is_restart(one, taken[0]) and one.words[RESTART] not in known):
             repeats.append((one, taken[0]))
+            continue
+        known[one.words.get(RESTART, "")] = one.run
         for place in places:
             first.setdefault(place, one)
+    means = {folder: mean_of([*runs.values()]) for folder, runs in restarts.items()}
     tried: dict[Trial, Runs] = {}
     for (trial, seed, task), one in first.items():
-        tried.setdefault(trial, {}).setdefault(seed, {})[task] = one.run
+        tried.setdefault(trial, {}).setdefault(seed, {})[task] = means[one.run.folder]
     return tried, repeats
+
+
+def _is_restart(one: FoldedRun, first: FoldedRun) -> bool:
+    """Whether a run differs from the first of its seed only in its initial parameters."""
+    differing = {key for key, value in one.words.items() ^ first.words.items()}
+    return differing == {RESTART} and one.run.tasks == first.run.tasks

@@ -7,7 +7,7 @@ from pathlib import Path
 from mtlrun.compare.collect.fold import fold
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import RunRecord
-from mtlrun.compare.collect.settings import RESTART, Setting, named
+from mtlrun.compare.collect.settings import Setting, named
 from mtlrun.storage.names import BEST, PLAN
 from mtlrun.util.errors import RequestError, counted, listing
 from mtlrun.util.shell import quoted, resume_command
@@ -40,7 +40,7 @@ def members_in(folder: Path, asked: str = "") -> Members:
             raise RequestError(f"{asked}: names a setting, and {folder} is no sweep\nallowed: nothing more of a run")
         return Members([folder], "")
     collection = collect([folder], to_compare=False)
-    settings, _ = _settings(collection.runs)
+    settings, _ = fold(collection.runs)
     setting = _one(settings, asked, folder)
     found = list(_completed(setting))
     out = [(setting.failed, "failed"), (setting.unfinished, "not finished")]
@@ -65,21 +65,15 @@ def words_for(runs: Sequence[RunRecord], all_runs: Sequence[RunRecord]) -> list[
     if sweep is None:
         return [shown(runs[0].folder)]
     known = [run for run in all_runs if run.sweep == sweep]
-    settings, restarts = _settings(known)
+    settings, _ = fold(known)
     ours = {run.folder for run in runs if run.sweep == sweep}
     for setting in settings:
         members = {run.folder for run in _completed(setting)}
-        if ours == members or (restarts and ours < members):
+        if ours == members:
             asked = setting.label.split(" ") if len(settings) > 1 else []
             clear = not asked or (named(setting.label, settings) == [setting] and setting.label[:1] != "-")
             return [shown(sweep), *asked] if clear else None
     return None
-
-
-def _settings(runs: Sequence[RunRecord]) -> tuple[Sequence[Setting], bool]:
-    """The settings of runs, and whether a `model.restart` distinguishes runs of one setting."""
-    restarts = any(not run.boosting and RESTART in run.settings for run in runs)
-    return fold(runs, tuned=[RESTART] if restarts else [])[0], restarts
 
 
 def _one(settings: Sequence[Setting], asked: str, sweep: Path) -> Setting:
@@ -101,7 +95,8 @@ def _typed(setting: Setting) -> str:
 
 def _completed(setting: Setting) -> Iterator[RunRecord]:
     """The completed runs of a setting, each once, by seed and restart."""
-    runs = [run for trial in setting.tried.values() for by_task in trial.values() for run in by_task.values()]
+    means = [run for trial in setting.tried.values() for by_task in trial.values() for run in by_task.values()]
+    runs = [draw for run in means for draw in run.draws]
     yield from sorted({id(run): run for run in runs}.values(), key=lambda run: run.seed)
 
 

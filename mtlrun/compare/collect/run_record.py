@@ -1,7 +1,8 @@
 """The record of a run, and the collection of all runs of a comparison."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ class RunRecord:
     choice: the choice that --confirm trained it for
     length: as in summary.json; None in runs of older versions
     end: how its training ended
+    restarts: if its figures are means over runs that differ only in `model.restart`, these runs, itself first
     """
 
     folder: Path
@@ -57,6 +59,12 @@ class RunRecord:
     choice: Choice | None = None
     length: Mapping[str, Any] | None = None
     end: TrainingEnd = field(default_factory=TrainingEnd)
+    restarts: tuple["RunRecord", ...] = ()
+
+    @property
+    def draws(self) -> tuple["RunRecord", ...]:
+        """The runs that its figures come from: itself, or several restarts."""
+        return self.restarts or (self,)
 
     @property
     def name(self) -> str:
@@ -103,6 +111,16 @@ class RunRecord:
     def boosting(self) -> bool:
         """Whether it is gradient boosting instead of a net."""
         return bool(self.settings.get("model") == "boosting")
+
+
+def mean_of(restarts: Sequence[RunRecord]) -> RunRecord:
+    """The first of some runs with the means of their figures, as far as all of them have a figure."""
+    first = restarts[0]
+    if len(restarts) == 1:
+        return first
+    common = [name for name in first.figures if all(name in run.figures for run in restarts)]
+    figures = {name: math.fsum(run.figures[name] for run in restarts) / len(restarts) for name in common}
+    return replace(first, figures=figures, restarts=tuple(restarts))
 
 
 @dataclass(frozen=True)

@@ -97,11 +97,11 @@ class Setting:
 
     @property
     def members(self) -> list[RunRecord]:
-        """Its runs, each once, by seed."""
-        return list({id(run): run for seed in self.seeds for run in self.runs[seed].values()}.values())
+        """Its runs, each once, by seed; all restarts."""
+        return [draw for seed in self.seeds for run in self.of_seed(seed) for draw in run.draws]
 
     def of_seed(self, seed: int) -> list[RunRecord]:
-        """The runs of one seed, each once."""
+        """The runs of one seed, each once; of several restarts the one with their mean figures."""
         return list({id(run): run for run in self.runs[seed].values()}.values())
 
     @property

@@ -101,6 +101,14 @@ def _no_better(row: Row, trivial: Row, column: TaskColumn) -> bool:
     return gain <= 0 if column.higher else gain >= 0
 
 
+def _restarts(comparison: Comparison) -> Iterator[str]:
+    if any(row.restarts > 1 for row in comparison.rows):
+        yield (
+            "Restarts of a seed count as one: its figure is their mean. --by model.restart has a row for each, "
+            "--ensemble one for their mean prediction."
+        )
+
+
 def _ensembles(comparison: Comparison) -> Iterator[str]:
     ensembles = [row for row in comparison.rows if row.ensemble]
     if ensembles:
@@ -140,6 +148,7 @@ NOTES: tuple[Callable[[Comparison], Iterator[str]], ...] = (
     _differences,
     _signs,
     _below_trivial,
+    _restarts,
     _ensembles,
     _below_fixed,
     _absent,

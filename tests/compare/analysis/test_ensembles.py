@@ -84,8 +84,13 @@ def test_restarts_of_each_seed_are_an_ensemble_that_is_paired_with_the_reference
             classes = np.array(["a", "b", "c"])[mean[["k[a]", "k[b]", "k[c]"]].to_numpy().argmax(1)]
             assert len(runs) == 3 and row.figures["y"].values[seed] == pytest.approx(rmse, rel=1e-5)
             assert row.figures["k"].values[seed] == pytest.approx(accuracy_score(frame.k, classes))
-        members = [found[f"{loss} model.restart={i}"].figures["y"].mean for i in range(3)]
-        assert row.figures["y"].mean < np.mean(members)  # the squared error of a mean is below the mean of the errors
+        single = found[loss]
+        assert single.restarts == 3 and len(single.runs) == 9 and single.seeds == (0, 1, 2)
+        assert row.figures["y"].mean < single.figures["y"].mean  # the error of a mean is below the mean of the errors
+    each = rows(compared(trained / "restarts", by=("loss", "model.restart")))
+    for seed in range(3):
+        figures = [each[f"loss=sum model.restart={i}"].figures["y"].values[seed] for i in range(3)]
+        assert found["loss=sum"].figures["y"].values[seed] == pytest.approx(np.mean(figures))
     plain = {label: row for label, row in found.items() if not row.ensemble}
     assert plain == rows(before) and after.leader == before.leader and not after.findings[len(before.findings) :]
 

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from mtlrun.config import reference
+from mtlrun.config import key_reference
 from mtlrun.config.schema import GROUPS, ColumnConfig, Config, NumberConfig, SmoothConfig, TaskConfig
 from mtlrun.hydra_plugin.launcher import StackLauncherConf
 
-GROUP = {f"{group}={name}": (group, name) for group in GROUPS for name in reference.option_names(group)}
+GROUP = {f"{group}={name}": (group, name) for group in GROUPS for name in key_reference.option_names(group)}
 PARTS = {
     "tasks.TASK": TaskConfig,
     "tasks.TASK.smooth": SmoothConfig,
@@ -17,11 +17,11 @@ PARTS = {
     "data.columns.COLUMN.number": NumberConfig,
 }
 SETTINGS = [
-    *(setting for group in GROUPS for setting in reference.group_settings(group)),
-    *reference.task_settings(),
-    *reference.column_settings(),
-    *reference.top_settings(),
-    *reference.settings_of(StackLauncherConf, "hydra.launcher"),
+    *(setting for group in GROUPS for setting in key_reference.group_settings(group)),
+    *key_reference.task_settings(),
+    *key_reference.column_settings(),
+    *key_reference.top_settings(),
+    *key_reference.settings_of(StackLauncherConf, "hydra.launcher"),
 ]
 
 
@@ -47,19 +47,19 @@ def test_every_key_has_a_meaning():
 @pytest.mark.parametrize("group, name", GROUP.values(), ids=GROUP)
 def test_every_key_of_an_option_is_in_the_reference_and_in_its_yaml(group, name):
     cls = GROUPS[group].get(name) or GROUPS[group][group]
-    found = [s.key for s in reference.group_settings(group) if s.option == name]
+    found = [s.key for s in key_reference.group_settings(group) if s.option == name]
     assert found == list(fields(cls, group))
-    missing = {key.removeprefix(f"{group}.") for key in found} - set(reference.option_file(group, name).defaults)
+    missing = {key.removeprefix(f"{group}.") for key in found} - set(key_reference.option_file(group, name).defaults)
     assert not missing, f"conf/{group}/{name}.yaml"
 
 
 def test_every_key_of_a_task_and_of_a_column_is_in_the_reference():
-    keys = [s.key for s in [*reference.task_settings(), *reference.column_settings()]]
+    keys = [s.key for s in [*key_reference.task_settings(), *key_reference.column_settings()]]
     assert keys == [key for prefix, cls in PARTS.items() for key in fields(cls, prefix)]
 
 
 def test_every_key_of_a_whole_run_is_in_the_reference():
-    keys = {s.key for s in reference.top_settings()}
+    keys = {s.key for s in key_reference.top_settings()}
     assert keys >= {f.name for f in dataclasses.fields(Config)} - {*GROUPS, "tasks", "notes"}
 
 
@@ -83,7 +83,7 @@ def test_defaults_are_those_of_the_yaml_and_bounds_those_of_the_schema(key, opti
 
 
 def test_a_comment_behind_a_value_with_a_hash_is_found():
-    file = reference.parsed(
+    file = key_reference.parsed(
         '# An option.\n# mtlrun a=b\n# More.\nkey: "a # b"  # its meaning:\nlist: [1, 2] # two\nin:\n  a: 1 # c\n'
     )
     assert file.about == "An option."
