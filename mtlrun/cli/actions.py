@@ -215,7 +215,7 @@ def log(words: Words) -> int:
     folders = [words.run_folder(word) for word in words.operands(1, more=True)]
     if "to" not in words.options:
         raise RequestError(f"log: --to is missing\n{words.usage}")
-    from mtlrun.shelves.send import send
+    from mtlrun.trackers.send import send
 
     options = words.options
     return send(folders, options["to"], options.get("uri"), options.get("project"), "checkpoints" in options)
