@@ -5,6 +5,7 @@ Hydra and torch are imported only when they are needed, so that help and a wrong
 
 import contextlib
 import errno
+import importlib
 import logging
 import os
 import signal
@@ -14,7 +15,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-from mtlrun.cli.actions import ACTIONS
+from mtlrun.cli.actions import MODULES
 from mtlrun.cli.completion import completion
 from mtlrun.cli.parse import Words, take_apart
 from mtlrun.cli.usage import help_text
@@ -86,7 +87,8 @@ def _dispatch(words: Words) -> int:
         return 0
     if "completion" in words.options:
         return completion(words.options["completion"])
-    return ACTIONS[words.command](words)
+    status: int = importlib.import_module(f"mtlrun.cli.actions.{MODULES[words.command]}").act(words)
+    return status
 
 
 @contextlib.contextmanager

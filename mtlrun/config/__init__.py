@@ -6,6 +6,7 @@ check.py        turns a composed configuration into a checked one; uses values.p
 task_names.py   names of tasks; decimal_comma.py: numbers such as 0,01
 graph.py        the task graph: edges, order, gradient scale, printed picture; schema/edge_parser.py builds it
 stages.py       a run in two stages (model.pretrain)
+key_reference.py   every key with its default, bounds and meaning, for the documents and mtlrun explain
 data_options.py names of data options for tables of the user
 extensions.py   adds the options of installed packages; package.py: what a package declares
 """

@@ -14,6 +14,7 @@ BEST = Path("checkpoints") / "best.pt"  # the trained model
 # of a sweep
 PLAN = "sweep.json"
 RESULTS = "results.csv"
+SWEEP_LOG = "sweep.log"  # a line for each run that has ended
 
 # of a search
 TUNE = "tune.json"

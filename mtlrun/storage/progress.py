@@ -96,6 +96,7 @@ class SweepProgress:
     close: called with the numbers of runs that have just ended; returns lines to print about them
     alone: no other process writes to the terminal; otherwise there is no bar, because several bars would mix
     above: text for the lines above the bar
+    table: makes the table above the bar, of at most so many columns and lines; then no line of `close` is printed
     """
 
     def __init__(
@@ -106,8 +107,10 @@ class SweepProgress:
         close: Callable[[list[int]], list[str]],
         alone: bool = True,
         above: str = "",
+        table: Callable[[int, int], Any] | None = None,
     ) -> None:
         self.runs, self.done, self.close, self.alone, self.above = runs, ended, close, alone, above
+        self.table = table
         self.left = dict(left)
         self.taken: dict[int, int] = {}  # steps of each stack since the display began
         self.before: dict[int, int] = {}
@@ -118,15 +121,23 @@ class SweepProgress:
         if self.alone and sys.stderr.isatty() and sys.stdout.isatty():
             self.bar = rich.Progress(rich.BarColumn(), rich.TextColumn("{task.description}"))
             self.row = self.bar.add_task("", total=None)
-            lines = [rich.Text(printable(line), no_wrap=True) for line in self.above.splitlines()]
             # no refresh thread, because processes are forked meanwhile
-            self.live = rich.Live(rich.Group(*lines, self.bar), transient=True, auto_refresh=False)
+            self.console = rich.Console()
+            group = rich.Group(*self._above(), self.bar)
+            self.live = rich.Live(group, console=self.console, transient=True, auto_refresh=False)
             self.live.start()
         return self
+
+    def _above(self) -> list[Any]:
+        """What stands above the bar now."""
+        lines = [rich.Text(printable(line), no_wrap=True) for line in self.above.splitlines()]
+        return [*lines, *([self.table(*self.console.size)] if self.table is not None else [])]
 
     def __exit__(self, *exception: object) -> None:
         if self.bar is not None:
             self.live.stop()
+            if self.table is not None:  # it stays on the terminal
+                self.console.print(self.table(*self.console.size))
             self.bar = None
 
     def steps(self, stack: int, taken: int, left: int) -> None:
@@ -136,9 +147,10 @@ class SweepProgress:
         self.left[stack] = left
 
     def ended(self, numbers: list[int]) -> None:
-        """Records that these runs have ended, and prints the lines about them."""
+        """Records that these runs have ended. Prints the lines about them unless the table shows them."""
         self.done += len(numbers)
-        for line in self.close(numbers):
+        lines = self.close(numbers)
+        for line in lines if self.bar is None or self.table is None else ():
             self.note(line)
 
     def stack_ended(self, stack: int) -> None:
@@ -162,6 +174,8 @@ class SweepProgress:
         if self.bar is not None:
             taken, left = sum(self.taken.values()), sum(self.left.values())
             self.bar.update(self.row, completed=taken, total=taken + left, description=self.text())
+            if self.table is not None:
+                self.live.update(rich.Group(*self._above(), self.bar))
             self.live.refresh()
         elif time.monotonic() - self.shown > LINE_SECONDS:
             self.shown = time.monotonic()

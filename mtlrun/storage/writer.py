@@ -107,11 +107,14 @@ def write_importance(folder: Path, rows: Sequence[tuple[str, str, str, float]]) 
     write_text(folder / IMPORTANCE, _csv(table).decode())
 
 
-def log_lines(folder: Path, lines: Sequence[str]) -> None:
-    """Appends lines to FOLDER/run.log, in the format of a logging handler at level INFO. The run needs no handler."""
+def log_lines(folder: Path, lines: Sequence[str], name: str = LOG) -> None:
+    """Appends lines to FOLDER/run.log, or to the log of this name, in the format of a logging handler at level INFO.
+
+    The run needs no handler.
+    """
     level = {"levelno": logging.INFO, "levelname": "INFO"}
     records = [logging.makeLogRecord({"msg": line, **level}) for line in lines]
-    path = folder / LOG
+    path = folder / name
     with disk(path):
         path.touch()
     append(path, "".join(LOG_FORMAT.format(record) + "\n" for record in records).encode(errors="backslashreplace"))

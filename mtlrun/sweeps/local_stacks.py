@@ -8,11 +8,14 @@ from typing import Any
 
 from mtlrun.config.check import check_stored
 from mtlrun.config.extensions import require
+from mtlrun.storage.names import SWEEP_LOG
 from mtlrun.storage.progress import SweepProgress
 from mtlrun.storage.results_table import rebuild
-from mtlrun.storage.summary import ENDED, status_of
+from mtlrun.storage.summary import ENDED, read
 from mtlrun.storage.sweep_folder import read_plan
+from mtlrun.storage.writer import log_lines
 from mtlrun.sweeps.closing import run_line
+from mtlrun.sweeps.live_table import LiveTable
 from mtlrun.sweeps.plan import default_processes
 from mtlrun.sweeps.pool import train_all
 from mtlrun.sweeps.work import Job, Work
@@ -30,7 +33,8 @@ def train_stacks(
     """Trains those of the given stacks of a sweep that are not finished.
 
     processes: the number of parallel processes on this machine; None: `default_processes`; 0: in this process
-    quiet: without a line for each run that ends; above: text for the lines above the bar on a terminal
+    quiet: without a line for each run that ends, and without the table of settings; above: text for the lines above the
+        bar on a terminal
     """
     plan = read_plan(folder)
     for job in plan:
@@ -39,15 +43,26 @@ def train_stacks(
     jobs = {job.number: job for work in works for job in work.jobs}
     if processes is None:
         processes = default_processes([job.config for job in jobs.values()])
-    table = _Table(folder)
+    table, live = _Table(folder), LiveTable(plan, [job.config for job in jobs.values()])
+    before = [(number, folder / job["run"]) for number, job in enumerate(plan)]
+    ended = [(number, summary) for number, run in before if (summary := read(run) or {}).get("status") in ENDED]
+    for number, summary in ended:
+        live.ended(number, summary)
 
     def close(numbers: list[int]) -> list[str]:
         table.rebuild_if_due()
-        return [] if quiet else [run_line(n, len(plan), jobs[n].folder, jobs[n].config) for n in numbers]
+        if quiet:
+            return []
+        lines = [run_line(n, len(plan), jobs[n].folder, jobs[n].config) for n in numbers]
+        for number in numbers:
+            live.ended(number, read(jobs[number].folder))
+        with contextlib.suppress(StorageError, OSError):  # every run has its own log
+            log_lines(folder, lines, SWEEP_LOG)
+        return lines
 
-    ended = sum(status_of(folder / job["run"]) in ENDED for job in plan)
     steps = {work.number: sum(plan[job.number]["steps"] for job in work.jobs) for work in works}
-    with SweepProgress(len(plan), ended, steps, close, processes > 0, above) as display:
+    shown = None if quiet else live.table
+    with SweepProgress(len(plan), len(ended), steps, close, processes > 0, above, shown) as display:
         train_all(works, processes, display)
     table.rebuild()
 

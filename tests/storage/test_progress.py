@@ -92,9 +92,11 @@ def test_on_a_terminal_lines_stay_whole(tmp_path: Path) -> None:
     assert process.wait() == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
-    ended = [line for line in lines if line.startswith("run ")]
-    assert len(ended) == 4 and all(
-        re.fullmatch(r"run \d of 4: 00\d_seed=\d  price rmse \d+  \(\d\.\d s\)", x) for x in ended
+    assert not [line for line in lines if line.startswith("run ")]
+    assert any(re.fullmatch(r"all seeds +4/4 +-?[\d.]+ +\d+", line) for line in lines)
+    log = (tmp_path / "s/sweep.log").read_text().splitlines()
+    assert len(log) == 4 and all(
+        re.search(r" INFO run \d of 4: 00\d_seed=\d  price rmse \d+  \(\d\.\d s\)$", line) for line in log
     )
     assert any(re.search(r"\d of 4 runs  [\d,]+ of at most [\d,]+ steps", line) for line in lines)
     assert "Traceback" not in text

@@ -180,3 +180,18 @@ def test_markdown_has_one_table_and_escaped_labels():
     outside = re.sub(r"```sh.*?```", "", text, flags=re.DOTALL)
     assert "<script>" not in outside
     assert "&lt;script&gt;" in outside
+
+
+def test_labels_are_narrower_where_that_saves_a_block() -> None:
+    """In 80 columns the verdict stands beside Δm: the rows are not torn into a third block."""
+    columns = comparisons.columns(2)
+    labels = ["loss=uncertainty lr.base=0.001", "loss=sum lr.base=0.0000000001", "sum"]
+    found = comparisons.comparison(
+        [comparisons.row(label, delta, columns) for delta, label in enumerate(labels)], columns
+    )
+    lines = table_lines(render(found, "text", 80))
+    headings = [line.split() for line in lines if line.startswith("  setting")]
+    assert len(headings) == 2 and "verdict" in headings[0] and "Δm" in headings[0]
+    assert "  lr.base=0.001" in lines
+    wide = [line for line in table_lines(render(found, "text", 200)) if line.startswith("  setting")]
+    assert len(wide) == 1 and "loss=uncertainty lr.base=0.001 " in render(found, "text", 200)

@@ -13,7 +13,7 @@ from mtlrun.util.text_tables import table_lines, table_width
 
 NARROWEST = 60  # columns; in a narrower terminal, the terminal breaks the lines
 PAGE = 100  # width of sentences in a pipe or a file
-LABEL = 34  # most characters in a line of a label
+LABELS = (34, 26, 20)  # most characters in a line of a label: the first that needs the fewest blocks
 
 
 def as_text(comparison: Comparison, terminal: int | None) -> str:
@@ -31,7 +31,7 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
         out += fill(line, width, "  ")
     out.append("What a word means: mtlrun explain 'Holm p'")
     for pairs in pair_tables(comparison):
-        labels = [wrap(task, LABEL, 3, f"[{index}]")[0] for index, task in enumerate(pairs.tasks, start=1)]
+        labels = [wrap(task, LABELS[0], 3, f"[{index}]")[0] for index, task in enumerate(pairs.tasks, start=1)]
         blocks = _in_blocks("task", ["\n".join(label) for label in labels], pairs.columns, room)
         out += ["", *fill(pairs.title, width), *blocks[1:]]
     if comparison.effects:
@@ -75,18 +75,36 @@ def _sentences(sentences: Sequence[str], width: int) -> list[str]:
 
 def _table(comparison: Comparison, width: int | None) -> list[str]:
     """The table in as many blocks as it needs, and the full labels of rows whose label was cut."""
-    wrapped = [wrap(row.label, LABEL, 3, f"[{index}]") for index, row in enumerate(comparison.rows, start=1)]
-    marked = [_marked(mark(comparison, row), label) for row, (label, _) in zip(comparison.rows, wrapped, strict=True)]
-    out = [*_in_blocks("  setting", marked, table(comparison), width), ""]
+    columns, signs = table(comparison), [mark(comparison, row) for row in comparison.rows]
+    wrapped, blocks = _fewest_blocks([row.label for row in comparison.rows], signs, columns, width)
+    marked = [_marked(sign, label) for sign, (label, _) in zip(signs, wrapped, strict=True)]
+    out = [*_lines_of("  setting", marked, blocks), ""]
     for index, (row, (_, cut)) in enumerate(zip(comparison.rows, wrapped, strict=True), start=1):
         if cut:
             out += fill(f"[{index}] {row.label}", width or PAGE)
     return out
 
 
+def _fewest_blocks(
+    labels: Sequence[str], signs: Sequence[str], columns: Sequence[Column], width: int | None
+) -> tuple[list[tuple[list[str], bool]], list[list[Column]]]:
+    """The labels in lines, and the blocks of the table: labels are narrower where that saves a block."""
+    found = []
+    for most in LABELS:
+        wrapped = [wrap(label, most, 3, f"[{index}]") for index, label in enumerate(labels, start=1)]
+        marked = [_marked(sign, lines) for sign, (lines, _) in zip(signs, wrapped, strict=True)]
+        found.append((wrapped, _blocks(columns, marked, width)))
+    uncut = [pair for pair in found if not any(cut for _, cut in pair[0])]
+    return min(uncut or found[:1], key=lambda pair: len(pair[1]))
+
+
 def _in_blocks(heading: str, labels: Sequence[str], columns: Sequence[Column], width: int | None) -> list[str]:
-    """The lines of a table, in blocks that fit, each after an empty line."""
-    blocks = [block for block in _blocks(columns, labels, width) if block]
+    """The lines of a table, in blocks that fit."""
+    return _lines_of(heading, labels, _blocks(columns, labels, width))
+
+
+def _lines_of(heading: str, labels: Sequence[str], blocks: Sequence[Sequence[Column]]) -> list[str]:
+    """The lines of the blocks of a table, each after an empty line."""
     return [line for block in blocks for line in ["", *table_lines(*_cells(heading, labels, block))]]
 
 
@@ -111,7 +129,7 @@ def _blocks(columns: Sequence[Column], labels: Sequence[str], width: int | None)
             if blocks[-1] and _width(labels, [*blocks[-1], column]) > width:
                 blocks.append([])
             blocks[-1].append(column)
-    return blocks
+    return [block for block in blocks if block]
 
 
 def _width(labels: Sequence[str], columns: Sequence[Column]) -> int:

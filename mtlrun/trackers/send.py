@@ -10,16 +10,16 @@ from rich.progress import track
 
 from mtlrun.compare.collect.folders import collect
 from mtlrun.compare.collect.run_record import RunRecord
-from mtlrun.shelves.content import Content, content_of_run, content_of_sweep
-from mtlrun.shelves.shelf import Shelf
+from mtlrun.trackers.content import Content, content_of_run, content_of_sweep
+from mtlrun.trackers.tracker import Tracker
 from mtlrun.util.errors import RequestError, counted, listing, nearest
 from mtlrun.util.shell import resume_command
 from mtlrun.util.terminal import say
 
 # tool -> its module, its class, the environment variable that names a project
 TOOLS = {
-    "mlflow": ("mtlrun.shelves.to_mlflow", "MlflowShelf", "MLFLOW_EXPERIMENT_NAME"),
-    "wandb": ("mtlrun.shelves.to_wandb", "WandbShelf", "WANDB_PROJECT"),
+    "mlflow": ("mtlrun.trackers.to_mlflow", "MlflowTracker", "MLFLOW_EXPERIMENT_NAME"),
+    "wandb": ("mtlrun.trackers.to_wandb", "WandbTracker", "WANDB_PROJECT"),
 }
 
 
@@ -40,38 +40,38 @@ def send(folders: Sequence[Path], tool: str, uri: str | None, project: str | Non
     left = _left_out(runs)
     if not by_sweep:
         raise RequestError(f"log: no run is completed ({'; '.join(left)})\nallowed: finished runs")
-    shelves: dict[str, Shelf] = {}
+    trackers: dict[str, Tracker] = {}
     for sweep, members in by_sweep.items():
         contents = [content_of_run(run, checkpoints) for run in members]
         name = project or os.environ.get(TOOLS[tool][2]) or contents[0].project
-        if name not in shelves:
-            shelves[name] = _open(tool, name, uri)
-        say(_send(shelves[name], content_of_sweep(sweep, contents) if sweep is not None else None, contents))
-    for shelf in shelves.values():
-        say(shelf.place)
+        if name not in trackers:
+            trackers[name] = _open(tool, name, uri)
+        say(_send(trackers[name], content_of_sweep(sweep, contents) if sweep is not None else None, contents))
+    for tracker in trackers.values():
+        say(tracker.place)
     for line in left:
         say(f"left out: {line}")
     return 0
 
 
-def _open(tool: str, project: str, uri: str | None) -> Shelf:
-    """The shelf of a tool. Raises RequestError if the tool is not installed."""
+def _open(tool: str, project: str, uri: str | None) -> Tracker:
+    """The tracker of a tool. Raises RequestError if the tool is not installed."""
     module, name, _ = TOOLS[tool]
     try:
-        shelf: type[Shelf] = getattr(importlib.import_module(module), name)
+        tracker: type[Tracker] = getattr(importlib.import_module(module), name)
     except ImportError as error:
         why = str(error).splitlines()[0]
         raise RequestError(f'--to {tool}: not installed ({why}): pip install "mtlrun[{tool}]"') from None
-    return shelf(project, uri)
+    return tracker(project, uri)
 
 
-def _send(shelf: Shelf, sweep: Content | None, runs: Sequence[Content]) -> str:
+def _send(tracker: Tracker, sweep: Content | None, runs: Sequence[Content]) -> str:
     """Sends the runs that are not there. Returns a line on it."""
-    new = [run for run in runs if not shelf.has(run)]
+    new = [run for run in runs if not tracker.has(run)]
     if sweep is not None:
-        shelf.add_sweep(sweep)
-    for run in _with_progress(new, shelf.place):
-        shelf.add_run(run, sweep)
+        tracker.add_sweep(sweep)
+    for run in _with_progress(new, tracker.place):
+        tracker.add_run(run, sweep)
     there = len(runs) - len(new)
     words = [f"sent {counted(len(new), 'run')}"] if new else []
     words += [f"already there: {counted(there, 'run')}"] if there else []

@@ -28,7 +28,7 @@ class Content:
     figures: the final ones: test/TASK/METRIC; val_selected/TASK/METRIC and train_selected/TASK/METRIC, at the selected
         checkpoint, beside the curves val/TASK/METRIC; trivial/test/TASK/METRIC; seconds, steps, parameters
     tags: where it comes from
-    files: folder on the shelf ("" is the top) -> paths
+    files: folder on the tracker ("" is the top) -> paths
     ended: seconds since 1970
     """
 

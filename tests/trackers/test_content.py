@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sent import contents
 
-from mtlrun.shelves.content import as_text, content_of_sweep, in_batches
+from mtlrun.trackers.content import as_text, content_of_sweep, in_batches
 from mtlrun.util.errors import RequestError
 
 

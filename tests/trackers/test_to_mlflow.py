@@ -17,8 +17,8 @@ from sent import contents
 from mtlrun.cli.main import main
 
 pytest.importorskip("mlflow.server", reason="MLflow is not installed: pip install mlflow", exc_type=ImportError)
-shelf_module = pytest.importorskip("mtlrun.shelves.to_mlflow", exc_type=ImportError)
-KEY, PARENT, MlflowShelf = shelf_module.KEY, shelf_module.PARENT, shelf_module.MlflowShelf
+tracker_module = pytest.importorskip("mtlrun.trackers.to_mlflow", exc_type=ImportError)
+KEY, PARENT, MlflowTracker = tracker_module.KEY, tracker_module.PARENT, tracker_module.MlflowTracker
 pytestmark = pytest.mark.slow  # the server takes some seconds to start
 
 
@@ -50,8 +50,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def stored(uri: str, project: str) -> tuple[Any, list[Any]]:
     """The client, and the runs of an experiment."""
-    shelf = MlflowShelf(project, uri)
-    return shelf.client, list(shelf.client.search_runs([shelf.experiment]))
+    tracker = MlflowTracker(project, uri)
+    return tracker.client, list(tracker.client.search_runs([tracker.experiment]))
 
 
 def test_a_sweep_is_a_run_with_nested_runs(uri: str, sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,7 +87,7 @@ def test_more_figures_than_one_request_takes(uri: str, sweep: Path) -> None:
     content = contents(sweep)[0]
     rows = [f"1,{step},val,price,rmse,{step / 3}" for step in range(2500)]
     (content.folder / "metrics.csv").write_text("\n".join(["epoch,step,split,task,metric,value", *rows]) + "\n")
-    MlflowShelf("many", uri).add_run(content, None)
+    MlflowTracker("many", uri).add_run(content, None)
     client, (run,) = stored(uri, "many")
     history = client.get_metric_history(run.info.run_id, "val/price/rmse")
     assert sorted((m.step, m.value) for m in history) == [(step, step / 3) for step in range(2500)]
@@ -95,13 +95,13 @@ def test_more_figures_than_one_request_takes(uri: str, sweep: Path) -> None:
 
 def test_a_run_of_which_a_part_was_sent_is_sent_anew(uri: str, sweep: Path) -> None:
     content = contents(sweep)[0]
-    shelf = MlflowShelf("half", uri)
-    half = shelf.client.create_run(shelf.experiment, tags={KEY: content.key}).info.run_id
-    foreign = shelf.client.create_run(shelf.experiment).info.run_id
-    again = MlflowShelf("half", uri)
+    tracker = MlflowTracker("half", uri)
+    half = tracker.client.create_run(tracker.experiment, tags={KEY: content.key}).info.run_id
+    foreign = tracker.client.create_run(tracker.experiment).info.run_id
+    again = MlflowTracker("half", uri)
     assert not again.has(content)
     again.add_run(content, None)
-    assert MlflowShelf("half", uri).has(content)
+    assert MlflowTracker("half", uri).has(content)
     _, runs = stored(uri, "half")
     assert len(runs) == 2 and half not in {run.info.run_id for run in runs}
     assert foreign in {run.info.run_id for run in runs}
@@ -111,7 +111,7 @@ def test_errors_name_the_server_and_what_to_do(uri: str, sweep: Path, capsys: py
     words = ["log", str(sweep), "--to", "mlflow"]
     assert main([*words, "--uri", "http://127.0.0.1:9"]) == 2
     assert "at http://127.0.0.1:9: " in (said := capsys.readouterr().err) and "MLFLOW_TRACKING_URI" in said
-    shelf = MlflowShelf("gone", uri)
-    shelf.client.delete_experiment(shelf.experiment)
+    tracker = MlflowTracker("gone", uri)
+    tracker.client.delete_experiment(tracker.experiment)
     assert main([*words, "--uri", uri, "--project", "gone"]) == 2
     assert "experiment gone was deleted in MLflow\nallowed: another name" in capsys.readouterr().err

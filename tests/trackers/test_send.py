@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from mtlrun.cli.main import main
-from mtlrun.shelves import send
-from mtlrun.shelves.content import Content
-from mtlrun.shelves.shelf import Shelf
+from mtlrun.trackers import send
+from mtlrun.trackers.content import Content
+from mtlrun.trackers.tracker import Tracker
 
 KEPT: list[tuple[str, str | None]] = []  # what was sent: the name of a run, and of its sweep; of a sweep None
 
 
-class MemoryShelf(Shelf):
+class MemoryTracker(Tracker):
     keys: set[str]
 
     def __init__(self, project: str, uri: str | None) -> None:
@@ -37,7 +37,7 @@ KEYS: dict[str, set[str]] = {}
 def memory(monkeypatch: pytest.MonkeyPatch) -> None:
     KEPT.clear()
     KEYS.clear()
-    monkeypatch.setitem(send.TOOLS, "memory", (__name__, "MemoryShelf", "MEMORY_PROJECT"))
+    monkeypatch.setitem(send.TOOLS, "memory", (__name__, "MemoryTracker", "MEMORY_PROJECT"))
 
 
 def status(folder: Path, word: str) -> None:
@@ -105,7 +105,7 @@ def test_wrong_words(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_tool_that_is_not_installed(
     tool: str, sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(send.TOOLS, tool, ("mtlrun.shelves.no_such_module", "NoShelf", "NONE"))
+    monkeypatch.setitem(send.TOOLS, tool, ("mtlrun.trackers.no_such_module", "NoTracker", "NONE"))
     assert main(["log", str(sweep), "--to", tool]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and f'pip install "mtlrun[{tool}]"' in said

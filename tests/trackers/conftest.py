@@ -10,7 +10,7 @@ from mtlrun.cli.main import main
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shelves") / "sweep"
+    folder = tmp_path_factory.mktemp("trackers") / "sweep"
     words = ["data.train_rows=300", "loss=sum,uncertainty", "seed=0,1", "trainer.epochs=2"]
     assert main(["-m", *words, "trainer.tensorboard=false", f"hydra.sweep.dir={folder}"]) == 0
     return folder

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mtlrun.shelves.content import Content, as_text, in_batches
-from mtlrun.shelves.shelf import Shelf
+from mtlrun.trackers.content import Content, as_text, in_batches
+from mtlrun.trackers.tracker import Tracker
 from mtlrun.util.errors import RequestError, in_one_line
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -22,7 +22,7 @@ LONGEST = 6000  # characters of a param
 PAGE = 1000  # runs of one answer
 
 
-class MlflowShelf(Shelf):
+class MlflowTracker(Tracker):
     """An experiment of MLflow.
 
     project: its name. uri: of the server or store; None: MLFLOW_TRACKING_URI, or MLflow's default

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mtlrun.compare.collect.folders import collect
-from mtlrun.shelves.content import Content, content_of_run
+from mtlrun.trackers.content import Content, content_of_run
 
 
 def contents(folder: Path, checkpoints: bool = False) -> list[Content]:

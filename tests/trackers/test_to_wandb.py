@@ -13,8 +13,8 @@ from sent import contents
 from mtlrun.cli.main import main
 
 wandb = pytest.importorskip("wandb", reason="W&B is not installed: pip install wandb")
-shelf_module = pytest.importorskip("mtlrun.shelves.to_wandb", exc_type=ImportError)
-SENT, WandbShelf = shelf_module.SENT, shelf_module.WandbShelf
+tracker_module = pytest.importorskip("mtlrun.trackers.to_wandb", exc_type=ImportError)
+SENT, WandbTracker = tracker_module.SENT, tracker_module.WandbTracker
 Record = pytest.importorskip("wandb.proto.wandb_internal_pb2").Record
 pytestmark = pytest.mark.slow  # the service of W&B takes some seconds
 
@@ -92,13 +92,13 @@ def test_a_sweep_is_a_group(sweep: Path, tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_run_of_which_a_part_was_sent_is_sent_anew(sweep: Path, tmp_path: Path) -> None:
-    content, shelf = contents(sweep)[0], WandbShelf("half", None)
-    shelf.add_run(content, None)
+    content, tracker = contents(sweep)[0], WandbTracker("half", None)
+    tracker.add_run(content, None)
     (folder,) = folders(tmp_path)
     (folder / SENT).unlink()
-    assert not shelf.has(content)
-    shelf.add_run(content, None)
-    assert shelf.has(content) and len(folders(tmp_path)) == 1
+    assert not tracker.has(content)
+    tracker.add_run(content, None)
+    assert tracker.has(content) and len(folders(tmp_path)) == 1
 
 
 def test_online_the_server_is_asked(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,10 +109,10 @@ def test_online_the_server_is_asked(sweep: Path, monkeypatch: pytest.MonkeyPatch
         asked.append((path, filters))
         yield SimpleNamespace(id=there.key)
 
-    shelf = WandbShelf("houses", None)
-    shelf.offline = False
+    tracker = WandbTracker("houses", None)
+    tracker.offline = False
     monkeypatch.setattr(wandb, "Api", lambda: SimpleNamespace(default_entity="team", runs=runs))
-    assert shelf.has(there) and not shelf.has(new)
+    assert tracker.has(there) and not tracker.has(new)
     assert asked == [("team/houses", {"state": "finished"})]
 
 

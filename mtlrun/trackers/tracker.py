@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 
-from mtlrun.shelves.content import Content
+from mtlrun.trackers.content import Content
 
 
-class Shelf(ABC):
+class Tracker(ABC):
     """A project of another tool, to which runs are sent.
 
     place: where that is, for people to read

@@ -10,8 +10,8 @@ from typing import Any
 
 import wandb
 
-from mtlrun.shelves.content import Content
-from mtlrun.shelves.shelf import Shelf
+from mtlrun.trackers.content import Content
+from mtlrun.trackers.tracker import Tracker
 from mtlrun.util.errors import RequestError, in_one_line
 
 SENT = "mtlrun.sent"  # a file in the local folder of a run: the whole of it is there
@@ -28,7 +28,7 @@ OF_THE_SENDER: dict[str, Any] = {
 }
 
 
-class WandbShelf(Shelf):
+class WandbTracker(Tracker):
     """A project of W&B.
 
     project: its name. uri: None; W&B reads WANDB_BASE_URL, WANDB_ENTITY, WANDB_MODE and WANDB_DIR itself.
