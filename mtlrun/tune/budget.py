@@ -1,6 +1,5 @@
 """The budget of a search in runs and minutes: what it has spent, and how many settings still fit."""
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,9 @@ from mtlrun.tune.tune_words import TuneSettings
 CLOCK = "clock.json"
 # A setting is assumed to take so many times as long as
 UNSEEN = 8.0  # the default, until settings are trained: a larger shape takes up to nine times as long
-HOPED = 1.5  # the default, for two settings, below which there is no search
+HOPED = 1.5  # the default, for the fewest settings of a batch
 MARGIN = 1.25  # the mean of those before it
+LEAST = 2  # settings of a batch that time makes smaller
 
 
 class Training(NamedTuple):
@@ -78,19 +78,14 @@ class Budget:
         return max(times * seconds, 1e-9) / max(runs, 1)
 
     def batch(self) -> int:
-        """The settings of the next batch: a whole one, or as many as fit on all splits; 0: the search ends.
-
-        A batch that would be smaller than a quarter for lack of time does not begin, unless it is the first.
-        """
+        """The settings of the next batch: a whole one, or as many as fit on all splits, at least two; 0: none fits."""
         most, splits = self.settings.most_runs, self.settings.splits
         sizes = [n for n in range(self.settings.batch, 0, -1) if most is None or self.runs + runs_of(n, splits) <= most]
         if self.settings.minutes is None or not sizes:
             return max(sizes, default=0)
-        least = min(sizes[0], math.ceil(self.settings.batch / 4) if self.trained else 2)
+        least = min(sizes[0], LEAST)
         size = self.fits(sizes[0], splits)
-        if size >= least:
-            return size
-        return 0 if self.trained or self.each(HOPED) * runs_of(least, splits) > self._left else least
+        return size if size >= least else least if self.each(HOPED) * runs_of(least, splits) <= self._left else 0
 
     def fits(self, settings: int, splits: int) -> int:
         """How many of so many settings can train on so many splits, on each the better half, in the time left."""
@@ -102,7 +97,7 @@ class Budget:
     @property
     def least_minutes(self) -> float:
         """The minutes with which a search as slow as this one would try two settings."""
-        return (self.clock.seconds + self.each(HOPED) * runs_of(2, self.settings.splits)) / 60
+        return (self.clock.seconds + self.each(HOPED) * runs_of(LEAST, self.settings.splits)) / 60
 
     @property
     def _left(self) -> float:

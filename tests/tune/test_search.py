@@ -172,9 +172,9 @@ def test_a_search_ends_by_its_time(
     found = searched(tmp_path, TuneSettings(minutes=minutes, batch=16))
     took = (now[0] - began) / 60
     assert took <= 1.1 * minutes
-    # at its end less than a quarter of a batch would fit
+    # at its end two settings would not fit
     left = 60 * minutes - (now[0] - began)
-    assert found.runs == 0 or left <= 1.25 * 1.5 * of_setting * 7 + 0.1 * 60 * minutes
+    assert found.runs == 0 or left <= 1.25 * 2 * of_setting * 4
     assert found.runs > 0 or minutes <= 0.5  # 12 s for the default, and 1.5 times as long for each of four runs
 
 
