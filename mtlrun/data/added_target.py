@@ -97,9 +97,10 @@ def _edited(text: str, targets: Sequence[InitTarget]) -> str | None:
 
 def _lines_of(inputs: yaml.Node | None, columns: Collection[str]) -> set[int] | None:
     """The numbers of the lines that list these columns among the inputs. None if they share a line with others."""
-    items = inputs.value if isinstance(inputs, yaml.SequenceNode) else []
-    found = {item.start_mark.line for item in items if item.value in columns}
-    return None if found and inputs is not None and inputs.flow_style else found
+    if not isinstance(inputs, yaml.SequenceNode):
+        return set()
+    found = {item.start_mark.line for item in inputs.value if item.value in columns}
+    return None if found and inputs.flow_style else found
 
 
 def _last_line(node: yaml.Node) -> int:
