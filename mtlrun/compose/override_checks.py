@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString, Swee
 from hydra.errors import HydraException
 
 from mtlrun.compose.decimal_point import require_points
-from mtlrun.compose.hydra_settings import check_hydra_override
+from mtlrun.compose.hydra_settings import STACK_KEYS, check_hydra_override
 from mtlrun.compose.overrides import ARMS, OPTION_GROUPS, SWEEP_KEYS, TRIALS, full_key, parse, typed_value
 from mtlrun.config.data_options import option_of
 from mtlrun.config.decimal_comma import INSIDE
@@ -210,7 +210,8 @@ def _unknown(key: str) -> RequestError:
 
 def _meant_key(key: str, known: list[str]) -> str:
     """A hint at the key that the user probably means: epochs=3 means trainer.epochs=3. "" if there is none."""
-    paths = {f.name: f"tasks.TASK.{f.name}" for f in dataclasses.fields(TaskConfig)}
+    paths = {name: f"hydra.launcher.{name}" for name in STACK_KEYS}
+    paths |= {f.name: f"tasks.TASK.{f.name}" for f in dataclasses.fields(TaskConfig)}
     for lacking in (True, False):  # of keys of the same name, those that the default options have
         for group in reversed(GROUPS):
             paths |= {name: f"{group}.{name}" for name in _having(group) if bool(_only_with(group, name)) == lacking}

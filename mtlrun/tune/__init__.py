@@ -1,7 +1,7 @@
 """`mtlrun tune`: finds settings, confirms them on fresh seeds, and says what to do.
 
-tune_folder.py does all of it in a folder, and continues there. tune_words.py reads the words tune.*, expected_time.py
-says how long it takes.
+tune_folder.py does all of it in a folder, and continues there (stored.py). tune_words.py reads the words tune.*,
+expected_time.py says how long it takes.
 
 The search: space.py has what is searched, grouping.py which tasks may share a trunk. search.py is the loop: study.py
 asks Optuna for settings (journal_lock.py), setting_runs.py trains them as sweeps, racing.py drops those that are behind

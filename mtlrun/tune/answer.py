@@ -41,8 +41,8 @@ def say_answer(base: Base, found: SearchResult, confirmed: Path, command: str) -
 
 def search_words(found: SearchResult) -> str:
     """What the search has found, on val: `Of 64 settings in 112 runs the best on val, 2.1 % ahead …`."""
-    if not found.runs:
-        return _nothing(found)
+    if found.minutes is not None:
+        return _no_time(found.minutes)
     tried = _tried(found)
     if found.best is None:
         return f"The search tried {tried}; none was better than the default on val."
@@ -51,10 +51,10 @@ def search_words(found: SearchResult) -> str:
     return f"Of {tried} the best on val, {ahead}: {_values(found.best)}."
 
 
-def _nothing(found: SearchResult) -> str:
-    """What a search says that had no time to try a setting."""
-    minutes = math.ceil(10 * (found.minutes or 0)) / 10
-    return f"The search has tried nothing in its time. With tune.minutes={minutes:g} it would try two settings."
+def _no_time(minutes: float) -> str:
+    """What a search says that had no time to train a setting on all splits."""
+    enough = math.ceil(10 * minutes) / 10
+    return f"The search had no time to train a setting on all splits: tune.minutes={enough:g} is enough for two."
 
 
 def _learnt(comparison: Comparison) -> bool:
@@ -79,8 +79,8 @@ def _brought(found: SearchResult, comparison: Comparison) -> Iterator[str]:
     """
     if not _learnt(comparison):
         return
-    if not found.runs:
-        yield _nothing(found)
+    if found.minutes is not None:
+        yield _no_time(found.minutes)
         return
     if found.best is None:
         yield f"The search brought nothing: of {_tried(found)} none was better than the default on val."

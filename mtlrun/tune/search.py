@@ -5,9 +5,8 @@ done.json ends it. So a search that was killed at any moment goes on: what is in
 study is told what it has not been told.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ from mtlrun.compare.records import TaskColumn
 from mtlrun.storage.files import write_json
 from mtlrun.storage.names import PLAN
 from mtlrun.storage.sweep_folder import read_plan
-from mtlrun.tune.budget import Budget, Clock
 from mtlrun.tune.racing import LOST, drop, survivors
+from mtlrun.tune.search_budget import Budget, Clock, Training
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.space import Dimension
+from mtlrun.tune.stored import read_stored
 from mtlrun.tune.study import Study
 from mtlrun.tune.tried import Tried, best_of
 from mtlrun.tune.tune_words import TuneSettings
@@ -38,7 +38,7 @@ class SearchResult:
 
     tried: all settings, in the order of their trials; best: the one with the lowest mean drop of those that were
     trained on all splits, if it is below 0, the default's; runs: the number of runs, without the default's; minutes:
-    those with which the search would have tried something, if it has tried nothing
+    those with which the search would have trained two settings on all splits, if it had no time for any
     """
 
     tried: Sequence[Tried]
@@ -72,28 +72,26 @@ class Search:
         self._budget = Budget(self.settings, self.clock)
 
     def run(self) -> SearchResult:
-        """Searches until the runs or minutes are used up.
-
-        Raises RequestError, StorageError, TrainingError, KeyboardInterrupt.
-        """
+        """Searches until the runs or minutes are used up. Raises RequestError, StorageError, KeyboardInterrupt."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             study = Study(self.folder, self.space)
             defaults = self._train_default()
-            study.forget([trial for batch in self._batches() for trial in _trials(batch)])
+            study.forget([trial for batch in self._batches() for trial in _values(batch)])
             number = 0
-            while (self._folder(number) / BATCH).is_file() or (not self.closed and self._budget.batch()):
+            while (self._folder(number) / BATCH).is_file() or self._ask(number, study):
                 self._batch(number, study, defaults)
                 number += 1
         finally:
             self.clock.save()
-        return self.result()
+        found = self.result()
+        in_time = self.settings.minutes is None or any(len(t.drops) == self.settings.splits for t in found.tried)
+        return found if in_time else replace(found, minutes=self._budget.least_minutes)
 
     def result(self) -> SearchResult:
         """What is found so far."""
         tried = [self._tried[number] for number in sorted(self._tried)]
-        best = best_of(tried, self.settings.splits)
-        return SearchResult(tried, best, self._budget.runs, None if self._budget.runs else self._budget.least_minutes)
+        return SearchResult(tried, best_of(tried, self.settings.splits), self._budget.runs)
 
     # ---------------------------------------------------------------- batches
 
@@ -109,7 +107,7 @@ class Search:
         began = 0.0 if (folder / PLAN).is_file() else self.clock.seconds  # at most all, if an earlier command began
         train(self.base, folder, self.base.runs([Setting(DEFAULT)], seeds, QUIETLY), self.command, self.view.above)
         if not (folder / DONE).is_file():
-            write_json(folder / DONE, {"trained": [[len(seeds), self.clock.seconds - began]]})
+            write_json(folder / DONE, {"trained": [Training(len(seeds), self.clock.seconds - began)]})
         self._budget.default = _trained(folder)
         self.clock.save()
         found = records(folder)
@@ -119,14 +117,18 @@ class Search:
         self._columns = find_columns(runs, {}, "val", [])
         return runs
 
+    def _ask(self, number: int, study: Study) -> bool:
+        """Asks the study for the settings of a batch, and writes them. False if the search is at its end."""
+        size = 0 if self.closed else self._budget.batch()
+        if size:
+            asked = [{"trial": trial, "values": values} for trial, values in study.ask(size)]
+            write_json(self._folder(number) / BATCH, asked)
+        return size > 0
+
     def _batch(self, number: int, study: Study, defaults: Sequence[RunRecord]) -> None:
         """Trains a batch, or what is left of it, and tells the study."""
         folder = self._folder(number)
-        if not (folder / BATCH).is_file():
-            asked = [{"trial": trial, "values": values} for trial, values in study.ask(self._budget.batch())]
-            folder.mkdir(parents=True, exist_ok=True)
-            write_json(folder / BATCH, asked)
-        values = {entry["trial"]: entry["values"] for entry in _read(folder / BATCH)}
+        values = _values(folder)
         drops: dict[int, list[float]] = {trial: [] for trial in values}
         alive, trained, done = [*values], [], (folder / DONE).is_file()
         self._budget.trained += _trained(folder) if done else []
@@ -138,7 +140,7 @@ class Search:
             self.view.begin(number, split, len(alive))
             self._split(folder, split, {trial: values[trial] for trial in alive}, drops, defaults[split])
             if anew:
-                trained.append([len(alive), self.clock.seconds - began])
+                trained.append(Training(len(alive), self.clock.seconds - began))
                 self._budget.trained.append(trained[-1])
             self._budget.runs += len(alive)
             self.clock.save()
@@ -164,7 +166,7 @@ class Search:
             return [trial for trial in alive if _label(trial) in begun]
         if (folder / DONE).is_file():
             return []
-        return [*alive] if split == 0 else [*alive][: self._budget.fits(len(alive))]
+        return [*alive] if split == 0 else [*alive][: self._budget.fits(len(alive), self.settings.splits - split)]
 
     def _show(self, number: int, split: int, alive: int, defaults: Sequence[RunRecord]) -> None:
         tried, default = self.result().tried, [run.figures for run in defaults]
@@ -190,19 +192,23 @@ class Search:
             self._figures.setdefault(trial, []).append({} if run is None else run.figures)
 
 
-def _trained(folder: Path) -> list[Sequence[float]]:
-    """For each training of a batch that is done the number of settings and the seconds. Not of those resumed."""
-    found: list[Sequence[float]] = _read(folder / DONE).get("trained", [])
-    return found
+def _values(folder: Path) -> dict[int, dict[str, str]]:
+    """The settings of a batch: number of the trial -> values by key. Raises RequestError."""
+
+    def take(tree: Any) -> dict[int, dict[str, str]]:
+        return {int(entry["trial"]): {**entry["values"]} for entry in tree}
+
+    return read_stored(folder / BATCH, take)
+
+
+def _trained(folder: Path) -> list[Training]:
+    """The trainings of a batch that is done, without those resumed. Raises RequestError."""
+
+    def take(tree: Any) -> list[Training]:
+        return [Training(int(runs), float(seconds)) for runs, seconds in tree.get("trained", [])]
+
+    return read_stored(folder / DONE, take)
 
 
 def _label(trial: int) -> str:
     return f"trial {trial}"
-
-
-def _trials(batch: Path) -> list[int]:
-    return [entry["trial"] for entry in _read(batch / BATCH)]
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))

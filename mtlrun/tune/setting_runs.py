@@ -26,7 +26,7 @@ from mtlrun.sweeps.launchers import OVER, SlimCallbacks, StackSettings, stack_se
 from mtlrun.sweeps.local_stacks import train_stacks
 from mtlrun.sweeps.plan import sweep_plan
 from mtlrun.sweeps.stack_launcher import train_over
-from mtlrun.util.errors import RequestError, TrainingError, counted, listing
+from mtlrun.util.errors import RequestError, StorageError, counted, listing
 from mtlrun.util.terminal import shown
 
 SEEDS = ("seed", "data.split.seed")
@@ -102,7 +102,7 @@ def train(base: Base, folder: Path, runs: Sequence[PlannedRun], command: str, ab
     """Trains runs as a sweep in `folder`, or what is left of them if the folder has their plan.
 
     A run whose process is lost is trained again, and then counts as failed. above: text for the lines above the bar on
-    a terminal. Raises RequestError, StorageError, TrainingError if runs did not begin or were interrupted, and
+    a terminal. Raises RequestError, StorageError, also if runs did not begin or were interrupted, and
     KeyboardInterrupt after the runs are saved.
     """
     if not (folder / PLAN).is_file():
@@ -136,16 +136,16 @@ def _train(base: Base, folder: Path, jobs: Sequence[Mapping[str, Any]], above: s
 
 
 def _end_lost(folder: Path) -> None:
-    """Records runs whose process was lost each time as failed. Raises TrainingError for runs that can go on later."""
+    """Records runs whose process was lost each time as failed. Raises StorageError for runs that can go on later."""
     left = _left(folder)
     lost = [job for job in left if status_of(folder / job["run"]) == "running"]
     for job in lost:
         why = f"the process that trained it was lost {ATTEMPTS} times, perhaps for want of memory"
         record_end(folder / job["run"], "failed", why, seed=job["config"]["seed"], settings=job["config"])
     if len(left) > len(lost):
-        raise TrainingError(
+        raise StorageError(
             f"{counted(len(left) - len(lost), 'run')} in {shown(folder)} did not end; why stands above\n"
-            "mend that, and go on: nothing is lost"
+            "mend that, and go on: what has ended is kept"
         )
 
 

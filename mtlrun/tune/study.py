@@ -22,7 +22,7 @@ from mtlrun.compose.trials import Draw, draws
 from mtlrun.storage.files import disk
 from mtlrun.tune.journal_lock import JournalLock
 from mtlrun.tune.space import Dimension
-from mtlrun.util.errors import RequestError
+from mtlrun.tune.stored import damaged
 
 JOURNAL, NAME = "study.log", "mtlrun"
 OURS = "asked by"  # an attribute of the trials that the search asks for; a journal may hold others
@@ -43,7 +43,7 @@ def _experimental() -> Iterator[None]:
 class Study:
     """The trials of a search. Values are drops against the default in percent, so lower is better.
 
-    All of it raises StorageError if the disk cannot be written. Raises RequestError for a journal that is damaged.
+    All of it raises StorageError if the disk cannot be written, and RequestError for a journal that is damaged.
     """
 
     def __init__(self, folder: Path, space: Sequence[Dimension]) -> None:
@@ -142,7 +142,10 @@ class Study:
         drops: none if it failed; whole: it was trained on all splits; else it is pruned
         """
         with disk(self._journal):
-            trial = self._study.get_trials(deepcopy=False)[number]
+            trials = self._study.get_trials(deepcopy=False)
+            if not 0 <= number < len(trials):
+                raise damaged(self._journal)  # it is not the one that has asked for the trial
+            trial = trials[number]
             if trial.state.is_finished():
                 return
             reported = Trial(self._study, trial._trial_id)
@@ -173,9 +176,7 @@ def _storage(journal: Path) -> JournalStorage:
     try:
         return JournalStorage(JournalFileBackend(str(journal), lock))
     except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:  # of whatever a line holds
-        raise RequestError(
-            f"{journal}: not readable as the journal of a search\nrestore the file, or search anew in another folder"
-        ) from error
+        raise damaged(journal) from error
 
 
 def _cut_torn_line(journal: Path, lock: JournalLock) -> None:

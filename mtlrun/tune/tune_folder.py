@@ -1,10 +1,8 @@
 """`mtlrun tune`: searches, confirms and answers in a folder, and continues there after an interrupt."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -15,17 +13,18 @@ from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
 from mtlrun.storage.files import as_json, at_work, create, write_json
 from mtlrun.storage.names import CONFIRMATION, PLAN, TUNE
 from mtlrun.tune.answer import say_answer, search_words
-from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.expected_time import forecast_words
 from mtlrun.tune.finalists import confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
 from mtlrun.tune.search import SEARCH, Search, SearchResult
+from mtlrun.tune.search_budget import CLOCK, Clock
 from mtlrun.tune.setting_runs import Base, Setting
 from mtlrun.tune.space import Dimension, space_of
+from mtlrun.tune.stored import read_stored
 from mtlrun.tune.tried import leading
 from mtlrun.tune.tune_words import PREFIX, TuneSettings, take_settings
 from mtlrun.tune.view import View, on_terminal
-from mtlrun.util.errors import RequestError, StorageError, TrainingError, counted
+from mtlrun.util.errors import RequestError, StorageError, counted
 from mtlrun.util.lazy import importing
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import say, shown
@@ -52,9 +51,10 @@ def tune(words: Sequence[str], config_dir: str | None) -> int:
 
 def resume_tune(folder: Path) -> int:
     """Continues in the folder of an earlier `mtlrun tune`. Returns the exit status. Raises RequestError."""
-    record = _read(folder / TUNE)
-    settings = TuneSettings(**record["settings"])
-    base = _composed(record["words"], record["config_dir"], settings)
+    words, config_dir, settings = read_stored(
+        folder / TUNE, lambda tree: (list(tree["words"]), tree["config_dir"], TuneSettings(**tree["settings"]))
+    )
+    base = _composed(words, config_dir, settings)
     return _go_on(folder, base, settings)
 
 
@@ -97,8 +97,7 @@ def _groups(folder: Path, base: Base, settings: TuneSettings) -> Sequence[str]:
         configs = [run.config for run in base.runs([Setting("joint")], range(settings.splits), {})]
         found = propose(configs, [load_dataset(config) for config in configs])
         write_json(path, {"tasks": found.tasks, "affinity": found.affinity.tolist(), "groups": found.values()})
-    values: list[str] = json.loads(path.read_text(encoding="utf-8"))["groups"]
-    return values
+    return read_stored(path, lambda tree: [str(value) for value in tree["groups"]])
 
 
 def _free_folder(base: Base) -> Path:
@@ -123,7 +122,7 @@ def _go_on(folder: Path, base: Base, settings: TuneSettings) -> int:
             search = _search(folder, base, settings)
             found = search.run()
             _confirm(folder, base, found, settings, search.command)
-    except (KeyboardInterrupt, StorageError, TrainingError):
+    except (KeyboardInterrupt, StorageError):
         if search is not None:
             _say_unconfirmed(search.result())
         say_how_to_go_on(folder)
@@ -172,11 +171,3 @@ def _length_words(settings: TuneSettings) -> str:
         f"for {' or '.join(bounds)} at most ({PREFIX}minutes, {PREFIX}runs); {settings.batch} settings at a time, "
         f"judged on val over up to {splits}: the better half goes on to the next"
     )
-
-
-def _read(path: Path) -> Any:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {key: record[key] for key in ("words", "config_dir", "settings")}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise RequestError(f"{path}: not readable\nrestore the file, or search anew in another folder") from None

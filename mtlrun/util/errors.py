@@ -19,7 +19,7 @@ class TrainingError(Exception):
 
 
 class StorageError(Exception):
-    """A disk cannot be written: full, over its quota, read-only or broken (exit status 1).
+    """A disk cannot be written (full, over its quota, read-only or broken), or workers are lost (exit status 1).
 
     Files that were written before are complete. The work can be resumed later.
     """

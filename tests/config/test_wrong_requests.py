@@ -61,6 +61,7 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     "key of another option": (["loss.alpha=2"], "loss.alpha: loss=sum has no such key", ""),
     "group": (["los=sum"], "los: no such key; did you mean loss?", "allowed: data, model"),
     "group of a key": (["traner.epochs=2"], "traner.epochs: no such key; did you mean trainer.epochs?", ""),
+    "launcher without its key": (["over=joblib"], "over: no such key; did you mean hydra.launcher.over?", ""),
     "key without its group": (["epochs=2"], "epochs: no such key; did you mean trainer.epochs?", ""),
     "name of an option": (
         ["loss.name=pcgrad"],

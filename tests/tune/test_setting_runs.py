@@ -20,7 +20,7 @@ from mtlrun.storage.sweep_folder import STACKS
 from mtlrun.sweeps import local_stacks
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.study import JOURNAL, NAME
-from mtlrun.util.errors import TrainingError
+from mtlrun.util.errors import StorageError
 
 WORDS = [
     "data=table",
@@ -166,7 +166,7 @@ def test_a_run_that_a_full_disk_interrupts_is_no_failure(here: Path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(local_stacks, "train_all", interrupted)
-        with pytest.raises(TrainingError, match="2 runs in alone did not end; why stands above"):
+        with pytest.raises(StorageError, match="2 runs in alone did not end; why stands above"):
             trained("alone")
     assert len(trained("alone")) == 2
 

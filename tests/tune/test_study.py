@@ -184,5 +184,5 @@ def test_a_damaged_journal_is_named(tmp_path: Path, content: bytes) -> None:
     journal = tmp_path / JOURNAL
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:3], content, *lines[3:]]))
-    with pytest.raises(RequestError, match=r"study\.log: not readable as the journal of a search"):
+    with pytest.raises(RequestError, match=r"study\.log: not readable"):
         Study(tmp_path, SPACE)

@@ -1,32 +1,44 @@
 """The budget of a search in runs and minutes: what it has spent, and how many settings still fit."""
 
-import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mtlrun.storage.files import write_json
 from mtlrun.tune.racing import runs_of
+from mtlrun.tune.stored import read_stored
 from mtlrun.tune.tune_words import TuneSettings
 
 CLOCK = "clock.json"
-UNSEEN = 1.5  # a setting is assumed to take so many times as long as the default, until settings are trained
-MARGIN = 1.25  # and so many times as long as the mean of those before it
+# A setting is assumed to take so many times as long as
+UNSEEN = 8.0  # the default, until settings are trained: a larger shape takes up to nine times as long
+HOPED = 1.5  # the default, for two settings, below which there is no search
+MARGIN = 1.25  # the mean of those before it
+
+
+class Training(NamedTuple):
+    """The training of settings on a split: the number of its runs, and the seconds that it took."""
+
+    runs: int
+    seconds: float
 
 
 class Clock:
     """The seconds that the commands of a search have taken together, kept in a file.
 
     What a killed command has taken since it last saved them ends with the last file that it wrote below `watched`.
+    Raises RequestError if the file is damaged, and StorageError.
     """
 
     def __init__(self, path: Path, watched: Path) -> None:
         self._path, self._began, self._before = path, time.monotonic(), 0.0
         if path.is_file():
-            saved = json.loads(path.read_text(encoding="utf-8"))
+            seconds, saved_at = read_stored(path, lambda tree: (float(tree["seconds"]), float(tree["at"])))
             last = max(_written(watched), default=0.0)
-            self._before = saved["seconds"] + max(0.0, last - saved["at"])
+            self._before = seconds + max(0.0, last - saved_at)
         self.save()
 
     @property
@@ -50,21 +62,19 @@ def _written(folder: Path) -> Iterator[float]:
 class Budget:
     """What a search may spend and has spent.
 
-    runs: those so far, without the default's; default, trained: for each training of the default, and of a batch on a
-    split, the number of runs and the seconds
+    runs: those so far, without the default's; default, trained: the trainings of the default and of batches
     """
 
     settings: TuneSettings
     clock: Clock
     runs: int = 0
-    default: Sequence[Sequence[float]] = ()
-    trained: list[Sequence[float]] = field(default_factory=list)
+    default: Sequence[Training] = ()
+    trained: list[Training] = field(default_factory=list)
 
-    @property
-    def each(self) -> float:
-        """The seconds that a setting is assumed to take on a split."""
-        known, times = (self.trained, MARGIN) if self.trained else (self.default, UNSEEN)
-        seconds, runs = sum(seconds for _, seconds in known), sum(runs for runs, _ in known)
+    def each(self, times: float = UNSEEN) -> float:
+        """The seconds that a setting is assumed to take on a split. times: beside the default, if none was trained."""
+        known, times = (self.trained, MARGIN) if self.trained else (self.default, times)
+        seconds, runs = sum(training.seconds for training in known), sum(training.runs for training in known)
         return max(times * seconds, 1e-9) / max(runs, 1)
 
     def batch(self) -> int:
@@ -74,19 +84,26 @@ class Budget:
         """
         most, splits = self.settings.most_runs, self.settings.splits
         sizes = [n for n in range(self.settings.batch, 0, -1) if most is None or self.runs + runs_of(n, splits) <= most]
-        size = next((n for n in sizes if self.fits(runs_of(n, splits)) == runs_of(n, splits)), 0)
-        if self.settings.minutes is None:
+        if self.settings.minutes is None or not sizes:
+            return max(sizes, default=0)
+        least = min(sizes[0], math.ceil(self.settings.batch / 4) if self.trained else 2)
+        size = self.fits(sizes[0], splits)
+        if size >= least:
             return size
-        least = self.settings.batch / 4 if self.trained else 2
-        return size if size >= min(least, max(sizes, default=0)) else 0
+        return 0 if self.trained or self.each(HOPED) * runs_of(least, splits) > self._left else least
 
-    def fits(self, settings: int) -> int:
-        """How many of so many settings can be trained on a split in the time that is left."""
+    def fits(self, settings: int, splits: int) -> int:
+        """How many of so many settings can train on so many splits, on each the better half, in the time left."""
         if self.settings.minutes is None:
             return settings
-        return max(0, min(settings, int((60 * self.settings.minutes - self.clock.seconds) / self.each)))
+        runs = self._left / self.each()
+        return next((n for n in range(settings, 0, -1) if runs_of(n, splits) <= runs), 0)
 
     @property
     def least_minutes(self) -> float:
         """The minutes with which a search as slow as this one would try two settings."""
-        return (self.clock.seconds + self.each * runs_of(2, self.settings.splits)) / 60
+        return (self.clock.seconds + self.each(HOPED) * runs_of(2, self.settings.splits)) / 60
+
+    @property
+    def _left(self) -> float:
+        return 60 * (self.settings.minutes or 0.0) - self.clock.seconds
