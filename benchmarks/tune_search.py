@@ -26,8 +26,8 @@ from mtlrun.compare.analysis.task_columns import find_columns
 from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compose import compose
 from mtlrun.tune import study
-from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.search import QUIETLY, Search
+from mtlrun.tune.search_budget import CLOCK, Clock
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.space import space_of
 from mtlrun.tune.tune_words import TuneSettings

@@ -1,6 +1,6 @@
 """`mtlrun init TABLE --add-target NAME`: adds a target to a data YAML, and keeps all that its user has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,10 @@ def _edited(text: str, targets: Sequence[InitTarget]) -> str | None:
     tasks, inputs = _node(root, "tasks"), _node(_node(root, "data"), "inputs")
     if not isinstance(tasks, yaml.MappingNode) or tasks.flow_style or not tasks.value:
         return None
-    lines, columns = text.splitlines(keepends=True), {escaped(target.column) for target in targets}
-    indent = tasks.value[0][0].start_mark.column
+    removed = _lines_of(inputs, {escaped(target.column) for target in targets})
+    if removed is None:
+        return None
+    lines, indent = text.splitlines(keepends=True), tasks.value[0][0].start_mark.column
     end = _last_line(tasks) + 1
     while end < len(lines) and lines[end].startswith(f"{' ' * indent}#"):  # comments on the last task
         end += 1
@@ -88,14 +90,17 @@ def _edited(text: str, targets: Sequence[InitTarget]) -> str | None:
     added = [f"{line}{newline}" for target in targets for line in target.lines(" " * indent)]
     if end and not lines[end - 1].endswith("\n"):
         lines[end - 1] += newline
-    removed = set()
-    if isinstance(inputs, yaml.SequenceNode):
-        if inputs.flow_style and any(item.value in columns for item in inputs.value):
-            return None
-        removed = {item.start_mark.line for item in inputs.value if item.value in columns}
     kept = [line for number, line in enumerate(lines[:end]) if number not in removed]
     rest = [line for number, line in enumerate(lines[end:], start=end) if number not in removed]
     return "".join([*kept, *added, *rest])
+
+
+def _lines_of(inputs: yaml.Node | None, columns: Collection[str]) -> set[int] | None:
+    """The numbers of the lines that list these columns among the inputs. None if they share a line with others."""
+    if not isinstance(inputs, yaml.SequenceNode):
+        return set()
+    found = {item.start_mark.line for item in inputs.value if item.value in columns}
+    return None if found and inputs.flow_style else found
 
 
 def _last_line(node: yaml.Node) -> int:

@@ -15,7 +15,7 @@ from mtlrun.data.kinds import NUMBER, TEXT, as_numbers, kind_of
 from mtlrun.data.positive import positive_of
 from mtlrun.data.yaml_words import one_line, scalar
 from mtlrun.tasks import DECLARED, INFERRED, type_of
-from mtlrun.util.sections import Section
+from mtlrun.util.printed_sections import Section
 from mtlrun.util.text_tables import table_lines
 
 MOST_COUNTS = 50  # a target with more different numbers is probably not a count

@@ -23,7 +23,7 @@ from mtlrun.data.words import taken_and_kept
 from mtlrun.data.yaml_words import key, one_line, scalar
 from mtlrun.storage.files import create, remove_abandoned
 from mtlrun.util.errors import RequestError, counted, listing
-from mtlrun.util.sections import Section
+from mtlrun.util.printed_sections import Section
 from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import typed
 

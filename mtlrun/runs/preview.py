@@ -22,7 +22,7 @@ from mtlrun.engine.stack import Stack
 from mtlrun.runs.single import PreparedRun, prepare
 from mtlrun.tasks import type_of
 from mtlrun.util.errors import counted, listing
-from mtlrun.util.sections import Section
+from mtlrun.util.printed_sections import Section
 from mtlrun.util.terminal import shown
 from mtlrun.util.text_tables import table_lines
 

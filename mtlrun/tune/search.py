@@ -16,8 +16,8 @@ from mtlrun.compare.records import TaskColumn
 from mtlrun.storage.files import write_json
 from mtlrun.storage.names import PLAN
 from mtlrun.storage.sweep_folder import read_plan
-from mtlrun.tune.budget import Budget, Clock, Training
 from mtlrun.tune.racing import LOST, drop, survivors
+from mtlrun.tune.search_budget import Budget, Clock, Training
 from mtlrun.tune.setting_runs import Base, Setting, records, train
 from mtlrun.tune.space import Dimension
 from mtlrun.tune.stored import read_stored

@@ -13,11 +13,11 @@ from mtlrun.runs.folder import claimed, free_folder, say_how_to_go_on
 from mtlrun.storage.files import as_json, at_work, create, write_json
 from mtlrun.storage.names import CONFIRMATION, PLAN, TUNE
 from mtlrun.tune.answer import say_answer, search_words
-from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.expected_time import forecast_words
 from mtlrun.tune.finalists import confirm
 from mtlrun.tune.grouping import can_be_grouped, propose
 from mtlrun.tune.search import SEARCH, Search, SearchResult
+from mtlrun.tune.search_budget import CLOCK, Clock
 from mtlrun.tune.setting_runs import Base, Setting
 from mtlrun.tune.space import Dimension, space_of
 from mtlrun.tune.stored import read_stored

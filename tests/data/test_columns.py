@@ -13,7 +13,7 @@ from mtlrun.data.dataset import load_dataset
 from mtlrun.data.table import read_table
 from mtlrun.runs.preview import report
 from mtlrun.util.errors import RequestError
-from mtlrun.util.sections import as_text
+from mtlrun.util.printed_sections import as_text
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from mtlrun.data.facts import task_facts
 from mtlrun.data.inspect import inspect
 from mtlrun.runs.preview import report
 from mtlrun.util.errors import RequestError
-from mtlrun.util.sections import as_text
+from mtlrun.util.printed_sections import as_text
 
 
 def test_targets(tmp_path: Path) -> None:

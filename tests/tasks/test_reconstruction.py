@@ -21,7 +21,7 @@ from mtlrun.runs.preview import report
 from mtlrun.runs.single import prepare
 from mtlrun.tasks import Reconstruction
 from mtlrun.util.errors import RequestError
-from mtlrun.util.sections import as_text
+from mtlrun.util.printed_sections import as_text
 
 TASKS: dict[str, Any] = {"a": {"type": "regression"}, "x": {"type": "reconstruction"}}
 

@@ -16,8 +16,8 @@ from mtlrun.compose.request import PlannedRun
 from mtlrun.storage.names import PLAN
 from mtlrun.tune import budget, search, study
 from mtlrun.tune.answer import search_words
-from mtlrun.tune.budget import CLOCK, Clock
 from mtlrun.tune.search import Search, SearchResult
+from mtlrun.tune.search_budget import CLOCK, Clock
 from mtlrun.tune.setting_runs import Base
 from mtlrun.tune.space import Dimension
 from mtlrun.tune.tune_words import TuneSettings

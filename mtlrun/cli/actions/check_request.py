@@ -6,7 +6,7 @@ from mtlrun.compose import single
 from mtlrun.data.dataset import load_table
 from mtlrun.util.garbage import seldom_collected
 from mtlrun.util.lazy import importing
-from mtlrun.util.sections import say_sections
+from mtlrun.util.printed_sections import say_sections
 from mtlrun.util.terminal import say
 
 

@@ -13,7 +13,7 @@ from mtlrun.data.init_targets import target_sections
 from mtlrun.data.init_yaml import write_yaml
 from mtlrun.util.errors import RequestError
 from mtlrun.util.garbage import seldom_collected
-from mtlrun.util.sections import say_sections
+from mtlrun.util.printed_sections import say_sections
 from mtlrun.util.terminal import say
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from mtlrun.compare.records import Comparison
 from mtlrun.compare.report.opening import details, next_steps, opening
 from mtlrun.compare.report.pair_tables import pair_tables
-from mtlrun.compare.report.result_table import Column, lines, mark, table
+from mtlrun.compare.report.result_table import Column, has_tests, lines, mark, table
 from mtlrun.compare.report.table_notes import by_kind, effect_text, reading
 from mtlrun.compare.report.wrapping import fill, wrap
+from mtlrun.util.shell import quoted
 from mtlrun.util.terminal import printable
 from mtlrun.util.text_tables import table_lines, table_width
 
@@ -29,7 +30,7 @@ def as_text(comparison: Comparison, terminal: int | None) -> str:
         out += [*_sentences(found, width), ""]
     for line in reading(comparison):
         out += fill(line, width, "  ")
-    out.append("What a word means: mtlrun explain 'Holm p'")
+    out.append(f"What a word means: mtlrun explain {quoted('Holm p' if has_tests(comparison) else 'Δm')}")
     for pairs in pair_tables(comparison):
         labels = [wrap(task, LABELS[0], 3, f"[{index}]")[0] for index, task in enumerate(pairs.tasks, start=1)]
         blocks = _in_blocks("task", ["\n".join(label) for label in labels], pairs.columns, room)
