@@ -21,4 +21,8 @@ def __getattr__(name: str) -> Any:
         with warnings.catch_warnings():  # Optuna loads tqdm, which misses widgets in a notebook; mtlrun shows none
             warnings.filterwarnings("ignore", "IProgress not found")
             return getattr(importlib.import_module(LATE[name]), name)
-    raise AttributeError(f"module 'mtlrun' has no attribute {name!r}")
+    raise AttributeError(f"module 'mtlrun' has no attribute {name!r}; public: {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

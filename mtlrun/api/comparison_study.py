@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -19,13 +19,15 @@ from mtlrun.compare.report.opening import PAGE, opening
 from mtlrun.compare.report.page import write_outputs
 from mtlrun.compare.report.rounding import number
 from mtlrun.compose import compose
+from mtlrun.compose.override_checks import checked_override
 from mtlrun.compose.overrides import parse
 from mtlrun.storage.names import CONFIRMATION
 from mtlrun.storage.sweep_folder import read_plan
 from mtlrun.tune.finalists import TUNED, allowed, finalists
-from mtlrun.tune.search import DEFAULT
 from mtlrun.tune.setting_runs import Base, Setting, train
 from mtlrun.tune.tune_folder import tune as search
+
+WIDTH = 80  # of a printed study
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,17 +36,19 @@ class Study:
 
     text: what to do, in words; table: a row for each setting, best first, with means and 95 % intervals
     report: the page that `mtlrun compare` writes, as HTML; pictures: name -> PNG
-    best: of a search, the parameters that it has found and confirmed to be ahead; empty if there are none
+    found: of a search, the parameters that were best on val; empty if none were better than the estimator's own
+    best: these, if they are shown to be better on the test rows of fresh seeds; else empty
     """
 
     text: str
     table: pd.DataFrame
     report: str
     pictures: dict[str, bytes]
+    found: dict[str, Any] = field(default_factory=dict)
     best: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return self.text
+        return "\n".join(textwrap.fill(line, WIDTH, break_long_words=False) for line in self.text.split("\n"))
 
     def _repr_html_(self) -> str:
         paragraphs = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.text.split("\n"))
@@ -79,26 +83,30 @@ def compared(
         arms = allowed(base, finalists(base, None))
     else:
         arms = [Setting(label, values_of(changed)) for label, changed in settings.items()]
+        for arm in arms:
+            for key, value in arm.values.items():
+                checked_override(f"{key}={value}", base.request.loader)
     train(base, folder, base.runs(arms, range(first, first + seeds), {}), "MultiTaskEstimator.compare")
     return study_of(folder)
 
 
 def tuned(words: Sequence[str], folder: Path) -> Study:
-    """Searches settings in `folder` as `mtlrun tune WORDS` does. The file of the found setting stays there too.
-
-    `best` of the result is empty if the confirmation does not put the found setting ahead of the default.
-    """
+    """Searches settings in `folder` as `mtlrun tune WORDS` does. The file of the found setting stays there too."""
     with contextlib.chdir(folder):
         search([*words, "hydra.sweep.dir=tune"], None)
         confirmed = Path("tune", CONFIRMATION).resolve()
         study = study_of(confirmed)
-        means = dict(zip(study.table["label"], study.table["delta_m"], strict=True))
-        if not means.get(TUNED, math.inf) < means[DEFAULT]:  # a drop in percent: lower is better
-            return study
-        values: Mapping[str, str] = next(job["overrides"] for job in read_plan(confirmed) if job.get("arm") == TUNED)
-        typed = {word.partition("=")[0] for word in words}
-        best = {key: parse(f"{key}={value}").value() for key, value in values.items() if key not in (*typed, "seed")}
-        return replace(study, best=best)
+        plan = read_plan(confirmed)
+    values: Mapping[str, str] = next((job["overrides"] for job in plan if job.get("arm") == TUNED), {})
+    typed = {word.partition("=")[0] for word in words}
+    found = {key: parse(f"{key}={value}").value() for key, value in values.items() if key not in (*typed, "seed")}
+    return replace(study, found=found, best=found if is_better(study.table, TUNED) else {})
+
+
+def is_better(table: pd.DataFrame, label: str) -> bool:
+    """Whether a study's table calls a setting better than its reference."""
+    verdicts = dict(zip(table["label"], table["verdict"], strict=True))
+    return verdicts.get(label) == "better"
 
 
 def study_of(folder: Path) -> Study:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.metrics import r2_score
-from sklearn.utils import InputTags, Tags, TargetTags
+from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -45,7 +45,7 @@ class MultiTaskEstimator(BaseEstimator):
 
     After `fit`:
     run_: the trained run; `run_.predictor` is its model, `mtlrun.runs.predictor.Predictor`
-    tasks_: task -> its column
+    tasks_: task -> its column. types_: column -> the type of its task
     figures_: SPLIT/TASK/METRIC -> value, of the selected parameters
     curves_: the rows of metrics.csv: epoch, step, split, task, metric, value
     seconds_: the time of the training
@@ -103,7 +103,7 @@ class MultiTaskEstimator(BaseEstimator):
         for name in ("classes_", "feature_names_in_"):  # of an earlier fit
             self.__dict__.pop(name, None)
         self.run_ = FittedRun(table, folder)
-        self.tasks_ = self.run_.columns
+        self.tasks_, self.types_ = self.run_.columns, self.run_.types
         summary = json.loads(self.run_.files[SUMMARY])
         self.figures_: dict[str, float] = summary["figures"]
         self.seconds_: float = summary["seconds"]
@@ -147,6 +147,8 @@ class MultiTaskEstimator(BaseEstimator):
         Raises ValueError if no target has numbers, or if val has too few rows for the level.
         """
         check_is_fitted(self, "run_")
+        if not 0 < level < 1:
+            raise ValueError(f"level: found {level}; allowed: a share between 0 and 1, such as 0.9")
         found = self.run_.predicted(X, level)
         columns = {
             f"{column}[{end}]": found[f"{task}[{end}]"].to_numpy()
@@ -157,7 +159,11 @@ class MultiTaskEstimator(BaseEstimator):
         return self.run_.in_form(pd.DataFrame(columns), X, one=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """The mean over the targets of r² (numbers) or accuracy (classes), as scikit-learn's estimators score.
+        """The mean of `scores` over the targets."""
+        return float(np.mean([*self.scores(X, y, sample_weight).values()]))
+
+    def scores(self, X: Any, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
+        """Target -> r² (numbers) or accuracy (classes), as scikit-learn's estimators score.
 
         Rows without a label of a target are left out for it. X may hold the targets, as in `fit`.
         """
@@ -165,16 +171,16 @@ class MultiTaskEstimator(BaseEstimator):
         found = self.run_.predicted(X)
         targets = list(self.tasks_.values()) if y is None or not self.run_.single else self.targets
         labels = training_table(X, y, targets).frame
-        scores = []
+        scores = {}
         for task, column in self.tasks_.items():
             known = labels[column].notna().to_numpy()
             weight = None if sample_weight is None else np.asarray(sample_weight)[known]
             true, predicted = labels[column][known].to_numpy(), found[task][known].to_numpy()
             if column in self.run_.classes:
-                scores.append(np.average(true == predicted, weights=weight))
+                scores[column] = float(np.average(true == predicted, weights=weight))
             else:
-                scores.append(r2_score(true, predicted, sample_weight=weight))
-        return float(np.mean(scores))
+                scores[column] = float(r2_score(true, predicted, sample_weight=weight))
+        return scores
 
     # ------------------------------------------------------------ comparing
 
@@ -186,6 +192,10 @@ class MultiTaskEstimator(BaseEstimator):
         settings: label -> parameters that it changes. None: this estimator, plain sum, uncertainty, a net for each
         target, and boosting. The estimator itself is not fitted. Data as in `fit`; raises as `fit`.
         """
+        if not isinstance(seeds, int) or seeds < 1:
+            raise ValueError(f"seeds: found {seeds!r}; allowed: the number of seeds, such as 8")
+        if settings is not None and not isinstance(settings, Mapping):
+            raise TypeError("settings: a mapping of labels to parameters, {'slow': {'lr.base': 1e-4}}")
         table = training_table(X, y, self.targets)
         with workplace(table, self.verbose) as (folder, words):
             return compared([*words, *self.words([QUIET])], folder / "compare", settings, self.seed, seeds)
@@ -206,7 +216,8 @@ class MultiTaskEstimator(BaseEstimator):
         space: key -> values to search, or a range in Hydra's words ("tag(log,interval(1e-4,1e-1))"), beside or in place
         of the usual ones. fixed: keys and groups that are not searched, besides the parameters of this estimator
 
-        Sets what the search has found (`best` of the result) and fits on the data, as `fit`; raises as `fit`.
+        Sets what is shown to be better than this estimator's own settings (`best` of the result; `found` is the best
+        on val, shown or not), and fits on the data; raises as `fit`.
         """
         table = training_table(X, y, self.targets)
         bounds = {"tune.minutes": minutes, "tune.runs": runs, "tune.seeds": seeds, "tune.fixed": fixed or None}
@@ -239,4 +250,8 @@ class MultiTaskEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags = TargetTags(required=True, multi_output=True)
         tags.input_tags = InputTags(string=True, categorical=True, allow_nan=True)
+        if hasattr(self, "run_") and self.run_.single:  # scorers ask a fitted estimator
+            tags.estimator_type = "classifier" if self.run_.classes else "regressor"
+            tags.classifier_tags = ClassifierTags() if self.run_.classes else None
+            tags.regressor_tags = None if self.run_.classes else RegressorTags()
         return tags

@@ -11,6 +11,8 @@ from mtlrun.api.models import load
 from mtlrun.api.training_table import TrainingTable, as_pandas, input_frame, is_frame, like
 from mtlrun.runs.predictor import Predictor
 from mtlrun.storage.names import METRICS, SUMMARY
+from mtlrun.tasks import TYPES
+from mtlrun.tasks import names as type_names
 from mtlrun.util.errors import RequestError
 
 KEPT = (".hydra", "checkpoints", METRICS, SUMMARY)
@@ -34,6 +36,12 @@ class FittedRun:
         self.inputs, self.single, self.named = table.inputs, table.single, table.named
 
     @property
+    def types(self) -> dict[str, str]:
+        """Column -> the name of the type of its task."""
+        names = {TYPES[name]: name for name in type_names()}
+        return {column: names[self.predictor.task_type(task)] for task, column in self.columns.items()}
+
+    @property
     def classes(self) -> dict[str, np.ndarray]:
         """Column -> classes `[K]`, without targets that have numbers."""
         known = {column: self.predictor.classes[task] for task, column in self.columns.items()}
@@ -53,7 +61,7 @@ class FittedRun:
             if not self.named:
                 raise ValueError("X has feature names, but MultiTaskEstimator was fitted without feature names")
             frame = as_pandas(X)
-            absent = [name for name in self.inputs if name not in frame.columns]
+            absent = [column.name for column in self.predictor.spec.inputs if column.name not in frame.columns]
             if absent:
                 raise ValueError(f"columns are missing: {', '.join(absent)}")
             return frame

@@ -28,7 +28,7 @@ SPLIT = ("data.split.train", "data.split.val", "data.split.test")
 class StackedSearchCV(GridSearchCV):
     """scikit-learn's GridSearchCV for a MultiTaskEstimator: all candidates train on all folds as few stacks.
 
-    estimator, param_grid, scoring, refit, cv, return_train_score: as in GridSearchCV, with one scorer. scoring None is
+    estimator, param_grid, scoring, refit, cv: as in GridSearchCV, with one scorer. scoring None is
     the estimator's `score`. The rows of val are drawn from the training rows of each fold, by the estimator's shares.
     Candidates that differ in rates, weights, losses and other numbers form one stack; shapes make another.
 
@@ -53,6 +53,8 @@ class StackedSearchCV(GridSearchCV):
 
         Raises ValueError if the data or a candidate is wrong, and TrainingError if a candidate fails.
         """
+        if not isinstance(self.estimator, MultiTaskEstimator):
+            raise TypeError("StackedSearchCV takes a MultiTaskEstimator; for a Pipeline use GridSearchCV")
         table = training_table(X, y, self.estimator.targets)
         splitter = check_cv(self.cv, y, classifier=False)
         folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, **params)]

@@ -14,7 +14,8 @@ from mtlrun.api.parameters import plain
 from mtlrun.compose.override_lines import plain_line
 from mtlrun.config.task_names import task_name
 
-Targets = Mapping[str, Any] | Sequence[str] | None  # column -> type or settings of its task; columns; None: those of Y
+# column -> type or settings of its task; columns; one column; None: those of Y
+Targets = Mapping[str, Any] | Sequence[str] | str | None
 WEIGHT = "__weight"
 FEWEST = 2  # rows, one to train and one for val
 
@@ -64,8 +65,14 @@ def is_frame(data: Any) -> bool:
 
 
 def as_pandas(data: Any) -> pd.DataFrame:
-    """A frame of any kind as one of pandas, with names of text and rows counted from 0."""
-    frame = nw.from_native(data, eager_only=True).to_pandas()
+    """A frame of any kind as one of pandas, with names of text and rows counted from 0.
+
+    Raises ValueError if two columns have one name.
+    """
+    try:
+        frame = nw.from_native(data, eager_only=True).to_pandas()
+    except nw.exceptions.DuplicateError as error:
+        raise ValueError(f"a column name occurs twice: {error}") from error
     return frame.set_axis([str(name) for name in frame.columns], axis=1).reset_index(drop=True)
 
 
@@ -74,6 +81,10 @@ def training_table(X: Any, Y: Any, targets: Targets, sample_weight: Any = None) 
 
     Raises ValueError if rows or names do not fit.
     """
+    if isinstance(targets, str):
+        targets = [targets]
+    if nw.dependencies.is_into_dataframe(X) is False and hasattr(X, "collect"):
+        raise ValueError("X is a lazy frame: collect() it first")
     if Y is None:
         return _of_one_frame(X, targets, sample_weight)
     inputs = input_frame(X)
@@ -126,6 +137,8 @@ def _weights(sample_weight: Any, rows: int) -> np.ndarray:
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.shape != (rows,):
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(rows,)}!")
+    if not (weights >= 0).all():  # NaN too
+        raise ValueError("sample_weight: found negative or missing weights; allowed: numbers from 0")
     if not (weights > 0).any():
         raise ValueError("sample_weight: all weights are zero")
     return weights

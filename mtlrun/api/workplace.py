@@ -4,13 +4,14 @@ import contextlib
 import logging
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from hydra.core.singleton import Singleton
+from hydra.core.global_hydra import GlobalHydra
 from sklearn.exceptions import ConvergenceWarning
 
 from mtlrun.api.training_table import TrainingTable
@@ -24,6 +25,7 @@ from mtlrun.storage.training_end import closing_words, training_end
 from mtlrun.util.errors import RequestError
 
 RUN = "run"
+_ONE_AT_A_TIME = threading.Lock()
 QUIET = "trainer.tensorboard=false"
 DEFAULTS = ("data.split.train=0.85", "data.split.test=0", QUIET)  # of a fit
 
@@ -32,10 +34,12 @@ DEFAULTS = ("data.split.train=0.85", "data.split.test=0", QUIET)  # of a fit
 def workplace(table: TrainingTable, verbose: bool = False) -> Iterator[tuple[Path, list[str]]]:
     """A temporary folder that is removed at the end; gives it, and the words that name the table in it.
 
-    Meanwhile nothing is printed unless `verbose`. Threads of torch, settings of Hydra and of logging are as before
-    afterwards. A wrong request is a ValueError, as scikit-learn expects.
+    Meanwhile nothing is printed unless `verbose`. Only one thread is in this context at a time, because it changes what
+    the threads of a process share: stdout, and settings of Hydra, torch and logging. They are as before afterwards. A
+    wrong request is a ValueError, as scikit-learn expects.
     """
     with (
+        _ONE_AT_A_TIME,
         tempfile.TemporaryDirectory(prefix="mtlrun-") as name,
         _as_before(),
         _loud() if verbose else _silent(),
@@ -72,12 +76,12 @@ def _value_errors() -> Iterator[None]:
 def _as_before() -> Iterator[None]:
     """Restores afterwards what training changes in the process, and forgets the tables that it has loaded."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    anomaly, singletons = torch.is_anomaly_enabled(), Singleton.get_state()
+    anomaly, hydra = torch.is_anomaly_enabled(), GlobalHydra.instance().hydra
     try:
         with forgetting():
             yield
     finally:
-        Singleton.set_state(singletons)
+        GlobalHydra.instance().hydra = hydra  # of an application that is run by Hydra itself
         torch.set_num_threads(threads)
         if torch.are_deterministic_algorithms_enabled() != deterministic:
             torch.use_deterministic_algorithms(deterministic)

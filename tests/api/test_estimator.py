@@ -2,7 +2,9 @@
 
 import json
 import pickle
+import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,25 @@ def test_it_warns_of_a_leak_and_of_a_short_training() -> None:
     assert all(w.filename == __file__ for w in warned)
 
 
+def test_threads_share_stdout_and_may_fit_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = frame(60), sys.stdout
+    estimators = [MultiTaskEstimator(["my price"], seed=seed, **SHORT) for seed in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        fitted = [*threads.map(lambda estimator: estimator.fit(table), estimators)]
+    assert sys.stdout is out and not out.closed
+    alone = MultiTaskEstimator(["my price"], seed=3, **SHORT).fit(table)
+    assert fitted[3].figures_ == alone.figures_ and alone.types_ == {"my price": "regression"}
+    MultiTaskEstimator(["my price"], verbose=True, **SHORT).fit(table)
+    assert "checkpoint of epoch" in capsys.readouterr().err
+
+
+def test_scorers_that_need_probabilities() -> None:
+    X = np.random.default_rng(0).normal(size=(120, 3))
+    one = MultiTaskEstimator(**SHORT)
+    assert np.isfinite(cross_val_score(one, X, X[:, 0] > 0, cv=2, scoring="roc_auc")).all()
+    assert np.isfinite(cross_val_score(one, X, X[:, 0], cv=2, scoring="neg_mean_absolute_error")).all()
+
+
 def test_parameters_are_those_of_scikit_learn() -> None:
     estimator = MultiTaskEstimator(["a"], loss="uncertainty", lr__base=0.01, **{"model.dropout": 0.1})
     assert estimator.get_params() == {
@@ -205,9 +226,24 @@ def test_it_works_in_a_pipeline_and_in_cross_validation() -> None:
         (["kind"], lambda e, t: e.fit(t[["area"]], t[["kind"]][:5]), "inconsistent"),
         (["kind"], lambda e, t: e.fit(t).predict(t[["area"]]), "columns are missing: rooms"),
         (["kind"], lambda e, t: e.fit(t).predict_interval(t), "none of these tasks has numbers"),
+        (["kind"], lambda e, t: e.fit(t).predict_interval(t, 90), "level: found 90"),
+        (["kind"], lambda e, t: e.fit(t, sample_weight=-np.ones(120)), "negative or missing weights"),
+        ("kind", lambda e, t: e.fit(pd.concat([t, t[["area"]]], axis=1)), "occurs twice"),
         (["kind"], lambda e, t: e.set_params(loss="none").fit(t), "loss: found none"),
     ],
 )
 def test_wrong_requests_are_value_errors(targets: Any, call: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call(MultiTaskEstimator(targets, **SHORT), frame())
+
+
+def test_the_command_line_in_the_same_process_finds_its_options_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    MultiTaskEstimator(["my price"], **SHORT).fit(frame())
+    option = Path("conf/data/mine.yaml")
+
+    frame()[["area", "rooms"]].to_csv("mine.csv", index=False)
+    assert main(["init", "mine.csv", "--targets", "rooms"]) == 0 and option.exists()
+    assert main(["check", "data=mine"]) == 0

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import r2_score
 from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.pipeline import make_pipeline
 
 from mtlrun import MultiTaskEstimator, StackedSearchCV
 
@@ -43,6 +44,8 @@ def test_other_scores_and_splitters(data: tuple[np.ndarray, np.ndarray]) -> None
     scoring = "neg_mean_absolute_error"
     search = StackedSearchCV(MultiTaskEstimator(**SHORT), {"seed": [0, 1]}, scoring=scoring, cv=3, refit=False)
     assert (search.fit(X, Y).cv_results_["mean_test_score"] < 0).all() and not hasattr(search, "best_estimator_")
+    with pytest.raises(TypeError, match="takes a MultiTaskEstimator"):
+        StackedSearchCV(make_pipeline(MultiTaskEstimator(**SHORT)), GRID).fit(X, Y)
     with pytest.raises(ValueError, match="neither part of a fold"):
         StackedSearchCV(MultiTaskEstimator(**SHORT), GRID, cv=ShuffleSplit(2, test_size=0.2, train_size=0.5)).fit(X, Y)
     with pytest.raises(ValueError, match=r"lr\.base"):

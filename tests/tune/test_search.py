@@ -14,7 +14,7 @@ from mtlrun.compare.collect.run_record import RunRecord
 from mtlrun.compose import compose
 from mtlrun.compose.request import PlannedRun
 from mtlrun.storage.names import PLAN
-from mtlrun.tune import budget, search, study
+from mtlrun.tune import search, search_budget, study
 from mtlrun.tune.answer import search_words
 from mtlrun.tune.search import Search, SearchResult
 from mtlrun.tune.search_budget import CLOCK, Clock
@@ -131,8 +131,8 @@ def test_settings_of_one_shape_are_neighbours(tmp_path: Path, trained: list[Any]
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time of the clock in seconds, which only trainings change: see `taking`."""
     time = [1e9]
-    monkeypatch.setattr(budget.time, "monotonic", lambda: time[0])
-    monkeypatch.setattr(budget.time, "time", lambda: time[0])
+    monkeypatch.setattr(search_budget.time, "monotonic", lambda: time[0])
+    monkeypatch.setattr(search_budget.time, "time", lambda: time[0])
     return time
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mtlrun import MultiTaskEstimator
+from mtlrun.api.comparison_study import is_better
 
 SHORT = {"trainer__max_steps": 30, "trainer__threads": 1, "model__hidden": [8]}
 
@@ -37,16 +38,33 @@ def test_compare_of_named_settings(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert not hasattr(estimator, "run_"), "it compares, and fits nothing"
 
 
-def test_tune_sets_what_it_confirms_and_fits(
+def test_tune_fits_what_is_shown_to_be_better_and_names_what_it_found(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     estimator = MultiTaskEstimator(["a", "b"], **SHORT)
     fixed = ["sharing", "graph", "loss", "optimizer", "model"]
     study = estimator.tune(frame, runs=4, seeds=2, space={"lr.base": [1e-5, 0.03]}, fixed=fixed)
-    assert study.best["lr.base"] == 0.03, "30 times the rate is better after 30 steps"
-    assert estimator.get_params()["lr.base"] == 0.03 and estimator.score(frame) > 0
-    assert "tuned" in set(study.table["label"]) and list(tmp_path.iterdir()) == []
+    assert study.found["lr.base"] == 0.03, "30 times the rate is better after 30 steps"
+    assert study.best == {} and "lr.base" not in estimator.get_params(), "two seeds show nothing"
+    assert "tuned" in set(study.table["label"]) and list(tmp_path.iterdir()) == [] and estimator.scores(frame)["a"] < 1
+    shown = study.table.assign(verdict=["better" if label == "tuned" else None for label in study.table["label"]])
+    assert is_better(shown, "tuned") and not is_better(study.table, "tuned") and not is_better(shown, "none")
+    assert max(map(len, repr(study).split("\n"))) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"seeds": 0}, ValueError, "seeds: found 0"),
+        ({"seeds": [0, 1]}, ValueError, "seeds: found"),
+        ({"settings": ["loss=sum"]}, TypeError, "settings: a mapping"),
+        ({"settings": {"mine": {"los": "sum"}}}, ValueError, "did you mean loss"),
+    ],
+)
+def test_wrong_words_of_a_comparison(frame: pd.DataFrame, arguments: Any, error: type, words: str) -> None:
+    with pytest.raises(error, match=words):
+        MultiTaskEstimator(["a", "b"], **SHORT).compare(frame, **arguments)
 
 
 def test_the_page_on_python_runs_as_it_stands(
