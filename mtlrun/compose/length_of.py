@@ -59,7 +59,7 @@ def with_length(config: Config) -> Config:
 
 
 def _runs(folder: Path) -> list[Chosen]:
-    """The lengths that a run, or the completed runs of a sweep, chose. Raises RequestError if there are none."""
+    """The lengths that a run, or the completed nets of a sweep, chose. Raises RequestError if there are none."""
     if not folder.is_dir():
         raise RequestError(f"{KEY}: there is no folder {folder}\nallowed: the folder of a run or sweep")
     if not (folder / PLAN).is_file():
@@ -68,7 +68,11 @@ def _runs(folder: Path) -> list[Chosen]:
     completed = [place for place in places if summary.status_of(place) == "completed"]
     if not completed:
         raise RequestError(f"{KEY}: no run of {folder} is completed\ngo on with: {resume_command(folder)}")
-    return [_chosen(place) for place in completed]
+    return [_chosen(place) for place in completed if not _is_boosting(place)] or [_chosen(completed[0])]
+
+
+def _is_boosting(run: Path) -> bool:
+    return summary.flatten((summary.read(run) or {}).get("settings") or {}).get("model") == "boosting"
 
 
 def _chosen(run: Path) -> Chosen:

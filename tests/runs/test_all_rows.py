@@ -143,6 +143,17 @@ def test_of_a_sweep_the_length_is_the_median_and_the_kept_runs_form_an_ensemble(
     assert "no test rows: kept/000_seed=0: trained without test rows, and left out" in capsys.readouterr().out
 
 
+def test_the_length_of_a_sweep_is_that_of_its_nets(table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+    arms = "arms=[{model: boosting, model.iterations: 3}, {model.hidden: [6], trainer.epochs: 4}]"
+    short = ["trainer.tensorboard=false", "trainer.batch_size=32", "seed=0,1", "hydra.sweep.dir=both"]
+    assert main(["-m", *WORDS, arms, *short]) == 0
+    kept = train(*ALL, f"{KEY}=both", folder="kept")
+    chosen = [json.loads(path.read_text())["best"] for path in sorted(Path("both").glob("*/summary.json"))]
+    steps = [best["step"] for best in chosen if "iterations" not in best]
+    assert len(steps) == 2 and kept["steps"] == round(sum(steps) / 2)
+    assert "the median of 2 runs" in capsys.readouterr().out
+
+
 def test_wrong_requests_say_what_to_type(table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     train(*LENGTH, folder="chosen")
     assert main([*WORDS, "model=boosting", "model.iterations=3", "hydra.run.dir=trees"]) == 0
