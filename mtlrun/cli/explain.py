@@ -36,7 +36,7 @@ def _of_configuration(word: str) -> str:
         near = None if "." in word or "=" in word else nearest_name(word)
         meant = f"; did you mean {near}?" if near else nearest(word, [*known, *options])
         raise RequestError(
-            f"explain: found {word}{meant}\n"
+            f"explain: {word} is not known{meant}\n"
             "allowed: a word that mtlrun explain lists, a key such as trainer.patience, an option such as loss=pcgrad"
         )
     return "\n".join(line for key in keys for line in (key, *(x for each in known[key] for x in _entry_lines(each))))

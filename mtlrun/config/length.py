@@ -100,7 +100,7 @@ def steps_by_rule(per_epoch: int) -> int:
 
 
 def length_notes(config: Config, length: Length) -> list[str]:
-    """Notes on a network that trains few steps because settings say so, or whose loss strategy never begins."""
+    """Notes on settings of the length that make few steps or have no effect, and on a strategy that never begins."""
     notes, trainer, loss = [], config.trainer, config.loss
     if config.boosting:
         return []
@@ -109,6 +109,11 @@ def length_notes(config: Config, length: Length) -> list[str]:
         notes.append(
             f"few steps: {' '.join(given)} makes {length.steps:,}; trainer.epochs=auto makes "
             f"{steps_by_rule(length.steps_per_epoch):,}"
+        )
+    if trainer.max_steps is not None and trainer.max_steps > length.steps and trainer.epochs == "auto":
+        notes.append(
+            f"trainer.max_steps={trainer.max_steps} has no effect: trainer.epochs=auto makes {length.steps:,} steps; "
+            "for more, trainer.epochs"
         )
     if loss.warm_epochs >= length.epochs:
         notes.append(

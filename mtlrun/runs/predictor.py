@@ -89,7 +89,13 @@ class Predictor(ABC):
 
     def _encoded(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Numbers and codes of `frame`, whose cells are read as those of the run's table. See `InputSpec.transform`."""
-        return self.spec.transform(self.reading.cells(frame))
+        try:
+            return self.spec.transform(self.reading.cells(frame))
+        except RequestError as error:
+            cell, _, mend = str(error).partition("\n")
+            if "data.columns" not in mend:  # a setting of the training, which new rows follow
+                raise
+            raise RequestError(f"{cell}\ncorrect the cell: new rows are read as the training table was") from None
 
     def predict(self, frame: pd.DataFrame | str | Path, interval: float | None = None) -> pd.DataFrame:
         """Predictions for every row of `frame`, with its index. A path is read by `read`.

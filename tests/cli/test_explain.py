@@ -41,4 +41,4 @@ def test_a_key_or_an_option_is_explained(word: str, lines: list[str], capsys: py
 def test_an_unknown_key_gets_the_nearest(word: str, near: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", word]) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"mtlrun: explain: found {word}{f'; did you mean {near}?' if near else ''}\nallowed: ")
+    assert err.startswith(f"mtlrun: explain: {word} is not known{f'; did you mean {near}?' if near else ''}\nallowed: ")

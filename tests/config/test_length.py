@@ -98,6 +98,12 @@ def test_few_steps_by_a_setting_are_noted() -> None:
         length = length_of(config.trainer, 640)
         (note,) = length_notes(config, length)
         assert note == f"few steps: {settings} makes {length.steps}; trainer.epochs=auto makes {steps_by_rule(10):,}"
+    beyond = make_config(trainer={"epochs": "auto", "max_steps": 20_000})
+    (note,) = length_notes(beyond, length_of(beyond.trainer, 640))
+    assert note.startswith("trainer.max_steps=20000 has no effect: trainer.epochs=auto makes ")
+    beyond = make_config(trainer={"epochs": "auto", "max_steps": 20_000})
+    (note,) = length_notes(beyond, length_of(beyond.trainer, 640))
+    assert note.startswith("trainer.max_steps=20000 has no effect: trainer.epochs=auto makes ")
     whole = make_config(trainer={"epochs": "auto"})
     assert length_notes(whole, length_of(whole.trainer, 640)) == []
     debug = make_config(trainer={"debug": True, "epochs": 2})

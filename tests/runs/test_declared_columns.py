@@ -83,3 +83,16 @@ def test_predictions_do_not_depend_on_how_a_file_is_cut(
         feed = {"z": plain.z, "day": days, "at": hours, "city": frame.city.astype(object)}
         (found,) = session.run(None, {k: np.asarray(v).reshape(-1, 1) for k, v in feed.items()})
         np.testing.assert_allclose(found.ravel(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_wrong_cell_of_new_rows_is_to_be_corrected_as_predict_takes_no_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"age": range(60), "y": range(60)}).to_csv("t.csv", index=False)
+    assert main([word for word in WORDS if not word.startswith("data.columns")] + ["hydra.run.dir=run"]) == 0
+    pd.DataFrame({"age": [*map(str, range(40)), "abc"]}).to_csv("new.csv", index=False)
+    capsys.readouterr()
+    assert main(["predict", "run", "new.csv", "-o", "none.csv"]) == 2
+    said = capsys.readouterr().err
+    assert "'age' holds text, such as 'abc'" in said and "correct the cell" in said and "data.columns" not in said

@@ -76,7 +76,7 @@ def test_an_unknown_word_gets_the_nearest(word: str, near: str | None, capsys: p
     assert main(["explain", *shlex.split(word)]) == 2
     meant = f"; did you mean {near}?" if near else ""
     assert capsys.readouterr().err.startswith(
-        f"mtlrun: explain: found {word}{meant}\nallowed: a word that mtlrun explain lists"
+        f"mtlrun: explain: {word} is not known{meant}\nallowed: a word that mtlrun explain lists"
     )
 
 

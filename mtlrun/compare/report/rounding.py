@@ -118,4 +118,5 @@ def _fixed(value: float, decimals: int, signed: bool = False) -> str:
 
 
 def _minus(text: str) -> str:
+    text = text if any("1" <= digit <= "9" for digit in text) else text.removeprefix("-")  # no −0.00
     return text.replace("-", "−")

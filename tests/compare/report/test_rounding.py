@@ -39,6 +39,7 @@ def test_a_column_has_one_number_of_decimals():
 
 
 def test_numbers():
+    assert column([Estimate(-0.001, -0.4, 0.4, {})], signed=True) == ["0.00 ± 0.40"]
     assert number(0.0) == "0"
     assert number(1234567.0) == "1234567"
     assert number(1.5e-7, 2) == "1.5e−07"
