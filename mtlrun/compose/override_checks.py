@@ -204,6 +204,8 @@ def _unknown(key: str) -> RequestError:
     """The error for a key that is neither in a group nor at the top level."""
     if key.partition(".")[0] == "experiment" or "/" in key:
         return RequestError(f"{key}: no such key\nallowed: GROUP=OPTION with GROUP one of {listing(OPTION_GROUPS)}")
+    if key.startswith("tune."):
+        return RequestError(f"{key}: no key of a run\nallowed: with the command of a search, mtlrun tune")
     known = [*OPTION_GROUPS, *TOP_LEVEL]
     return RequestError(f"{key}: no such key{_meant_key(key, known)}\nallowed: {listing([*known, 'hydra'], 20)}")
 

@@ -59,6 +59,7 @@ REQUESTS: dict[str, tuple[list[str], str, str]] = {
     "nested key": (["data.split.tran=0.5"], "data.split.tran: data.split has no such key; did you mean train?", "val"),
     "key of a task": (["tasks.price.los=l1"], "tasks.price.los: tasks.price has no such key; did you mean loss?", ""),
     "key of another option": (["loss.alpha=2"], "loss.alpha: loss=sum has no such key", ""),
+    "word of a search": (["tune.runs=9"], "tune.runs: no key of a run", "mtlrun tune"),
     "group": (["los=sum"], "los: no such key; did you mean loss?", "allowed: data, model"),
     "group of a key": (["traner.epochs=2"], "traner.epochs: no such key; did you mean trainer.epochs?", ""),
     "launcher without its key": (["over=joblib"], "over: no such key; did you mean hydra.launcher.over?", ""),
