@@ -26,6 +26,8 @@ from hydra.plugins.config_source import ConfigResult
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; tests interrupt runs
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup; tests close the terminal of runs
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parents[1]
 # The training in this process, unless a test says otherwise, is short and plain: the rule behind `auto`
