@@ -1,6 +1,5 @@
 """The results in a folder as tidy frames."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +64,7 @@ def _name(folder: Path, root: Path) -> str:
 
 
 def _curves(folder: Path, name: str) -> pd.DataFrame:
-    frame = pd.read_csv(folder / METRICS, keep_default_na=False, na_values={"value": [""]}, quoting=csv.QUOTE_MINIMAL)
+    frame = pd.read_csv(folder / METRICS, keep_default_na=False, na_values={"value": [""]})
     frame.insert(0, "run", name)
     return frame
 

@@ -8,6 +8,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.utils.validation import check_array, column_or_1d
 
 from mtlrun.api.parameters import plain
@@ -49,12 +50,12 @@ class TrainingTable:
     def write(self, folder: Path) -> Path:
         """Writes the table into `folder` as Parquet, which keeps the types of columns. Returns its path.
 
-        Raises ValueError for a column that Parquet cannot hold.
+        Raises ValueError for a column that Parquet cannot hold, and OSError if the disk cannot be written.
         """
         path = folder / "table.parquet"
         try:
             self.frame.to_parquet(path, index=False)
-        except Exception as error:  # pyarrow has many kinds
+        except (pa.ArrowException, TypeError, ValueError) as error:
             raise ValueError(f"the table cannot be written as Parquet: {error}") from error
         return path
 

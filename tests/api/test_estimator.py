@@ -225,6 +225,7 @@ def test_it_works_in_a_pipeline_and_in_cross_validation() -> None:
         (["kind"], lambda e, t: e.fit(t, t[["kind"]]), "is a column of X too"),
         (["kind"], lambda e, t: e.fit(t[["area"]], t[["kind"]][:5]), "inconsistent"),
         (["kind"], lambda e, t: e.fit(t).predict(t[["area"]]), "columns are missing: rooms"),
+        (["kind"], lambda e, t: e.fit(t.assign(mixed=[1, "b", (2,)] * 40)), "cannot be written as Parquet"),
         (["kind"], lambda e, t: e.fit(t).predict_interval(t), "none of these tasks has numbers"),
         (["kind"], lambda e, t: e.fit(t).predict_interval(t, 90), "level: found 90"),
         (["kind"], lambda e, t: e.fit(t, sample_weight=-np.ones(120)), "negative or missing weights"),
